@@ -1,0 +1,135 @@
+"""The command line: `unrolled COMMAND ...`.
+
+In comes a list of words, out goes an exit status: 0 done, 1 a negative answer (a check that
+failed), 2 something the user can put right (one sentence on stderr), 130 interrupted. Each command
+is a module named in `COMMANDS`, with `configure(parser)` and `run(arguments) -> int`; only the
+module of the command that was asked for is imported.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Any, NoReturn
+
+import unrolled
+from unrolled.errors import UnrolledError, UsageError
+
+# Name -> (module, one line for the list).
+COMMANDS: dict[str, tuple[str, str]] = {
+    "doctor": ("unrolled.cli.doctor", "what to paste into a bug report: versions, machine, cache"),
+}
+
+INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
+PIPE_CLOSED = 141  # 128 + SIGPIPE
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that answers a mistake with one sentence, and names the nearest word."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"allow_abbrev": False, **options})
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (see `{self.prog} --help`)")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            choices = [str(choice) for choice in action.choices]
+            raise argparse.ArgumentError(action, no_such("choice", str(value), choices))
+
+
+def no_such(kind: str, word: str, known: Sequence[str]) -> str:
+    """The sentence for a word that is not among the known ones; it names the nearest."""
+    nearest = get_close_matches(word, known, n=1)
+    hint = f"did you mean {nearest[0]!r}?" if nearest else f"there are: {', '.join(known)}"
+    return f"no {kind} {word!r}; {hint}"
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit status."""
+    try:
+        status = dispatch(list(sys.argv[1:] if words is None else words))
+        sys.stdout.flush()
+    except UnrolledError as error:
+        print(f"unrolled: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("unrolled: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Python flushes stdout once more when it exits; let that go nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    return status
+
+
+def dispatch(words: list[str]) -> int:
+    """Find the command in the words, parse the rest with its own parser, and run it."""
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(overview())
+        return 0
+    if words[0] in ("-V", "--version"):
+        print(f"unrolled {unrolled.__version__}")
+        return 0
+    if words[0] not in COMMANDS:
+        kind = "option" if words[0].startswith("-") else "command"
+        known = ["--help", "--version"] if kind == "option" else list(COMMANDS)
+        raise UsageError(no_such(kind, words[0], known) + " (see `unrolled --help`)")
+    module = import_module(COMMANDS[words[0]][0])
+    arguments = parse(parser_of(words[0]), words[1:])
+    status: int = module.run(arguments)
+    return status
+
+
+def parser_of(command: str) -> Parser:
+    """The parser of one command, configured by its module."""
+    name, summary = COMMANDS[command]
+    module = import_module(name)
+    parser = Parser(prog=f"unrolled {command}", description=module.__doc__ or summary)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    module.configure(parser)
+    return parser
+
+
+def parse(parser: Parser, words: list[str]) -> argparse.Namespace:
+    """Parse all words, or raise a UsageError that names the nearest option."""
+    try:
+        arguments, unknown = parser.parse_known_args(words)
+    except argparse.ArgumentError as error:
+        raise UsageError(f"{error} (see `{parser.prog} --help`)") from None
+    if not unknown:
+        return arguments
+    word = unknown[0].partition("=")[0]
+    if word.startswith("-"):
+        raise UsageError(no_such("option", word, options_of(parser)) + f" (`{parser.prog} --help`)")
+    raise UsageError(f"{parser.prog} does not know what to do with {word!r} (see its `--help`)")
+
+
+def options_of(parser: argparse.ArgumentParser) -> list[str]:
+    """Every option of a parser and of the parsers under it."""
+    options: list[str] = []
+    for action in parser._actions:
+        options += action.option_strings
+        if isinstance(action, argparse._SubParsersAction):
+            for child in action.choices.values():
+                options += options_of(child)
+    return list(dict.fromkeys(options))
+
+
+def overview() -> str:
+    """What `unrolled` alone prints."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {summary}" for name, (_, summary) in COMMANDS.items()]
+    return "\n".join(
+        [
+            f"unrolled {unrolled.__version__}: write the equation, get the network",
+            "",
+            "unrolled COMMAND ...",
+            *lines,
+            "",
+            "`unrolled COMMAND --help` tells what a command takes.",
+        ]
+    )

@@ -1,0 +1,25 @@
+"""Everything that can go wrong, as a sentence that shows the cure.
+
+Each message is one sentence for the person who reads it: what was found, where, and what to do.
+The command line prints it and exits with 2; Python shows it under a traceback as usual.
+"""
+
+
+class UnrolledError(Exception):
+    """Anything a user can get wrong; `str(error)` is the whole message."""
+
+
+class UsageError(UnrolledError):
+    """A command line that cannot be understood."""
+
+
+class MissingExtra(UnrolledError):
+    """A package that only some people need is not installed."""
+
+    def __init__(self, package: str, extra: str, needed_for: str) -> None:
+        super().__init__(
+            f"{needed_for} needs the package {package!r}, which is not installed: "
+            f"`pip install 'unrolled[{extra}]'` brings it."
+        )
+        self.package = package
+        self.extra = extra

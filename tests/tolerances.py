@@ -1,0 +1,83 @@
+"""The only tolerances, each with its reason, and the one comparison that uses them."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far `actual` may be from `expected`: `absolute + relative * scale`.
+
+    `scale` is the expected number itself ("element"), or the largest of its array ("array"): sums
+    of products round relative to their largest terms, so a small element of a matrix product is
+    no more accurate, in absolute terms, than a large one.
+    """
+
+    relative: float
+    absolute: float
+    reason: str
+    scale: Literal["element", "array"] = "array"
+    dtype: str | None = None  # what `actual` must be; None: whatever `expected` is
+
+
+EXACT = Tolerance(0.0, 0.0, "the same operations in the same order give the same bits")
+FLOAT64 = Tolerance(
+    1e-10,
+    1e-12,
+    "float64 rounds at 1.1e-16; sums in another order, over many steps",
+    dtype="float64",
+)
+FLOAT32 = Tolerance(
+    5e-5, 1e-6, "float32 rounds at 6e-8; sums in another order, over many steps", dtype="float32"
+)
+
+
+def assert_agrees(
+    actual: Any, expected: Any, *, tolerance: Tolerance, same_nan: bool = False, name: str = "it"
+) -> None:
+    """Raise AssertionError unless both are the same in shape, dtype and, within tolerance, value.
+
+    A NaN on either side fails, unless `same_nan`: then both must have it at the same places.
+    Infinities must stand at the same places with the same sign.
+    """
+    actual, expected = _array(actual), _array(expected)
+    assert actual.shape == expected.shape, f"{name}: shape {actual.shape}, not {expected.shape}"
+    dtype = np.dtype(tolerance.dtype or expected.dtype)
+    assert actual.dtype == dtype, f"{name}: dtype {actual.dtype}, not {dtype}"
+    assert np.can_cast(actual.dtype, expected.dtype), (
+        f"{name}: {expected.dtype} is too coarse a reference for {actual.dtype}"
+    )
+    if not np.issubdtype(actual.dtype, np.inexact):
+        assert np.array_equal(actual, expected), f"{name}: {actual} is not {expected}"
+        return
+    nan = np.isnan(actual) | np.isnan(expected)
+    if same_nan:
+        assert np.array_equal(np.isnan(actual), np.isnan(expected)), f"{name}: NaN elsewhere"
+    else:
+        assert not nan.any(), f"{name}: {int(nan.sum())} of {nan.size} are NaN"
+    _assert_close(actual[~nan], expected[~nan], tolerance, name)
+
+
+def _assert_close(actual: Any, expected: Any, tolerance: Tolerance, name: str) -> None:
+    infinite = np.isinf(actual) | np.isinf(expected)
+    assert np.array_equal(actual[infinite], expected[infinite]), f"{name}: infinities differ"
+    actual = actual[~infinite].astype(np.result_type(actual, np.float64))
+    expected = expected[~infinite].astype(np.result_type(expected, np.float64))
+    if not expected.size:
+        return
+    scale = np.abs(expected) if tolerance.scale == "element" else np.abs(expected).max()
+    allowed = tolerance.absolute + tolerance.relative * scale
+    error = np.abs(actual - expected)
+    worst = int(np.argmax(error - allowed))
+    assert (error <= allowed).all(), (
+        f"{name}: {int((error > allowed).sum())} of {error.size} differ; worst: "
+        f"{actual[worst]!r} is not {expected[worst]!r} (off by {error[worst]:.3g}, allowed "
+        f"{np.broadcast_to(allowed, error.shape)[worst]:.3g}: {tolerance.reason})"
+    )
+
+
+def _array(value: Any) -> Any:
+    """NumPy's view of an array, a number, or a torch tensor (which it need not import for that)."""
+    return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
