@@ -13,6 +13,10 @@ class UsageError(UnrolledError):
     """A command line that cannot be understood."""
 
 
+class ArgumentError(UnrolledError):
+    """A value given to a function or a class that it cannot work with."""
+
+
 class MissingExtra(UnrolledError):
     """A package that only some people need is not installed."""
 
