@@ -1,17 +1,60 @@
-# Each target does all of its own set-up, once, in .venv; `make` alone lists them.
-PYTHON ?= python3
+# Each target does all of its own set-up, in .venv, and only once; `make` alone lists them.
+# A stamp stands for one extra that is installed as pyproject.toml and constraints.txt say.
+
 VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
+PYTEST_OPTIONS ?=
+
+# The first Python on the machine that is new enough; `make PYTHON=... test` chooses another.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
+	then echo $$python; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help test
+.PHONY: help demo test check format bench docs clean
 
-help:
-	@echo "make test   every test"
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(STAMPS)/data  ## the best that works, on built-in data
+	$(BIN)/unrolled doctor
+
+test: $(STAMPS)/dev $(STAMPS)/data  ## every test
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
+
+check: $(STAMPS)/dev  ## format, lint, types, order of imports, sizes
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest --quiet tests/architecture
+
+format: $(STAMPS)/dev  ## put every file into the house's format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMPS)/bench  ## side by side with its peers, on this machine
+	$(BIN)/unrolled bench
+
+docs: $(STAMPS)/docs  ## the site, in site/index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "open site/index.html"
+
+clean:  ## remove what these targets made (not your runs)
+	rm -rf $(VENV) site build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+		.import_linter_cache
+	find src tests docs -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
-	$(PYTHON) -m venv $(VENV)
+	@test -n "$(PYTHON)" || { echo "unrolled needs Python 3.11 or newer, and none was found: \
+	install one, or name it with make PYTHON=/path/to/python3" >&2; exit 1; }
+	@echo "making $(VENV), once"
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "$(PYTHON) -m venv failed: on Debian \
+	and Ubuntu, 'apt install python3-venv' brings it" >&2; exit 1; }
 
-test: $(BIN)/python
-	$(BIN)/python -m pytest
+$(STAMPS)/%: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing unrolled[$*] into $(VENV), once; this can take some minutes"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable '.[$*]'
+	@mkdir -p $(STAMPS) && touch $@
