@@ -1,0 +1,94 @@
+"""Imports go one way. import-linter keeps the layers; here stand the rules it cannot express."""
+
+import ast
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "src" / "unrolled"
+
+# An expensive package -> the parts that may import it.
+ALLOWED = {
+    "torch": {"layers", "data", "training", "report", "tasks", "labs", "bench", "cli"},
+    "llvmlite": {"engines/cpu"},
+}
+FAMILIES = {"cells": {"base", "__init__"}, "tasks": None}  # siblings -> whom all may import
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every module that a file imports, at its top or inside a function."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def misplaced(source: Path) -> list[str]:
+    """Each import of an expensive package from a part that must do without it."""
+    found = []
+    for path in sorted(source.rglob("*.py")):
+        part = path.relative_to(source).as_posix()
+        for package in {name.partition(".")[0] for name in imports(path)} & set(ALLOWED):
+            if not any(part.startswith(f"{place}/") for place in ALLOWED[package]):
+                found.append(f"{part} imports {package}")
+    return found
+
+
+def quarrels(source: Path) -> list[str]:
+    """Each import of one sibling by another."""
+    found = []
+    for family, shared in FAMILIES.items():
+        siblings = {path.stem for path in (source / family).glob("*.py")}
+        closed = siblings - (shared or {"__init__"})
+        for path in sorted((source / family).glob("*.py")):
+            if path.stem == "__init__":
+                continue
+            names = {name.split(".")[2] for name in imports(path) if name.count(".") >= 2
+                     and name.startswith(f"unrolled.{family}.")}  # fmt: skip
+            found += [f"{family}/{path.name} imports {name}" for name in sorted(names & closed)]
+    return found
+
+
+def test_expensive_packages_stay_in_their_place() -> None:
+    assert misplaced(SOURCE) == []
+
+
+def test_siblings_do_not_import_each_other() -> None:
+    assert quarrels(SOURCE) == []
+
+
+def test_these_rules_can_fail(tmp_path: Path) -> None:
+    for name, text in {
+        "equations/a.py": "import torch.nn",
+        "cells/lstm.py": "from unrolled.cells.gru import GRU",
+        "cells/gru.py": "def f():\n    from llvmlite import ir",
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert misplaced(tmp_path) == ["cells/gru.py imports llvmlite", "equations/a.py imports torch"]
+    assert quarrels(tmp_path) == ["cells/lstm.py imports gru"]
+
+
+@pytest.mark.parametrize("wrong", ["", "from unrolled import cli"])
+def test_the_contract_turns_red_for_an_import_upwards(tmp_path: Path, wrong: str) -> None:
+    shutil.copytree(SOURCE, tmp_path / "unrolled", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    with (tmp_path / "unrolled" / "errors.py").open("a") as file:
+        file.write(wrong)
+    done = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(tmp_path), "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == (1 if wrong else 0), done.stdout + done.stderr
+    assert ("errors -> unrolled.cli" in done.stdout) == bool(wrong)
