@@ -35,6 +35,10 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message} (see `{self.prog} --help`)")
 
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        sys.stdout.flush()  # so that a closed pipe shows here, where `main` can deal with it
+        super().exit(status, message)
+
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:
             choices = [str(choice) for choice in action.choices]
@@ -96,16 +100,13 @@ def parser_of(command: str) -> Parser:
 
 def parse(parser: Parser, words: list[str]) -> argparse.Namespace:
     """Parse all words, or raise a UsageError that names the nearest option."""
-    try:
-        arguments, unknown = parser.parse_known_args(words)
-    except argparse.ArgumentError as error:
-        raise UsageError(f"{error} (see `{parser.prog} --help`)") from None
-    if not unknown:
-        return arguments
-    word = unknown[0].partition("=")[0]
-    if word.startswith("-"):
-        raise UsageError(no_such("option", word, options_of(parser)) + f" (`{parser.prog} --help`)")
-    raise UsageError(f"{parser.prog} does not know what to do with {word!r} (see its `--help`)")
+    arguments, unknown = parser.parse_known_args(words)
+    if unknown:
+        word = unknown[0].partition("=")[0]
+        if word.startswith("-"):
+            parser.error(no_such("option", word, options_of(parser)))
+        parser.error(f"one word too many: {word!r}")
+    return arguments
 
 
 def options_of(parser: argparse.ArgumentParser) -> list[str]:

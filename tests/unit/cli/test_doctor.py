@@ -1,0 +1,80 @@
+"""`unrolled doctor` tells what there is and what is missing, and never fails itself."""
+
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+import unrolled
+from unrolled import cli
+from unrolled.cli import doctor
+
+WITHOUT = """
+import sys
+from importlib import metadata
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("torch", "llvmlite", "numpy"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Missing())
+found = metadata.version
+
+def version(name):
+    if name in ("torch", "llvmlite"):
+        raise metadata.PackageNotFoundError(name)
+    return found(name)
+
+metadata.version = version
+from unrolled.cli import main
+sys.exit(main(["doctor"]))
+"""
+
+
+def facts(text: str) -> dict[str, str]:
+    """The lines as a table."""
+    return dict(line.split("  ", 1) for line in text.splitlines())
+
+
+def test_it_names_versions_and_machine(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["doctor"]) == 0
+    told = {name: value.strip() for name, value in facts(capsys.readouterr().out).items()}
+    assert told["unrolled"].startswith(unrolled.__version__)
+    assert told["numpy"] == metadata.version("numpy")
+    assert told["torch"] == metadata.version("torch")
+    assert {"python", "platform", "processor", "vectors", "cores", "torch threads"} <= set(told)
+
+
+def test_it_works_without_torch_and_llvmlite() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    told = {name: value.strip() for name, value in facts(done.stdout).items()}
+    assert told["torch"] == "not installed (`pip install 'torch'` brings it)"
+    assert told["llvmlite"].startswith("not installed")
+    assert told["torch threads"].startswith("torch cannot be imported: ModuleNotFoundError")
+
+
+def test_a_missing_extra_names_its_command() -> None:
+    assert doctor.version("no-such-package", "bench") == (
+        "not installed (`pip install 'unrolled[bench]'` brings it)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "flag"),
+    [
+        ("model name\t: Xeon\nflags\t\t: fpu avx2 avx512f\n", "Xeon", "avx512f"),
+        ("processor\t: 0\nFeatures\t: fp asimd\n", None, "asimd"),
+    ],
+)
+def test_processors(tmp_path: Path, text: str, name: str | None, flag: str) -> None:
+    (tmp_path / "cpuinfo").write_text(text)
+    told, flags = doctor.processor(tmp_path / "cpuinfo")
+    assert told == name or name is None
+    assert flag in flags
+    assert doctor.VECTOR_BITS[flag] in (128, 512)
