@@ -93,7 +93,7 @@ def test_page(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ("```python\nassert 1 > 2, \"never\"\n```", "never"),
+        ('```python\nassert 1 > 2, "never"\n```', "never"),
         ("```python\nprint(1)\n```\n<!-- output -->\n```text\n2\n```", "line 6 printed:\n *1"),
         ("```sh\nunrolled tran\n```", "no command `unrolled tran`"),
         ("```sh\nunrolled doctor --fast | less\n```", "no option '--fast'"),
