@@ -27,3 +27,19 @@ class MissingExtra(UnrolledError):
         )
         self.package = package
         self.extra = extra
+
+
+class CellError(UnrolledError):
+    """A step, or a declaration of a cell, that cannot become an equation."""
+
+
+class EquationError(UnrolledError):
+    """An equation that breaks an invariant: read from damaged data, or left so by a pass."""
+
+
+class ShapeError(UnrolledError, ValueError):
+    """Arrays, or sizes, that do not fit the cell they are given to."""
+
+
+class GradientError(UnrolledError):
+    """A derived gradient that finite differences contradict."""

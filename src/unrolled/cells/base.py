@@ -1,0 +1,321 @@
+"""What a cell is: a step, its weights, and the reference that runs them. In: the user's subclass.
+Out: `Cell`, `equation`; next: `engines`, `layers`, `textbook`.
+
+A subclass writes `step(self, x, *states)` and nothing else. Called with arrays, the step *is* the
+reference for everything in unrolled: the user's own lines, on columns, one time step after another.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unrolled.cells.initial import check_rule, draw
+from unrolled.equations.equation import Equation
+from unrolled.equations.trace import trace
+from unrolled.errors import CellError, ShapeError
+
+Array = NDArray[Any]
+_traced: WeakKeyDictionary[type, dict[tuple[Any, ...], Equation]] = WeakKeyDictionary()
+
+
+class Cell:
+    """A recurrent cell: `step` says how the new states follow from the input and the old ones.
+
+    >>> from unrolled import Cell, tanh
+    >>> class Elman(Cell):
+    ...     def step(self, x, h):
+    ...         return tanh(self.W @ x + self.U @ h + self.b)
+    >>> cell = Elman(input_size=3, hidden_size=4, seed=0)
+    >>> list(cell.weights)
+    ['W', 'U', 'b']
+
+    Class attributes declare what the step cannot say: `sizes = {"h": "proj_size"}` (the size of a
+    state, or of a weight's rows), `initial = {"b_f": 1.0, "U": "orthogonal"}` (first values),
+    `scalars = ("zeta",)` (weights that are one number), `initial_state = {"m": -inf}`. Every other
+    public attribute is a hyper-parameter, which `Elman(3, 4, gamma=0.1)` may set.
+    """
+
+    sizes: ClassVar[Mapping[str, str]] = {}
+    initial: ClassVar[Mapping[str, Any]] = {}
+    scalars: ClassVar[Sequence[str]] = ()
+    initial_state: ClassVar[Mapping[str, float]] = {}
+    reserved_names: ClassVar[frozenset[str]] = frozenset()
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        if "step" in vars(cls):
+            cls.step = _on_columns(vars(cls)["step"])  # type: ignore[method-assign]
+
+    def __init__(
+        self,
+        input_size: int | None = None,
+        hidden_size: int | None = None,
+        *,
+        seed: int | None = None,
+        **hyperparameters: Any,
+    ) -> None:
+        known = hyperparameters_of(type(self))
+        own = {name: value for name, value in hyperparameters.items() if name in known}
+        self.__dict__["_own"] = own
+        self.__dict__["_weights"] = {}
+        derived = equation(self)
+        asked = {"input_size": input_size, "hidden_size": hidden_size}
+        asked |= {name: value for name, value in hyperparameters.items() if name not in own}
+        _refuse_unknown(self, derived, asked, known)
+        sized = {name: getattr(self, name) for name in derived.sizes if name in known}
+        numbers = {name: value for name, value in asked.items() if value is not None} | sized
+        self.__dict__["_sizes"] = {}
+        if input_size is None and hidden_size is None:
+            return
+        if derived.input_is_hidden and input_size is None:
+            numbers["input_size"] = numbers["hidden_size"]
+        self.__dict__["_sizes"] = resolved = derived.resolve(**numbers)
+        resolved.setdefault("input_size", resolved["hidden_size"])
+        generator = np.random.default_rng(seed)
+        for name, shape in derived.weights.items():
+            lengths = tuple(resolved[size] for size in shape)
+            rule = derived.initial.get(name)
+            self._weights[name] = draw(rule, lengths, resolved["hidden_size"], generator)
+
+    def step(self, x: Any, *states: Any) -> Any:
+        """One time step: the new states, of which the first is the output. A subclass writes it."""
+        raise CellError(
+            f"{type(self).__name__} has no step: write def step(self, x, h): return ..."
+        )
+
+    def unroll(self, xs: Any, states: Any = None) -> tuple[Array, tuple[Array, ...]]:
+        """Run the step over xs, (T, I) or (T, I, B): every output, and the final states."""
+        xs = np.asarray(xs)
+        if xs.ndim not in (2, 3):
+            raise ShapeError(
+                f"xs is (time, input) or (time, input, batch), and has {xs.ndim} axes: {xs.shape}"
+            )
+        if not np.issubdtype(xs.dtype, np.floating):
+            xs = xs.astype(np.float64)
+        now = self._start(xs) if states is None else _tuple(states)
+        outputs = np.empty((len(xs), self._width(self.states[0]), *xs.shape[2:]), xs.dtype)
+        for t, x in enumerate(xs):
+            now = _tuple(self.step(x, *now))
+            outputs[t] = now[0]
+        return outputs, now
+
+    @property
+    def weights(self) -> dict[str, Array]:
+        """Name -> array, in the order of the equation: the arrays themselves, not copies."""
+        return self._weights
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """The names of the states; the first is the output."""
+        return tuple(equation(self).states)
+
+    @property
+    def input_size(self) -> int | None:
+        """How many numbers come in at each step; None for a cell without sizes."""
+        return self._sizes.get("input_size")
+
+    @property
+    def hidden_size(self) -> int | None:
+        """How many units the cell has; None for a cell without sizes."""
+        return self._sizes.get("hidden_size")
+
+    def bind(self, weights: Mapping[str, Any]) -> Any:
+        """This cell with other weights, of any kind of array, in the form in which step sees them.
+
+        `cell.bind(tensors).step(x, h)` runs the user's own lines on torch tensors, say.
+        """
+        bound = object.__new__(type(self))
+        bound.__dict__.update(self.__dict__, _weights=dict(weights), _bound=True)
+        return bound
+
+    def __getattr__(self, name: str) -> Any:
+        own, weights = self.__dict__.get("_own", {}), self.__dict__.get("_weights", {})
+        if name in weights:
+            return weights[name]
+        if name.startswith("_") or name in own:
+            raise AttributeError(name)
+        raise AttributeError(_no_such_weight(self, name, weights))
+
+    def __getattribute__(self, name: str) -> Any:
+        if not name.startswith("_"):
+            own = object.__getattribute__(self, "__dict__").get("_own")
+            if own and name in own:
+                return own[name]
+        return object.__getattribute__(self, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if self.__dict__.get("_bound"):
+            raise CellError(
+                f"self.{name} is assigned in the step: weights are set outside it "
+                f"(cell.{name} = array), and a value of the step has a local name"
+            )
+        if name not in self._weights:
+            raise AttributeError(_no_such_weight(self, name, self._weights))
+        array = np.array(value, dtype=np.float64)
+        if array.shape != self._weights[name].shape:
+            raise ShapeError(
+                f"{name} of this {type(self).__name__} has the shape {self._weights[name].shape}, "
+                f"not {array.shape}"
+            )
+        self._weights[name] = array
+
+    def __repr__(self) -> str:
+        numbers = {**{k: v for k, v in self._sizes.items() if k != "1"}, **self._own}
+        return f"{type(self).__name__}({', '.join(f'{k}={v}' for k, v in numbers.items())})"
+
+    def _width(self, state: str) -> int:
+        return self._sizes[equation(self).states[state][0]]
+
+    def _start(self, xs: Array) -> tuple[Array, ...]:
+        if not self._sizes:
+            raise ShapeError(_no_sizes(self))
+        start = equation(self).initial_state
+        return tuple(
+            np.full((self._width(state), *xs.shape[2:]), start.get(state, 0.0), xs.dtype)
+            for state in self.states
+        )
+
+
+Cell.reserved_names = frozenset(name for name in vars(Cell) if not name.startswith("_"))
+
+
+def equation(cell: Any) -> Equation:
+    """What a cell became: an `Equation`, from a cell's class, a cell, or an equation itself."""
+    if isinstance(cell, Equation):
+        return cell
+    cell_type = cell if isinstance(cell, type) else type(cell)
+    if not issubclass(cell_type, Cell):
+        raise CellError(
+            f"{cell!r} is not a cell: a cell is a subclass of unrolled.Cell with a step, such as "
+            f"unrolled.cells.LSTM (unrolled.LSTM is the layer)"
+        )
+    own = {} if isinstance(cell, type) else cell.__dict__["_own"]
+    chosen = hyperparameters_of(cell_type) | own
+    key = tuple((name, repr(value)) for name, value in chosen.items())
+    known = _traced.setdefault(cell_type, {})
+    if key not in known:
+        traced = trace(cell_type, chosen)
+        _check_declarations(cell_type, traced)
+        known[key] = traced
+    return known[key]
+
+
+def hyperparameters_of(cell_type: type[Cell]) -> dict[str, Any]:
+    """The public attributes of a cell's class that are neither methods nor declarations."""
+    found: dict[str, Any] = {}
+    for base in reversed(cell_type.__mro__):
+        if issubclass(base, Cell) and base is not Cell:
+            for name, value in vars(base).items():
+                is_code = callable(value) or isinstance(
+                    value, property | staticmethod | classmethod
+                )
+                if not name.startswith("_") and name not in Cell.reserved_names and not is_code:
+                    found[name] = value
+    return found
+
+
+def _on_columns(step: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a step be called with arrays of one axis: it sees columns, and its caller does not."""
+
+    @functools.wraps(step)
+    def on_columns(self: Cell, x: Any, *states: Any) -> Any:
+        inside = object.__getattribute__(self, "__dict__").get("_bound")
+        if inside or hasattr(x, "apply_operation"):
+            return step(self, x, *states)
+        if not self._sizes:
+            raise ShapeError(_no_sizes(self))
+        x, states = np.asarray(x), tuple(np.asarray(state) for state in states)
+        _check_shapes(self, x, states)
+        columns = {
+            name: weight[:, None] if weight.ndim == 1 else weight
+            for name, weight in self._weights.items()
+        }
+        given = [array[:, None] if array.ndim == 1 else array for array in (x, *states)]
+        returned = step(self.bind(columns), *given)
+        batch = given[0].shape[1]
+        results = [
+            np.broadcast_to(new, (self._width(state), batch)).reshape(-1, *x.shape[1:])
+            for state, new in zip(self.states, _tuple(returned), strict=True)
+        ]
+        return tuple(results) if isinstance(returned, tuple) else results[0]
+
+    return on_columns
+
+
+def _check_shapes(cell: Cell, x: Array, states: tuple[Array, ...]) -> None:
+    if len(states) != len(cell.states):
+        raise ShapeError(
+            f"a step of {type(cell).__name__} takes the input and {len(cell.states)} states "
+            f"({', '.join(cell.states)}), not {len(states)}"
+        )
+    batch = x.shape[1:]
+    wanted = [("x", cell._sizes["input_size"], x)]
+    wanted += [(n, cell._width(n), s) for n, s in zip(cell.states, states, strict=True)]
+    for name, units, array in wanted:
+        if array.ndim not in (1, 2) or array.shape != (units, *batch):
+            form = f"({units},)" if not batch else f"({units}, {batch[0]})"
+            raise ShapeError(
+                f"{name} of this {type(cell).__name__} has the shape {form} "
+                f"(units, or units x batch), not {array.shape}"
+            )
+
+
+def _check_declarations(cell_type: type[Cell], traced: Equation) -> None:
+    """Every declared name is one that the step uses."""
+    places = {
+        "sizes": {**traced.states, **traced.weights},
+        "initial": traced.weights,
+        "scalars": traced.weights,
+        "initial_state": traced.states,
+    }
+    for declaration, names in places.items():
+        for name in getattr(cell_type, declaration):
+            if name not in names:
+                raise CellError(
+                    f"{cell_type.__name__}: {declaration} names {name!r}, which its step does not "
+                    f"use{_nearest(name, names)}"
+                )
+    for name, rule in traced.initial.items():
+        check_rule(cell_type.__name__, name, rule, len(traced.weights[name]))
+
+
+def _refuse_unknown(
+    cell: Cell, derived: Equation, asked: Mapping[str, Any], known: Mapping[str, Any]
+) -> None:
+    possible = {"input_size", "hidden_size", *derived.sizes, *known}
+    for name in asked:
+        if name not in possible:
+            raise CellError(
+                f"{type(cell).__name__} has no hyper-parameter {name!r}"
+                f"{_nearest(name, possible)}; it has: {', '.join(sorted(possible))}"
+            )
+
+
+def _no_such_weight(cell: Cell, name: str, weights: Mapping[str, Any]) -> str:
+    if not weights:
+        return f"this {type(cell).__name__} has no weight {name!r}: {_no_sizes(cell)}"
+    return (
+        f"{type(cell).__name__} has no weight {name!r}{_nearest(name, weights)}; "
+        f"it has: {', '.join(weights)}"
+    )
+
+
+def _no_sizes(cell: Cell) -> str:
+    name = type(cell).__name__
+    return f"it was made without sizes; make it as {name}(input_size=3, hidden_size=4, seed=0)"
+
+
+def _nearest(name: str, among: Any) -> str:
+    near = difflib.get_close_matches(name, list(among), n=1)
+    return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def _tuple(value: Any) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, tuple | list) else (value,)

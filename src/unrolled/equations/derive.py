@@ -1,0 +1,268 @@
+"""Backpropagation through one step, derived. In: an `Equation`. Out: its backward `Equation`.
+
+How the derivative comes about, in three lines:
+
+1. The new states come with the derivative of the loss by each of them (`d_h`): from the output of
+   this step and from the step after it.
+2. Walk through the step backwards, from what is used to what it is made of. Each operation hands
+   its derivative on to its arguments by the rule in its row of the table (`ops`); what reaches a
+   value on several ways is added up.
+3. What has then reached the input, the old states and the weights is the result. Over a sequence,
+   `d_h_prev` is handed to the step before, and the derivatives of the weights are summed up.
+
+The backward equation is made of the forward step's named values (they are kept), of the old states
+and of the derivatives that arrive, and it may be printed, run and compiled like any other.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+
+from unrolled.equations.equation import Equation
+from unrolled.equations.nodes import (
+    ONE,
+    Apply,
+    Node,
+    Shape,
+    Variable,
+    apply,
+    arguments,
+    constant,
+    rebuild,
+    topological,
+    variable,
+)
+from unrolled.equations.ops import OPS, shape_of
+from unrolled.equations.simplify import simplified
+from unrolled.equations.verify import varies, verify
+
+
+def cotangents(equation: Equation) -> dict[str, Variable]:
+    """State -> the derivative of the loss by its new value, as it arrives at this step.
+
+    Where the step itself goes on to use the new value, more is added to it here: then what arrives
+    is called `d_c_next`, and `d_c` is the sum. Else it is `d_c` from the start.
+    """
+    values = equation.locals
+    used = Counter(values[state] for state in equation.results)
+    below = topological(values[state] for state in equation.results)
+    used.update(argument for node in below for argument in arguments(node))
+    return {
+        state: variable(
+            f"d_{state}" if used[values[state]] == 1 else f"d_{state}_next",
+            "cotangent",
+            shape_of(values[state]),
+        )
+        for state in equation.results
+    }
+
+
+def adjoints(equation: Equation) -> dict[Node, Node]:
+    """Each value of the step -> the derivative of the loss by it, latest value first."""
+    values = equation.locals
+    arriving: dict[Node, list[Node]] = {}
+    for state, cotangent in cotangents(equation).items():
+        arriving.setdefault(values[state], []).append(cotangent)
+    order = list(topological(values[state] for state in equation.results))
+    varying = _varying(order)
+    result: dict[Node, Node] = {}
+    for node in reversed(order):
+        if node not in arriving or node not in varying:
+            continue
+        d = result[node] = _simple(_sum(arriving[node]))
+        if not isinstance(node, Apply):
+            continue
+        rule = OPS[node.op].derivative
+        assert rule is not None, f"{node.op} has no derivative"
+        for argument, term in zip(node.args, rule(d, node, *node.args), strict=True):
+            if term is not None and argument in varying:
+                arriving.setdefault(argument, []).append(_fit(term, shape_of(argument)))
+    return result
+
+
+def _varying(order: Iterable[Node]) -> set[Node]:
+    """The nodes that hold a variable: only they have a derivative."""
+    varying: set[Node] = set()
+    for node in order:
+        is_value = isinstance(node, Apply) and not OPS[node.op].is_condition
+        if isinstance(node, Variable) or (
+            is_value and any(argument in varying for argument in arguments(node))
+        ):
+            varying.add(node)
+    return varying
+
+
+def _sum(terms: list[Node]) -> Node:
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
+    return total
+
+
+def _simple(node: Node) -> Node:
+    return simplified([node])[node]
+
+
+def _fit(term: Node, shape: Shape) -> Node:
+    """What was broadcast is summed: the derivative has the shape of what it belongs to."""
+    if len(shape_of(term)) == 2 and shape == ():
+        return apply("total", term)
+    if shape in ((), (ONE,)) and shape_of(term) not in ((), (ONE,)):
+        return apply("sum", term)
+    return term
+
+
+# --------------------------------------------------------------------- as an equation, with names
+
+
+def derive(equation: Equation) -> Equation:
+    """The backward step: derivatives by the input, the old states and the weights."""
+    found = adjoints(equation)
+    names = _Names(equation, found)
+    # what is made of weights alone (A = U - U.T) is not kept from step to step, but said again
+    statements = [(name, node) for name, node in equation.statements if not varies(node)]
+    for node, d in found.items():
+        name = names.of(node, d)
+        if name is not None and not (isinstance(d, Variable) and d.name == name):
+            statements.append((name, d))
+    results = []
+    for v in equation.given:
+        result = f"d_{v.name}_prev" if v.role == "state" else f"d_{v.name}"
+        statements.append((result, found.get(v, constant(0))))
+        results.append(result)
+    backward = replace(
+        equation,
+        name=f"{equation.name}, backward",
+        given=_given(equation, [d for _, d in statements]),
+        statements=tuple(_keep_names(equation, statements)),
+        results=tuple(results),
+        initial_state={},
+        initial={},
+    )
+    verify(backward)
+    return backward
+
+
+class _Names:
+    """What the derivative of a value is called: d_i for a value with a name, else d_net_i."""
+
+    def __init__(self, equation: Equation, found: dict[Node, Node]) -> None:
+        self.names: dict[Node, str] = {}
+        for name, node in equation.statements:
+            self.names.setdefault(node, name)
+        self.owners: dict[Node, str] = {}
+        for name, node in equation.statements:
+            for below in topological([node]):
+                self.owners.setdefault(below, name)
+        self.uses = Counter(
+            argument for node in topological(found.values()) for argument in arguments(node)
+        )
+        self.uses.update(d for node, d in found.items() if isinstance(node, Variable))
+        self.taken = {f"d_{v.name}" for v in equation.given} | {v.name for v in equation.given}
+        self.taken |= {f"d_{name}" for name, _ in equation.statements}
+        self.named: set[Node] = set()
+
+    def of(self, node: Node, d: Node) -> str | None:
+        """The name for `d`, the derivative by `node`; None where it needs none."""
+        if isinstance(node, Variable):
+            return None
+        if node in self.names:
+            self.named.add(d)
+            return f"d_{self.names[node]}"
+        if self.uses[d] < 2 or d in self.named or not isinstance(d, Apply):
+            return None
+        self.named.add(d)
+        name = base = f"d_net_{self.owners[node]}"
+        number = 1
+        while name in self.taken:
+            number += 1
+            name = f"{base}_{number}"
+        self.taken.add(name)
+        return name
+
+
+def _kept(equation: Equation) -> dict[Node, Variable]:
+    """The forward step's named values, as what they are for the backward step: given."""
+    kept: dict[Node, Variable] = {}
+    for name, node in equation.statements:
+        if isinstance(node, Apply) and varies(node):
+            # a new state and its old value share a name; the old one stays with the role "state"
+            kept.setdefault(node, variable(name, "value", shape_of(node)))
+    return kept
+
+
+def _keep_names(
+    equation: Equation, statements: list[tuple[str, Node]]
+) -> Iterable[tuple[str, Node]]:
+    kept = _kept(equation)
+    done: dict[Node, Node] = {}
+    for name, root in statements:
+        for node in topological([root]):
+            if node in kept:
+                done[node] = kept[node]
+            elif isinstance(node, Apply):
+                done[node] = rebuild(node, tuple(done[argument] for argument in node.args))
+            else:
+                done[node] = node
+        yield name, done[root]
+
+
+def _given(equation: Equation, roots: list[Node]) -> tuple[Variable, ...]:
+    """What the backward step needs: the forward step's given and kept values, and derivatives."""
+    kept = _kept(equation)
+    return (*equation.given, *kept.values(), *cotangents(equation).values())
+
+
+# ------------------------------------------------- what the forward step must give a name to
+
+
+def name_what_backward_needs(equation: Equation) -> Equation:
+    """Name each product that the derivative uses, so that no step computes it twice.
+
+    In `n = tanh(W x + r * (U h))` the derivative by r is made of `U h`: it becomes `net_n`.
+    """
+    named = {node for _, node in equation.statements}
+    wanted: list[Node] = []
+    stack, seen = list(adjoints(equation).values()), set[Node]()
+    forward = set(topological(node for _, node in equation.statements))
+    while stack:
+        node = stack.pop()
+        if node in seen or node in named:
+            continue
+        seen.add(node)
+        if node in forward and len(shape_of(node)) == 1 and _has_product(node, named):
+            wanted.append(node)
+        else:
+            stack.extend(arguments(node))
+    return _add_statements(equation, wanted) if wanted else equation
+
+
+def _has_product(node: Node, named: set[Node]) -> bool:
+    if not isinstance(node, Apply) or node in named:
+        return False
+    return node.op == "matmul" or any(_has_product(argument, named) for argument in node.args)
+
+
+def _add_statements(equation: Equation, wanted: list[Node]) -> Equation:
+    statements: list[tuple[str, Node]] = []
+    taken = set(equation.values)
+    left = set(wanted)
+    for name, root in equation.statements:
+        for node in topological([root]):
+            if node in left and isinstance(node, Apply):
+                left.remove(node)
+                word = "net" if OPS[node.op].precedence < 9 else node.op
+                statements.append((_fresh(f"{word}_{name}", taken), node))
+        statements.append((name, root))
+    return replace(equation, statements=tuple(statements))
+
+
+def _fresh(base: str, taken: set[str]) -> str:
+    name, number = base, 1
+    while name in taken:
+        number += 1
+        name = f"{base}_{number}"
+    taken.add(name)
+    return name

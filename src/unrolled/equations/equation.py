@@ -1,0 +1,164 @@
+"""An equation: named values, one after another, and which of them are the results.
+
+In: `trace` (a user's step), `derive` (its backward step) or `plain` (data). Out: everything that
+is made from an equation: `text`, `latex`, `interpret`, the engines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from unrolled.equations.nodes import Apply, Node, Shape, Variable, topological
+from unrolled.equations.ops import shape_of
+from unrolled.errors import ShapeError
+
+
+@dataclass(frozen=True, eq=False)
+class Equation:
+    """One time step. Two equations are equal when they are the same as plain data.
+
+    `given` are the values from outside, in order: the input, the states before the step, the
+    weights, and for a backward step what the forward step left and the derivatives that arrive.
+    `statements` name the values that are computed; `results` are the names among them that the
+    step returns: a forward step's new states (the first is the output), a backward step's
+    derivatives.
+    """
+
+    name: str
+    given: tuple[Variable, ...]
+    statements: tuple[tuple[str, Node], ...]
+    results: tuple[str, ...]
+    initial_state: Mapping[str, float] = field(default_factory=dict)
+    initial: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def values(self) -> dict[str, Node]:
+        """Every named value: what is given (old states under their own name) and computed."""
+        return {v.name: v for v in self.given} | dict(self.statements)
+
+    @cached_property
+    def locals(self) -> dict[str, Node]:
+        """The named values that the step computes, in order."""
+        return dict(self.statements)
+
+    def _shapes(self, role: str) -> dict[str, Shape]:
+        return {v.name: shape_of(v) for v in self.given if v.role == role}
+
+    @cached_property
+    def inputs(self) -> dict[str, Shape]:
+        return self._shapes("input")
+
+    @cached_property
+    def states(self) -> dict[str, Shape]:
+        """State name -> shape; the first is the output."""
+        return self._shapes("state")
+
+    @cached_property
+    def weights(self) -> dict[str, Shape]:
+        """Weight name -> shape, in the order in which the step first uses them."""
+        return self._shapes("weight")
+
+    @cached_property
+    def sizes(self) -> tuple[str, ...]:
+        """The names of the sizes, `input_size` and `hidden_size` first."""
+        used = {size for v in self.given for size in shape_of(v) if size != "1"}
+        first = [size for size in ("input_size", "hidden_size") if size in used]
+        return (*first, *sorted(used - set(first)))
+
+    @property
+    def input_is_hidden(self) -> bool:
+        """Whether x meets a state unit by unit, so that the input must be as wide as the state."""
+        return "input_size" not in self.sizes and all(
+            shape == ("hidden_size",) for shape in self.inputs.values()
+        )
+
+    def resolve(self, **sizes: int) -> dict[str, int]:
+        """Check the sizes that are given; the answer has every size of this equation, and "1"."""
+        if self.input_is_hidden and sizes.get("input_size") not in (None, sizes.get("hidden_size")):
+            raise ShapeError(
+                f"{self.name} uses its input beside a state, unit by unit, so input_size must be "
+                f"hidden_size: {sizes['input_size']} is not {sizes.get('hidden_size')}"
+            )
+        for size in self.sizes:
+            if sizes.get(size) is None:
+                raise ShapeError(f"{self.name} needs {size}: give it as {size}=..., 1 or more")
+        for size, number in sizes.items():
+            if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+                raise ShapeError(f"{size} is a whole number, 1 or more, not {number!r}")
+        return {"1": 1} | {size: int(sizes[size]) for size in self.sizes}
+
+    def weight_count(self, **sizes: int) -> int:
+        """How many numbers are learned."""
+        known = self.resolve(**sizes)
+        return sum(_volume(shape, known) for shape in self.weights.values())
+
+    def operation_count(self, **sizes: int) -> int:
+        """Operations on numbers in one step of one sequence; a product's multiply and add are two."""
+        known, count = self.resolve(**sizes), 0
+        for node in topological(dict(self.statements).values()):
+            if isinstance(node, Apply) and len(shape_of(node)) < 2:
+                factor = 2 * known[shape_of(node.args[0])[1]] if node.op == "matmul" else 1
+                count += factor * _volume(shape_of(node), known)
+        return count
+
+    @cached_property
+    def text(self) -> str:
+        """The equation as one would type it, a line for each named value."""
+        from unrolled.equations.text import to_text
+
+        return to_text(self)
+
+    @cached_property
+    def latex(self) -> str:
+        """The equation as one would print it: a LaTeX `aligned` block."""
+        from unrolled.equations.latex import to_latex
+
+        return to_latex(self)
+
+    @cached_property
+    def backward(self) -> Equation:
+        """Backpropagation through this step, derived: an equation of the same kind."""
+        from unrolled.equations.derive import derive
+
+        return derive(self)
+
+    def to_json(self) -> str:
+        """This equation as plain data; `Equation.from_json` reads it back and verifies it."""
+        from unrolled.equations.plain import to_json
+
+        return to_json(self)
+
+    @staticmethod
+    def from_json(text: str) -> Equation:
+        """Read what `to_json` wrote. Data from a stranger are safe: nothing in them is run."""
+        from unrolled.equations.plain import from_json
+
+        return from_json(text)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Equation) and self.to_json() == other.to_json()
+
+    def __hash__(self) -> int:
+        return hash(self.to_json())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Equation.from_json, (self.to_json(),)
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return f"<Equation {self.name}: {len(self.statements)} statements>"
+
+    def _repr_latex_(self) -> str:
+        return f"$\\displaystyle {self.latex}$"
+
+
+def _volume(shape: Shape, sizes: Mapping[str, int]) -> int:
+    count = 1
+    for size in shape:
+        count *= sizes[size]
+    return count

@@ -1,0 +1,169 @@
+"""What users call in a step: `tanh`, `sigmoid` and the others. In: arrays or symbols. Out: the same.
+
+On a symbol (while a step is traced) a function adds a node to the equation; on NumPy arrays and
+plain numbers it computes, so the same step is its own reference. Another kind of array joins with
+`register`: the torch layers do so when they are imported, and no sooner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from unrolled.equations.ops import OPS
+
+_families: list[tuple[type, Mapping[str, Callable[..., Any]]]] = []
+
+
+def register(kind: type, functions: Mapping[str, Callable[..., Any]]) -> None:
+    """Let arrays of this kind be computed by these functions, one for each name in `OPS`."""
+    _families.append((kind, functions))
+
+
+def _call(name: str, *arguments: Any) -> Any:
+    for argument in arguments:
+        if _is_symbol(argument):
+            return argument.apply_operation(name, *arguments)
+    for kind, functions in _families:
+        if any(isinstance(argument, kind) for argument in arguments):
+            return functions[name](*arguments)
+    return OPS[name].compute(*map(_as_array, arguments))
+
+
+def _as_array(value: Any) -> Any:
+    # a Python number stays one, so that it takes the dtype of the array it meets
+    return value if isinstance(value, (bool, int, float)) else np.asarray(value)
+
+
+def tanh(x: Any) -> Any:
+    """The hyperbolic tangent."""
+    return _call("tanh", x)
+
+
+def sigmoid(x: Any) -> Any:
+    """The logistic function 1 / (1 + exp(-x))."""
+    return _call("sigmoid", x)
+
+
+def relu(x: Any) -> Any:
+    """x where it is positive, else 0."""
+    return _call("relu", x)
+
+
+def leaky_relu(x: Any, slope: float = 0.01) -> Any:
+    """x where it is positive, else slope * x."""
+    return _call("leaky_relu", x, slope)
+
+
+def softplus(x: Any) -> Any:
+    """log(1 + exp(x)), a smooth relu."""
+    return _call("softplus", x)
+
+
+def exp(x: Any) -> Any:
+    """The exponential function."""
+    return _call("exp", x)
+
+
+def log(x: Any) -> Any:
+    """The natural logarithm."""
+    return _call("log", x)
+
+
+def sqrt(x: Any) -> Any:
+    """The square root."""
+    return _call("sqrt", x)
+
+
+def abs(x: Any) -> Any:
+    """The absolute value; its derivative at 0 is 0."""
+    return _call("abs", x)
+
+
+def sign(x: Any) -> Any:
+    """-1, 0 or 1; its derivative is 0."""
+    return _call("sign", x)
+
+
+def sin(x: Any) -> Any:
+    """The sine."""
+    return _call("sin", x)
+
+
+def cos(x: Any) -> Any:
+    """The cosine."""
+    return _call("cos", x)
+
+
+def maximum(a: Any, b: Any) -> Any:
+    """The greater of a and b, unit by unit."""
+    return _call("maximum", a, b)
+
+
+def minimum(a: Any, b: Any) -> Any:
+    """The smaller of a and b, unit by unit."""
+    return _call("minimum", a, b)
+
+
+def where(condition: Any, a: Any, b: Any) -> Any:
+    """a where the condition holds, else b, unit by unit."""
+    return _call("where", condition, a, b)
+
+
+def sum(v: Any) -> Any:
+    """The sum over the units; the axis stays, so that the result broadcasts against them."""
+    return _call("sum", v)
+
+
+def mean(v: Any) -> Any:
+    """The mean over the units; the axis stays, so that the result broadcasts against them."""
+    return _call("mean", v)
+
+
+class Identity:
+    """`eye`, and `factor * eye`: the identity matrix, sized by the matrix or vector it meets."""
+
+    __array_ufunc__ = None  # NumPy then leaves `array + eye` to the methods below
+
+    def __init__(self, factor: Any = 1.0) -> None:
+        self.factor = factor
+
+    def __repr__(self) -> str:
+        return "eye" if self.factor == 1.0 else f"{self.factor} * eye"
+
+    def __mul__(self, factor: Any) -> Any:
+        return NotImplemented if _is_symbol(factor) else Identity(self.factor * factor)
+
+    __rmul__ = __mul__
+
+    def __neg__(self) -> Identity:
+        return Identity(-self.factor)
+
+    def __add__(self, matrix: Any) -> Any:
+        return NotImplemented if _is_symbol(matrix) else matrix + self._like(matrix)
+
+    __radd__ = __add__
+
+    def __sub__(self, matrix: Any) -> Any:
+        return NotImplemented if _is_symbol(matrix) else self._like(matrix) - matrix
+
+    def __rsub__(self, matrix: Any) -> Any:
+        return matrix - self._like(matrix)
+
+    def __matmul__(self, vector: Any) -> Any:
+        return NotImplemented if _is_symbol(vector) else self.factor * vector
+
+    def _like(self, matrix: Any) -> Any:
+        for kind, functions in _families:
+            if isinstance(matrix, kind):
+                return self.factor * functions["eye"](matrix)
+        return self.factor * np.eye(np.shape(matrix)[0], dtype=np.result_type(matrix))
+
+
+def _is_symbol(value: Any) -> bool:
+    return hasattr(value, "apply_operation")
+
+
+eye = Identity()

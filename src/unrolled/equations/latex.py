@@ -1,0 +1,103 @@
+r"""How an equation prints in LaTeX. In: an `Equation`. Out: one `aligned` block, a row a statement.
+
+Values of this step carry the time as an index (`x_t`, `h_{t-1}`, `i_t`), weights carry what their
+name says (`W_i` is W with the index i), unit by unit is \odot, and the derivative of the loss by a
+value is \delta and the value. Greek names (`gamma`) become Greek letters.
+"""
+
+from __future__ import annotations
+
+from unrolled.equations.equation import Equation
+from unrolled.equations.nodes import Apply, Constant, Eye, Length, Node, Variable
+from unrolled.equations.ops import OPS, shape_of
+from unrolled.equations.text import number
+
+GREEK = frozenset(
+    ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu", "xi", "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega", "Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi", "Omega"]
+)
+LATEX_NAMES = {"lam": "lambda", "Lam": "Lambda", "eps": "epsilon"}
+
+
+def to_latex(equation: Equation) -> str:
+    names: dict[Node, str] = {}
+    rows = []
+    for name, node in equation.statements:
+        printed = _result(name, equation)
+        rows.append(f"{printed} &= {_Printer(names).term(node)}")
+        names.setdefault(node, printed)
+    body = " \\\\\n".join(rows)
+    return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
+
+
+def _result(name: str, equation: Equation) -> str:
+    if name.startswith("d_"):
+        of = name.removeprefix("d_")
+        return f"\\delta {symbol(of, '' if of in equation.weights else 't')}"
+    return symbol(name, "t")
+
+
+def symbol(name: str, time: str) -> str:
+    """A name as LaTeX: base letter, index, and the time step ('' for what has none)."""
+    if name.endswith("_next"):
+        name = name.removesuffix("_next")
+        return symbol(name, time) + "^{+}"
+    if name.endswith("_prev"):
+        name, time = name.removesuffix("_prev"), "t-1"
+    base, _, index = name.partition("_")
+    indices = [_letter(part) for part in index.split("_") if part]
+    if time:
+        indices.append(time)
+    subscript = ",".join(indices)
+    return f"{_letter(base)}_{{{subscript}}}" if subscript else _letter(base)
+
+
+def _letter(name: str) -> str:
+    name = LATEX_NAMES.get(name, name)
+    if name in GREEK:
+        return f"\\{name}"
+    return name if len(name) == 1 or name.isdigit() else f"\\mathrm{{{name}}}"
+
+
+class _Printer:
+    def __init__(self, names: dict[Node, str]) -> None:
+        self.names = names
+
+    def term(self, node: Node, above: int = 0) -> str:
+        if node in self.names and not isinstance(node, Variable):
+            return self.names[node]
+        if isinstance(node, Variable):
+            return self._variable(node)
+        if isinstance(node, Constant):
+            return symbol(node.name, "") if node.name else number(node.value)
+        if isinstance(node, Length):
+            return {"hidden_size": "H", "input_size": "I"}.get(node.size, symbol(node.size, ""))
+        if isinstance(node, Eye):
+            return "I"
+        assert isinstance(node, Apply)
+        text, precedence = self._operation(node)
+        return f"\\left({text}\\right)" if precedence < above else text
+
+    @staticmethod
+    def _variable(node: Variable) -> str:
+        if node.role == "weight":
+            return symbol(node.name, "")
+        if node.role == "cotangent":
+            return f"\\delta {symbol(node.name.removeprefix('d_'), 't')}"
+        return symbol(node.name, "t-1" if node.role == "state" else "t")
+
+    def _operation(self, node: Apply) -> tuple[str, int]:
+        row = OPS[node.op]
+        if node.op == "mul" and () in map(shape_of, node.args):
+            left, right = (self.term(argument, row.precedence) for argument in node.args)
+            # a number times a value is not said with \odot; two numbers need a dot between them
+            dot = " \\cdot " if isinstance(node.args[1], Constant | Length) else " \\, "
+            return f"{left}{dot}{right}", row.precedence
+        if row.precedence == 9 or node.op == "div":  # brackets or a fraction bar hold these
+            return row.latex.format(*(self.term(argument) for argument in node.args)), 9
+        if node.op == "transpose":
+            return row.latex.format(self.term(node.args[0], 9)), row.precedence
+        tight = node.op in ("sub", "matmul") or row.is_condition
+        first = self.term(node.args[0], row.precedence + (node.op == "pow" or row.is_condition))
+        rest = [self.term(a, 0 if node.op == "pow" else row.precedence + tight)
+                for a in node.args[1:]]  # fmt: skip
+        return row.latex.format(first, *rest), row.precedence

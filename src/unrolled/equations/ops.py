@@ -1,0 +1,266 @@
+"""The operations: one row each. In: nodes. Out: `OPS`; next: `functions`, `trace`, `derive`.
+
+A row holds all that is known about an operation: how many arguments, the shape of its result, the
+NumPy function (the reference for every engine), the derivative, how it prints. `tests/architecture`
+walks this table and asks every engine for each row.
+
+**The derivative** of y = f(a, b) takes `d`, the derivative of the loss by y, then y itself and the
+arguments, and returns the derivative of the loss by each argument, or None where it is zero
+everywhere. A result that is wider than its argument (an argument was broadcast) is summed by
+`derive`, so no rule needs to think of it. At a kink the value is torch's: 0 for relu and abs at 0,
+the slope for leaky_relu at 0, one half each for a tie of maximum and minimum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unrolled.equations.nodes import (
+    ONE,
+    Apply,
+    Eye,
+    Length,
+    Node,
+    Shape,
+    Variable,
+    apply,
+    constant,
+    length,
+)
+
+Array = NDArray[Any]
+Derivative = Callable[..., tuple[Node | None, ...]]
+ShapeRule = Callable[..., Shape]
+
+
+class ShapeMismatch(Exception):
+    """Two sizes that cannot be one; `trace` turns it into a taught error with the user's line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """One row. `text` is an infix symbol (with a precedence) or the name of a function."""
+
+    name: str
+    arity: int
+    shape: ShapeRule
+    compute: Callable[..., Any]
+    derivative: Derivative | None
+    text: str
+    latex: str
+    precedence: int = 9
+    is_condition: bool = False
+
+
+# ---------------------------------------------------------------------------------------- shapes
+
+
+def elementwise(*shapes: Shape) -> Shape:
+    """Numbers and one-unit vectors broadcast; everything else must agree."""
+    wide = {shape for shape in shapes if shape not in ((), (ONE,))}
+    if len(wide) > 1:
+        raise ShapeMismatch(" and ".join(sorted(map(str, wide))))
+    if wide:
+        return wide.pop()
+    return (ONE,) if (ONE,) in shapes else ()
+
+
+def product(left: Shape, right: Shape) -> Shape:
+    if len(left) != 2 or not right or left[1] != right[0]:
+        raise ShapeMismatch(f"{left} @ {right}")
+    return (left[0], *right[1:])
+
+
+def reduced(shape: Shape) -> Shape:
+    if len(shape) != 1:
+        raise ShapeMismatch(f"a sum over the units of {shape}")
+    return (ONE,)
+
+
+# ---------------------------------------------------------------------------- NumPy, on columns
+
+
+def sigmoid(x: Array) -> Array:
+    """1 / (1 + exp(-x)) without overflow on either side, and without loss where it is small."""
+    small = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1 / (1 + small), small / (1 + small)).astype(
+        np.result_type(x), copy=False
+    )
+
+
+def softplus(x: Array) -> Array:
+    """log(1 + exp(x)) without overflow."""
+    return np.logaddexp(x, np.zeros((), np.result_type(x)))
+
+
+def relu(x: Array) -> Array:
+    return np.maximum(x, np.zeros((), np.result_type(x)))
+
+
+def leaky_relu(x: Array, slope: float = 0.01) -> Array:
+    return np.where(x > 0, x, x * slope)
+
+
+def sum_units(x: Array) -> Array:
+    return np.sum(x, axis=0, keepdims=True)
+
+
+def mean_units(x: Array) -> Array:
+    return np.mean(x, axis=0, keepdims=True)
+
+
+def spread(x: Array, units: int) -> Array:
+    return np.broadcast_to(x, (units, x.shape[-1] if np.ndim(x) else 1))
+
+
+def outer(a: Array, b: Array) -> Array:
+    return a @ b.T
+
+
+def where(condition: Array, a: Array, b: Array) -> Array:
+    return np.where(condition, a, b)
+
+
+# ------------------------------------------------------------------------------------ derivatives
+
+
+def _tie(first: str, d: Node, a: Node, b: Node) -> Node:
+    """The derivative of maximum ("gt") or minimum ("lt") by its argument a."""
+    second = {"gt": "lt", "lt": "gt"}[first]
+    half = apply("where", apply(second, a, b), constant(0), d * 0.5)
+    return apply("where", apply(first, a, b), d, half)
+
+
+def _power(d: Node, y: Node, x: Node, n: Node) -> tuple[Node | None, ...]:
+    if n is constant(0):
+        return None, None
+    return d * (n * x ** (n - 1)), None
+
+
+def _product(d: Node, y: Node, a: Node, b: Node) -> tuple[Node | None, ...]:
+    # y = A b: dA is the outer product of d and b (for a matrix b that is d b^T, the same formula)
+    return apply("outer", d, b), apply("matmul", apply("transpose", a), d)
+
+
+def _units(x: Node) -> Length:
+    return length(shape_of(x)[0])
+
+
+ZERO = constant(0)
+
+
+def _gate(condition: Node, d: Node) -> Node:
+    return apply("where", condition, d, ZERO)
+
+
+def _row(
+    name: str,
+    arity: int,
+    compute: Callable[..., Any],
+    derivative: Derivative | None,
+    latex: str,
+    *,
+    shape: ShapeRule = elementwise,
+    text: str = "",
+    precedence: int = 9,
+    is_condition: bool = False,
+) -> Op:
+    text = text or name
+    return Op(name, arity, shape, compute, derivative, text, latex, precedence, is_condition)
+
+
+_ROWS = (
+    # name, arity, NumPy, derivative, LaTeX, how it prints
+    _row("add", 2, np.add, lambda d, y, a, b: (d, d), "{0} + {1}", text="+", precedence=4),
+    _row("sub", 2, np.subtract, lambda d, y, a, b: (d, -d), "{0} - {1}", text="-", precedence=4),
+    _row("mul", 2, np.multiply, lambda d, y, a, b: (d * b, d * a), r"{0} \odot {1}", text="*",
+         precedence=5),
+    _row("div", 2, np.divide, lambda d, y, a, b: (d / b, -(d * y / b)), r"\frac{{{0}}}{{{1}}}",
+         text="/", precedence=5),
+    _row("neg", 1, np.negative, lambda d, y, a: (-d,), "-{0}", text="-", precedence=6),
+    _row("pow", 2, np.power, _power, "{{{0}}}^{{{1}}}", text="**", precedence=7),
+    _row("matmul", 2, np.matmul, _product, "{0} {1}", shape=product, text="@", precedence=5),
+    _row("transpose", 1, np.transpose, lambda d, y, a: (apply("transpose", d),), r"{{{0}}}^{{\top}}",
+         shape=lambda shape: shape[::-1], text=".T", precedence=8),
+    _row("outer", 2, outer, None, r"{0} {{{1}}}^{{\top}}",
+         shape=lambda a, b: (a[0], b[0])),
+    _row("tanh", 1, np.tanh, lambda d, y, x: (d * (1 - y**2),), r"\tanh({0})"),
+    _row("sigmoid", 1, sigmoid, lambda d, y, x: (d * (y * (1 - y)),), r"\sigma({0})"),
+    _row("relu", 1, relu, lambda d, y, x: (_gate(apply("gt", x, ZERO), d),),
+         r"\operatorname{{relu}}({0})"),
+    _row("leaky_relu", 2, leaky_relu,
+         lambda d, y, x, s: (apply("where", apply("gt", x, ZERO), d, d * s), None),
+         r"\operatorname{{leaky\,relu}}({0}, {1})"),
+    _row("softplus", 1, softplus, lambda d, y, x: (d * apply("sigmoid", x),),
+         r"\operatorname{{softplus}}({0})"),
+    _row("exp", 1, np.exp, lambda d, y, x: (d * y,), r"\exp({0})"),
+    _row("log", 1, np.log, lambda d, y, x: (d / x,), r"\log({0})"),
+    _row("sqrt", 1, np.sqrt, lambda d, y, x: (d * 0.5 / y,), r"\sqrt{{{0}}}"),
+    _row("abs", 1, np.abs, lambda d, y, x: (d * apply("sign", x),), r"\left|{0}\right|"),
+    _row("sign", 1, np.sign, lambda d, y, x: (None,), r"\operatorname{{sign}}({0})"),
+    _row("sin", 1, np.sin, lambda d, y, x: (d * apply("cos", x),), r"\sin({0})"),
+    _row("cos", 1, np.cos, lambda d, y, x: (-(d * apply("sin", x)),), r"\cos({0})"),
+    _row("maximum", 2, np.maximum,
+         lambda d, y, a, b: (_tie("gt", d, a, b), _tie("gt", d, b, a)), r"\max({0}, {1})"),
+    _row("minimum", 2, np.minimum,
+         lambda d, y, a, b: (_tie("lt", d, a, b), _tie("lt", d, b, a)), r"\min({0}, {1})"),
+    _row("where", 3, where,
+         lambda d, y, c, a, b: (None, _gate(c, d), apply("where", c, ZERO, d)),
+         r"\begin{{cases}} {1} & {0} \\ {2} & \text{{else}} \end{{cases}}"),
+    _row("sum", 1, sum_units, lambda d, y, x: (apply("spread", d, _units(x)),),
+         r"\operatorname{{sum}}({0})", shape=reduced),
+    _row("mean", 1, mean_units, lambda d, y, x: (apply("spread", d / _units(x), _units(x)),),
+         r"\operatorname{{mean}}({0})", shape=reduced),
+    _row("spread", 2, spread, lambda d, y, x, units: (apply("sum", d), None),
+         r"\mathbf{{1}}\,{0}"),
+    _row("total", 1, np.sum, None, r"\operatorname{{sum}}({0})", shape=lambda shape: ()),
+    _row("lt", 2, np.less, None, "{0} < {1}", text="<", precedence=3, is_condition=True),
+    _row("le", 2, np.less_equal, None, r"{0} \le {1}", text="<=", precedence=3, is_condition=True),
+    _row("gt", 2, np.greater, None, "{0} > {1}", text=">", precedence=3, is_condition=True),
+    _row("ge", 2, np.greater_equal, None, r"{0} \ge {1}", text=">=", precedence=3,
+         is_condition=True),
+    _row("and", 2, np.logical_and, None, r"{0} \wedge {1}", text="&", precedence=2,
+         is_condition=True),
+    _row("or", 2, np.logical_or, None, r"{0} \vee {1}", text="|", precedence=1,
+         is_condition=True),
+    _row("not", 1, np.logical_not, None, r"\neg {0}", text="~", precedence=6, is_condition=True),
+)  # fmt: skip
+
+OPS: dict[str, Op] = {row.name: row for row in _ROWS}
+
+
+# ------------------------------------------------------------------------------ the shape of a node
+
+_shapes: WeakKeyDictionary[Node, Shape] = WeakKeyDictionary()
+
+
+def shape_of(node: Node) -> Shape:
+    """The shape that the rules above give; raises ShapeMismatch where two sizes disagree."""
+    shape = _shapes.get(node)
+    if shape is None:
+        shape = _shapes[node] = _shape_of(node)
+    return shape
+
+
+def _shape_of(node: Node) -> Shape:
+    if isinstance(node, Variable):
+        if node.shape is None:
+            raise ShapeMismatch(f"{node.name} has no size yet")
+        return node.shape
+    if isinstance(node, Eye):
+        if node.size is None:
+            raise ShapeMismatch("eye has no size yet")
+        return (node.size, node.size)
+    if not isinstance(node, Apply):
+        return ()
+    if node.op == "spread":
+        units = node.args[1]
+        assert isinstance(units, Length)
+        return (units.size,)
+    return OPS[node.op].shape(*map(shape_of, node.args))

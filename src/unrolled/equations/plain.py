@@ -1,0 +1,131 @@
+"""An equation as plain data. In: an `Equation`, or JSON text. Out: the other; nothing is executed.
+
+The graph is a list in which each node comes after its arguments and refers to them by position:
+`["state", "h", ["hidden_size"]]`, `["tanh", 7]`. Infinite numbers are written as text. What is read
+is verified before anyone sees it, so a damaged or invented file ends in an EquationError.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from unrolled.equations.equation import Equation
+from unrolled.equations.nodes import (
+    Apply,
+    Constant,
+    Eye,
+    Length,
+    Node,
+    Variable,
+    apply,
+    constant,
+    eye,
+    length,
+    topological,
+    variable,
+)
+from unrolled.equations.ops import OPS
+from unrolled.equations.verify import ROLES, verify
+from unrolled.errors import EquationError
+
+FORMAT = 1
+
+
+def to_json(equation: Equation) -> str:
+    roots: list[Node] = [*equation.given, *(node for _, node in equation.statements)]
+    position: dict[Node, int] = {}
+    rows: list[list[Any]] = []
+    for node in topological(roots):
+        position[node] = len(rows)
+        rows.append(_row(node, position))
+    data = {
+        "unrolled_equation": FORMAT,
+        "name": equation.name,
+        "nodes": rows,
+        "given": [position[v] for v in equation.given],
+        "statements": [[name, position[node]] for name, node in equation.statements],
+        "results": list(equation.results),
+        "initial_state": {name: repr(v) for name, v in equation.initial_state.items()},
+        "initial": {name: list(v) if isinstance(v, tuple) else v
+                    for name, v in equation.initial.items()},
+    }  # fmt: skip
+    return json.dumps(data, separators=(",", ":"))
+
+
+def _row(node: Node, position: dict[Node, int]) -> list[Any]:
+    if isinstance(node, Variable):
+        return [node.role, node.name, list(node.shape or ())]
+    if isinstance(node, Constant):
+        return ["constant", repr(node.value), node.name]
+    if isinstance(node, Length):
+        return ["length", node.size]
+    if isinstance(node, Eye):
+        return ["eye", node.size]
+    assert isinstance(node, Apply)
+    return [node.op, *(position[argument] for argument in node.args)]
+
+
+def from_json(text: str) -> Equation:
+    try:
+        equation = _read(json.loads(text))
+    except (KeyError, IndexError, TypeError, ValueError, RecursionError) as error:
+        raise EquationError(
+            f"this is not an equation that unrolled has written, or it is damaged "
+            f"({type(error).__name__}: {error}): write it again with equation.to_json()"
+        ) from None
+    verify(equation)
+    return equation
+
+
+def _read(data: dict[str, Any]) -> Equation:
+    if data["unrolled_equation"] != FORMAT:
+        raise ValueError(f"format {data['unrolled_equation']!r}; this version reads {FORMAT}")
+    nodes: list[Node] = []
+    for row in data["nodes"]:
+        nodes.append(_node(row, nodes))
+    given = tuple(_at(nodes, index) for index in data["given"])
+    variables = tuple(v for v in given if isinstance(v, Variable))
+    if len(variables) != len(given):
+        raise ValueError("something given is not a variable")
+    return Equation(
+        _string(data["name"]),
+        variables,
+        tuple((_string(name), _at(nodes, index)) for name, index in data["statements"]),
+        tuple(map(_string, data["results"])),
+        {_string(name): float(value) for name, value in data["initial_state"].items()},
+        {_string(name): _initial(value) for name, value in data["initial"].items()},
+    )
+
+
+def _initial(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _string(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not a name")
+    return value
+
+
+def _at(nodes: list[Node], index: Any) -> Node:
+    if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < len(nodes):
+        raise ValueError(f"no node stands at {index!r}")
+    return nodes[index]
+
+
+def _node(row: list[Any], before: list[Node]) -> Node:
+    kind, *rest = row
+    if kind in ROLES:
+        name, shape = rest
+        return variable(_string(name), kind, tuple(map(_string, shape)))
+    if kind == "constant":
+        value, name = rest
+        return constant(float(value), None if name is None else _string(name))
+    if kind == "length":
+        return length(_string(*rest))
+    if kind == "eye":
+        return eye(_string(*rest))
+    if kind not in OPS:
+        raise ValueError(f"{kind!r} is not an operation")
+    return apply(kind, *(_at(before, index) for index in rest))

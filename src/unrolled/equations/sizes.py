@@ -1,0 +1,265 @@
+"""Sizes follow from use. In: a traced graph whose weights have no shape. Out: each weight's shape.
+
+Two rounds over the graph, both by union-find. The first tells matrices from vectors: what stands
+left of `@` is a matrix, what meets a vector unit by unit is a vector. The second tells the sizes:
+`W @ x` makes the columns of W the size of x, and what is added unit by unit has one size. A size
+that stays open must be declared; two known sizes that meet are an error, except I = H, which is a
+constraint on the cell (its input must be as wide as its state).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from unrolled.equations.nodes import (
+    ONE,
+    Apply,
+    Eye,
+    Node,
+    Shape,
+    Variable,
+    eye,
+    rebuild,
+    topological,
+    variable,
+)
+from unrolled.equations.ops import OPS
+from unrolled.equations.symbols import Where, teach
+
+INPUT, HIDDEN = "input_size", "hidden_size"
+
+
+@dataclass
+class Classes:
+    """Union-find over names; a class may have one label, and `clash` says what two labels mean."""
+
+    clash: Callable[[str, str], str | None]
+    parent: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+
+    def root(self, term: str) -> str:
+        while (above := self.parent.get(term, term)) != term:
+            term = above
+        return term
+
+    def label(self, term: str) -> str | None:
+        return self.labels.get(self.root(term))
+
+    def join(self, a: str, b: str) -> bool:
+        """Make two terms one; False where their labels cannot be one."""
+        a, b = self.root(a), self.root(b)
+        if a == b:
+            return True
+        one, other = self.labels.get(a), self.labels.get(b)
+        label = one if other is None or one == other else other if one is None else None
+        if label is None and one is not None and other is not None:
+            label = self.clash(one, other)
+            if label is None:
+                return False
+        self.parent[a] = b
+        if label is not None:
+            self.labels[b] = label
+        return True
+
+    def mark(self, term: str, label: str) -> bool:
+        marker = f"label {label}"
+        self.labels.setdefault(self.root(marker), label)
+        return self.join(term, marker)
+
+
+@dataclass
+class Sizes:
+    """What inference found: the shape of every weight, and whether the input is as wide as h."""
+
+    shapes: dict[Node, Shape]
+    input_is_hidden: bool
+
+    def substitute(self, roots: Iterable[Node]) -> dict[Node, Node]:
+        """Every node below the roots -> the same node with its shapes known."""
+        done: dict[Node, Node] = {}
+        for node in topological(roots):
+            if isinstance(node, Variable):
+                done[node] = variable(node.name, node.role, self.shapes[node])
+            elif isinstance(node, Eye):
+                done[node] = eye(self.shapes[node][0])
+            elif isinstance(node, Apply):
+                done[node] = rebuild(node, tuple(done[argument] for argument in node.args))
+            else:
+                done[node] = node
+        return done
+
+
+class Inference:
+    """One graph's sizes. `declared` maps a weight to the name of its rows' size."""
+
+    def __init__(
+        self, declared: Mapping[str, str], scalars: Iterable[str], lines: Mapping[Node, Where]
+    ) -> None:
+        self.declared = declared
+        self.scalars = frozenset(scalars)
+        self.lines = lines
+        self.input_is_hidden = False
+        self.ranks = Classes(lambda a, b: None)
+        self.sizes = Classes(self._sizes_meet)
+        self.terms: dict[Node, tuple[str, ...]] = {}
+        self.numbers: set[Node] = set()
+        self.ids: dict[Node, str] = {}
+
+    def run(self, roots: Mapping[str, tuple[Node, Shape]], others: Iterable[Node]) -> Sizes:
+        """`roots`: state name -> (its new value, its shape)."""
+        order = list(topological([*(node for node, _ in roots.values()), *others]))
+        for number, node in enumerate(order):
+            self.ids[node] = f"node {number}"
+        for node in order:
+            self._rank(node)
+        for node in order:
+            self.terms[node] = self._measure(node)
+        for name, (node, shape) in roots.items():
+            self._return(name, node, shape)
+        return Sizes(
+            {n: self._shape(n) for n in order if isinstance(n, Variable | Eye)},
+            self.input_is_hidden,
+        )
+
+    # matrix or vector ------------------------------------------------------------------------
+
+    def _rank(self, node: Node) -> None:
+        if isinstance(node, Variable):
+            if node.role != "weight":
+                self._mark(node, node, "vector")
+            elif node.name in self.scalars:
+                self.numbers.add(node)
+        elif isinstance(node, Eye):
+            self._mark(node, node, "matrix")
+        elif not isinstance(node, Apply):
+            self.numbers.add(node)
+        elif node.op == "matmul":
+            self._mark(node.args[0], node, "matrix")
+            self._same_rank(node, (node, node.args[1]))
+        elif node.op == "transpose":
+            self._mark(node.args[0], node, "matrix")
+            self._mark(node, node, "matrix")
+        elif node.op in ("sum", "mean"):
+            self._mark(node.args[0], node, "vector")
+            self._mark(node, node, "vector")
+        elif all(argument in self.numbers for argument in node.args):
+            self.numbers.add(node)
+        else:
+            wide = [argument for argument in node.args if argument not in self.numbers]
+            self._same_rank(node, (node, *wide))
+
+    def _mark(self, node: Node, at: Node, label: str) -> None:
+        if node in self.numbers or not self.ranks.mark(self.ids[node], label):
+            self._teach_rank(at, [node])
+
+    def _same_rank(self, at: Node, nodes: tuple[Node, ...]) -> None:
+        for node in nodes[1:]:
+            if node in self.numbers or not self.ranks.join(self.ids[nodes[0]], self.ids[node]):
+                self._teach_rank(at, list(nodes[1:]))
+
+    def _teach_rank(self, at: Node, nodes: list[Node]) -> None:
+        where = self.lines.get(at)
+        for node in nodes:
+            if isinstance(node, Variable) and node.role == "weight":
+                if node in self.numbers:
+                    teach(f"self.{node.name} is declared in `scalars` and used as a matrix or as "
+                          f"the vector of a product: take it out of `scalars`", where)  # fmt: skip
+                teach(f"self.{node.name} is used as a matrix (left of @) and as a vector: give "
+                      f"each use a name of its own, such as self.U @ h + self.b", where)  # fmt: skip
+        teach("a matrix and a vector meet here: a matrix of weights reaches a vector only through "
+              "@, self.U @ h", where)  # fmt: skip
+
+    def _is_matrix(self, node: Node) -> bool:
+        return self.ranks.label(self.ids[node]) == "matrix"
+
+    # sizes -------------------------------------------------------------------------------------
+
+    def _sizes_meet(self, a: str, b: str) -> str | None:
+        if {a, b} == {INPUT, HIDDEN}:
+            self.input_is_hidden = True
+            return HIDDEN
+        return None
+
+    def _measure(self, node: Node) -> tuple[str, ...]:
+        if node in self.numbers:
+            return ()
+        if isinstance(node, Variable):
+            return self._measure_variable(node)
+        if isinstance(node, Eye):
+            return (self.ids[node], self.ids[node])
+        assert isinstance(node, Apply)
+        args = [self.terms[argument] for argument in node.args]
+        if node.op == "matmul":
+            self._same(node, args[0][1], args[1][0])
+            return (args[0][0], *args[1][1:])
+        if node.op == "transpose":
+            return args[0][::-1]
+        if node.op in ("sum", "mean"):
+            return (self._one(),)
+        if self._is_matrix(node):
+            wide = [terms for terms in args if terms]
+            for terms in wide[1:]:
+                self._same(node, wide[0][0], terms[0])
+                self._same(node, wide[0][1], terms[1])
+            return wide[0]
+        wide = [terms for terms in args if terms and self.sizes.label(terms[0]) != ONE]
+        for terms in wide[1:]:
+            self._same(node, wide[0][0], terms[0])
+        return wide[0] if wide else (self._one(),)
+
+    def _measure_variable(self, node: Variable) -> tuple[str, ...]:
+        rows = f"rows of {node.role} {node.name}"
+        if node.shape is not None:
+            self.sizes.mark(rows, node.shape[0])
+        elif node.name in self.declared:
+            self.sizes.mark(rows, self.declared[node.name])
+        return (rows, f"columns of {node.name}") if self._is_matrix(node) else (rows,)
+
+    def _one(self) -> str:
+        self.sizes.mark("one", ONE)
+        return "one"
+
+    def _same(self, at: Node, a: str, b: str) -> None:
+        if not self.sizes.join(a, b):
+            self._teach_size(self.lines.get(at), a, b, _symbol(at))
+
+    def _teach_size(self, where: Where | None, a: str, b: str, doing: str) -> None:
+        one, other = (_words(self.sizes.label(term)) for term in (a, b))
+        teach(f"sizes that cannot agree meet in {doing}: {one} and {other}; a matrix between them "
+              f"(self.V @ ...) leads from one to the other", where)  # fmt: skip
+
+    def _return(self, name: str, node: Node, shape: Shape) -> None:
+        where = self.lines.get(node)
+        if node in self.numbers:
+            teach(f"the new value of {name} is a plain number: a state is a vector of units", where)
+        if self._is_matrix(node):
+            teach(f"the new value of {name} is a matrix: a state is a vector, such as self.U @ h",
+                  where)  # fmt: skip
+        self.sizes.mark(f"state {name}", shape[0])
+        if not self.sizes.join(self.terms[node][0], f"state {name}"):
+            self._teach_size(where, self.terms[node][0], f"state {name}", f"the returned {name}")
+
+    def _shape(self, node: Node) -> Shape:
+        if node in self.numbers:
+            return ()
+        labels = [self.sizes.label(term) for term in self.terms[node]]
+        if all(label is not None for label in labels):
+            return tuple(label for label in labels if label is not None)
+        where = self.lines.get(node)
+        if isinstance(node, Eye):
+            teach("the size of `eye` is left open by its use: add it to a matrix of weights", where)
+        assert isinstance(node, Variable)
+        axis = "rows" if labels[0] is None else "columns"
+        owner = node.name
+        teach(f"the number of {axis} of self.{owner} is left open by its use: name it in the class, "
+              f'sizes = {{"{owner}": "rank"}}, where "rank" is a size given when the cell is made '
+              f'(or "hidden_size")', where)  # fmt: skip
+
+
+def _words(label: str | None) -> str:
+    return "one unit (a sum or mean)" if label == ONE else str(label)
+
+
+def _symbol(node: Node) -> str:
+    return f"`{OPS[node.op].text}`" if isinstance(node, Apply) else "this line"

@@ -1,0 +1,345 @@
+"""What a step is called with while it is traced: symbols that record, and that teach.
+
+In: the operators and functions of the user's step. Out: nodes, and the line each was written on;
+next: `trace`. Every Python habit that cannot become an equation (an `if`, an index, `np.tanh`) ends
+here in a CellError that says what was written, why it cannot be, and how to write it instead.
+"""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from unrolled.equations.functions import Identity
+from unrolled.equations.nodes import Apply, Constant, Node, Variable, apply, constant, eye, variable
+from unrolled.equations.ops import OPS
+from unrolled.errors import CellError
+
+_HOUSE = str(Path(__file__).parent)
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A line of the user's own code."""
+
+    file: str
+    line: int
+
+    @property
+    def text(self) -> str:
+        return linecache.getline(self.file, self.line).strip()
+
+    def __str__(self) -> str:
+        code = self.text
+        return f"{self.file}, line {self.line}" + (f": `{code}`" if code else "")
+
+
+def here() -> Where:
+    """The innermost line outside `equations/` and outside NumPy and `math`: the user's."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and _is_ours(frame.f_code.co_filename):
+        frame = frame.f_back
+    return Where(frame.f_code.co_filename, frame.f_lineno)
+
+
+def _is_ours(file: str) -> bool:
+    return file.startswith(_HOUSE) or "numpy" in Path(file).parts
+
+
+def teach(sentence: str, where: Where | None = None) -> NoReturn:
+    raise CellError(f"{sentence} ({where or here()})")
+
+
+class Recorder:
+    """One tracing: which line each node was first written on, and how many identities were met."""
+
+    def __init__(self) -> None:
+        self.lines: dict[Node, Where] = {}
+        self.identities = 0
+
+    def symbol(self, node: Node) -> Symbol:
+        self.lines.setdefault(node, here())
+        return Symbol(node, self)
+
+    def weight(self, name: str) -> Symbol:
+        return self.symbol(variable(name, "weight"))
+
+    def as_node(self, value: Any, operation: str) -> Node:
+        if isinstance(value, Symbol):
+            return value.node
+        if isinstance(value, Identity):
+            self.identities += 1
+            sized_by_use = eye(f"?eye{self.identities}")
+            self.lines.setdefault(sized_by_use, here())
+            return sized_by_use if value.factor == 1.0 else sized_by_use * value.factor
+        if isinstance(value, bool) or not _is_number(value):
+            teach(
+                f"`{operation}` meets a {type(value).__name__}, which is neither a number nor a "
+                f"value of the step: make it a weight (self.name) or a hyper-parameter (a class "
+                f"attribute)"
+            )
+        return constant(float(value))
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        return getattr(value, "shape", ()) == () and float(value) is not None
+    except (TypeError, ValueError):
+        return False
+
+
+def depends_on_step(node: Node) -> bool:
+    """Whether a node holds a value of the step (an input or a state), and so is a vector."""
+    stack, seen = [node], set()
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Variable) and node.role in ("input", "state"):
+            return True
+        if isinstance(node, Apply) and node not in seen:
+            seen.add(node)
+            stack.extend(node.args)
+    return False
+
+
+class Symbol:
+    """A value of the step that stands for itself."""
+
+    __slots__ = ("node", "recorder")
+
+    def __init__(self, node: Node, recorder: Recorder) -> None:
+        self.node = node
+        self.recorder = recorder
+
+    def apply_operation(self, name: str, *arguments: Any) -> Symbol:
+        nodes = tuple(self.recorder.as_node(argument, name) for argument in arguments)
+        for position, node in enumerate(nodes):
+            wants = name in ("and", "or", "not") or (name == "where" and position == 0)
+            if wants != _is_condition(node):
+                self._wrong_kind(name, wants)
+        if name == "pow" and not isinstance(nodes[1], Constant):
+            teach("the exponent of ** is not a constant: write exp(exponent * log(base)) instead")
+        if name == "leaky_relu" and not isinstance(nodes[1], Constant):
+            teach("the slope of leaky_relu is not a constant: write where(x > 0, x, slope * x)")
+        return self.recorder.symbol(apply(name, *nodes))
+
+    @staticmethod
+    def _wrong_kind(name: str, wants: bool) -> NoReturn:
+        if wants:
+            teach(
+                f"`{OPS[name].text}` takes a condition here, and got a value: "
+                f"write a comparison, such as h > 0"
+            )
+        teach(
+            f"`{OPS[name].text}` takes values, and got a condition: "
+            f"turn it into one with where(condition, 1.0, 0.0)"
+        )
+
+    # arithmetic -----------------------------------------------------------------------------
+
+    def __add__(self, other: Any) -> Symbol:
+        return self.apply_operation("add", self, other)
+
+    def __radd__(self, other: Any) -> Symbol:
+        return self.apply_operation("add", other, self)
+
+    def __sub__(self, other: Any) -> Symbol:
+        return self.apply_operation("sub", self, other)
+
+    def __rsub__(self, other: Any) -> Symbol:
+        return self.apply_operation("sub", other, self)
+
+    def __mul__(self, other: Any) -> Symbol:
+        return self.apply_operation("mul", self, other)
+
+    def __rmul__(self, other: Any) -> Symbol:
+        return self.apply_operation("mul", other, self)
+
+    def __truediv__(self, other: Any) -> Symbol:
+        return self.apply_operation("div", self, other)
+
+    def __rtruediv__(self, other: Any) -> Symbol:
+        return self.apply_operation("div", other, self)
+
+    def __pow__(self, exponent: Any) -> Symbol:
+        return self.apply_operation("pow", self, exponent)
+
+    def __rpow__(self, base: Any) -> NoReturn:
+        teach("the exponent of ** is not a constant: write exp(exponent * log(base)) instead")
+
+    def __neg__(self) -> Symbol:
+        return self.apply_operation("neg", self)
+
+    def __pos__(self) -> Symbol:
+        return self
+
+    def __abs__(self) -> Symbol:
+        return self.apply_operation("abs", self)
+
+    def __matmul__(self, other: Any) -> Symbol:
+        if depends_on_step(self.node):
+            if isinstance(other, Symbol) and depends_on_step(other.node):
+                teach("`@` between two vectors is not in the language: for their dot product write "
+                      "sum(a * b)")  # fmt: skip
+            teach("the matrix stands left of `@`, as in the textbook: write self.W @ x, not "
+                  "x @ self.W")  # fmt: skip
+        right = self.recorder.as_node(other, "@")
+        if isinstance(self.node, Apply) and self.node.op == "matmul":
+            first, second = self.node.args  # (A @ B) @ v is A @ (B @ v): two cheap products
+            inner = self.recorder.symbol(apply("matmul", second, right))
+            return self.recorder.symbol(apply("matmul", first, inner.node))
+        return self.recorder.symbol(apply("matmul", self.node, right))
+
+    def __rmatmul__(self, other: Any) -> Symbol:
+        if isinstance(other, Identity):
+            return self * other.factor if other.factor != 1.0 else self
+        teach(f"`@` has a {type(other).__name__} on its left: name the matrix as a weight, self.W")
+
+    @property
+    def T(self) -> Symbol:
+        if depends_on_step(self.node):
+            teach("`.T` of a vector: vectors are columns and stay so; only a matrix of weights "
+                  "is transposed")  # fmt: skip
+        return self.apply_operation("transpose", self)
+
+    # comparisons and conditions -----------------------------------------------------------------
+
+    def __lt__(self, other: Any) -> Symbol:
+        return self.apply_operation("lt", self, other)
+
+    def __le__(self, other: Any) -> Symbol:
+        return self.apply_operation("le", self, other)
+
+    def __gt__(self, other: Any) -> Symbol:
+        return self.apply_operation("gt", self, other)
+
+    def __ge__(self, other: Any) -> Symbol:
+        return self.apply_operation("ge", self, other)
+
+    def __and__(self, other: Any) -> Symbol:
+        return self.apply_operation("and", self, other)
+
+    def __or__(self, other: Any) -> Symbol:
+        return self.apply_operation("or", self, other)
+
+    def __invert__(self) -> Symbol:
+        return self.apply_operation("not", self)
+
+    def __eq__(self, other: object) -> Any:
+        teach("`==` compares numbers that are almost never equal: compare with < or >, such as "
+              "where(abs(a - b) < 1e-6, ...)")  # fmt: skip
+
+    def __ne__(self, other: object) -> Any:
+        teach("`!=` compares numbers that are almost never equal: compare with < or >, such as "
+              "where(abs(a - b) > 1e-6, ...)")  # fmt: skip
+
+    __hash__ = object.__hash__
+
+    def __bool__(self) -> bool:
+        known = _number(self.node)
+        if known is not None:
+            return bool(known)
+        teach(_why_no_truth(here()))
+
+    # numbers are their own value; a value of the step has none yet -----------------------------
+
+    def __float__(self) -> float:
+        known = _number(self.node)
+        if known is None:
+            teach("a function for plain numbers (float, or one of the module math) got a value of "
+                  "the step, which has no number yet: use unrolled's own, such as "
+                  "`from unrolled import exp`")  # fmt: skip
+        return float(known)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *arguments: Any, **_: Any) -> Symbol:
+        infix = {"subtract": "sub", "multiply": "mul", "divide": "div", "add": "add"}
+        if ufunc.__name__ in infix and method == "__call__":  # np.float64(0.5) * h, say
+            return self.apply_operation(infix[ufunc.__name__], *arguments)
+        name = {"absolute": "abs"}.get(ufunc.__name__, ufunc.__name__)
+        cure = (
+            f"`from unrolled import {name}`" if name in OPS else "unrolled's functions and + - * /"
+        )
+        teach(f"`np.{ufunc.__name__}` got a value of the step, which has no number yet: use {cure} "
+              f"instead, which works on arrays too")  # fmt: skip
+
+    def __array__(self, *_: Any, **__: Any) -> NoReturn:
+        teach("NumPy got a value of the step, which has no number yet: use unrolled's own "
+              "functions, such as `from unrolled import tanh`, which work on arrays too")  # fmt: skip
+
+    # what a vector of the textbook does not do ----------------------------------------------------
+
+    def __iter__(self) -> NoReturn:
+        teach("a loop over the units of a vector: write the equation for the whole vector at once "
+              "(`h * x` multiplies unit by unit; for a sum use `from unrolled import sum`)")  # fmt: skip
+
+    def __getitem__(self, key: Any) -> NoReturn:
+        teach("a value of the step has no single units to take: write the equation for the whole "
+              "vector, with a weight and a name of its own for each part")  # fmt: skip
+
+    def __setitem__(self, key: Any, value: Any) -> NoReturn:
+        teach("a value of the step is changed in place: give the new value a name, such as "
+              "h_new = where(condition, a, h)")  # fmt: skip
+
+    def __len__(self) -> int:
+        teach("the number of units is not known while the equation is read: use mean(v), or "
+              "sum(v), which know it when they run")  # fmt: skip
+
+    def _in_place(self, other: Any) -> NoReturn:
+        teach("an in-place change (`+=`, `*=` ...) would alter the caller's array: write "
+              "`h = h + ...`")  # fmt: skip
+
+    __iadd__ = __isub__ = __imul__ = __itruediv__ = __ipow__ = __imatmul__ = _in_place
+    __iand__ = __ior__ = _in_place
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(name)
+        if name in OPS:
+            teach(f"`.{name}` is not an attribute of a value of the step: use the function, "
+                  f"{name}(...), from unrolled")  # fmt: skip
+        if name in ("shape", "size", "ndim", "dtype"):
+            teach(f"`.{name}` is not known while the equation is read: sizes follow from use "
+                  f"(self.W @ x is hidden x input) and need no mention")  # fmt: skip
+        teach(f"a value of the step has no attribute `{name}`: it is used with + - * / ** @, "
+              f"comparisons, and the functions of unrolled")  # fmt: skip
+
+    def __repr__(self) -> str:
+        return f"<a value of the step: {type(self.node).__name__}>"
+
+
+def _is_condition(node: Node) -> bool:
+    return isinstance(node, Apply) and OPS[node.op].is_condition
+
+
+def _number(node: Node) -> Any:
+    """The value of a term of constants alone, else None."""
+    if isinstance(node, Constant):
+        return node.value
+    if not isinstance(node, Apply):
+        return None
+    values = [_number(argument) for argument in node.args]
+    return None if any(value is None for value in values) else OPS[node.op].compute(*values)
+
+
+def _why_no_truth(where: Where) -> str:
+    """Tell apart the ways in which Python asks a condition for its truth, by the line itself."""
+    choose = "which each unit answers for itself"
+    try:
+        tree = ast.parse(where.text.rstrip(":") + (":\n pass" if where.text.endswith(":") else ""))
+    except SyntaxError:
+        tree = ast.Module([], [])
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare) and len(node.ops) > 1:
+            return f"a chained comparison asks for one truth, {choose}: write (a < h) & (h < b)"
+        if isinstance(node, ast.BoolOp):
+            word, sign = ("and", "&") if isinstance(node.op, ast.And) else ("or", "|")
+            return f"`{word}` asks for one truth, {choose}: write (a > 0) {sign} (b > 0)"
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            return f"`not` asks for one truth, {choose}: write ~(a > 0)"
+    return (
+        f"`if` (or `while`, or `max`) asks for one truth, {choose}: "
+        f"write where(h > 0, a, b), maximum(a, b) or minimum(a, b)"
+    )

@@ -1,0 +1,67 @@
+"""How an equation prints as text. In: an `Equation`. Out: a line for each named value, as typed.
+
+The old value of a state prints as `c_prev`, the new one as `c`; a product of a matrix and a vector
+is `@`, unit by unit is `*`; a derivative of the loss is `d_` and the name. An outer product prints
+as `outer(d, x)`: the derivative of a matrix, summed over the batch.
+"""
+
+from __future__ import annotations
+
+from unrolled.equations.equation import Equation
+from unrolled.equations.nodes import Apply, Constant, Eye, Length, Node, Variable
+from unrolled.equations.ops import OPS
+
+
+def to_text(equation: Equation) -> str:
+    """One line for each statement; a value that has a name is called by it."""
+    names: dict[Node, str] = {}
+    lines = []
+    for name, node in equation.statements:
+        lines.append(f"{name} = {Printer(names).term(node)}")
+        names.setdefault(node, name)
+    return "\n".join(lines)
+
+
+class Printer:
+    """Prints terms; `names` are the nodes that have a name by now."""
+
+    def __init__(self, names: dict[Node, str]) -> None:
+        self.names = names
+
+    def term(self, node: Node, above: int = 0) -> str:
+        """The text of a node, in brackets if what it stands in binds more tightly than it does."""
+        if node in self.names and not isinstance(node, Variable):
+            return self.names[node]
+        if isinstance(node, Variable):
+            return f"{node.name}_prev" if node.role == "state" else node.name
+        if isinstance(node, Constant):
+            return node.name or number(node.value)
+        if isinstance(node, Length):
+            return node.size
+        if isinstance(node, Eye):
+            return "eye"
+        assert isinstance(node, Apply)
+        text, precedence = self._operation(node)
+        return f"({text})" if precedence < above else text
+
+    def _operation(self, node: Apply) -> tuple[str, int]:
+        row = OPS[node.op]
+        first, rest = node.args[0], node.args[1:]
+        if node.op == "transpose":
+            return f"{self.term(first, 9)}.T", row.precedence
+        if row.precedence == 9:
+            arguments = ", ".join(self.term(argument) for argument in node.args)
+            return f"{row.text}({arguments})", row.precedence
+        if not rest:
+            return f"{row.text}{self.term(first, row.precedence)}", row.precedence
+        # + * @ & | group from the left and may be written flat; the right of - / ** needs brackets
+        tight = node.op in ("sub", "div", "pow", "matmul") or row.is_condition
+        left = self.term(first, row.precedence + (node.op == "pow" or row.is_condition))
+        right = self.term(rest[0], row.precedence + tight)
+        symbol = row.text if node.op == "pow" else f" {row.text} "
+        return f"{left}{symbol}{right}", row.precedence
+
+
+def number(value: float) -> str:
+    """A number as one would type it."""
+    return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)

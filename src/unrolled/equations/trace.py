@@ -1,0 +1,236 @@
+"""A cell becomes an equation. In: a cell. Out: a verified `Equation`; next: `derive`, the engines.
+
+The step is called once, with symbols in the place of arrays and of `self`: whatever it does to them
+is written down. It is never parsed, so loops over layers, helper methods and `super().step(...)`
+work as in any Python. While it runs, the assignments of its frame are watched, so that the user's
+own names survive into the equation.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from unrolled.equations.derive import name_what_backward_needs
+from unrolled.equations.equation import Equation
+from unrolled.equations.nodes import Apply, Constant, Node, Shape, Variable, constant, topological
+from unrolled.equations.nodes import variable as make_variable
+from unrolled.equations.simplify import simplify
+from unrolled.equations.sizes import HIDDEN, INPUT, Inference
+from unrolled.equations.symbols import Recorder, Symbol, Where, here, teach
+from unrolled.equations.verify import verify
+from unrolled.errors import CellError
+
+Binding = tuple[str, Node]
+
+
+def trace(cell_type: type, hyperparameters: Mapping[str, Any] | None = None) -> Equation:
+    """Call the step of a cell class once, on symbols, and write down what it computes."""
+    step = inspect.unwrap(cell_type.step)  # type: ignore[attr-defined]
+    where = Where(step.__code__.co_filename, step.__code__.co_firstlineno)
+    parameters = _parameters(step, where)
+    recorder = Recorder()
+    declared = dict(getattr(cell_type, "sizes", {}))
+    given = _given(parameters, declared)
+    owner = _tracing_cell(cell_type, recorder, hyperparameters or {})
+    returned, bindings = _watch(step, owner, [recorder.symbol(node) for node in given])
+    outputs = _outputs(returned, parameters[1:], cell_type, where)
+    _refuse_unused(outputs, given, where)
+
+    inference = Inference(declared, getattr(cell_type, "scalars", ()), recorder.lines)
+    shapes = {v.name: _shape(v) for v in given[1:]}
+    found = inference.run(
+        {name: (node, shapes[name]) for name, node in outputs.items()},
+        [*given, *(node for _, node in bindings)],
+    )
+    roots = [*outputs.values(), *(node for _, node in bindings), *given]
+    sized = found.substitute(roots)
+    weights = [
+        sized[node]
+        for node in recorder.lines
+        if isinstance(node, Variable) and node.role == "weight" and node in sized
+    ]
+    names = {v.name for v in (*given, *weights) if isinstance(v, Variable)}
+    statements = _name(
+        [(name, sized[node]) for name, node in bindings],
+        {name: sized[node] for name, node in outputs.items()},
+        names,
+        where,
+    )
+    equation = Equation(
+        cell_type.__name__,
+        tuple(v for v in (*(sized[node] for node in given), *weights) if isinstance(v, Variable)),
+        tuple(statements),
+        tuple(outputs),
+        {name: float(value) for name, value in getattr(cell_type, "initial_state", {}).items()},
+        dict(getattr(cell_type, "initial", {})),
+    )
+    verify(equation)
+    for improve in (simplify, name_what_backward_needs):
+        equation = improve(equation)
+        verify(equation)
+    return equation
+
+
+def _parameters(step: Callable[..., Any], where: Where) -> list[str]:
+    """The names of the input and the states, from the signature of the step."""
+    parameters = list(inspect.signature(step).parameters.values())[1:]
+    if len(parameters) < 2 or any(
+        p.kind is not p.POSITIONAL_OR_KEYWORD or p.default is not p.empty for p in parameters
+    ):
+        teach("a step takes the input and then its states by name, and nothing else: "
+              "def step(self, x, h) or def step(self, x, h, c)", where)  # fmt: skip
+    names = [p.name for p in parameters]
+    for name in names:
+        _refuse_name(name, where)
+    return names
+
+
+def _refuse_name(name: str, where: Where) -> None:
+    if name.startswith("d_") or name.endswith("_prev"):
+        teach(f"the name `{name}` is taken: d_... is a derivative and ..._prev the state before, "
+              f"in the printed equation; choose another", where)  # fmt: skip
+
+
+def _given(parameters: list[str], declared: Mapping[str, str]) -> list[Variable]:
+    x, *states = parameters
+    return [
+        make_variable(x, "input", (INPUT,)),
+        *(make_variable(name, "state", (declared.get(name, HIDDEN),)) for name in states),
+    ]
+
+
+def _shape(node: Variable) -> Shape:
+    assert node.shape is not None
+    return node.shape
+
+
+def _tracing_cell(cell_type: type, recorder: Recorder, hyperparameters: Mapping[str, Any]) -> Any:
+    """A stand-in for `self`: numbers keep their name, and every unknown name is a weight."""
+    reserved = getattr(cell_type, "reserved_names", frozenset())
+
+    class Tracing(cell_type):  # type: ignore[misc]
+        def __getattribute__(self, name: str) -> Any:
+            if name.startswith("__"):
+                return object.__getattribute__(self, name)
+            if name in reserved:
+                teach(f"self.{name} is a name of Cell's own: give the weight another")
+            if name in hyperparameters:
+                value = hyperparameters[name]
+            elif inspect.getattr_static(cell_type, name, None) is None:
+                return _weight(name, recorder)
+            else:
+                value = object.__getattribute__(self, name)
+            if isinstance(value, float):  # an int may count a loop, so it stays one
+                return recorder.symbol(constant(value, name))
+            return value
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            teach(f"self.{name} is assigned in the step: weights are set outside it "
+                  f"(cell.{name} = array), and a value of the step has a local name")  # fmt: skip
+
+    return object.__new__(Tracing)
+
+
+def _weight(name: str, recorder: Recorder) -> Symbol:
+    if name.startswith("_"):
+        teach(f"self.{name} is not a weight's name: a weight begins with a letter")
+    _refuse_name(name, here())
+    return recorder.weight(name)
+
+
+def _watch(
+    step: Callable[..., Any], owner: Any, arguments: list[Symbol]
+) -> tuple[Any, list[Binding]]:
+    """Run the step, and note each value that gets a name in its frame, in order."""
+    bindings: list[Binding] = []
+    current: dict[str, Any] = {}
+
+    def note(frame: Any) -> None:
+        for name, value in frame.f_locals.items():
+            if isinstance(value, Symbol) and current.get(name) is not value:
+                if name in current or not any(value is argument for argument in arguments):
+                    bindings.append((name, value.node))
+                current[name] = value
+
+    def local(frame: Any, event: str, _: Any) -> Any:
+        if event in ("line", "return"):
+            note(frame)
+        return local
+
+    def tracer(frame: Any, event: str, _: Any) -> Any:
+        return local if frame.f_code is step.__code__ else None
+
+    before = sys.gettrace()
+    sys.settrace(tracer)
+    try:
+        returned = step(owner, *arguments)
+    finally:
+        sys.settrace(before)
+    return returned, bindings
+
+
+def _outputs(returned: Any, states: list[str], cell_type: type, where: Where) -> dict[str, Node]:
+    values = returned if isinstance(returned, tuple) else (returned,)
+    wanted = ", ".join(states)
+    if returned is None:
+        teach(f"the step returns nothing: end it with `return` and the new {wanted}", where)
+    if len(values) != len(states):
+        teach(f"the step of {cell_type.__name__} takes {_count(states)} ({wanted}) and returns "
+              f"{len(values)}: return the new value of each, in that order", where)  # fmt: skip
+    for name, value in zip(states, values, strict=True):
+        if not isinstance(value, Symbol):
+            teach(f"the new {name} is a {type(value).__name__}, not a value of the step: it must "
+                  f"follow from the input, the states and the weights", where)  # fmt: skip
+    return {name: value.node for name, value in zip(states, values, strict=True)}
+
+
+def _count(states: list[str]) -> str:
+    return "1 state" if len(states) == 1 else f"{len(states)} states"
+
+
+def _refuse_unused(outputs: dict[str, Node], given: list[Variable], where: Where) -> None:
+    used = set(topological(outputs.values()))
+    for state in given[2:]:
+        if state not in used:
+            teach(f"the state {state.name} is never used: use it, or take it out of the signature "
+                  f"of step and out of what is returned", where)  # fmt: skip
+    for name, node in outputs.items():
+        if isinstance(node, Constant):
+            teach(f"the new value of {name} is the same at every step: {node.value}", where)
+
+
+def _name(
+    bindings: list[Binding], outputs: dict[str, Node], taken: set[str], where: Where
+) -> list[Binding]:
+    """One name for each value: the last one keeps the user's name, earlier ones get a number."""
+    bindings = [(name, node) for name, node in bindings if isinstance(node, Apply)]
+    last = dict(bindings)
+    free: set[str] = taken | set(last) | set(outputs)
+    statements: list[Binding] = []
+    for position, (name, node) in enumerate(bindings):
+        is_last = all(later != name for later, _ in bindings[position + 1 :])
+        is_state = name in outputs
+        if name in taken and not is_state:
+            raise CellError(
+                f"the local name `{name}` is also the name of the input or of a weight: "
+                f"give it a name of its own ({where})"
+            )
+        _refuse_name(name, where)
+        if is_last and (not is_state or outputs[name] is node):
+            statements.append((name, node))
+        elif all(known is not node for _, known in statements):
+            statements.append((_numbered(name, free), node))
+    named = dict(statements)
+    statements.extend((name, node) for name, node in outputs.items() if name not in named)
+    return statements
+
+
+def _numbered(name: str, free: set[str]) -> str:
+    number = 1
+    while f"{name}_{number}" in free:
+        number += 1
+    free.add(f"{name}_{number}")
+    return f"{name}_{number}"
