@@ -1,0 +1,72 @@
+"""A whole network by hand in NumPy: nothing hidden, every number there to be looked at.
+
+Read it in this order: `readout` and `cell` (one time step, forward and backward), `sequence`
+(through time and back), `network` (layers, loss), `clipping`, `optimizers`, `schedules`, `fitting`
+(training), `prediction` and `characters` (what comes next), `checking` (is it true?).
+"""
+
+from unrolled.textbook import schedules
+from unrolled.textbook.cell import Cache, StepGradients, cell_backward, cell_forward
+from unrolled.textbook.characters import Alphabet, CharacterModel, Windows, learn_text
+from unrolled.textbook.checking import gradient_errors, numerical_gradients
+from unrolled.textbook.clipping import clip_by_norm, clip_by_value, global_norm
+from unrolled.textbook.fitting import Batches, History, fit, update
+from unrolled.textbook.losses import accuracy, cross_entropy, mean_squared_error, softmax
+from unrolled.textbook.network import Evaluation, Network
+from unrolled.textbook.optimizers import (
+    SGD,
+    AdaGrad,
+    Adam,
+    AdamW,
+    Momentum,
+    Nesterov,
+    Optimizer,
+    RMSprop,
+)
+from unrolled.textbook.prediction import generate_symbols, generate_values, one_hot, predict_next
+from unrolled.textbook.readout import Readout
+from unrolled.textbook.sequence import Gradients, Trace, backward, forward
+
+__all__ = [
+    "SGD",
+    "AdaGrad",
+    "Adam",
+    "AdamW",
+    "Alphabet",
+    "Batches",
+    "Cache",
+    "CharacterModel",
+    "Evaluation",
+    "Gradients",
+    "History",
+    "Momentum",
+    "Nesterov",
+    "Network",
+    "Optimizer",
+    "RMSprop",
+    "Readout",
+    "StepGradients",
+    "Trace",
+    "Windows",
+    "accuracy",
+    "backward",
+    "cell_backward",
+    "cell_forward",
+    "clip_by_norm",
+    "clip_by_value",
+    "cross_entropy",
+    "fit",
+    "forward",
+    "generate_symbols",
+    "generate_values",
+    "global_norm",
+    "gradient_errors",
+    "learn_text",
+    "mean_squared_error",
+    "numerical_gradients",
+    "one_hot",
+    "predict_next",
+    "schedules",
+    "softmax",
+    "update",
+]

@@ -84,7 +84,7 @@ def _check_classes(outputs: Array, targets: Array) -> None:
             f"cross_entropy needs class numbers, whole numbers from 0 to {classes - 1}, and got "
             f"{targets.dtype}: convert them with targets.astype(int), or use mean_squared_error"
         )
-    if targets.size and not (0 <= targets.min() and targets.max() < classes):
+    if targets.size and not (targets.min() >= 0 and targets.max() < classes):
         raise ArgumentError(
             f"cross_entropy found the class numbers {targets.min()} to {targets.max()}, and the "
             f"network has {classes} outputs: number the classes from 0 to {classes - 1}, or give "

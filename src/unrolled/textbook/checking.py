@@ -1,0 +1,43 @@
+"""The check on all of this: a derivative is a slope, and a slope can be measured.
+
+In: a network and a batch. Out: for every weight the largest error of its gradient. Each number of
+each weight is moved a little up and a little down; the loss tells the rest.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from unrolled.textbook.network import Array, LayerStates, Network
+
+# The error of a central difference is about e^2 from its formula and 1e-16 / e from rounding; their
+# sum is least near the cube root of 1e-16.
+STEP = 6e-6
+
+
+def numerical_gradients(
+    network: Network, xs: Array, targets: Array, states: LayerStates | None = None
+) -> dict[str, Array]:
+    """(L(w + e) - L(w - e)) / 2e for every number w of every weight."""
+    gradients = {}
+    for name, weight in network.weights.items():
+        gradients[name] = np.zeros_like(weight)
+        for place in np.ndindex(weight.shape):
+            value = weight[place]
+            weight[place] = value + STEP
+            above = network.loss(xs, targets, states)
+            weight[place] = value - STEP
+            below = network.loss(xs, targets, states)
+            weight[place] = value
+            gradients[name][place] = (above - below) / (2 * STEP)
+    return gradients
+
+
+def gradient_errors(gradients: dict[str, Array], numerical: dict[str, Array]) -> dict[str, float]:
+    """For every weight ||g - n|| / (||g|| + ||n||): below 1e-6 is rounding, 1e-3 is a mistake."""
+    errors = {}
+    for name, expected in numerical.items():
+        size = np.linalg.norm(gradients[name]) + np.linalg.norm(expected)
+        difference = np.linalg.norm(gradients[name] - expected)
+        errors[name] = float(difference / size) if size > 0 else 0.0
+    return errors
