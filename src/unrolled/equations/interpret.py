@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -29,10 +30,16 @@ def evaluate(
 ) -> dict[str, Any]:
     """The value of each root, from the values of the variables below it."""
     values: dict[Node, Any] = dict(given)
-    for node in topological(roots.values()):
+    for node in _order(tuple(roots.values())):
         if node not in values:
             values[node] = _value(node, values, sizes)
     return {name: values[node] for name, node in roots.items()}
+
+
+@lru_cache(maxsize=64)
+def _order(roots: tuple[Node, ...]) -> tuple[Node, ...]:
+    # sorted once, and not again at every step of every sequence
+    return tuple(topological(roots))
 
 
 def _value(node: Node, values: Mapping[Node, Any], sizes: Mapping[str, int]) -> Any:
