@@ -1,0 +1,49 @@
+"""Time: a budget that ends training, and an honest guess at what remains.
+
+In: seconds already used, and a budget. Out: whether to stop, and a guess; next: `loop`, `progress`.
+Time decides only which step is the last one; no weight depends on it.
+"""
+
+from __future__ import annotations
+
+import time
+
+FORGET = 0.98  # of the running mean of a step's seconds: about the last fifty steps count
+
+
+class Clock:
+    """Counts the seconds of training over all sittings."""
+
+    def __init__(self, used: float = 0.0, minutes: float | None = None) -> None:
+        self._start = time.monotonic() - used
+        self.budget = None if minutes is None else minutes * 60.0
+        self.step_seconds: float | None = None
+        self.evaluation_seconds = 0.0
+        self._last_save = time.monotonic()
+
+    def seconds(self) -> float:
+        return time.monotonic() - self._start
+
+    def count_step(self, seconds: float) -> None:
+        """Take one step's time into the running mean."""
+        mean = self.step_seconds
+        self.step_seconds = seconds if mean is None else FORGET * mean + (1 - FORGET) * seconds
+
+    def is_over(self) -> bool:
+        """Whether the budget leaves room for no more than the evaluation that ends training."""
+        if self.budget is None:
+            return False
+        return self.seconds() + self.evaluation_seconds >= self.budget
+
+    def remaining(self, steps: int, evaluations: int) -> float | None:
+        """Seconds until the end: what is left to do at the present pace, or the budget's rest."""
+        if self.step_seconds is None:
+            return None
+        left = steps * self.step_seconds + evaluations * self.evaluation_seconds
+        return left if self.budget is None else max(0.0, min(left, self.budget - self.seconds()))
+
+    def save_is_due(self, every: float) -> bool:
+        return time.monotonic() - self._last_save >= every
+
+    def saved(self) -> None:
+        self._last_save = time.monotonic()

@@ -1,0 +1,73 @@
+"""Where a training runs: Lightning Fabric, from one process to many machines.
+
+In: settings. Out: a launched Fabric, and sums over all processes; next: `loop`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from typing import TYPE_CHECKING
+
+import torch
+
+from unrolled.errors import UnrolledError
+from unrolled.training.job import Sums
+from unrolled.training.settings import Settings
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+THREADS = "OMP_NUM_THREADS"  # torchrun and Fabric set it to 1 for each process that they start
+
+
+class CannotLaunch(UnrolledError):
+    """The devices, nodes or strategy that were asked for are not to be had."""
+
+
+def start_fabric(settings: Settings) -> Fabric:
+    """Fabric with its processes running; under `torchrun` it joins those that are there."""
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    import lightning_fabric
+
+    under_torchrun = "TORCHELASTIC_RUN_ID" in os.environ
+    devices = int(os.environ["LOCAL_WORLD_SIZE"]) if under_torchrun else settings.devices
+    nodes = settings.nodes
+    if under_torchrun:
+        nodes = int(os.environ["WORLD_SIZE"]) // devices
+    many = devices * nodes > 1
+    strategy = "ddp" if many and settings.strategy == "auto" else settings.strategy
+    try:
+        fabric = lightning_fabric.Fabric(
+            accelerator=settings.accelerator, devices=devices, num_nodes=nodes, strategy=strategy
+        )
+        fabric.launch()
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise CannotLaunch(
+            f"training cannot start on {settings.accelerator} with devices={devices}, "
+            f"nodes={nodes}, strategy={strategy!r}: {error}"
+        ) from error
+    return fabric
+
+
+def prepare_warnings() -> None:
+    """What Fabric says about the machine is nothing that the person who trains can act on."""
+    warnings.filterwarnings("ignore", module="lightning_fabric")
+
+
+def whole_sums(fabric: Fabric, sums: Sums) -> Sums:
+    """The sums over all processes."""
+    if fabric.world_size == 1:
+        return sums
+    return {
+        name: fabric.all_reduce(value.to(fabric.device), reduce_op="sum").cpu()
+        for name, value in sorted(sums.items())
+    }
+
+
+def agreed(fabric: Fabric, mine: bool) -> bool:
+    """What the first process says: all must stop at the same step."""
+    if fabric.world_size == 1:
+        return mine
+    return bool(fabric.broadcast(torch.tensor(mine), src=0))

@@ -1,0 +1,93 @@
+"""What a task hands to the loop, and what the loop keeps about its own progress.
+
+In: nothing. Out: `Job`, `Sums`, `Shown`, `Share` and `State`; next: `loop`, `tasks`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+
+Sums = dict[str, Tensor]  # float64 sums over examples: they add up over batches and processes
+Measures = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Share:
+    """Which part of a batch this process works on: items `rank`, `rank + world`, ..."""
+
+    rank: int = 0
+    world: int = 1
+
+    def of(self, items: Any) -> Any:
+        return items if self.world == 1 else items[self.rank :: self.world]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One figure of the epoch line: the measure `name` of a part, under a title."""
+
+    part: str  # "train", "validation" or "test"
+    name: str
+    title: str
+    form: str = "{:.4f}"
+
+
+class Job(Protocol):
+    """A model, its data in parts, and how to measure it. The loop needs nothing else to be known.
+
+    The batches of an epoch depend on its number (and the job's seed) alone, so that an epoch that
+    was cut short can be gone on with at any batch.
+    """
+
+    model: nn.Module
+    best: str  # the validation measure that decides which weights are kept
+    best_is: str  # "lowest" or "highest"
+    line: Sequence[Shown]
+
+    def batches(self, part: str, epoch: int) -> Sequence[Any]:
+        """The batches of "train", "validation" or "test"; empty when there is no such part."""
+
+    def compute(self, model: nn.Module, batch: Any, share: Share) -> tuple[Tensor, Sums]:
+        """The share's part of the batch's mean loss (the parts add up to it), and its sums.
+
+        Sums need the keys "loss" and "count"; "loss" / "count" is the mean loss.
+        """
+
+    def measures(self, sums: Sums) -> Measures:
+        """Figures from sums: "loss", "accuracy", ..."""
+
+    def begin(self, part: str) -> None:
+        """Called before the first batch of a part: a job that carries state forgets it here."""
+
+    def carried(self) -> dict[str, Tensor]:
+        """What must survive between two batches (the carried states of a language model)."""
+
+    def carry(self, tensors: dict[str, Tensor]) -> None:
+        """Put back what `carried` gave."""
+
+
+@dataclass
+class State:
+    """How far a training has come: plain numbers, all of which go into a checkpoint."""
+
+    epoch: int = 0  # epochs finished
+    position: int = 0  # batches done in the epoch that runs
+    step: int = 0  # optimiser steps in all
+    seconds: float = 0.0  # of training and evaluating, over all sittings
+    scale: float = 1.0  # the factor a plateau has brought the learning rate to
+    first_loss: float = math.nan  # of the first steps: what divergence is measured against
+    recent_loss: float = math.nan
+    best: float | None = None
+    best_epoch: int = 0
+    waited: int = 0  # epochs since the best one
+    plateau_waited: int = 0
+    finished: str = ""  # why training ended; empty while it has not
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)

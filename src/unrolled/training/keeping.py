@@ -1,0 +1,113 @@
+"""What a training keeps: the best weights, checkpoints, metrics. In: where it stands. Out: files.
+
+Only the first process writes. A disk that is full costs a checkpoint and is said; training goes on.
+Next: `loop` calls it at the end of an epoch, now and then, and when something happens.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from unrolled.training.checkpoints import Checkpoint, optimizer_tensors, restore_optimizer
+from unrolled.training.files import CannotWrite
+from unrolled.training.job import Job, State, Sums
+from unrolled.training.progress import Watcher
+from unrolled.training.run_folder import RunFolder
+
+
+class Keeper:
+    """Keeps one training: in memory, and in its run folder if it has one."""
+
+    def __init__(
+        self,
+        job: Job,
+        optimizer: torch.optim.Optimizer,
+        run: RunFolder | None,
+        watcher: Watcher,
+        writes: bool,
+    ) -> None:
+        self.job, self.optimizer, self.run, self.watcher = job, optimizer, run, watcher
+        self.writes = writes and run is not None
+        self.best: dict[str, Tensor] = {}
+        self.saved_step: int | None = None
+
+    def keep_best(self) -> None:
+        """Copy the weights as they are: no later epoch has beaten them yet."""
+        self.best = copied(self.job.model)
+
+    def save(self, state: State, sums: Sums) -> None:
+        """Write a checkpoint; if that fails, say so and leave the one before."""
+        if not self.writes or self.run is None:
+            return
+        parts = {
+            "model": self.job.model.state_dict(),
+            "optimizer": optimizer_tensors(self.optimizer),
+            "best": self.best,
+            "sums": sums,
+            "carried": self.job.carried(),
+        }
+        tensors = {
+            f"{part}/{key}": value for part, all_ in parts.items() for key, value in all_.items()
+        }
+        try:
+            self.run.checkpoints.save(Checkpoint(state, tensors))
+            self.saved_step = state.step
+        except CannotWrite as error:
+            last = (
+                "there is none"
+                if self.saved_step is None
+                else f"the last is of step {self.saved_step}"
+            )
+            self.watcher.note(f"no checkpoint at step {state.step} ({last}): {error}")
+
+    def restore(self) -> tuple[State, Sums] | None:
+        """Put everything back as the last whole checkpoint has it; None when there is none."""
+        assert self.run is not None, "only a run that is kept can be gone on with"
+        checkpoint = self.run.checkpoints.load(self.watcher.note)
+        if checkpoint is None:
+            self.watcher.note("there is no checkpoint yet: training begins at the start")
+            return None
+        self.job.model.load_state_dict(checkpoint.part("model"))
+        restore_optimizer(self.optimizer, checkpoint.part("optimizer"))
+        self.best = checkpoint.part("best")
+        self.job.carry(checkpoint.part("carried"))
+        self.saved_step = checkpoint.state.step
+        if self.writes:
+            self.run.rewrite_metrics(checkpoint.state.history)
+        return checkpoint.state, checkpoint.part("sums")
+
+    def note_epoch(self, record: dict[str, object]) -> None:
+        """One more line of metrics."""
+        if self.writes and self.run is not None:
+            try:
+                self.run.append_metrics(record)
+            except CannotWrite as error:
+                self.watcher.note(str(error))
+
+    def last_good(self, state: State) -> str:
+        """Keep the best weights there are when training breaks off; say which."""
+        if self.best:
+            which = f"the weights of epoch {state.best_epoch}"
+        elif all(weight.isfinite().all() for weight in self.job.model.parameters()):
+            self.keep_best()
+            which = f"the weights of step {state.step}"
+        else:
+            return "no epoch was finished, so no weights are kept"
+        return f"{which} are kept{self._write_best()}"
+
+    def finish(self) -> None:
+        """Leave the best weights in the model, and in the run."""
+        self._write_best()
+
+    def _write_best(self) -> str:
+        self.job.model.load_state_dict(self.best)
+        if not self.writes or self.run is None:
+            return ""
+        self.run.write_weights(self.best)
+        return f" in {self.run.path}"
+
+
+def copied(model: nn.Module) -> dict[str, Tensor]:
+    """A copy of the weights that further steps leave alone."""
+    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}

@@ -1,0 +1,223 @@
+"""The training loop. In: a job, settings, and where to keep it. Out: the kept weights in the model.
+
+Read `train` from top to bottom: it is the whole of it; the steps it names follow in the order in
+which they happen. It runs on Lightning Fabric, so the same loop serves one process or many: each
+works on its share of every batch. The random numbers of a step come from the seed and the step's
+number alone, so a training goes on to the same bits after any interruption.
+Next: `report` reads what the run folder holds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from typing import Any
+
+import torch
+
+from unrolled.training import diagnosis, schedules
+from unrolled.training.clipping import clip_gradients
+from unrolled.training.clock import Clock
+from unrolled.training.fabric import agreed, start_fabric, whole_sums
+from unrolled.training.interrupts import Interrupted, interruptible
+from unrolled.training.job import Job, Measures, Share, State, Sums
+from unrolled.training.keeping import Keeper
+from unrolled.training.optimizers import make_optimizer, set_rate
+from unrolled.training.progress import Quiet, Watcher
+from unrolled.training.run_folder import RunFolder
+from unrolled.training.settings import Settings
+
+
+def train(
+    job: Job,
+    settings: Settings,
+    run: RunFolder | None = None,
+    watcher: Watcher | None = None,
+    resume: bool = False,
+) -> State:
+    """Fit the job's model; leave in it the weights with the best validation figure."""
+    loop = Loop(job, settings, run, watcher or Quiet())
+    with torch.random.fork_rng(devices=[]), interruptible() as interrupt:
+        if resume:
+            loop.go_on()
+        while not loop.is_done():
+            for batch in loop.batches_left():
+                loop.step(batch)
+                if interrupt.asked:
+                    loop.save()
+                    raise Interrupted(loop.state, run and run.path)
+                if loop.is_out_of_time():
+                    break
+                loop.save_if_due()
+            loop.end_epoch()
+            loop.save()
+        loop.finish()
+    return loop.state
+
+
+class Loop:
+    """One training: what `train` calls."""
+
+    def __init__(
+        self, job: Job, settings: Settings, run: RunFolder | None, watcher: Watcher
+    ) -> None:
+        self.job, self.settings = job, settings
+        self.fabric = start_fabric(settings)
+        self.share = Share(self.fabric.global_rank, self.fabric.world_size)
+        self.watcher = watcher if self.fabric.is_global_zero else Quiet()
+        self.model, self.optimizer = self.fabric.setup(
+            job.model, make_optimizer(job.model, settings)
+        )
+        self.keeper = Keeper(job, self.optimizer, run, self.watcher, self.fabric.is_global_zero)
+        self.state, self.sums = State(), Sums()
+        self.clock = Clock(minutes=settings.minutes)
+        self.steps_an_epoch = max(1, len(job.batches("train", 0)))
+
+    def go_on(self) -> None:
+        """Take everything from the last whole checkpoint."""
+        kept = self.keeper.restore()
+        if kept is not None:
+            self.state, self.sums = kept
+            self.state.finished = ""  # there may be more epochs or minutes than before
+            self.clock = Clock(self.state.seconds, self.settings.minutes)
+
+    def is_done(self) -> bool:
+        """Whether an epoch that has just ended was the last one, and why."""
+        state, settings = self.state, self.settings
+        if state.position:
+            return False
+        if state.epoch >= settings.epochs:
+            state.finished = "all epochs are done"
+        elif settings.patience is not None and state.waited >= settings.patience:
+            state.finished = f"no better validation figure in {settings.patience} epochs"
+        elif state.epoch and self.is_out_of_time():
+            state.finished = "the minutes are used up"
+        return bool(state.finished)
+
+    def batches_left(self) -> Any:
+        """The batches of this epoch that are not done yet."""
+        if self.state.position == 0:
+            self.sums = {}
+            self.job.begin("train")
+        batches = self.job.batches("train", self.state.epoch)
+        self.steps_an_epoch = len(batches)
+        return batches[self.state.position :]
+
+    def step(self, batch: Any) -> None:
+        """Forward, backward, clip, and a step of the optimiser."""
+        started, state, settings = time.perf_counter(), self.state, self.settings
+        torch.manual_seed(seed_of_step(settings.seed, state.step, self.share))
+        set_rate(self.optimizer, self.rate())
+        self.model.train()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss, sums = self.job.compute(self.model, batch, self.share)
+        self.fabric.backward(loss * self.share.world)  # shares add up, Fabric takes their mean
+        norm = clip_gradients(self.job.model, settings.clip_norm, settings.clip_value)
+        value = float(whole_sums(self.fabric, {"loss": loss.detach()})["loss"])
+        if not (math.isfinite(norm) and math.isfinite(value)):
+            keep = self.keeper.last_good
+            raise diagnosis.not_finite(self.job.model, value, state, settings, keep)
+        self.optimizer.step()
+        state.step, state.position = state.step + 1, state.position + 1
+        add(self.sums, sums)
+        add(self.sums, {"gradient_norm": torch.tensor(norm), "steps": torch.tensor(1.0)})
+        if diagnosis.watch_loss(state, value):
+            raise diagnosis.growing(self.job.model, state, settings, self.keeper.last_good)
+        self.clock.count_step(time.perf_counter() - started)
+        self.tell(value)
+
+    def rate(self) -> float:
+        """The learning rate of the next step."""
+        planned = self.settings.epochs * self.steps_an_epoch
+        share = (self.state.epoch * self.steps_an_epoch + self.state.position) / planned
+        return self.settings.lr * schedules.factor(self.settings.schedule, share, self.state)
+
+    def end_epoch(self) -> None:
+        """Measure; keep the weights if the validation figure is the best so far."""
+        state, best = self.state, self.job.best
+        record: dict[str, Any] = {"epoch": state.epoch + 1, "step": state.step, "lr": self.rate()}
+        steps, norms = self.sums.pop("steps"), self.sums.pop("gradient_norm")
+        record["train_gradient_norm"] = float(norms / steps)
+        record |= titled("train", self.job.measures(whole_sums(self.fabric, self.sums)))
+        started = time.perf_counter()
+        for part in ("validation", "test"):
+            record |= titled(part, self.evaluate(part))
+        self.clock.evaluation_seconds = time.perf_counter() - started
+        figure = record.get(f"validation_{best}", record[f"train_{best}"])
+        better = state.best is None or (
+            figure < state.best if self.job.best_is == "lowest" else figure > state.best
+        )
+        state.epoch, state.position, self.sums = state.epoch + 1, 0, {}
+        state.waited = 0 if better else state.waited + 1
+        if better:
+            state.best, state.best_epoch = figure, state.epoch
+            self.keeper.keep_best()
+        schedules.after_epoch(self.settings.schedule, state, better)
+        record["seconds"] = self.clock.seconds()
+        state.history.append(record)
+        self.keeper.note_epoch(record)
+        self.watcher.epoch(record, self.settings.epochs, self.job.line)
+
+    def evaluate(self, part: str) -> Measures:
+        """Figures of a part of the data; nothing is learnt from it."""
+        return evaluate(self.fabric, self.job, self.model, part, self.share)
+
+    def save(self) -> None:
+        """Write a checkpoint of this very moment."""
+        self.state.seconds = self.clock.seconds()
+        self.keeper.save(self.state, self.sums)
+        self.clock.saved()
+
+    def save_if_due(self) -> None:
+        if self.clock.save_is_due(self.settings.checkpoint_seconds):
+            self.save()
+
+    def is_out_of_time(self) -> bool:
+        if self.settings.minutes is None:
+            return False
+        return agreed(self.fabric, self.clock.is_over())
+
+    def finish(self) -> None:
+        """Put the best weights into the model and the run, and tell their figures."""
+        self.keeper.finish()
+        self.watcher.kept(self.state.history[self.state.best_epoch - 1], self.job.line)
+
+    def tell(self, loss: float) -> None:
+        """Let the bar move."""
+        state, epochs = self.state, self.settings.epochs
+        steps = self.steps_an_epoch * (epochs - state.epoch) - state.position
+        left = self.clock.remaining(steps, epochs - state.epoch)
+        share = state.position / self.steps_an_epoch
+        self.watcher.step(state.epoch + 1, epochs, share, loss, left)
+
+
+@torch.no_grad()
+def evaluate(fabric: Any, job: Job, model: Any, part: str, share: Share) -> Measures:
+    """The measures of a part of the data, over all processes; empty when there is no such part."""
+    batches = job.batches(part, 0)
+    if not len(batches):
+        return {}
+    model.eval()
+    job.begin(part)
+    sums: Sums = {}
+    for batch in batches:
+        add(sums, job.compute(model, batch, share)[1])
+    return job.measures(whole_sums(fabric, sums))
+
+
+def add(sums: Sums, more: Sums) -> None:
+    """Add sums to sums, in float64, whatever they come in."""
+    for name, value in more.items():
+        value = value.detach().to("cpu", torch.float64)
+        sums[name] = sums[name] + value if name in sums else value
+
+
+def titled(part: str, measures: Measures) -> Measures:
+    return {f"{part}_{name}": value for name, value in measures.items()}
+
+
+def seed_of_step(seed: int, step: int, share: Share) -> int:
+    """A seed of its own for every step and process: torch's generator takes 32 bits."""
+    digest = hashlib.sha256(f"{seed} {step} {share.rank}".encode()).digest()
+    return int.from_bytes(digest[:4], "little")

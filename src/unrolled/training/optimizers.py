@@ -1,0 +1,37 @@
+"""The optimisers by name. In: a model and settings. Out: a torch optimiser; next: `loop`.
+
+The equations are written out in `unrolled.textbook.optimizers`; here torch's own run, which go
+over all weights in one call.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+if TYPE_CHECKING:
+    from unrolled.training.settings import Settings
+
+OPTIMIZERS = ("sgd", "momentum", "rmsprop", "adam", "adamw")
+
+
+def make_optimizer(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
+    """The optimiser that the settings name, over every weight of the model that is trained."""
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    shared: dict[str, Any] = {"lr": settings.lr, "weight_decay": settings.weight_decay}
+    if settings.optimizer == "sgd":
+        return torch.optim.SGD(weights, fused=True, **shared)
+    if settings.optimizer == "momentum":
+        return torch.optim.SGD(weights, momentum=settings.momentum, fused=True, **shared)
+    if settings.optimizer == "rmsprop":
+        return torch.optim.RMSprop(weights, foreach=True, **shared)
+    adam = torch.optim.Adam if settings.optimizer == "adam" else torch.optim.AdamW
+    return adam(weights, fused=True, **shared)
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Give every group of weights the learning rate."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate

@@ -1,0 +1,136 @@
+"""What a person sees while it trains. In: the loop's events. Out: lines, a live bar, or JSON.
+
+Results (the epoch lines) go to stdout; the bar and notes go to stderr, and the bar only to a
+terminal, so that a pipe or a log gets plain lines. Next: nobody; the loop does not look back.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any, Protocol, TextIO
+
+from unrolled.training.job import Shown
+
+REDRAW_SECONDS = 0.1
+BAR = 20  # characters
+
+
+class Watcher(Protocol):
+    """Whoever is told how a training goes."""
+
+    def step(self, epoch: int, epochs: int, share: float, loss: float, left: float | None) -> None:
+        """After each step: the epoch that runs, how much of it is done, seconds that remain."""
+
+    def epoch(self, record: dict[str, Any], epochs: int, line: Sequence[Shown]) -> None:
+        """After each epoch: its record of figures."""
+
+    def kept(self, record: dict[str, Any], line: Sequence[Shown]) -> None:
+        """At the end: the figures of the kept model."""
+
+    def note(self, text: str) -> None:
+        """Something a person should know."""
+
+
+class Quiet:
+    """Says nothing but notes (a warning is not progress)."""
+
+    def step(self, epoch: int, epochs: int, share: float, loss: float, left: float | None) -> None:
+        pass
+
+    def epoch(self, record: dict[str, Any], epochs: int, line: Sequence[Shown]) -> None:
+        pass
+
+    def kept(self, record: dict[str, Any], line: Sequence[Shown]) -> None:
+        pass
+
+    def note(self, text: str) -> None:
+        print(f"note: {text}", file=sys.stderr, flush=True)
+
+
+class Lines(Quiet):
+    """An epoch line each, and a live bar below them where there is a terminal."""
+
+    def __init__(self, out: TextIO | None = None, bar: TextIO | None = None) -> None:
+        self.out = sys.stdout if out is None else out
+        self.bar = sys.stderr if bar is None else bar
+        self.live = self.bar.isatty()
+        self._drawn = 0.0
+        self._width = 0
+
+    def step(self, epoch: int, epochs: int, share: float, loss: float, left: float | None) -> None:
+        now = time.monotonic()
+        if not self.live or now - self._drawn < REDRAW_SECONDS:
+            return
+        self._drawn = now
+        filled = int(share * BAR)
+        text = f"[{epoch}/{epochs}] {'#' * filled}{'.' * (BAR - filled)} loss {loss:.4f}"
+        if left is not None:
+            text += f", {duration(left)} left"
+        text = text[: shutil.get_terminal_size().columns - 1]
+        self.bar.write("\r" + text.ljust(self._width))
+        self.bar.flush()
+        self._width = len(text)
+
+    def epoch(self, record: dict[str, Any], epochs: int, line: Sequence[Shown]) -> None:
+        self._say(f"Epoch [{record['epoch']}/{epochs}], {figures(record, line)}")
+
+    def kept(self, record: dict[str, Any], line: Sequence[Shown]) -> None:
+        shown = [one for one in line if one.part != "train"]
+        self._say(f"Kept epoch {record['epoch']}, {figures(record, shown)}")
+
+    def note(self, text: str) -> None:
+        self._clear()
+        super().note(text)
+
+    def _say(self, text: str) -> None:
+        self._clear()
+        print(text, file=self.out, flush=True)
+
+    def _clear(self) -> None:
+        if self._width:
+            self.bar.write("\r" + " " * self._width + "\r")
+            self.bar.flush()
+            self._width = 0
+
+
+class Json(Quiet):
+    """One JSON object a line, for programs."""
+
+    def epoch(self, record: dict[str, Any], epochs: int, line: Sequence[Shown]) -> None:
+        self._say({"event": "epoch", "epochs": epochs, **record})
+
+    def kept(self, record: dict[str, Any], line: Sequence[Shown]) -> None:
+        self._say({"event": "kept", **record})
+
+    def note(self, text: str) -> None:
+        self._say({"event": "note", "text": text})
+
+    def _say(self, record: dict[str, Any]) -> None:
+        plain = {
+            key: None if isinstance(value, float) and not math.isfinite(value) else value
+            for key, value in record.items()
+        }
+        print(json.dumps(plain, ensure_ascii=False), flush=True)
+
+
+def figures(record: dict[str, Any], line: Sequence[Shown]) -> str:
+    """`Train Loss: 0.1224, Train Acc: 95.2%`: what the record has of the line's figures."""
+    found = ((one, record.get(f"{one.part}_{one.name}")) for one in line)
+    return ", ".join(
+        f"{one.title}: {one.form.format(value)}" for one, value in found if value is not None
+    )
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: 48 s, 3 min 20 s, 2 h 5 min."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -1,0 +1,77 @@
+"""How the learning rate changes from step to step. In: how far training is. Out: a factor.
+
+A schedule is a function of the share of all planned steps that is done, so the same run gives the
+same rates however often it was interrupted, and a budget in minutes changes none of them.
+`plateau` alone looks at the validation figure, after every epoch. Next: `loop`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from unrolled.training.job import State
+
+PLATEAU_FACTOR = 0.5
+PLATEAU_PATIENCE = 2  # epochs without a better validation figure
+STEP_FACTOR, STEPS = 0.1, 3  # "step": a tenth after each third of the training
+LAST_SHARE = 0.01  # of "exponential": what is left of the rate at the end
+WARM_SHARE = 0.1  # of "warmup": the share of the steps over which the rate rises
+
+
+def constant(done: float) -> float:
+    """The same rate all the way."""
+    return 1.0
+
+
+def step(done: float) -> float:
+    """A stair: a tenth of the rate after each third of the training."""
+    return float(STEP_FACTOR ** min(int(done * STEPS), STEPS - 1))
+
+
+def exponential(done: float) -> float:
+    """The same share is lost in every step, down to a hundredth."""
+    return float(LAST_SHARE**done)
+
+
+def linear(done: float) -> float:
+    """A straight line down to nothing."""
+    return 1.0 - done
+
+
+def cosine(done: float) -> float:
+    """(1 + cos(pi done)) / 2   (Loshchilov & Hutter 2017)"""
+    return (1.0 + math.cos(math.pi * done)) / 2
+
+
+def warmup(done: float) -> float:
+    """A straight line up over the first tenth, then a cosine down   (Smith & Topin 2018)"""
+    if done < WARM_SHARE:
+        return max(done / WARM_SHARE, 0.01)
+    return cosine((done - WARM_SHARE) / (1 - WARM_SHARE))
+
+
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    "constant": constant,
+    "step": step,
+    "exponential": exponential,
+    "linear": linear,
+    "cosine": cosine,
+    "warmup": warmup,
+    "plateau": constant,  # its factor is State.scale, moved by `after_epoch`
+}
+
+
+def factor(schedule: str, done: float, state: State) -> float:
+    """What the learning rate is multiplied with when a share of all planned steps is done."""
+    return SCHEDULES[schedule](min(max(done, 0.0), 1.0)) * state.scale
+
+
+def after_epoch(schedule: str, state: State, better: bool) -> None:
+    """Let a plateau lower the rate when the validation figure has not improved for a while."""
+    if schedule != "plateau":
+        return
+    state.plateau_waited = 0 if better else state.plateau_waited + 1
+    if state.plateau_waited > PLATEAU_PATIENCE:
+        state.scale *= PLATEAU_FACTOR
+        state.plateau_waited = 0

@@ -1,0 +1,88 @@
+"""How a training is to go. In: what a user chose. Out: checked `Settings`; next: `loop`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from unrolled.errors import ArgumentError
+from unrolled.training.optimizers import OPTIMIZERS
+from unrolled.training.schedules import SCHEDULES
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything about a training but the model and the data; one row of `config.toml` each."""
+
+    optimizer: str = "adam"
+    lr: float = 0.003
+    momentum: float = 0.9  # of "momentum" alone
+    weight_decay: float = 0.0
+    schedule: str = "constant"
+    clip_norm: float | None = 1.0
+    clip_value: float | None = None
+    epochs: int = 20
+    patience: int | None = None  # stop after so many epochs without a better validation figure
+    minutes: float | None = None
+    seed: int = 0
+    checkpoint_seconds: float = 30.0  # between checkpoints inside an epoch; one ends each epoch
+    devices: int = 1
+    nodes: int = 1
+    strategy: str = "auto"
+    accelerator: str = "cpu"
+    tensorboard: bool = False
+
+    def __post_init__(self) -> None:
+        one_of("optimizer", self.optimizer, OPTIMIZERS)
+        one_of("schedule", self.schedule, SCHEDULES)
+        for name in ("lr", "clip_norm", "clip_value", "minutes"):
+            positive(name, getattr(self, name), optional=name != "lr")
+        for name in ("epochs", "patience", "devices", "nodes"):
+            count(name, getattr(self, name), optional=name == "patience")
+        for name in ("momentum", "weight_decay"):
+            not_negative(name, getattr(self, name))
+        if not self.momentum < 1:
+            raise ArgumentError(f"momentum is a share below 1, not {self.momentum!r}")
+        if not isinstance(self.seed, int) or not 0 <= self.seed < 2**32:
+            raise ArgumentError(f"seed is a whole number from 0 to 2**32 - 1, not {self.seed!r}")
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def names(cls) -> list[str]:
+        return [field.name for field in fields(cls)]
+
+
+def one_of(name: str, value: Any, known: Any) -> None:
+    if value not in known:
+        raise ArgumentError(f"{name} is one of {', '.join(known)}, not {value!r}")
+
+
+def positive(name: str, value: Any, optional: bool = False) -> None:
+    if optional and value is None:
+        return
+    if not _number(value) or not value > 0 or math.isinf(value):
+        raise ArgumentError(f"{name} is a number above 0, not {value!r}")
+
+
+def not_negative(name: str, value: Any) -> None:
+    if not _number(value) or not value >= 0 or math.isinf(value):
+        raise ArgumentError(f"{name} is a number from 0 up, not {value!r}")
+
+
+def count(name: str, value: Any, optional: bool = False) -> None:
+    if optional and value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ArgumentError(f"{name} is a whole number from 1 up, not {value!r}")
+
+
+def share(name: str, value: Any) -> None:
+    if not _number(value) or not 0 <= value < 1:
+        raise ArgumentError(f"{name} is a share from 0 to below 1, not {value!r}")
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -1,0 +1,138 @@
+"""The loop learns, keeps the best weights, stops when told to, and says why it broke off."""
+
+import math
+
+import pytest
+import torch
+
+from tests.toy_job import ToyJob
+from unrolled.errors import ArgumentError
+from unrolled.training.diagnosis import Diverged
+from unrolled.training.loop import train
+from unrolled.training.progress import Quiet
+from unrolled.training.run_folder import RunFolder
+from unrolled.training.settings import Settings
+
+
+class Recorder(Quiet):
+    """Keeps what it is told."""
+
+    def __init__(self):
+        self.notes, self.epochs, self.last, self.left = [], [], None, []
+
+    def step(self, epoch, epochs, share, loss, left):
+        self.left.append(left)
+
+    def epoch(self, record, epochs, line):
+        self.epochs.append(record)
+
+    def kept(self, record, line):
+        self.last = record
+
+    def note(self, text):
+        self.notes.append(text)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "rmsprop", "adam", "adamw"])
+def test_every_optimizer_lowers_the_loss(optimizer):
+    job = ToyJob(dropout=0.0)
+    state = train(job, Settings(optimizer=optimizer, lr=0.02, epochs=6))
+    losses = [record["validation_loss"] for record in state.history]
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_the_model_ends_with_the_weights_of_the_best_epoch():
+    job = ToyJob(dropout=0.0)
+    watcher = Recorder()
+    # A rate that is too high: the best epoch is not the last one.
+    state = train(job, Settings(optimizer="sgd", lr=0.25, clip_norm=None, epochs=6), None, watcher)
+    losses = [record["validation_loss"] for record in state.history]
+    assert state.best_epoch == 1 + losses.index(min(losses)) != 6
+    with torch.no_grad():
+        again = float(((job.model(job.x) - job.y) ** 2).mean())
+    assert again == pytest.approx(min(losses), rel=1e-6)
+    assert watcher.last == state.history[state.best_epoch - 1]
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_does_not():
+    def weights(seed):
+        job = ToyJob()
+        train(job, Settings(seed=seed, epochs=2))
+        return torch.cat([weight.flatten() for weight in job.model.parameters()])
+
+    assert torch.equal(weights(1), weights(1))
+    assert not torch.equal(weights(1), weights(2))
+
+
+def test_training_leaves_the_callers_random_numbers_alone():
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    train(ToyJob(), Settings(epochs=1))
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_patience_ends_training():
+    state = train(ToyJob(), Settings(optimizer="sgd", lr=1e-30, epochs=50, patience=2))
+    assert len(state.history) == 3
+    assert "no better validation figure in 2 epochs" in state.finished
+
+
+def test_a_budget_in_minutes_ends_training_but_measures_first():
+    state = train(ToyJob(), Settings(epochs=1000, minutes=1e-9))
+    assert state.finished == "the minutes are used up"
+    assert len(state.history) == 1
+    assert state.step == 1
+
+
+def test_remaining_time_falls_to_nothing():
+    watcher = Recorder()
+    train(ToyJob(), Settings(epochs=2), None, watcher)
+    assert all(left >= 0 for left in watcher.left)
+    assert watcher.left[-1] < watcher.left[0]
+
+
+def test_an_infinite_gradient_is_diagnosed_and_the_last_good_weights_are_kept(tmp_path):
+    run = RunFolder.create(tmp_path / "run", {"task": "toy"})
+    job = ToyJob(dropout=0.0, explode=9)  # six steps and one evaluation an epoch
+    settings = Settings(epochs=5, optimizer="sgd", clip_norm=None)
+    with pytest.raises(Diverged) as caught:
+        train(job, settings, run)
+    message = str(caught.value)
+    assert "step 8 (epoch 2)" in message
+    assert "'hidden.weight'" in message
+    assert "--clip-norm" in message
+    assert "0.0003" in message
+    assert "the weights of epoch 1 are kept" in message
+    assert all(weight.isfinite().all() for weight in run.read_weights().values())
+
+
+def test_a_loss_that_grows_without_bound_stops():
+    job = ToyJob(dropout=0.0, rows=90)
+    settings = Settings(optimizer="sgd", lr=3.0, clip_norm=None, epochs=50)
+    with pytest.raises(Diverged, match=r"diverges|no longer a finite number"):
+        train(job, settings)
+    assert all(weight.isfinite().all() for weight in job.model.parameters())
+
+
+def test_gradient_clipping_bounds_the_step():
+    job = ToyJob(dropout=0.0)
+    before = [weight.detach().clone() for weight in job.model.parameters()]
+    train(job, Settings(optimizer="sgd", lr=1.0, clip_norm=1e-3, epochs=1))
+    after = [weight.detach() for weight in job.model.parameters()]
+    moved = math.sqrt(sum(float(((a - b) ** 2).sum()) for a, b in zip(before, after)))
+    assert 0 < moved <= 6 * 1e-3 * (1 + 1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("lr", -1.0), ("lr", float("inf")), ("lr", "fast"), ("epochs", 0), ("epochs", 1.5),
+        ("optimizer", "adma"), ("schedule", "cos"), ("clip_norm", 0.0), ("minutes", -2),
+        ("seed", -1), ("seed", 2**32), ("patience", 0), ("momentum", 1.0), ("weight_decay", -0.1),
+        ("devices", 0),
+    ],
+)  # fmt: skip
+def test_settings_that_make_no_sense_are_named(name, value):
+    with pytest.raises(ArgumentError, match=name):
+        Settings(**{name: value})
