@@ -1,0 +1,1 @@
+"""How an equation runs fast: one plan, and an engine for each sort of machine."""

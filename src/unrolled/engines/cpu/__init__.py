@@ -1,0 +1,1 @@
+"""The CPU engine: an equation becomes vector code for this processor, through LLVM."""

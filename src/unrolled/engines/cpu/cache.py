@@ -1,0 +1,97 @@
+"""Compiled code kept on disk, so that the next process starts at once.
+
+Comes in: a key and the bytes of an object file. Goes out: the same bytes, or None where there are
+none that can be trusted. Next: `jit` links them into the process.
+
+One file an entry, `<key>.o`: the SHA-256 of the object, then the object. It is written under
+another name and moved into place, so a reader sees the whole file or none, and of two processes
+that write at once the last one wins with the same content. What is damaged reads as absent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+
+class CacheWarning(UserWarning):
+    """Compiled code cannot be kept, and why."""
+
+
+def folder() -> Path:
+    """Where compiled code is kept: `UNROLLED_CACHE`, or the platform's folder for caches."""
+    chosen = os.environ.get("UNROLLED_CACHE")
+    if chosen:
+        return Path(chosen).expanduser() / "kernels"
+    if sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    elif os.name == "nt":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "unrolled" / "kernels"
+
+
+def read(key: str) -> bytes | None:
+    """The object kept under `key`; None if there is none, or it is not what was written."""
+    path = _path(key)
+    try:
+        data = path.read_bytes()
+        os.utime(path)  # what is in use is not stale
+    except OSError:
+        return None  # absent, or not ours to read: it is compiled, and `write` says what is wrong
+    digest, code = data[:32], data[32:]
+    return code if hashlib.sha256(code).digest() == digest else None
+
+
+def write(key: str, code: bytes) -> None:
+    """Keep `code` under `key`; where the folder cannot be written, warn, once for each folder."""
+    path = _path(key)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, suffix=".new")
+        new = Path(name)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(hashlib.sha256(code).digest() + code)
+            new.replace(path)
+        except OSError:
+            new.unlink(missing_ok=True)
+            raise
+        _discard_stale(path.parent)
+    except OSError as error:
+        _warn(path.parent, error)
+
+
+def _discard_stale(place: Path) -> None:
+    """Delete what no process has read for two months: the kernels of versions long gone."""
+    oldest = time.time() - 60 * 24 * 3600
+    for path in (*place.glob("*.o"), *place.glob("*.new")):
+        with contextlib.suppress(FileNotFoundError):  # another process may be tidying, too
+            if path.stat().st_mtime < oldest:
+                path.unlink()
+
+
+def _path(key: str) -> Path:
+    return folder() / f"{key}.o"
+
+
+_warned: set[Path] = set()
+
+
+def _warn(place: Path, error: OSError) -> None:
+    if place in _warned:
+        return
+    _warned.add(place)
+    warnings.warn(
+        f"compiled kernels cannot be kept in {place} ({error.strerror or error}), so every process "
+        "compiles them again: set UNROLLED_CACHE to a folder that can be written.",
+        CacheWarning,
+        stacklevel=4,
+    )
