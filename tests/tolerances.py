@@ -32,6 +32,18 @@ FLOAT64 = Tolerance(
 FLOAT32 = Tolerance(
     5e-5, 1e-6, "float32 rounds at 6e-8; sums in another order, over many steps", dtype="float32"
 )
+SLOPE = Tolerance(
+    1e-6,
+    1e-9,
+    "a central difference in float64 with a step of 6e-6 rounds at about 1e-16 / 6e-6",
+    dtype="float64",
+)
+CLIPPED = Tolerance(
+    1e-6, 0.0, "torch.nn.utils.clip_grad_norm_ divides by the norm plus 1e-6", dtype="float64"
+)
+SHARE = Tolerance(
+    0.0, 0.03, "the share of 4,000 drawings: almost four times its standard deviation of 0.008"
+)
 
 
 def assert_agrees(
