@@ -27,7 +27,8 @@ Pair = tuple[Array, Array]
 class History:
     """What happened: lists with one number for each epoch, and `updates`, the loss before each.
 
-    `loss` is the mean over the batches of an epoch, each taken before its update;
+    `loss` is the mean over the batches of an epoch, each taken before its update and summed over
+    the `steps` that have a target (of the last batch);
     `gradient_norm` the largest norm in the epoch, before clipping. `stopped` says why it ended.
     """
 
@@ -37,6 +38,7 @@ class History:
     learning_rate: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     updates: list[float] = field(default_factory=list)
+    steps: int = 1
     clipped: int = 0
     stopped: str = ""
     converged: bool = False
@@ -75,12 +77,13 @@ class Batches:
 
 @dataclass
 class Update:
-    """One change of the weights: the loss and the norm of the gradient before it."""
+    """One change of the weights: the loss, of how many steps, and its gradient's norm before it."""
 
     loss: float
     gradient_norm: float
     clipped: bool
     states: LayerStates
+    steps: int
 
     @property
     def finite(self) -> bool:
@@ -103,7 +106,8 @@ def update(
         gradients = evaluation.gradients
         norm = global_norm(gradients)
     clipped = clip_norm is not None and norm > clip_norm
-    done = Update(evaluation.loss, norm, clipped, evaluation.trace.states)
+    steps = len(evaluation.losses)
+    done = Update(evaluation.loss, norm, clipped, evaluation.trace.states, steps)
     if done.finite:
         if clip_norm is not None:
             gradients = clip_by_norm(gradients, clip_norm)
@@ -180,6 +184,7 @@ def _run_epoch(
         losses.append(done.loss)
         norms.append(done.gradient_norm)
         history.clipped += done.clipped
+        history.steps = done.steps
     if not losses:
         raise ArgumentError(
             "there was not one batch in this epoch: `batches` is gone through once in every epoch, "
@@ -203,8 +208,9 @@ def _diverge(history: History, done: Update, batch: int, optimizer: Optimizer) -
 
 def _line(history: History, epoch: int, epochs: int) -> str:
     test = f", Test Loss: {history.test_loss[-1]:.4f}" if history.test_loss else ""
+    each = f" ({history.loss[-1] / history.steps:.4f} a step)" if history.steps > 1 else ""
     return (
-        f"Epoch [{epoch}/{epochs}], Train Loss: {history.loss[-1]:.4f}{test}, "
+        f"Epoch [{epoch}/{epochs}], Train Loss: {history.loss[-1]:.4f}{each}{test}, "
         f"Gradient: {history.gradient_norm[-1]:.3g}, Rate: {history.learning_rate[-1]:.3g}, "
         f"{history.seconds[-1]:.1f} s"
     )

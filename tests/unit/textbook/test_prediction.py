@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.tolerances import FLOAT64, assert_agrees
+from tests.tolerances import EXACT, FLOAT64, SHARE, assert_agrees
 from unrolled.cells import GRU, LSTM, Elman
 from unrolled.errors import ArgumentError
 from unrolled.textbook import (
@@ -52,13 +52,12 @@ def test_the_temperature_is_that_of_the_drawing():
         drawn = [draw(scores, temperature, random) for _ in range(4000)]
         return np.bincount(drawn, minlength=3) / 4000
 
-    # 0.03 is almost four standard deviations of a share of 4,000
-    np.testing.assert_allclose(shares(1.0), [0.6, 0.3, 0.1], atol=0.03)
     squared = np.array([0.36, 0.09, 0.01]) / 0.46
-    np.testing.assert_allclose(shares(0.5), squared, atol=0.03)
-    np.testing.assert_allclose(shares(1e6), [1 / 3] * 3, atol=0.03)
-    np.testing.assert_allclose(shares(1e-320), [1, 0, 0])
-    np.testing.assert_allclose(shares(0), [1, 0, 0])
+    assert_agrees(shares(1.0), [0.6, 0.3, 0.1], tolerance=SHARE)
+    assert_agrees(shares(0.5), squared, tolerance=SHARE)
+    assert_agrees(shares(1e6), [1 / 3] * 3, tolerance=SHARE)
+    assert_agrees(shares(1e-320), [1.0, 0.0, 0.0], tolerance=EXACT)
+    assert_agrees(shares(0), [1.0, 0.0, 0.0], tolerance=EXACT)
 
 
 def test_a_seed_gives_the_same_text_and_another_another():
