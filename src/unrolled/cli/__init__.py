@@ -19,6 +19,7 @@ from unrolled.errors import UnrolledError, UsageError
 
 # Name -> (module, one line for the list).
 COMMANDS: dict[str, tuple[str, str]] = {
+    "lab": ("unrolled.cli.lab", "experiments that teach: each runs, measures, writes its report"),
     "doctor": ("unrolled.cli.doctor", "what to paste into a bug report: versions, machine, cache"),
 }
 

@@ -1,0 +1,73 @@
+"""Experiments that teach: each runs, measures, and writes its own report.
+
+`unrolled lab` lists them; `unrolled lab NAME` runs one in a minute or two, prints what it found,
+and writes one self-contained page (and its figures beside it).
+"""
+
+import argparse
+from pathlib import Path
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """A sub-command for each lab, with the sizes that it offers."""
+    from unrolled.labs import find, names
+
+    labs = parser.add_subparsers(dest="lab", metavar="NAME", title="labs")
+    for name in names():
+        lab = find(name)
+        one = labs.add_parser(name, help=lab.summary, description=f"{lab.title}\n\n{lab.summary}")
+        one.formatter_class = argparse.RawDescriptionHelpFormatter
+        one.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
+        one.add_argument("--out", type=Path, metavar="DIR",
+                         help=f"where the page goes (default: lab-{name})")  # fmt: skip
+        for size in lab.sizes:
+            one.add_argument(
+                f"--{size.name}",
+                type=type(size.default),
+                default=argparse.SUPPRESS,
+                metavar="N" if isinstance(size.default, int) else "X",
+                help=f"{size.help} (default: {size.default})",
+            )
+        for text in lab.texts:
+            one.add_argument(f"--{text.name}", type=Path, default=argparse.SUPPRESS,
+                             metavar="FILE", help=text.help)  # fmt: skip
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """List the labs, or run one."""
+    from unrolled.labs import find
+
+    if arguments.lab is None:
+        print(overview())
+        return 0
+    from unrolled.labs.experiment import conduct
+    from unrolled.labs.progress import to_stderr
+
+    lab = find(arguments.lab)
+    given = vars(arguments)
+    names = [part.name for part in (*lab.sizes, *lab.texts)]
+    chosen = {name: given[name.replace("-", "_")] for name in names
+              if name.replace("-", "_") in given}  # fmt: skip
+    folder = arguments.out or Path(f"lab-{lab.name}")
+    outcome = conduct(lab, arguments.seed, folder, chosen, to_stderr())
+    print(lab.title)
+    for line in outcome.account.found:
+        print(f"- {line}")
+    print(f"The whole report: {outcome.page}")
+    return 0
+
+
+def overview() -> str:
+    """What `unrolled lab` alone prints."""
+    from unrolled.labs import find, names
+
+    width = max(map(len, names()), default=0)
+    return "\n".join(
+        [
+            "unrolled lab NAME [--seed N] [--out DIR] ...",
+            "",
+            *(f"  {name:<{width}}  {find(name).summary}" for name in names()),
+            "",
+            "`unrolled lab NAME --help` tells which sizes a lab lets you choose.",
+        ]
+    )

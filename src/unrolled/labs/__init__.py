@@ -1,0 +1,29 @@
+"""Labs: experiments that teach. Each runs, measures, and writes its own report.
+
+A lab is a module here that defines `LAB` (see `base`): what it is called, which sizes it lets one
+choose, and a function that runs it and tells what it found. `names()` lists them, `find` loads one,
+`experiment.conduct` runs it and writes its page. Next: `cli.lab`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from unrolled.errors import ArgumentError
+from unrolled.labs.base import Lab
+
+# In the order in which they teach; each is the module `unrolled.labs.<name>`.
+NAMES: tuple[str, ...] = ()
+
+
+def names() -> tuple[str, ...]:
+    """Every lab, in the order in which they teach."""
+    return NAMES
+
+
+def find(name: str) -> Lab:
+    """The lab of that name; its module, and what that needs, is loaded now."""
+    if name not in NAMES:
+        raise ArgumentError(f"there is no lab called {name!r}: write one of {', '.join(NAMES)}")
+    lab: Lab = import_module(f"unrolled.labs.{name}").LAB
+    return lab

@@ -1,0 +1,110 @@
+"""What a lab is. In: a seed, sizes, and someone to tell how far it is. Out: an `Account`.
+
+    LAB = Lab(
+        name="memory",
+        title="How far back can a cell remember?",
+        summary="adding and copying at growing lags",
+        sizes=(Size("hidden", 32, "hidden units of every cell"),),
+        run=run,
+    )
+
+    def run(seed: int, progress: Progress, hidden: int) -> Account: ...
+
+`run` computes and returns; it prints nothing and writes no file, and the same seed and sizes give
+the same account. Next: `experiment` makes a page of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from unrolled.errors import ArgumentError, UnrolledError
+from unrolled.report.blocks import Section
+
+
+@dataclass(frozen=True)
+class Size:
+    """A number that can be chosen on the command line: `--hidden 32` for `Size("hidden", 32, ..)`.
+
+    With a `float` for a default it may be any positive number, else whole ones from `least` on.
+    """
+
+    name: str
+    default: int | float
+    help: str
+    least: int = 1
+    most: int = 1_000_000
+
+    def check(self, value: Any) -> None:
+        """Raise one sentence if the lab cannot work with this value."""
+        if isinstance(self.default, float):
+            if not 0 < value < float("inf"):
+                raise ArgumentError(f"--{self.name} is a positive number, not {value}")
+        elif not self.least <= value <= self.most:
+            limits = f"from {self.least} to {self.most}"
+            raise ArgumentError(f"--{self.name} is a whole number {limits}, not {value}")
+
+
+@dataclass(frozen=True)
+class TextFile:
+    """A text of one's own: `--text book.txt`. The lab gets its contents, or None without one."""
+
+    name: str
+    help: str
+    least: int = 200  # characters that the lab cannot do without
+    most: int = 20_000_000
+
+
+@dataclass(frozen=True)
+class Account:
+    """What a lab has to say: a few lines for the terminal, and the sections of its page."""
+
+    found: Sequence[str]
+    sections: Sequence[Section]
+    lead: str = ""
+
+
+@dataclass(frozen=True)
+class Lab:
+    """An experiment: its name on the command line, its title on the page, and how it is run."""
+
+    name: str
+    title: str
+    summary: str
+    run: Callable[..., Account]
+    sizes: Sequence[Size] = ()
+    texts: Sequence[TextFile] = ()
+
+
+class UnreadableText(UnrolledError):
+    """A text file that is not there, or is no text."""
+
+
+def read_text(path: Path, wanted: TextFile) -> str:
+    """The text of a file in UTF-8, or one sentence on why it cannot be used."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UnreadableText(
+            f"the text {path} cannot be read ({reason}): name a text file that exists"
+        ) from error
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UnreadableText(
+            f"the text {path} is not UTF-8 (byte {error.start}): save it as UTF-8 text, or name "
+            "another file"
+        ) from error
+    if "\0" in text:
+        raise UnreadableText(f"{path} holds zero bytes, so it is no text: name a text file")
+    text = text.replace("\r\n", "\n")
+    if not wanted.least <= len(text) <= wanted.most:
+        raise UnreadableText(
+            f"the text {path} has {len(text):,} characters: --{wanted.name} needs from "
+            f"{wanted.least:,} to {wanted.most:,}"
+        )
+    return text

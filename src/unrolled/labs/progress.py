@@ -1,0 +1,111 @@
+"""How far a lab is, and when it will be done. In: stages as they go. Out: lines on a stream.
+
+A lab announces its stages with their expected cost (any unit, seconds on some machine will do), and
+goes through each with `progress.loop`. What remains is the rest of the present stage at its own
+pace, plus the other stages at the pace of what is done so far; before anything has been measured
+there is no guess.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TextIO, TypeVar
+
+T = TypeVar("T")
+
+REDRAW = 0.1  # seconds between two states of the line on a terminal
+REPEAT = 10.0  # seconds between two plain lines, where there is no terminal
+
+
+class Progress:
+    """`progress.plan({"Elman": 10, "LSTM": 30})`, then `for e in progress.loop("Elman", ...)`."""
+
+    def __init__(self, stream: TextIO | None = None, now: Callable[[], float] = time.monotonic):
+        self.stream = stream
+        self.now = now
+        self.on_terminal = stream is not None and stream.isatty()
+        self.costs: dict[str, float] = {}
+        self.spent: dict[str, float] = {}
+        self._last = -REPEAT
+        self._width = 0
+
+    def plan(self, costs: Mapping[str, float]) -> None:
+        """Every stage that will come, and what each is expected to cost."""
+        self.costs = dict(costs)
+        self.spent = {}
+
+    def loop(self, stage: str, items: Iterable[T], steps: int | None = None) -> Iterator[T]:
+        """The items of one stage, one by one; `steps` where their number is not their length."""
+        items = items if steps is not None else list(items)
+        with self.stage(stage, steps if steps is not None else len(items)) as done:  # type: ignore[arg-type]
+            for item in items:
+                yield item
+                done()
+
+    @contextmanager
+    def stage(self, name: str, steps: int = 1) -> Iterator[Callable[..., None]]:
+        """One stage; call what it gives after each step. `done(note)` shows a few words."""
+        if name not in self.costs:
+            raise ValueError(f"{name!r} is no stage of the plan: {', '.join(self.costs)}")
+        start, count = self.now(), 0
+        self._show(name, "", None, always=True)
+
+        def done(note: str = "") -> None:
+            nonlocal count
+            count += 1
+            share = min(1.0, count / steps)
+            self._show(name, note, self.remaining(name, self.now() - start, share))
+
+        yield done
+        self.spent[name] = self.now() - start
+
+    def remaining(self, stage: str, seconds: float, share: float) -> float | None:
+        """Seconds until everything is done, when a share of the stage took so many seconds."""
+        paid = sum(self.costs[name] for name in self.spent) + self.costs[stage] * share
+        if paid <= 0 or share <= 0:
+            return None
+        pace = (sum(self.spent.values()) + seconds) / paid
+        others = [name for name in self.costs if name not in self.spent and name != stage]
+        return seconds * (1 - share) / share + pace * sum(self.costs[name] for name in others)
+
+    def finish(self) -> None:
+        """Leave the line on the terminal clean."""
+        if self.stream is not None and self.on_terminal and self._width:
+            print("\r" + " " * self._width + "\r", end="", file=self.stream, flush=True)
+            self._width = 0
+
+    def _show(self, stage: str, note: str, left: float | None, always: bool = False) -> None:
+        if self.stream is None:
+            return
+        wait = REDRAW if self.on_terminal else REPEAT
+        if self.now() - self._last < wait and not (always and not self.on_terminal):
+            return
+        self._last = self.now()
+        number = len(self.spent) + 1
+        parts = [f"[{number}/{len(self.costs)}] {stage}", note, duration(left)]
+        line = " · ".join(part for part in parts if part)
+        if self.on_terminal:
+            line = line[:100]
+            print("\r" + line.ljust(self._width), end="", file=self.stream, flush=True)
+            self._width = len(line)
+        else:
+            print(line, file=self.stream, flush=True)
+
+
+def duration(left: float | None) -> str:
+    """How a guess is said: no more precise than it is."""
+    if left is None:
+        return ""
+    if left < 1:
+        return "nearly done"
+    if left < 90:
+        return f"about {round(left):d} s left"
+    return f"about {left / 60:.1f} min left"
+
+
+def to_stderr() -> Progress:
+    """Progress for a person at a terminal."""
+    return Progress(sys.stderr)

@@ -1,0 +1,340 @@
+"""What is drawn. In: numbers by name. Out: panels; next: `drawing` makes them SVG.
+
+Every series has its colour, its dash and (where points are few) its mark, so that nobody depends
+on colour alone; every axis has a label with its unit. matplotlib is loaded when something is
+drawn, not before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unrolled.errors import ArgumentError
+from unrolled.report.drawing import FAINT, INK, LINES, MARKERS, PAPER, SERIES, Panel
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Series = Mapping[str, Any]
+
+FEW = 30  # points up to which each is marked
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def curves(
+    series: Series,
+    *,
+    x: Sequence[float] | None = None,
+    x_label: str,
+    y_label: str,
+    title: str = "",
+    log_x: bool = False,
+    log_y: bool = False,
+    bands: Mapping[str, tuple[Any, Any]] | None = None,
+    marks: Mapping[str, float] | None = None,
+    levels: Mapping[str, float] | None = None,
+    y_range: tuple[float, float] | None = None,
+) -> Panel:
+    """Lines by name. A series is its heights (at `x`, or 1, 2, 3 ...) or a pair (x, heights).
+
+    `bands` holds (lower, upper) for the series of the same name; `marks` are vertical lines by
+    name (an epoch that was kept), `levels` horizontal ones (what guessing would give).
+    """
+    lines = {name: _points(name, values, x) for name, values in series.items()}
+
+    def paint(axes: Axes) -> None:
+        for number, (name, (at, heights)) in enumerate(lines.items()):
+            style = _style(number, len(at))
+            if bands and name in bands:
+                lower, upper = (np.asarray(edge, float) for edge in bands[name])
+                axes.fill_between(at, lower, upper, color=style["color"], alpha=0.2, lw=0)
+            axes.plot(at, heights, label=name, **style)
+        _lines_across(axes, marks or {}, levels or {})
+        _scales(axes, log_x, log_y)
+        if y_range:
+            axes.set_ylim(*y_range)
+        axes.set(xlabel=x_label, ylabel=y_label)
+        if not log_x and all(float(place).is_integer() for at, _ in lines.values() for place in at):
+            _whole_numbers(axes.xaxis)
+
+    return Panel(paint, title)
+
+
+def gradient_by_lag(norms: Series, *, y_label: str, title: str = "") -> Panel:
+    """The norm of a derivative, lag by lag, on a logarithmic axis; zeros break the line.
+
+    Lag 0 is the last time step: heights[k] belongs to the state k steps before it.
+    """
+    series = {
+        name: (np.arange(len(heights)), np.where(np.asarray(heights) > 0, heights, np.nan))
+        for name, heights in norms.items()
+    }
+    label = "lag (steps back from the loss)"
+    return curves(series, x_label=label, y_label=y_label, title=title, log_y=True)
+
+
+def bars(
+    values: Mapping[str, float],
+    *,
+    y_label: str,
+    title: str = "",
+    errors: Mapping[str, float] | None = None,
+    levels: Mapping[str, float] | None = None,
+    digits: int = 3,
+) -> Panel:
+    """One horizontal bar a name, with its value beside it."""
+    names = [_short(name) for name in values]
+    lengths = np.asarray(list(values.values()), float)
+
+    def paint(axes: Axes) -> None:
+        places = np.arange(len(names))[::-1]
+        spread = [errors.get(name, 0.0) for name in values] if errors else None
+        axes.barh(places, lengths, xerr=spread, color=SERIES[0], ecolor=INK, height=0.62)
+        axes.set_yticks(places, names)
+        for place, length in zip(places, lengths, strict=True):
+            axes.annotate(
+                f"{length:.{digits}g}", (length, place), (4, 0), textcoords="offset points",
+                va="center", ha="left",
+            )  # fmt: skip
+        axes.margins(x=0.18)
+        _lines_across(axes, levels or {}, {})
+        axes.set(xlabel=y_label)
+        axes.grid(axis="y", visible=False)
+
+    height = 0.9 + 0.28 * len(names)
+    return Panel(paint, title, height, height)
+
+
+def heat_map(
+    values: Any,
+    *,
+    x_label: str,
+    y_label: str,
+    unit: str,
+    title: str = "",
+    columns: Sequence[Any] | None = None,
+    rows: Sequence[Any] | None = None,
+    center: float | None = None,
+    limits: tuple[float, float] | None = None,
+    show_values: bool = False,
+    digits: int = 2,
+) -> Panel:
+    """Numbers as colours, the first row on top; with `center`, two colours that meet there.
+
+    `columns` and `rows` name the cells; without them they are numbered. What is not a number
+    stays empty.
+    """
+    grid = np.asarray(values, float)
+    if grid.ndim != 2 or 0 in grid.shape:
+        raise ArgumentError(f"a heat map has rows and columns, not the shape {grid.shape}")
+
+    def paint(axes: Axes) -> None:
+        low, high = limits or _limits(grid, center)
+        colours = "cividis" if center is None else "PuOr_r"
+        image = axes.imshow(grid, cmap=colours, vmin=low, vmax=high, aspect="auto")
+        axes.grid(visible=False)
+        _name_cells(axes.xaxis, columns, grid.shape[1], turn=True)
+        _name_cells(axes.yaxis, rows, grid.shape[0])
+        axes.set(xlabel=x_label, ylabel=y_label)
+        bar = axes.figure.colorbar(image, ax=axes, label=unit, pad=0.02, fraction=0.06)
+        bar.outline.set_visible(False)
+        if show_values:
+            _write_values(axes, grid, (low, high), digits, dark_ends=center is not None)
+
+    height = min(6.5, 1.2 + 0.24 * max(6, grid.shape[0]))
+    return Panel(paint, title, height, height)
+
+
+def confusion_matrix(counts: Any, classes: Sequence[str], *, title: str = "") -> Panel:
+    """Rows are the true classes, columns the predicted ones; colour is the share of the row."""
+    table = np.asarray(counts, float)
+    if table.shape != (len(classes), len(classes)):
+        raise ArgumentError(f"{len(classes)} classes need {len(classes)} rows and columns, "
+                            f"not {table.shape}")  # fmt: skip
+    totals = table.sum(axis=1, keepdims=True)
+    shares = np.divide(table, totals, out=np.zeros_like(table), where=totals > 0)
+
+    def paint(axes: Axes) -> None:
+        image = axes.imshow(shares, cmap="cividis", vmin=0, vmax=1, aspect="auto")
+        axes.grid(visible=False)
+        _name_cells(axes.xaxis, classes, len(classes), turn=True)
+        _name_cells(axes.yaxis, classes, len(classes))
+        axes.set(xlabel="predicted", ylabel="true")
+        bar = axes.figure.colorbar(image, ax=axes, label="share of the true class", pad=0.02)
+        bar.outline.set_visible(False)
+        if len(classes) <= 15:
+            _write_values(
+                axes, shares, (0.0, 1.0), 0, text=[[f"{n:.0f}" for n in r] for r in table]
+            )
+
+    height = min(7.0, 1.7 + 0.3 * max(4, len(classes)))
+    return Panel(paint, title, height, height)
+
+
+def forecast(
+    history: tuple[Any, Any],
+    prediction: tuple[Any, Any],
+    *,
+    y_label: str,
+    x_label: str = "time",
+    truth: tuple[Any, Any] | None = None,
+    intervals: Mapping[str, tuple[Any, Any]] | None = None,
+    others: Mapping[str, tuple[Any, Any]] | None = None,
+    title: str = "",
+) -> Panel:
+    """What was, what came, and what was predicted; every series is a pair (times, heights).
+
+    `intervals` are (lower, upper) at the prediction's times, the widest first, under their names
+    ("80 %"); `others` are predictions to compare with.
+    """
+
+    def paint(axes: Axes) -> None:
+        axes.plot(*_pair(history), color=INK, lw=1.2, label="history")
+        if truth is not None:
+            axes.plot(*_pair(truth), color=INK, lw=1.2, ls=":", label="what came")
+        times, heights = _pair(prediction)
+        for number, (name, (lower, upper)) in enumerate((intervals or {}).items()):
+            shade = 0.16 + 0.14 * number
+            axes.fill_between(times, lower, upper, color=SERIES[0], alpha=shade, lw=0, label=name)
+        axes.plot(times, heights, color=SERIES[0], label="forecast")
+        for number, (name, other) in enumerate((others or {}).items(), 1):
+            style = _style(number, FEW + 1)
+            axes.plot(*_pair(other), label=name, **style | {"lw": 1.2})
+        axes.set(xlabel=x_label, ylabel=y_label)
+        if np.issubdtype(np.asarray(times).dtype, np.datetime64):
+            _short_dates(axes)
+
+    return Panel(paint, title)
+
+
+# --------------------------------------------------------------------------------------- the parts
+
+
+def _points(name: str, values: Any, x: Sequence[float] | None) -> tuple[Any, Any]:
+    if isinstance(values, tuple):
+        at, heights = (np.asarray(part, float) for part in values)
+    else:
+        heights = np.asarray(values, float)
+        at = np.arange(1.0, len(heights) + 1) if x is None else np.asarray(x, float)
+    if at.shape != heights.shape:
+        raise ArgumentError(f"the curve {name!r} has {at.size} places and {heights.size} heights")
+    return at, heights
+
+
+def _style(number: int, points: int) -> dict[str, Any]:
+    turn = number % len(SERIES)
+    style = {"color": SERIES[turn], "linestyle": LINES[(number + number // len(SERIES)) % 6]}
+    if points <= FEW:
+        style["marker"] = MARKERS[turn]
+    return style
+
+
+def _pair(series: tuple[Any, Any]) -> tuple[Any, Any]:
+    times, heights = (np.asarray(part) for part in series)
+    return times, heights
+
+
+def _lines_across(axes: Axes, marks: Mapping[str, float], levels: Mapping[str, float]) -> None:
+    for number, (name, place) in enumerate(marks.items()):
+        axes.axvline(place, color=INK, lw=1.1, ls=LINES[(number + 1) % 4], label=name)
+    for number, (name, place) in enumerate(levels.items()):
+        axes.axhline(place, color=INK, lw=1.1, ls=LINES[(number + 3) % 4], label=name)
+
+
+def _scales(axes: Axes, log_x: bool, log_y: bool) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    for axis, wanted, scale in (
+        (axes.xaxis, log_x, axes.set_xscale),
+        (axes.yaxis, log_y, axes.set_yscale),
+    ):
+        if wanted:
+            scale("log")
+            axis.set_major_locator(LogLocator(numticks=8))
+            axis.set_major_formatter(FuncFormatter(power_of_ten))
+            axis.set_minor_formatter(NullFormatter())
+
+
+def power_of_ten(value: float, place: int | None = None) -> str:
+    """A tick of a logarithmic axis: 0.01, 1, 100, and 10⁻⁷ further out."""
+    if value <= 0:
+        return ""
+    exponent = round(np.log10(value))
+    if -3 < exponent < 4:
+        return f"{value:g}"
+    return "10" + str(exponent).translate(SUPERSCRIPTS)
+
+
+def _whole_numbers(axis: Any) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(integer=True))
+
+
+def _short_dates(axes: Axes) -> None:
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    locator = AutoDateLocator(minticks=3, maxticks=6)
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+
+
+def _limits(grid: Any, center: float | None) -> tuple[float, float]:
+    """The range of the colours; around a centre, as far to one side as to the other."""
+    known = grid[np.isfinite(grid)]
+    if known.size == 0:
+        return 0.0, 1.0
+    if center is None:
+        low, high = float(known.min()), float(known.max())
+        return (low, high) if high > low else (low, low + 1.0)
+    reach = float(np.abs(known - center).max()) or 1.0
+    return center - reach, center + reach
+
+
+def _name_cells(axis: Any, names: Sequence[Any] | None, count: int, turn: bool = False) -> None:
+    """Names at the cells; of too many, every n-th."""
+    if names is None:
+        _whole_numbers(axis)
+        return
+    if len(names) != count:
+        raise ArgumentError(f"{count} rows or columns of a heat map have {len(names)} names")
+    labels = [_short(str(name)) for name in names]
+    every = -(-count // 40)
+    rotation = 90 if turn and max(map(len, labels)) > 3 and count > 4 else 0
+    axis.set_ticks(range(0, count, every), labels[::every], rotation=rotation)
+
+
+def _short(name: str, most: int = 22) -> str:
+    """A name that fits beside an axis, without characters that XML forbids."""
+    name = "".join(letter if letter.isprintable() else "␣" for letter in name)
+    return name if len(name) <= most else name[: most - 1] + "…"
+
+
+def _write_values(
+    axes: Axes,
+    grid: Any,
+    limits: tuple[float, float],
+    digits: int,
+    dark_ends: bool = False,
+    text: list[list[str]] | None = None,
+) -> None:
+    """Each cell's number, in the one of two colours that can be read on it."""
+    low, high = limits
+    for (row, column), value in np.ndenumerate(grid):
+        if not np.isfinite(value):
+            continue
+        share = (value - low) / (high - low)
+        dark = abs(share - 0.5) > 0.35 if dark_ends else share < 0.55
+        words = text[row][column] if text else f"{value:.{digits}f}"
+        # these stand on a cell's own colour, so they must not follow the page into the dark
+        colour = "#fefefe" if dark else "#101010"
+        axes.text(column, row, words, ha="center", va="center", color=colour, fontsize=8)
+
+
+__all__ = [
+    "FAINT", "PAPER", "bars", "confusion_matrix", "curves", "forecast", "gradient_by_lag",
+    "heat_map", "power_of_ten",
+]  # fmt: skip

@@ -1,0 +1,223 @@
+"""A page becomes one HTML file. In: a `Page` of blocks. Out: HTML, and figures as SVG files.
+
+The file holds everything it needs: its style sheet, its figures, its equations as MathML. What
+carries a key is numbered in order ("Figure 2"), and prose links to it; a reference to nothing, or
+an answer that points at something below it, is an error. The same page gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from unrolled.errors import ArgumentError
+from unrolled.report.blocks import Block, Code, Figure, Math, Page, Prose, Question, Section, Table
+from unrolled.report.drawing import Drawing, draw
+from unrolled.report.highlight import highlight
+from unrolled.report.markup import inline, paragraphs
+from unrolled.report.mathml import mathml
+from unrolled.report.numbers import number
+from unrolled.training.files import make_folder, write_whole
+
+KINDS = {Table: "Table", Figure: "Figure", Math: "Equation"}
+KEY = re.compile(r"[a-z][a-z0-9-]*")
+
+
+def write_page(page: Page, folder: Path, name: str = "report.html") -> Path:
+    """Write the figures into `folder/figures`, then the page; each file is whole or not there."""
+    rendered = Rendering(page)
+    text = rendered.html()
+    make_folder(folder / "figures")
+    for key, (figure, drawing) in rendered.drawings.items():
+        svg = drawing.file(figure.title, figure.alt)
+        write_whole(folder / "figures" / f"{key}.svg", svg)
+    write_whole(folder / name, text)
+    return folder / name
+
+
+def render(page: Page) -> str:
+    """The whole HTML file as text."""
+    return Rendering(page).html()
+
+
+class Rendering:
+    """One pass over a page: numbers what has a key, then writes block after block."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.labels = _labels(page.sections)
+        self.drawings: dict[str, tuple[Figure, Drawing]] = {}
+        self.done: set[str] = set()
+
+    def html(self) -> str:
+        page = self.page
+        sections = [self.section(n, s) for n, s in enumerate(page.sections, 1)]
+        entries = "".join(
+            f'<li><a href="#section-{number}">{html.escape(section.title)}</a></li>'
+            for number, section in enumerate(page.sections, 1)
+        )
+        facts = "".join(
+            f"<div><dt>{html.escape(name)}</dt><dd>{self.text(value)}</dd></div>"
+            for name, value in page.facts
+        )
+        command = html.escape(page.command)
+        again = f"<p>To repeat it:</p><pre><code>{command}</code></pre>" if page.command else ""
+        return _FRAME.format(
+            title=html.escape(page.title),
+            style=resources.files(__package__).joinpath("page.css").read_text(encoding="utf-8"),
+            lead=paragraphs(page.lead, self.link),
+            facts=f"<dl>{facts}</dl>" if facts else "",
+            entries=entries,
+            sections="\n".join(sections),
+            again=again,
+        )
+
+    def section(self, place: int, section: Section) -> str:
+        blocks = "\n".join(map(self.block, section.blocks))
+        title = f"<h2><span>{place}</span> {html.escape(section.title)}</h2>"
+        return f'<section id="section-{place}">\n{title}\n{blocks}\n</section>'
+
+    def block(self, block: Block) -> str:
+        text = {
+            Prose: self.prose,
+            Math: self.math,
+            Code: self.code,
+            Table: self.table,
+            Figure: self.figure,
+            Question: self.question,
+        }[type(block)](block)  # type: ignore[operator]
+        self.done.add(getattr(block, "key", ""))
+        return str(text)
+
+    # ------------------------------------------------------------------------------------- a block
+
+    def prose(self, block: Prose) -> str:
+        return paragraphs(block.text, self.link)
+
+    def math(self, block: Math) -> str:
+        drawn = f'<div class="wide-one">{mathml(block.latex, display=True)}</div>'
+        return self.framed("equation", block.key, drawn, block.caption)
+
+    def code(self, block: Code) -> str:
+        text = highlight(block.text.strip("\n"), block.language)
+        return self.framed("code", "", f"<pre><code>{text}</code></pre>", block.caption)
+
+    def table(self, block: Table) -> str:
+        numeric = [
+            all(_is_number(row[column]) for row in block.rows)
+            for column in range(len(block.columns))
+        ]
+        kinds = [' class="number"' if is_number else "" for is_number in numeric]
+        head = "".join(
+            f'<th scope="col"{kind}>{self.text(name)}</th>'
+            for name, kind in zip(block.columns, kinds, strict=True)
+        )
+        rows = "".join(
+            "<tr>" + "".join(self.cell(c, k, block.digits) for c, k in zip(row, kinds, strict=True))
+            + "</tr>"
+            for row in block.rows
+        )  # fmt: skip
+        drawn = (
+            '<div class="wide-one" tabindex="0" role="group">'
+            f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+        )
+        return self.framed("table", block.key, drawn, block.caption, above=True)
+
+    def cell(self, value: Any, kind: str, digits: int) -> str:
+        text = value if isinstance(value, str) else number(value, digits)
+        return f"<td{kind}>{self.text(text)}</td>"
+
+    def figure(self, block: Figure) -> str:
+        drawing = draw(block.panels)
+        self.drawings[block.key] = block, drawing
+        drawn = drawing.inline(block.key, block.title, block.alt)
+        caption = f"**{block.title}.** {block.caption}".strip()
+        return self.framed("drawn", block.key, drawn, caption)
+
+    def question(self, block: Question) -> str:
+        if not block.shown_by:
+            raise ArgumentError(f"the answer to {block.question!r} points at no measurement")
+        below = [key for key in block.shown_by if key not in self.done]
+        if below:
+            raise ArgumentError(
+                f"the answer to {block.question!r} points at {below[0]!r}, which is not above it"
+            )
+        shown = ", ".join(map(self.link, block.shown_by))
+        return (
+            f'<div class="question"><h3>{self.text(block.question)}</h3>'
+            f"{paragraphs(block.answer, self.link)}"
+            f'<p class="shown">Measured: {shown}</p></div>'
+        )
+
+    # ------------------------------------------------------------------------------------ the parts
+
+    def text(self, text: str) -> str:
+        return inline(text, self.link)
+
+    def link(self, key: str) -> str:
+        if key not in self.labels:
+            known = ", ".join(self.labels) or "none"
+            raise ArgumentError(f"the page points at {key!r}; its keys are {known}")
+        return f'<a href="#{key}">{self.labels[key]}</a>'
+
+    def framed(self, kind: str, key: str, drawn: str, caption: str, above: bool = False) -> str:
+        label = f'<span class="label">{self.labels[key]}</span> ' if key else ""
+        words = f"<figcaption>{label}{self.text(caption)}</figcaption>" if label or caption else ""
+        name = f' id="{key}"' if key else ""
+        inside = words + drawn if above else drawn + words
+        return f'<figure class="{kind}"{name}>{inside}</figure>'
+
+
+def _labels(sections: Iterable[Section]) -> dict[str, str]:
+    """Key -> "Figure 2", counted kind by kind through the whole page."""
+    labels: dict[str, str] = {}
+    counts = dict.fromkeys(KINDS.values(), 0)
+    for block in (block for section in sections for block in section.blocks):
+        key, kind = getattr(block, "key", ""), KINDS.get(type(block), "")
+        if not key and kind != "Equation" and kind:
+            raise ArgumentError(f"a {kind.lower()} has no key: give it one, so that it is numbered")
+        if not key:
+            continue
+        if not KEY.fullmatch(key):
+            raise ArgumentError(f"the key {key!r} is not made of small letters, digits and dashes")
+        if key in labels or key.startswith("section-"):
+            raise ArgumentError(f"the key {key!r} is taken: each names one block of the page")
+        counts[kind] += 1
+        labels[key] = f"{kind} {counts[kind]}"
+    return labels
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, str):
+        return bool(re.fullmatch(r"[-+]?[\d,.]+(e[-+]?\d+)?( ?%)?|–|not a number", value))
+    return not isinstance(value, bool)
+
+
+_FRAME = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{title}</title>
+<style>
+{style}</style>
+</head>
+<body>
+<header>
+<h1>{title}</h1>
+<div class="lead">{lead}</div>
+{facts}
+</header>
+<nav aria-label="Contents"><ol>{entries}</ol></nav>
+<main>
+{sections}
+</main>
+<footer>{again}<p>Made by unrolled; every number on this page comes from this run.</p></footer>
+</body>
+</html>
+"""
