@@ -34,12 +34,16 @@ class Cache:
 
 @dataclass
 class StepGradients:
-    """The derivatives of the loss by everything that went into one time step."""
+    """The derivatives of the loss by everything that went into one time step.
+
+    `values` has every line of the derived equation under the name it prints with (`d_net_h`).
+    """
 
     weights: dict[str, Array]
     readout: dict[str, Array]
     x_t: Array
     states: States
+    values: Mapping[str, Array]
 
 
 def cell_forward(
@@ -66,7 +70,7 @@ def cell_backward(cache: Cache, d_y: Array, d_states: States) -> StepGradients:
         d_readout, d_h = cache.readout.backward(d_y, cache.next_states[0])
     d_states = (d_states[0] + d_h, *d_states[1:])
     step = backward(cache.run, np.zeros_like(d_h)[None], d_states)
-    return StepGradients(step.weights, d_readout, step.inputs[0], step.states)
+    return StepGradients(step.weights, d_readout, step.inputs[0], step.states, step.steps[0])
 
 
 def sizes_of(cell: Cell) -> dict[str, int]:

@@ -31,6 +31,7 @@ def test_a_step_of_elman_forward_and_backward_is_the_textbooks():
         assert_agrees(step.weights[name], value, tolerance=FLOAT64, name=name)
     assert_agrees(step.readout["V"], d_y @ h_t.T, tolerance=FLOAT64)
     assert_agrees(step.readout["c"], d_y.sum(axis=1), tolerance=FLOAT64)
+    assert_agrees(step.values["d_net_h"], d_a, tolerance=FLOAT64)
     assert_agrees(step.x_t, W.T @ d_a, tolerance=FLOAT64)
     assert_agrees(step.states[0], U.T @ d_a, tolerance=FLOAT64)
 
