@@ -1,0 +1,158 @@
+"""What a kernel runs, cut out of an equation. In: an `Equation`. Out: two graphs; next: `plan`.
+
+Weights do not change over a sequence, so what is made of weights alone (`U - U.T - gamma eye`,
+`softplus(a)`) is computed once, before the kernel, by whoever calls it: that is the *prelude*. What
+is left is one step over plain variables. Its derivative decides what the forward kernel keeps: the
+values that the backward kernel could not cheaply make again from what is stored anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from unrolled.equations.derive import adjoints, cotangents
+from unrolled.equations.equation import Equation
+from unrolled.equations.nodes import (
+    Apply,
+    Constant,
+    Eye,
+    Length,
+    Node,
+    Variable,
+    rebuild,
+    topological,
+    variable,
+)
+from unrolled.equations.ops import shape_of
+from unrolled.equations.verify import varies
+
+# Dear to compute: kept rather than made again, unless what they are made of is stored anyway.
+DEAR = frozenset({"tanh", "sigmoid", "softplus", "exp", "log", "sqrt", "sin", "cos", "div", "pow"})
+# Not a function of one unit: it would take another pass over the units to make it again.
+WIDE = frozenset({"matmul", "sum", "mean"})
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """A step over plain weights (`step`), and how those follow from the cell's own (`prelude`)."""
+
+    step: Equation
+    prelude: dict[str, Node]
+
+    @property
+    def weights(self) -> dict[str, tuple[str, ...]]:
+        """The weights that the kernels take, with their shapes."""
+        return self.step.weights
+
+
+def lower(equation: Equation) -> Lowered:
+    """Cut what depends on weights alone out of the step."""
+    prelude: dict[str, Node] = {}
+    done: dict[Node, Node] = {}
+    names = {node: name for name, node in reversed(equation.statements)}
+    for node in topological(node for _, node in equation.statements):
+        if not isinstance(node, Apply | Eye) or not _is_of_weights(node):
+            args = tuple(done[a] for a in node.args) if isinstance(node, Apply) else ()
+            done[node] = rebuild(node, args) if isinstance(node, Apply) else node
+            continue
+        name = names.get(node) or f"prelude_{len(prelude)}"
+        prelude[name] = node
+        done[node] = variable(name, "weight", shape_of(node))
+    statements = tuple((n, done[node]) for n, node in equation.statements if varies(node))
+    used = set(topological(node for _, node in statements))
+    weights = [v for v in used if isinstance(v, Variable) and v.role == "weight"]
+    order = {v.name: i for i, v in enumerate(equation.given)}
+    weights.sort(key=lambda v: (order.get(v.name, len(order)), v.name))
+    others = [v for v in equation.given if v.role != "weight"]
+    step = replace(equation, given=(*others, *weights), statements=statements)
+    return Lowered(step, {name: node for name, node in prelude.items()
+                          if any(v.name == name for v in weights)})  # fmt: skip
+
+
+def _is_of_weights(node: Node) -> bool:
+    """Made of weights (or an identity matrix) alone; numbers alone stay in the step."""
+    below = list(topological([node]))
+    return not varies(node) and any(isinstance(n, Variable | Eye) for n in below)
+
+
+@dataclass(frozen=True)
+class Graphs:
+    """Both directions of one step.
+
+    `kept`: name -> the forward value that the forward kernel stores for the backward one.
+    `gradients`: input, old state or weight -> its derivative, over variables whose role is input,
+    state (the old one), weight, value (a stored forward value) or cotangent (what arrives).
+    """
+
+    lowered: Lowered
+    kept: dict[str, Node]
+    gradients: dict[Variable, Node]
+
+
+def backward_graphs(lowered: Lowered) -> Graphs:
+    """Derive the step's gradients, and choose what the forward kernel keeps for them."""
+    step = lowered.step
+    found = adjoints(step)
+    gradients = {v: found[v] for v in step.given if v in found}
+    new_states = {step.locals[state]: f"state {state}" for state in step.results}
+    forward = set(topological(node for _, node in step.statements))
+    kept = _choose(gradients.values(), forward, set(new_states))
+    names = {node: name for name, node in reversed(step.statements)}
+    titles = {node: f"kept {names.get(node, i)}" for i, node in enumerate(kept)}
+    stored = {node: variable(title, "value", shape_of(node))
+              for node, title in {**titles, **new_states}.items()}  # fmt: skip
+    done = _replace(gradients.values(), stored)
+    return Graphs(
+        lowered,
+        {titles[node]: node for node in kept},
+        {v: done[node] for v, node in gradients.items()},
+    )
+
+
+def _choose(gradients: Iterable[Node], forward: set[Node], stored: set[Node]) -> list[Node]:
+    """The forward values to keep, such that everything the gradients need can be made of them."""
+    kept: dict[Node, None] = {}
+    order = list(topological(gradients))
+    needed = {argument for node in order if node not in forward and isinstance(node, Apply)
+              for argument in node.args if argument in forward}  # fmt: skip
+    needed |= {node for node in gradients if node in forward}
+    # a product's right-hand side is read by a library product outside, so it must stand in memory
+    for node in order:
+        if isinstance(node, Apply) and node.op == "outer" and _computed(node.args[1], stored):
+            kept[node.args[1]] = None
+    for node in order:
+        if node in needed and node in forward:
+            kept.update(dict.fromkeys(_missing(node, stored, kept)))
+    return list(kept)
+
+
+def _computed(node: Node, stored: set[Node]) -> bool:
+    return isinstance(node, Apply) and node not in stored
+
+
+def _missing(node: Node, stored: set[Node], kept: Mapping[Node, None]) -> list[Node]:
+    """What must be kept in addition, so that this value can be had."""
+    if not isinstance(node, Apply) or node in stored or node in kept:
+        return []
+    missing: dict[Node, None] = {}
+    for argument in node.args:
+        missing.update(dict.fromkeys(_missing(argument, stored, kept)))
+    dear = node.op in WIDE or (node.op in DEAR and bool(missing))
+    return [node] if dear or len(missing) > 1 else list(missing)
+
+
+def _replace(roots: Iterable[Node], known: Mapping[Node, Node]) -> dict[Node, Node]:
+    done: dict[Node, Node] = {}
+    for node in topological(roots):
+        if node in known:
+            done[node] = known[node]
+        elif isinstance(node, Apply):
+            done[node] = rebuild(node, tuple(done[argument] for argument in node.args))
+        else:
+            assert isinstance(node, Variable | Constant | Length)
+            done[node] = node
+    return done
+
+
+__all__ = ["Graphs", "Lowered", "backward_graphs", "cotangents", "lower"]
