@@ -130,7 +130,7 @@ def _paint(part: Any, panel: Panel, legend_columns: int) -> None:
     if panel.title:
         part.suptitle(panel.title, x=0.02, ha="left")
     handles, labels = axes.get_legend_handles_labels()
-    if len(handles) > 1:
+    if handles:
         part.legend(handles, labels, loc="outside lower left", ncols=legend_columns)
 
 

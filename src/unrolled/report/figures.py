@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unrolled.errors import ArgumentError
-from unrolled.report.drawing import FAINT, INK, LINES, MARKERS, PAPER, SERIES, Panel
+from unrolled.report.drawing import INK, LINES, MARKERS, SERIES, Panel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,6 +44,7 @@ def curves(
     name (an epoch that was kept), `levels` horizontal ones (what guessing would give).
     """
     lines = {name: _points(name, values, x) for name, values in series.items()}
+    named = len(lines) > 1 or bool(marks or levels)  # one line alone needs no legend
 
     def paint(axes: Axes) -> None:
         for number, (name, (at, heights)) in enumerate(lines.items()):
@@ -51,7 +52,7 @@ def curves(
             if bands and name in bands:
                 lower, upper = (np.asarray(edge, float) for edge in bands[name])
                 axes.fill_between(at, lower, upper, color=style["color"], alpha=0.2, lw=0)
-            axes.plot(at, heights, label=name, **style)
+            axes.plot(at, heights, label=name if named else None, **style)
         _lines_across(axes, marks or {}, levels or {})
         _scales(axes, log_x, log_y)
         if y_range:
@@ -259,11 +260,11 @@ def _scales(axes: Axes, log_x: bool, log_y: bool) -> None:
 
 
 def power_of_ten(value: float, place: int | None = None) -> str:
-    """A tick of a logarithmic axis: 0.01, 1, 100, and 10⁻⁷ further out."""
+    """A tick of a logarithmic axis: 0.1, 1, 10, and 10⁻⁷ further out."""
     if value <= 0:
         return ""
     exponent = round(np.log10(value))
-    if -3 < exponent < 4:
+    if -2 < exponent < 2:
         return f"{value:g}"
     return "10" + str(exponent).translate(SUPERSCRIPTS)
 
@@ -332,9 +333,3 @@ def _write_values(
         # these stand on a cell's own colour, so they must not follow the page into the dark
         colour = "#fefefe" if dark else "#101010"
         axes.text(column, row, words, ha="center", va="center", color=colour, fontsize=8)
-
-
-__all__ = [
-    "FAINT", "PAPER", "bars", "confusion_matrix", "curves", "forecast", "gradient_by_lag",
-    "heat_map", "power_of_ten",
-]  # fmt: skip
