@@ -124,6 +124,7 @@ def fit(
     optimizer: Optimizer | str = "adam",
     schedule: Schedule = constant,
     epochs: int = 100,
+    goal: float = 0.0,
     tolerance: float = 0.0,
     patience: int = 5,
     clip_norm: float | None = None,
@@ -136,8 +137,8 @@ def fit(
     """Trains until the epochs are over, the loss has converged, or it is not a number any more.
 
     `batches` is gone through once in every epoch; with `carry_states` each batch goes on from the
-    states in which the one before it ended. Converged means: `patience` epochs after one another
-    were not lower than the best one by more than the share `tolerance`. After `seconds` it stops
+    states in which the one before it ended. Converged means: the loss is at the `goal`, or `patience`
+    epochs after one another were not lower than the best by more than the share `tolerance`. After `seconds` it stops
     at the end of the epoch. `progress` gets a line for each epoch; None keeps it silent.
     """
     if epochs < 1:
@@ -157,11 +158,11 @@ def fit(
         say(_line(history, epoch, epochs))
         better = history.loss[-1] < best * (1 - tolerance)
         best, waited = (history.loss[-1], 0) if better else (best, waited + 1)
-        history.converged = tolerance > 0 and waited >= patience
+        history.converged = history.loss[-1] <= goal or (tolerance > 0 and waited >= patience)
         if history.converged or history.seconds[-1] > seconds:
             break
         optimizer.learning_rate = first_rate * schedule(epoch, history.loss[-1])
-    history.stopped = history.stopped or _reason(history, epochs, patience)
+    history.stopped = history.stopped or _reason(history, epochs, goal)
     say(history.stopped)
     return history
 
@@ -216,10 +217,12 @@ def _line(history: History, epoch: int, epochs: int) -> str:
     )
 
 
-def _reason(history: History, epochs: int, patience: int) -> str:
+def _reason(history: History, epochs: int, goal: float) -> str:
     done = len(history.loss)
+    if history.converged and history.loss[-1] <= goal:
+        return f"converged: the loss is at the goal of {goal:g}, stopped after epoch {done}"
     if history.converged:
-        return f"converged: no lower loss in {patience} epochs, stopped after epoch {done}"
+        return f"converged: the loss falls no more, stopped after epoch {done}"
     if done < epochs:
         return f"the time is over, stopped after epoch {done} of {epochs}"
     return f"all {epochs} epochs are done"

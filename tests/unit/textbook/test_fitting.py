@@ -130,6 +130,13 @@ def test_it_stops_when_it_has_converged():
     assert "converged" in history.stopped
 
 
+def test_it_stops_at_its_goal():
+    history = fit(small(), parity(), optimizer=Adam(0.03), epochs=60, goal=2.0, progress=None)
+    assert history.converged
+    assert history.loss[-1] <= 2.0 < history.loss[-2]
+    assert "at the goal of 2" in history.stopped
+
+
 def test_it_does_not_stop_while_it_learns():
     history = fit(small(), parity(), optimizer=Adam(0.03), epochs=8, tolerance=1e-9, progress=None)
     assert not history.converged
