@@ -137,9 +137,10 @@ def fit(
     """Trains until the epochs are over, the loss has converged, or it is not a number any more.
 
     `batches` is gone through once in every epoch; with `carry_states` each batch goes on from the
-    states in which the one before it ended. Converged means: the loss is at the `goal`, or `patience`
-    epochs after one another were not lower than the best by more than the share `tolerance`. After `seconds` it stops
-    at the end of the epoch. `progress` gets a line for each epoch; None keeps it silent.
+    states in which the one before it ended. Converged means: the loss is at the `goal`, or
+    `patience` epochs after one another were not lower than the best by more than the share
+    `tolerance`. After `seconds` it stops at the end of the epoch. `progress` gets a line for each
+    epoch; None keeps it silent.
     """
     if epochs < 1:
         raise ArgumentError(f"epochs={epochs!r}: a network is trained for one epoch or more")
