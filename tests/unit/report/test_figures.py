@@ -1,0 +1,129 @@
+"""Figures: every kind can be drawn, is the same for the same data, and holds what it was given."""
+
+import re
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+
+from unrolled.errors import ArgumentError
+from unrolled.report import figures
+from unrolled.report.drawing import SERIES, WIDE, Panel, draw
+
+DAYS = np.datetime64("2024-01-01") + np.arange(30)
+
+
+def panels() -> dict[str, Panel]:
+    random = np.random.default_rng(0)
+    heights = random.normal(size=30)
+    return {
+        "curves": figures.curves(
+            {"train": heights, "test <1>": heights + 1},
+            x_label="epoch",
+            y_label="loss (nats)",
+            bands={"train": (heights - 1, heights + 1)},
+            marks={"kept": 4},
+            levels={"guessing": 0.7},
+        ),
+        "log": figures.curves(
+            {"a": ([1, 10, 100], [1e-9, 1, 1e5])}, x_label="x", y_label="y", log_x=True, log_y=True
+        ),
+        "lags": figures.gradient_by_lag({"Elman": 0.5 ** np.arange(9.0)}, y_label="norm"),
+        "bars": figures.bars({"LSTM": 0.9, "RNN": 0.8}, y_label="accuracy", errors={"LSTM": 0.1}),
+        "heat": figures.heat_map(
+            random.normal(size=(3, 50)), x_label="step", y_label="unit", unit="activation"
+        ),
+        "signed": figures.heat_map(
+            [[-1.0, np.nan], [0.5, 2.0]], x_label="x", y_label="y", unit="weight",
+            center=0, show_values=True, columns=["a", "b"], rows=["c", "d"],
+        ),
+        "confusion": figures.confusion_matrix([[5, 1], [0, 0]], ["$yes$", "日本\0"]),
+        "forecast": figures.forecast(
+            (DAYS[:20], heights[:20]), (DAYS[20:], heights[20:]), truth=(DAYS[20:], heights[20:]),
+            intervals={"80 %": (heights[20:] - 1, heights[20:] + 1)},
+            others={"naive": (DAYS[20:], heights[20:])}, y_label="sales (units)",
+        ),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", list(panels()))
+def test_every_kind_is_drawn_twice_and_the_same_again(kind: str) -> None:
+    drawing = draw(panels()[kind])
+    assert draw(panels()[kind]) == drawing
+    widths = [float(re.search(r'width="([\d.]+)pt"', svg)[1]) for svg in vars(drawing).values()]  # type: ignore[index]
+    assert widths[0] == points(WIDE) > widths[1]
+    for svg in (drawing.wide, drawing.narrow, drawing.file("A <title>", "in words")):
+        ET.fromstring(svg.partition("?>\n")[2] or svg)
+        assert "<metadata" not in svg
+
+
+def points(inches: float) -> float:
+    return round(inches * 72, 6)
+
+
+def test_words_stay_words() -> None:
+    svg = draw(panels()["curves"]).wide
+    for word in ("train", "test &lt;1&gt;", "epoch", "loss (nats)", "kept", "guessing"):
+        assert word in svg
+
+
+def test_a_class_name_is_printed_as_it_is() -> None:
+    svg = draw(panels()["confusion"]).wide
+    assert "$yes$" in svg
+    assert "日本␣" in svg
+
+
+def test_other_data_give_another_picture() -> None:
+    one = draw(figures.bars({"a": 1.0}, y_label="y"))
+    assert draw(figures.bars({"a": 2.0}, y_label="y")) != one
+
+
+def test_inline_ids_are_the_figures_own_and_colours_the_pages() -> None:
+    drawing = draw(panels()["curves"])
+    text = drawing.inline("loss", "Loss", "It falls.")
+    ids = re.findall(r'\bid="([^"]+)"', text)
+    assert len(ids) == len(set(ids)) > 10
+    assert all(name.startswith(("loss-wide-", "loss-narrow-")) for name in ids)
+    for target in re.findall(r'url\(#([^)]+)\)|href="#([^"]+)"', text):
+        assert next(filter(None, target)) in ids
+    assert SERIES[0] not in text
+    assert "var(--series-0)" in text
+    assert text.count("<title>Loss</title><desc>It falls.</desc>") == 2
+
+
+def test_a_file_is_coloured_for_white_paper() -> None:
+    text = draw(panels()["curves"]).file("Loss", "It falls.")
+    assert SERIES[0] in text
+    assert "var(" not in text
+
+
+def test_two_panels_stand_side_by_side_and_below_each_other() -> None:
+    pair = [panels()["curves"], panels()["log"]]
+    one, two = draw(pair[0]), draw(pair)
+    height = re.compile(r'height="([\d.]+)pt"')
+    tall = [float(height.search(svg)[1]) for svg in (one.wide, two.wide, one.narrow, two.narrow)]  # type: ignore[index]
+    assert tall[0] == tall[1]
+    assert tall[3] > 1.9 * tall[2]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(1, "1"), (10, "10"), (0.01, "10⁻²"), (1e7, "10⁷"), (0, "")]
+)
+def test_ticks(value: float, expected: str) -> None:
+    assert figures.power_of_ten(value) == expected
+
+
+def test_zeros_break_a_logarithmic_line() -> None:
+    panel = figures.gradient_by_lag({"a": [1.0, 0.0, 0.01], "b": [1.0, 0.5, 0.1]}, y_label="norm")
+    assert draw(panel).wide != draw(
+        figures.gradient_by_lag({"a": [1.0, 0.1, 0.01], "b": [1.0, 0.5, 0.1]}, y_label="norm")
+    ).wide  # fmt: skip
+
+
+def test_what_does_not_fit_is_said() -> None:
+    with pytest.raises(ArgumentError, match="the curve 'a' has 2 places and 3 heights"):
+        figures.curves({"a": ([1, 2], [1, 2, 3])}, x_label="x", y_label="y")
+    with pytest.raises(ArgumentError, match="2 classes need 2 rows and columns"):
+        figures.confusion_matrix([[1]], ["a", "b"])
+    with pytest.raises(ArgumentError, match="a heat map has rows and columns"):
+        figures.heat_map([1.0, 2.0], x_label="x", y_label="y", unit="")
