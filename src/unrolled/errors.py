@@ -29,6 +29,10 @@ class MissingExtra(UnrolledError):
         self.extra = extra
 
 
+class DataError(UnrolledError):
+    """A file, or what stands in it, that cannot be read as what it was given for."""
+
+
 class CellError(UnrolledError):
     """A step, or a declaration of a cell, that cannot become an equation."""
 
