@@ -86,10 +86,32 @@ def fits(name: str) -> tuple[Function, Function, mpf, mpf, int, int]:
         remainder = exponential_remainder()
         weight = series(lambda r: 2 * r**2 / mp.expm1(2 * r), [mpf(0), mpf(1), mpf(-1)])
         return lambda r: 2 * remainder(2 * r), weight, -ln2 / 4, ln2 / 4, 5, 9
+    if name == "LOG":  # ln((1 + s) / (1 - s)) = 2 s + s z P(z) with z = s^2, relative to itself
+        top = ((mp.sqrt(2) - 1) / (mp.sqrt(2) + 1)) ** 2
+        rest = series(
+            lambda z: 2 * (mp.atanh(mp.sqrt(z)) / mp.sqrt(z) - 1) / z, [mpf(2) / 3, mpf(2) / 5]
+        )
+        return rest, lambda z: z / 2, mpf(0), top, 2, 6
+    if name == "LOG1P":  # atanh(s) = s (1 + z P(z)) with z = s^2, 0 <= s <= 1/3
+        rest = series(
+            lambda z: (mp.atanh(mp.sqrt(z)) / mp.sqrt(z) - 1) / z, [mpf(1) / 3, mpf(1) / 5]
+        )
+        return rest, lambda z: z, mpf(0), mpf(1) / 9, 3, 9
+    quarter = (mp.pi / 4) ** 2
+    if name == "SIN":  # sin(r) = r (1 + z P(z)) with z = r^2
+        rest = series(
+            lambda z: (mp.sin(mp.sqrt(z)) / mp.sqrt(z) - 1) / z, [-mpf(1) / 6, mpf(1) / 120]
+        )
+        return rest, lambda z: z, mpf(0), quarter, 2, 5
+    if name == "COS":  # cos(r) = 1 - z / 2 + z^2 P(z) with z = r^2
+        rest = series(
+            lambda z: (mp.cos(mp.sqrt(z)) - 1 + z / 2) / z**2, [mpf(1) / 24, -mpf(1) / 720]
+        )
+        return rest, lambda z: z**2, mpf(0), quarter, 2, 5
     raise KeyError(name)
 
 
-NAMES = ("EXP", "TANH")
+NAMES = ("EXP", "TANH", "LOG", "LOG1P", "SIN", "COS")
 
 
 def main() -> None:

@@ -9,6 +9,9 @@ every processor with a fused multiply-add gives the same bits.
 
 from __future__ import annotations
 
+import math
+import struct
+
 from llvmlite import ir
 
 
@@ -23,11 +26,15 @@ class Lanes:
         self.type = type
         self.count: int | None = type.count if isinstance(type, ir.VectorType) else None
         self.bits = 32 if isinstance(element, ir.FloatType) else 64
-        self.fraction_bits = 23 if self.bits == 32 else 52
+        self.fraction_bits, self.exponent_bias = (23, 127) if self.bits == 32 else (52, 1023)
         self.integer_type = self._spread(ir.IntType(self.bits))
 
     def _spread(self, element: ir.Type) -> ir.Type:
         return element if self.count is None else ir.VectorType(element, self.count)
+
+    def doubled(self) -> Lanes:
+        """As many lanes of float64."""
+        return Lanes(self.builder, self._spread(ir.DoubleType()))
 
     def number(self, value: float) -> ir.Value:
         """The same floating-point constant in every lane."""
@@ -115,8 +122,34 @@ class Lanes:
         """Added to a number |k| < 2^21 (2^50 for float64) it leaves no bits for a fraction: the
         sum is rounded to the nearest integer, which stands in its low bits.
         """
-        bias = (127 if self.bits == 32 else 1023) if exponent else 0
-        return float(3 << (self.fraction_bits - 1)) + bias
+        return float(3 << (self.fraction_bits - 1)) + (self.exponent_bias if exponent else 0)
+
+    def split(self, x: ir.Value) -> tuple[ir.Value, ir.Value]:
+        """(k, m) with x = 2^k m and m in [sqrt(1/2), sqrt(2)), for x positive and normal.
+
+        The exponent is read after the bits of sqrt(1/2) have been moved to those of 1, and
+        becomes a number as the fraction of 2^23 (2^52): no conversion of integers is needed.
+        """
+        b, fraction = self.builder, self.fraction_bits
+        formats = ("<f", "<i") if self.bits == 32 else ("<d", "<q")
+        (low,) = struct.unpack(formats[1], struct.pack(formats[0], math.sqrt(0.5)))
+        one = self.exponent_bias << fraction
+        moved = b.add(self.as_integer(x), self.integer(one - low))
+        exponent = b.lshr(moved, self.integer(fraction))
+        counted = b.or_(exponent, self.integer((self.exponent_bias + fraction) << fraction))
+        k = self.subtract(
+            self.as_number(counted), self.number(float(2**fraction + self.exponent_bias))
+        )
+        rest = b.and_(moved, self.integer((1 << fraction) - 1))
+        return k, self.as_number(b.add(rest, self.integer(low)))
+
+    def less(self, a: ir.Value, bound: float) -> ir.Value:
+        """a < bound, in every lane; false for NaN."""
+        return self.builder.fcmp_ordered("<", a, self.number(bound))
+
+    def where(self, condition: ir.Value, a: ir.Value, b: ir.Value) -> ir.Value:
+        """a where the condition holds, else b."""
+        return self.builder.select(condition, a, b)
 
     def _call(self, intrinsic: str, *arguments: ir.Value) -> ir.Value:
         signature = ir.FunctionType(self.type, [self.type] * len(arguments))

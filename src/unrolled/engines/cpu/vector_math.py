@@ -116,6 +116,142 @@ def _exp_parts(v: Lanes, x: ir.Value) -> tuple[ir.Value, ir.Value]:
     return v.multiply(grown, power), power
 
 
+def softplus(builder: ir.IRBuilder, x: ir.Value) -> ir.Value:
+    """ln(1 + exp x) = max(x, 0) + ln(1 + y) with y = exp(-|x|).
+
+    ln(1 + y) = 2 atanh s with s = y / (2 + y) <= 1/3; s is never formed where y is subnormal.
+    """
+    v = Lanes(builder, x.type)
+    negative = v.subtract(v.number(-0.0), v.absolute(x))
+    scaled, power = _exp_parts(v, v.at_least(negative, _EXP_RANGE[v.bits][0]))
+    y = v.multiply(scaled, power)
+    scale = v.divide(v.number(2.0), v.add(y, v.number(2.0)))
+    twice = v.multiply(y, scale)  # 2 s
+    z = v.multiply(v.multiply(twice, v.number(0.25)), twice)
+    series = v.fma(v.polynomial(z, coefficients.LOG1P[v.bits]), z, v.number(1.0))
+    return v.fma(twice, series, v.at_least(x, 0.0))
+
+
+def log(builder: ir.IRBuilder, x: ir.Value) -> ir.Value:
+    """The natural logarithm; -inf at 0, NaN below.
+
+    x = 2^k (1 + f), and with s = f / (2 + f), z = s^2 and h = f^2 / 2,
+    ln(1 + f) = f - (h - s (h + z P(z))), where the large term f is exact.
+    """
+    v = Lanes(builder, x.type)
+    smallest, up = (2.0**-126, 25) if v.bits == 32 else (2.0**-1022, 54)
+    tiny = v.less(x, smallest)
+    zero = v.number(0.0)
+    k, m = v.split(v.where(tiny, v.multiply(x, v.number(2.0**up)), x))
+    k = v.subtract(k, v.where(tiny, v.number(float(up)), zero))
+    f = v.subtract(m, v.number(1.0))
+    h = v.multiply(v.multiply(f, v.number(0.5)), f)
+    s = v.divide(f, v.add(f, v.number(2.0)))
+    z = v.multiply(s, s)
+    inner = v.fma(z, v.polynomial(z, coefficients.LOG[v.bits]), h)
+    low = v.fma(s, inner, v.multiply(k, v.number(_LN2_LOW[v.bits])))
+    result = v.fma(k, v.number(_LN2_HIGH[v.bits]), v.subtract(f, v.subtract(h, low)))
+    result = v.where(v.less(x, math.inf), result, x)  # inf and NaN give themselves
+    below = v.where(v.less(x, 0.0), v.number(math.nan), v.number(-math.inf))
+    return v.where(builder.fcmp_ordered("<=", x, zero), below, result)
+
+
+def sin(builder: ir.IRBuilder, x: ir.Value) -> ir.Value:
+    """The sine; NaN where |x| is beyond `ANGLE_LIMIT`."""
+    v = Lanes(builder, x.type)
+    result = _sine(v, x, 0)
+    return v.where(builder.fcmp_ordered("==", x, v.number(0.0)), x, result)  # keeps -0
+
+
+def cos(builder: ir.IRBuilder, x: ir.Value) -> ir.Value:
+    """The cosine; NaN where |x| is beyond `ANGLE_LIMIT`."""
+    return _sine(Lanes(builder, x.type), x, 1)
+
+
+# The largest angle whose sine is computed. Near it neighbouring float32 numbers are a quarter apart
+# (float64: 1/128), and beyond it the reduction would lose digit after digit: there the answer is
+# NaN, and not a number that looks like a sine.
+ANGLE_LIMIT = {32: 2.0**21, 64: 2.0**46}
+
+# pi/2 as the sum of three numbers of the format.
+_HALF_PI = {
+    32: ("0x1.921fb6p+0", "-0x1.777a5cp-25", "-0x1.ee59dap-50"),
+    64: ("0x1.921fb54442d18p+0", "0x1.1a62633145c07p-54", "-0x1.f1976b7ed8fbcp-110"),
+}
+
+
+def _sine(v: Lanes, x: ir.Value, quarters: int) -> ir.Value:
+    """sin(x + quarters pi/2), by x = k pi/2 + r with |r| <= pi/4 (Cody and Waite 1980).
+
+    x - k P1 is exact: both are multiples of the last place of P1, and the difference is below 1.
+    """
+    b = v.builder
+    within = v.where(
+        b.fcmp_ordered("<=", v.absolute(x), v.number(ANGLE_LIMIT[v.bits])), x, v.number(math.nan)
+    )
+    shift = v.number(v.rounding_shift(exponent=False))
+    shifted = v.fma(within, v.number(2.0 / math.pi), shift)
+    k = v.subtract(shifted, shift)
+    r = within
+    for part in _HALF_PI[v.bits]:
+        r = v.fma(k, v.number(-float.fromhex(part)), r)
+    z = v.multiply(r, r)
+    sine = v.fma(v.multiply(r, z), v.polynomial(z, coefficients.SIN[v.bits]), r)
+    cosine = v.fma(z, v.number(-0.5), v.number(1.0))
+    cosine = v.fma(v.multiply(z, z), v.polynomial(z, coefficients.COS[v.bits]), cosine)
+    quadrant = b.add(v.as_integer(shifted), v.integer(quarters))
+    odd = b.icmp_signed("!=", b.and_(quadrant, v.integer(1)), v.integer(0))
+    upside_down = b.shl(b.and_(quadrant, v.integer(2)), v.integer(v.bits - 2))
+    return v.as_number(b.xor(v.as_integer(v.where(odd, cosine, sine)), upside_down))
+
+
 def sqrt(builder: ir.IRBuilder, x: ir.Value) -> ir.Value:
     """The square root, correctly rounded; NaN below 0."""
     return Lanes(builder, x.type).square_root(x)
+
+
+def power(builder: ir.IRBuilder, x: ir.Value, exponent: float) -> ir.Value:
+    """x to a constant power.
+
+    Whole numbers up to 64 go by multiplication (error at most |n| / 2 + 1 ulp), halves up to 8 by
+    a square root besides, everything else by exp(exponent ln x), where x < 0 gives NaN unless the
+    exponent is a whole number. float32 does that in float64, and is off by no more than 0.51 ulp;
+    float64 by no more than 2 + 1.5 |exponent ln x| ulp.
+    """
+    v = Lanes(builder, x.type)
+    whole = math.floor(exponent) if math.isfinite(exponent) else 0
+    if exponent == whole and abs(exponent) <= 64:
+        return _whole_power(v, x, whole)
+    if abs(exponent) <= 8 and exponent == whole + 0.5:
+        size = abs(exponent)
+        result = v.square_root(x)
+        if size > 1:
+            result = v.multiply(_whole_power(v, x, math.floor(size)), result)
+        return result if exponent > 0 else v.divide(v.number(1.0), result)
+    return _general_power(v, x, exponent)
+
+
+def _whole_power(v: Lanes, x: ir.Value, n: int) -> ir.Value:
+    if n < 0:
+        return v.divide(v.number(1.0), _whole_power(v, x, -n))
+    result: ir.Value | None = None
+    square = x
+    while n:
+        if n & 1:
+            result = square if result is None else v.multiply(result, square)
+        n >>= 1
+        if n:
+            square = v.multiply(square, square)
+    return v.number(1.0) if result is None else result
+
+
+def _general_power(v: Lanes, x: ir.Value, exponent: float) -> ir.Value:
+    b = v.builder
+    wide = v if v.bits == 64 else v.doubled()
+    size = v.absolute(x) if exponent == math.floor(exponent) else x
+    base = size if v.bits == 64 else b.fpext(size, wide.type)
+    result = exp(b, wide.multiply(log(b, base), wide.number(exponent)))
+    if v.bits == 32:
+        result = b.fptrunc(result, v.type)
+    odd = exponent == math.floor(exponent) and math.fmod(exponent, 2.0) != 0
+    return v.with_sign(result, x) if odd else result
