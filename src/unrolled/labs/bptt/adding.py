@@ -1,0 +1,196 @@
+"""A network that learns to add binary numbers. In: a seed and sizes. Out: what it can do.
+
+The numbers come bit by bit, the lowest first, so the carry must be remembered. It is tested on new
+numbers, and on far longer ones than it has seen. Next: `page`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from unrolled.cells import Elman
+from unrolled.labs.progress import Progress
+from unrolled.report.blocks import Figure, Prose, Table
+from unrolled.report.drawing import Panel
+from unrolled.report.figures import curves, heat_map
+from unrolled.report.numbers import number, percent
+from unrolled.textbook import Batches, History, Momentum, Network, accuracy, fit
+
+Array = np.ndarray
+
+SEQUENCES, UNSEEN = 400, 200
+BATCH = 50
+LONGER = 5  # times the length that was learned
+GOAL = 0.01  # of the loss, for each bit
+CLIP = 1.0
+
+
+@dataclass
+class Sums:
+    """Pairs of binary numbers, the lowest bit first, their sum, and the carry of each place."""
+
+    xs: Array
+    targets: Array
+    carries: Array
+
+
+def binary_sums(pairs: int, bits: int, random: np.random.Generator) -> Sums:
+    first, second = random.integers(0, 2, (2, bits, pairs))
+    targets, carries = np.zeros_like(first), np.zeros_like(first)
+    carry = np.zeros(pairs, dtype=int)
+    for t in range(bits):
+        total = first[t] + second[t] + carry
+        targets[t], carry = total % 2, total // 2
+        carries[t] = carry
+    return Sums(np.stack([first, second], axis=1).astype(float), targets, carries)
+
+
+@dataclass
+class Learned:
+    """A trained network, the run that trained it, and what it can do."""
+
+    network: Network
+    history: History
+    seen: Sums
+    longer: Sums
+    shares: dict[str, tuple[int, float, float]]
+
+    @property
+    def whole_sums(self) -> float:
+        """The share of the longest sums of which every bit was right."""
+        return list(self.shares.values())[-1][2]
+
+    @property
+    def carry_unit(self) -> tuple[int, float]:
+        """The unit that goes most closely with the carry, and its correlation with it."""
+        states = np.stack([s[0] for s in self.network.forward(self.longer.xs).layers[0].states[1:]])
+        carries = self.longer.carries.ravel()
+        units = states.swapaxes(0, 1).reshape(states.shape[1], -1)
+        moving = [n for n, unit in enumerate(units) if unit.std() > 0]
+        strength = {n: float(np.corrcoef(units[n], carries)[0, 1]) for n in moving}
+        return max(strength.items(), key=lambda pair: abs(pair[1]))
+
+
+def learn(seed: int, progress: Progress, hidden: int, bits: int, epochs: int) -> Learned:
+    random = np.random.default_rng(seed)
+    seen = binary_sums(SEQUENCES, bits, random)
+    tests = {
+        f"{bits} bits, seen": seen,
+        f"{bits} bits, new": binary_sums(UNSEEN, bits, random),
+        f"{LONGER * bits} bits, new": binary_sums(UNSEEN, LONGER * bits, random),
+    }
+    network = Network(Elman, 2, hidden, 2, seed=seed)
+    with progress.stage("training", epochs) as done:
+        history = fit(
+            network,
+            Batches(seen.xs, seen.targets, BATCH, seed),
+            optimizer=Momentum(0.05, 0.9),
+            epochs=epochs,
+            goal=GOAL * bits,
+            clip_norm=CLIP,
+            progress=done,
+        )
+    shares = {name: (sums.xs.shape[2], *rights(network, sums)) for name, sums in tests.items()}
+    return Learned(network, history, seen, list(tests.values())[-1], shares)
+
+
+def rights(network: Network, sums: Sums) -> tuple[float, float]:
+    """The share of the bits that are right, and of the sums that are right in every bit."""
+    outputs = network.forward(sums.xs).outputs
+    whole = (outputs.argmax(axis=1) == sums.targets).all(axis=0).mean()
+    return accuracy(outputs, sums.targets), float(whole)
+
+
+def task_blocks(learned: Learned, errors: dict[str, float]) -> list[Prose | Table]:
+    history = learned.history
+    bits = len(learned.seen.targets)
+    weights = learned.network.weights
+    return [
+        Prose(
+            f"Two binary numbers come in, one bit of each at every time step, the lowest first; "
+            f"the network says the bit of their sum. {SEQUENCES} pairs of {bits} bits are for "
+            f"learning; {UNSEEN} new pairs of {bits} bits and {UNSEEN} of {LONGER * bits} bits are "
+            f"for testing. The loss is the cross-entropy, $L_{{t}} = -\\log p_{{t}}$ of the right "
+            f"bit, summed over the steps."
+        ),
+        Table(
+            "weights",
+            "every weight of the network, and how well its gradient agrees with the slope of the "
+            "loss after training",
+            ("weight", "shape", "numbers", "relative error"),
+            [
+                (f"`{name}`", " × ".join(map(str, w.shape)), int(w.size), f"{errors[name]:.1e}")
+                for name, w in weights.items()
+            ],
+        ),
+        Prose(
+            f"Momentum with a rate of 0.05, batches of {BATCH}, gradients clipped at a norm of "
+            f"{number(CLIP)}. It stopped by itself: *{history.stopped}*."
+        ),
+        Table(
+            "results",
+            "what it can do",
+            ("sums of", "pairs", "bits right", "sums right in every bit"),
+            [
+                (name, pairs, percent(bits, 2), percent(sums))
+                for name, (pairs, bits, sums) in learned.shares.items()
+            ],
+        ),
+    ]
+
+
+def picture_blocks(learned: Learned) -> list[Figure]:
+    history = learned.history
+    steps = np.arange(1, len(history.loss) + 1)
+    bits = len(learned.seen.targets)
+    return [
+        Figure(
+            "loss",
+            "Learning to add",
+            [
+                curves(
+                    {"loss a bit": (steps, np.array(history.loss) / bits)},
+                    x_label="epoch", y_label="loss a bit (nats)", title="The loss falls",
+                    levels={"guessing": float(np.log(2))}, log_y=True,
+                ),
+                curves(
+                    {"largest norm": (steps, history.gradient_norm)},
+                    x_label="epoch", y_label="norm of the gradient",
+                    title="The gradient, before clipping", log_y=True,
+                    levels={"clipped above": CLIP},
+                ),
+            ],
+            alt=f"Two curves over {len(steps)} epochs: the loss a bit falls from "
+            f"{history.loss[0] / bits:.2f} to {history.loss[-1] / bits:.4f}; the norm of the "
+            f"gradient has its peak at {max(history.gradient_norm):.2g}.",
+            caption=f"Of {len(history.updates)} updates {history.clipped} were clipped.",
+        ),
+        _states_figure(learned),
+    ]  # fmt: skip
+
+
+def _states_figure(learned: Learned) -> Figure:
+    one = learned.longer.xs[:, :, :1]
+    states = np.stack([s[0][:, 0] for s in learned.network.forward(one).layers[0].states[1:]])
+    shown = min(len(states), 40)
+    carry = learned.longer.carries[:shown, 0]
+    unit, strength = learned.carry_unit
+    line = heat_map(
+        carry[None, :], x_label="time step", y_label="", unit="carry", rows=["carry"],
+        limits=(0.0, 1.0), title="The carry that has to be remembered",
+    )  # fmt: skip
+    units = heat_map(
+        states[:shown].T, x_label="time step", y_label="unit", unit="state", center=0.0,
+        limits=(-1.0, 1.0), title="The states",
+    )  # fmt: skip
+    return Figure(
+        "states",
+        "Where the carry is",
+        [Panel(line.paint, line.title, 2.6, 1.7), units],
+        alt=f"Heat maps over {shown} time steps of one new sum: the carry, zero or one, and the "
+        f"states of {states.shape[1]} units.",
+        caption=f"One new sum. Over all new sums unit {unit} goes most closely with the carry: "
+        f"their correlation is {strength:.2f}.",
+    )

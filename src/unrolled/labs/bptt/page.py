@@ -1,0 +1,169 @@
+"""What lab `bptt` has to say. In: the worked step, the trained network. Out: sections of a page."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from unrolled.cells import Elman
+from unrolled.cells.base import equation
+from unrolled.labs.bptt.adding import CLIP, LONGER, Learned, picture_blocks, task_blocks
+from unrolled.labs.bptt.worked import Worked, worked_blocks
+from unrolled.report.blocks import Code, Math, Prose, Question, Section, code_of
+from unrolled.report.numbers import number, percent
+from unrolled.textbook import backward, cell_backward, cell_forward, clip_by_norm, forward, update
+
+
+def sections(worked: Worked, learned: Learned, errors: dict[str, float]) -> list[Section]:
+    """The page, from the aim to the answers."""
+    return [
+        Section("Aim", [Prose(AIM)]),
+        Section("Theory", _theory()),
+        Section("The algorithm, by hand", worked_blocks(worked)),
+        Section("Code to read", _code()),
+        Section("A real task: adding binary numbers", task_blocks(learned, errors)),
+        Section("What it has found", picture_blocks(learned)),
+        Section("Discussion", [Prose(_discussion(worked, learned, errors))]),
+        Section("Questions and answers", _questions(worked, learned, errors)),
+    ]
+
+
+def found(worked: Worked, learned: Learned, error: float) -> list[str]:
+    history = learned.history
+    return [
+        f"by hand: the loss falls from {worked.exact.loss:.4f} to {worked.loss_after:.4f} in one "
+        f"step; pencil and computer differ by at most {worked.farthest:.1e} in a gradient",
+        f"adding: the loss went from {history.loss[0]:.3f} to {history.loss[-1]:.4f}; "
+        f"{history.stopped}",
+        *(
+            f"{name}: {percent(bits)} of the bits are right, {percent(sums)} of the sums"
+            for name, (_, bits, sums) in learned.shares.items()
+        ),
+        f"the gradient check: largest relative error {error:.1e}",
+    ]
+
+
+AIM = """
+Build a recurrent network from nothing and see every number of its training. First one training
+step of the smallest network there is, with a pencil: three time steps, one unit. Then the same
+code, unchanged, on a task that no network without memory can do: adding two binary numbers bit
+by bit, where the carry must be remembered from place to place.
+"""
+
+
+def _theory() -> list[Prose | Math]:
+    forward_step, backward_step = equation(Elman), equation(Elman).backward
+    return [
+        Prose(
+            "At each time step the network computes a new state $h_{t}$ from the input $x_{t}$ and "
+            "from the state before it, with the same weights $W$, $U$ and $b$ at every step:"
+        ),
+        Math(forward_step.latex, "forward", "one time step, as unrolled prints it"),
+        Math(r"y_{t} = V h_{t} + c, \qquad L = \sum_{t} L_{t}", "output", "output and loss"),
+        Prose(
+            r"How the loss changes with a weight follows by the chain rule. $\delta h_{t}$ is the "
+            r"derivative of the loss by $h_{t}$, and $h_{t}$ counts twice: in the output of its "
+            r"own step, and in every step after it. So one starts at the last step and goes back:"
+        ),
+        Math(
+            r"\delta h_{t} = {V}^{\top} \delta y_{t} + {U}^{\top} \delta \mathrm{net}_{h,t+1}",
+            "two-ways",
+            "what reaches a state: from its own output, and from the step after it",
+        ),
+        Math(
+            backward_step.latex, "backward",
+            "the step backwards, derived by unrolled from [@forward]",
+        ),
+        Prose(
+            "The weights are the same at every step, so the derivatives of all steps are summed: "
+            "this is all that “through time” means."
+        ),
+    ]  # fmt: skip
+
+
+def _code() -> list[Prose | Code]:
+    return [
+        Prose("This is the code that has run on this page, whole. One time step:"),
+        code_of(cell_forward, "one step forward: the cell's equation, the output, the cache"),
+        code_of(cell_backward, "one step backward"),
+        Prose("The sequence, forward and back:"),
+        code_of(forward, "forward through time"),
+        code_of(backward, "backward through time: the gradients start from zero and are summed"),
+        Prose("And one training step:"),
+        code_of(update, "forward, loss, backward, clip, update"),
+        code_of(clip_by_norm),
+    ]
+
+
+def _discussion(worked: Worked, learned: Learned, errors: dict[str, float]) -> str:
+    history, whole = learned.history, learned.whole_sums
+    bits = len(learned.seen.targets)
+    unit, strength = learned.carry_unit
+    exact = (
+        f"On numbers {LONGER} times as long as any it has seen it got {percent(whole)} of the sums "
+        f"right in every bit ([@results]): it has learned the rule, and not the examples."
+    )
+    inexact = (
+        f"On numbers {LONGER} times as long only {percent(whole)} of the sums are right in every "
+        f"bit ([@results]), so **the rule was not learned exactly** in this run: more epochs or "
+        f"another seed may find it."
+    )
+    carry = (
+        f"Unit {unit} alone follows the carry (correlation {strength:.2f}, [@states])."
+        if abs(strength) > 0.9
+        else f"No single unit is the carry: the closest, unit {unit}, has a correlation of "
+        f"{strength:.2f} with it ([@states]); it is spread over several units."
+    )
+    fell = worked.loss_after < worked.exact.loss
+    return f"""
+The pencil and the computer agree to {worked.farthest:.1e} in every gradient, which is what rounding
+to four decimals leaves ([@agreement]). The step {"lowered" if fell else "did **not** lower"} the
+loss, from {worked.exact.loss:.4f} to {worked.loss_after:.4f}.
+
+In the real task the loss went from {history.loss[0] / bits:.3f} to {history.loss[-1] / bits:.4f} a
+bit, where guessing costs {np.log(2):.3f} ([@loss]). {exact if whole > 0.99 else inexact}
+
+{carry}
+
+Every gradient agrees with the slope of the loss to {max(errors.values()):.1e} ([@weights]).
+"""
+
+
+def _questions(worked: Worked, learned: Learned, errors: dict[str, float]) -> list[Question]:
+    history = learned.history
+    peak = int(np.argmax(history.gradient_norm))
+    parts = [line.row[3] for line in worked.lines["backward"] if "W^" in line.row[0]][::-1]
+    return [
+        Question(
+            "Why are the derivatives of all time steps added up?",
+            "Because $W$ is one number that is used at every step, so the loss moves for every use "
+            f"of it. Here the shares of the three steps are {', '.join(parts)}; their sum is the "
+            "slope of the loss.",
+            ("hand-backward", "hand-sums", "agreement"),
+        ),
+        Question(
+            "Why does the backward pass begin at the last step?",
+            r"$\delta h_{t}$ needs what comes back from step $t + 1$. Nothing comes back to the "
+            r"last step, so it can be computed first.",
+            ("hand-backward",),
+        ),
+        Question(
+            "What is clipping for?",
+            f"In epoch {peak + 1} the norm of the gradient was {max(history.gradient_norm):.2g}; "
+            f"{history.clipped} of {len(history.updates)} updates were longer than {number(CLIP)} "
+            f"and were shortened. Without it, one such step can throw the weights far away.",
+            ("loss",),
+        ),
+        Question(
+            "How do you know that the gradients are right?",
+            f"Each number of each weight was moved a little up and a little down, and the loss "
+            f"computed anew. The largest relative error is {max(errors.values()):.1e}.",
+            ("weights", "agreement"),
+        ),
+        Question(
+            "Could a network without memory do this?",
+            "No: the same two bits have the sum bit 0 or 1 according to the carry, so such a "
+            "network cannot do better than a guess wherever the carry decides. This one got "
+            f"{percent(list(learned.shares.values())[1][1], 2)} of the bits of new sums right.",
+            ("results", "states"),
+        ),
+    ]
