@@ -1,0 +1,196 @@
+"""Continue a text. In: a long text. Out: a model of it that writes on; next: `cli`.
+
+    model = Generator(cell="lstm", hidden=256).fit(text)
+    print(model.generate_text("To be", 200, temperature=0.8, seed=1))
+
+The end of the training text is set aside (texts are not shuffled: neighbours know each other):
+which weights are kept looks at it alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from unrolled.errors import ArgumentError
+from unrolled.tasks.parts import estimator as shared
+from unrolled.tasks.parts.cells import ChosenCell
+from unrolled.tasks.parts.estimator import Estimator, seeded
+from unrolled.tasks.parts.language import LanguageModel
+from unrolled.tasks.parts.language_job import LanguageJob, Stream
+from unrolled.tasks.parts.options import option
+from unrolled.tasks.parts.sampling import Sampling
+from unrolled.tasks.parts.tokens import Tokens
+from unrolled.training import settings as checks
+from unrolled.training.fabric import start_fabric
+from unrolled.training.job import Share
+from unrolled.training.loop import evaluate, train
+from unrolled.training.run_folder import RunFolder
+
+TASK = "generate"
+KINDS = ("char", "bpe")
+BYTES = 4  # at most, of a character in UTF-8
+LEAST = 2  # tokens: one to begin with, one to predict
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Generator(Estimator):
+    """A recurrent language model of characters or BPE tokens."""
+
+    hidden: int = option(256, "units in each layer", int)
+    embedding: int = option(64, "numbers that stand for a token", int)
+    tokens: str = option("char", "how the text is cut", choices=KINDS)
+    vocabulary: int = option(1_000, "most tokens that are told apart", int)
+    window: int = option(128, "tokens that backpropagation looks back over", int)
+    tied: bool = option(False, "one table for reading and writing tokens", bool)
+
+    def check(self) -> ChosenCell:
+        cell = super().check()
+        for name in ("embedding", "vocabulary", "window"):
+            checks.count(name, getattr(self, name))
+        checks.one_of("tokens", self.tokens, KINDS)
+        return cell
+
+    # -------------------------------------------------------------------------------- learning
+
+    def fit(
+        self,
+        X: str,
+        y: None = None,
+        test: str | None = None,
+        *,
+        data: dict[str, Any] | None = None,
+        resume: bool = False,
+    ) -> Generator:
+        """Learn from a text; `data` says for the run where it came from."""
+        self.cell_ = self.check()
+        if not resume:
+            self.refuse_taken_place()
+        parts = self._parts(X, test)
+        model = self._build()
+        run = None
+        if self.out is not None:
+            run = RunFolder.open(self.out) if resume else self._create_run(data or {})
+        job = LanguageJob(model, parts, self.batch_size, self.window, self.seed)
+        state = train(job, self.settings(), run, self.watcher(), resume)
+        self.model_, self.state_, self.run_ = model.eval(), state, run
+        self.history_ = state.history
+        return self
+
+    def _parts(self, text: Any, test: str | None) -> dict[str, Stream]:
+        """Cut off the end for validation, make the vocabulary of the rest, encode everything."""
+        if not isinstance(text, str):
+            raise ArgumentError(f"X is one text (a str), not {type(text).__name__}")
+        held = int(len(text) * self.validation)
+        texts = {"train": text[: len(text) - held], "validation": text[len(text) - held :]}
+        if test is not None:
+            texts["test"] = test
+        self.tokens_ = Tokens.fit(self.tokens, [texts["train"]], self.vocabulary)
+        parts = {part: self._stream(text) for part, text in texts.items()}
+        if len(parts["train"]) < self.window + LEAST:
+            raise ArgumentError(
+                f"the text to learn from has {len(parts['train'])} tokens; with a window of "
+                f"{self.window} it takes at least {self.window + LEAST}: bring more text, or a "
+                "smaller window"
+            )
+        if test is not None and len(parts["test"]) < LEAST:
+            raise ArgumentError("the test text is too short: it takes at least 2 tokens")
+        return {part: stream for part, stream in parts.items() if len(stream) >= LEAST}
+
+    def _stream(self, text: str) -> Stream:
+        tokens = self.tokens_.encode(text)
+        small = np.uint16 if len(self.tokens_) <= 2**16 else np.uint32
+        return Stream(tokens.astype(small), len(text) / len(tokens))
+
+    def _build(self) -> nn.Module:
+        with seeded(self.seed):
+            return LanguageModel(
+                self.cell_,
+                len(self.tokens_),
+                embedding=self.embedding,
+                hidden=self.hidden,
+                layers=self.layers,
+                dropout=self.dropout,
+                tied=self.tied,
+            )
+
+    # ---------------------------------------------------------------------------------- asking
+
+    def evaluate(self, X: str, y: None = None) -> dict[str, float]:
+        """Loss in nats a token, bits a character, perplexity."""
+        self.require_fitted("model_")
+        stream = self._stream(X)
+        if len(stream) < LEAST:
+            raise ArgumentError("the text is too short to measure: it takes at least 2 tokens")
+        job = LanguageJob(self.model_, {"test": stream}, self.batch_size, self.window, self.seed)
+        fabric = start_fabric(checks.Settings())
+        return {**evaluate(fabric, job, self.model_, "test", Share()), "characters": len(X)}
+
+    def score(self, X: str, y: None = None) -> float:
+        """Minus the bits a character: more is better, as scikit-learn has it."""
+        return -self.evaluate(X)["bits_per_character"]
+
+    def predict(self, X: list[str]) -> list[str]:
+        """The most probable next token of each text."""
+        sure = Sampling(temperature=0.0)
+        return ["".join(self.generate(text, 1, sure)) for text in X]
+
+    def generate_text(
+        self,
+        prompt: str = "",
+        length: int = 500,
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int = 0,
+    ) -> str:
+        """A continuation of the prompt, as many tokens as `length` says."""
+        sampling = Sampling(temperature, top_k, top_p)
+        return "".join(self.generate(prompt, length, sampling, seed))
+
+    @torch.no_grad()
+    def generate(
+        self, prompt: str, length: int, sampling: Sampling, seed: int = 0
+    ) -> Iterator[str]:
+        """The continuation piece by piece, as it comes."""
+        self.require_fitted("model_")
+        random = torch.Generator().manual_seed(seed)
+        start = self.tokens_.encode(prompt or "\n")
+        scores, states = self.model_(torch.from_numpy(start)[:, None])
+        waiting: list[int] = []
+        for left in reversed(range(length)):
+            token = sampling.choose(scores[-1, 0], random)
+            waiting.append(token)
+            text = self.tokens_.decode(waiting)
+            # a token may be a part of a character's bytes: wait for the others
+            if left == 0 or len(waiting) >= BYTES or not text.endswith("\N{REPLACEMENT CHARACTER}"):
+                yield text
+                waiting = []
+            scores, states = self.model_(torch.tensor([[token]]), states)
+
+    # ----------------------------------------------------------------------------------- a run
+
+    def _create_run(self, data: dict[str, Any]) -> RunFolder:
+        config = shared.config_of(TASK, self, self.cell_, data=data)
+        run = RunFolder.create(self.out, config)
+        run.write_json("vocabulary.json", self.tokens_.as_dict())
+        shared.write_cell(run, self.cell_)
+        return run
+
+    @classmethod
+    def load(cls, path: str | Path) -> Generator:
+        """The generator of a run."""
+        run = RunFolder.open(path)
+        model = shared.from_config(cls, TASK, run.config(), run)
+        model.tokens_ = Tokens.from_dict(run.read_json("vocabulary.json"))
+        network = model._build()
+        shared.load_weights(network, run)
+        model.model_, model.run_, model.history_ = network.eval(), run, run.metrics()
+        return model

@@ -1,0 +1,84 @@
+"""From a sequence to the scores of its classes. In: tokens or channels. Out: logits.
+
+    x -> embedding (tokens alone) -> dropout -> recurrent layers -> pooling -> dropout -> W h + b
+
+`FeedForward` is the baseline beside it: it sees which tokens there are, or each channel's mean,
+spread and range, but no order, so the difference is what the recurrence brings.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from unrolled.tasks.parts.cells import ChosenCell
+from unrolled.tasks.parts.pooling import Pooling
+from unrolled.tasks.parts.recurrent import make_recurrent
+
+PADDING = 0  # the number of the token that fills up
+
+
+class Labeller(nn.Module):
+    """The recurrent classifier."""
+
+    def __init__(
+        self,
+        cell: ChosenCell,
+        inputs: int,
+        classes: int,
+        *,
+        is_text: bool,
+        embedding: int,
+        hidden: int,
+        layers: int,
+        bidirectional: bool,
+        dropout: float,
+        pooling: str,
+    ) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(inputs, embedding, padding_idx=PADDING) if is_text else None
+        size = embedding if is_text else inputs
+        self.drop = nn.Dropout(dropout)
+        self.recurrent = make_recurrent(cell, size, hidden, layers, bidirectional, dropout)
+        out = hidden * (2 if bidirectional else 1)
+        self.pool = Pooling(pooling, out, bidirectional)
+        self.readout = nn.Linear(out, classes)
+
+    def inputs(self, x: Tensor) -> Tensor:
+        """What the recurrent layers see, without dropout."""
+        return x if self.embed is None else self.embed(x)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        y, _ = self.recurrent(self.drop(self.inputs(x)), lengths=lengths)
+        return self.readout(self.drop(self.pool(y, lengths)))
+
+
+class FeedForward(nn.Module):
+    """The same question without order: a mean of embeddings, or figures of each channel."""
+
+    def __init__(
+        self,
+        inputs: int,
+        classes: int,
+        *,
+        is_text: bool,
+        embedding: int,
+        hidden: int,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(inputs, embedding, padding_idx=PADDING) if is_text else None
+        size = embedding if is_text else 4 * inputs
+        self.layers = nn.Sequential(
+            nn.Linear(size, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, classes)
+        )
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        inside = torch.arange(len(x), device=x.device)[:, None, None] < lengths[:, None]
+        if self.embed is not None:
+            return self.layers((self.embed(x) * inside).sum(0) / lengths[:, None])
+        mean = (x * inside).sum(0) / lengths[:, None]
+        spread = ((((x - mean) * inside) ** 2).sum(0) / lengths[:, None]).sqrt()
+        low = x.masked_fill(~inside, torch.inf).amin(0)
+        high = x.masked_fill(~inside, -torch.inf).amax(0)
+        return self.layers(torch.cat([mean, spread, low, high], 1))

@@ -1,0 +1,47 @@
+"""A network that says what comes next. In: tokens, states. Out: scores of each next token.
+
+    x -> embedding -> dropout -> recurrent layers -> dropout -> readout
+
+With tied weights the readout is the embedding itself (Press & Wolf 2017): one table says what a
+token means and which token is meant. Next: `language_job` and `sampling`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from torch import Tensor, nn
+
+from unrolled.tasks.parts.cells import ChosenCell
+from unrolled.tasks.parts.recurrent import make_recurrent
+
+
+class LanguageModel(nn.Module):
+    """Next-token scores; states go in and come out, so that a text can be read in windows."""
+
+    def __init__(
+        self,
+        cell: ChosenCell,
+        tokens: int,
+        *,
+        embedding: int,
+        hidden: int,
+        layers: int,
+        dropout: float,
+        tied: bool,
+    ) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(tokens, embedding)
+        self.drop = nn.Dropout(dropout)
+        self.recurrent = make_recurrent(cell, embedding, hidden, layers, False, dropout)
+        narrow = tied and hidden != embedding
+        self.narrow = nn.Linear(hidden, embedding, bias=False) if narrow else nn.Identity()
+        self.readout = nn.Linear(embedding if tied else hidden, tokens)
+        if tied:
+            nn.init.uniform_(self.embed.weight, -1 / math.sqrt(embedding), 1 / math.sqrt(embedding))
+            self.readout.weight = self.embed.weight
+
+    def forward(self, x: Tensor, states: Any = None) -> tuple[Tensor, Any]:
+        y, states = self.recurrent(self.drop(self.embed(x)), states)
+        return self.readout(self.narrow(self.drop(y))), states

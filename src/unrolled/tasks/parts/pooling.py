@@ -1,0 +1,43 @@
+"""One vector for a whole sequence. In: outputs of each step, lengths. Out: (B, size).
+
+All four leave padding out: y is (T, B, directions H), of which sequence b has lengths[b] steps.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+POOLINGS = ("last", "mean", "max", "attention")
+
+
+class Pooling(nn.Module):
+    """`last`: where each direction ends; `attention`: a mean whose weights are learnt."""
+
+    def __init__(self, kind: str, size: int, bidirectional: bool) -> None:
+        super().__init__()
+        self.kind, self.size, self.bidirectional = kind, size, bidirectional
+        if kind == "attention":
+            self.query = nn.Parameter(torch.empty(size).uniform_(-1, 1) / math.sqrt(size))
+
+    def forward(self, y: Tensor, lengths: Tensor) -> Tensor:
+        if self.kind == "last":
+            return self.last(y, lengths)
+        inside = torch.arange(len(y), device=y.device)[:, None, None] < lengths[:, None]
+        if self.kind == "mean":
+            return (y * inside).sum(0) / lengths[:, None]
+        if self.kind == "max":
+            return y.masked_fill(~inside, -math.inf).amax(0)
+        scores = (y @ self.query)[:, :, None].masked_fill(~inside, -math.inf)
+        return (y * scores.softmax(0)).sum(0)
+
+    def last(self, y: Tensor, lengths: Tensor) -> Tensor:
+        """The forward direction ends at the last step, the backward one at the first."""
+        rows = torch.arange(y.shape[1], device=y.device)
+        ends = y[lengths - 1, rows]
+        if not self.bidirectional:
+            return ends
+        half = self.size // 2
+        return torch.cat([ends[:, :half], y[0, :, half:]], 1)

@@ -1,0 +1,119 @@
+"""Texts as numbers. In: texts. Out: a vocabulary, and tokens by number; next: embeddings.
+
+Three ways to cut a text: characters as they are; words in small letters and signs of punctuation;
+or BPE over bytes (Sennrich et al. 2016), which knows no unknown token. Number 0 fills up a batch,
+number 1 is what the vocabulary does not have.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from unrolled.errors import ArgumentError, UnrolledError
+
+KINDS = ("char", "word", "bpe")
+SPECIAL = ("<fill>", "<unknown>")
+UNKNOWN = 1
+WORDS = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[^\w\s]|_+")
+ONCE_IS_UNKNOWN = 2  # a word seen once teaches the network what an unknown word is
+
+
+class Tokens:
+    """A way to cut texts, and the table of what was found when it was fitted."""
+
+    def __init__(self, kind: str, table: Sequence[str] = (), merges: str = "") -> None:
+        if kind not in KINDS:
+            raise ArgumentError(f"tokens is one of {', '.join(KINDS)}, not {kind!r}")
+        self.kind, self.table, self.merges = kind, list(table), merges
+        self.numbers = {token: number for number, token in enumerate(self.table)}
+        self._bpe = _bpe_from(merges) if merges else None
+
+    @classmethod
+    def fit(cls, kind: str, texts: Iterable[str], most: int, least: int | None = None) -> Tokens:
+        """The vocabulary of these texts: the `most` frequent tokens seen `least` times or more."""
+        if kind == "bpe":
+            return cls(kind, merges=_train_bpe(texts, most))
+        cutter = cls(kind)
+        counts: Counter[str] = Counter()
+        for text in texts:
+            counts.update(cutter.cut(text))
+        if least is None:
+            least = ONCE_IS_UNKNOWN if kind == "word" else 1
+        found = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        kept = [token for token, count in found if count >= least][: most - len(SPECIAL)]
+        return cls(kind, [*SPECIAL, *kept])
+
+    def __len__(self) -> int:
+        return len(self.table) if self._bpe is None else self._bpe.get_vocab_size()
+
+    def cut(self, text: str) -> list[str]:
+        """The tokens of a text, as text."""
+        if self._bpe is not None:
+            return [self.show(number) for number in self.encode(text)]
+        return list(text) if self.kind == "char" else WORDS.findall(text.lower())
+
+    def encode(self, text: str) -> Any:
+        """The numbers of a text's tokens; an empty text is one unknown token."""
+        if self._bpe is not None:
+            numbers = self._bpe.encode(text).ids
+        else:
+            get = self.numbers.get
+            numbers = [get(token, UNKNOWN) for token in self.cut(text)]
+        return np.asarray(numbers or [UNKNOWN], np.int64)
+
+    def decode(self, numbers: Sequence[int]) -> str:
+        """The text of tokens by number."""
+        if self._bpe is not None:
+            return str(self._bpe.decode([int(number) for number in numbers]))
+        between = " " if self.kind == "word" else ""
+        return between.join(self.show(number) for number in numbers)
+
+    def show(self, number: int) -> str:
+        """One token, to look at."""
+        return self.table[number] if self._bpe is None else self._bpe.decode([int(number)])
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"kind": self.kind, "table": self.table, "merges": self.merges}
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Tokens:
+        try:
+            return cls(data["kind"], [str(token) for token in data["table"]], str(data["merges"]))
+        except (KeyError, TypeError) as error:
+            raise DamagedVocabulary(
+                f"the run's vocabulary is damaged ({error!r}): copy the run again"
+            ) from error
+
+
+class DamagedVocabulary(UnrolledError):
+    """A vocabulary that cannot be read."""
+
+
+def _train_bpe(texts: Iterable[str], most: int) -> str:
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=most,
+        special_tokens=list(SPECIAL),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return str(tokenizer.to_str())
+
+
+def _bpe_from(text: str) -> Any:
+    from tokenizers import Tokenizer
+
+    try:
+        return Tokenizer.from_str(text)
+    except Exception as error:  # the library raises nothing narrower
+        raise DamagedVocabulary(f"the run's BPE vocabulary is damaged ({error})") from error
