@@ -37,18 +37,12 @@ def fma(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Valu
 
 def maximum(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
     """The larger of the two; NaN if either is NaN, as NumPy and torch have it."""
-    return _larger(builder, ">", a, b)
+    return Lanes(builder, a.type).maximum(a, b)
 
 
 def minimum(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
     """The smaller of the two; NaN if either is NaN."""
-    return _larger(builder, "<", a, b)
-
-
-def _larger(builder: ir.IRBuilder, order: str, a: ir.Value, b: ir.Value) -> ir.Value:
-    """The machine's own max and min: they give b when either is NaN, so only NaN in a is mended."""
-    chosen = builder.select(builder.fcmp_ordered(order, a, b), a, b)
-    return builder.select(builder.fcmp_unordered("uno", a, a), a, chosen)
+    return Lanes(builder, a.type).minimum(a, b)
 
 
 def tanh(builder: ir.IRBuilder, x: ir.Value) -> ir.Value:
