@@ -2,26 +2,30 @@
 
 One run: a random sequence, a loss that looks at the last state alone (a random direction of length
 one), and the norm of its derivative by the state k steps earlier. What is reported is the median
-over the sequences of a batch. Next: `gradients`, which makes a page of it.
+over the sequences of a batch. Next: `page`, which shows it, and `words`.
 """
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from unrolled.cells import GRU, LSTM, Elman
 from unrolled.cells.base import Cell
-from unrolled.textbook import Network, backward, forward, global_norm
+from unrolled.labs.progress import Progress
+from unrolled.textbook import SGD, Network, backward, forward, update
 from unrolled.textbook.cell import first_states
-from unrolled.textbook.fitting import update
-from unrolled.textbook.optimizers import SGD
 
 Array = np.ndarray
 INPUTS = 2
+BATCH = 16
+RADII = (0.5, 0.8, 1.0, 1.25, 1.6, 2.5)
+BIASES = (-1.0, 0.0, 1.0, 2.0, 4.0)
+CLIP = 1.0
+WILD = 1.6  # the spectral radius with which the Elman network is trained
+FAST, SLOW = 0.05, 0.01  # learning rates
 KINDS: dict[str, type[Cell]] = {"Elman": Elman, "GRU": GRU, "LSTM": LSTM}
 
 
@@ -141,32 +145,99 @@ def slope(cell: Cell, xs: Array, seed: int, unit: int) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Training:
-    """One training run: loss and norm of the gradient at each update, and how it ended."""
+    """One training run: the loss and the norm of the gradient (before clipping) at each update."""
 
     losses: list[float]
     norms: list[float]
     clipped: int
-    stopped_at: int | None
 
 
 def train(
-    radius: float, hidden: int, lags: int, updates: int, seed: int, clip: float | None, step=None
+    radius: float,
+    hidden: int,
+    lags: int,
+    updates: int,
+    seed: int,
+    rate: float,
+    clip: float | None,
+    done: Callable[[], None],
 ) -> Training:
-    """An Elman network learns the mean of its inputs by plain SGD, clipped or not."""
-    network = Network(
-        Elman, INPUTS, hidden, 1, many_to="one", loss="mean_squared_error", seed=seed
-    )
+    """An Elman network learns the mean of its inputs by plain gradient descent, clipped or not."""
+    network = Network(Elman, INPUTS, hidden, 1, many_to="one", loss="mean_squared_error", seed=seed)
     rescale(network.layers[0], radius)
-    random = np.random.default_rng((seed, 4))
-    run = Training([], [], 0, None)
-    optimizer, clipped = SGD(RATE), 0
-    for number in range(1, updates + 1):
-        xs = random.normal(size=(lags, INPUTS, 16))
-        targets = xs[:, 0].mean(axis=0).reshape(1, 1, -1) * 5
-        done = update(network, xs, targets, optimizer, clip_norm=clip)
-        run.losses.append(done.loss)
-        run.norms.append(done.gradient_norm)
-        clipped += done.clipped
-    return Training(run.losses, run.norms, clipped, None)
+    random, optimizer = np.random.default_rng((seed, 4)), SGD(rate)
+    losses, norms, clipped = [], [], 0
+    for _ in range(updates):
+        xs = random.normal(size=(lags, INPUTS, BATCH))
+        targets = 5 * xs[:, 0].mean(axis=0).reshape(1, 1, -1)
+        step = update(network, xs, targets, optimizer, clip_norm=clip)
+        done()
+        if not step.finite:
+            break
+        losses.append(step.loss)
+        norms.append(step.gradient_norm)
+        clipped += step.clipped
+    return Training(losses, norms, clipped)
 
-RATE = 0.05
+
+@dataclass(frozen=True)
+class Example:
+    """One step back with two units: the matrix, the last state, and its derivative before."""
+
+    u: Array
+    h: Array
+    d_h: Array
+    d_before: Array
+
+
+def example(seed: int) -> Example:
+    cell = rescale(make("Elman", 2, seed), 0.9)
+    trace = forward(cell, noise(3, 1, seed), first_states(cell, 1))
+    d_h = np.random.default_rng((seed, 5)).normal(size=(2, 1))
+    d_h /= np.linalg.norm(d_h)
+    before = backward(trace, np.zeros_like(trace.outputs), (d_h,)).by_state[-2][0]
+    return Example(cell.weights["U"], trace.states[-1][0][:, 0], d_h[:, 0], before[:, 0])
+
+
+# ------------------------------------------------------------------------------------ a whole run
+
+
+@dataclass(frozen=True)
+class Measured:
+    """All numbers of one run."""
+
+    hidden: int
+    lags: int
+    scaled: dict[str, list[Scaled]]
+    untouched: dict[str, np.ndarray]
+    forgetting: list[Forgetting]
+    slopes: dict[str, tuple[float, float]]
+    wild: Training
+    clipped: Training
+    slow: Training
+    pencil: Example
+
+
+def measure(seed: int, progress: Progress, hidden: int, lags: int, updates: int) -> Measured:
+    progress.plan({"recurrent scales": 1.5, "forget gates": 0.5, "training": 6.0})
+    xs = noise(lags, BATCH, seed)
+    pairs = [(name, radius) for name in KINDS for radius in RADII]
+    by_scale: dict[str, list[Scaled]] = {name: [] for name in KINDS}
+    for name, radius in progress.loop("recurrent scales", pairs):
+        by_scale[name].append(scaled(name, radius, hidden, xs, seed))
+    untouched, slopes = {}, {}
+    for name in KINDS:
+        cell = make(name, hidden, seed)
+        untouched[name] = whole(by_lag(cell, xs, seed))
+        slopes[name] = slope(cell, xs[: min(10, lags)], seed, unit=0)
+    gates = [forgetting(bias, hidden, xs, seed) for bias in progress.loop("forget gates", BIASES)]
+    with progress.stage("training", 3 * updates) as done:
+        runs = [
+            train(WILD, hidden, lags // 2, updates, seed, rate, clip, done)
+            for rate, clip in ((FAST, None), (FAST, CLIP), (SLOW, None))
+        ]
+    return Measured(hidden, lags, by_scale, untouched, gates, slopes, *runs, example(seed))
+
+
+def final(run: Training) -> float:
+    return float(np.mean(run.losses[-max(1, len(run.losses) // 10) :]))

@@ -1,0 +1,203 @@
+"""What the numbers say. In: the numbers of a run. Out: discussion, answers, and what was found.
+
+Each sentence is chosen by the measurement; where a number contradicts the theory, it says so.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from unrolled.labs.gradients.measure import WILD, Measured, Scaled, final
+from unrolled.report.blocks import Question
+from unrolled.report.numbers import number, percent
+
+
+def below_one(measured: Measured) -> list[Scaled]:
+    return [one for one in measured.scaled["Elman"] if one.radius < 1]
+
+
+def discussion(measured: Measured) -> str:
+    return "\n\n".join(
+        [
+            _vanishing(measured),
+            _exploding(measured),
+            _gates(measured),
+            _forgetting(measured),
+            _clipping(measured),
+        ]
+    )
+
+
+def _vanishing(measured: Measured) -> str:
+    parts = [
+        f"at $\\rho$ = {one.radius:g} it is {number(one.factor, 3)}" for one in below_one(measured)
+    ]
+    held = all(one.factor < 1 for one in below_one(measured))
+    slower = all(one.factor <= one.radius for one in below_one(measured))
+    verdict = "as predicted" if held else "**against the prediction**, not everywhere"
+    tail = (
+        "always below $\\rho$ itself, since the slope of the tanh takes its share"
+        if slower
+        else "and not always below $\\rho$: over a limited number of steps the eigenvectors, "
+        "which are not at right angles, can still help the norm along"
+    )
+    return (
+        f"**Vanishing.** Below $\\rho = 1$ the simple network's derivative vanishes {verdict}: the "
+        f"factor for one step back {', '.join(parts)}, {tail} ([@elman-factors])."
+    )
+
+
+def _exploding(measured: Measured) -> str:
+    at_one = next(one for one in measured.scaled["Elman"] if one.radius == 1.0)
+    above = [one for one in measured.scaled["Elman"] if one.radius > 1]
+    tamed = [one for one in above if one.factor < 1]
+    exploding = [one for one in above if one.factor > 1]
+    first = (
+        f"At $\\rho = 1$, where the theory of the linear network sees no change at all, the "
+        f"factor is {number(at_one.factor, 3)}"
+    )
+    middle = (
+        f"; at {_radii(tamed)}, where it sees explosion, the derivative still vanishes. The bound "
+        "is kept, the simple rule is not: larger weights drive the units into the flat ends of "
+        "the tanh, and its slope takes back what the matrix gives"
+        if tamed
+        else ""
+    )
+    last = (
+        f". It explodes at {_radii(exploding)}, by a factor of {number(exploding[-1].factor, 3)} "
+        f"a step at $\\rho$ = {exploding[-1].radius:g}, far less than the matrix alone would give"
+        if exploding
+        else ". It explodes at none of the scales tried"
+    )
+    return f"**Exploding.** {first}{middle}{last} ([@elman-lags])."
+
+
+def _radii(some: list[Scaled]) -> str:
+    return "$\\rho$ = " + ", ".join(f"{one.radius:g}" for one in some)
+
+
+def _gates(measured: Measured) -> str:
+    at = measured.lags
+    ends = {name: heights[-1] for name, heights in measured.untouched.items()}
+    best = max(ends, key=lambda name: ends[name])
+    elman = ends["Elman"]
+    gated = {name: end for name, end in ends.items() if name != "Elman"}
+    helped = [name for name, end in gated.items() if end > 100 * elman]
+    told = ", ".join(f"{name} {number(end, 3)}" for name, end in ends.items())
+    verdict = (
+        f"Gates as they are first drawn do help: {' and '.join(helped)} keep far more of it"
+        if helped
+        else "Gates alone do **not** save it: with weights as they are first drawn no gated cell "
+        "keeps much more than the simple network"
+    )
+    return (
+        f"**Gates.** After {at} steps back the norms are {told} ([@cells]); {best} keeps most. "
+        f"{verdict}. Half-open gates lose about half at every step; what matters is that they "
+        "can learn to open, or are opened from the start."
+    )
+
+
+def _forgetting(measured: Measured) -> str:
+    first, last = measured.forgetting[0], measured.forgetting[-1]
+    more = sum(one.factor > one.open for one in measured.forgetting)
+    most = max(one.factor / one.open - 1 for one in measured.forgetting)
+    how = (
+        f"In {more} of {len(measured.forgetting)} runs the factor is above the mean of $f$, by up "
+        f"to {percent(most, 0)}: what the derivation leaves out of the short formula, the way "
+        "through $h$ and the other gates, adds to the derivative"
+        if more
+        else "The factor never exceeds the mean of $f$"
+    )
+    over = (
+        f". With the bias at {last.bias:g} the factor is even {number(last.factor, 3)}: an LSTM "
+        "can explode, too"
+        if last.factor > 1
+        else ""
+    )
+    return (
+        f"**The forget gate.** Opening it from {number(first.open, 2)} to {number(last.open, 2)} "
+        f"takes the factor from {number(first.factor, 3)} to {number(last.factor, 3)} "
+        f"([@forget]): that is why its bias is set to 1 or more at the start (Gers, Schmidhuber "
+        f"& Cummins 2000; Jozefowicz et al. 2015). {how}{over}."
+    )
+
+
+def _clipping(measured: Measured) -> str:
+    wild, clipped, slow = (final(r) for r in (measured.wild, measured.clipped, measured.slow))
+    helped = clipped < 0.8 * wild
+    spike = max(measured.wild.norms) / float(np.median(measured.wild.norms))
+    verdict = (
+        f"with clipping the same rate ends at {number(clipped, 3)} instead of {number(wild, 3)}"
+        if helped
+        else f"clipping did **not** help in this run: {number(clipped, 3)} against "
+        f"{number(wild, 3)} without"
+    )
+    small = (
+        "A five times smaller rate without clipping did better still"
+        if slow < clipped
+        else "A five times smaller rate without clipping was no way out"
+    )
+    return (
+        f"**Clipping.** Without it the norm of the gradient once was {number(spike, 2)} times its "
+        f"median, and one such update throws the weights far away ([@runs]); {verdict}. {small} "
+        f"({number(slow, 3)}). Clipping shortens the whole gradient and leaves its direction: the "
+        "share of the far past in it stays as small as it was, so it cures explosion alone."
+    )
+
+
+def questions(measured: Measured) -> list[Question]:
+    low, high = measured.scaled["Elman"][0], measured.scaled["Elman"][-1]
+    opened = measured.forgetting[-1]
+    return [
+        Question(
+            "How far back can the simple network learn when $\\rho(U)$ is 0.5?",
+            f"With the factor {number(low.factor, 3)}, a thousandth of the derivative is left "
+            f"after {_steps_to(low.factor, 1e-3)} steps: what happened before that no longer "
+            "changes the weights by anything that would show.",
+            ["elman-factors", "elman-lags"],
+        ),
+        Question(
+            "Why does the derivative not grow by the spectral radius, when that is above one?",
+            f"At $\\rho$ = {high.radius:g} it grows by {number(high.factor, 3)} a step. Each step "
+            "back also multiplies by $1 - h_t^2$, and large weights make $h_t$ nearly 1 or -1. "
+            "The product counts, not the matrix alone.",
+            ["elman-factors", "elman-backward"],
+        ),
+        Question(
+            "Is an LSTM safe from vanishing gradients?",
+            f"No: as it is first drawn it loses the derivative as well. Its forget gate can be "
+            f"opened, though: with the bias at {opened.bias:g} the factor is "
+            f"{number(opened.factor, 3)}.",
+            ["cells", "forget"],
+        ),
+        Question(
+            "Would clipping help a network that forgets?",
+            "No. It multiplies the gradient as a whole by one number, so the ratio between lag 0 "
+            "and any other lag stays what it was. It helps where the norm has spikes.",
+            ["training", "runs"],
+        ),
+        Question(
+            "How do I know that these derivatives are right?",
+            "Each was compared with a slope that was measured by moving the state a little.",
+            ["slopes"],
+        ),
+    ]
+
+
+def _steps_to(factor: float, share: float) -> str:
+    return str(int(np.ceil(np.log(share) / np.log(factor)))) if 0 < factor < 1 else "no number of"
+
+
+def found(measured: Measured) -> list[str]:
+    elman, at = measured.scaled["Elman"], measured.lags
+    first, last = measured.forgetting[0], measured.forgetting[-1]
+    return [
+        f"Elman, spectral radius {elman[0].radius:g}: each step back multiplies the derivative by "
+        f"{number(elman[0].factor, 3)}; at {elman[-1].radius:g} by {number(elman[-1].factor, 3)}",
+        f"left after {at} steps, weights as first drawn: "
+        + ", ".join(f"{name} {number(h[-1], 3)}" for name, h in measured.untouched.items()),
+        f"LSTM: forget gate opened from {number(first.open, 2)} to {number(last.open, 2)}, factor "
+        f"from {number(first.factor, 3)} to {number(last.factor, 3)}",
+        f"training at spectral radius {WILD:g}: loss {number(final(measured.wild), 3)} without "
+        f"clipping, {number(final(measured.clipped), 3)} with",
+    ]
