@@ -13,9 +13,8 @@ import numpy as np
 from unrolled.cells import Elman
 from unrolled.labs.progress import Progress
 from unrolled.report.blocks import Figure, Prose, Table
-from unrolled.report.drawing import Panel
 from unrolled.report.figures import curves, heat_map
-from unrolled.report.numbers import number, percent
+from unrolled.report.numbers import percent
 from unrolled.textbook import Batches, History, Momentum, Network, accuracy, fit
 
 Array = np.ndarray
@@ -127,7 +126,7 @@ def task_blocks(learned: Learned, errors: dict[str, float]) -> list[Prose | Tabl
         ),
         Prose(
             f"Momentum with a rate of 0.05, batches of {BATCH}, gradients clipped at a norm of "
-            f"{number(CLIP)}. It stopped by itself: *{history.stopped}*."
+            f"{CLIP:g}. The end: *{history.stopped}*."
         ),
         Table(
             "results",
@@ -175,22 +174,23 @@ def _states_figure(learned: Learned) -> Figure:
     one = learned.longer.xs[:, :, :1]
     states = np.stack([s[0][:, 0] for s in learned.network.forward(one).layers[0].states[1:]])
     shown = min(len(states), 40)
-    carry = learned.longer.carries[:shown, 0]
+    carry = 2.0 * learned.longer.carries[:shown, 0] - 1.0
     unit, strength = learned.carry_unit
-    line = heat_map(
-        carry[None, :], x_label="time step", y_label="", unit="carry", rows=["carry"],
-        limits=(0.0, 1.0), title="The carry that has to be remembered",
-    )  # fmt: skip
-    units = heat_map(
-        states[:shown].T, x_label="time step", y_label="unit", unit="state", center=0.0,
-        limits=(-1.0, 1.0), title="The states",
-    )  # fmt: skip
     return Figure(
         "states",
         "Where the carry is",
-        [Panel(line.paint, line.title, 2.6, 1.7), units],
-        alt=f"Heat maps over {shown} time steps of one new sum: the carry, zero or one, and the "
-        f"states of {states.shape[1]} units.",
+        heat_map(
+            np.vstack([carry, states[:shown].T]),
+            x_label="time step",
+            y_label="",
+            unit="state",
+            rows=["carry", *(f"unit {n}" for n in range(states.shape[1]))],
+            center=0.0,
+            limits=(-1.0, 1.0),
+            title="The states; on top, the carry (−1: no, 1: yes)",
+        ),
+        alt=f"A heat map over {shown} time steps of one new sum: in the first row the carry, in "
+        f"the others the states of {states.shape[1]} units.",
         caption=f"One new sum. Over all new sums unit {unit} goes most closely with the carry: "
         f"their correlation is {strength:.2f}.",
     )

@@ -9,7 +9,7 @@ from unrolled.cells.base import equation
 from unrolled.labs.bptt.adding import CLIP, LONGER, Learned, picture_blocks, task_blocks
 from unrolled.labs.bptt.worked import Worked, worked_blocks
 from unrolled.report.blocks import Code, Math, Prose, Question, Section, code_of
-from unrolled.report.numbers import number, percent
+from unrolled.report.numbers import percent
 from unrolled.textbook import backward, cell_backward, cell_forward, clip_by_norm, forward, update
 
 
@@ -131,7 +131,7 @@ Every gradient agrees with the slope of the loss to {max(errors.values()):.1e} (
 def _questions(worked: Worked, learned: Learned, errors: dict[str, float]) -> list[Question]:
     history = learned.history
     peak = int(np.argmax(history.gradient_norm))
-    parts = [line.row[3] for line in worked.lines["backward"] if "W^" in line.row[0]][::-1]
+    parts = [line.row[2] for line in worked.lines["backward"] if "W^" in line.row[0]][::-1]
     return [
         Question(
             "Why are the derivatives of all time steps added up?",
@@ -149,7 +149,7 @@ def _questions(worked: Worked, learned: Learned, errors: dict[str, float]) -> li
         Question(
             "What is clipping for?",
             f"In epoch {peak + 1} the norm of the gradient was {max(history.gradient_norm):.2g}; "
-            f"{history.clipped} of {len(history.updates)} updates were longer than {number(CLIP)} "
+            f"{history.clipped} of {len(history.updates)} updates were longer than {CLIP:g} "
             f"and were shortened. Without it, one such step can throw the weights far away.",
             ("loss",),
         ),

@@ -50,7 +50,7 @@ class Line:
         text = re.sub(r"\( (?=\S)|(?<=\S) \)", lambda found: found[0].strip(), self.numbers)
         text = re.sub(r"\(\((-[\d.]+)\)", r"(\1", text)
         text = text.replace(" ** 2", "²").replace(" * ", " · ").replace(" - ", " − ")
-        return self.name, self.rule, text, written(self.value)
+        return self.name, text, written(self.value), self.rule
 
 
 @dataclass

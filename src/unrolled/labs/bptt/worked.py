@@ -66,7 +66,7 @@ def _named(weight: str) -> str:
 
 
 def worked_blocks(worked: Worked) -> list[Prose | Table]:
-    columns = ("line", "is", "with the numbers", "=")
+    columns = ("line", "with the numbers", "=", "which is")
 
     def table(part: str, caption: str) -> Table:
         return Table(f"hand-{part}", caption, columns, [line.row for line in worked.lines[part]])

@@ -1,0 +1,35 @@
+"""Lab `cell`: one cell forward and backward with its cache, cascaded into a sequence.
+
+In: a seed and sizes. Out: an account. `measure` computes, `page` tells what came out.
+"""
+
+from __future__ import annotations
+
+from unrolled.labs.base import Account, Lab, Size
+from unrolled.labs.cell.measure import measure
+from unrolled.labs.cell.page import found, sections
+from unrolled.labs.progress import Progress
+
+
+def run(seed: int, progress: Progress, inputs: int, hidden: int, steps: int) -> Account:
+    progress.plan({"forward, backward, slopes": 1})
+    with progress.stage("forward, backward, slopes"):
+        measured = measure(seed, inputs, hidden, steps)
+    return Account(
+        found(measured),
+        sections(measured),
+        lead="Every value of an LSTM's step, forward and backward; then many steps in a row.",
+    )
+
+
+LAB = Lab(
+    name="cell",
+    title="One cell, forward and backward",
+    summary="one cell with its cache, cascaded into a sequence; each loss and its derivative",
+    run=run,
+    sizes=(
+        Size("inputs", 2, "numbers that come in at each step", most=16),
+        Size("hidden", 3, "units", most=8),
+        Size("steps", 8, "time steps", least=2, most=60),
+    ),
+)
