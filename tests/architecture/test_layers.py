@@ -17,7 +17,8 @@ ALLOWED = {
     "torch": {"layers", "data", "training", "report", "tasks", "labs", "bench", "cli"},
     "llvmlite": {"engines/cpu"},
 }
-FAMILIES = {"cells": {"base", "__init__"}, "tasks": None}  # siblings -> whom all may import
+SERVANTS = {"base", "initial", "gradients", "library", "__init__"}
+FAMILIES = {"cells": SERVANTS, "tasks": None}  # siblings -> whom all may import
 
 
 def imports(path: Path) -> Iterator[str]:
