@@ -8,14 +8,70 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from unrolled.cells.base import Cell as Cell
+    from unrolled.cells.base import equation as equation
+    from unrolled.equations.equation import Equation as Equation
+    from unrolled.equations.functions import abs as abs
+    from unrolled.equations.functions import cos as cos
+    from unrolled.equations.functions import exp as exp
+    from unrolled.equations.functions import eye as eye
+    from unrolled.equations.functions import leaky_relu as leaky_relu
+    from unrolled.equations.functions import log as log
+    from unrolled.equations.functions import maximum as maximum
+    from unrolled.equations.functions import mean as mean
+    from unrolled.equations.functions import minimum as minimum
+    from unrolled.equations.functions import relu as relu
+    from unrolled.equations.functions import sigmoid as sigmoid
+    from unrolled.equations.functions import sign as sign
+    from unrolled.equations.functions import sin as sin
+    from unrolled.equations.functions import softplus as softplus
+    from unrolled.equations.functions import sqrt as sqrt
+    from unrolled.equations.functions import sum as sum
+    from unrolled.equations.functions import tanh as tanh
+    from unrolled.equations.functions import where as where
+    from unrolled.errors import ArgumentError as ArgumentError
+    from unrolled.errors import CellError as CellError
+    from unrolled.errors import EquationError as EquationError
+    from unrolled.errors import GradientError as GradientError
+    from unrolled.errors import MissingExtra as MissingExtra
+    from unrolled.errors import ShapeError as ShapeError
     from unrolled.errors import UnrolledError as UnrolledError
+    from unrolled.errors import UsageError as UsageError
 
 __version__ = "0.1.0"
 
 # Public name -> the module it is defined in. Each also stands under TYPE_CHECKING above, for
 # editors; none may be the name of a module, or importing that module would replace it.
 NAMES = {
+    "Cell": "unrolled.cells.base",
+    "equation": "unrolled.cells.base",
+    "Equation": "unrolled.equations.equation",
+    "abs": "unrolled.equations.functions",
+    "cos": "unrolled.equations.functions",
+    "exp": "unrolled.equations.functions",
+    "eye": "unrolled.equations.functions",
+    "leaky_relu": "unrolled.equations.functions",
+    "log": "unrolled.equations.functions",
+    "maximum": "unrolled.equations.functions",
+    "mean": "unrolled.equations.functions",
+    "minimum": "unrolled.equations.functions",
+    "relu": "unrolled.equations.functions",
+    "sigmoid": "unrolled.equations.functions",
+    "sign": "unrolled.equations.functions",
+    "sin": "unrolled.equations.functions",
+    "softplus": "unrolled.equations.functions",
+    "sqrt": "unrolled.equations.functions",
+    "sum": "unrolled.equations.functions",
+    "tanh": "unrolled.equations.functions",
+    "where": "unrolled.equations.functions",
+    "ArgumentError": "unrolled.errors",
+    "CellError": "unrolled.errors",
+    "EquationError": "unrolled.errors",
+    "GradientError": "unrolled.errors",
+    "MissingExtra": "unrolled.errors",
+    "ShapeError": "unrolled.errors",
     "UnrolledError": "unrolled.errors",
+    "UsageError": "unrolled.errors",
 }
 
 __all__ = [*NAMES, "__version__"]
