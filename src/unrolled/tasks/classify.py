@@ -88,9 +88,8 @@ class Classifier(ClassifierMixin, Estimator):
         parts = self._parts(X, y, test)
         model = self._build()
         self.watcher_ = self.watcher()
-        run = None
-        if self.out is not None:
-            run = RunFolder.open(self.out) if resume else self._create_run(data or {})
+        config = shared.config_of(TASK, self, self.cell_, data=data or {})
+        run = self.open_run(config, self._vocabulary(), resume)
         weights = class_weights(self.class_weights, parts["train"].classes, len(self.classes_))
         job = LabellingJob(model, parts, weights, self.batch_size, self.seed)
         state = train(job, self.settings(), run, self.watcher_, resume)
@@ -195,13 +194,6 @@ class Classifier(ClassifierMixin, Estimator):
         return {**figures(confusion), "rows": len(data), "confusion": confusion}
 
     # ----------------------------------------------------------------------------------- a run
-
-    def _create_run(self, data: dict[str, Any]) -> RunFolder:
-        config = shared.config_of(TASK, self, self.cell_, data=data)
-        run = RunFolder.create(self.out, config)
-        run.write_json("vocabulary.json", self._vocabulary())
-        shared.write_cell(run, self.cell_)
-        return run
 
     def _vocabulary(self) -> dict[str, Any]:
         kind = "number" if np.issubdtype(self.classes_.dtype, np.number) else "text"

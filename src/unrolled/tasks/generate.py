@@ -74,9 +74,8 @@ class Generator(Estimator):
             self.refuse_taken_place()
         parts = self._parts(X, test)
         model = self._build()
-        run = None
-        if self.out is not None:
-            run = RunFolder.open(self.out) if resume else self._create_run(data or {})
+        config = shared.config_of(TASK, self, self.cell_, data=data or {})
+        run = self.open_run(config, self.tokens_.as_dict(), resume)
         job = LanguageJob(model, parts, self.batch_size, self.window, self.seed)
         state = train(job, self.settings(), run, self.watcher(), resume)
         self.model_, self.state_, self.run_ = model.eval(), state, run
@@ -176,13 +175,6 @@ class Generator(Estimator):
             scores, states = self.model_(torch.tensor([[token]]), states)
 
     # ----------------------------------------------------------------------------------- a run
-
-    def _create_run(self, data: dict[str, Any]) -> RunFolder:
-        config = shared.config_of(TASK, self, self.cell_, data=data)
-        run = RunFolder.create(self.out, config)
-        run.write_json("vocabulary.json", self.tokens_.as_dict())
-        shared.write_cell(run, self.cell_)
-        return run
 
     @classmethod
     def load(cls, path: str | Path) -> Generator:

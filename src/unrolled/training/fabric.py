@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import os
-import warnings
 from typing import TYPE_CHECKING
 
 import torch
@@ -19,8 +18,6 @@ from unrolled.training.settings import Settings
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-THREADS = "OMP_NUM_THREADS"  # torchrun and Fabric set it to 1 for each process that they start
-
 
 class CannotLaunch(UnrolledError):
     """The devices, nodes or strategy that were asked for are not to be had."""
@@ -28,9 +25,10 @@ class CannotLaunch(UnrolledError):
 
 def start_fabric(settings: Settings) -> Fabric:
     """Fabric with its processes running; under `torchrun` it joins those that are there."""
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     import lightning_fabric
 
+    for name in ("lightning_fabric", "lightning.fabric"):  # their news concern nobody who trains
+        logging.getLogger(name).setLevel(logging.WARNING)
     under_torchrun = "TORCHELASTIC_RUN_ID" in os.environ
     devices = int(os.environ["LOCAL_WORLD_SIZE"]) if under_torchrun else settings.devices
     nodes = settings.nodes
@@ -51,9 +49,9 @@ def start_fabric(settings: Settings) -> Fabric:
     return fabric
 
 
-def prepare_warnings() -> None:
-    """What Fabric says about the machine is nothing that the person who trains can act on."""
-    warnings.filterwarnings("ignore", module="lightning_fabric")
+def is_first_process() -> bool:
+    """Whether this process is the one that writes and speaks, known before Fabric has started."""
+    return all(os.environ.get(name, "0") == "0" for name in ("LOCAL_RANK", "NODE_RANK", "RANK"))
 
 
 def whole_sums(fabric: Fabric, sums: Sums) -> Sums:

@@ -24,7 +24,7 @@ from unrolled.training.interrupts import Interrupted, interruptible
 from unrolled.training.job import Job, Measures, Share, State, Sums
 from unrolled.training.keeping import Keeper
 from unrolled.training.optimizers import make_optimizer, set_rate
-from unrolled.training.progress import Quiet, Watcher
+from unrolled.training.progress import Quiet, Silent, Watcher
 from unrolled.training.run_folder import RunFolder
 from unrolled.training.settings import Settings
 
@@ -45,7 +45,7 @@ def train(
             for batch in loop.batches_left():
                 loop.step(batch)
                 if interrupt.asked:
-                    loop.save()
+                    loop.save_if_due(now=True)
                     raise Interrupted(loop.state, run and run.path)
                 if loop.is_out_of_time():
                     break
@@ -65,7 +65,7 @@ class Loop:
         self.job, self.settings = job, settings
         self.fabric = start_fabric(settings)
         self.share = Share(self.fabric.global_rank, self.fabric.world_size)
-        self.watcher = watcher if self.fabric.is_global_zero else Quiet()
+        self.watcher = watcher if self.fabric.is_global_zero else Silent()
         self.model, self.optimizer = self.fabric.setup(
             job.model, make_optimizer(job.model, settings)
         )
@@ -169,8 +169,11 @@ class Loop:
         self.keeper.save(self.state, self.sums)
         self.clock.saved()
 
-    def save_if_due(self) -> None:
-        if self.clock.save_is_due(self.settings.checkpoint_seconds):
+    def save_if_due(self, now: bool = False) -> None:
+        """Inside an epoch. Many processes carry a state each, so they save at its end alone."""
+        if self.share.world == 1 and (
+            now or self.clock.save_is_due(self.settings.checkpoint_seconds)
+        ):
             self.save()
 
     def is_out_of_time(self) -> bool:

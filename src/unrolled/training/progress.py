@@ -52,6 +52,13 @@ class Quiet:
         print(f"note: {text}", file=sys.stderr, flush=True)
 
 
+class Silent(Quiet):
+    """Says nothing at all: the other processes, of which the first one speaks."""
+
+    def note(self, text: str) -> None:
+        pass
+
+
 class Lines(Quiet):
     """An epoch line each, and a live bar below them where there is a terminal."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -25,8 +24,9 @@ from unrolled.errors import UnrolledError
 from unrolled.tasks.parts.cells import ChosenCell, choose_cell
 from unrolled.tasks.parts.options import option
 from unrolled.training import settings as checks
+from unrolled.training.fabric import is_first_process
 from unrolled.training.optimizers import OPTIMIZERS
-from unrolled.training.progress import Json, Lines, Quiet, Watcher
+from unrolled.training.progress import Json, Lines, Quiet, Silent, Watcher
 from unrolled.training.run_folder import NotARun, RunFolder, refuse_taken
 from unrolled.training.schedules import SCHEDULES
 from unrolled.training.settings import Settings
@@ -84,12 +84,25 @@ class Estimator(BaseEstimator):
         return choose_cell(self.cell)
 
     def watcher(self) -> Watcher:
-        return WATCHERS[self.progress]()
+        return WATCHERS[self.progress]() if is_first_process() else Silent()
 
     def refuse_taken_place(self) -> None:
         """Say no at once, not after the data were read."""
-        if self.out is not None:
+        if self.out is not None and is_first_process():
             refuse_taken(Path(self.out))
+
+    def open_run(self, config: dict[str, Any], vocabulary: Any, resume: bool) -> RunFolder | None:
+        """The folder that keeps the run; only the first process makes it."""
+        if self.out is None:
+            return None
+        if resume:
+            return RunFolder.open(self.out)
+        if not is_first_process():
+            return RunFolder(self.out)
+        run = RunFolder.create(self.out, config)
+        run.write_json("vocabulary.json", vocabulary)
+        run.write_text("cell.json", self.cell_.equation.to_json())
+        return run
 
     def parameters(self) -> dict[str, Any]:
         """Every parameter but where the run goes and what is shown of it, as plain values."""
@@ -113,10 +126,6 @@ def config_of(task: str, estimator: Estimator, cell: ChosenCell, **tables: Any) 
         "parameters": estimator.parameters(),
         **tables,
     }
-
-
-def write_cell(run: RunFolder, cell: ChosenCell) -> None:
-    run.write_text("cell.json", cell.equation.to_json())
 
 
 def from_config(kind: type[Any], task: str, config: dict[str, Any], run: RunFolder) -> Any:
@@ -151,12 +160,4 @@ def seeded(seed: int) -> Iterator[None]:
     """First weights from the seed, and the caller's random numbers left alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        yield
-
-
-@contextlib.contextmanager
-def quiet_fabric() -> Iterator[None]:
-    """What Fabric says about the machine is nothing that the person who trains can act on."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="lightning_fabric")
         yield
