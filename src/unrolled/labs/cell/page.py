@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from unrolled.cells import LSTM
@@ -66,11 +68,16 @@ def _theory() -> list[Prose | Math]:
     return [
         Prose(
             "The LSTM has two states: $h_{t}$, which it shows, and $c_{t}$, which it keeps. Three "
-            "gates between 0 and 1 decide what is written ($i$), kept ($f$) and shown ($o$)."
+            "gates between 0 and 1 decide: $i$, how much of the new $g$ is written, $f$, how much "
+            "of the old $c$ is kept, and $o$, how much of $c$ is shown."
         ),
         Math(lstm.latex, "lstm", "the LSTM as unrolled prints it"),
-        Math(r"y_{t} = V h_{t} + c, \qquad L_{t} = (y_{t} - y^{\ast}_{t})^2, \qquad "
-             r"L = \sum_{t} L_{t}", "loss", "an output and a loss at every step"),
+        Math(
+            r"y_{t} = V h_{t} + c, \qquad L_{t} = (y_{t} - y^{\ast}_{t})^2, \qquad "
+            r"L = \sum_{t} L_{t}",
+            "loss",
+            "an output and a loss at every step (here c is the bias of the output)",
+        ),
         Prose(
             "From these equations unrolled has derived the step backwards. Read it from the top: "
             "each line uses only what stands above it, what the forward step has left in its "
@@ -82,18 +89,14 @@ def _theory() -> list[Prose | Math]:
 
 
 def _vector(array: np.ndarray) -> list[str]:
-    return [f"{number:.4f}" for number in array[:, 0]]
+    return [f"{round(number, 4) + 0.0:.4f}" for number in array[:, 0]]  # no minus zero
 
 
 def _forward(measured: Measured) -> list[Prose | Table]:
     cache = measured.step.cache
     hidden = len(cache.next_states[0])
     names = [name for name in cache.values if len(cache.values[name]) == hidden]
-    meaning = {
-        "i": "write: how much of $g$ comes in", "f": "keep: how much of the old $c$ stays",
-        "g": "what could be written", "o": "show: how much of $c$ is seen",
-        "c": "what is kept", "h": "what is shown",
-    }  # fmt: skip
+    i, g, c = (cache.values[name][0, 0] for name in "igc")
     inputs = ", ".join(f"{number:.4f}" for number in cache.x_t[:, 0])
     return [
         Prose(
@@ -103,13 +106,12 @@ def _forward(measured: Measured) -> list[Prose | Table]:
         Table(
             "cache",
             "the cache after the first step: every value, unit by unit",
-            ("value", *(f"unit {n}" for n in range(hidden)), "meaning"),
-            [(f"${n}_{{1}}$", *_vector(cache.values[n]), meaning.get(n, "")) for n in names],
+            ("value", *(f"unit {n}" for n in range(hidden))),
+            [(f"${n}_{{1}}$", *_vector(cache.values[n])) for n in names],
         ),
         Prose(
-            f"Check one: with both states zero, unit 0 keeps $c = i \\cdot g$ = "
-            f"{cache.values['i'][0, 0]:.4f} · {cache.values['g'][0, 0]:.4f} = "
-            f"{cache.values['c'][0, 0]:.4f}. The output is {measured.step.y.item():.4f}, the target "
+            f"Check one: the old $c$ is zero, so unit 0 keeps $i \\cdot g$ = {i:.4f} · ({g:.4f}) = "
+            f"{c:.4f}. The output is {measured.step.y.item():.4f}, the target "
             f"{measured.targets[0].item():.4f}."
         ),
     ]
@@ -252,16 +254,17 @@ def _code() -> list[Prose | Code]:
 def _discussion(measured: Measured) -> str:
     lags = measured.by_lag()
     far, near = lags[-1], lags[0]
-    falls = all(later <= earlier for earlier, later in zip(lags, lags[1:]))
+    falls = all(later <= earlier for earlier, later in pairwise(lags))
     way = (
         "falls with every step of distance" if falls else "does **not** fall with every single step"
     )
     factor = (far / near) ** (1 / (measured.steps - 1)) if near > 0 and measured.steps > 1 else 1.0
+    lstm = equation(LSTM)
     return f"""
-One step is a dozen lines forward and two dozen back ([@cache], [@back]); a sequence is the same in
-a loop. The derivative of the sum of the losses is the sum of their derivatives, here to
-{measured.sum_error:.1e} ([@derivatives]), and it agrees with the slope of the loss to
-{max(measured.errors.values()):.1e} ([@check]).
+One step is {len(lstm.locals)} lines forward ([@lstm]) and {len(lstm.backward.locals)} back
+([@lstm-back]); a sequence is the same in a loop. The derivative of the sum of the losses is the sum
+of their derivatives, here to {measured.sum_error:.1e} ([@derivatives]), and it agrees with the slope
+of the loss to {max(measured.errors.values()):.1e} ([@check]).
 
 What a step adds to the gradient of a later loss {way} ([@shares]): over
 {measured.steps - 1} steps from {near:.3g} to {far:.3g}, a factor of {factor:.2f} a step. This is an
@@ -273,6 +276,7 @@ lab `gradients` measures.
 def _questions(measured: Measured) -> list[Question]:
     cache, back = measured.step.cache, measured.step.gradients.values
     forgotten = float(np.abs(back["d_net_f"]).max())
+    later = float(np.linalg.norm(measured.whole.layers[0].weights["U_f"]))
     ratio = back["d_c_prev"][0, 0] / back["d_c"][0, 0]
     lags = measured.by_lag()
     return [
@@ -287,7 +291,7 @@ def _questions(measured: Measured) -> list[Question]:
             "In the first step the forget gate has no derivative. Why?",
             f"It is multiplied by the old $c$, which is zero at the start, so it changes nothing: "
             f"the largest derivative by the sum inside it is {forgotten:.4f}. In later steps it "
-            f"counts: the derivative of the whole loss by $U_{{f}}$ is not zero.",
+            f"counts: the derivative of the whole loss by $U_{{f}}$ has the norm {later:.3g}.",
             ("back", "derivatives"),
         ),
         Question(
