@@ -20,6 +20,7 @@ from unrolled.errors import UnrolledError, UsageError
 # Name -> (module, one line for the list).
 COMMANDS: dict[str, tuple[str, str]] = {
     "lab": ("unrolled.cli.lab", "experiments that teach: each runs, measures, writes its report"),
+    "data": ("unrolled.cli.data", "the built-in data: what there is, a few rows of one"),
     "doctor": ("unrolled.cli.doctor", "what to paste into a bug report: versions, machine, cache"),
 }
 

@@ -1,0 +1,109 @@
+"""Built-in data: `unrolled data` lists them, `unrolled data NAME` shows a few rows and the facts.
+
+They serve wherever a file does, as `builtin:NAME`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+WIDTH = 70  # characters of a text that are shown
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", nargs="?", help="a set to show")
+    parser.add_argument("--rows", type=int, default=5, help="how many rows to show (default: 5)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    lines = listing() if arguments.name is None else showing(arguments.name, arguments.rows)
+    print("\n".join(lines))
+    return 0
+
+
+def listing() -> list[str]:
+    """Every set on a line, by task."""
+    from unrolled.data.builtin import PREFIX, SETS
+
+    width = max(len(one.name) for one in SETS) + len(PREFIX)
+    lines = []
+    for task in dict.fromkeys(one.task for one in SETS):
+        lines += ["", f"for `unrolled train {task}`:"]
+        for one in SETS:
+            if one.task == task:
+                lines.append(f"  {PREFIX + one.name:<{width}}  {one.title}")
+    return [*lines[1:], "", "`unrolled data NAME` shows what is in one."]
+
+
+def showing(name: str, rows: int) -> list[str]:
+    """The facts of one set, and its first rows."""
+    from unrolled.data.builtin import PREFIX, find, load
+    from unrolled.errors import ArgumentError
+
+    if rows < 1:
+        raise ArgumentError(f"--rows is a whole number from 1 up, not {rows}")
+    one = find(name)
+    data = load(one.name)
+    facts = {
+        "what": one.title,
+        "size": one.facts,
+        "source": one.source,
+        "package": one.package or "Python itself",
+        "licence": one.licence,
+        "test": _test(one, data),
+    }
+    lines = [f"{PREFIX}{one.name}", *(f"  {key:<8} {value}" for key, value in facts.items())]
+    lines += ["", *samples(data, rows)]
+    notes = [f"note: {sentence}" for sentence in notes_of(data)]
+    return [*lines, *([""] if notes else []), *notes]
+
+
+def _test(one: Any, data: Any) -> str:
+    if getattr(data, "test", None) is not None:
+        return "the test set that came with it"
+    last = {"forecast": "the last ", "classify": "", "generate": "whole documents, "}[one.task]
+    return f"{last}{one.test:.0%} held out"
+
+
+def notes_of(data: Any) -> list[str]:
+    """What was done to the data."""
+    return list(data.train.notes if hasattr(data, "train") else data.notes)
+
+
+def samples(data: Any, rows: int) -> list[str]:
+    """A few rows of whatever it is."""
+    if hasattr(data, "documents"):
+        text = data.documents[0].text()[: rows * WIDTH]
+        return [f"{data.documents[0].name}:", *(f"  {line}" for line in text.splitlines())]
+    if hasattr(data, "series"):
+        return [line for one in data.series[:3] for line in _points(one, rows)]
+    return _labelled(data.train, rows)
+
+
+def _points(series: Any, rows: int) -> list[str]:
+    times = series.times(0, rows)
+    values = series.values[:rows]
+    head = f"{series.name}: {len(series):,} points, every {series.step}"
+    return [head, *(f"  {_time(time)}  {value:g}" for time, value in zip(times, values))]
+
+
+def _time(time: Any) -> str:
+    return str(time)[:19].replace("T", " ")
+
+
+def _labelled(part: Any, rows: int) -> list[str]:
+    """Rows spread over the whole set, so that several classes are seen."""
+    step = max(1, len(part) // rows)
+    chosen = list(range(0, len(part), step))[:rows]
+    width = max(len(part.labels[row]) for row in chosen)
+    return [f"  {part.labels[row]:<{width}}  {_shown(part, row)}" for row in chosen]
+
+
+def _shown(part: Any, row: int) -> str:
+    if hasattr(part, "texts"):
+        text = " ".join(part.texts[row].split())
+        return text if len(text) <= WIDTH else text[: WIDTH - 3] + "..."
+    steps, channels = part.values[row].shape
+    first = ", ".join(f"{value:g}" for value in part.values[row][:6, 0])
+    return f"{steps} steps of {channels} channels; {part.channels[0]}: {first} ..."

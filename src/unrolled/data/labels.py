@@ -1,0 +1,73 @@
+"""The column that says what each row is. In: cells. Out: classes; next: `texts`, `series`.
+
+A label is a text: "0" and "1" are classes as good as any. `1.0` and `1` are one class when all
+labels are whole numbers. A column of many different fractions is no label, and is refused.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from unrolled.data.notes import Notes, listed
+from unrolled.errors import DataError
+
+MANY = 50  # different fractions: more than a person means by classes
+
+
+def as_labels(cells: Sequence[str | None], column: str, notes: Notes) -> list[str | None]:
+    """Blank is None; the rest is trimmed, and whole numbers are written alike."""
+    labels = [(cell or "").strip() or None for cell in cells]
+    known = {label for label in labels if label is not None}
+    numbers = {label: number for label in known if (number := _number(label)) is not None}
+    if known and len(numbers) == len(known):
+        if all(number == int(number) for number in numbers.values()):
+            return _whole(labels, numbers, column, notes)
+        if len(known) > MANY:
+            raise DataError(
+                f"the column {column!r} holds {len(known):,} different numbers in "
+                f"{len(labels):,} rows, such as {listed(sorted(known)[:2])}: that is a quantity "
+                "and no class; name another column as the label, or put it into classes first"
+            )
+    return labels
+
+
+def _whole(
+    labels: list[str | None], numbers: dict[str, float], column: str, notes: Notes
+) -> list[str | None]:
+    written = {label: str(int(number)) for label, number in numbers.items()}
+    if len(set(written.values())) < len(written):
+        notes.say(f"labels of {column!r} such as '1' and '1.0' were taken for one class")
+    return [None if label is None else written[label] for label in labels]
+
+
+def _number(word: str) -> float | None:
+    try:
+        value = float(word)
+    except ValueError:
+        return None
+    return value if abs(value) < 1e15 and value == value else None
+
+
+def check_classes(labels: Sequence[str], column: str, notes: Notes) -> None:
+    """At least two classes; a class with one example is told, and so is one example a class."""
+    counts = Counter(labels)
+    if len(counts) < 2:
+        only = next(iter(counts), None)
+        raise DataError(
+            f"every row has the same label in {column!r} ({only!r}): there is nothing to tell "
+            "apart; name another column, or add rows of another class"
+        )
+    if len(counts) > 0.5 * len(labels) and len(labels) > 10:
+        raise DataError(
+            f"the column {column!r} holds {len(counts):,} different labels in {len(labels):,} "
+            "rows: most classes have a single example, so that it is no label; name another "
+            "column"
+        )
+    single = sorted(label for label, count in counts.items() if count == 1)
+    if single:
+        classes = "1 class has" if len(single) == 1 else f"{len(single):,} classes have"
+        notes.say(
+            f"{classes} a single example ({listed(single, 5)}): it stands in the training "
+            "part, and nothing can be said about how well it is recognised"
+        )

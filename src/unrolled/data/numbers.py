@@ -1,0 +1,91 @@
+"""Cells that are to be numbers. In: texts. Out: float64, NaN where one is missing; next: readers.
+
+A cell that says that there is nothing (empty, NA, NaN, null, ?, -) is missing. Anything else that
+is no number is refused, with its row; so is an infinite one. Commas are decimal points ("1,5") or
+marks of thousands ("1,500,000") where all numbers of the column agree, and the choice is reported.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from unrolled.data.notes import Notes
+from unrolled.errors import DataError
+
+MISSING = ("", "na", "n/a", "#n/a", "nan", "null", "none", "?", "-", ".", "nat", "missing")
+DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
+THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
+
+
+def as_numbers(
+    cells: Sequence[str | None] | pl.Series,
+    column: str,
+    path: Path | str,
+    notes: Notes,
+    rows: Any = None,
+) -> Any:
+    """One column as numbers; `rows` are the cells' rows in the file, for messages."""
+    series = pl.Series(column, cells, dtype=pl.String).str.strip_chars()
+    series = series.set(series.str.to_lowercase().is_in(list(MISSING)), None)
+    numbers = series.cast(pl.Float64, strict=False)
+    wrong = (numbers.is_null() & series.is_not_null()).arg_true()
+    if len(wrong):
+        place = int(wrong[0])
+        where = f"row {place + 1 if rows is None else rows[place]:,} of {path}"
+        numbers = _with_commas(series, column, place, where, notes)
+    values = numbers.to_numpy(writable=True).astype(np.float64)
+    infinite = np.flatnonzero(np.isinf(values))
+    if len(infinite):
+        place = int(infinite[0])
+        raise DataError(
+            f"row {place + 1 if rows is None else rows[place]:,} of {path} has "
+            f"{series[place]!r} in the column "
+            f"{column!r}: no network can learn from an infinite number; leave the cell empty"
+        )
+    return values
+
+
+def _with_commas(series: pl.Series, column: str, place: int, where: str, notes: Notes) -> pl.Series:
+    """Numbers written with commas, if that is what all of them are."""
+    words = series.drop_nulls()
+    with_comma = words.filter(words.str.contains(",", literal=True)).to_list()
+    if with_comma and all(DECIMAL_COMMA.fullmatch(word) for word in with_comma):
+        if any(not THOUSANDS.fullmatch(word) for word in with_comma):
+            changed = series.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
+            if changed.null_count() == series.null_count():
+                notes.say(f"the commas in the column {column!r} were read as decimal points")
+                return changed
+        else:
+            raise DataError(
+                f"{where}: numbers of the column {column!r} such as {with_comma[0]!r} could be "
+                "thousands or decimals: write them with a decimal point"
+            )
+    elif with_comma and all(THOUSANDS.fullmatch(word) for word in with_comma):
+        changed = series.str.replace_all(",", "", literal=True).cast(pl.Float64, strict=False)
+        if changed.null_count() == series.null_count():
+            notes.say(f"the commas in the column {column!r} were read as marks of thousands")
+            return changed
+    raise DataError(
+        f"{where} has {str(series[place])[:40]!r} in the column {column!r}, which "
+        "is no number: put it right, leave the cell empty, or name another column"
+    )
+
+
+def filled(values: Any) -> tuple[Any, int]:
+    """Gaps (NaN) of a series (T,) drawn straight from neighbour to neighbour, and how many."""
+    gaps = np.isnan(values)
+    count = int(gaps.sum())
+    if not count:
+        return values, 0
+    if count == len(values):
+        return np.zeros_like(values), count
+    steps = np.arange(len(values))
+    result = values.copy()
+    result[gaps] = np.interp(steps[gaps], steps[~gaps], values[~gaps])
+    return result, count

@@ -1,0 +1,259 @@
+"""A file as text, however it is packed and encoded. In: a path. Out: bytes, text; next: readers.
+
+Compression is recognised by the first bytes, not by the name: gzip, bzip2, xz, zstd, and a zip that
+holds one file. An encoding is a byte order mark's, else UTF-8 if the whole file is valid UTF-8,
+else UTF-16 where every other byte of the beginning is 0, else cp1252 (latin-1 where cp1252 has no
+character); that last guess is counted and reported. Files are read in blocks: none need fit into
+memory until a reader wants it whole.
+"""
+
+from __future__ import annotations
+
+import bz2
+import codecs
+import contextlib
+import gzip
+import io
+import lzma
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from unrolled.data.notes import Notes, listed
+from unrolled.errors import DataError
+
+BLOCK = 1 << 20
+PACKED = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "zstd", ".zip": "zip"}
+MARKS = (  # UTF-32's little-endian mark begins with UTF-16's
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+KINDS = (  # first bytes of files that people mistake for text
+    (b"%PDF", "a PDF: save its text"),
+    (b"\x89PNG", "a picture"),
+    (b"\xff\xd8\xff", "a picture"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel or Word file: save it as CSV (UTF-8)"),
+    (b"\x7fELF", "a program"),
+    (b"SQLite format 3", "an SQLite database: export the table as CSV"),
+    (b"PAR1", "a Parquet file: give its name the ending .parquet"),
+    (b"\x93NUMPY", "a NumPy array: save it with numpy.savez as .npz"),
+    (b"\x80\x04", "a pickle, and pickles can hold code: save the data as CSV or .npz"),
+    (b"\x80\x05", "a pickle, and pickles can hold code: save the data as CSV or .npz"),
+)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """How a file is to be read as text."""
+
+    encoding: str
+    is_guess: bool  # neither marked nor valid UTF-8
+    odd_lines: int  # with characters beyond ASCII, where the encoding is a guess
+    lines: int
+    first_line: str
+
+
+def existing(path: str | Path) -> Path:
+    """The path, if a file that can be read is there."""
+    path = Path(path)
+    if path.is_dir():
+        raise DataError(f"{path} is a folder: name a file in it")
+    if not path.exists():
+        folder = path.parent
+        beside = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
+        from difflib import get_close_matches
+
+        found = get_close_matches(path.name, beside, n=1)
+        hint = f": did you mean {str(folder / found[0])!r}?" if found else ""
+        raise DataError(f"there is no file {str(path)!r}{hint}")
+    if path.stat().st_size == 0:
+        raise DataError(f"{path} is empty: it holds 0 bytes")
+    return path
+
+
+def kind_of(path: Path) -> str:
+    """The ending that says what is in the file: `.csv` for `sales.CSV.gz`."""
+    endings = [suffix.lower() for suffix in path.suffixes]
+    while endings and endings[-1] in PACKED:
+        endings.pop()
+    return endings[-1] if endings else ""
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[IO[bytes]]:
+    """The bytes of a file, unpacked; damage becomes a sentence."""
+    damage: tuple[type[Exception], ...] = (
+        EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, gzip.BadGzipFile,
+    )  # fmt: skip
+    try:
+        with path.open("rb") as raw:
+            start = raw.read(8)
+            raw.seek(0)
+            with _unpacked(path, raw, start) as stream:
+                yield stream
+    except PermissionError as error:
+        raise DataError(f"{path} cannot be opened: you have no permission to read it") from error
+    except damage as error:
+        raise DataError(f"{path} is damaged or cut short ({error}): fetch it again") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error})") from error
+
+
+def _unpacked(path: Path, raw: Any, start: bytes) -> Any:
+    if start.startswith(b"\x1f\x8b"):
+        return gzip.GzipFile(fileobj=raw)
+    if start.startswith(b"BZh"):
+        return bz2.BZ2File(raw)
+    if start.startswith(b"\xfd7zXZ\x00"):
+        return lzma.LZMAFile(raw)
+    if start.startswith(b"\x28\xb5\x2f\xfd"):
+        return _zstd(raw)
+    if start.startswith(b"PK\x03\x04"):
+        return _zipped(path, raw)
+    return contextlib.nullcontext(raw)
+
+
+@contextlib.contextmanager
+def _zstd(raw: Any) -> Iterator[Any]:
+    try:
+        from compression import zstd  # Python 3.14
+    except ImportError:
+        from backports import zstd
+    try:
+        with zstd.ZstdFile(raw) as stream:
+            yield stream
+    except zstd.ZstdError as error:
+        raise EOFError(str(error)) from error
+
+
+@contextlib.contextmanager
+def _zipped(path: Path, raw: Any) -> Iterator[Any]:
+    with zipfile.ZipFile(raw) as archive:
+        names = [one for one in archive.namelist() if not one.endswith("/")]
+        if "[Content_Types].xml" in names:
+            raise DataError(f"{path} is an Excel or Word file: save it as CSV (UTF-8)")
+        if names and all(one.endswith(".npy") for one in names):
+            raise DataError(f"{path} holds NumPy arrays: give its name the ending .npz")
+        if len(names) != 1:
+            raise DataError(
+                f"{path} holds {len(names)} files ({listed(names, 4)}): unpack it, and name one"
+            )
+        if archive.getinfo(names[0]).flag_bits & 1:
+            raise DataError(f"{path} is locked with a password: unpack it first")
+        with archive.open(names[0]) as stream:
+            yield stream
+
+
+def blocks_of(stream: IO[bytes]) -> Iterator[bytes]:
+    while block := stream.read(BLOCK):
+        yield block
+
+
+def survey(path: Path) -> Survey:
+    """Read the file once, and find out how it is written."""
+    with opened(path) as stream:
+        start = stream.read(BLOCK)
+    if not start:
+        raise DataError(f"{path} is empty: it unpacks to 0 bytes")
+    _refuse_other_kinds(path, start)
+    marked = next((name for mark, name in MARKS if start.startswith(mark)), None)
+    encoding = marked or _looks_like_utf16(start)
+    if encoding is None:
+        if b"\x00" in start:
+            raise DataError(
+                f"{path} is no text: byte {start.index(0):,} of it is 0; name a text file"
+            )
+        encoding = "utf-8" if _is_utf8(path) else "cp1252"
+    is_guess = encoding == "cp1252"
+    if is_guess and not _decodes(path, "cp1252"):
+        encoding = "latin-1"
+    if not is_guess and encoding != "utf-8" and not _decodes(path, encoding):
+        raise DataError(f"{path} begins like {encoding.upper()} but is not: save it again as UTF-8")
+    odd, lines = _odd_lines(path) if is_guess else (0, 0)
+    first = _first_line(start, encoding)
+    return Survey(encoding, is_guess, odd, lines, first)
+
+
+def _refuse_other_kinds(path: Path, start: bytes) -> None:
+    for mark, kind in KINDS:
+        if start.startswith(mark):
+            raise DataError(f"{path} is no text but {kind}")
+
+
+def _looks_like_utf16(start: bytes) -> str | None:
+    """UTF-16 without a mark: in most writing systems, every other byte is 0 in half the places."""
+    head = start[:4000]
+    even, odd = head[0::2].count(0), head[1::2].count(0)
+    half = len(head) // 2
+    if half and odd > 0.4 * half and even < 0.02 * half:
+        return "utf-16-le"
+    if half and even > 0.4 * half and odd < 0.02 * half:
+        return "utf-16-be"
+    return None
+
+
+def _is_utf8(path: Path) -> bool:
+    return _decodes(path, "utf-8")
+
+
+def _decodes(path: Path, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        with opened(path) as stream:
+            for block in blocks_of(stream):
+                decoder.decode(block)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _odd_lines(path: Path) -> tuple[int, int]:
+    odd = lines = 0
+    with opened(path) as stream:
+        for line in stream:
+            lines += 1
+            odd += not line.isascii()
+    return odd, lines
+
+
+def _first_line(start: bytes, encoding: str) -> str:
+    text = start[: 1 << 16].decode(encoding, errors="ignore").lstrip("\ufeff")
+    return next((line for line in text.splitlines() if line.strip()), "")
+
+
+def note_encoding(path: Path, found: Survey, notes: Notes) -> None:
+    """Say so where the encoding is no more than a guess."""
+    if found.is_guess:
+        notes.say(
+            f"{path.name} is not UTF-8: it was read as {found.encoding}, which decides the "
+            f"letters of {found.odd_lines:,} of {found.lines:,} lines; save it as UTF-8 if "
+            "they look wrong"
+        )
+
+
+def text_blocks(path: Path, found: Survey) -> Iterator[str]:
+    """The text in blocks, with line ends as `\\n`."""
+    with opened(path) as stream, io.TextIOWrapper(stream, found.encoding) as text:
+        while block := text.read(BLOCK):
+            yield block
+
+
+def text_lines(path: Path, found: Survey) -> Iterator[str]:
+    """The text line by line, without the line ends."""
+    with opened(path) as stream, io.TextIOWrapper(stream, found.encoding) as text:
+        for line in text:
+            yield line.rstrip("\n")
+
+
+def whole_text(path: Path, notes: Notes) -> str:
+    """All of it, in memory."""
+    found = survey(path)
+    note_encoding(path, found, notes)
+    return "".join(text_blocks(path, found))

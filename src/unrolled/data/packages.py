@@ -1,0 +1,34 @@
+"""Where an installed package lies, without an import. In: names. Out: a folder; next: `builtin`."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+from unrolled.errors import DataError, MissingExtra
+
+
+def folder_of(package: str, module: str, name: str) -> Path:
+    """The folder of the package that holds the built-in set of that name."""
+    if not package:
+        return Path()
+    spec = find_spec(module)  # of a top-level name: looks, and imports nothing
+    if spec is None or not spec.submodule_search_locations:
+        raise MissingExtra(package, "data", f"the built-in data set {name!r}")
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def file_in(folder: Path, name: str, package: str) -> Path:
+    """A file of a package; another version may have moved it."""
+    path = folder / name
+    if not path.is_file():
+        try:
+            installed = version(package)
+        except PackageNotFoundError:
+            installed = "of an unknown version"
+        raise DataError(
+            f"the package {package} {installed} has no {name}: install the version that "
+            "constraints.txt names"
+        )
+    return path

@@ -1,0 +1,263 @@
+"""Numeric series with labels. In: CSV, .npz, .ts. Out: `SeriesSet`; next: classify.
+
+    wide CSV   a row a series: a label, and a column for each step (x_1 x_2 ... y_1 y_2 ... for two
+               channels); empty cells at the end: the series is shorter
+    long CSV   a row a step: which series it is part of, when (or in the order of the file), the
+               label, and a column for each channel
+    .npz       x (series, steps[, channels]) or x (steps, channels) with `lengths`, and y
+
+Gaps inside a series are drawn straight from neighbour to neighbour, counted and reported.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from unrolled.data.labels import as_labels, check_classes
+from unrolled.data.notes import Notes, listed
+from unrolled.data.numbers import filled
+from unrolled.data.opening import existing, kind_of
+from unrolled.data.tables import Table, read_table
+from unrolled.data.ts_format import read_ts
+from unrolled.errors import DataError
+
+SERIES_NAMES = ("series", "series_id", "id", "case", "sample")
+TIME_NAMES = ("time", "timestamp", "date", "step", "t")
+LABEL_NAMES = ("label", "class", "category", "target", "y")
+STEP = re.compile(r"(.*?)[_.\- ]?(\d+)")
+
+
+@dataclass(frozen=True)
+class SeriesSet:
+    """Series (T, channels) of float32 without gaps, and the label of each, if there are any."""
+
+    values: list[Any]
+    labels: list[str] | None
+    channels: list[str]
+    rows: list[str]  # what each series is called: its row, line or name
+    notes: Notes
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+def read_series(
+    path: str | Path,
+    label: str | None = None,
+    series: str | None = None,
+    time: str | None = None,
+    *,
+    labelled: bool = True,
+) -> SeriesSet:
+    """The series of one file."""
+    path, notes = existing(path), Notes()
+    kind = kind_of(path)
+    if kind == ".ts":
+        values, labels = read_ts(path, notes)
+        names, rows = _numbered("channel", values[0].shape[1]), _numbered("series", len(values))
+    elif kind == ".npz":
+        values, labels = read_npz(path)
+        names, rows = _numbered("channel", values[0].shape[1]), _numbered("series", len(values))
+    else:
+        table = read_table(path, notes)
+        label = _label_column(table, label, labelled)
+        series = series or _named(table, SERIES_NAMES, label)
+        if series is not None:
+            table.require(series, "--series")
+            values, labels, names, rows = _long(table, series, label, time)
+        else:
+            values, labels, names, rows = _wide(table, label)
+    if labelled and labels is None:
+        raise DataError(f"{path} has no labels, and training wants one for each series")
+    if labels is not None:
+        labels = [str(one) for one in as_labels(labels, label or "label", notes)]
+    if labelled and labels is not None:
+        check_classes(labels, label or "label", notes)
+    return SeriesSet(_without_gaps(values, notes), labels, names, rows, notes)
+
+
+def _numbered(word: str, count: int) -> list[str]:
+    return [f"{word} {i + 1}" for i in range(count)]
+
+
+def _without_gaps(values: Sequence[Any], notes: Notes) -> list[Any]:
+    results, gaps, total = [], 0, 0
+    for one in values:
+        columns = [filled(one[:, c]) for c in range(one.shape[1])]
+        gaps += sum(count for _, count in columns)
+        total += one.size
+        results.append(np.stack([column for column, _ in columns], 1).astype(np.float32))
+    notes.count(
+        gaps, total, "values", "were missing and were drawn straight between their neighbours"
+    )
+    return results
+
+
+def _named(table: Table, names: Sequence[str], but: str | None = None) -> str | None:
+    by_name = {name.lower(): name for name in reversed(table.columns) if name != but}
+    return next((by_name[name] for name in names if name in by_name), None)
+
+
+def _label_column(table: Table, label: str | None, labelled: bool) -> str | None:
+    if label is not None and (labelled or table.has(label)):
+        return table.require(label, "--label")
+    found = _named(table, LABEL_NAMES)
+    if found is None and labelled:
+        raise DataError(
+            f"which column of {table.path} holds the labels? name it with --label: there are "
+            f"{listed(table.columns)}"
+        )
+    return found if labelled else None
+
+
+Read = tuple[list[Any], list[Any] | None, list[str], list[str]]
+
+
+def _wide(table: Table, label: str | None) -> Read:
+    """A row a series."""
+    names = [name for name in table.columns if name != label]
+    channels = _channels(names)
+    columns = {name: table.numbers(name) for name in names}
+    labels = table.texts(label) if label is not None else None
+    kept = [i for i in range(len(table)) if labels is None or (labels[i] or "").strip()]
+    table.notes.count(len(table) - len(kept), len(table), "rows", "had no label and were left out")
+    cube = np.stack(
+        [np.stack([columns[name] for name in steps], 1) for steps in channels.values()], 2
+    )
+    values, there = [], []
+    for i in kept:
+        seen = np.flatnonzero(~np.isnan(cube[i]).all(1))
+        if len(seen):
+            values.append(cube[i, : seen[-1] + 1])
+            there.append(i)
+    table.notes.count(len(kept) - len(there), len(table), "rows", "had no values and were left out")
+    if not values:
+        raise DataError(f"no row of {table.path} has a label and values")
+    chosen = None if labels is None else [labels[i] for i in there]
+    return values, chosen, list(channels), [f"row {table.rows[i]}" for i in there]
+
+
+def _channels(names: Sequence[str]) -> dict[str, list[str]]:
+    """The columns of each channel in the order of the file: one channel, unless names say more."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        found = STEP.fullmatch(name)
+        groups.setdefault(found[1] if found else name, []).append(name)
+    lengths = {len(group) for group in groups.values()}
+    if len(groups) > 1 and len(lengths) == 1 and lengths != {1}:
+        return {name or "value": group for name, group in groups.items()}
+    return {"value": list(names)}
+
+
+def _long(table: Table, series: str, label: str | None, time: str | None) -> Read:
+    """A row a step."""
+    time = table.require(time, "--time") if time else _named(table, TIME_NAMES, label)
+    names = [name for name in table.columns if name not in (series, label, time)]
+    if not names:
+        raise DataError(f"{table.path} has no column with values beside {listed([series])}")
+    matrix = np.stack([table.numbers(name) for name in names], 1)
+    order = _in_time(table, time)
+    groups: dict[str, list[int]] = {}
+    cells = table.texts(series)
+    for i in order:
+        if cells[i] is not None:
+            groups.setdefault(str(cells[i]), []).append(i)
+    nameless = sum(cell is None for cell in cells)
+    table.notes.count(nameless, len(table), "rows", f"had no {series!r} and were left out")
+    labels = None
+    if label is not None:
+        said = table.texts(label)
+        labels = [_one_label(table, key, {said[i] for i in rows}) for key, rows in groups.items()]
+    return [matrix[rows] for rows in groups.values()], labels, names, list(groups)
+
+
+def _in_time(table: Table, time: str | None) -> list[int]:
+    if time is None:
+        return list(range(len(table)))
+    cells = table.texts(time)
+    missing = sum(cell is None for cell in cells)
+    table.notes.count(missing, len(table), "rows", f"had no {time!r} and were left out")
+    there = [i for i, cell in enumerate(cells) if cell is not None]
+    try:
+        keys: list[Any] = [float(str(cells[i])) for i in there]
+    except ValueError:
+        from unrolled.data.times import parse_times
+
+        keys = list(parse_times(table.frame[time][there], time, table.path, table.notes))
+    return [there[i] for i in np.argsort(np.array(keys), kind="stable")]
+
+
+def _one_label(table: Table, key: str, said: set[str | None]) -> str:
+    known = sorted(one for one in said if one)
+    if len(known) != 1:
+        raise DataError(
+            f"the series {key!r} of {table.path} has {listed(known) or 'no label'}: each series "
+            "has one label, the same in all of its rows"
+        )
+    return known[0]
+
+
+def read_npz(path: Path) -> tuple[list[Any], list[str] | None]:
+    """Arrays of a .npz; pickled objects are never loaded."""
+    arrays = _arrays(path)
+    by_name = {name.lower(): array for name, array in arrays.items()}
+    x = next((by_name[n] for n in ("x", "data", "series", "values") if n in by_name), None)
+    y = next((by_name[n] for n in ("y", "labels", "label", "target") if n in by_name), None)
+    if x is None:
+        raise DataError(
+            f"{path} holds {listed(list(arrays))}: name the series x (series, steps, channels) "
+            "and the labels y"
+        )
+    if not np.issubdtype(x.dtype, np.number) or np.issubdtype(x.dtype, np.complexfloating):
+        raise DataError(f"{path}: x is of type {x.dtype}, and series are real numbers")
+    series = _split(path, x.astype(np.float64), by_name.get("lengths"))
+    if any(not len(one) for one in series):
+        raise DataError(f"{path}: a series has 0 steps")
+    if any(np.isinf(one).any() for one in series):
+        raise DataError(f"{path}: x holds infinite numbers; NaN stands for missing")
+    if y is not None and y.shape != (len(series),):
+        raise DataError(f"{path} holds {len(series)} series and y of shape {y.shape}")
+    return series, None if y is None else [str(label) for label in y.tolist()]
+
+
+def _arrays(path: Path) -> dict[str, Any]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except ValueError as error:
+        if "allow_pickle" in str(error) or "Object arrays" in str(error):
+            raise DataError(
+                f"{path} holds Python objects, which can hold code and are never loaded: save "
+                "plain numbers, with all series behind one another in x and their `lengths`"
+            ) from None
+        raise DataError(f"{path} is no .npz file ({error})") from None
+    except (OSError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} is no whole .npz file ({error})") from None
+    except AttributeError:  # numpy.load gave a bare array, which is no archive
+        raise DataError(f"{path} is one array: save it with numpy.savez(x=..., y=...)") from None
+
+
+def _split(path: Path, x: Any, lengths: Any) -> list[Any]:
+    if lengths is not None:
+        x = x[:, None] if x.ndim == 1 else x
+        if x.ndim != 2 or int(lengths.sum()) != len(x):
+            raise DataError(
+                f"{path}: lengths add up to {int(lengths.sum())}, and x has the shape {x.shape}; "
+                "with lengths, x is (all steps, channels)"
+            )
+        return list(np.split(x, np.cumsum(lengths)[:-1]))
+    if x.ndim == 2:
+        x = x[:, :, None]
+    if x.ndim != 3:
+        raise DataError(
+            f"{path}: x has the shape {x.shape}, and is to be (series, steps) or (series, steps, "
+            "channels)"
+        )
+    return list(x)

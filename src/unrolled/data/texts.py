@@ -1,0 +1,186 @@
+"""Texts with labels. In: a table, lines, a folder of classes. Out: `Texts`; next: classify.
+
+reviews.csv      columns with any names
+lines.txt        a text on each line, no labels: for predictions
+folder/          a class each: `Greek.txt` with a text on each line, or `pos/` with a file each
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from unrolled.data.labels import as_labels, check_classes
+from unrolled.data.notes import Notes, listed
+from unrolled.data.opening import (
+    existing,
+    kind_of,
+    note_encoding,
+    survey,
+    text_lines,
+    whole_text,
+)
+from unrolled.data.tables import Table, read_table
+from unrolled.errors import DataError
+
+LONGEST = 100_000  # characters of a text that are kept: 50 pages; recurrence over more is in vain
+TEXT_NAMES = ("text", "texts", "review", "sentence", "message", "phrase", "content", "comment")
+LABEL_NAMES = ("label", "labels", "class", "category", "sentiment", "target", "y")
+PLAIN = (".txt", ".text", ".md", "")
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Texts, the label of each (None: there are none), and the row of the file it came from."""
+
+    texts: list[str]
+    labels: list[str] | None
+    rows: list[int]  # counted from 1, the header not counted
+    notes: Notes
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+
+def read_texts(
+    path: str | Path,
+    text: str | None = None,
+    label: str | None = None,
+    *,
+    labelled: bool = True,
+    longest: int = LONGEST,
+) -> Texts:
+    """Texts of a file or a folder. Not `labelled`: labels are read if `label` names them."""
+    notes = Notes()
+    if Path(path).is_dir():
+        cells, labels, rows = _folder(Path(path), notes)
+    elif kind_of(existing(path)) in PLAIN:
+        if labelled:
+            raise DataError(
+                f"{path} is plain text and has no labels: training wants a table (CSV, TSV, JSON "
+                "lines, Parquet) or a folder with a file or a folder for each class"
+            )
+        cells, labels, rows = _lines(Path(path), notes)
+    else:
+        cells, labels, rows = _columns(read_table(path, notes), text, label, labelled)
+    return _cleaned(cells, labels, rows, notes, longest)
+
+
+Raw = tuple[list[str | None], list[str | None] | None, list[int]]
+
+
+def _columns(table: Table, text: str | None, label: str | None, labelled: bool) -> Raw:
+    label = _label_column(table, text, label, labelled)
+    text = _text_column(table, text, label)
+    cells = table.texts(text)
+    rows = [int(row) for row in table.rows]
+    if label is None:
+        return cells, None, rows
+    labels = as_labels(table.texts(label), label, table.notes)
+    missing = sum(one is None for one in labels)
+    if missing == len(labels):
+        raise DataError(f"the column {label!r} of {table.path} is empty: there are no labels")
+    table.notes.count(missing, len(labels), "rows", "had no label and were left out")
+    kept = [i for i, one in enumerate(labels) if one is not None]
+    labels, cells = [labels[i] for i in kept], [cells[i] for i in kept]
+    if labelled:
+        check_classes([one for one in labels if one is not None], label, table.notes)
+    return cells, labels, [rows[i] for i in kept]
+
+
+def _label_column(table: Table, text: str | None, label: str | None, labelled: bool) -> str | None:
+    if label is not None:
+        return table.require(label, "--label")
+    if not labelled:
+        return None
+    by_name = {name.lower(): name for name in reversed(table.columns) if name != text}
+    for name in LABEL_NAMES:
+        if name in by_name:
+            return by_name[name]
+    others = [name for name in table.columns if name != text]
+    if text is not None and len(others) == 1:
+        return others[0]
+    raise DataError(
+        f"which column of {table.path} holds the labels? name it with --label: there are "
+        f"{listed(table.columns)}"
+    )
+
+
+def _text_column(table: Table, text: str | None, label: str | None) -> str:
+    if text is not None:
+        return table.require(text, "--text")
+    by_name = {name.lower(): name for name in reversed(table.columns) if name != label}
+    for name in TEXT_NAMES:
+        if name in by_name:
+            return by_name[name]
+    others = [name for name in table.columns if name != label]
+    if len(others) == 1:
+        return others[0]
+    raise DataError(
+        f"which column of {table.path} holds the texts? name it with --text: there are "
+        f"{listed(table.columns)}"
+    )
+
+
+def _lines(path: Path, notes: Notes) -> Raw:
+    found = survey(path)
+    note_encoding(path, found, notes)
+    cells: list[str | None] = list(text_lines(path, found))
+    return cells, None, list(range(1, len(cells) + 1))
+
+
+def _folder(folder: Path, notes: Notes) -> Raw:
+    """A class for each file of lines, or for each folder of files."""
+    inside = sorted(p for p in folder.iterdir() if not p.name.startswith("."))
+    folders = [p for p in inside if p.is_dir()]
+    files = [p for p in inside if p.is_file() and kind_of(p) == ".txt"]
+    files = [p for p in files if not p.name.lower().startswith("readme")]
+    cells: list[str | None] = []
+    labels: list[str | None] = []
+    if folders:
+        for one in folders:
+            documents = sorted(p for p in one.rglob("*") if p.is_file())
+            cells += [whole_text(p, notes) for p in documents]
+            labels += [one.name] * len(documents)
+    else:
+        for one in files:
+            lines = _lines(one, notes)[0]
+            cells += lines
+            labels += [one.name.partition(".")[0]] * len(lines)
+    if len(set(labels)) < 2:
+        raise DataError(
+            f"{folder} is to hold a folder or a .txt file for each class, and has "
+            f"{len(set(labels))} of them"
+        )
+    check_classes([one for one in labels if one is not None], str(folder), notes)
+    return cells, labels, list(range(1, len(cells) + 1))
+
+
+def _cleaned(
+    cells: Sequence[str | None],
+    labels: Sequence[str | None] | None,
+    rows: Sequence[int],
+    notes: Notes,
+    longest: int,
+) -> Texts:
+    """Without rows that have no text, and with the longest texts cut."""
+    kept = [i for i, cell in enumerate(cells) if cell is not None and cell.strip()]
+    notes.count(len(cells) - len(kept), len(cells), "rows", "had no text and were left out")
+    if not kept:
+        raise DataError(f"none of {len(cells):,} rows has a text: name another column with --text")
+    texts = [str(cells[i]) for i in kept]
+    too_long = sum(len(one) > longest for one in texts)
+    notes.count(
+        too_long, len(texts), "texts", f"were longer than {longest:,} characters and were cut there"
+    )
+    repeated = len(texts) - len(set(texts))
+    notes.count(
+        repeated, len(texts), "texts", "repeat an earlier one; equal texts stay in the same part"
+    )
+    return Texts(
+        [one[:longest] for one in texts],
+        None if labels is None else [str(labels[i]) for i in kept],
+        [rows[i] for i in kept],
+        notes,
+    )

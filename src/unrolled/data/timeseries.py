@@ -1,0 +1,273 @@
+"""Series to forecast. In: a table of times and values. Out: `TimeSeries` on even steps; next: tasks.
+
+    time    value   holiday        one series: --time time --value value --known holiday
+    time    shop    units          one series for each shop: --series shop
+    time    north   south          one series for each column: --value north south
+
+The points of a series come to lie on even steps: rows of the same time are averaged, a step
+without a row is a gap, a point beside the steps is moved to the nearest. Each is counted. Where
+fewer than half of the steps have a row, `every` must name a step: values are averaged in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from unrolled.data.notes import Notes, listed
+from unrolled.data.numbers import filled
+from unrolled.data.tables import Table, read_table
+from unrolled.data.times import Step, infer_step, parse_step, parse_times
+from unrolled.errors import DataError
+
+TIME_NAMES = ("time", "date", "datetime", "timestamp", "ds", "day", "month", "year", "hour")
+VALUE_NAMES = ("value", "values", "y", "target")
+SERIES_NAMES = ("series", "series_id", "unique_id", "id")
+LEAST = 4  # points: two to learn a step from, two to try it on
+
+
+@dataclass(frozen=True)
+class TimeSeries:
+    """One series on even steps. `known` goes on for as many steps as are known of the future."""
+
+    name: str
+    first: Any  # the time of step 0: datetime64[us], or a whole number
+    step: Step
+    values: Any  # (T,) float64; NaN where there is none
+    known: Any = field(default_factory=lambda: np.zeros((0, 0)))  # (T + future, K)
+    past: Any = field(default_factory=lambda: np.zeros((0, 0)))  # (T, P)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def has_dates(self) -> bool:
+        return bool(np.issubdtype(np.asarray(self.first).dtype, np.datetime64))
+
+    def times(self, start: int, stop: int) -> Any:
+        """The times of steps start ... stop - 1, beyond the end too."""
+        return self.step.at(self.first, np.arange(start, stop))
+
+    def without_gaps(self) -> Any:
+        """The values with gaps drawn straight."""
+        return filled(self.values)[0]
+
+    def until(self, end: int) -> TimeSeries:
+        """The series as it was known after `end` steps; what is known of the future stays."""
+        past = self.past[:end] if self.past.size else self.past
+        return TimeSeries(self.name, self.first, self.step, self.values[:end], self.known, past)
+
+
+@dataclass(frozen=True)
+class TimeSeriesSet:
+    """The series of a file, what their covariates are called, and what was done to them."""
+
+    series: list[TimeSeries]
+    value: str
+    known: list[str]
+    past: list[str]
+    notes: Notes
+
+    def __len__(self) -> int:
+        return len(self.series)
+
+
+def read_time_series(
+    path: str | Path,
+    time: str | None = None,
+    value: str | Sequence[str] | None = None,
+    series: str | None = None,
+    *,
+    known: Sequence[str] = (),
+    past: Sequence[str] = (),
+    every: str | None = None,
+) -> TimeSeriesSet:
+    """The series of one file."""
+    notes = Notes()
+    table = read_table(path, notes)
+    time = table.require(time, "--time") if time else _by_name(table, TIME_NAMES)
+    series = table.require(series, "--series") if series else _by_name(table, SERIES_NAMES)
+    for name in (*known, *past):
+        table.require(name, "--known" if name in known else "--past")
+    values = _value_columns(table, value, {time, series, *known, *past})
+    times, there = _times(table, time)
+    groups = _groups(table, series, there)
+    step = parse_step(every) if every else None
+    wanted = Wanted(path, list(known), list(past), step, notes)
+    columns = {name: table.numbers(name) for name in (*values, *known, *past)}
+    result = []
+    for key, rows in groups.items():
+        for name in values:
+            label = key if len(values) == 1 else (f"{key} {name}" if series else name)
+            result.append(_one(label, times, rows, columns, name, wanted))
+    result = _long_enough(result, table.path, notes)
+    _tell_gaps(result, notes)
+    return TimeSeriesSet(result, ", ".join(values), list(known), list(past), notes)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What every series of a file shares while it is read."""
+
+    path: str | Path
+    known: list[str]
+    past: list[str]
+    step: Step | None
+    notes: Notes
+
+
+def _by_name(table: Table, names: Sequence[str]) -> str | None:
+    by_name = {name.lower(): name for name in reversed(table.columns)}
+    return next((by_name[name] for name in names if name in by_name), None)
+
+
+def _value_columns(
+    table: Table, value: str | Sequence[str] | None, taken: set[str | None]
+) -> list[str]:
+    if value:
+        names = [value] if isinstance(value, str) else list(value)
+        return [table.require(name, "--value") for name in names]
+    others = [name for name in table.columns if name not in taken]
+    found = _by_name(table, VALUE_NAMES)
+    if found in others:
+        return [str(found)]
+    if len(others) == 1:
+        return others
+    raise DataError(
+        f"which column of {table.path} is to be forecast? name it with --value: there are "
+        f"{listed(others)}"
+    )
+
+
+def _times(table: Table, time: str | None) -> tuple[Any, Any]:
+    """The time of each row (0 where there is none), and the rows that have one."""
+    if time is None:
+        table.notes.say("no column holds times: rows were taken as even steps, in their order")
+        return np.arange(len(table)), np.arange(len(table))
+    cells = table.frame[time].str.strip_chars()
+    missing = cells.is_null() | (cells == "")
+    table.notes.count(int(missing.sum()), len(table), "rows", f"had no {time!r} and were left out")
+    there = np.flatnonzero(~missing.to_numpy())
+    if not len(there):
+        raise DataError(f"the column {time!r} of {table.path} is empty: there are no times")
+    parsed = parse_times(cells[there], time, table.path, table.notes, table.rows[there])
+    times = np.zeros(len(table), parsed.dtype)
+    times[there] = parsed
+    return times, there
+
+
+def _groups(table: Table, series: str | None, there: Any) -> dict[str, Any]:
+    if series is None:
+        return {table.path.name.partition(".")[0]: there}
+    cells = table.texts(series)
+    groups: dict[str, list[int]] = {}
+    for row in there.tolist():
+        if cells[row] is not None:
+            groups.setdefault(str(cells[row]), []).append(row)
+    nameless = sum(cells[row] is None for row in there.tolist())
+    table.notes.count(nameless, len(table), "rows", f"had no {series!r} and were left out")
+    if not groups:
+        raise DataError(f"the column {series!r} of {table.path} is empty: no row names a series")
+    return {key: np.array(rows) for key, rows in groups.items()}
+
+
+def _one(
+    label: str, times: Any, rows: Any, columns: dict[str, Any], value: str, wanted: Wanted
+) -> TimeSeries:
+    """The rows of one series, brought onto even steps."""
+    rows = rows[np.argsort(times[rows], kind="stable")]
+    mine = times[rows]
+    different = np.unique(mine)
+    first = different[0]
+    if len(different) < 2:
+        step = wanted.step or Step(1, "step")
+    else:
+        step = wanted.step or infer_step(different)
+    exact = step.index(mine, first)
+    index = (np.floor(exact + 1e-9) if wanted.step else np.round(exact)).astype(np.int64)
+    if wanted.step is None:
+        _check_even(label, exact, index, step, wanted)
+        repeated = len(mine) - len(different)
+        wanted.notes.count(
+            repeated, len(mine), "rows", f"of {label!r} repeat a time and were averaged with it"
+        )
+    length = int(index[-1]) + 1
+    target, *covariates = (
+        _averaged(columns[name][rows], index, length)
+        for name in (value, *wanted.known, *wanted.past)
+    )
+    seen = np.flatnonzero(~np.isnan(target))
+    end = int(seen[-1]) + 1 if len(seen) else 0
+    known, past = covariates[: len(wanted.known)], covariates[len(wanted.known) :]
+    _tell_covariates(wanted, label, known, [column[:end] for column in past])
+    return TimeSeries(
+        label,
+        first,
+        step,
+        target[:end],
+        _columns(known, length),
+        _columns([column[:end] for column in past], end),
+    )
+
+
+def _check_even(label: str, exact: Any, index: Any, step: Step, wanted: Wanted) -> None:
+    """Enough points must lie on the steps, and enough steps must have a point."""
+    beside = np.abs(exact - index) > 1e-6
+    used, length = len(np.unique(index)), int(index[-1]) + 1
+    if beside.mean() > 0.1 or used < 0.5 * length:
+        raise DataError(
+            f"the times of {label!r} in {wanted.path} have no even step: the commonest distance "
+            f"is {step}, and {used:,} of {length:,} such steps have a row; say with --every (1h, "
+            "1d, 1w, 1mo) in which steps values are to be averaged"
+        )
+    wanted.notes.count(
+        int(beside.sum()), len(index), "rows", f"of {label!r} lay beside a step of {step} and "
+        "were moved to the nearest"
+    )  # fmt: skip
+
+
+def _averaged(values: Any, index: Any, length: int) -> Any:
+    """The mean of the values of each step; NaN where there is none."""
+    there = ~np.isnan(values)
+    sums = np.bincount(index[there], values[there], minlength=length)
+    counts = np.bincount(index[there], minlength=length)
+    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+
+
+def _columns(columns: Sequence[Any], length: int) -> Any:
+    if not columns:
+        return np.zeros((length, 0))
+    return np.stack([filled(column)[0] for column in columns], 1)
+
+
+def _tell_covariates(wanted: Wanted, label: str, known: Any, past: Any) -> None:
+    for name, column in zip((*wanted.known, *wanted.past), (*known, *past)):
+        gaps = int(np.isnan(column).sum())
+        wanted.notes.count(
+            gaps, len(column), f"steps of {label!r}", f"had no {name!r} and were drawn straight"
+        )
+
+
+def _long_enough(series: list[TimeSeries], path: Path, notes: Notes) -> list[TimeSeries]:
+    kept = [one for one in series if (~np.isnan(one.values)).sum() >= LEAST]
+    notes.count(
+        len(series) - len(kept),
+        len(series),
+        "series",
+        f"had fewer than {LEAST} values and were left out",
+    )
+    if not kept:
+        raise DataError(f"no series of {path} has {LEAST} values: there is nothing to learn from")
+    return kept
+
+
+def _tell_gaps(series: Sequence[TimeSeries], notes: Notes) -> None:
+    gaps = sum(int(np.isnan(one.values).sum()) for one in series)
+    total = sum(len(one) for one in series)
+    notes.count(
+        gaps, total, "steps", "had no value: they were drawn straight as input, and never judged"
+    )
