@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from unrolled.equations.derive import adjoints, cotangents
+from unrolled.equations.derive import adjoints
 from unrolled.equations.equation import Equation
 from unrolled.equations.nodes import (
     Apply,
@@ -102,7 +102,7 @@ def backward_graphs(lowered: Lowered) -> Graphs:
     titles = {node: f"kept {names.get(node, i)}" for i, node in enumerate(kept)}
     stored = {node: variable(title, "value", shape_of(node))
               for node, title in {**titles, **new_states}.items()}  # fmt: skip
-    done = _replace(gradients.values(), stored)
+    done = replace_nodes(gradients.values(), stored)
     return Graphs(
         lowered,
         {titles[node]: node for node in kept},
@@ -142,7 +142,8 @@ def _missing(node: Node, stored: set[Node], kept: Mapping[Node, None]) -> list[N
     return [node] if dear or len(missing) > 1 else list(missing)
 
 
-def _replace(roots: Iterable[Node], known: Mapping[Node, Node]) -> dict[Node, Node]:
+def replace_nodes(roots: Iterable[Node], known: Mapping[Node, Node]) -> dict[Node, Node]:
+    """Every node below the roots -> the same over what `known` puts in the place of some."""
     done: dict[Node, Node] = {}
     for node in topological(roots):
         if node in known:
@@ -153,6 +154,3 @@ def _replace(roots: Iterable[Node], known: Mapping[Node, Node]) -> dict[Node, No
             assert isinstance(node, Variable | Constant | Length)
             done[node] = node
     return done
-
-
-__all__ = ["Graphs", "Lowered", "backward_graphs", "cotangents", "lower"]

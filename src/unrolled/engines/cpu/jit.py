@@ -5,20 +5,21 @@ needed. Goes out: `Kernels`, which own the machine code and give its addresses. 
 hands an address to `threads`, and keeps the `Kernels` for as long as it may be called.
 
 A hit in the cache neither writes, parses nor optimises any IR: the object file is read, checked
-and linked. One lock serves the whole process; it is held across a fork, so a child never inherits
-it half-way.
+and linked. One lock is held wherever LLVM works or frees, and across every fork: llvmlite has a
+lock of its own, which a child would otherwise inherit from a thread that it does not have.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import os
 import threading
 import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import llvmlite
 import llvmlite.binding as llvm
@@ -39,19 +40,33 @@ if hasattr(os, "register_at_fork"):
     )
 
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _locked(function: Callable[P, R]) -> Callable[P, R]:
+    """Hold the lock until the function's own variables are gone, too: LLVM frees what they own."""
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        with _lock:
+            return function(*args, **kwargs)
+
+    return call
+
+
 class Kernels:
     """Machine code in memory, valid for as long as this object lives."""
 
-    def __init__(self, code: bytes, functions: tuple[str, ...], target: Target) -> None:
-        machine = _machine(target)
-        # One block of memory for code and constants, so that the short addresses of the small
-        # code model always reach from one to the other.
-        self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine, use_lmm=True)
-        self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
-        self._engine.finalize_object()
-        self.addresses: Mapping[str, int] = {
-            name: int(self._engine.get_function_address(name)) for name in functions
-        }
+    @_locked
+    def __init__(self, code: bytes, functions: tuple[str, ...]) -> None:
+        library = llvm.JITLibraryBuilder().add_object_img(code).add_current_process()
+        for name in functions:
+            library.export_symbol(name)
+        linked = library.link(_linker(), f"kernels {next(_numbers)}")
+        self.addresses: Mapping[str, int] = {name: int(linked[name]) for name in functions}
+        # At the end of the process nothing is unloaded: another thread may still be running it.
+        weakref.finalize(self, _locked(linked.close)).atexit = False
 
     def address(self, function: str) -> int:
         """Where the function begins."""
@@ -61,6 +76,7 @@ class Kernels:
 _loaded: weakref.WeakValueDictionary[str, Kernels] = weakref.WeakValueDictionary()
 
 
+@_locked
 def load(
     key_material: str,
     build: Callable[[], ir.Module],
@@ -74,33 +90,32 @@ def load(
     """
     target = target or host()
     key = _key(key_material, functions, target)
-    with _lock:
-        kernels = _loaded.get(key)
-        if kernels is None:
-            code = cache.read(key)
-            if code is None:
-                code = object_code(build(), target, functions)
-                cache.write(key, code)
-            kernels = _loaded[key] = Kernels(code, functions, target)
-        return kernels
+    kernels = _loaded.get(key)
+    if kernels is None:
+        code = cache.read(key)
+        if code is None:
+            code = object_code(build(), target, functions)
+            cache.write(key, code)
+        kernels = _loaded[key] = Kernels(code, functions)
+    return kernels
 
 
+@_locked
 def object_code(module: ir.Module, target: Target, functions: tuple[str, ...] = ()) -> bytes:
     """The object file of a module; `functions` are those it must define."""
-    with _lock:
-        parsed, machine = _optimised(module, target)
-        defined = {function.name for function in parsed.functions if not function.is_declaration}
-        missing = [name for name in functions if name not in defined]
-        if missing:
-            raise ValueError(f"the module defines {sorted(defined)}, but not {missing}")
-        return bytes(machine.emit_object(parsed))
+    parsed, machine = _optimised(module, target)
+    defined = {function.name for function in parsed.functions if not function.is_declaration}
+    missing = [name for name in functions if name not in defined]
+    if missing:
+        raise ValueError(f"the module defines {sorted(defined)}, but not {missing}")
+    return bytes(machine.emit_object(parsed))
 
 
+@_locked
 def assembly(module: ir.Module, target: Target) -> str:
     """What the machine would execute, to be read: for this processor or any other."""
-    with _lock:
-        parsed, machine = _optimised(module, target)
-        return str(machine.emit_assembly(parsed))
+    parsed, machine = _optimised(module, target)
+    return str(machine.emit_assembly(parsed))
 
 
 def _optimised(module: ir.Module, target: Target) -> tuple[llvm.ModuleRef, llvm.TargetMachine]:
@@ -132,6 +147,18 @@ def _machine(target: Target) -> llvm.TargetMachine:
         codemodel="small",
         jit=True,
     )
+
+
+@functools.cache
+def _linker() -> llvm.LLJIT:
+    """Links object files into this process, each as one block of memory: code and constants stay
+    within reach of the small code model's short addresses.
+    """
+    _initialize(True)
+    return llvm.create_lljit_compiler(use_jit_link=True)
+
+
+_numbers = itertools.count()  # of a library; its name cannot be used again
 
 
 @functools.cache

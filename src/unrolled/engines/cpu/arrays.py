@@ -1,0 +1,92 @@
+"""What a kernel's caller lends it: memory, products of matrices, threads.
+
+In: nothing. Out: `Library`, the little that the engine needs of an array library, and `NumPyLibrary`;
+the torch layers bring their own. The engine itself has no BLAS and no arrays.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from unrolled.engines.cpu.threads import Parallel, choose
+
+Array = Any  # what the library calls an array: it slices, reshapes and transposes as NumPy's do
+
+
+class Library(Protocol):
+    """Arrays of one dtype on the CPU."""
+
+    bits: int
+    threads: int
+    parallel: Parallel
+
+    def empty(self, *shape: int) -> Array: ...
+
+    def zeros(self, *shape: int) -> Array: ...
+
+    def pointer(self, array: Array) -> int:
+        """The address of the first number."""
+
+    def contiguous(self, array: Array) -> Array: ...
+
+    def stack(self, arrays: list[Array], rows: int) -> Array:
+        """One above the other, each padded with rows of zeros to a height of `rows`."""
+
+    def widen(self, array: Array, width: int) -> Array:
+        """The last axis padded with zeros."""
+
+    def take(self, array: Array, index: Any) -> Array:
+        """Rows by their numbers (a NumPy array)."""
+
+    def transpose(self, array: Array, axes: tuple[int, ...]) -> Array:
+        """Axes in another order, and the numbers moved accordingly."""
+
+    def multiply(self, a: Array, b: Array, out: Array, add: bool) -> None:
+        """out = a b, or out += a b."""
+
+
+class NumPyLibrary:
+    """NumPy's arrays, and its BLAS."""
+
+    def __init__(self, dtype: Any, threads: int = 1) -> None:
+        self.dtype = np.dtype(dtype)
+        self.bits = self.dtype.itemsize * 8
+        self.threads = threads
+        self.parallel: Parallel = choose()
+
+    def empty(self, *shape: int) -> Array:
+        return np.empty(shape, self.dtype)
+
+    def zeros(self, *shape: int) -> Array:
+        return np.zeros(shape, self.dtype)
+
+    def pointer(self, array: Array) -> int:
+        return int(array.ctypes.data)
+
+    def contiguous(self, array: Array) -> Array:
+        return np.ascontiguousarray(array, self.dtype)
+
+    def stack(self, arrays: list[Array], rows: int) -> Array:
+        result = self.zeros(len(arrays) * rows, *arrays[0].shape[1:])
+        for number, array in enumerate(arrays):
+            result[number * rows : number * rows + len(array)] = array
+        return result
+
+    def widen(self, array: Array, width: int) -> Array:
+        result = self.zeros(*array.shape[:-1], width)
+        result[..., : array.shape[-1]] = array
+        return result
+
+    def take(self, array: Array, index: Any) -> Array:
+        return array[index]
+
+    def transpose(self, array: Array, axes: tuple[int, ...]) -> Array:
+        return np.ascontiguousarray(array.transpose(axes))
+
+    def multiply(self, a: Array, b: Array, out: Array, add: bool) -> None:
+        if add:
+            out += a @ b
+        else:
+            np.matmul(a, b, out=out)

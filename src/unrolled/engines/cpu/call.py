@@ -1,0 +1,129 @@
+"""One kernel's arguments: the weights as it reads them, and where everything lies.
+
+In: arrays of a `Library`. Out: `Weights`, packed once for a call, and `Call`, the words of a kernel;
+next: `sequence`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from unrolled.engines.cpu.arrays import Array, Library
+from unrolled.engines.cpu.program import Kernel
+from unrolled.engines.cpu.schedule import Schedule
+from unrolled.engines.plan import Kind, Matrix, Place
+from unrolled.equations.nodes import ONE
+
+
+@dataclass
+class Weights:
+    """The step's weights, and what is made of them once for a call: stacks and packs."""
+
+    library: Library
+    arrays: Mapping[str, Array]
+    stacks: dict[tuple[tuple[str, ...], int], Array] = field(default_factory=dict)
+    packs: dict[tuple[tuple[Matrix, ...], int], Array] = field(default_factory=dict)
+
+    def stack(self, names: tuple[str, ...], rows: int) -> Array:
+        """Matrices (or vectors) one above the other, each padded to `rows`."""
+        if (names, rows) not in self.stacks:
+            arrays = [self.arrays[name] for name in names]
+            is_ready = len(arrays) == 1 and arrays[0].shape[0] == rows
+            stacked = arrays[0] if is_ready else self.library.stack(arrays, rows)
+            self.stacks[names, rows] = self.library.contiguous(stacked)
+        return self.stacks[names, rows]
+
+    def pack(self, matrices: tuple[Matrix, ...], lanes: int) -> Array:
+        """Panels of `lanes` units; in a panel matrix after matrix, each K vectors."""
+        if (matrices, lanes) not in self.packs:
+            names = tuple(matrix.name for matrix in matrices)
+            first = self.arrays[names[0]]
+            if matrices[0].transposed:
+                length, units = first.shape
+                wide = padded(units, lanes)
+                rows = self.stack(names, length)
+                rows = rows if wide == units else self.library.widen(rows, wide)
+                shape = (len(names), length, wide // lanes, lanes)
+                packed = self.library.transpose(rows.reshape(shape), (2, 0, 1, 3))
+            else:
+                units, length = first.shape
+                wide = padded(units, lanes)
+                shape = (len(names), wide // lanes, lanes, length)
+                stacked = self.stack(names, wide).reshape(shape)
+                packed = self.library.transpose(stacked, (1, 0, 3, 2))
+            self.packs[matrices, lanes] = packed
+        return self.packs[matrices, lanes]
+
+
+def padded(units: int, lanes: int) -> int:
+    return -(-units // lanes) * lanes
+
+
+class Call:
+    """The words of one kernel's calls: everything that does not change from chunk to chunk."""
+
+    def __init__(
+        self, kernel: Kernel, library: Library, schedule: Schedule, sizes: Mapping[str, int]
+    ) -> None:
+        self.kernel = kernel
+        self.library = library
+        self.schedule = schedule
+        self.words = np.zeros(len(kernel.words), np.int64)
+        self.position = kernel.words.position
+        self.alive: list[Array] = []
+        self.bytes = library.bits // 8
+        self.set("tiles", kernel.tiles.address)
+        self.set("jobs", schedule.jobs)
+        self.set("table", schedule.steps)
+        self.set("base", schedule.base.ctypes.data)
+        self.set("offsets", schedule.padded_offsets.ctypes.data + 8)
+        self.set("active", schedule.active.ctypes.data)
+        for name, length in sizes.items():
+            self.set(f"size {name}", length)
+
+    def set(self, name: str, word: int) -> None:
+        position = self.position.get(name)
+        if position is not None:
+            self.words[position] = word
+
+    def place(self, part: str, array: Array, stride: int, first_row: int = 0) -> None:
+        """Tell where a place lies; `first_row` is the number of the row that the array begins with."""
+        if f"at {part}" in self.position:
+            self.alive.append(array)
+            address = self.library.pointer(array) - first_row * stride * self.bytes
+            self.set(f"at {part}", address)
+            self.set(f"stride {part}", stride)
+
+    def weights(self, weights: Weights, lanes: int) -> None:
+        for number, (_, block) in enumerate(self.kernel.plan.blocks):
+            packed = weights.pack(block.matrices, lanes)
+            self.alive.append(packed)
+            self.set(f"pack {number}", self.library.pointer(packed))
+        for place in self.kernel.plan.places:
+            if place.kind is Kind.UNIT:
+                vector = weights.stack(
+                    (place.name,), padded(len(weights.arrays[place.name]), lanes)
+                )
+                self.place(place.name, vector, 0)
+            elif place.kind is Kind.NUMBER:
+                self.place(place.name, weights.arrays[place.name], 0)
+
+    def scratch(self, sizes: Mapping[str, int], lanes: int) -> None:
+        """Rows that only this call uses."""
+        for place in self.kernel.plan.places:
+            if place.kind is Kind.ROW:
+                width = width_of(place, sizes, lanes)
+                self.place(place.name, self.library.empty(self.schedule.rows, width), width)
+
+    def run(self, first: int, last: int) -> None:
+        self.set("first", first)
+        self.set("steps", last - first)
+        jobs = self.schedule.jobs
+        self.library.parallel(self.kernel.address, self.words.ctypes.data, jobs, jobs)
+
+
+def width_of(place: Place, sizes: Mapping[str, int], lanes: int) -> int:
+    return 1 if place.size == ONE else padded(sizes[place.size], lanes)

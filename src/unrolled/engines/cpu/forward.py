@@ -1,0 +1,133 @@
+"""A sequence forward. In: a `Run`, inputs, initial states. Out: `Left`: outputs, final states, and
+what backward needs; next: `backward`, and the autograd function of `layers`.
+
+Chunk by chunk: the input's products for all its steps at once, then the kernel, which overwrites
+them with the values that backward needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from unrolled.engines import directions
+from unrolled.engines.cpu.arrays import Array, Library
+from unrolled.engines.cpu.run import Run
+from unrolled.equations.nodes import ONE
+
+# Up to this many inputs, W x is done in the loop: as a product of its own it would only move memory.
+INSIDE = 8
+
+
+@dataclass
+class Left:
+    """What a forward pass leaves: arrays of (tokens, padded width) by name, and (rows, n) finals."""
+
+    xs: Array
+    states: dict[str, Array]
+    initial: dict[str, Array]
+    finals: tuple[Array, ...]
+    kept: dict[str, Array]
+    records: dict[str, Array]
+
+    strides: dict[str, int] = field(default_factory=dict)
+
+    def stride(self, name: str) -> int:
+        """From one token's kept value to the next."""
+        return self.strides[name]
+
+    @property
+    def outputs(self) -> Array:
+        """The first state of every token, in whole vectors."""
+        return next(iter(self.states.values()))
+
+
+def forward(
+    run: Run, xs: Array, initial: Sequence[Array], record: tuple[str, ...] = (), *, keep: bool
+) -> Left:
+    """xs: (tokens, I), contiguous; initial: (rows, n) each. Without `keep` no backward can follow."""
+    library, schedule = run.library, run.schedule
+    inside = xs.shape[-1] <= INSIDE
+    made, kernel = run.program.forward(inside=inside, record=record)
+    call = run.call(kernel)
+    run.place_input(call, xs)
+    left = Left(xs, {}, {}, (), {}, {})
+    for (name, shape), start in zip(run.states.items(), initial, strict=True):
+        width = run.padded(shape[0])
+        left.states[name] = library.empty(schedule.tokens, width)
+        left.initial[name] = run.wide(start, width)
+        call.place(f"state {name}", left.states[name], width)
+        call.place(f"initial {name}", left.initial[name], width)
+    for name, place in made.records.items():
+        width = 1 if place.size == ONE else run.padded(place.size)
+        left.records[name] = library.empty(schedule.tokens, width)
+        call.place(place.name, left.records[name], width)
+    columns = Columns(made, run)
+    chunks = run.chunks(columns.width)
+    buffers = columns.allocate(library, schedule.tokens if keep else run.most_tokens(chunks))
+    for first, last in chunks:
+        span = schedule.span(first, last)
+        begin = 0 if keep else span.start
+        for name, (size, column) in columns.places.items():
+            buffer = buffers[size]
+            call.place(name, buffer[:, column:], buffer.shape[1], begin)
+        rows = slice(span.start - begin, span.stop - begin)
+        for size, matrices in columns.hoisted.items():
+            stacked = run.weights.stack(tuple(matrices), run.padded(size))
+            out = buffers[size][rows, : stacked.shape[0]]
+            library.multiply(xs[span], stacked.T, out, False)
+        call.run(first, last)
+    if keep:
+        for name in made.kept:
+            size, column = columns.places[name]
+            left.kept[name] = buffers[size][:, column:]
+            left.strides[name] = columns.widths[size]
+    left.finals = tuple(
+        _final(run, left.states[name], start, run.sizes[shape[0]])
+        for (name, shape), start in zip(run.states.items(), initial, strict=True)
+    )
+    return left
+
+
+def _final(run: Run, tokens: Array, start: Array, units: int) -> Array:
+    """The state after each sequence's last step; a sequence of no steps ends where it starts."""
+    schedule = run.schedule
+    final = run.library.empty(schedule.rows, units)
+    if schedule.is_dense and schedule.steps:
+        final[...] = tokens[schedule.span(schedule.steps - 1, schedule.steps), :units]
+        return final
+    final[...] = start
+    if schedule.steps:
+        rows, last = schedule.last_tokens
+        final[rows] = run.library.take(tokens, last)[:, :units]
+    return final
+
+
+class Columns:
+    """Where hoisted products and kept values lie: one buffer a size, a column for each, and a kept
+    value in the column of a product that is no longer needed."""
+
+    def __init__(self, made: directions.Forward, run: Run) -> None:
+        self.hoisted: dict[str, list[str]] = {}
+        self.places: dict[str, tuple[str, int]] = {}
+        self.widths: dict[str, int] = {}
+        for matrix, place in made.plan.hoisted:
+            self.hoisted.setdefault(place.size, []).append(matrix.name)
+            self._add(place.name, place.size, run)
+        for name, place in made.kept.items():
+            if name in made.shared:
+                self.places[name] = self.places[made.shared[name]]
+            else:
+                self._add(name, place.size, run)
+
+    def _add(self, name: str, size: str, run: Run) -> None:
+        column = self.widths.get(size, 0)
+        self.places[name] = (size, column)
+        self.widths[size] = column + (1 if size == ONE else run.padded(size))
+
+    @property
+    def width(self) -> int:
+        return sum(self.widths.values())
+
+    def allocate(self, library: Library, tokens: int) -> Mapping[str, Array]:
+        return {size: library.empty(tokens, width) for size, width in self.widths.items()}

@@ -1,0 +1,78 @@
+"""A cell's kernels, planned and compiled when first asked for.
+
+In: an `Equation` and the size of its numbers. Out: `Program`, whose kernels have an address; next:
+`sequence` runs them. A kernel is kept by the equation and the machine, never by a shape.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from functools import cached_property
+
+from llvmlite import ir
+
+from unrolled.engines import directions
+from unrolled.engines.cpu import emit, jit
+from unrolled.engines.cpu.target import host
+from unrolled.engines.cpu.tiles import Tiles, tiles
+from unrolled.engines.lower import Graphs, Lowered, backward_graphs, lower
+from unrolled.engines.plan import Plan
+from unrolled.equations.equation import Equation
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """Machine code, the plan it follows, and where its arguments stand among the words."""
+
+    plan: Plan
+    words: emit.Words
+    kernels: jit.Kernels
+    tiles: Tiles
+
+    @property
+    def address(self) -> int:
+        return self.kernels.address("run")
+
+
+class Program:
+    """One equation for one type of number."""
+
+    def __init__(self, equation: Equation, bits: int) -> None:
+        self.equation = equation
+        self.bits = bits
+        self.lanes = host().lanes(bits)
+        self._json = equation.to_json()
+        self._forwards: dict[tuple[bool, tuple[str, ...]], tuple[directions.Forward, Kernel]] = {}
+        self._lock = threading.Lock()
+
+    @cached_property
+    def lowered(self) -> Lowered:
+        return lower(self.equation)
+
+    @cached_property
+    def graphs(self) -> Graphs:
+        return backward_graphs(self.lowered)
+
+    def forward(
+        self, *, inside: bool = False, record: tuple[str, ...] = ()
+    ) -> tuple[directions.Forward, Kernel]:
+        """The forward kernel; `inside` computes the input's products in the loop."""
+        with self._lock:
+            if (inside, record) not in self._forwards:
+                made = directions.forward(self.lowered, self.graphs, record, inside=inside)
+                kernel = self._compile(made.plan, f"forward {inside} {record}", descending=False)
+                self._forwards[inside, record] = made, kernel
+            return self._forwards[inside, record]
+
+    @cached_property
+    def backward(self) -> tuple[directions.Backward, Kernel]:
+        made = directions.backward(self.lowered, self.graphs)
+        return made, self._compile(made.plan, "backward", descending=True)
+
+    def _compile(self, plan: Plan, what: str, *, descending: bool) -> Kernel:
+        def build() -> ir.Module:
+            return emit.write(plan, self.bits, host(), descending=descending)
+
+        loaded = jit.load(f"{what} {self.bits} {self._json}", build, ("run",))
+        return Kernel(plan, emit.Words(plan), loaded, tiles(self.bits))

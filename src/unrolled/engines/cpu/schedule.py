@@ -1,0 +1,142 @@
+"""Which sequences go on at which step, and where their tokens lie. In: T, B or lengths. Out: tables
+that kernels read; next: `sequence`.
+
+A token is one step of one sequence. Tokens lie step after step; within a step, job after job; within
+a job, row after row, longest first, so that the sequences that go on are always the first rows.
+Ragged sequences are dealt to the jobs in turns, so that every job has as much to do. A dense batch
+needs no table of its own: its tokens are the rows of (T, B, .).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """`base[j]`: the first row of job j. `offsets[j, s]`, `active[j, s]`: at step s, its first token
+    and how many of its rows go on. `starts[s]`: the first token of step s, in order of steps."""
+
+    steps: int
+    rows: int
+    jobs: int
+    reverse: bool
+    base: Ints
+    padded_offsets: Ints
+    active: Ints
+    starts: Ints
+    order: Ints | None = None
+    lengths: Ints | None = None
+
+    @property
+    def tokens(self) -> int:
+        return int(self.starts[-1])
+
+    @property
+    def is_dense(self) -> bool:
+        return self.lengths is None
+
+    def span(self, first: int, last: int) -> slice:
+        """The tokens of the steps first ... last - 1."""
+        if self.reverse:
+            return slice((self.steps - last) * self.rows, (self.steps - first) * self.rows)
+        return slice(int(self.starts[first]), int(self.starts[last]))
+
+    def before(self, first: int, last: int) -> tuple[slice, slice | Ints]:
+        """The tokens of the steps first ... last - 1 (first > 0), and the token before each."""
+        here = self.span(first, last)
+        if self.is_dense:
+            shift = self.rows if self.reverse else -self.rows
+            return here, slice(here.start + shift, here.stop + shift)
+        return here, self.previous[here]
+
+    @functools.cached_property
+    def table(self) -> tuple[Ints, Ints]:
+        """Every token's step and row, in the order of tokens, step after step."""
+        rows = [token_rows(self, step) for step in range(self.steps)]
+        counts = [len(r) for r in rows]
+        steps = np.repeat(np.arange(self.steps, dtype=np.int64), counts)
+        return steps, np.concatenate([*rows, np.zeros(0, np.int64)])
+
+    @functools.cached_property
+    def previous(self) -> Ints:
+        """For every token the token of the same row one step before; -1 at the first step."""
+        steps, rows = self.table
+        token_of = np.full((self.steps + 1, self.rows), -1, np.int64)
+        token_of[steps + 1, rows] = np.arange(len(steps))
+        return token_of[steps, rows]
+
+    @functools.cached_property
+    def last_tokens(self) -> tuple[Ints, Ints]:
+        """The rows that have any token, and the last one of each."""
+        steps, rows = self.table
+        last = np.full(self.rows, -1, np.int64)
+        last[rows] = np.arange(len(rows))  # tokens ascend in steps, so the last one stays
+        present = np.flatnonzero(last >= 0)
+        return present, last[present]
+
+    def chunks(self, most_tokens: int) -> Iterator[tuple[int, int]]:
+        """Cut the steps into runs of at most so many tokens (but one step at least)."""
+        first = 0
+        while first < self.steps:
+            last = first + 1
+            while last < self.steps and self.starts[last + 1] - self.starts[first] <= most_tokens:
+                last += 1
+            yield first, last
+            first = last
+
+
+@functools.lru_cache(maxsize=256)
+def dense(steps: int, rows: int, jobs: int, reverse: bool = False) -> Schedule:
+    """All sequences are `steps` long."""
+    jobs = max(1, min(jobs, rows))
+    base = np.array([rows * j // jobs for j in range(jobs + 1)], np.int64)
+    times = np.arange(steps, dtype=np.int64)[:: -1 if reverse else 1]
+    offsets = times[None, :] * rows + base[:-1, None]
+    active = np.repeat(np.diff(base)[:, None], steps, axis=1)
+    starts = np.arange(steps + 1, dtype=np.int64) * rows
+    return Schedule(steps, rows, jobs, reverse, base[:-1].copy(), _padded(offsets),
+                    np.ascontiguousarray(active), starts)  # fmt: skip
+
+
+def ragged(lengths: Ints, jobs: int) -> Schedule:
+    """Sequences of their own lengths. `order[r]` is the sequence that lies in row r."""
+    rows = len(lengths)
+    jobs = max(1, min(jobs, rows))
+    by_length = np.argsort(-lengths, kind="stable")
+    dealt = [by_length[j::jobs] for j in range(jobs)]
+    order = np.concatenate(dealt) if rows else by_length
+    counts = np.array([len(d) for d in dealt], np.int64)
+    base = np.concatenate([[0], np.cumsum(counts)])[:-1].astype(np.int64)
+    steps = int(lengths.max(initial=0))
+    times = np.arange(steps, dtype=np.int64)
+    active = np.stack([(lengths[d][None, :] > times[:, None]).sum(1) for d in dealt]).astype(
+        np.int64
+    )
+    per_step = active.sum(0)
+    starts = np.concatenate([[0], np.cumsum(per_step)]).astype(np.int64)
+    offsets = starts[None, :-1] + np.cumsum(active, axis=0) - active
+    return Schedule(steps, rows, jobs, False, base, _padded(offsets),
+                    np.ascontiguousarray(active), starts, order, lengths[order])  # fmt: skip
+
+
+def _padded(offsets: Ints) -> Ints:
+    # a kernel looks up the step before the first, and does not use what it finds
+    return np.concatenate([[0], np.ascontiguousarray(offsets).ravel()]).astype(np.int64)
+
+
+def token_rows(schedule: Schedule, step: int) -> Ints:
+    """The rows of one step's tokens, in their order."""
+    return np.concatenate(
+        [
+            schedule.base[j] + np.arange(schedule.active[j, step], dtype=np.int64)
+            for j in range(schedule.jobs)
+        ]
+    )
