@@ -54,7 +54,7 @@ def compiled(
     """The function of arrays of that many bits, run on this machine, `lanes` at a time."""
     dtype = np.dtype(f"float{bits}")
     code = jit.object_code(map_module(write, bits, lanes, arity), host(), ("map",))
-    kernels = jit.Kernels(code, ("map",), host())
+    kernels = jit.Kernels(code, ("map",))
     arguments = [ctypes.c_void_p] * (arity + 1) + [ctypes.c_int64]
     function = ctypes.CFUNCTYPE(None, *arguments)(kernels.address("map"))
 
