@@ -7,9 +7,9 @@ from unrolled.equations.functions import eye, tanh
 class AntisymmetricRNN(Cell):
     """An Euler step of a stable differential equation (Chang et al. 2019).
 
-        A = U - U.T - gamma * eye
-        tanh_h = tanh(W @ x + A @ h_prev + b)
-        h = h_prev + epsilon * tanh_h
+    A = U - U.T - gamma * eye
+    tanh_h = tanh(W @ x + A @ h_prev + b)
+    h = h_prev + epsilon * tanh_h
 
     The eigenvalues of U - U.T are imaginary: states neither grow nor fade, but for `gamma`.
     """

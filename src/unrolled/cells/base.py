@@ -109,7 +109,8 @@ class Cell:
     @property
     def weights(self) -> dict[str, Array]:
         """Name -> array, in the order of the equation: the arrays themselves, not copies."""
-        return self._weights
+        weights: dict[str, Array] = self.__dict__["_weights"]
+        return weights
 
     @property
     def states(self) -> tuple[str, ...]:
@@ -119,12 +120,12 @@ class Cell:
     @property
     def input_size(self) -> int | None:
         """How many numbers come in at each step; None for a cell without sizes."""
-        return self._sizes.get("input_size")
+        return self._known_sizes().get("input_size")
 
     @property
     def hidden_size(self) -> int | None:
         """How many units the cell has; None for a cell without sizes."""
-        return self._sizes.get("hidden_size")
+        return self._known_sizes().get("hidden_size")
 
     def bind(self, weights: Mapping[str, Any]) -> Any:
         """This cell with other weights, of any kind of array, in the form in which step sees them.
@@ -171,7 +172,11 @@ class Cell:
         return f"{type(self).__name__}({', '.join(f'{k}={v}' for k, v in numbers.items())})"
 
     def _width(self, state: str) -> int:
-        return self._sizes[equation(self).states[state][0]]
+        return self._known_sizes()[equation(self).states[state][0]]
+
+    def _known_sizes(self) -> dict[str, int]:
+        sizes: dict[str, int] = self.__dict__["_sizes"]
+        return sizes
 
     def _start(self, xs: Array) -> tuple[Array, ...]:
         if not self._sizes:

@@ -7,11 +7,11 @@ from unrolled.equations.functions import sigmoid, tanh
 class CfC(Cell):
     """The closed-form continuous-time network, for a time step of 1 (Hasani et al. 2022).
 
-        f = W_f @ x + U_f @ h_prev + b_f
-        g = tanh(W_g @ x + U_g @ h_prev + b_g)
-        k = tanh(W_k @ x + U_k @ h_prev + b_k)
-        t = sigmoid(-f)
-        h = t * g + (1 - t) * k
+    f = W_f @ x + U_f @ h_prev + b_f
+    g = tanh(W_g @ x + U_g @ h_prev + b_g)
+    k = tanh(W_k @ x + U_k @ h_prev + b_k)
+    t = sigmoid(-f)
+    h = t * g + (1 - t) * k
 
     The paper puts a shared layer (a backbone) before f, g and k, which all three are without here.
     """

@@ -7,9 +7,9 @@ from unrolled.equations.functions import tanh
 class CoRNN(Cell):
     """Coupled, damped, driven oscillators (Rusch & Mishra 2021), explicit in the damping.
 
-        force = tanh(W @ x + U @ y_prev + V @ z_prev + b)
-        z = z_prev + dt * (force - gamma * y_prev - epsilon * z_prev)
-        y = y_prev + dt * z
+    force = tanh(W @ x + U @ y_prev + V @ z_prev + b)
+    z = z_prev + dt * (force - gamma * y_prev - epsilon * z_prev)
+    y = y_prev + dt * z
 
     y is where the oscillators are and z how fast; the defaults are the paper's for pixel images.
     """

@@ -7,11 +7,11 @@ from unrolled.equations.functions import sigmoid, tanh
 class CoupledLSTM(Cell):
     """The LSTM that forgets as much as it writes, CIFG (Greff et al. 2015).
 
-        i = sigmoid(W_i @ x + U_i @ h_prev + b_i)
-        g = tanh(W_g @ x + U_g @ h_prev + b_g)
-        o = sigmoid(W_o @ x + U_o @ h_prev + b_o)
-        c = (1 - i) * c_prev + i * g
-        h = o * tanh(c)
+    i = sigmoid(W_i @ x + U_i @ h_prev + b_i)
+    g = tanh(W_g @ x + U_g @ h_prev + b_g)
+    o = sigmoid(W_o @ x + U_o @ h_prev + b_o)
+    c = (1 - i) * c_prev + i * g
+    h = o * tanh(c)
     """
 
     def step(self, x, h, c):

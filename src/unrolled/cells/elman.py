@@ -8,7 +8,7 @@ from unrolled.errors import CellError
 class Elman(Cell):
     """The simple recurrent network (Elman 1990, "Finding structure in time").
 
-        h = tanh(W @ x + U @ h_prev + b)
+    h = tanh(W @ x + U @ h_prev + b)
 
     `nonlinearity` is "tanh", "relu", "sigmoid" or "identity".
     """

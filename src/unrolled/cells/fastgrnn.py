@@ -7,10 +7,10 @@ from unrolled.equations.functions import sigmoid, tanh
 class FastGRNN(Cell):
     """Gated, with the weights of an ungated network (Kusupati et al. 2018).
 
-        a = W @ x + U @ h_prev
-        z = sigmoid(b_z + a)
-        n = tanh(b_n + a)
-        h = (sigmoid(nu) + sigmoid(zeta) * (1 - z)) * n + z * h_prev
+    a = W @ x + U @ h_prev
+    z = sigmoid(a + b_z)
+    n = tanh(a + b_n)
+    h = (sigmoid(zeta) * (1 - z) + sigmoid(nu)) * n + z * h_prev
 
     zeta and nu are learned numbers, between 0 and 1 behind the sigmoid.
     """

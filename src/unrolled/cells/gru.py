@@ -7,11 +7,11 @@ from unrolled.equations.functions import sigmoid, tanh
 class GRU(Cell):
     """The gated recurrent unit (Cho et al. 2014), reset after the product as in torch and cuDNN.
 
-        r = sigmoid(W_r @ x + U_r @ h_prev + b_r)
-        z = sigmoid(W_z @ x + U_z @ h_prev + b_z)
-        m = U_n @ h_prev + c_n
-        n = tanh(W_n @ x + b_n + r * m)
-        h = (1 - z) * n + z * h_prev
+    r = sigmoid(W_r @ x + U_r @ h_prev + b_r)
+    z = sigmoid(W_z @ x + U_z @ h_prev + b_z)
+    m = U_n @ h_prev + c_n
+    n = tanh(W_n @ x + b_n + r * m)
+    h = (1 - z) * n + z * h_prev
     """
 
     def step(self, x, h):

@@ -7,10 +7,10 @@ from unrolled.equations.functions import sigmoid, tanh
 class GRUCho2014(Cell):
     """The gated recurrent unit as published: reset before the product (Cho et al. 2014).
 
-        r = sigmoid(W_r @ x + U_r @ h_prev + b_r)
-        z = sigmoid(W_z @ x + U_z @ h_prev + b_z)
-        n = tanh(W_n @ x + U_n @ (r * h_prev) + b_n)
-        h = z * h_prev + (1 - z) * n
+    r = sigmoid(W_r @ x + U_r @ h_prev + b_r)
+    z = sigmoid(W_z @ x + U_z @ h_prev + b_z)
+    n = tanh(W_n @ x + U_n @ (r * h_prev) + b_n)
+    h = z * h_prev + (1 - z) * n
     """
 
     def step(self, x, h):

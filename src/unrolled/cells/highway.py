@@ -7,15 +7,15 @@ from unrolled.equations.functions import sigmoid, tanh
 class RecurrentHighway(Cell):
     """Several gated layers within one time step (Zilly et al. 2017), with the carry 1 - t.
 
-        n_1 = tanh(W_n @ x + U_n_1 @ h_prev + b_n_1)
-        t_1 = sigmoid(W_t @ x + U_t_1 @ h_prev + b_t_1)
-        h_1 = n_1 * t_1 + h_prev * (1 - t_1)
-        n_2 = tanh(U_n_2 @ h_1 + b_n_2)
-        t_2 = sigmoid(U_t_2 @ h_1 + b_t_2)
-        h_2 = n_2 * t_2 + h_1 * (1 - t_2)
-        n = tanh(U_n_3 @ h_2 + b_n_3)
-        t = sigmoid(U_t_3 @ h_2 + b_t_3)
-        h = n * t + h_2 * (1 - t)
+    n_1 = tanh(W_n @ x + U_n_1 @ h_prev + b_n_1)
+    t_1 = sigmoid(W_t @ x + U_t_1 @ h_prev + b_t_1)
+    h_1 = n_1 * t_1 + h_prev * (1 - t_1)
+    n_2 = tanh(U_n_2 @ h_1 + b_n_2)
+    t_2 = sigmoid(U_t_2 @ h_1 + b_t_2)
+    h_2 = n_2 * t_2 + h_1 * (1 - t_2)
+    n = tanh(U_n_3 @ h_2 + b_n_3)
+    t = sigmoid(U_t_3 @ h_2 + b_t_3)
+    h = n * t + h_2 * (1 - t)
     """
 
     depth = 3

@@ -7,8 +7,8 @@ from unrolled.equations.functions import relu
 class IndRNN(Cell):
     """Units that remember only themselves, so u is a vector (Li et al. 2018).
 
-        net_h = W @ x + b + u * h_prev
-        h = relu(net_h)
+    net_h = W @ x + b + u * h_prev
+    h = relu(net_h)
     """
 
     initial = {"u": ("uniform", 0.0, 1.0), "b": 0.0}

@@ -30,7 +30,8 @@ def draw(
         _, low, high = rule
         return generator.uniform(low, high, shape)
     if rule == "identity":
-        return np.eye(*shape)
+        rows, columns = shape
+        return np.eye(rows, columns)
     if rule == "glorot":  # Glorot & Bengio 2010: the same variance forward and backward
         bound = math.sqrt(6 / sum(shape))
         return generator.uniform(-bound, bound, shape)

@@ -7,8 +7,8 @@ from unrolled.equations.functions import relu
 class IRNN(Cell):
     """Rectified units that start as accumulators, U = 1 (Le, Jaitly & Hinton 2015).
 
-        net_h = W @ x + U @ h_prev + b
-        h = relu(net_h)
+    net_h = W @ x + U @ h_prev + b
+    h = relu(net_h)
     """
 
     initial = {"U": "identity", "b": 0.0}

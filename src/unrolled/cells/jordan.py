@@ -7,8 +7,8 @@ from unrolled.equations.functions import tanh
 class Jordan(Cell):
     """Its own output fed back, not its hidden units (Jordan 1986, "Serial order").
 
-        h = tanh(W @ x + U @ y_prev + b)
-        y = tanh(V @ h + c)
+    h = tanh(W @ x + U @ y_prev + b)
+    y = tanh(V @ h + c)
     """
 
     sizes = {"W": "hidden_size"}

@@ -7,16 +7,32 @@ from unrolled.equations.functions import mean, sigmoid, sqrt, tanh
 class LayerNormLSTM(Cell):
     """The LSTM with layer normalisation, gate by gate (Ba, Kiros & Hinton 2016).
 
-        a_i = W_i @ x + U_i @ h_prev
-        a_f = W_f @ x + U_f @ h_prev
-        a_g = W_g @ x + U_g @ h_prev
-        a_o = W_o @ x + U_o @ h_prev
-        i = sigmoid(b_i + gain_i * (a_i - mean(a_i)) / sqrt(epsilon + mean((a_i - mean(a_i))**2)))
-        f = sigmoid(b_f + gain_f * (a_f - mean(a_f)) / sqrt(epsilon + mean((a_f - mean(a_f))**2)))
-        g = tanh(b_g + gain_g * (a_g - mean(a_g)) / sqrt(epsilon + mean((a_g - mean(a_g))**2)))
-        o = sigmoid(b_o + gain_o * (a_o - mean(a_o)) / sqrt(epsilon + mean((a_o - mean(a_o))**2)))
-        c = f * c_prev + i * g
-        h = o * tanh(b_c + gain_c * (c - mean(c)) / sqrt(epsilon + mean((c - mean(c))**2)))
+    a_i = W_i @ x + U_i @ h_prev
+    a_f = W_f @ x + U_f @ h_prev
+    a_g = W_g @ x + U_g @ h_prev
+    a_o = W_o @ x + U_o @ h_prev
+    difference_i = a_i - mean(a_i)
+    sqrt_i = sqrt(mean(difference_i**2) + epsilon)
+    ratio_i = difference_i / sqrt_i
+    i = sigmoid(gain_i * ratio_i + b_i)
+    difference_f = a_f - mean(a_f)
+    sqrt_f = sqrt(mean(difference_f**2) + epsilon)
+    ratio_f = difference_f / sqrt_f
+    f = sigmoid(gain_f * ratio_f + b_f)
+    difference_g = a_g - mean(a_g)
+    sqrt_g = sqrt(mean(difference_g**2) + epsilon)
+    ratio_g = difference_g / sqrt_g
+    g = tanh(gain_g * ratio_g + b_g)
+    difference_o = a_o - mean(a_o)
+    sqrt_o = sqrt(mean(difference_o**2) + epsilon)
+    ratio_o = difference_o / sqrt_o
+    o = sigmoid(gain_o * ratio_o + b_o)
+    c = f * c_prev + i * g
+    difference_h = c - mean(c)
+    sqrt_h = sqrt(mean(difference_h**2) + epsilon)
+    ratio_h = difference_h / sqrt_h
+    tanh_h = tanh(gain_c * ratio_h + b_c)
+    h = o * tanh_h
     """
 
     epsilon = 1e-5

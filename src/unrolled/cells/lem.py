@@ -7,14 +7,14 @@ from unrolled.equations.functions import sigmoid, tanh
 class LEM(Cell):
     """Long expressive memory: two time scales, learned (Rusch et al. 2022).
 
-        sigmoid_dt_z = sigmoid(W_1 @ x + U_1 @ y_prev + b_1)
-        dt_z = dt * sigmoid_dt_z
-        sigmoid_dt_y = sigmoid(W_2 @ x + U_2 @ y_prev + b_2)
-        dt_y = dt * sigmoid_dt_y
-        tanh_z = tanh(W_z @ x + U_z @ y_prev + b_z)
-        z = (1 - dt_z) * z_prev + dt_z * tanh_z
-        tanh_y = tanh(W_y @ x + U_y @ z + b_y)
-        y = (1 - dt_y) * y_prev + dt_y * tanh_y
+    sigmoid_dt_z = sigmoid(W_1 @ x + U_1 @ y_prev + b_1)
+    dt_z = dt * sigmoid_dt_z
+    sigmoid_dt_y = sigmoid(W_2 @ x + U_2 @ y_prev + b_2)
+    dt_y = dt * sigmoid_dt_y
+    tanh_z = tanh(W_z @ x + U_z @ y_prev + b_z)
+    z = (1 - dt_z) * z_prev + dt_z * tanh_z
+    tanh_y = tanh(W_y @ x + U_y @ z + b_y)
+    y = (1 - dt_y) * y_prev + dt_y * tanh_y
     """
 
     dt = 1.0

@@ -7,10 +7,10 @@ from unrolled.equations.functions import relu, sigmoid
 class LiGRU(Cell):
     """The light GRU of speech recognition: no reset gate, relu (Ravanelli et al. 2018).
 
-        z = sigmoid(W_z @ x + U_z @ h_prev + b_z)
-        net_n = W_n @ x + U_n @ h_prev + b_n
-        n = relu(net_n)
-        h = z * h_prev + (1 - z) * n
+    z = sigmoid(W_z @ x + U_z @ h_prev + b_z)
+    net_n = W_n @ x + U_n @ h_prev + b_n
+    n = relu(net_n)
+    h = z * h_prev + (1 - z) * n
 
     The paper normalises W_z @ x and W_n @ x over the batch; here they have a bias instead.
     """

@@ -7,15 +7,15 @@ from unrolled.equations.functions import sigmoid, tanh
 class MultiplicativeLSTM(Cell):
     """The LSTM with another recurrence for each input symbol (Krause et al. 2016).
 
-        net_m = W_m @ x
-        net_m_2 = U_m @ h_prev
-        m = net_m * net_m_2
-        i = sigmoid(W_i @ x + U_i @ m + b_i)
-        f = sigmoid(W_f @ x + U_f @ m + b_f)
-        g = tanh(W_g @ x + U_g @ m + b_g)
-        o = sigmoid(W_o @ x + U_o @ m + b_o)
-        c = f * c_prev + i * g
-        h = o * tanh(c)
+    net_m = W_m @ x
+    net_m_2 = U_m @ h_prev
+    m = net_m * net_m_2
+    i = sigmoid(W_i @ x + U_i @ m + b_i)
+    f = sigmoid(W_f @ x + U_f @ m + b_f)
+    g = tanh(W_g @ x + U_g @ m + b_g)
+    o = sigmoid(W_o @ x + U_o @ m + b_o)
+    c = f * c_prev + i * g
+    h = o * tanh(c)
     """
 
     sizes = {"W_m": "hidden_size"}

@@ -7,12 +7,12 @@ from unrolled.equations.functions import sigmoid, tanh
 class PeepholeLSTM(Cell):
     """The LSTM whose gates see its memory (Gers & Schmidhuber 2000).
 
-        i = sigmoid(W_i @ x + U_i @ h_prev + b_i + p_i * c_prev)
-        f = sigmoid(W_f @ x + U_f @ h_prev + b_f + p_f * c_prev)
-        g = tanh(W_g @ x + U_g @ h_prev + b_g)
-        c = f * c_prev + i * g
-        o = sigmoid(W_o @ x + U_o @ h_prev + b_o + p_o * c)
-        h = o * tanh(c)
+    i = sigmoid(W_i @ x + U_i @ h_prev + b_i + p_i * c_prev)
+    f = sigmoid(W_f @ x + U_f @ h_prev + b_f + p_f * c_prev)
+    g = tanh(W_g @ x + U_g @ h_prev + b_g)
+    c = f * c_prev + i * g
+    o = sigmoid(W_o @ x + U_o @ h_prev + b_o + p_o * c)
+    h = o * tanh(c)
     """
 
     def step(self, x, h, c):

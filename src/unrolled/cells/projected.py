@@ -7,12 +7,12 @@ from unrolled.equations.functions import sigmoid, tanh
 class ProjectedLSTM(Cell):
     """The LSTM with an output narrower than its memory (Sak, Senior & Beaufays 2014).
 
-        i = sigmoid(W_i @ x + U_i @ h_prev + b_i)
-        f = sigmoid(W_f @ x + U_f @ h_prev + b_f)
-        g = tanh(W_g @ x + U_g @ h_prev + b_g)
-        o = sigmoid(W_o @ x + U_o @ h_prev + b_o)
-        c = f * c_prev + i * g
-        h = P @ (o * tanh(c))
+    i = sigmoid(W_i @ x + U_i @ h_prev + b_i)
+    f = sigmoid(W_f @ x + U_f @ h_prev + b_f)
+    g = tanh(W_g @ x + U_g @ h_prev + b_g)
+    o = sigmoid(W_o @ x + U_o @ h_prev + b_o)
+    c = f * c_prev + i * g
+    h = P @ (o * tanh(c))
     """
 
     sizes = {"h": "proj_size"}

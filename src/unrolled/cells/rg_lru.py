@@ -7,10 +7,10 @@ from unrolled.equations.functions import exp, sigmoid, softplus, sqrt
 class RGLRU(Cell):
     """The real-gated linear recurrent unit of Griffin (De et al. 2024).
 
-        r = sigmoid(W_r @ x + b_r)
-        i = sigmoid(W_i @ x + b_i)
-        a = exp(-(c * r * softplus(-Lambda)))
-        h = a * h_prev + sqrt(1 - a**2) * i * x
+    r = sigmoid(W_r @ x + b_r)
+    i = sigmoid(W_i @ x + b_i)
+    a = exp(-c * r * softplus(-Lambda))
+    h = a * h_prev + sqrt(1 - a**2) * i * x
 
     a is sigmoid(Lambda) ** (c * r), said in logarithms. Lambda starts where sigmoid(Lambda) ** c
     lies between 0.9 and 0.999, as in the paper.

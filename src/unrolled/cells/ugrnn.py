@@ -7,9 +7,9 @@ from unrolled.equations.functions import sigmoid, tanh
 class UGRNN(Cell):
     """One gate, which keeps or replaces (Collins, Sohl-Dickstein & Sussillo 2017).
 
-        g = sigmoid(W_g @ x + U_g @ h_prev + b_g)
-        c = tanh(W_c @ x + U_c @ h_prev + b_c)
-        h = g * h_prev + (1 - g) * c
+    g = sigmoid(W_g @ x + U_g @ h_prev + b_g)
+    c = tanh(W_c @ x + U_c @ h_prev + b_c)
+    h = g * h_prev + (1 - g) * c
     """
 
     def step(self, x, h):

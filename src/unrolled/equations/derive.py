@@ -17,7 +17,7 @@ and of the derivatives that arrive, and it may be printed, run and compiled like
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from unrolled.equations.equation import Equation
@@ -67,11 +67,18 @@ def adjoints(equation: Equation) -> dict[Node, Node]:
         arriving.setdefault(values[state], []).append(cotangent)
     order = list(topological(values[state] for state in equation.results))
     varying = _varying(order)
+    # the forward step's values are what it has kept: they stay the nodes that they are
+    own = set(values.values())
+    known, named = set(order), set(own)
     result: dict[Node, Node] = {}
     for node in reversed(order):
         if node not in arriving or node not in varying:
             continue
-        d = result[node] = _simple(_sum(arriving[node]))
+        total = _sum(arriving[node])
+        d = result[node] = simplified([total], known, named)[total]
+        known.add(d)
+        if node in own:
+            named.add(d)
         if not isinstance(node, Apply):
             continue
         rule = OPS[node.op].derivative
@@ -101,10 +108,6 @@ def _sum(terms: list[Node]) -> Node:
     return total
 
 
-def _simple(node: Node) -> Node:
-    return simplified([node])[node]
-
-
 def _fit(term: Node, shape: Shape) -> Node:
     """What was broadcast is summed: the derivative has the shape of what it belongs to."""
     if len(shape_of(term)) == 2 and shape == ():
@@ -125,7 +128,7 @@ def derive(equation: Equation) -> Equation:
     statements = [(name, node) for name, node in equation.statements if not varies(node)]
     for node, d in found.items():
         name = names.of(node, d)
-        if name is not None and not (isinstance(d, Variable) and d.name == name):
+        if name is not None and d is not names.arriving.get(name):
             statements.append((name, d))
     results = []
     for v in equation.given:
@@ -146,41 +149,70 @@ def derive(equation: Equation) -> Equation:
 
 
 class _Names:
-    """What the derivative of a value is called: d_i for a value with a name, else d_net_i."""
+    """What the derivative of a value is called: d_i for a value with a name, else by its place."""
 
     def __init__(self, equation: Equation, found: dict[Node, Node]) -> None:
-        self.names: dict[Node, str] = {}
-        for name, node in equation.statements:
-            self.names.setdefault(node, name)
-        self.owners: dict[Node, str] = {}
-        for name, node in equation.statements:
-            for below in topological([node]):
-                self.owners.setdefault(below, name)
+        self.words = _Words(equation)
+        self.arriving = {v.name: v for v in cotangents(equation).values()}
         self.uses = Counter(
             argument for node in topological(found.values()) for argument in arguments(node)
         )
         self.uses.update(d for node, d in found.items() if isinstance(node, Variable))
-        self.taken = {f"d_{v.name}" for v in equation.given} | {v.name for v in equation.given}
-        self.taken |= {f"d_{name}" for name, _ in equation.statements}
-        self.named: set[Node] = set()
+        # one derivative may belong to several values; it is said once, for one that has a name
+        self.names: dict[Node, str] = {}
+        for node, d in found.items():
+            if node in self.words.names and isinstance(node, Apply):
+                self.names.setdefault(d, f"d_{self.words.names[node]}")
+        self.taken = {f"d_{name}" for name in equation.values} | set(equation.values)
+        self.said: set[Node] = set()
 
     def of(self, node: Node, d: Node) -> str | None:
-        """The name for `d`, the derivative by `node`; None where it needs none."""
-        if isinstance(node, Variable):
+        """The name for `d`, the derivative by `node`; None where it needs none, or has it."""
+        if isinstance(node, Variable) or d in self.said:
             return None
-        if node in self.names:
-            self.named.add(d)
-            return f"d_{self.names[node]}"
-        if self.uses[d] < 2 or d in self.named or not isinstance(d, Apply):
-            return None
-        self.named.add(d)
-        name = base = f"d_net_{self.owners[node]}"
-        number = 1
-        while name in self.taken:
-            number += 1
-            name = f"{base}_{number}"
-        self.taken.add(name)
-        return name
+        if d not in self.names:
+            if self.uses[d] < 2 or not isinstance(d, Apply):
+                return None
+            self.names[d] = fresh(f"d_{self.words.of(node)}", self.taken)
+        self.said.add(d)
+        return self.names[d]
+
+
+class _Words:
+    """A name for a value that the user has left without one, from its place in the equation."""
+
+    def __init__(self, equation: Equation) -> None:
+        self.names: dict[Node, str] = {v: v.name for v in equation.given}
+        self.owners: dict[Node, str] = {}
+        self.nets: set[Node] = set()
+        for name, node in equation.statements:
+            self.names.setdefault(node, name)
+            for below in topological([node]):
+                self.owners.setdefault(below, name)
+                if isinstance(below, Apply) and OPS[below.op].precedence == FUNCTION:
+                    self.nets.update(below.args)
+        self.named = {node for _, node in equation.statements}
+
+    def of(self, node: Node) -> str:
+        """net_i for what goes into the function of i; rh for r * h; else product_h and the like."""
+        assert isinstance(node, Apply)
+        if node.op == "mul" and all(len(self.names.get(a, "long")) == 1 for a in node.args):
+            return "".join(self.names[a] for a in node.args)
+        is_affine = _costly(node, self.named) == {"matmul"} or node in self.nets
+        if is_affine and OPS[node.op].precedence < FUNCTION:
+            return f"net_{self.owners[node]}"
+        return f"{WORDS.get(node.op, node.op)}_{self.owners[node]}"
+
+
+FUNCTION = 9  # the precedence of what is written with brackets: tanh(...)
+WORDS = {
+    "add": "sum",
+    "sub": "difference",
+    "mul": "product",
+    "div": "ratio",
+    "neg": "negative",
+    "pow": "power",
+}
 
 
 def _kept(equation: Equation) -> dict[Node, Variable]:
@@ -219,7 +251,7 @@ def _given(equation: Equation, roots: list[Node]) -> tuple[Variable, ...]:
 
 
 def name_what_backward_needs(equation: Equation) -> Equation:
-    """Name each product that the derivative uses, so that no step computes it twice.
+    """Name each product and each sum over units that the derivative uses: no step does it twice.
 
     In `n = tanh(W x + r * (U h))` the derivative by r is made of `U h`: it becomes `net_n`.
     """
@@ -232,20 +264,27 @@ def name_what_backward_needs(equation: Equation) -> Equation:
         if node in seen or node in named:
             continue
         seen.add(node)
-        if node in forward and len(shape_of(node)) == 1 and _has_product(node, named):
+        if node in forward and len(shape_of(node)) == 1 and _is_worth_keeping(node, named):
             wanted.append(node)
         else:
             stack.extend(arguments(node))
     return _add_statements(equation, wanted) if wanted else equation
 
 
-def _has_product(node: Node, named: set[Node]) -> bool:
-    if not isinstance(node, Apply) or node in named:
-        return False
-    return node.op == "matmul" or any(_has_product(argument, named) for argument in node.args)
+def _is_worth_keeping(node: Node, named: Collection[Node]) -> bool:
+    # the negative of something costly costs nothing once that has been kept
+    return isinstance(node, Apply) and node.op != "neg" and bool(_costly(node, named))
+
+
+def _costly(node: Node, named: Collection[Node]) -> set[str]:
+    """The operations in a term, up to what has a name, that need more than one unit."""
+    below = topological(arguments(node), named)
+    found = {n.op for n in (node, *below) if isinstance(n, Apply) and (n is node or n not in named)}
+    return found & {"matmul", "sum", "mean"}
 
 
 def _add_statements(equation: Equation, wanted: list[Node]) -> Equation:
+    words = _Words(equation)
     statements: list[tuple[str, Node]] = []
     taken = set(equation.values)
     left = set(wanted)
@@ -253,13 +292,13 @@ def _add_statements(equation: Equation, wanted: list[Node]) -> Equation:
         for node in topological([root]):
             if node in left and isinstance(node, Apply):
                 left.remove(node)
-                word = "net" if OPS[node.op].precedence < 9 else node.op
-                statements.append((_fresh(f"{word}_{name}", taken), node))
+                statements.append((fresh(words.of(node), taken), node))
         statements.append((name, root))
     return replace(equation, statements=tuple(statements))
 
 
-def _fresh(base: str, taken: set[str]) -> str:
+def fresh(base: str, taken: set[str]) -> str:
+    """The name, or the name with the first free number; it is taken then."""
     name, number = base, 1
     while name in taken:
         number += 1

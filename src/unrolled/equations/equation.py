@@ -96,7 +96,7 @@ class Equation:
         return sum(_volume(shape, known) for shape in self.weights.values())
 
     def operation_count(self, **sizes: int) -> int:
-        """Operations on numbers in one step of one sequence; a product's multiply and add are two."""
+        """Operations on numbers in one step of one sequence; a multiply and an add are two."""
         known, count = self.resolve(**sizes), 0
         for node in topological(dict(self.statements).values()):
             if isinstance(node, Apply) and len(shape_of(node)) < 2:

@@ -1,4 +1,4 @@
-"""What users call in a step: `tanh`, `sigmoid` and the others. In: arrays or symbols. Out: the same.
+"""What users call in a step: `tanh` and the others. In: arrays or symbols. Out: the same.
 
 On a symbol (while a step is traced) a function adds a node to the equation; on NumPy arrays and
 plain numbers it computes, so the same step is its own reference. Another kind of array joins with

@@ -86,7 +86,7 @@ class Run:
 
 @dataclass
 class Gradients:
-    """Derivatives of the loss by weights, inputs and initial states; `steps[t]` has all of step t."""
+    """Derivatives of the loss by weights, inputs, initial states; `steps[t]` has all of step t."""
 
     weights: Arrays
     inputs: Array

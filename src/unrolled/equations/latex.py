@@ -12,10 +12,12 @@ from unrolled.equations.nodes import Apply, Constant, Eye, Length, Node, Variabl
 from unrolled.equations.ops import OPS, shape_of
 from unrolled.equations.text import number
 
-GREEK = frozenset(
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau "
-    "upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega".split()
-)
+GREEK = frozenset((
+    "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa",
+    "lambda", "mu", "nu", "xi", "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi",
+    "omega", "Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi",
+    "Omega",
+))  # fmt: skip
 LATEX_NAMES = {"lam": "lambda", "Lam": "Lambda", "eps": "epsilon"}
 
 

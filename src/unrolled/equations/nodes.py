@@ -12,7 +12,7 @@ and a batch is many columns side by side.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakValueDictionary
@@ -156,8 +156,11 @@ def is_one(node: Node, value: float) -> bool:
     return isinstance(node, Constant) and node.name is None and node.value == value
 
 
-def topological(roots: Iterable[Node]) -> Iterator[Node]:
-    """Every node below the roots, each once, arguments before what uses them."""
+def topological(roots: Iterable[Node], leaves: Collection[Node] = ()) -> Iterator[Node]:
+    """Every node below the roots, each once, arguments before what uses them.
+
+    What stands below one of the `leaves` is left out.
+    """
     seen: set[Node] = set()
     for root in roots:
         stack: list[tuple[Node, bool]] = [(root, False)]
@@ -168,7 +171,8 @@ def topological(roots: Iterable[Node]) -> Iterator[Node]:
             elif node not in seen:
                 seen.add(node)
                 stack.append((node, True))
-                stack.extend((argument, False) for argument in reversed(arguments(node)))
+                if node not in leaves:
+                    stack.extend((argument, False) for argument in reversed(arguments(node)))
 
 
 def rebuild(node: Apply, args: tuple[Node, ...]) -> Node:

@@ -94,12 +94,12 @@ def sigmoid(x: Array) -> Array:
     )
 
 
-def softplus(x: Array) -> Array:
+def softplus(x: Array) -> Any:
     """log(1 + exp(x)) without overflow."""
     return np.logaddexp(x, np.zeros((), np.result_type(x)))
 
 
-def relu(x: Array) -> Array:
+def relu(x: Array) -> Any:
     return np.maximum(x, np.zeros((), np.result_type(x)))
 
 
@@ -107,11 +107,11 @@ def leaky_relu(x: Array, slope: float = 0.01) -> Array:
     return np.where(x > 0, x, x * slope)
 
 
-def sum_units(x: Array) -> Array:
+def sum_units(x: Array) -> Any:
     return np.sum(x, axis=0, keepdims=True)
 
 
-def mean_units(x: Array) -> Array:
+def mean_units(x: Array) -> Any:
     return np.mean(x, axis=0, keepdims=True)
 
 
@@ -186,8 +186,8 @@ _ROWS = (
     _row("neg", 1, np.negative, lambda d, y, a: (-d,), "-{0}", text="-", precedence=6),
     _row("pow", 2, np.power, _power, "{{{0}}}^{{{1}}}", text="**", precedence=7),
     _row("matmul", 2, np.matmul, _product, "{0} {1}", shape=product, text="@", precedence=5),
-    _row("transpose", 1, np.transpose, lambda d, y, a: (apply("transpose", d),), r"{{{0}}}^{{\top}}",
-         shape=lambda shape: shape[::-1], text=".T", precedence=8),
+    _row("transpose", 1, np.transpose, lambda d, y, a: (apply("transpose", d),),
+         r"{{{0}}}^{{\top}}", shape=lambda shape: shape[::-1], text=".T", precedence=8),
     _row("outer", 2, outer, None, r"{0} {{{1}}}^{{\top}}",
          shape=lambda a, b: (a[0], b[0])),
     _row("tanh", 1, np.tanh, lambda d, y, x: (d * (1 - y**2),), r"\tanh({0})"),

@@ -166,7 +166,7 @@ class Inference:
                     teach(f"self.{node.name} is declared in `scalars` and used as a matrix or as "
                           f"the vector of a product: take it out of `scalars`", where)  # fmt: skip
                 teach(f"self.{node.name} is used as a matrix (left of @) and as a vector: give "
-                      f"each use a name of its own, such as self.U @ h + self.b", where)  # fmt: skip
+                      f"each use a name of its own: self.U @ h + self.b", where)  # fmt: skip
         teach("a matrix and a vector meet here: a matrix of weights reaches a vector only through "
               "@, self.U @ h", where)  # fmt: skip
 
@@ -240,7 +240,7 @@ class Inference:
         if not self.sizes.join(self.terms[node][0], f"state {name}"):
             self._teach_size(where, self.terms[node][0], f"state {name}", f"the returned {name}")
 
-    def _shape(self, node: Node) -> Shape:
+    def _shape(self, node: Node) -> Shape:  # noqa: RET503, the last line raises
         if node in self.numbers:
             return ()
         labels = [self.sizes.label(term) for term in self.terms[node]]
@@ -250,11 +250,26 @@ class Inference:
         if isinstance(node, Eye):
             teach("the size of `eye` is left open by its use: add it to a matrix of weights", where)
         assert isinstance(node, Variable)
-        axis = "rows" if labels[0] is None else "columns"
-        owner = node.name
-        teach(f"the number of {axis} of self.{owner} is left open by its use: name it in the class, "
-              f'sizes = {{"{owner}": "rank"}}, where "rank" is a size given when the cell is made '
-              f'(or "hidden_size")', where)  # fmt: skip
+        axis, term = next(
+            (axis, term)
+            for axis, term, label in zip(
+                ("rows", "columns"), self.terms[node], labels, strict=False
+            )
+            if label is None
+        )
+        owner = self._owner(term) or node.name
+        teach(f"the number of {axis} of self.{node.name} is left open by its use: name it in the "
+              f'class, sizes = {{"{owner}": "hidden_size"}}, or "rank", say, for a size of its own '
+              f"that is given when the cell is made", where)  # fmt: skip
+
+    def _owner(self, open_size: str) -> str | None:
+        """The first weight whose rows are of this size: to declare it settles the size."""
+        for node, terms in self.terms.items():
+            if not isinstance(node, Variable) or node.role != "weight" or not terms:
+                continue
+            if self.sizes.root(terms[0]) == self.sizes.root(open_size):
+                return node.name
+        return None
 
 
 def _words(label: str | None) -> str:

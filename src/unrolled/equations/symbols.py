@@ -266,14 +266,15 @@ class Symbol:
               f"instead, which works on arrays too")  # fmt: skip
 
     def __array__(self, *_: Any, **__: Any) -> NoReturn:
-        teach("NumPy got a value of the step, which has no number yet: use unrolled's own "
-              "functions, such as `from unrolled import tanh`, which work on arrays too")  # fmt: skip
+        teach("NumPy got a value of the step, which has no number yet: use unrolled's functions, "
+              "such as `from unrolled import tanh`, which work on arrays too")  # fmt: skip
 
     # what a vector of the textbook does not do ----------------------------------------------------
 
     def __iter__(self) -> NoReturn:
-        teach("a loop over the units of a vector: write the equation for the whole vector at once "
-              "(`h * x` multiplies unit by unit; for a sum use `from unrolled import sum`)")  # fmt: skip
+        teach("a loop over the units of a vector: write the equation for the whole vector at once; "
+              "`h * x` multiplies unit by unit, and for a sum there is "
+              "`from unrolled import sum`")  # fmt: skip
 
     def __getitem__(self, key: Any) -> NoReturn:
         teach("a value of the step has no single units to take: write the equation for the whole "

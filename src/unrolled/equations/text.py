@@ -7,6 +7,8 @@ as `outer(d, x)`: the derivative of a matrix, summed over the batch.
 
 from __future__ import annotations
 
+import math
+
 from unrolled.equations.equation import Equation
 from unrolled.equations.nodes import Apply, Constant, Eye, Length, Node, Variable
 from unrolled.equations.ops import OPS
@@ -44,6 +46,9 @@ class Printer:
         text, precedence = self._operation(node)
         return f"({text})" if precedence < above else text
 
+    def _is_product(self, node: Node) -> bool:
+        return isinstance(node, Apply) and node.op in ("mul", "div") and node not in self.names
+
     def _operation(self, node: Apply) -> tuple[str, int]:
         row = OPS[node.op]
         first, rest = node.args[0], node.args[1:]
@@ -52,6 +57,8 @@ class Printer:
         if row.precedence == 9:
             arguments = ", ".join(self.term(argument) for argument in node.args)
             return f"{row.text}({arguments})", row.precedence
+        if node.op == "neg" and self._is_product(first):
+            return f"-{self.term(first, OPS['mul'].precedence)}", OPS["mul"].precedence
         if not rest:
             return f"{row.text}{self.term(first, row.precedence)}", row.precedence
         # + * @ & | group from the left and may be written flat; the right of - / ** needs brackets
@@ -64,4 +71,6 @@ class Printer:
 
 def number(value: float) -> str:
     """A number as one would type it."""
+    if not math.isfinite(value):
+        return str(value)
     return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)

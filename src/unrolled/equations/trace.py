@@ -109,7 +109,7 @@ def _shape(node: Variable) -> Shape:
 
 def _tracing_cell(cell_type: type, recorder: Recorder, hyperparameters: Mapping[str, Any]) -> Any:
     """A stand-in for `self`: numbers keep their name, and every unknown name is a weight."""
-    reserved = getattr(cell_type, "reserved_names", frozenset())
+    reserved: frozenset[str] = getattr(cell_type, "reserved_names", frozenset())
 
     class Tracing(cell_type):  # type: ignore[misc]
         def __getattribute__(self, name: str) -> Any:
