@@ -191,7 +191,8 @@ class _Words:
                 self.owners.setdefault(below, name)
                 if isinstance(below, Apply) and OPS[below.op].precedence == FUNCTION:
                     self.nets.update(below.args)
-        self.named = {node for _, node in equation.statements}
+        self.statements = equation.locals
+        self.named = set(self.statements.values())
 
     def of(self, node: Node) -> str:
         """net_i for what goes into the function of i; rh for r * h; else product_h and the like."""
@@ -200,8 +201,14 @@ class _Words:
             return "".join(self.names[a] for a in node.args)
         is_affine = _costly(node, self.named) == {"matmul"} or node in self.nets
         if is_affine and OPS[node.op].precedence < FUNCTION:
-            return f"net_{self.owners[node]}"
+            return f"net_{self._base(self.owners[node])}"
         return f"{WORDS.get(node.op, node.op)}_{self.owners[node]}"
+
+    def _base(self, owner: str) -> str:
+        """h for tanh_h, where that is a name given here: what goes into it is net_h."""
+        root = self.statements[owner]
+        prefix = f"{root.op}_" if isinstance(root, Apply) else ""
+        return owner.removeprefix(prefix)
 
 
 FUNCTION = 9  # the precedence of what is written with brackets: tanh(...)

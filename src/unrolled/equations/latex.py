@@ -7,10 +7,13 @@ value is \delta and the value. Greek names (`gamma`) become Greek letters.
 
 from __future__ import annotations
 
+import math
+
 from unrolled.equations.equation import Equation
 from unrolled.equations.nodes import Apply, Constant, Eye, Length, Node, Variable
 from unrolled.equations.ops import OPS, shape_of
 from unrolled.equations.text import number
+from unrolled.equations.verify import varies
 
 GREEK = frozenset((
     "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa",
@@ -18,25 +21,31 @@ GREEK = frozenset((
     "omega", "Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi",
     "Omega",
 ))  # fmt: skip
-LATEX_NAMES = {"lam": "lambda", "Lam": "Lambda", "eps": "epsilon"}
+LATEX_NAMES = {"dt": "Delta t", "lam": "lambda", "Lam": "Lambda", "eps": "epsilon"}
 
 
 def to_latex(equation: Equation) -> str:
     names: dict[Node, str] = {}
     rows = []
     for name, node in equation.statements:
-        printed = _result(name, equation)
+        printed = _result(name, node, equation)
         rows.append(f"{printed} &= {_Printer(names).term(node)}")
         names.setdefault(node, printed)
     body = " \\\\\n".join(rows)
     return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
 
 
-def _result(name: str, equation: Equation) -> str:
+def _result(name: str, node: Node, equation: Equation) -> str:
     if name.startswith("d_"):
         of = name.removeprefix("d_")
-        return f"\\delta {symbol(of, '' if of in equation.weights else 't')}"
-    return symbol(name, "t")
+        return f"\\delta {symbol(of, 't' if _has_time(of, equation) else '')}"
+    return symbol(name, "t" if varies(node) else "")
+
+
+def _has_time(name: str, equation: Equation) -> bool:
+    """Weights, and what is made of them alone (A = U - U.T), are the same at every step."""
+    node = equation.values.get(name)
+    return node is None or varies(node)
 
 
 def symbol(name: str, time: str) -> str:
@@ -56,9 +65,19 @@ def symbol(name: str, time: str) -> str:
 
 def _letter(name: str) -> str:
     name = LATEX_NAMES.get(name, name)
-    if name in GREEK:
+    if name.partition(" ")[0] in GREEK:
         return f"\\{name}"
     return name if len(name) == 1 or name.isdigit() else f"\\mathrm{{{name}}}"
+
+
+def _number(value: float) -> str:
+    if math.isinf(value):
+        return "\\infty" if value > 0 else "-\\infty"
+    mantissa, _, exponent = number(value).partition("e")
+    if not exponent:
+        return mantissa
+    factor = "" if mantissa == "1" else f"{mantissa} \\cdot "
+    return f"{factor}10^{{{int(exponent)}}}"
 
 
 class _Printer:
@@ -71,7 +90,7 @@ class _Printer:
         if isinstance(node, Variable):
             return self._variable(node)
         if isinstance(node, Constant):
-            return symbol(node.name, "") if node.name else number(node.value)
+            return symbol(node.name, "") if node.name else _number(node.value)
         if isinstance(node, Length):
             return {"hidden_size": "H", "input_size": "I"}.get(node.size, symbol(node.size, ""))
         if isinstance(node, Eye):
@@ -88,6 +107,9 @@ class _Printer:
             return f"\\delta {symbol(node.name.removeprefix('d_'), 't')}"
         return symbol(node.name, "t-1" if node.role == "state" else "t")
 
+    def _is_product(self, node: Node) -> bool:
+        return isinstance(node, Apply) and node.op == "mul" and node not in self.names
+
     def _operation(self, node: Apply) -> tuple[str, int]:
         row = OPS[node.op]
         if node.op == "mul" and () in map(shape_of, node.args):
@@ -99,6 +121,9 @@ class _Printer:
             return row.latex.format(*(self.term(argument) for argument in node.args)), 9
         if node.op == "transpose":
             return row.latex.format(self.term(node.args[0], 9)), row.precedence
+        if node.op == "neg" and self._is_product(node.args[0]):
+            times = OPS["mul"].precedence
+            return row.latex.format(self.term(node.args[0], times)), times
         tight = node.op in ("sub", "matmul") or row.is_condition
         first = self.term(node.args[0], row.precedence + (node.op == "pow" or row.is_condition))
         rest = [self.term(a, 0 if node.op == "pow" else row.precedence + tight)
