@@ -262,9 +262,9 @@ def _discussion(measured: Measured) -> str:
     lstm = equation(LSTM)
     return f"""
 One step is {len(lstm.locals)} lines forward ([@lstm]) and {len(lstm.backward.locals)} back
-([@lstm-back]); a sequence is the same in a loop. The derivative of the sum of the losses is the sum
-of their derivatives, here to {measured.sum_error:.1e} ([@derivatives]), and it agrees with the slope
-of the loss to {max(measured.errors.values()):.1e} ([@check]).
+([@lstm-back]); a sequence is the same in a loop. The derivative of the sum of the losses is the
+sum of their derivatives, here to {measured.sum_error:.1e} ([@derivatives]), and it agrees with the
+slope of the loss to {max(measured.errors.values()):.1e} ([@check]).
 
 What a step adds to the gradient of a later loss {way} ([@shares]): over
 {measured.steps - 1} steps from {near:.3g} to {far:.3g}, a factor of {factor:.2f} a step. This is an
