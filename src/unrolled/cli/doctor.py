@@ -1,4 +1,4 @@
-"""What to paste into a bug report: versions, machine, threads.
+"""What to paste into a bug report: versions, machine, threads, cache.
 
 It works on a broken installation too: a package that is missing, or that cannot be imported, is
 one line of the answer and never an error.
@@ -16,9 +16,6 @@ from pathlib import Path
 
 import unrolled
 
-# What the widest vector instructions of a processor are called -> bits of one register.
-VECTOR_BITS = {"avx512f": 512, "avx2": 256, "avx": 256, "asimd": 128, "sse2": 128}
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """It takes no options."""
@@ -26,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print one line for each fact."""
-    facts = [*python(), *machine(), *threads(), *packages()]
+    facts = [*python(), *machine(), *engine(), *threads(), *packages()]
     width = max(len(name) for name, _ in facts)
     for name, value in facts:
         print(f"{name:<{width}}  {value}")
@@ -43,28 +40,33 @@ def python() -> Iterator[tuple[str, str]]:
 def machine() -> Iterator[tuple[str, str]]:
     """The system and its processor."""
     yield "platform", platform.platform()
-    name, flags = processor(Path("/proc/cpuinfo"))
-    yield "processor", name
-    widest = next((flag for flag in VECTOR_BITS if flag in flags), None)
-    if widest is not None:
-        yield "vectors", f"{VECTOR_BITS[widest]} bits ({widest})"
-    else:
-        yield "vectors", "unknown"
+    yield "processor", processor(Path("/proc/cpuinfo"))
     if "SC_PHYS_PAGES" in getattr(os, "sysconf_names", {}):
         size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         yield "memory", f"{size / 2**30:.1f} GiB"
 
 
-def processor(cpuinfo: Path) -> tuple[str, set[str]]:
-    """The processor's name and the instruction sets it has, as far as the system tells."""
-    architecture = platform.machine()
-    if not cpuinfo.exists():
-        # macOS and Windows: every 64-bit ARM has NEON, which Linux calls asimd.
-        return platform.processor() or architecture, {"asimd"} if "arm" in architecture else set()
-    text = cpuinfo.read_text()
-    name = re.search(r"^model name\s*: (.+)$", text, re.MULTILINE)
-    flags = re.search(r"^(?:flags|Features)\s*: (.+)$", text, re.MULTILINE)
-    return name[1] if name else architecture, set(flags[1].split()) if flags else set()
+def processor(cpuinfo: Path) -> str:
+    """The processor's name, as far as the system tells."""
+    if cpuinfo.exists():
+        name = re.search(r"^model name\s*: (.+)$", cpuinfo.read_text(), re.MULTILINE)
+        if name:
+            return name[1]
+    return platform.processor() or platform.machine()
+
+
+def engine() -> Iterator[tuple[str, str]]:
+    """For which machine the CPU engine compiles, and where it keeps what it compiled."""
+    try:
+        target = importlib.import_module("unrolled.engines.cpu.target").host()
+    except Exception as error:  # noqa: BLE001 - a broken LLVM is one line of the answer
+        yield "vectors", f"the CPU engine cannot be used: {type(error).__name__}: {error}"
+    else:
+        yield "vectors", f"{target.vector_bytes * 8} bits ({target.cpu}, {target.triple})"
+    cache = importlib.import_module("unrolled.engines.cpu.cache").folder()
+    files = list(cache.glob("*.o")) if cache.is_dir() else []
+    size = sum(file.stat().st_size for file in files) / 2**20
+    yield "cache", f"{cache} ({len(files)} files, {size:.1f} MiB)"
 
 
 def threads() -> Iterator[tuple[str, str]]:
