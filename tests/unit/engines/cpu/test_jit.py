@@ -3,6 +3,7 @@
 import ctypes
 import gc
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -165,8 +166,12 @@ for n in range(5):
 stop = True
 thread.join()
 """
-    done = subprocess.run([sys.executable, "-c", program], timeout=60, check=False)
-    assert done.returncode == 0
+    process = subprocess.Popen([sys.executable, "-c", program], start_new_session=True)
+    try:
+        assert process.wait(timeout=60) == 0
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)  # a child that hangs outlives its parent
+        raise
 
 
 def test_large_constants_and_library_calls_link() -> None:
