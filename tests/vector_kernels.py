@@ -11,22 +11,30 @@ import numpy as np
 from llvmlite import ir
 
 from unrolled.engines.cpu import jit
-from unrolled.engines.cpu.target import host
+from unrolled.engines.cpu.target import Target, host
 
 WriteFunction = Callable[..., ir.Value]
 
 
 def map_module(write: WriteFunction, bits: int, lanes: int | None, arity: int = 1) -> ir.Module:
-    """`void map(inputs..., output, count)`: the function of every element, `lanes` at a time.
+    """A module of one function, `map`."""
+    module = ir.Module("map")
+    add_map(module, "map", write, bits, lanes, arity)
+    return module
+
+
+def add_map(
+    module: ir.Module, name: str, write: WriteFunction, bits: int, lanes: int | None, arity: int = 1
+) -> None:
+    """`void name(inputs..., output, count)`: the function of every element, `lanes` at a time.
 
     `lanes` None is a scalar; `count` must be a multiple of the lanes.
     """
     element = ir.FloatType() if bits == 32 else ir.DoubleType()
     value = element if lanes is None else ir.VectorType(element, lanes)
     index, pointer = ir.IntType(64), element.as_pointer()
-    module = ir.Module("map")
     signature = ir.FunctionType(ir.VoidType(), [pointer] * (arity + 1) + [index])
-    function = ir.Function(module, signature, "map")
+    function = ir.Function(module, signature, name)
     *inputs, output, count = function.args
     builder = ir.IRBuilder(function.append_basic_block("entry"))
     entry, body, after = builder.block, builder.append_basic_block(), builder.append_basic_block()
@@ -45,15 +53,18 @@ def map_module(write: WriteFunction, bits: int, lanes: int | None, arity: int = 
     builder.cbranch(builder.icmp_signed("<", following, count), body, after)
     builder.position_at_end(after)
     builder.ret_void()
-    return module
 
 
 def compiled(
-    write: WriteFunction, bits: int, lanes: int | None = None, arity: int = 1
+    write: WriteFunction,
+    bits: int,
+    lanes: int | None = None,
+    arity: int = 1,
+    target: Target | None = None,
 ) -> Callable[..., np.ndarray]:
     """The function of arrays of that many bits, run on this machine, `lanes` at a time."""
     dtype = np.dtype(f"float{bits}")
-    code = jit.object_code(map_module(write, bits, lanes, arity), host(), ("map",))
+    code = jit.object_code(map_module(write, bits, lanes, arity), target or host(), ("map",))
     kernels = jit.Kernels(code, ("map",))
     arguments = [ctypes.c_void_p] * (arity + 1) + [ctypes.c_int64]
     function = ctypes.CFUNCTYPE(None, *arguments)(kernels.address("map"))

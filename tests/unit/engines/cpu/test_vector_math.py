@@ -9,6 +9,7 @@ import pytest
 from tests.tolerances import EXACT, assert_agrees
 from tests.vector_kernels import compiled
 from unrolled.engines.cpu import vector_math
+from unrolled.engines.cpu.target import AVX2, host
 from unrolled.engines.cpu.vector_math import ANGLE_LIMIT, LARGEST_ERROR
 
 mpmath.mp.dps = 50
@@ -124,6 +125,8 @@ def test_every_number_of_lanes_gives_the_same_bits(name: str, bits: int) -> None
     expected = compiled(write, bits)(xs)
     for lanes in (1, 2, 4, 8, 16):
         agrees(compiled(write, bits, lanes)(xs), expected)
+    if host().triple.startswith("x86_64-") and host().vector_bytes == 64:
+        agrees(compiled(write, bits, AVX2.lanes(bits), target=AVX2)(xs), expected)
 
 
 SPECIAL = {  # x, what the function gives
