@@ -19,6 +19,10 @@ from unrolled.errors import UnrolledError, UsageError
 
 # Name -> (module, one line for the list).
 COMMANDS: dict[str, tuple[str, str]] = {
+    "train": ("unrolled.cli.train", "a network on your own data: classify, forecast, generate"),
+    "evaluate": ("unrolled.cli.evaluate", "how good a run is on data with answers"),
+    "predict": ("unrolled.cli.predict", "a run's answer for each row of a file, or for one text"),
+    "generate": ("unrolled.cli.generate", "let a run continue a text"),
     "lab": ("unrolled.cli.lab", "experiments that teach: each runs, measures, writes its report"),
     "data": ("unrolled.cli.data", "the built-in data: what there is, a few rows of one"),
     "doctor": ("unrolled.cli.doctor", "what to paste into a bug report: versions, machine, cache"),

@@ -17,10 +17,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import ClassifierMixin
+from sklearn.base import ClassifierMixin, clone
 from torch import nn
 
+from unrolled.data.notes import Notes
+from unrolled.data.splits import folds, hold_out
 from unrolled.errors import ArgumentError
+from unrolled.report.page import render
 from unrolled.tasks.parts import estimator as shared
 from unrolled.tasks.parts.cells import ChosenCell
 from unrolled.tasks.parts.encoders import (
@@ -33,12 +36,13 @@ from unrolled.tasks.parts.encoders import (
 from unrolled.tasks.parts.estimator import Estimator, seeded
 from unrolled.tasks.parts.labelling import FeedForward, Labeller
 from unrolled.tasks.parts.labelling_job import Labelled, LabellingJob, class_weights, figures
+from unrolled.tasks.parts.labelling_report import Findings, Told, page_of
 from unrolled.tasks.parts.options import option
 from unrolled.tasks.parts.pooling import POOLINGS
-from unrolled.tasks.parts.splitting import split_by_class
+from unrolled.tasks.parts.ragged import Ragged
 from unrolled.tasks.parts.tokens import KINDS
 from unrolled.training import settings as checks
-from unrolled.training.job import State
+from unrolled.training.fabric import is_first_process
 from unrolled.training.loop import train
 from unrolled.training.progress import Quiet
 from unrolled.training.run_folder import RunFolder
@@ -85,40 +89,57 @@ class Classifier(ClassifierMixin, Estimator):
         self.cell_ = self.check()
         if not resume:
             self.refuse_taken_place()
-        parts = self._parts(X, y, test)
+        self.notes_ = Notes((data or {}).get("notes", ()))
+        inputs, parts = self._parts(X, y, test)
         model = self._build()
-        self.watcher_ = self.watcher()
         config = shared.config_of(TASK, self, self.cell_, data=data or {})
         run = self.open_run(config, self._vocabulary(), resume)
         weights = class_weights(self.class_weights, parts["train"].classes, len(self.classes_))
         job = LabellingJob(model, parts, weights, self.batch_size, self.seed)
-        state = train(job, self.settings(), run, self.watcher_, resume)
-        self._learnt(model, state, run)
-        self.baseline_ = self._train_baseline(parts, weights) if self.baseline else None
+        state = train(job, self.settings(), run, self.watcher(), resume)
+        self.model_, self.state_, self.run_ = model.eval(), state, run
+        self.history_ = state.history
+        beside = self._train_baseline(parts, weights) if self.baseline else None
+        if run is not None and is_first_process():
+            found = self._findings(config, inputs, parts, beside)
+            run.write_text("report.html", render(page_of(found)))
         return self
 
-    def _parts(self, X: Any, y: Any, test: Any) -> dict[str, Labelled]:
+    def _parts(self, X: Any, y: Any, test: Any) -> tuple[dict[str, list[Any]], dict[str, Labelled]]:
         """Cut off the validation rows, fit the encoder on the rest, encode everything."""
-        note = self.watcher().note
         inputs, labels = as_inputs(X), as_labels(y, len(X))
         self.classes_, numbers = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
             raise ArgumentError(
                 f"every label is {self.classes_[0]!r}: there is nothing to tell apart"
             )
-        rows, held = split_by_class(numbers, self.validation, self.seed)
-        chosen = [inputs[row] for row in rows]
+        rows, held = self._split(inputs, labels)
+        raw = {"train": [inputs[row] for row in rows]}
         if isinstance(inputs[0], str):
-            self.encoder_: Encoder = TextEncoder.fit(chosen, self.tokens, self.vocabulary)
+            self.encoder_: Encoder = TextEncoder.fit(raw["train"], self.tokens, self.vocabulary)
         else:
-            self.encoder_ = SeriesEncoder.fit(chosen)
-        whole = Labelled(self.encoder_.encode(inputs, note), numbers)
+            self.encoder_ = SeriesEncoder.fit(raw["train"])
+        whole = Labelled(self.encoder_.encode(inputs, self._note), numbers)
         parts = {"train": whole.rows(rows)}
         if len(held):
+            raw["validation"] = [inputs[row] for row in held]
             parts["validation"] = whole.rows(held)
         if test is not None:
+            raw["test"] = as_inputs(test[0])
             parts["test"] = self._encode_labelled(*test)
-        return parts
+        return raw, parts
+
+    def _note(self, text: str) -> None:
+        """Say what was done to the data, and keep it for the report."""
+        self.notes_.say(text)
+        self.watcher().note(text)
+
+    def _split(self, inputs: list[Any], labels: Any) -> tuple[Any, Any]:
+        """Rows to learn from and rows that decide what is kept; equal texts stay together."""
+        if self.validation == 0:
+            return np.arange(len(inputs)), np.arange(0)
+        together = inputs if isinstance(inputs[0], str) else None
+        return hold_out([str(one) for one in labels], self.validation, self.seed, together)
 
     def _encode_labelled(self, X: Any, y: Any) -> Labelled:
         """Sequences whose labels are known; a label that was never learnt is refused."""
@@ -131,7 +152,7 @@ class Classifier(ClassifierMixin, Estimator):
                 f"{', '.join(map(str, self.classes_[:8]))}"
             )
         numbers = np.asarray([known[label] for label in labels.tolist()], np.int64)
-        return Labelled(self.encoder_.encode(as_inputs(X), self.watcher().note), numbers)
+        return Labelled(self.encoder_.encode(as_inputs(X), self._note), numbers)
 
     def _build(self) -> nn.Module:
         with seeded(self.seed):
@@ -148,7 +169,7 @@ class Classifier(ClassifierMixin, Estimator):
                 pooling=self.pooling,
             )
 
-    def _train_baseline(self, parts: Any, weights: Any) -> State:
+    def _train_baseline(self, parts: Any, weights: Any) -> nn.Module:
         """The network without recurrence, on the same rows with the same settings."""
         with seeded(self.seed):
             model = FeedForward(
@@ -160,25 +181,41 @@ class Classifier(ClassifierMixin, Estimator):
                 dropout=self.dropout,
             )
         job = LabellingJob(model, parts, weights, self.batch_size, self.seed)
-        return train(job, self.settings(), None, Quiet())
+        train(job, self.settings(), None, Quiet())
+        return model.eval()
 
-    def _learnt(self, model: nn.Module, state: State, run: RunFolder | None) -> None:
-        self.model_, self.state_, self.run_ = model.eval(), state, run
-        self.history_ = state.history
+    def _findings(self, config: Any, inputs: Any, parts: Any, beside: Any) -> Findings:
+        """What the report is about: the test part, or what comes nearest to it."""
+        part = next(name for name in ("test", "validation", "train") if name in parts)
+        data, raw = parts[part], inputs[part]
+
+        def show(row: int) -> str:
+            one = raw[row]
+            return one if isinstance(one, str) else f"{len(one)} steps of {one.shape[1]} channels"
+
+        return Findings(
+            config=config,
+            cell=self.cell_,
+            model=self.model_,
+            state=self.state_,
+            classes=[str(name) for name in self.classes_],
+            parts=parts,
+            told=Told(data, chances(self.model_, data.sequences, len(self.classes_))),
+            told_part=part,
+            baseline=beside and Told(data, chances(beside, data.sequences, len(self.classes_))),
+            show=show,
+            steps=lambda row: self.encoder_.steps(raw[row]),
+            notes=self.notes_.sentences,
+            command=str(config["data"].get("command", repr(self))),
+        )
 
     # ---------------------------------------------------------------------------------- asking
 
-    @torch.no_grad()
     def predict_proba(self, X: Sequence[Any]) -> Any:
         """The probability of each class, a row each, in the order of `classes_`."""
         self.require_fitted("model_")
         sequences = self.encoder_.encode(as_inputs(X), self.watcher().note)
-        result = np.empty((len(sequences), len(self.classes_)))
-        order = np.argsort(sequences.lengths, kind="stable")
-        for start in range(0, len(order), PREDICTING):
-            rows = order[start : start + PREDICTING]
-            result[rows] = self.model_(*sequences.batch(rows)).double().softmax(1).numpy()
-        return result
+        return chances(self.model_, sequences, len(self.classes_))
 
     def predict(self, X: Sequence[Any]) -> Any:
         """The most probable class of each."""
@@ -188,9 +225,8 @@ class Classifier(ClassifierMixin, Estimator):
         """Accuracy, macro F1 and the confusion matrix on labelled sequences."""
         self.require_fitted("model_")
         data = self._encode_labelled(X, y)
-        said = self.predict_proba(X).argmax(1)
-        confusion = np.zeros((len(self.classes_),) * 2, np.int64)
-        np.add.at(confusion, (data.classes, said), 1)
+        told = Told(data, chances(self.model_, data.sequences, len(self.classes_)))
+        confusion = told.confusion()
         return {**figures(confusion), "rows": len(data), "confusion": confusion}
 
     # ----------------------------------------------------------------------------------- a run
@@ -215,7 +251,33 @@ class Classifier(ClassifierMixin, Estimator):
         network = model._build()
         shared.load_weights(network, run)
         model.model_, model.run_, model.history_ = network.eval(), run, run.metrics()
+        model.notes_ = Notes()
         return model
+
+
+def cross_validate(
+    model: Classifier, X: Sequence[Any], y: Sequence[Any], count: int
+) -> list[dict[str, Any]]:
+    """The figures of `count` fits, each tested on the fold that it did not see."""
+    inputs, labels = as_inputs(X), as_labels(y, len(X))
+    together = inputs if isinstance(inputs[0], str) else None
+    results = []
+    for rows, held in folds([str(one) for one in labels], count, model.seed, together):
+        one = clone(model).set_params(out=None, progress="quiet", baseline=False)
+        one.fit([inputs[row] for row in rows], labels[rows])
+        results.append(one.evaluate([inputs[row] for row in held], labels[held]))
+    return results
+
+
+@torch.no_grad()
+def chances(model: nn.Module, sequences: Ragged, classes: int) -> Any:
+    """The probability of each class, a row each; sequences of a length are read together."""
+    result = np.empty((len(sequences), classes))
+    order = np.argsort(sequences.lengths, kind="stable")
+    for start in range(0, len(order), PREDICTING):
+        rows = order[start : start + PREDICTING]
+        result[rows] = model(*sequences.batch(rows)).double().softmax(1).numpy()
+    return result
 
 
 def as_labels(y: Any, count: int) -> Any:

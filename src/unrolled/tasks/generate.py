@@ -12,23 +12,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
+from unrolled.data.corpus import Corpus
 from unrolled.errors import ArgumentError
+from unrolled.report.page import render
 from unrolled.tasks.parts import estimator as shared
 from unrolled.tasks.parts.cells import ChosenCell
 from unrolled.tasks.parts.estimator import Estimator, seeded
 from unrolled.tasks.parts.language import LanguageModel
 from unrolled.tasks.parts.language_job import LanguageJob, Stream
+from unrolled.tasks.parts.language_report import Findings, page_of
 from unrolled.tasks.parts.options import option
 from unrolled.tasks.parts.sampling import Sampling
+from unrolled.tasks.parts.streams import as_corpus, hold_out_end, tokens_in_file
 from unrolled.tasks.parts.tokens import Tokens
 from unrolled.training import settings as checks
-from unrolled.training.fabric import start_fabric
+from unrolled.training.fabric import is_first_process, start_fabric
 from unrolled.training.job import Share
 from unrolled.training.loop import evaluate, train
 from unrolled.training.run_folder import RunFolder
@@ -36,6 +40,7 @@ from unrolled.training.run_folder import RunFolder
 TASK = "generate"
 KINDS = ("char", "bpe")
 BYTES = 4  # at most, of a character in UTF-8
+PROMPT, SAMPLE, WARMTHS = 20, 300, (0.5, 0.8, 1.0)  # of the report's samples
 LEAST = 2  # tokens: one to begin with, one to predict
 
 
@@ -61,9 +66,9 @@ class Generator(Estimator):
 
     def fit(
         self,
-        X: str,
+        X: str | Corpus,
         y: None = None,
-        test: str | None = None,
+        test: str | Corpus | None = None,
         *,
         data: dict[str, Any] | None = None,
         resume: bool = False,
@@ -72,26 +77,30 @@ class Generator(Estimator):
         self.cell_ = self.check()
         if not resume:
             self.refuse_taken_place()
-        parts = self._parts(X, test)
-        model = self._build()
-        config = shared.config_of(TASK, self, self.cell_, data=data or {})
-        run = self.open_run(config, self.tokens_.as_dict(), resume)
-        job = LanguageJob(model, parts, self.batch_size, self.window, self.seed)
-        state = train(job, self.settings(), run, self.watcher(), resume)
-        self.model_, self.state_, self.run_ = model.eval(), state, run
-        self.history_ = state.history
+        corpus, other = as_corpus(X), None if test is None else as_corpus(test)
+        with TemporaryDirectory(prefix="unrolled-", ignore_cleanup_errors=True) as folder:
+            parts = self._parts(corpus, other, Path(folder))
+            model = self._build()
+            config = shared.config_of(TASK, self, self.cell_, data=data or {})
+            run = self.open_run(config, self.tokens_.as_dict(), resume)
+            job = LanguageJob(model, parts, self.batch_size, self.window, self.seed)
+            state = train(job, self.settings(), run, self.watcher(), resume)
+            self.model_, self.state_, self.run_ = model.eval(), state, run
+            self.history_ = state.history
+            if run is not None and is_first_process():
+                run.write_text("report.html", render(page_of(self._findings(config, parts))))
         return self
 
-    def _parts(self, text: Any, test: str | None) -> dict[str, Stream]:
-        """Cut off the end for validation, make the vocabulary of the rest, encode everything."""
-        if not isinstance(text, str):
-            raise ArgumentError(f"X is one text (a str), not {type(text).__name__}")
-        held = int(len(text) * self.validation)
-        texts = {"train": text[: len(text) - held], "validation": text[len(text) - held :]}
-        if test is not None:
-            texts["test"] = test
-        self.tokens_ = Tokens.fit(self.tokens, [texts["train"]], self.vocabulary)
-        parts = {part: self._stream(text) for part, text in texts.items()}
+    def _parts(self, corpus: Corpus, test: Corpus | None, folder: Path) -> dict[str, Stream]:
+        """Hold out the end for validation, make the vocabulary of the rest, encode everything."""
+        learnt, held = hold_out_end(corpus, self.validation, self.seed)
+        self.tokens_ = Tokens.fit(self.tokens, learnt.blocks(), self.vocabulary)
+        texts = {"train": learnt, "validation": held, "test": test}
+        parts = {
+            part: self._stream(text, folder / f"{part}.tokens")
+            for part, text in texts.items()
+            if text is not None
+        }
         if len(parts["train"]) < self.window + LEAST:
             raise ArgumentError(
                 f"the text to learn from has {len(parts['train'])} tokens; with a window of "
@@ -102,10 +111,8 @@ class Generator(Estimator):
             raise ArgumentError("the test text is too short: it takes at least 2 tokens")
         return {part: stream for part, stream in parts.items() if len(stream) >= LEAST}
 
-    def _stream(self, text: str) -> Stream:
-        tokens = self.tokens_.encode(text)
-        small = np.uint16 if len(self.tokens_) <= 2**16 else np.uint32
-        return Stream(tokens.astype(small), len(text) / len(tokens))
+    def _stream(self, corpus: Corpus, path: Path) -> Stream:
+        return Stream(*tokens_in_file(corpus, self.tokens_, path))
 
     def _build(self) -> nn.Module:
         with seeded(self.seed):
@@ -119,19 +126,42 @@ class Generator(Estimator):
                 tied=self.tied,
             )
 
+    def _findings(self, config: Any, parts: Any) -> Findings:
+        """What the report is about."""
+        part = next(name for name in ("test", "validation", "train") if name in parts)
+        start = self.tokens_.decode([int(token) for token in parts[part].tokens[:PROMPT]])
+        return Findings(
+            config=config,
+            cell=self.cell_,
+            model=self.model_,
+            state=self.state_,
+            parts=parts,
+            part=part,
+            tokens=self.tokens_,
+            start=start,
+            samples={
+                warmth: self.generate_text(start, SAMPLE, temperature=warmth, seed=self.seed)
+                for warmth in WARMTHS
+            },
+            command=str(config["data"].get("command", repr(self))),
+        )
+
     # ---------------------------------------------------------------------------------- asking
 
-    def evaluate(self, X: str, y: None = None) -> dict[str, float]:
+    def evaluate(self, X: str | Corpus, y: None = None) -> dict[str, float]:
         """Loss in nats a token, bits a character, perplexity."""
         self.require_fitted("model_")
-        stream = self._stream(X)
-        if len(stream) < LEAST:
-            raise ArgumentError("the text is too short to measure: it takes at least 2 tokens")
-        job = LanguageJob(self.model_, {"test": stream}, self.batch_size, self.window, self.seed)
-        fabric = start_fabric(checks.Settings())
-        return {**evaluate(fabric, job, self.model_, "test", Share()), "characters": len(X)}
+        with TemporaryDirectory(prefix="unrolled-", ignore_cleanup_errors=True) as folder:
+            stream = self._stream(as_corpus(X), Path(folder) / "test.tokens")
+            if len(stream) < LEAST:
+                raise ArgumentError("the text is too short to measure: it takes 2 tokens or more")
+            parts = {"test": stream}
+            job = LanguageJob(self.model_, parts, self.batch_size, self.window, self.seed)
+            fabric = start_fabric(checks.Settings())
+            figures = evaluate(fabric, job, self.model_, "test", Share())
+            return {**figures, "characters": round(len(stream) * stream.characters)}
 
-    def score(self, X: str, y: None = None) -> float:
+    def score(self, X: str | Corpus, y: None = None) -> float:
         """Minus the bits a character: more is better, as scikit-learn has it."""
         return -self.evaluate(X)["bits_per_character"]
 
@@ -153,6 +183,12 @@ class Generator(Estimator):
         """A continuation of the prompt, as many tokens as `length` says."""
         sampling = Sampling(temperature, top_k, top_p)
         return "".join(self.generate(prompt, length, sampling, seed))
+
+    def unknown_in(self, prompt: str) -> str:
+        """The characters of a prompt that the vocabulary does not have."""
+        if self.tokens == "bpe":
+            return ""
+        return "".join(sorted(set(prompt) - set(self.tokens_.table)))
 
     @torch.no_grad()
     def generate(

@@ -19,7 +19,7 @@ def option(default: Any, help: str, kind: type = str, **more: Any) -> Any:
 def add_options(
     parser: argparse.ArgumentParser, estimator: type, skip: tuple[str, ...] = ()
 ) -> None:
-    """Every parameter of an estimator as `--its-name`; what is not given stays None."""
+    """Every parameter of an estimator as `--its-name`; what is not given is not there."""
     for one in fields(estimator):
         if one.name in skip or "help" not in one.metadata or one.default is MISSING:
             continue
@@ -29,10 +29,15 @@ def add_options(
         shown = "" if one.default in (None, False) else f" (default: {one.default})"
         if kind is bool:
             parser.add_argument(
-                name, action=argparse.BooleanOptionalAction, default=None, help=words + shown
+                name,
+                action=argparse.BooleanOptionalAction,
+                default=argparse.SUPPRESS,
+                help=words + shown,
             )
         else:
-            parser.add_argument(name, type=kind, default=None, help=words + shown, **more)
+            parser.add_argument(
+                name, type=kind, default=argparse.SUPPRESS, help=words + shown, **more
+            )
 
 
 def chosen(arguments: argparse.Namespace, estimator: type) -> dict[str, Any]:

@@ -1,0 +1,40 @@
+"""Let a run continue a text, printed as it comes.
+
+unrolled generate runs/book-1 --prompt "It was" --length 500 --temperature 0.8
+"""
+
+import argparse
+import sys
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", help="the folder of the run")
+    parser.add_argument("--prompt", default="", metavar="TEXT", help="what to continue")
+    parser.add_argument("--length", type=int, default=500, help="tokens (default: 500)")
+    parser.add_argument(
+        "--temperature", type=float, default=0.8,
+        help="0: the likeliest, 1: as learnt, above: daring (default: 0.8)",
+    )  # fmt: skip
+    parser.add_argument("--top-k", type=int, metavar="K", help="of the K likeliest tokens alone")
+    parser.add_argument(
+        "--top-p", type=float, metavar="P", help="of the fewest tokens that are P likely together"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the choices (default: 0)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from unrolled.tasks.generate import Generator
+    from unrolled.tasks.parts.sampling import Sampling
+    from unrolled.training import settings as checks
+
+    checks.count("--length", arguments.length)
+    sampling = Sampling(arguments.temperature, arguments.top_k, arguments.top_p)
+    model = Generator.load(arguments.run)
+    strange = model.unknown_in(arguments.prompt)
+    if strange:
+        print(f"note: the model never saw {strange!r}, which the prompt has", file=sys.stderr)
+    print(arguments.prompt, end="", flush=True)
+    for piece in model.generate(arguments.prompt, arguments.length, sampling, arguments.seed):
+        print(piece, end="", flush=True)
+    print()
+    return 0

@@ -1,0 +1,20 @@
+"""What the command line knows about each task. In: a name. Out: its `CommandJob`; next: `train`.
+
+`train`, `evaluate` and `predict` are the same for every task but for how data are read, which
+estimator is fitted, and how its answers are printed. That is what stands here, a file a task.
+"""
+
+from unrolled.cli.jobs.classify import ClassifyJob
+from unrolled.cli.jobs.generate import GenerateJob
+from unrolled.cli.jobs.job import CommandJob
+from unrolled.training.run_folder import NotARun, RunFolder
+
+JOBS: dict[str, CommandJob] = {job.name: job for job in (ClassifyJob(), GenerateJob())}
+
+
+def of_run(run: RunFolder) -> CommandJob:
+    """The job of a run that is there."""
+    task = run.config().get("task")
+    if task not in JOBS:
+        raise NotARun(f"{run.path} is a run of {task!r}; this version knows {', '.join(JOBS)}")
+    return JOBS[task]

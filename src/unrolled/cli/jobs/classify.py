@@ -1,0 +1,177 @@
+"""Classification on the command line. In: files of texts or series. Out: runs, classes, figures."""
+
+import argparse
+import csv
+import io
+import sys
+from pathlib import Path
+from typing import Any
+
+from unrolled.cli.jobs.job import CommandJob, say_notes
+from unrolled.data import builtin, sources
+from unrolled.data.labelled import Labelled, inputs_of
+from unrolled.data.notes import Notes
+from unrolled.errors import DataError
+from unrolled.tasks.classify import Classifier, cross_validate
+from unrolled.tasks.parts.origin import checksum, origin, require_same
+from unrolled.training.fabric import is_first_process
+from unrolled.training.files import write_whole
+from unrolled.training.run_folder import RunFolder
+
+HELD_OUT = 0.1  # of the data for the test, where no file is named for it
+SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".parquet", ".txt", ".npz", ".ts", ".gz", ".zst")
+
+
+class ClassifyJob(CommandJob):
+    """`unrolled train classify`, and what is asked of its runs."""
+
+    name = "classify"
+    summary = "texts or numeric series into classes"
+    estimator = Classifier
+    columns = ("text", "label", "series", "time", "test", "test_share", "folds")
+
+    def add_columns(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--text", metavar="COLUMN", help="which column holds the texts")
+        parser.add_argument("--label", metavar="COLUMN", help="which column holds the classes")
+        parser.add_argument("--series", metavar="COLUMN", help="which series a row is a step of")
+        parser.add_argument("--time", metavar="COLUMN", help="when the step was")
+        parser.add_argument("--test", metavar="FILE", help="what to test on")
+        parser.add_argument(
+            "--test-share", type=float, metavar="SHARE",
+            help=f"share of the file to test on, where no --test is given (default: {HELD_OUT})",
+        )  # fmt: skip
+        parser.add_argument(
+            "--folds", type=int, metavar="K", help="first train and test K times on K parts"
+        )
+
+    def make(self, given: dict[str, Any], **more: Any) -> Classifier:
+        """On the command line there is a report, and the baseline stands in it."""
+        return super().make({"baseline": True, **given}, **more)
+
+    def fit(self, estimator: Classifier, how: dict[str, Any], command: str, resume: bool) -> None:
+        data = self.read(how, estimator.seed)
+        X, y = inputs_of(data.train), data.train.labels
+        assert y is not None
+        test = (inputs_of(data.test), data.test.labels) if data.test is not None else None
+        found = checksum([*X, *y, *(test[0] + test[1] if test else [])])
+        notes = list(Notes([*data.train.notes, *(data.test.notes if data.test else [])]))
+        if is_first_process() and estimator.progress != "json":
+            say_notes(notes)
+        if resume:
+            require_same(how, found, estimator.out)
+        kept = {key: value for key, value in how.items() if key not in ("source", "command")}
+        table = origin(how["source"], command, **{**kept, "checksum": found, "notes": notes})
+        if how.get("folds") and not resume:
+            say_folds(cross_validate(estimator, X, y, how["folds"]))
+        estimator.fit(X, y, test, data=table, resume=resume)
+
+    def read(self, how: dict[str, Any], seed: int) -> Labelled:
+        """The data, with a test set of their own or one held out."""
+        columns = {name: how.get(name) for name in ("text", "label", "series", "time", "test")}
+        data = sources.labelled(how["source"], **columns)
+        share = how.get("test_share")
+        if share is None:
+            is_builtin = builtin.is_builtin(how["source"])
+            share = (builtin.find(how["source"]).test or HELD_OUT) if is_builtin else HELD_OUT
+        if share == 0:
+            return data
+        return data.split(share, seed)
+
+    def evaluate(self, run: RunFolder, source: str, given: dict[str, Any]) -> dict[str, Any]:
+        model = Classifier.load(run.path)
+        columns = self.columns_of(run, given)
+        data = sources.labelled(source, **columns).train
+        say_notes(data.notes)
+        figures = model.evaluate(inputs_of(data), self.labels_like(model, data.labels))
+        confusion = figures.pop("confusion")
+        return {
+            **figures,
+            "classes": [str(name) for name in model.classes_],
+            "confusion": confusion.tolist(),
+        }
+
+    def predict(self, run: RunFolder, arguments: argparse.Namespace) -> None:
+        model = Classifier.load(run.path)
+        source = arguments.source
+        if model.encoder_.is_text and is_one_text(source):
+            X, rows = [source], [1]
+        else:
+            columns = self.columns_of(run, vars(arguments))
+            if model.encoder_.is_text:
+                columns = {"text": columns.get("text")}
+            data = sources.unlabelled(source, texts=model.encoder_.is_text, **columns)
+            say_notes(data.notes)
+            X, rows = inputs_of(data), list(data.rows)
+        chances = model.predict_proba(X)
+        lines = answers(model.classes_, chances, rows, arguments.probabilities)
+        if arguments.out:
+            names = ["row", "label", "probability"]
+            if arguments.probabilities:
+                names += [f"p({name})" for name in model.classes_]
+            write_whole(Path(arguments.out), as_csv(names, lines))
+            return
+        for line in with_gaps(lines):
+            print("\t".join(line[1:] if arguments.probabilities else line[1:2]))
+
+    def columns_of(self, run: RunFolder, given: dict[str, Any]) -> dict[str, Any]:
+        """The columns named now, else those that the run was trained with."""
+        before = run.config().get("data", {})
+        return {
+            name: given.get(name) or before.get(name)
+            for name in ("text", "label", "series", "time")
+        }
+
+    @staticmethod
+    def labels_like(model: Classifier, labels: Any) -> Any:
+        """Labels of a file are text; those of a model fitted in Python may be numbers."""
+        by_text = {str(name): name for name in model.classes_.tolist()}
+        return [by_text.get(label, label) for label in labels]
+
+
+def is_one_text(source: str) -> bool:
+    """Whether the words are a text to be classified, and not the name of a file."""
+    if builtin.is_builtin(source) or "\n" in source:
+        return "\n" in source
+    if len(source) < 200 and Path(source).exists():
+        return False
+    looks_like_a_file = source.lower().endswith(SUFFIXES) and " " not in source.strip()
+    if looks_like_a_file or ("/" in source and " " not in source):
+        raise DataError(f"there is no file {source!r} (a text of your own goes in quotation marks)")
+    return True
+
+
+def answers(classes: Any, chances: Any, rows: list[Any], all_: bool) -> list[list[str]]:
+    """For each row: its name, its class, how sure, and if asked for the chance of each class."""
+    lines = []
+    for row, chance in zip(rows, chances):
+        best = int(chance.argmax())
+        line = [str(row), str(classes[best]), f"{chance[best]:.4f}"]
+        lines.append(line + ([f"{one:.4f}" for one in chance] if all_ else []))
+    return lines
+
+
+def with_gaps(lines: list[list[str]]) -> list[list[str]]:
+    """A line for each row of the file: an empty one where a row had nothing to say."""
+    if not all(line[0].isdigit() for line in lines):
+        return lines
+    by_row = {int(line[0]): line for line in lines}
+    return [by_row.get(row, [str(row), ""]) for row in range(1, max(by_row) + 1)]
+
+
+def as_csv(names: list[str], lines: list[list[str]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([names, *lines])
+    return text.getvalue()
+
+
+def say_folds(figures: list[dict[str, Any]]) -> None:
+    """Each fold, and the mean over them."""
+    for number, one in enumerate(figures, 1):
+        print(
+            f"Fold [{number}/{len(figures)}], Test Acc: {one['accuracy']:.1%}, "
+            f"Test F1: {one['macro_f1']:.1%} ({one['rows']:,} rows)",
+            file=sys.stdout,
+            flush=True,
+        )
+    mean = sum(one["accuracy"] for one in figures) / len(figures)
+    print(f"All {len(figures)} folds, Test Acc: {mean:.1%} (mean)", flush=True)

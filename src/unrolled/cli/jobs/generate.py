@@ -1,0 +1,65 @@
+"""Text generation on the command line. In: running text. Out: runs and figures."""
+
+import argparse
+from typing import Any
+
+from unrolled.cli.jobs.job import CommandJob, say_notes
+from unrolled.data import builtin, sources
+from unrolled.data.corpus import Corpus
+from unrolled.errors import DataError, UsageError
+from unrolled.tasks.generate import Generator
+from unrolled.tasks.parts.origin import checksum, origin, require_same
+from unrolled.tasks.parts.streams import hold_out_end
+from unrolled.training.fabric import is_first_process
+from unrolled.training.run_folder import RunFolder
+
+HELD_OUT = 0.1  # of the text for the test, where no file is named for it
+
+
+class GenerateJob(CommandJob):
+    """`unrolled train generate`, and what is asked of its runs."""
+
+    name = "generate"
+    summary = "a text, to be continued"
+    estimator = Generator
+    columns = ("test", "test_share")
+
+    def add_columns(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--test", metavar="FILE", help="what to test on")
+        parser.add_argument(
+            "--test-share", type=float, metavar="SHARE",
+            help=f"share of the text to test on, where no --test is given (default: {HELD_OUT})",
+        )  # fmt: skip
+
+    def fit(self, estimator: Generator, how: dict[str, Any], command: str, resume: bool) -> None:
+        corpus, test = self.read(how, estimator.seed)
+        found = checksum([*corpus.blocks(), *(test.blocks() if test else [])])
+        if resume:
+            require_same(how, found, estimator.out)
+        notes = list(corpus.notes)
+        if is_first_process() and estimator.progress != "json":
+            say_notes(notes)
+        kept = {key: value for key, value in how.items() if key not in ("source", "command")}
+        table = origin(how["source"], command, **{**kept, "checksum": found, "notes": notes})
+        estimator.fit(corpus, test=test, data=table, resume=resume)
+
+    def read(self, how: dict[str, Any], seed: int) -> tuple[Corpus, Corpus | None]:
+        """What to learn from, and what to test on."""
+        corpus = sources.corpus(how["source"])
+        if how.get("test"):
+            return corpus, sources.corpus(how["test"])
+        share = how.get("test_share")
+        if share is None:
+            is_builtin = builtin.is_builtin(how["source"])
+            share = builtin.find(how["source"]).test if is_builtin else HELD_OUT
+        if not 0 <= share < 1:
+            raise DataError(f"--test-share is a share from 0 to below 1, not {share!r}")
+        return hold_out_end(corpus, share, seed)
+
+    def evaluate(self, run: RunFolder, source: str, given: dict[str, Any]) -> dict[str, Any]:
+        corpus = sources.corpus(source)
+        say_notes(corpus.notes)
+        return Generator.load(run.path).evaluate(corpus)
+
+    def predict(self, run: RunFolder, arguments: argparse.Namespace) -> None:
+        raise UsageError(f"{run.path} continues texts: ask it with `unrolled generate {run.path}`")

@@ -1,0 +1,89 @@
+"""What a task must say about itself for the command line. In: arguments. Out: a fitted run."""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, ClassVar
+
+from unrolled.tasks.parts.estimator import from_config
+from unrolled.tasks.parts.options import add_options, chosen
+from unrolled.training.run_folder import RunFolder
+
+NOT_OPTIONS = ("out", "progress")
+
+
+class CommandJob:
+    """One task; its subclasses read data, fit, measure and answer."""
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    estimator: ClassVar[type]
+    columns: ClassVar[Sequence[str]] = ()  # arguments that say how a source is read
+
+    def add_columns(self, parser: argparse.ArgumentParser) -> None:
+        """The options that say how a source is read."""
+        raise NotImplementedError
+
+    def add_parameters(self, parser: argparse.ArgumentParser) -> None:
+        add_options(parser.add_argument_group("the network and its training"), self.estimator)
+
+    def parameters(self) -> list[str]:
+        """The names that a configuration may set."""
+        return [one.name for one in fields(self.estimator) if one.name not in NOT_OPTIONS]
+
+    def given(self, arguments: argparse.Namespace) -> dict[str, Any]:
+        """The parameters that stand on the command line."""
+        return {
+            k: v for k, v in chosen(arguments, self.estimator).items() if k in self.parameters()
+        }
+
+    def how(self, arguments: argparse.Namespace) -> dict[str, Any]:
+        """The source, and how it is read."""
+        values = {name: getattr(arguments, name) for name in ("source", *self.columns)}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def make(self, given: dict[str, Any], **more: Any) -> Any:
+        """The estimator, its parameters checked."""
+        estimator = self.estimator(**given, **more)
+        estimator.check()
+        return estimator
+
+    def reopen(self, run: RunFolder, config: dict[str, Any]) -> Any:
+        """The estimator of a run, nothing learnt yet."""
+        return from_config(self.estimator, self.name, config, run)
+
+    def command(self, how: dict[str, Any], given: dict[str, Any], out: Path) -> str:
+        """The line that repeats a run."""
+        words = ["unrolled", "train", self.name, str(how["source"])]
+        for name, value in {**how, **given, "out": out}.items():
+            option = "--" + name.replace("_", "-")
+            if name == "source":
+                continue
+            if isinstance(value, bool):
+                words.append(option if value else option.replace("--", "--no-", 1))
+            elif isinstance(value, (list, tuple)):
+                words += [option, *map(str, value)]
+            else:
+                words += [option, str(value)]
+        return shlex.join(words)
+
+    def fit(self, estimator: Any, how: dict[str, Any], command: str, resume: bool) -> None:
+        """Read the data and train."""
+        raise NotImplementedError
+
+    def evaluate(self, run: RunFolder, source: str, given: dict[str, Any]) -> dict[str, Any]:
+        """Figures of a run on data with answers."""
+        raise NotImplementedError
+
+    def predict(self, run: RunFolder, arguments: argparse.Namespace) -> None:
+        """Print an answer for each row of a file."""
+        raise NotImplementedError
+
+
+def say_notes(notes: Any) -> None:
+    """What was done to the data, on stderr: the answers on stdout stay clean."""
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)

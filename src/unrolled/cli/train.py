@@ -1,0 +1,144 @@
+"""Train a network on your own data, or on built-in data.
+
+unrolled train classify reviews.csv --text review --label sentiment
+unrolled train generate book.txt --minutes 5
+unrolled train --resume runs/reviews-1
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from unrolled.errors import UsageError
+
+GOES_ON = ("epochs", "minutes", "patience", "devices", "nodes", "strategy", "accelerator")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    from unrolled.cli import jobs
+
+    parser.add_argument("--resume", metavar="RUN", help="go on with a run that was cut short")
+    for name, kind in (("epochs", int), ("patience", int), ("minutes", float)):
+        parser.add_argument(
+            f"--{name}", type=kind, default=argparse.SUPPRESS, help="of a run that goes on"
+        )
+    for name in ("quiet", "json"):
+        parser.add_argument(f"--{name}", action="store_true", help=argparse.SUPPRESS)
+    children = parser.add_subparsers(dest="job", metavar="JOB")
+    for name, job in jobs.JOBS.items():
+        child = children.add_parser(name, help=job.summary, description=job.summary)
+        child.add_argument("source", help="a file, a folder, or builtin:NAME (see `unrolled data`)")
+        job.add_columns(child)
+        add_shared(child)
+        job.add_parameters(child)
+
+
+def add_shared(parser: argparse.ArgumentParser) -> None:
+    """What every job takes beside the parameters of its network."""
+    hidden = argparse.SUPPRESS  # what is not given must not replace what stood before the job
+    parser.add_argument("--resume", metavar="RUN", default=hidden, help="go on with this run")
+    parser.add_argument("--config", metavar="FILE", help="parameters from a TOML file or a run")
+    parser.add_argument("--out", metavar="DIR", help="where the run goes (default: runs/NAME-1)")
+    parser.add_argument("--quiet", action="store_true", default=hidden, help="no epoch lines")
+    parser.add_argument("--json", action="store_true", default=hidden, help="one object a line")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from unrolled.cli import jobs
+    from unrolled.training.fabric import is_first_process
+    from unrolled.training.interrupts import Interrupted
+
+    if not is_first_process():  # the first one speaks
+        sys.stdout = open("/dev/null", "w")  # noqa: SIM115, PTH123 - until the process ends
+    if arguments.job is None and arguments.resume is None:
+        raise UsageError(f"name a job: unrolled train {' | '.join(jobs.JOBS)} (see --help)")
+    try:
+        path = go_on(arguments) if arguments.resume else begin(arguments)
+    except Interrupted as stopped:
+        print(f"unrolled: {stopped}", file=sys.stderr)
+        return 130
+    if progress_of(arguments) == "lines":
+        print(f"The run is {path}; open {path / 'report.html'} to see how it went.")
+    return 0
+
+
+def begin(arguments: argparse.Namespace) -> Path:
+    """A new run."""
+    from unrolled.cli import jobs
+
+    job = jobs.JOBS[arguments.job]
+    out = Path(arguments.out) if arguments.out else free_place(arguments.source, arguments.job)
+    given = {**from_config(arguments.config, job), **job.given(arguments)}
+    estimator = job.make(given, out=str(out), progress=progress_of(arguments))
+    estimator.refuse_taken_place()
+    how = job.how(arguments)
+    job.fit(estimator, how, job.command(how, given, out), resume=False)
+    return out
+
+
+def go_on(arguments: argparse.Namespace) -> Path:
+    """A run that was cut short, or one that is to have more epochs or minutes."""
+    from unrolled.cli import jobs
+    from unrolled.training.run_folder import RunFolder
+
+    run = RunFolder.open(arguments.resume)
+    config = run.config()
+    job = jobs.of_run(run)
+    given = job.given(arguments)
+    if arguments.job not in (None, config["task"]):
+        raise UsageError(f"{run.path} is a run of {config['task']!r}, not of {arguments.job!r}")
+    fixed = [name for name in given if name not in GOES_ON]
+    if fixed:
+        raise UsageError(
+            f"--{fixed[0].replace('_', '-')} cannot change in the midst of a training: leave it "
+            "out, or begin a new run"
+        )
+    estimator = job.reopen(run, config)
+    estimator.set_params(out=str(run.path), progress=progress_of(arguments), **given)
+    estimator.check()
+    how = dict(config["data"])
+    if arguments.job:
+        how["source"] = str(Path(arguments.source).resolve())
+    job.fit(estimator, how, str(how.get("command", "")), resume=True)
+    return run.path
+
+
+def from_config(file: str | None, job: Any) -> dict[str, Any]:
+    """Parameters of a TOML file: those of a run, or just the table."""
+    import tomllib
+
+    from unrolled.data.opening import existing
+
+    if file is None:
+        return {}
+    path = Path(file) / "config.toml" if Path(file).is_dir() else Path(file)
+    try:
+        config = tomllib.loads(existing(path).read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"--config {file} is no TOML file: {error}") from None
+    task = config.get("task", job.name)
+    if task != job.name:
+        raise UsageError(f"--config {file} is of {task!r}, and this is {job.name!r}")
+    given = config.get("parameters", {} if "task" in config else config)
+    strange = [name for name in given if name not in job.parameters()]
+    if strange:
+        raise UsageError(f"--config {file}: there is no parameter {strange[0]!r}")
+    cell = config.get("cell", given.get("cell"))
+    return {**given, **({"cell": cell} if cell else {})}
+
+
+def progress_of(arguments: argparse.Namespace) -> str:
+    if arguments.quiet and arguments.json:
+        raise UsageError("--quiet and --json exclude each other: choose one")
+    return "quiet" if arguments.quiet else "json" if arguments.json else "lines"
+
+
+def free_place(source: str, job: str) -> Path:
+    """runs/NAME-1, or the first number that is free."""
+    name = source.rpartition(":")[2] if source.startswith("builtin:") else Path(source).name
+    name = name.partition(".")[0] or job
+    number = 1
+    while Path("runs", f"{name}-{number}").exists():
+        number += 1
+    return Path("runs", f"{name}-{number}")

@@ -1,0 +1,67 @@
+"""The network of forecasts. In: inputs of each step, what is known ahead. Out: quantiles; next: loss.
+
+    inputs -> recurrent layers -> for each step ahead: (state, what is known of it) -> quantiles
+
+It forecasts at every step of the series, not only at the last, so that one pass over a series gives
+the forecasts of all origins (Wen et al. 2017). Quantiles are sorted, so that they never cross
+(Chernozhukov et al. 2010).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from unrolled.tasks.parts.cells import ChosenCell
+from unrolled.tasks.parts.recurrent import make_recurrent
+
+CONTEXT = 16  # numbers that the state gives to each step ahead
+
+
+class ForecastNetwork(nn.Module):
+    """Quantiles of the distance from the anchor, for each step ahead."""
+
+    def __init__(
+        self,
+        cell: ChosenCell,
+        inputs: int,
+        ahead: int,
+        horizon: int,
+        quantiles: int,
+        *,
+        hidden: int,
+        layers: int,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.horizon = horizon
+        self.drop = nn.Dropout(dropout)
+        self.recurrent = make_recurrent(cell, inputs, hidden, layers, False, dropout)
+        self.context = nn.Linear(hidden, horizon * CONTEXT)
+        self.known = nn.Linear(ahead, CONTEXT)
+        self.readout = nn.Linear(CONTEXT, quantiles)
+        nn.init.zeros_(self.readout.weight)  # at first it forecasts the anchor
+        nn.init.zeros_(self.readout.bias)
+
+    def forward(self, x: Tensor, ahead: Tensor, states: Any = None) -> tuple[Tensor, Any]:
+        """(T, B, inputs) and (T, B, horizon, ahead) to (T, B, horizon, quantiles) and states."""
+        y, states = self.recurrent(x, states)
+        return self.heads(y, ahead), states
+
+    def heads(self, y: Tensor, ahead: Tensor) -> Tensor:
+        """The forecasts from outputs of the recurrent layers."""
+        context = self.context(self.drop(y)).unflatten(-1, (self.horizon, CONTEXT))
+        merged = torch.tanh(context + self.known(ahead))
+        return self.readout(merged).sort(-1).values
+
+
+def pinball(forecast: Tensor, target: Tensor, quantiles: Tensor) -> Tensor:
+    """The loss of which the quantiles are the best answers (Koenker and Bassett 1978).
+
+    forecast (..., Q), target (...); the mean over the quantiles, twice, so that the median's is the
+    absolute error.
+    """
+    error = target[..., None] - forecast
+    return 2 * torch.maximum(quantiles * error, (quantiles - 1) * error).mean(-1)

@@ -1,0 +1,75 @@
+"""Looking into a fitted network. In: its parts and a sequence. Out: states, what counted, lags.
+
+Works for every cell, since it asks only for the layer's outputs and torch's derivatives of them.
+Next: `reporting` draws it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+DRAWS = 4  # random directions of the output in which the derivative by lag is taken
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One sequence as the network read it."""
+
+    title: str
+    steps: Sequence[str]
+    hidden: Any  # (T, units)
+    counted: Any  # (T,), sums to 1
+
+
+def read_closely(
+    recurrent: nn.Module, inputs: Tensor, score: Callable[[Tensor], Tensor]
+) -> tuple[Any, Any]:
+    """The outputs (T, units) over one sequence (T, 1, size), and how much each step counted.
+
+    A step counts by the norm of the derivative of the score with respect to its input, times the
+    norm of the input: a step that is nothing to the network, or that cannot change the score,
+    counts nothing.
+    """
+    inputs = inputs.detach().requires_grad_()
+    y, _ = recurrent(inputs)
+    (slope,) = torch.autograd.grad(score(y), inputs)
+    counted = slope.norm(dim=2)[:, 0] * inputs.detach().norm(dim=2)[:, 0]
+    return y.detach()[:, 0].numpy(), _shares(counted.numpy())
+
+
+def norms_by_lag(recurrent: nn.Module, sequences: Sequence[Tensor], seed: int) -> Any:
+    """||d y_T / d x_{T - lag}|| for each lag, as a mean over sequences and random directions.
+
+    Where the layer reads in both directions, y is its forward half.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    longest = max(len(inputs) for inputs in sequences)
+    total, count = np.zeros(longest), np.zeros(longest)
+    for inputs in sequences:
+        inputs = inputs.detach().requires_grad_()
+        y, _ = recurrent(inputs)
+        half = y[-1, 0, : _forward_size(recurrent, y)]
+        for _ in range(DRAWS):
+            direction = torch.randn(len(half), generator=generator)
+            direction = direction / direction.norm()
+            (slope,) = torch.autograd.grad(half @ direction, inputs, retain_graph=True)
+            norms = slope.norm(dim=2)[:, 0].flip(0).numpy()
+            total[: len(norms)] += norms
+            count[: len(norms)] += 1
+    return total / count
+
+
+def _forward_size(recurrent: nn.Module, y: Tensor) -> int:
+    layer = getattr(recurrent, "layer", recurrent)
+    return y.shape[2] // (2 if getattr(layer, "bidirectional", False) else 1)
+
+
+def _shares(values: Any) -> Any:
+    total = values.sum()
+    return values / total if total > 0 else np.full(len(values), 1 / len(values))

@@ -1,0 +1,114 @@
+"""The classical method beside the network: damped exponential smoothing with a season.
+
+    level    l_t = l_{t-1} + phi b_{t-1} + alpha e_t
+    trend    b_t = phi b_{t-1} + alpha beta e_t
+    season   s_t = s_{t-m} + gamma (1 - alpha) e_t
+    error    e_t = y_t - (l_{t-1} + phi b_{t-1} + s_{t-m})
+    ahead    y_{t+h|t} = l_t + (phi + ... + phi^h) b_t + s_{t+h-m ceil(h/m)}
+
+Holt 1957, Winters 1960, damped by Gardner and McKenzie 1985; this is ETS(A,Ad,A) of Hyndman et al.
+2002, and ETS(A,Ad,N) where there is no season. The four constants are those of a grid with the
+smallest squared errors one step ahead; the whole grid runs at once, one column each.
+In: values without gaps. Out: forecasts from every origin; next: `baselines`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+ALPHAS = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9, 0.99)
+BETAS = (0.0, 0.02, 0.1, 0.3, 0.6)  # the trend's share of alpha
+GAMMAS = (0.02, 0.1, 0.3, 0.6, 0.9)
+PHIS = (0.8, 0.9, 0.98)  # the usual range of damping, Hyndman et al. 2008
+
+
+@dataclass(frozen=True)
+class Constants:
+    """One choice, or a grid of them (each an array)."""
+
+    alpha: Any
+    beta: Any
+    gamma: Any
+    phi: Any
+
+    def only(self, place: int) -> Constants:
+        chosen = (self.alpha, self.beta, self.gamma, self.phi)
+        return Constants(*(values[place : place + 1] for values in chosen))
+
+
+@dataclass(frozen=True)
+class Smoothed:
+    """What is known after each step: level and trend (T,), the seasons to come (T, m), errors."""
+
+    level: Any
+    trend: Any
+    seasons: Any  # row t, column k: the seasonal part of step t + 1 + k
+    phi: float
+
+    def ahead(self, origins: Any, horizon: int) -> Any:
+        """The forecasts from each origin, (origins, horizon)."""
+        steps = np.arange(1, horizon + 1)
+        damping = np.cumsum(self.phi**steps)
+        season = self.seasons[origins][:, (steps - 1) % self.seasons.shape[1]]
+        return self.level[origins][:, None] + damping * self.trend[origins][:, None] + season
+
+
+def grid(has_season: bool) -> Constants:
+    gammas = GAMMAS if has_season else (0.0,)
+    columns = np.array(list(product(ALPHAS, BETAS, gammas, PHIS))).T
+    return Constants(*columns)
+
+
+def smooth(values: Any, season: int, learnt: int) -> Smoothed:
+    """Choose the constants on the first `learnt` values, and run them over all."""
+    season = season if learnt >= 2 * season else 1
+    known = values[:learnt]
+    recent = known[-max(4 * season, 2_000) :]  # a long past changes the choice little
+    constants = grid(season > 1)
+    squares = _squares(recent, season, constants)
+    return run(values, season, constants.only(int(np.argmin(squares))))
+
+
+def _squares(values: Any, season: int, constants: Constants) -> Any:
+    """The sum of squared errors of each column of the grid, its first two seasons left out."""
+    total = np.zeros(len(constants.alpha))
+    for t, (error, *_) in enumerate(_steps(values, season, constants)):
+        if t >= min(2 * season, len(values) // 2):
+            total += error**2
+    return total
+
+
+def run(values: Any, season: int, constants: Constants) -> Smoothed:
+    """One choice of constants over a series, remembering what is known after each step."""
+    count = len(values)
+    level, trend, seasons = np.empty(count), np.empty(count), np.empty((count, season))
+    for t, (_, one, slope, ring) in enumerate(_steps(values, season, constants)):
+        level[t], trend[t] = one[0], slope[0]
+        place = (t + 1) % season
+        seasons[t] = np.concatenate([ring[place:, 0], ring[:place, 0]])
+    return Smoothed(level, trend, seasons, float(constants.phi[0]))
+
+
+def _steps(values: Any, season: int, constants: Constants) -> Any:
+    """The equations above, step by step, for all columns at once."""
+    alpha, beta, phi = constants.alpha, constants.beta, constants.phi
+    gamma = constants.gamma if season > 1 else np.zeros_like(alpha)
+    columns = len(alpha)
+    first = values[: min(season, len(values))]
+    level = np.full(columns, first.mean() if season > 1 else values[0])
+    trend = np.zeros(columns)
+    ring = np.zeros((season, columns))
+    if season > 1:
+        ring[:] = (first - first.mean())[:, None]
+    for t, value in enumerate(values):
+        place = t % season
+        before = level + phi * trend
+        error = value - before - ring[place]
+        level = before + alpha * error
+        trend = phi * trend + alpha * beta * error
+        ring[place] += gamma * (1 - alpha) * error
+        yield error, level, trend, ring
