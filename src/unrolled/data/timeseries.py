@@ -1,4 +1,4 @@
-"""Series to forecast. In: a table of times and values. Out: `TimeSeries` on even steps; next: tasks.
+"""Series to forecast. In: a table of times and values. Out: `TimeSeries` on even steps; to: tasks.
 
     time    value   holiday        one series: --time time --value value --known holiday
     time    shop    units          one series for each shop: --series shop
@@ -53,8 +53,11 @@ class TimeSeries:
         return self.step.at(self.first, np.arange(start, stop))
 
     def without_gaps(self) -> Any:
-        """The values with gaps drawn straight."""
-        return filled(self.values)[0]
+        """The values; in a gap the last value before it holds, for the next one is not known yet."""
+        there = ~np.isnan(self.values)
+        last = np.maximum.accumulate(np.where(there, np.arange(len(self)), 0))
+        last[: np.argmax(there)] = np.argmax(there)
+        return self.values[last]
 
     def until(self, end: int) -> TimeSeries:
         """The series as it was known after `end` steps; what is known of the future stays."""
@@ -269,5 +272,8 @@ def _tell_gaps(series: Sequence[TimeSeries], notes: Notes) -> None:
     gaps = sum(int(np.isnan(one.values).sum()) for one in series)
     total = sum(len(one) for one in series)
     notes.count(
-        gaps, total, "steps", "had no value: they were drawn straight as input, and never judged"
+        gaps,
+        total,
+        "steps",
+        "had no value: the last one before them stands in, and they are never judged",
     )

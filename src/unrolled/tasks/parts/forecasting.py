@@ -3,8 +3,10 @@
     inputs -> recurrent layers -> for each step ahead: (state, what is known of it) -> quantiles
 
 It forecasts at every step of the series, not only at the last, so that one pass over a series gives
-the forecasts of all origins (Wen et al. 2017). Quantiles are sorted, so that they never cross
-(Chernozhukov et al. 2010).
+the forecasts of all origins (Wen et al. 2017). A straight path from the inputs to all quantiles
+stands beside the recurrent one, so that what grows in the inputs beyond anything seen grows in the
+forecast too (Lai et al. 2018). Quantiles are sorted, so that they never cross (Chernozhukov et al.
+2010).
 """
 
 from __future__ import annotations
@@ -42,19 +44,22 @@ class ForecastNetwork(nn.Module):
         self.context = nn.Linear(hidden, horizon * CONTEXT)
         self.known = nn.Linear(ahead, CONTEXT)
         self.readout = nn.Linear(CONTEXT, quantiles)
-        nn.init.zeros_(self.readout.weight)  # at first it forecasts the anchor
-        nn.init.zeros_(self.readout.bias)
+        self.straight = nn.Linear(inputs, horizon)
+        self.straight_known = nn.Parameter(torch.zeros(horizon, ahead))
+        for weight in (*self.readout.parameters(), *self.straight.parameters()):
+            nn.init.zeros_(weight)  # at first it forecasts the anchor
 
     def forward(self, x: Tensor, ahead: Tensor, states: Any = None) -> tuple[Tensor, Any]:
         """(T, B, inputs) and (T, B, horizon, ahead) to (T, B, horizon, quantiles) and states."""
         y, states = self.recurrent(x, states)
-        return self.heads(y, ahead), states
+        return self.heads(x, y, ahead), states
 
-    def heads(self, y: Tensor, ahead: Tensor) -> Tensor:
-        """The forecasts from outputs of the recurrent layers."""
+    def heads(self, x: Tensor, y: Tensor, ahead: Tensor) -> Tensor:
+        """The forecasts from inputs and from outputs of the recurrent layers."""
+        place = self.straight(x) + (ahead * self.straight_known).sum(-1)
         context = self.context(self.drop(y)).unflatten(-1, (self.horizon, CONTEXT))
         merged = torch.tanh(context + self.known(ahead))
-        return self.readout(merged).sort(-1).values
+        return (place[..., None] + self.readout(merged)).sort(-1).values
 
 
 def pinball(forecast: Tensor, target: Tensor, quantiles: Tensor) -> Tensor:

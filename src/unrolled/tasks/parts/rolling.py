@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from unrolled.data.windows import Prepared, memory, own_inputs
+from unrolled.data.windows import Prepared, around_anchor, memory, own_inputs
 from unrolled.tasks.parts.forecasting import ForecastNetwork
 
 ROWS = 4096  # paths that run at once
@@ -38,7 +38,8 @@ class Roller:
         x = torch.from_numpy(series.inputs[: origins[-1] + 1])[:, None]
         y, _ = self.model.recurrent(x)
         ahead, anchor = series.around(origins)
-        distance = self.model.heads(y[origins], torch.from_numpy(ahead)[:, None])[:, 0]
+        told = torch.from_numpy(ahead)[:, None]
+        distance = self.model.heads(x[origins], y[origins], told)[:, 0]
         return anchor[:, :, None] + distance.double().numpy() * series.scale.unit
 
     def _fed_back(self, series: Prepared, origins: Any) -> Any:
@@ -47,7 +48,7 @@ class Roller:
         states, start, results = None, 0, []
         for at in range(0, len(origins), group):
             chosen = origins[at : at + group]
-            outputs, kept = [], []
+            outputs, kept = [], []  # of each origin
             for origin in chosen:
                 x = torch.from_numpy(series.inputs[start : origin + 1])[:, None]
                 y, states = self.model.recurrent(x, states)
@@ -64,26 +65,27 @@ class Roller:
         steps = np.repeat(origins, self.paths)
         y, states = y.repeat_interleave(self.paths, 1), _repeated(states, self.paths)
         one = replace(series, layout=replace(series.layout, horizon=1))
-        size, season = memory(one.layout) + 1, one.layout.season
+        season = one.layout.season
+        size = max(memory(one.layout), 2 * season) + 1  # what inputs and anchors look back on
         back = np.maximum(steps + np.arange(1 - size, 1)[:, None], 0)
         past = series.values[back]  # (size, paths): the values up to the origin
         horizon = series.layout.horizon
         drawn = np.empty((horizon, len(steps)))
+        x = torch.from_numpy(series.inputs[steps])[None]
         for h in range(horizon):
-            anchor = past[size - season]
-            height = (anchor - past[-1]) / one.scale.unit
+            anchor, before = past[size - season], past[size - 2 * season]
             known = one.ahead[steps + h + 1]
-            ahead = np.concatenate([known, height[:, None]], 1).astype(np.float32)
-            quantiles = self.model.heads(y, torch.from_numpy(ahead)[None, :, None])[0, :, 0]
+            ahead = around_anchor(known, anchor, before, past[-1], one.scale.unit)
+            quantiles = self.model.heads(x, y, torch.from_numpy(ahead)[None, :, None])[0, :, 0]
             distance = draw_from(quantiles.double().numpy(), self.levels, draw)
             drawn[h] = anchor + distance * one.scale.unit
             past = np.concatenate([past[1:], drawn[h][None]])
-            x = self._inputs(one, past, steps, h, known)
-            y, states = self.model.recurrent(torch.from_numpy(x)[None], states)
+            x = torch.from_numpy(self._inputs(one, past, steps, known))[None]
+            y, states = self.model.recurrent(x, states)
         shaped = drawn.reshape(horizon, len(origins), self.paths)
         return np.moveaxis(np.quantile(shaped, self.levels, axis=2), 0, 2).swapaxes(0, 1)
 
-    def _inputs(self, one: Prepared, past: Any, steps: Any, h: int, known: Any) -> Any:
+    def _inputs(self, one: Prepared, past: Any, steps: Any, known: Any) -> Any:
         """What the network reads after a value was drawn; past covariates stay as they were."""
         own = own_inputs(past, np.ones_like(past, bool), one.scale, one.layout, last=1)[0]
         covariates = len(one.layout.past_means)

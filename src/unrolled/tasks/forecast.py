@@ -1,0 +1,223 @@
+"""Forecast series. In: one or many series. Out: quantiles of the steps ahead; next: `cli`.
+
+    model = Forecaster(horizon=24).fit(read_time_series("sales.csv", "date", "units"), test=0.2)
+    model.backtest().figures            beside naive, seasonal naive and exponential smoothing
+    model.forecast()[0].median          what comes after the end
+
+Time is cut, never shuffled: the end of each series is the test, the tenth before it is set aside
+and decides which weights are kept. Backtests move the origin step by step: the network reads each
+series once, and its state at every origin gives that origin's forecast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.base import RegressorMixin
+
+from unrolled.data.timeseries import TimeSeries
+from unrolled.data.windows import Layout, Prepared, prepare
+from unrolled.errors import ArgumentError
+from unrolled.tasks.parts import estimator as shared
+from unrolled.tasks.parts.backtests import Backtest, judge
+from unrolled.tasks.parts.cells import ChosenCell
+from unrolled.tasks.parts.estimator import Estimator, seeded
+from unrolled.tasks.parts.forecast_job import ForecastJob
+from unrolled.tasks.parts.forecast_layout import (
+    as_series,
+    checked_quantiles,
+    layout_of,
+    parts_of,
+    read_quantiles,
+    refuse_other_columns,
+    refuse_unknown_future,
+)
+from unrolled.tasks.parts.forecasting import ForecastNetwork
+from unrolled.tasks.parts.options import option
+from unrolled.tasks.parts.rolling import Roller
+from unrolled.tasks.parts.series_file import layout_from, layout_plain, series_from, series_plain
+from unrolled.training import settings as checks
+from unrolled.training.job import State
+from unrolled.training.loop import train
+from unrolled.training.run_folder import RunFolder
+
+TASK = "forecast"
+SERIES = "series.json"
+MODES = ("direct", "fed-back")
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What comes after the end of one series."""
+
+    name: str
+    times: Any  # (H,)
+    median: Any  # (H,)
+    quantiles: Any  # (H, Q)
+    levels: list[float]
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Forecaster(RegressorMixin, Estimator):
+    """A recurrent network that reads series and says what comes next, and how sure it is."""
+
+    horizon: int = option(24, "how many steps ahead", int)
+    mode: str = option("direct", "all steps at once, or each fed back", choices=MODES)
+    quantiles: Any = option((0.1, 0.5, 0.9), "which ones, with 0.5 among them", read_quantiles)
+    season: int | None = option(None, "steps of the main cycle (default: by the calendar)", int)
+    calendar: bool = option(True, "tell the network the hour, the weekday, the season", bool)
+    window: int = option(128, "steps that backpropagation looks back over", int)
+    paths: int = option(100, "sample paths of a forecast that is fed back", int)
+    epochs: int = option(60, "most epochs", int)
+    batch_size: int = option(16, "windows in a step", int)
+    patience: int | None = option(12, "stop after so many epochs without a better one", int)
+
+    def check(self) -> ChosenCell:
+        cell = super().check()
+        for name in ("horizon", "window", "paths"):
+            checks.count(name, getattr(self, name))
+        checks.count("season", self.season, optional=True)
+        checks.one_of("mode", self.mode, MODES)
+        checked_quantiles(self.quantiles)
+        return cell
+
+    # -------------------------------------------------------------------------------- learning
+
+    def fit(
+        self,
+        X: Any,
+        y: None = None,
+        test: float = 0.0,
+        *,
+        data: dict[str, Any] | None = None,
+        resume: bool = False,
+    ) -> Forecaster:
+        """Learn from series; the last share of each that `test` says is kept for a backtest."""
+        self.cell_ = self.check()
+        checks.share("test", test)
+        if not resume:
+            self.refuse_taken_place()
+        self.series_ = as_series(X)
+        steps_ahead = 1 if self.mode == "fed-back" else self.horizon
+        parts, self.learnt_, self.tested_ = parts_of(
+            self.series_, steps_ahead, self.horizon, self.validation, test
+        )
+        chosen = {"season": self.season, "calendar": self.calendar}
+        self.layout_ = layout_of(self.series_, self.learnt_, self.horizon, **chosen)
+        layout = self._step_layout()
+        prepared = [prepare(one, layout, learnt) for one, learnt in zip(self.series_, self.learnt_)]
+        model = self._build()
+        run = None
+        if self.out is not None:
+            run = RunFolder.open(self.out) if resume else self._create_run(data or {}, test)
+        job = ForecastJob(
+            model, prepared, parts, self._levels(),
+            window=self.window, batch_size=self.batch_size, seed=self.seed,
+        )  # fmt: skip
+        state = train(job, self.settings(), run, self.watcher(), resume)
+        self._learnt(model, state, run)
+        return self
+
+    def _levels(self) -> list[float]:
+        return checked_quantiles(self.quantiles)
+
+    def _step_layout(self) -> Layout:
+        """What one step of the network forecasts: all steps ahead, or the next one alone."""
+        from dataclasses import replace
+
+        return replace(self.layout_, horizon=1 if self.mode == "fed-back" else self.horizon)
+
+    def _build(self) -> ForecastNetwork:
+        layout = self._step_layout()
+        with seeded(self.seed):
+            return ForecastNetwork(
+                self.cell_, layout.inputs, layout.ahead, layout.horizon, len(self._levels()),
+                hidden=self.hidden, layers=self.layers, dropout=self.dropout,
+            )  # fmt: skip
+
+    def _learnt(self, model: Any, state: State, run: RunFolder | None) -> None:
+        self.model_, self.state_, self.run_ = model.eval(), state, run
+        self.history_ = state.history
+
+    # ---------------------------------------------------------------------------------- asking
+
+    def forecast(self, X: Any = None) -> list[Forecast]:
+        """What comes after the end of each series: those given, or those that were learnt."""
+        self.require_fitted("model_")
+        series = self._series(X)
+        refuse_unknown_future(series, self.horizon)
+        roller = self._roller()
+        results = []
+        for one in self._prepared(series):
+            end = len(one) - 1
+            quantiles = roller.forecast(one, np.array([end]))[0]
+            median = quantiles[:, self._levels().index(0.5)]
+            times = one.series.times(end + 1, end + 1 + self.horizon)
+            results.append(Forecast(one.series.name, times, median, quantiles, self._levels()))
+        return results
+
+    def predict(self, X: Any = None) -> Any:
+        """The medians: (H,) for one series, (series, H) for several."""
+        medians = np.stack([one.median for one in self.forecast(X)])
+        return medians[0] if len(medians) == 1 else medians
+
+    def backtest(
+        self, X: Any = None, start: int | Sequence[int] | None = None, stride: int | None = None
+    ) -> Backtest:
+        """Forecasts from every `stride`-th origin, from before step `start` on, and how good."""
+        self.require_fitted("model_")
+        series = self._series(X)
+        if start is None:
+            start = self.tested_ if X is None else [len(one) // 2 for one in series]
+        starts = [start] * len(series) if isinstance(start, int) else list(start)
+        if stride is None:
+            stride = self.horizon if self.mode == "fed-back" else 1
+        checks.count("stride", stride)
+        return judge(self._prepared(series), self._roller(), starts, stride, self._levels())
+
+    def score(self, X: Any = None, y: None = None) -> float:
+        """Minus the MASE of a backtest: above -1 is better than seasonal naive, 0 is perfect."""
+        return -self.backtest(X).figures["network"]["mase"]
+
+    def _series(self, X: Any) -> list[TimeSeries]:
+        if X is None:
+            return self.series_
+        series = as_series(X)
+        refuse_other_columns(series, self.layout_)
+        return series
+
+    def _prepared(self, series: Sequence[TimeSeries]) -> list[Prepared]:
+        """A series that was learnt from keeps its scale; another is measured by all of itself."""
+        mine = {id(one): learnt for one, learnt in zip(self.series_, self.learnt_)}
+        return [prepare(one, self.layout_, mine.get(id(one))) for one in series]
+
+    def _roller(self) -> Roller:
+        return Roller(self.model_, self._levels(), self.mode == "fed-back", self.paths, self.seed)
+
+    # ----------------------------------------------------------------------------------- a run
+
+    def _create_run(self, data: dict[str, Any], test: float) -> RunFolder:
+        config = shared.config_of(TASK, self, self.cell_, test=test, data=data)
+        run = RunFolder.create(self.out, config)
+        run.write_json("vocabulary.json", layout_plain(self.layout_))
+        run.write_json(SERIES, series_plain(self.series_, self.learnt_, self.tested_))
+        shared.write_cell(run, self.cell_)
+        return run
+
+    @classmethod
+    def load(cls, path: str | Path) -> Forecaster:
+        """The forecaster of a run, with the series that it learnt from."""
+        run = RunFolder.open(path)
+        model = shared.from_config(cls, TASK, run.config(), run)
+        model.layout_ = layout_from(run.read_json("vocabulary.json"), run.path)
+        model.series_, model.learnt_, model.tested_ = series_from(run.read_json(SERIES), run.path)
+        network = model._build()
+        shared.load_weights(network, run)
+        model.model_, model.run_, model.history_ = network.eval(), run, run.metrics()
+        if model.layout_.horizon != model.horizon:
+            raise ArgumentError(f"{path}: its configuration and its layout have other horizons")
+        return model
