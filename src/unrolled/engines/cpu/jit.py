@@ -82,28 +82,34 @@ def load(
     build: Callable[[], ir.Module],
     functions: tuple[str, ...],
     target: Target | None = None,
+    *,
+    optimise: bool = True,
 ) -> Kernels:
     """The compiled functions: from this process, from disk, or from `build()`, in that order.
 
     `key_material` must say everything on which the IR depends, except what is common to all: the
     target, the versions of unrolled and LLVM, and the source of the engine are added here.
+    `optimise=False` is for IR that is written as it should run: LLVM still chooses instructions and
+    registers, and compiling takes half as long.
     """
     target = target or host()
-    key = _key(key_material, functions, target)
+    key = _key(f"{key_material} {optimise}", functions, target)
     kernels = _loaded.get(key)
     if kernels is None:
         code = cache.read(key)
         if code is None:
-            code = object_code(build(), target, functions)
+            code = object_code(build(), target, functions, optimise=optimise)
             cache.write(key, code)
         kernels = _loaded[key] = Kernels(code, functions)
     return kernels
 
 
 @_locked
-def object_code(module: ir.Module, target: Target, functions: tuple[str, ...] = ()) -> bytes:
+def object_code(
+    module: ir.Module, target: Target, functions: tuple[str, ...] = (), *, optimise: bool = True
+) -> bytes:
     """The object file of a module; `functions` are those it must define."""
-    parsed, machine = _optimised(module, target)
+    parsed, machine = _parsed(module, target, optimise)
     defined = {function.name for function in parsed.functions if not function.is_declaration}
     missing = [name for name in functions if name not in defined]
     if missing:
@@ -114,12 +120,14 @@ def object_code(module: ir.Module, target: Target, functions: tuple[str, ...] = 
 @_locked
 def assembly(module: ir.Module, target: Target) -> str:
     """What the machine would execute, to be read: for this processor or any other."""
-    parsed, machine = _optimised(module, target)
+    parsed, machine = _parsed(module, target, optimise=True)
     return str(machine.emit_assembly(parsed))
 
 
-def _optimised(module: ir.Module, target: Target) -> tuple[llvm.ModuleRef, llvm.TargetMachine]:
-    """Parse, check and optimise.
+def _parsed(
+    module: ir.Module, target: Target, optimise: bool
+) -> tuple[llvm.ModuleRef, llvm.TargetMachine]:
+    """Parse, check and, unless there is nothing to gain, optimise.
 
     The passes that guess are off: the emitter has written vectors and unrolled loops where they
     pay, and vectorising or unrolling its loops again costs time to compile and registers to run.
@@ -129,6 +137,8 @@ def _optimised(module: ir.Module, target: Target) -> tuple[llvm.ModuleRef, llvm.
     module.data_layout = str(machine.target_data)
     parsed = llvm.parse_assembly(str(module))
     parsed.verify()
+    if not optimise:
+        return parsed, machine
     options = llvm.create_pipeline_tuning_options(speed_level=2)
     options.loop_vectorization = options.slp_vectorization = False
     options.loop_unrolling = options.loop_interleaving = False

@@ -174,7 +174,7 @@ class _Region(ctypes.Structure):
 
 @functools.cache
 def _region_kernels() -> jit.Kernels:
-    return jit.load("parallel region", _region_module, ("region",))
+    return jit.load("parallel region", _region_module, ("region",), optimise=False)
 
 
 @functools.cache

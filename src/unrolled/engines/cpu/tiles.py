@@ -59,7 +59,7 @@ def tiles(bits: int, target: Target | None = None) -> Tiles:
     target = target or host()
     names = tuple(f"tile_{r}_{n}" for n in range(1, STREAMS + 1)
                   for r in range(1, most_rows(n, target) + 1))  # fmt: skip
-    kernels = jit.load(f"tiles {bits}", lambda: module(bits, target), names, target)
+    kernels = jit.load(f"tiles {bits}", lambda: module(bits, target), names, target, optimise=False)
     table = (ctypes.c_int64 * ((STREAMS + 1) * (ROWS + 1)))()
     for name in names:
         _, r, n = name.split("_")

@@ -84,6 +84,27 @@ def test_other_material_is_other_code(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (third.calls, fourth.calls) == (1, 1)
 
 
+def test_code_that_is_not_optimised_is_kept_apart() -> None:
+    """A sum that optimisation folds away is the same number, and another object."""
+
+    def build() -> ir.Module:
+        module = ir.Module("answer")
+        function = ir.Function(module, ir.FunctionType(WORD, []), "answer")
+        builder = ir.IRBuilder(function.append_basic_block())
+        room = builder.alloca(WORD)
+        builder.store(WORD(40), room)
+        builder.ret(builder.add(builder.load(room), WORD(2)))
+        return module
+
+    plain = jit.object_code(build(), host(), ("answer",), optimise=False)
+    short = jit.object_code(build(), host(), ("answer",))
+    assert len(plain) > len(short)
+    first = jit.load("a", build, ("answer",), optimise=False)
+    second = jit.load("a", build, ("answer",))
+    assert first is not second
+    assert (ask(first), ask(second)) == (42, 42)
+
+
 def test_the_target_is_part_of_the_key() -> None:
     assert len({jit._key("a", (), target) for target in (AVX2, AVX512, NEON, host())}) >= 3
 
