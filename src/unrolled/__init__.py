@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from unrolled.cells.base import Cell as Cell
     from unrolled.cells.base import equation as equation
+    from unrolled.cells.gradients import check_gradients as check_gradients
     from unrolled.equations.equation import Equation as Equation
     from unrolled.equations.functions import abs as abs
     from unrolled.equations.functions import cos as cos
@@ -45,6 +46,7 @@ __version__ = "0.1.0"
 NAMES = {
     "Cell": "unrolled.cells.base",
     "equation": "unrolled.cells.base",
+    "check_gradients": "unrolled.cells.gradients",
     "Equation": "unrolled.equations.equation",
     "abs": "unrolled.equations.functions",
     "cos": "unrolled.equations.functions",

@@ -46,4 +46,6 @@ class ShapeError(UnrolledError, ValueError):
 
 
 class GradientError(UnrolledError):
-    """A derived gradient that finite differences contradict."""
+    """A derived gradient that finite differences contradict; `table` holds all that was found."""
+
+    table: object = None

@@ -17,7 +17,7 @@ ALLOWED = {
     "torch": {"layers", "data", "training", "report", "tasks", "labs", "bench", "cli"},
     "llvmlite": {"engines/cpu"},
 }
-SERVANTS = {"base", "initial", "gradients", "library", "__init__"}
+SERVANTS = {"base", "initial", "gradients", "library", "trials", "__init__"}
 FAMILIES = {"cells": SERVANTS, "tasks": None}  # siblings -> whom all may import
 
 

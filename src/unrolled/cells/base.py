@@ -63,9 +63,9 @@ class Cell:
     ) -> None:
         known = hyperparameters_of(type(self))
         own = {name: value for name, value in hyperparameters.items() if name in known}
-        self.__dict__["_own"] = own
+        self.__dict__.update(own, _own=own)  # found before the class's
         self.__dict__["_weights"] = {}
-        derived = equation(self)
+        self.__dict__["_equation"] = derived = equation(self)
         asked = {"input_size": input_size, "hidden_size": hidden_size}
         asked |= {name: value for name, value in hyperparameters.items() if name not in own}
         _refuse_unknown(self, derived, asked, known)
@@ -100,6 +100,7 @@ class Cell:
         if not np.issubdtype(xs.dtype, np.floating):
             xs = xs.astype(np.float64)
         now = self._start(xs) if states is None else _tuple(states)
+        now = tuple(np.asarray(state, xs.dtype) for state in now)
         outputs = np.empty((len(xs), self._width(self.states[0]), *xs.shape[2:]), xs.dtype)
         for t, x in enumerate(xs):
             now = _tuple(self.step(x, *now))
@@ -137,19 +138,12 @@ class Cell:
         return bound
 
     def __getattr__(self, name: str) -> Any:
-        own, weights = self.__dict__.get("_own", {}), self.__dict__.get("_weights", {})
+        weights = self.__dict__.get("_weights", {})
         if name in weights:
             return weights[name]
-        if name.startswith("_") or name in own:
+        if name.startswith("_"):
             raise AttributeError(name)
         raise AttributeError(_no_such_weight(self, name, weights))
-
-    def __getattribute__(self, name: str) -> Any:
-        if not name.startswith("_"):
-            own = object.__getattribute__(self, "__dict__").get("_own")
-            if own and name in own:
-                return own[name]
-        return object.__getattribute__(self, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if self.__dict__.get("_bound"):
@@ -201,6 +195,9 @@ def equation(cell: Any) -> Equation:
             f"{cell!r} is not a cell: a cell is a subclass of unrolled.Cell with a step, such as "
             f"unrolled.cells.LSTM (unrolled.LSTM is the layer)"
         )
+    if "_equation" in vars(cell):
+        known_already: Equation = cell.__dict__["_equation"]
+        return known_already
     own = {} if isinstance(cell, type) else cell.__dict__["_own"]
     chosen = hyperparameters_of(cell_type) | own
     key = tuple((name, repr(value)) for name, value in chosen.items())
@@ -231,27 +228,34 @@ def _on_columns(step: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(step)
     def on_columns(self: Cell, x: Any, *states: Any) -> Any:
-        inside = object.__getattribute__(self, "__dict__").get("_bound")
-        if inside or hasattr(x, "apply_operation"):
+        if self.__dict__.get("_bound") or hasattr(x, "apply_operation"):
             return step(self, x, *states)
         if not self._sizes:
             raise ShapeError(_no_sizes(self))
         x, states = np.asarray(x), tuple(np.asarray(state) for state in states)
         _check_shapes(self, x, states)
-        columns = {
-            name: weight[:, None] if weight.ndim == 1 else weight
-            for name, weight in self._weights.items()
-        }
-        given = [array[:, None] if array.ndim == 1 else array for array in (x, *states)]
-        returned = step(self.bind(columns), *given)
+        dtype = np.result_type(x, *states)
+        if not np.issubdtype(dtype, np.floating):
+            dtype = np.dtype(np.float64)
+        bound = self.bind({name: _column(w, dtype) for name, w in self._weights.items()})
+        given = [_column(array, dtype) for array in (x, *states)]
+        returned = step(bound, *given)
         batch = given[0].shape[1]
         results = [
-            np.broadcast_to(new, (self._width(state), batch)).reshape(-1, *x.shape[1:])
+            # a copy: the caller may change it, and a new state may be an old one as it was given
+            np.array(np.broadcast_to(new, (self._width(state), batch)), dtype).reshape(
+                -1, *x.shape[1:]
+            )
             for state, new in zip(self.states, _tuple(returned), strict=True)
         ]
         return tuple(results) if isinstance(returned, tuple) else results[0]
 
     return on_columns
+
+
+def _column(array: Array, dtype: Any) -> Array:
+    array = array.astype(dtype, copy=False)
+    return array[:, None] if array.ndim == 1 else array
 
 
 def _check_shapes(cell: Cell, x: Array, states: tuple[Array, ...]) -> None:

@@ -103,6 +103,8 @@ def forward(
 ) -> Run:
     """Run the equation over xs, (T, I) or (T, I, B)."""
     xs = np.asarray(xs)
+    if not np.issubdtype(xs.dtype, np.floating):
+        xs = xs.astype(np.float64)
     batched = xs.ndim == 3
     columns = xs if batched else xs[:, :, None]
     known = equation.resolve(**sizes)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from threading import RLock
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -21,6 +22,7 @@ Shape = tuple[str, ...]
 ONE = "1"
 
 _interned: WeakValueDictionary[tuple[Any, ...], Node] = WeakValueDictionary()
+_interning = RLock()
 
 
 class Node:
@@ -107,12 +109,12 @@ def as_node(term: Term) -> Node:
     return term if isinstance(term, Node) else constant(term)
 
 
-def _intern(kind: type[Node], *fields: Any) -> Any:
-    key = (kind, *fields)
-    node = _interned.get(key)
-    if node is None:
-        node = kind(*fields)
-        _interned[key] = node
+def _intern(kind: type[Node], *fields: Any, key: tuple[Any, ...] = ()) -> Any:
+    key = key or (kind, *fields)
+    with _interning:  # two threads that built one term twice would never find it equal again
+        node = _interned.get(key)
+        if node is None:
+            node = _interned[key] = kind(*fields)
     return node
 
 
@@ -123,12 +125,8 @@ def variable(name: str, role: str, shape: Shape | None = None) -> Variable:
 
 def constant(value: float, name: str | None = None) -> Constant:
     # repr tells 0.0 from -0.0 and lets NaN equal itself, which float's own == does not
-    key = (Constant, repr(float(value)), name)
-    node = _interned.get(key)
-    if node is None:
-        node = Constant(float(value), name)
-        _interned[key] = node
-    assert isinstance(node, Constant)
+    value = float(value)
+    node: Constant = _intern(Constant, value, name, key=(Constant, repr(value), name))
     return node
 
 

@@ -1,0 +1,226 @@
+"""Proof that a derived gradient is right. In: a cell. Out: a table, or GradientError.
+
+The reference is the user's own step, run over a short sequence on NumPy arrays in float64: each
+number that goes in (every weight, input and initial state) is moved a little up and down, and the
+loss, a random weighing of all outputs and final states, must move as the derivative says.
+
+Where the two runs lie on different sides of a kink (of relu, abs, maximum, a comparison), or where
+half the step gives another difference, the difference says nothing: it is skipped and counted, and
+where that happens too often everything is drawn anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unrolled.cells.base import Cell, equation
+from unrolled.cells.trials import Trial, draw_trial
+from unrolled.equations import interpret
+from unrolled.equations.equation import Equation
+from unrolled.errors import CellError, GradientError
+
+Array = NDArray[Any]
+
+# A central difference is off by about STEP**2 (the next term of the series) and by 1e-16 / STEP
+# (rounding): both are near 3e-11 of the values. The tolerance leaves room for steep functions.
+STEP = 6e-6
+TOLERANCE = 1e-6  # of the largest derivative in the same array ...
+SMALLEST_SCALE = 1e-3  # ... or of this share of the largest of all, where a whole array is smaller
+SKIPPED = 0.05  # where more than this share is skipped, draw anew
+ATTEMPTS = 5
+FORMS = ("as many sequences as units", "one sequence", "a batch")
+
+
+@dataclass
+class Row:
+    """What was found for one array: `worst` is relative to its largest derivative."""
+
+    kind: str
+    name: str
+    worst: float = 0.0
+    checked: int = 0
+    skipped: int = 0
+    wrong: str = ""
+
+
+@dataclass
+class GradientTable:
+    """A row for every weight, input and initial state; printing shows them all."""
+
+    cell: str
+    rows: list[Row] = field(default_factory=list)
+    drawn: list[str] = field(default_factory=list)
+
+    @property
+    def worst(self) -> float:
+        """The largest relative error of all."""
+        return max(row.worst for row in self.rows)
+
+    @property
+    def checked(self) -> int:
+        return sum(row.checked for row in self.rows)
+
+    @property
+    def skipped(self) -> int:
+        return sum(row.skipped for row in self.rows)
+
+    @property
+    def passed(self) -> bool:
+        return not any(row.wrong for row in self.rows)
+
+    def add(self, rows: list[Row]) -> None:
+        """Take up what one more trial has found."""
+        for new in rows:
+            row = next((r for r in self.rows if (r.kind, r.name) == (new.kind, new.name)), None)
+            if row is None:
+                self.rows.append(new)
+                continue
+            row.checked += new.checked
+            row.skipped += new.skipped
+            row.wrong = row.wrong or new.wrong
+            row.worst = max(row.worst, new.worst)
+
+    def __str__(self) -> str:
+        width = max(len(row.name) for row in self.rows)
+        lines = [
+            f"{self.cell}: each derived gradient beside central differences of its step, float64",
+            f"  {'':<13}  {'':<{width}}  {'worst error':>11}  {'checked':>7}  {'kinks':>5}",
+        ]
+        for row in self.rows:
+            mark = "  wrong" if row.wrong else ""
+            lines.append(
+                f"  {row.kind:<13}  {row.name:<{width}}  {row.worst:>11.1e}  {row.checked:>7}"
+                f"  {row.skipped:>5}{mark}"
+            )
+        verdict = "all agree" if self.passed else "not all agree"
+        lines.append(f"  {verdict} within {TOLERANCE:g} of the largest of its array; drawn were")
+        lines += [f"  - {drawn}" for drawn in self.drawn]
+        return "\n".join(lines)
+
+
+def check_gradients(cell: Any, *, seed: int = 0) -> GradientTable:
+    """Compare every derived gradient of a cell with central differences of its own step.
+
+    `cell` is a class or an instance, which brings its hyper-parameters; sizes, weights, inputs and
+    states are drawn. Returns the table, or raises a GradientError with the table as `table`.
+    """
+    derived = equation(cell)
+    if isinstance(cell, Equation):
+        raise CellError(
+            f"{derived!r} has no step to compare with: give check_gradients the cell it is of"
+        )
+    table = GradientTable(derived.name)
+    generator = np.random.default_rng(seed)
+    with np.errstate(all="ignore"):  # a step may overflow on its way to a finite result
+        for form in FORMS:
+            trial, rows = _least_skipped(cell, derived, form, generator)
+            table.add(rows)
+            table.drawn.append(trial.description)
+    _judge(table)
+    return table
+
+
+def _judge(table: GradientTable) -> None:
+    for row in table.rows:
+        problem = row.wrong or ("" if row.checked else "all differences cross a kink")
+        if problem:
+            error = GradientError(
+                f"the derived gradient of {table.cell} by {row.kind} {row.name} "
+                f"{'is wrong' if row.wrong else 'could not be checked'}: {problem}"
+            )
+            error.table = table
+            raise error
+
+
+def _least_skipped(
+    cell: type[Cell] | Cell, derived: Equation, form: str, generator: np.random.Generator
+) -> tuple[Trial, list[Row]]:
+    """The first trial with few enough differences across kinks, or the one with the fewest."""
+    best: tuple[float, Trial, list[Row]] | None = None
+    for _ in range(ATTEMPTS):
+        trial = draw_trial(cell, derived, form, generator)
+        rows = list(_compare(trial))
+        share = sum(row.skipped for row in rows) / sum(row.skipped + row.checked for row in rows)
+        if best is None or share < best[0]:
+            best = (share, trial, rows)
+        if share <= SKIPPED:
+            break
+    assert best is not None
+    return best[1:]
+
+
+def _compare(trial: Trial) -> Iterator[Row]:
+    gradients = _derivatives(trial)
+    largest = max(np.abs(d).max(initial=0.0) for _, _, _, d in gradients)
+    centre = trial.sides()
+    for kind, name, array, derivative in gradients:
+        row = Row(kind, name)
+        scale = float(max(np.abs(derivative).max(initial=0.0), SMALLEST_SCALE * largest))
+        for index in np.ndindex(array.shape):
+            difference = _difference(trial, array, index, STEP, centre)
+            error = _relative(difference, float(derivative[index]), scale)
+            if not error <= TOLERANCE and difference is not None:
+                finer = _difference(trial, array, index, STEP / 2, centre)
+                if finer is None or not _relative(finer, difference, scale) <= TOLERANCE:
+                    difference = None
+            if difference is None:
+                row.skipped += 1
+                continue
+            row.checked += 1
+            row.worst = max(row.worst, error)
+            if error > TOLERANCE and not row.wrong:
+                at = f"[{', '.join(map(str, index))}]" if index else ""
+                row.wrong = (
+                    f"at {name}{at} it is {derivative[index]:.9g}, and the step itself moves by "
+                    f"{difference:.9g} ({trial.description})"
+                )
+        yield row
+
+
+def _relative(a: float | None, b: float, scale: float) -> float:
+    if a is None:
+        return np.inf
+    return abs(a - b) / scale if a != b else 0.0
+
+
+def _derivatives(trial: Trial) -> list[tuple[str, str, Array, Array]]:
+    """Kind, name, array and derivative by it, of all that goes in."""
+    run = interpret.forward(
+        trial.equation, trial.cell.weights, trial.xs, trial.states, **trial.sizes
+    )
+    gradients = interpret.backward(run, trial.d_outputs, trial.d_states)
+    rows: list[tuple[str, str, Array, Array]] = [
+        ("weight", name, array, gradients.weights[name])
+        for name, array in trial.cell.weights.items()
+    ]
+    (input_name,) = trial.equation.inputs
+    rows.append(("input", input_name, trial.xs, gradients.inputs))
+    names = trial.equation.states
+    rows += [("initial state", n, s, d)
+             for n, s, d in zip(names, trial.states, gradients.states, strict=True)]  # fmt: skip
+    return rows
+
+
+def _difference(
+    trial: Trial, array: Array, index: tuple[int, ...], step: float, centre: list[Array]
+) -> float | None:
+    """How the loss moves with one number; None where that crosses a kink."""
+    before = array[index]
+    array[index] = before + step
+    above, sides_above = trial.run(), trial.sides()
+    array[index] = before - step
+    below, sides_below = trial.run(), trial.sides()
+    array[index] = before
+    for sides in (sides_above, sides_below):
+        if any(
+            not np.array_equal(a, b, equal_nan=True) for a, b in zip(sides, centre, strict=True)
+        ):
+            return None
+    # weighed before they are summed up: what does not move then leaves no rounding behind
+    moved = (np.sum(d * (a - b)) for d, a, b in zip(trial.cotangents, above, below, strict=True))
+    return float(sum(moved)) / (2 * step)

@@ -1,0 +1,165 @@
+"""Random numbers on which a cell is tried. In: a cell. Out: a `Trial`; next: `gradients`.
+
+Sizes differ from one another (but for what the equation demands) and are small. One of the forms
+has as many sequences in the batch as the cell has units, where a broadcast along the wrong axis
+would go unnoticed by shapes alone. Initial states are the declared ones, or states that the cell
+can reach: a normaliser that is always positive stays so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unrolled.cells.base import Cell, hyperparameters_of
+from unrolled.equations import interpret
+from unrolled.equations.equation import Equation
+from unrolled.equations.nodes import Apply, Node, topological
+from unrolled.errors import GradientError
+
+Array = NDArray[Any]
+
+NOISE = (0.5, 0.1, 0.0)  # around the first values; less where the step has no finite value there
+AGREE = 1e-9  # the equation computes what the step computes, up to the order of sums
+KINKS = {"relu": 1, "leaky_relu": 1, "abs": 1, "sign": 1, "maximum": 2, "minimum": 2,
+         "lt": 2, "le": 2, "gt": 2, "ge": 2}  # fmt: skip
+
+
+@dataclass
+class Trial:
+    """A cell with drawn weights, a sequence, initial states, and the weights of the loss."""
+
+    cell: Cell
+    equation: Equation
+    sizes: dict[str, int]
+    xs: Array
+    states: tuple[Array, ...]
+    description: str
+    d_outputs: Array
+    d_states: tuple[Array, ...]
+
+    def run(self) -> tuple[Array, ...]:
+        """Outputs and final states of the user's own step."""
+        outputs, states = self.cell.unroll(self.xs, self.states)
+        return (outputs, *states)
+
+    @property
+    def cotangents(self) -> tuple[Array, ...]:
+        return (self.d_outputs, *self.d_states)
+
+    @cached_property
+    def _with_kinks(self) -> tuple[Equation, list[str]]:
+        roots = [node for _, node in self.equation.statements]
+        found = [node for node in topological(roots) if isinstance(node, Apply)]
+        kinks = [_side(node) for node in found if node.op in KINKS]
+        names = [f"kink {number}" for number in range(len(kinks))]
+        statements = (*self.equation.statements, *zip(names, kinks, strict=True))
+        return replace(self.equation, statements=statements), names
+
+    def sides(self) -> list[Array]:
+        """On which side of each kink each unit is, at each step."""
+        watched, names = self._with_kinks
+        if not names:
+            return []
+        run = interpret.forward(watched, self.cell.weights, self.xs, self.states, **self.sizes)
+        return [np.sign(values[name]) for values in run.values for name in names]
+
+
+def _side(node: Apply) -> Node:
+    first = node.args[0]
+    return first if KINKS[node.op] == 1 else first - node.args[1]
+
+
+def draw_trial(
+    cell: type[Cell] | Cell, equation: Equation, form: str, generator: np.random.Generator
+) -> Trial:
+    """Draw everything; where the step is not finite, again and closer to its first values."""
+    for noise in NOISE:
+        trial = _draw(cell, equation, form, noise, generator)
+        if all(np.isfinite(array).all() for array in trial.run()):
+            _agree(trial)
+            return trial
+    raise GradientError(
+        f"{equation.name} is not finite on random inputs ({trial.description}): its step overflows "
+        f"or leaves the domain of a function, such as log of a negative number"
+    )
+
+
+def _draw(
+    cell: type[Cell] | Cell,
+    equation: Equation,
+    form: str,
+    noise: float,
+    generator: np.random.Generator,
+) -> Trial:
+    cell_type, own = (cell, {}) if isinstance(cell, type) else (type(cell), cell.__dict__["_own"])
+    lengths = _lengths(cell_type, equation, form, generator)
+    batch, time = lengths.pop("batch"), lengths.pop("time")
+    drawn = cell_type(seed=int(generator.integers(1 << 30)), **lengths, **own)
+    for array in drawn.weights.values():
+        array += noise * generator.normal(size=array.shape)
+    shape = () if form == "one sequence" else (batch,)
+    xs = generator.normal(size=(time, drawn.__dict__["_sizes"]["input_size"], *shape))
+    states = _start(drawn, equation, xs.shape[2:])
+    start = "the declared states"
+    if form != "as many sequences as units":
+        start = "states it reaches"
+        _, reached = drawn.unroll(generator.normal(size=xs.shape), states)
+        states = tuple(state * (1 + noise / 5 * generator.normal(size=state.shape))
+                       for state in reached)  # fmt: skip
+    outputs, final = drawn.unroll(xs, states)
+    sizes = drawn.__dict__["_sizes"]
+    words = ", ".join(f"{k} {v}" for k, v in sizes.items() if k != "1")
+    return Trial(
+        drawn,
+        equation,
+        {name: length for name, length in sizes.items() if name != "1"},
+        xs,
+        states,
+        f"{form} ({batch if shape else 1}), {time} steps from {start}, {words}",
+        generator.normal(size=outputs.shape),
+        tuple(generator.normal(size=state.shape) for state in final),
+    )
+
+
+def _lengths(
+    cell_type: type[Cell], equation: Equation, form: str, generator: np.random.Generator
+) -> dict[str, int]:
+    """Every size that must be given, the batch and the time: all different where they may be."""
+    declared = hyperparameters_of(cell_type)
+    names = ["hidden_size", "input_size", *equation.sizes, "batch", "time"]
+    names = [name for name in dict.fromkeys(names) if name not in declared]
+    numbers = generator.permutation(np.arange(2, 2 + len(names)))
+    lengths = {name: int(number) for name, number in zip(names, numbers, strict=True)}
+    if equation.input_is_hidden:
+        lengths["input_size"] = lengths["hidden_size"]
+    if form == "as many sequences as units":
+        lengths["batch"] = lengths["hidden_size"]
+    return lengths
+
+
+def _start(cell: Cell, equation: Equation, batch: tuple[int, ...]) -> tuple[Array, ...]:
+    sizes = cell.__dict__["_sizes"]
+    return tuple(
+        np.full((sizes[shape[0]], *batch), equation.initial_state.get(name, 0.0))
+        for name, shape in equation.states.items()
+    )
+
+
+def _agree(trial: Trial) -> None:
+    """The equation must compute what the step computes, or a comparison means nothing."""
+    run = interpret.forward(
+        trial.equation, trial.cell.weights, trial.xs, trial.states, **trial.sizes
+    )
+    for mine, theirs in zip((run.outputs, *run.states), trial.run(), strict=True):
+        largest = np.abs(theirs).max(initial=1.0)
+        if not np.abs(mine - theirs).max(initial=0.0) <= AGREE * largest:
+            raise GradientError(
+                f"the equation of {trial.equation.name} does not compute what its step computes: "
+                f"a step does the same each time it is called, on arrays as on symbols (no random "
+                f"numbers, no counting, no look at the type of its arguments)"
+            )
