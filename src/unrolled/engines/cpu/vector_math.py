@@ -222,15 +222,13 @@ def power(builder: ir.IRBuilder, x: ir.Value, exponent: float) -> ir.Value:
     exponent is a whole number. float32 does that in float64, and is off by no more than 0.51 ulp;
     float64 by no more than 2 + 2.5 |exponent ln x| ulp.
     """
-    v = Lanes(builder, x.type)
-    whole = math.floor(exponent) if math.isfinite(exponent) else 0
-    if exponent == whole and abs(exponent) <= 64:
-        return _whole_power(v, x, whole)
-    if abs(exponent) <= 8 and exponent == whole + 0.5:
-        size = abs(exponent)
+    v, exponent = Lanes(builder, x.type), float(exponent)
+    if exponent.is_integer() and abs(exponent) <= 64:
+        return _whole_power(v, x, int(exponent))
+    if (2 * exponent).is_integer() and not exponent.is_integer() and abs(exponent) <= 8:
         result = v.square_root(x)
-        if size > 1:
-            result = v.multiply(_whole_power(v, x, math.floor(size)), result)
+        if abs(exponent) > 1:
+            result = v.multiply(_whole_power(v, x, int(abs(exponent))), result)
         return result if exponent > 0 else v.divide(v.number(1.0), result)
     return _general_power(v, x, exponent)
 
@@ -252,10 +250,10 @@ def _whole_power(v: Lanes, x: ir.Value, n: int) -> ir.Value:
 def _general_power(v: Lanes, x: ir.Value, exponent: float) -> ir.Value:
     b = v.builder
     wide = v if v.bits == 64 else v.doubled()
-    size = v.absolute(x) if exponent == math.floor(exponent) else x
+    size = v.absolute(x) if exponent.is_integer() else x
     base = size if v.bits == 64 else b.fpext(size, wide.type)
     result = exp(b, wide.multiply(log(b, base), wide.number(exponent)))
     if v.bits == 32:
         result = b.fptrunc(result, v.type)
-    odd = exponent == math.floor(exponent) and math.fmod(exponent, 2.0) != 0
+    odd = exponent.is_integer() and math.fmod(exponent, 2.0) != 0
     return v.with_sign(result, x) if odd else result

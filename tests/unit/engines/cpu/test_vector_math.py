@@ -246,6 +246,7 @@ def test_powers(exponent: float, bits: int) -> None:
         (0.3, [0, INF, NAN, NAN, NAN]),
         (-0.3, [INF, 0, NAN, NAN, NAN]),
         (65, [0, INF, NAN, -INF, -INF]),
+        (INF, [0, INF, NAN, NAN, NAN]),
     ],
 )
 def test_powers_of_special_values(exponent: float, expected: list[float], bits: int) -> None:
@@ -254,6 +255,15 @@ def test_powers_of_special_values(exponent: float, expected: list[float], bits: 
         xs[3] = -1e30
     actual = compiled(lambda b, x: vector_math.power(b, x, exponent), bits, 4)(xs)
     agrees(actual, np.array(expected, xs.dtype))
+
+
+@pytest.mark.parametrize("exponent", [3, -1.5, 0.3, 65])
+def test_powers_of_scalars_are_the_same(exponent: float) -> None:
+    xs = np.linspace(0.1, 9, 40).astype(np.float32)
+    scalar, vector = (
+        compiled(lambda b, x: vector_math.power(b, x, exponent), 32, lanes) for lanes in (None, 8)
+    )
+    agrees(scalar(xs), vector(xs))
 
 
 def test_only_float32_and_float64_are_written() -> None:
