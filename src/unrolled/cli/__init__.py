@@ -19,6 +19,9 @@ from unrolled.errors import UnrolledError, UsageError
 
 # Name -> (module, one line for the list).
 COMMANDS: dict[str, tuple[str, str]] = {
+    "cells": ("unrolled.cli.cells", "the library of cells: name, year, states, size"),
+    "cell": ("unrolled.cli.cell", "one cell: its equation, its derived backward step, LaTeX"),
+    "check": ("unrolled.cli.check", "prove the gradients of a cell by finite differences"),
     "train": ("unrolled.cli.train", "a network on your own data: classify, forecast, generate"),
     "evaluate": ("unrolled.cli.evaluate", "how good a run is on data with answers"),
     "predict": ("unrolled.cli.predict", "a run's answer for each row of a file, or for one text"),

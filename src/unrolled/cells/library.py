@@ -1,0 +1,135 @@
+"""Which cells there are, by name. In: a word, as typed on a command line. Out: a cell's class.
+
+A cell of the library is called by its class's name without case or separators (`lstm`,
+`peephole-lstm`), a cell of one's own by its file and name (`mycell.py:MyCell`).
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+import inspect
+import re
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+from unrolled import cells
+from unrolled.cells.base import Cell
+from unrolled.errors import CellError, UnrolledError
+
+
+def library() -> dict[str, type[Cell]]:
+    """Name -> class, in the order in which `unrolled cells` lists them: by year, then by name."""
+    found: list[type[Cell]] = [getattr(cells, name) for name in cells.__all__]
+    found.sort(key=lambda cell: (year(cell), cell.__name__.lower()))
+    return {_plain(cell.__name__): cell for cell in found}
+
+
+def variants() -> Iterator[tuple[str, type[Cell] | Cell]]:
+    """Every cell of the library, and each form that a hyper-parameter of one chooses by name."""
+    for name, cell in library().items():
+        yield name, cell
+        if cell is cells.Elman:
+            for other in ("relu", "sigmoid", "identity"):
+                yield f"{name} {other}", cells.Elman(nonlinearity=other)
+
+
+def find_cell(word: str) -> type[Cell]:
+    """The class that a word on the command line means."""
+    file, colon, name = word.rpartition(":")
+    if colon and file.endswith(".py"):
+        return _in_file(Path(file), name)
+    if word.endswith(".py"):
+        return _in_file(Path(word), None)
+    known = library()
+    if _plain(word) in known:
+        return known[_plain(word)]
+    near = difflib.get_close_matches(_plain(word), known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}"
+    raise CellError(f"no cell {word!r}; {hint} A cell of your own is FILE.py:NAME.")
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def summary(cell: type[Cell]) -> str:
+    """The first line of a cell's own docstring; nothing where it has none."""
+    doc = vars(cell).get("__doc__") or ""
+    return inspect.cleandoc(doc).partition("\n")[0]
+
+
+def year(cell: type[Cell]) -> str:
+    """The first year that the docstring names."""
+    found = re.search(r"\b(19|20)\d\d\b", vars(cell).get("__doc__") or "")
+    return found[0] if found else ""
+
+
+# ---------------------------------------------------------------------------- a file of one's own
+
+
+def _in_file(path: Path, name: str | None) -> type[Cell]:
+    module = _load(path)
+    found = {
+        key: value
+        for key, value in vars(module).items()
+        if isinstance(value, type)
+        and issubclass(value, Cell)
+        and value.__module__ == module.__name__
+    }
+    if not found:
+        raise CellError(
+            f"{path} defines no cell: a cell is a class such as `class MyCell(Cell)` with a step"
+        )
+    if name is None and len(found) == 1:
+        return next(iter(found.values()))
+    if name is None:
+        raise CellError(f"{path} defines several cells; name one: {_listed(path, found)}")
+    if name not in found:
+        near = difflib.get_close_matches(name, found, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are: {_listed(path, found)}"
+        raise CellError(f"{path} defines no cell {name!r}; {hint}")
+    return found[name]
+
+
+def _listed(path: Path, found: dict[str, type[Cell]]) -> str:
+    return ", ".join(f"{path}:{name}" for name in found)
+
+
+def _load(path: Path) -> ModuleType:
+    """Run a file of the user's as a module, with its own folder at hand for its imports."""
+    if not path.is_file():
+        names = [other.name for other in path.parent.glob("*.py")]
+        near = difflib.get_close_matches(path.name, names, n=1)
+        hint = f"; did you mean {path.with_name(near[0])}?" if near else ""
+        raise CellError(f"no such file: {path}{hint}")
+    spec = importlib.util.spec_from_file_location(f"cell_in_{_plain(path.stem)}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where classes and pickles look for it
+    sys.path.insert(0, str(path.parent.resolve()))
+    try:
+        spec.loader.exec_module(module)
+    except UnrolledError:
+        raise
+    except SyntaxError as error:
+        raise CellError(
+            f"{error.filename}, line {error.lineno}: {error.msg}: `{(error.text or '').strip()}`"
+        ) from None
+    except (Exception, SystemExit) as error:
+        raise CellError(
+            f"{path} cannot be loaded: {type(error).__name__}: {error}{_line_in(path, error)}"
+        ) from error
+    finally:
+        sys.path.remove(str(path.parent.resolve()))
+    return module
+
+
+def _line_in(path: Path, error: BaseException) -> str:
+    """Where in the user's file the error came from."""
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+    return f" ({path}, line {lines[-1]})" if lines else ""

@@ -1,0 +1,92 @@
+"""One cell: its equation, the backward step that is derived from it, and both as LaTeX.
+
+CELL is a name that `unrolled cells` lists, or a cell of your own, mycell.py:MyCell.
+"""
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from unrolled.cells.base import Cell
+    from unrolled.equations.equation import Equation
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The cell, and which parts of it to print."""
+    parser.add_argument("cell", metavar="CELL", help="lstm, say, or mycell.py:MyCell")
+    parser.add_argument("--backward", action="store_true", help="only the derived backward step")
+    parser.add_argument("--latex", action="store_true", help="only LaTeX")
+    parser.add_argument("--json", action="store_true", help="only the equation as plain data")
+    add_hyperparameters(parser)
+
+
+def add_hyperparameters(parser: argparse.ArgumentParser) -> None:
+    """`--set NAME=VALUE`, as often as there are hyper-parameters."""
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
+                        help="a hyper-parameter of the cell: --set nonlinearity=relu")  # fmt: skip
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what was asked for; all of it when nothing was."""
+    from unrolled.cells.base import equation
+    from unrolled.cells.library import find_cell
+
+    cell = find_cell(arguments.cell)
+    derived = equation(cell(**hyperparameters(arguments.set)))
+    if arguments.json:
+        print((derived.backward if arguments.backward else derived).to_json())
+    elif arguments.latex or arguments.backward:
+        shown = derived.backward if arguments.backward else derived
+        print(shown.latex if arguments.latex else shown.text)
+    else:
+        print(everything(cell, derived))
+    return 0
+
+
+def hyperparameters(words: list[str]) -> dict[str, float | int | str]:
+    """NAME=VALUE as Python has it: a whole number, a number, or a word."""
+    from unrolled.errors import UsageError
+
+    found: dict[str, float | int | str] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name.isidentifier():
+            raise UsageError(f"--set takes NAME=VALUE, such as --set gamma=0.1, not {word!r}")
+        found[name] = _value(value)
+    return found
+
+
+def _value(text: str) -> float | int | str:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def everything(cell: type["Cell"], derived: "Equation") -> str:
+    """The page that `unrolled cell lstm` prints."""
+    from unrolled.cells.library import summary
+
+    sizes = dict.fromkeys(derived.sizes, 64)
+    shapes: dict[str, list[str]] = {}
+    for name, shape in derived.weights.items():
+        shapes.setdefault(" x ".join(shape) or "one number", []).append(name)
+    facts = [
+        f"states: {', '.join(derived.states)}; {derived.weight_count(**sizes):,} weights and "
+        f"{derived.operation_count(**sizes):,} operations a step, for sizes of 64",
+        *(f"{shape}: {', '.join(names)}" for shape, names in shapes.items()),
+    ]
+    if derived.input_is_hidden:
+        facts.append("the input must be as wide as the state")
+    parts = [
+        ("", f"{derived.name}: {summary(cell)}" if summary(cell) else derived.name),
+        ("the step", derived.text),
+        ("", "\n".join(facts)),
+        ("the backward step, derived (d_h is the derivative of the loss by h)",
+         derived.backward.text),
+        ("the step in LaTeX", derived.latex),
+        ("the backward step in LaTeX", derived.backward.latex),
+    ]  # fmt: skip
+    return "\n\n".join(f"{title}\n\n{body}" if title else body for title, body in parts)
