@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from unrolled.equations.functions import sum as sum
     from unrolled.equations.functions import tanh as tanh
     from unrolled.equations.functions import where as where
+    from unrolled.layers.recurrent import Recurrent as Recurrent
+    from unrolled.layers.drop_in import RNN as RNN
+    from unrolled.layers.drop_in import GRU as GRU
+    from unrolled.layers.drop_in import LSTM as LSTM
     from unrolled.errors import ArgumentError as ArgumentError
     from unrolled.errors import CellError as CellError
     from unrolled.errors import EquationError as EquationError
@@ -66,6 +70,10 @@ NAMES = {
     "sum": "unrolled.equations.functions",
     "tanh": "unrolled.equations.functions",
     "where": "unrolled.equations.functions",
+    "Recurrent": "unrolled.layers.recurrent",
+    "RNN": "unrolled.layers.drop_in",
+    "GRU": "unrolled.layers.drop_in",
+    "LSTM": "unrolled.layers.drop_in",
     "ArgumentError": "unrolled.errors",
     "CellError": "unrolled.errors",
     "EquationError": "unrolled.errors",

@@ -82,6 +82,24 @@ class Schedule:
         present = np.flatnonzero(last >= 0)
         return present, last[present]
 
+    def window(self, first: int, last: int) -> Schedule:
+        """The steps first ... last - 1 as a schedule of their own, over the tokens of `span`."""
+        if self.lengths is None:
+            return dense(last - first, self.rows, self.jobs, self.reverse)
+        offsets = self.padded_offsets[1:].reshape(self.jobs, self.steps)[:, first:last]
+        return Schedule(
+            last - first,
+            self.rows,
+            self.jobs,
+            False,
+            self.base,
+            _padded(offsets - self.starts[first]),
+            np.ascontiguousarray(self.active[:, first:last]),
+            self.starts[first : last + 1] - self.starts[first],
+            self.order,
+            np.clip(self.lengths - first, 0, last - first),
+        )
+
     def chunks(self, most_tokens: int) -> Iterator[tuple[int, int]]:
         """Cut the steps into runs of at most so many tokens (but one step at least)."""
         first = 0

@@ -1,0 +1,33 @@
+"""The pipeline, on one page: cell -> equation -> kernels.
+
+    cell        a class with a `step`                                   cells
+    equation    traced, simplified, verified; its derivative            equations
+    lowered     what weights alone decide is cut out                    engines/lower
+    plan        stages, products, places; forward and backward          engines/plan, directions
+    kernel      vector code, compiled, kept on disk                     engines/cpu
+    run         a batch of sequences through the kernels                engines/cpu/forward, backward
+
+In: a cell, its class, or an `Equation`. Out: a `Program`; next: `layers` (torch) or `textbook`
+(NumPy) runs it. Programs are kept for as long as the process lives: by equation, never by shape.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from unrolled.cells.base import equation
+from unrolled.engines.cpu.program import Program
+
+_programs: dict[tuple[str, int], Program] = {}
+_lock = threading.Lock()
+
+
+def program(cell: Any, bits: int) -> Program:
+    """The kernels of a cell for float32 or float64; each is compiled when it is first run."""
+    what = equation(cell)
+    key = (what.to_json(), bits)
+    with _lock:
+        if key not in _programs:
+            _programs[key] = Program(what, bits)
+        return _programs[key]

@@ -1,0 +1,94 @@
+"""What a layer refuses, each in a sentence. In: what the user gave. Out: nothing, or an error."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from unrolled.equations.equation import Equation
+from unrolled.errors import ArgumentError, ShapeError
+
+ENGINES = ("auto", "cpu", "torch")
+
+
+def arguments(
+    num_layers: int, dropout: float, engine: str, bptt: str | int, proj_size: int
+) -> None:
+    """The arguments of a layer's constructor that are the same for every cell."""
+    if isinstance(num_layers, bool) or not isinstance(num_layers, int) or num_layers < 1:
+        raise ShapeError(f"num_layers is a whole number, 1 or more, not {num_layers!r}")
+    if isinstance(dropout, bool) or not 0 <= dropout <= 1:
+        raise ArgumentError(f"dropout is a share between 0 and 1, not {dropout!r}")
+    if not isinstance(proj_size, int) or proj_size < 0:
+        raise ShapeError(f"proj_size is a whole number, 0 for none, not {proj_size!r}")
+    extras(engine, bptt)
+
+
+def extras(engine: str, bptt: str | int) -> None:
+    """What unrolled's layers have beyond torch.nn's."""
+    if engine not in ENGINES:
+        raise ArgumentError(f"engine is one of {', '.join(ENGINES)}, not {engine!r}")
+    is_window = isinstance(bptt, int) and not isinstance(bptt, bool) and bptt >= 1
+    if bptt not in ("whole", "recompute") and not is_window:
+        raise ArgumentError(
+            f'bptt is "whole", "recompute", or the number of steps of a window, not {bptt!r}'
+        )
+
+
+def stackable(found: Equation, inputs: int, hidden: int, output: int, num_layers: int) -> None:
+    """A cell whose input meets its state unit by unit can only stand on one as wide."""
+    if found.input_is_hidden and num_layers > 1 and output != hidden:
+        raise ShapeError(
+            f"{found.name} uses its input beside a state, unit by unit, so every layer's input must "
+            f"be hidden_size wide, and the layer below gives {output} for {hidden}: take one layer, "
+            f"or one direction"
+        )
+
+
+def input(x: Tensor, input_size: int, like: Tensor) -> None:
+    """x's last axis, dtype and device."""
+    if x.shape[-1] != input_size:
+        raise ShapeError(
+            f"the input has {x.shape[-1]} numbers a step (its shape is {tuple(x.shape)}), and this "
+            f"layer takes input_size={input_size}"
+        )
+    same_kind("the input", x, like)
+
+
+def same_kind(what: str, tensor: Tensor, like: Tensor) -> None:
+    if tensor.device != like.device:
+        raise ShapeError(
+            f"{what} is on {tensor.device} and the layer on {like.device}: move one of them with "
+            f".to({str(like.device)!r})"
+        )
+    if tensor.dtype != like.dtype:
+        raise ShapeError(
+            f"{what} is {tensor.dtype} and the layer {like.dtype}: convert one of them, as in "
+            f"x.to({like.dtype}) or layer.to({tensor.dtype})"
+        )
+
+
+def record(found: Equation, names: Sequence[str], num_layers: int) -> tuple[str, ...]:
+    """Names of values of the step, perhaps with the layer they are asked of."""
+    names = (names,) if isinstance(names, str) else tuple(names)
+    possible = list(found.locals)
+    for name in names:
+        base, found_layer, layer = name.rpartition("_l")
+        is_of_layer = found_layer and layer.isdigit() and base in possible
+        if name not in possible and not (is_of_layer and int(layer) < num_layers):
+            near = difflib.get_close_matches(name, possible, n=1)
+            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            raise ArgumentError(
+                f"record={name!r}: {found.name} computes no such value{hint}; it has "
+                f"{', '.join(possible)}, and {possible[0]}_l0 is the lowest layer's"
+            )
+    return names
+
+
+def numpy_generator() -> np.random.Generator:
+    """NumPy's generator, seeded from torch's, so that `torch.manual_seed` decides."""
+    return np.random.default_rng(int(torch.randint(2**62, (1,)).item()))

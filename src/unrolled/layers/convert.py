@@ -1,0 +1,66 @@
+"""Replace the recurrent layers inside a model. In: a model with torch.nn's layers. Out: the model
+with unrolled's, and a report; next: the user goes on as before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from torch import nn
+
+from unrolled.layers.drop_in import DROP_INS, _DropIn
+
+CELLS = (nn.RNNCell, nn.GRUCell, nn.LSTMCell)
+
+
+@dataclass
+class Conversion:
+    """What `convert` replaced, and what it left and why: by the name of the module."""
+
+    replaced: dict[str, str] = field(default_factory=dict)
+    left: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        lines = [f"replaced {name or 'the model'}: {what}" for name, what in self.replaced.items()]
+        lines += [f"left {name or 'the model'}: {why}" for name, why in self.left.items()]
+        return "\n".join(lines) or "no recurrent layer found: nothing replaced"
+
+
+def convert(model: nn.Module) -> tuple[nn.Module, Conversion]:
+    """Replace each torch.nn.RNN, GRU and LSTM inside the model, in place; values, parameters and
+    hooks stay the same objects, so an optimiser goes on with them. A model that is itself such a
+    layer cannot be replaced in place: its replacement is what is returned.
+    """
+    report = Conversion()
+    known: dict[nn.Module, nn.Module] = {}
+    for name, module in list(model.named_modules(remove_duplicate=False)):
+        new = _replacement(name, module, report, known)
+        if new is None:
+            continue
+        if not name:
+            return new, report
+        parent, _, child = name.rpartition(".")
+        setattr(model.get_submodule(parent), child, new)
+    return model, report
+
+
+def _replacement(
+    name: str, module: nn.Module, report: Conversion, known: dict[nn.Module, nn.Module]
+) -> nn.Module | None:
+    kind = DROP_INS.get(type(module))
+    if kind is not None:
+        report.replaced[name] = f"torch.nn.{type(module).__name__} by unrolled.{kind.__name__}"
+        if module not in known:  # a layer that stands in two places stays one
+            new = kind.__new__(kind)
+            new.__dict__.update(module.__dict__)
+            known[module] = new
+        return known[module]
+    if isinstance(module, _DropIn):
+        report.left[name] = f"is unrolled's {type(module).__name__} already"
+    elif isinstance(module, CELLS):
+        report.left[name] = (
+            f"torch.nn.{type(module).__name__} runs one step at a time, in a loop of the model's own"
+        )
+    elif isinstance(module, nn.RNNBase):
+        report.left[name] = f"{type(module).__name__} is a class of its own, and may compute more"
+    return None

@@ -1,0 +1,200 @@
+"""One direction of one layer. In: tokens, initial states, parameters. Out: outputs, final states,
+records; next: `stack`, which puts directions beside and above one another.
+
+Here it is decided, from device and dtype alone, what runs: the kernels (`engine` "cpu"), or the same
+equation under autograd ("torch"). And here `bptt` cuts the sequence: "whole"; windows of k, between
+which no derivative passes; "recompute", which keeps only what is needed to compute a segment again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from unrolled.compile import program
+from unrolled.engines.cpu.program import Program
+from unrolled.equations.equation import Equation
+from unrolled.errors import ShapeError
+from unrolled.layers import autograd, graph
+from unrolled.layers.autograd import Result, Task
+from unrolled.layers.batch import Dense, Ragged
+from unrolled.layers.library import DTYPES
+from unrolled.layers.packing import Packing, Plain
+from unrolled.layers.segments import run_segments, windows
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """A step as a layer uses it: its equation, and how parameters hold its weights."""
+
+    equation: Equation
+    packing: Packing | None = None  # None: a parameter for each weight of the cell
+
+    def program(self, dtype: torch.dtype) -> Program:
+        return program(self.equation, DTYPES.get(dtype, 32))
+
+
+@dataclass(frozen=True)
+class How:
+    """What decides how a layer runs."""
+
+    engine: str
+    bptt: str | int
+    record: tuple[str, ...] = ()
+
+
+def engine_for(asked: str, like: Tensor) -> str:
+    """ "cpu" (the kernels) or "torch", from device and dtype alone."""
+    fits = like.device.type == "cpu" and like.dtype in DTYPES
+    if asked == "cpu" and not fits:
+        raise ShapeError(
+            f'engine="cpu" runs float32 and float64 on the CPU, and this layer is {like.dtype} on '
+            f'{like.device}: engine="torch" runs anywhere, and "auto" chooses'
+        )
+    return "torch" if asked == "torch" or not fits else "cpu"
+
+
+def run(
+    wiring: Wiring,
+    how: How,
+    batch: Dense | Ragged,
+    reverse: bool,
+    tokens: Tensor,
+    initial: Sequence[Tensor],
+    parameters: dict[str, Tensor],
+    sizes: dict[str, int],
+) -> Result:
+    """tokens: (N, I); initial: (B, n) each, in the user's order. All results likewise."""
+    like = next(iter(parameters.values()))
+    step = wiring.program(like.dtype).lowered
+    given = list(parameters.values())
+    packing = wiring.packing
+    if packing is None:
+        made = graph.prelude(step.prelude, parameters, sizes)
+        packing = Plain(tuple(step.weights))
+        given = [made[name] if name in made else parameters[name] for name in step.weights]
+    tokens = batch.turned(tokens, reverse)
+    initial = [batch.ordered(state) for state in initial]
+    jobs = _jobs(tokens, sizes)
+    schedule = batch.schedule(jobs, reverse)
+    task = Task(wiring.program(like.dtype), packing, schedule, sizes, how.record)
+    runner = _Kernels(task) if engine_for(how.engine, like) == "cpu" else _Graph(task)
+    outputs, finals, records = _cut(how, task, runner, tokens, initial, given)
+    return (
+        batch.turned(outputs, reverse),
+        tuple(batch.restored(final) for final in finals),
+        tuple(batch.turned(r, reverse) for r in records),
+    )
+
+
+def _jobs(tokens: Tensor, sizes: dict[str, int]) -> int:
+    # two threads meet in some microseconds: below this much work one alone is sooner done
+    work = len(tokens) * sizes["hidden_size"] * (sizes["hidden_size"] + tokens.shape[1])
+    return torch.get_num_threads() if work > 100_000 else 1
+
+
+def _cut(
+    how: How,
+    task: Task,
+    runner: _Kernels | _Graph,
+    tokens: Tensor,
+    initial: list[Tensor],
+    parameters: list[Tensor],
+) -> Result:
+    """The whole sequence, or piece by piece."""
+    steps = task.schedule.steps
+    training = torch.is_grad_enabled() and any(
+        tensor.requires_grad for tensor in (tokens, *initial, *parameters)
+    )
+    if how.bptt == "whole" or steps == 0 or not training:
+        return runner.whole(task, tokens, initial, parameters)
+    if how.bptt == "recompute":
+        # what is kept: T / length states between segments, and length steps of one segment
+        length = max(32, math.ceil(1.5 * math.sqrt(steps)))
+        return runner.segments(task, length, tokens, initial, parameters)
+    assert isinstance(how.bptt, int)
+    states = initial
+    parts: list[tuple[int, Tensor, tuple[Tensor, ...]]] = []
+    for first in range(0, steps, how.bptt):
+        window = first, min(first + how.bptt, steps)
+        span = task.schedule.span(*window)
+        if first:
+            states = [state.detach() for state in states]
+        outputs, finals, records = runner.whole(
+            task.window(*window), tokens[span], states, parameters
+        )
+        parts.append((span.start, outputs, records))
+        states = list(finals)
+    parts.sort(key=lambda part: part[0])
+    records = tuple(torch.cat(r) for r in zip(*(part[2] for part in parts), strict=True))
+    return torch.cat([part[1] for part in parts]), tuple(states), records
+
+
+class _Kernels:
+    """The compiled kernels."""
+
+    def __init__(self, task: Task) -> None:
+        self.whole = autograd.run
+        self.segments = run_segments
+
+
+class _Graph:
+    """The same equation under autograd."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+
+    def whole(
+        self, task: Task, tokens: Tensor, initial: Sequence[Tensor], parameters: Sequence[Tensor]
+    ) -> Result:
+        schedule = task.schedule
+        step = task.program.lowered.step
+        weights = task.packing.unpack(parameters)
+        if schedule.is_dense:
+            xs = tokens.reshape(schedule.steps, schedule.rows, tokens.shape[1])
+            xs = xs.flip(0) if schedule.reverse else xs
+            outputs, finals, records = graph.unroll(
+                step, xs, initial, weights, task.sizes, task.record
+            )
+            found = [o.flip(0) if schedule.reverse else o for o in (outputs, *records)]
+            outputs, *rest = [o.reshape(len(tokens), o.shape[2]) for o in found]
+            return outputs, finals, tuple(rest)
+        steps, rows = schedule.table
+        places = torch.from_numpy(steps * schedule.rows + rows).to(tokens.device)
+        flat = tokens.new_zeros(schedule.steps * schedule.rows, tokens.shape[1])
+        xs = flat.index_copy(0, places, tokens)
+        going = torch.zeros(len(xs), dtype=torch.bool, device=tokens.device)
+        going[places] = True
+        shape = (schedule.steps, schedule.rows, -1)
+        outputs, finals, records = graph.unroll(
+            step, xs.reshape(shape), initial, weights, task.sizes, task.record,
+            going.reshape(shape[:2]),
+        )  # fmt: skip
+        found = [o.flatten(0, 1).index_select(0, places) for o in (outputs, *records)]
+        return found[0], finals, tuple(found[1:])
+
+    def segments(
+        self,
+        task: Task,
+        length: int,
+        tokens: Tensor,
+        initial: Sequence[Tensor],
+        parameters: Sequence[Tensor],
+    ) -> Result:
+        outputs: list[tuple[int, Tensor, tuple[Tensor, ...]]] = []
+        states = tuple(initial)
+        for window in windows(task.schedule.steps, length):
+            span = task.schedule.span(*window)
+            part, states, records = checkpoint(
+                self.whole, task.window(*window), tokens[span], states, parameters,
+                use_reentrant=False,
+            )  # fmt: skip
+            outputs.append((span.start, part, records))
+        outputs.sort(key=lambda part: part[0])
+        records = tuple(torch.cat(r) for r in zip(*(part[2] for part in outputs), strict=True))
+        return torch.cat([part[1] for part in outputs]), states, records

@@ -1,0 +1,194 @@
+"""torch.nn's own recurrent layers, run by the kernels. In: what torch.nn.LSTM takes. Out: what it
+gives; next: the user's model.
+
+They are torch.nn's classes: constructor, parameters, first values, `state_dict`, `hx` and shapes
+are inherited, and only the computation is another. Beyond it they take `lengths`, `record`,
+`engine`, `bptt`. Away from the CPU (or in a half precision) and unless something of the above is
+asked for, the computation is torch.nn's own too, since there a vendor's library does it.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from unrolled.cells import GRU as GRUCell
+from unrolled.cells import LSTM as LSTMCell
+from unrolled.cells import Elman, ProjectedLSTM
+from unrolled.cells.base import equation
+from unrolled.equations.equation import Equation
+from unrolled.layers import checks, stack
+from unrolled.layers.direction import How, Wiring, engine_for
+from unrolled.layers.forms import Form, form_of
+from unrolled.layers.packing import Gates
+from unrolled.layers.stack import Stack
+from unrolled.layers.without_bias import without_bias
+
+
+def _gates(letters: str, **more: Any) -> Gates:
+    return Gates(tuple(f"W_{g}" for g in letters), tuple(f"U_{g}" for g in letters), **more)
+
+
+@functools.cache
+def _lstm_wiring(bias: bool, projected: bool) -> Wiring:
+    names = tuple(f"b_{g}" for g in "ifgo") if bias else ()
+    projection = "P" if projected else None
+    packing = _gates("ifgo", bias_inputs=names, bias_states=names, projection=projection)
+    return Wiring(_equation(ProjectedLSTM if projected else LSTMCell, bias), packing)
+
+
+@functools.cache
+def _gru_wiring(bias: bool) -> Wiring:
+    # torch's GRU has one bias inside the reset's product and one outside: c_n and b_n
+    inputs = ("b_r", "b_z", "b_n") if bias else ()
+    states = ("b_r", "b_z", "c_n") if bias else ()
+    return Wiring(_equation(GRUCell, bias), _gates("rzn", bias_inputs=inputs, bias_states=states))
+
+
+@functools.cache
+def _rnn_wiring(bias: bool, nonlinearity: str) -> Wiring:
+    names = ("b",) if bias else ()
+    cell = Elman(nonlinearity=nonlinearity)
+    return Wiring(_equation(cell, bias), Gates(("W",), ("U",), names, names))
+
+
+def _equation(cell: Any, bias: bool) -> Equation:
+    return equation(cell) if bias else without_bias(equation(cell))
+
+
+class _DropIn(nn.RNNBase):
+    """What the three have in common, beside torch.nn.RNNBase."""
+
+    _asked = "auto"
+    bptt: str | int = "whole"
+
+    def _ask(self, engine: str, bptt: str | int) -> None:
+        checks.extras(engine, bptt)
+        self._asked, self.bptt = engine, bptt
+
+    def _wiring(self) -> Wiring:
+        raise NotImplementedError
+
+    @property
+    def engine(self) -> str:
+        """What runs: "cpu", the kernels; "torch", the same equation under autograd; "torch.nn"."""
+        like = self._flat_weights[0]
+        assert like is not None
+        found = engine_for(self._asked, like)
+        return "torch.nn" if found == "torch" and self._asked == "auto" else found
+
+    @property
+    def equation(self) -> Equation:
+        """The step that this layer computes."""
+        return self._wiring().equation
+
+    def _run(self, x: Any, hx: Any, lengths: Any, record: Sequence[str]) -> Any:
+        like = self._flat_weights[0]
+        wiring = self._wiring()
+        names = checks.record(wiring.equation, record, self.num_layers)
+        plain = lengths is None and not names and self.bptt == "whole"
+        if self.engine == "torch.nn" and plain:
+            return super().forward(x, hx)  # type: ignore[misc]
+        form = form_of(x, lengths, self.batch_first)
+        checks.input(form.x, self.input_size, like)
+        directions = 2 if self.bidirectional else 1
+        sizes = {"1": 1, "input_size": self.input_size, "hidden_size": self.hidden_size}
+        if self.proj_size:
+            sizes["proj_size"] = self.proj_size
+        shapes = {
+            name: (self.num_layers * directions, form.rows, sizes[shape[0]])
+            for name, shape in wiring.equation.states.items()
+        }
+        given = None if hx is None else [hx] if isinstance(hx, Tensor) else list(hx)
+        initial = _initial(form, given, shapes, like)
+        made = Stack(wiring, self.num_layers, directions, sizes, self._direction,
+                     self.dropout if self.training else 0.0)  # fmt: skip
+        how = How(self._asked, self.bptt, names)
+        outputs, finals, records = stack.run(made, how, form.batch, form.tokens(), initial)
+        results = form.restore(outputs), form.states(finals)
+        return (*results, {n: form.restore(r) for n, r in records.items()}) if names else results
+
+    def _direction(self, layer: int, reverse: bool) -> dict[str, Tensor]:
+        number = layer * (2 if self.bidirectional else 1) + reverse
+        return {name: getattr(self, name) for name in self._all_weights[number]}
+
+
+def _initial(
+    form: Form, given: list[Tensor] | None, shapes: dict[str, tuple[int, int, int]], like: Tensor
+) -> list[Tensor]:
+    if given is None:
+        return [like.new_zeros(shape) for shape in shapes.values()]
+    return form.given_states(given, shapes, like)
+
+
+class RNN(_DropIn, nn.RNN):
+    """`torch.nn.RNN` on compiled kernels: the same arguments, results and `state_dict`."""
+
+    def __init__(
+        self, *args: Any, engine: str = "auto", bptt: str | int = "whole", **kwargs: Any
+    ) -> None:
+        nn.RNN.__init__(self, *args, **kwargs)
+        self._ask(engine, bptt)
+
+    def _wiring(self) -> Wiring:
+        return _rnn_wiring(self.bias, self.nonlinearity)
+
+    def forward(
+        self,
+        input: Tensor | PackedSequence,
+        hx: Tensor | None = None,
+        lengths: Any = None,
+        record: Sequence[str] = (),
+    ) -> Any:
+        return self._run(input, hx, lengths, record)
+
+
+class GRU(_DropIn, nn.GRU):
+    """`torch.nn.GRU` on compiled kernels: the same arguments, results and `state_dict`."""
+
+    def __init__(
+        self, *args: Any, engine: str = "auto", bptt: str | int = "whole", **kwargs: Any
+    ) -> None:
+        nn.GRU.__init__(self, *args, **kwargs)
+        self._ask(engine, bptt)
+
+    def _wiring(self) -> Wiring:
+        return _gru_wiring(self.bias)
+
+    def forward(
+        self,
+        input: Tensor | PackedSequence,
+        hx: Tensor | None = None,
+        lengths: Any = None,
+        record: Sequence[str] = (),
+    ) -> Any:
+        return self._run(input, hx, lengths, record)
+
+
+class LSTM(_DropIn, nn.LSTM):
+    """`torch.nn.LSTM` on compiled kernels: the same arguments, results and `state_dict`."""
+
+    def __init__(
+        self, *args: Any, engine: str = "auto", bptt: str | int = "whole", **kwargs: Any
+    ) -> None:
+        nn.LSTM.__init__(self, *args, **kwargs)
+        self._ask(engine, bptt)
+
+    def _wiring(self) -> Wiring:
+        return _lstm_wiring(self.bias, self.proj_size > 0)
+
+    def forward(
+        self,
+        input: Tensor | PackedSequence,
+        hx: tuple[Tensor, Tensor] | None = None,
+        lengths: Any = None,
+        record: Sequence[str] = (),
+    ) -> Any:
+        return self._run(input, hx, lengths, record)
+
+
+DROP_INS: dict[type[nn.Module], type[_DropIn]] = {nn.RNN: RNN, nn.GRU: GRU, nn.LSTM: LSTM}

@@ -1,0 +1,124 @@
+"""The forms in which a batch is given, and given back. In: x and perhaps lengths. Out: `Form`, with
+the batch's tokens, and the way back; next: `recurrent`, `drop_in`.
+
+(T, B, I), (B, T, I), a single (T, I), a PackedSequence: whatever comes in, outputs and states go out
+in the same form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
+
+from unrolled.errors import ShapeError
+from unrolled.layers.batch import Dense, Ragged, ragged
+from unrolled.layers.checks import same_kind
+
+
+@dataclass
+class Form:
+    """A batch, time first, and how it was given."""
+
+    x: Tensor  # (T, B, I), or a PackedSequence's (N, I)
+    batch: Dense | Ragged
+    rows: int
+    batch_first: bool = False
+    single: bool = False
+    packed: PackedSequence | None = None
+    places: Tensor | None = None  # a PackedSequence's tokens in the order of ours
+
+    def tokens(self) -> Tensor:
+        if self.places is not None:
+            return self.x.index_select(0, self.places)
+        return self.batch.gather(self.x)
+
+    def restore(self, tokens: Tensor) -> Any:
+        """Tokens in the form in which x was given."""
+        if self.packed is not None:
+            assert self.places is not None
+            data = tokens.index_select(0, torch.argsort(self.places))
+            p = self.packed
+            return PackedSequence(data, p.batch_sizes, p.sorted_indices, p.unsorted_indices)
+        y = self.batch.scatter(tokens)
+        if self.single:
+            return y.squeeze(1)
+        return y.transpose(0, 1) if self.batch_first else y
+
+    def states(self, states: Sequence[Tensor]) -> Any:
+        """(layers x directions, B, n) each, as the user knows them."""
+        given = [self._user_order(state) for state in states]
+        given = [state.squeeze(1) for state in given] if self.single else given
+        return given[0] if len(given) == 1 else tuple(given)
+
+    def _user_order(self, state: Tensor) -> Tensor:
+        if self.packed is None or self.packed.unsorted_indices is None:
+            return state
+        return state.index_select(1, self.packed.unsorted_indices)
+
+    def given_states(
+        self, given: Sequence[Tensor], shapes: Mapping[str, tuple[int, int, int]], like: Tensor
+    ) -> list[Tensor]:
+        """Check the states that the user gave, and bring them into the order of the batch."""
+        if len(given) != len(shapes):
+            raise ShapeError(
+                f"states are {len(shapes)} ({', '.join(shapes)}), one tensor each, and "
+                f"{len(given)} were given"
+            )
+        result = []
+        for (name, shape), state in zip(shapes.items(), given, strict=True):
+            wanted = (shape[0], shape[2]) if self.single else shape
+            if tuple(state.shape) != wanted:
+                raise ShapeError(
+                    f"the initial {name} has the shape {tuple(state.shape)}, and this layer wants "
+                    f"{wanted}: layers x directions" + ("" if self.single else ", sequences")
+                    + ", units"
+                )  # fmt: skip
+            same_kind(f"the initial {name}", state, like)
+            state = state.unsqueeze(1) if self.single else state
+            if self.packed is not None and self.packed.sorted_indices is not None:
+                state = state.index_select(1, self.packed.sorted_indices)
+            result.append(state)
+        return result
+
+
+def form_of(x: Any, lengths: Any, batch_first: bool) -> Form:
+    """Recognise what was given."""
+    if isinstance(x, PackedSequence):
+        if lengths is not None:
+            raise ShapeError("a PackedSequence has lengths of its own: give no `lengths` beside it")
+        return _packed(x)
+    if not isinstance(x, Tensor) or x.dim() not in (2, 3):
+        found = f"{x.dim()} axes: {tuple(x.shape)}" if isinstance(x, Tensor) else type(x).__name__
+        raise ShapeError(
+            f"the input is (time, batch, input), or (batch, time, input) with batch_first, or "
+            f"(time, input) for one sequence; this has {found}"
+        )
+    single = x.dim() == 2
+    x = x.unsqueeze(1) if single else x.transpose(0, 1) if batch_first else x
+    steps, rows = x.shape[:2]
+    batch: Dense | Ragged = Dense(steps, rows)
+    if lengths is not None:
+        lengths = [lengths] if single and not _has_axis(lengths) else lengths
+        batch = ragged(lengths, steps, rows, torch.get_num_threads())
+    return Form(x, batch, rows, batch_first, single)
+
+
+def _has_axis(lengths: Any) -> bool:
+    return hasattr(lengths, "__len__") and getattr(lengths, "ndim", 1) > 0
+
+
+def _packed(x: PackedSequence) -> Form:
+    sizes = x.batch_sizes
+    steps, rows = len(sizes), int(sizes[0]) if len(sizes) else 0
+    lengths = (sizes[None, :] > torch.arange(rows)[:, None]).sum(1)
+    batch = ragged(lengths, steps, rows, torch.get_num_threads())
+    # place of (step, sequence) in the packed data: the step's first, plus the sequence's number
+    first = torch.cumsum(sizes, 0) - sizes
+    padded = batch.places  # step * rows + sequence, for every token
+    places = first[padded // rows] + padded % rows if rows else padded
+    return Form(x.data, batch, rows, packed=x, places=places.to(x.data.device))

@@ -1,0 +1,114 @@
+"""The same equation under torch's own autograd: any device, any dtype, any order of derivative.
+
+In: a lowered step, a sequence, weights. Out: outputs, final states, recorded values; next:
+`direction`. Slow where the kernels are fast; nothing here is compiled. Values are rows, (B, n).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from unrolled.equations.equation import Equation
+from unrolled.equations.nodes import Apply, Constant, Eye, Length, Node, Variable, topological
+from unrolled.equations.ops import shape_of
+from unrolled.layers.torch_functions import TORCH
+
+
+def evaluate(
+    roots: Sequence[Node], known: dict[Node, Any], sizes: Mapping[str, int], like: Tensor
+) -> list[Any]:
+    """The values of the roots, in rows; `known` is added to."""
+    for node in topological(roots):
+        if node not in known:
+            known[node] = _value(node, known, sizes, like)
+    return [known[node] for node in roots]
+
+
+def _value(node: Node, known: Mapping[Node, Any], sizes: Mapping[str, int], like: Tensor) -> Any:
+    if isinstance(node, Constant):
+        return node.value
+    if isinstance(node, Length):
+        return sizes[node.size]
+    if isinstance(node, Eye):
+        return torch.eye(sizes[node.size or "1"], dtype=like.dtype, device=like.device)
+    assert isinstance(node, Apply)
+    args = [known[argument] for argument in node.args]
+    is_matrix = len(shape_of(node)) == 2
+    if node.op == "matmul":
+        return args[0] @ args[1] if is_matrix else args[1] @ args[0].T
+    if node.op == "transpose":
+        return args[0].T
+    if node.op in ("sum", "mean"):
+        return getattr(args[0], node.op)(dim=-1, keepdim=True)
+    if node.op == "spread":
+        return args[0].expand(*args[0].shape[:-1], args[1])
+    return TORCH[node.op](*args)
+
+
+def prelude(
+    nodes: Mapping[str, Node], weights: Mapping[str, Tensor], sizes: Mapping[str, int]
+) -> dict[str, Tensor]:
+    """What weights alone decide, under autograd."""
+    if not nodes:
+        return {}
+    like = next(iter(weights.values()))
+    below = [n for n in topological(nodes.values()) if isinstance(n, Variable)]
+    known: dict[Node, Any] = {v: weights[v.name] for v in below}
+    return dict(zip(nodes, evaluate(list(nodes.values()), known, sizes, like), strict=True))
+
+
+def unroll(
+    step: Equation,
+    xs: Tensor,
+    initial: Sequence[Tensor],
+    weights: Mapping[str, Tensor],
+    sizes: Mapping[str, int],
+    record: Sequence[str] = (),
+    going: Tensor | None = None,
+) -> tuple[Tensor, tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """xs: (T, B, I). `going`: (T, B), which sequences go on at each step; the others stay."""
+    fixed: dict[Node, Any] = {v: weights[v.name] for v in step.given if v.role == "weight"}
+    (x_variable,) = (v for v in step.given if v.role == "input")
+    olds = [v for v in step.given if v.role == "state"]
+    ahead = _ahead(step, x_variable, xs, fixed)
+    roots = [*(step.locals[s] for s in step.results), *(step.locals[name] for name in record)]
+    now = list(initial)
+    outputs, records = [], [[] for _ in record]
+    for t in range(len(xs)):
+        known = {**fixed, x_variable: xs[t], **dict(zip(olds, now, strict=True))}
+        known.update({node: value[t] for node, value in ahead.items()})
+        values = evaluate(roots, known, sizes, xs)
+        values = [v.expand(xs.shape[1], v.shape[-1]) for v in values]
+        new = values[: len(now)]
+        if going is not None:
+            on = going[t][:, None]
+            new = [torch.where(on, value, old) for value, old in zip(new, now, strict=True)]
+        now = new
+        seen = [now[0], *values[len(now) :]]
+        if going is not None:
+            seen = [torch.where(on, value, 0.0) for value in seen]
+        outputs.append(seen[0])
+        for kept, value in zip(records, seen[1:], strict=True):
+            kept.append(value)
+    if not outputs:
+        empty = xs.new_empty((0, xs.shape[1], 1))
+        widths = [sizes[(*shape_of(node), "1")[0]] for node in [roots[0], *roots[len(now) :]]]
+        outputs_, *records_ = [empty.expand(-1, -1, width).clone() for width in widths]
+        return outputs_, tuple(now), tuple(records_)
+    return torch.stack(outputs), tuple(now), tuple(torch.stack(r) for r in records)
+
+
+def _ahead(
+    step: Equation, x: Variable, xs: Tensor, fixed: Mapping[Node, Any]
+) -> dict[Node, Tensor]:
+    """Products of a matrix and the input, for all steps at once."""
+    found = {}
+    for node in topological(node for _, node in step.statements):
+        if isinstance(node, Apply) and node.op == "matmul" and node.args[1] is x:
+            if isinstance(node.args[0], Variable):
+                found[node] = xs @ fixed[node.args[0]].T
+    return found

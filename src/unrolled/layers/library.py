@@ -1,0 +1,63 @@
+"""Torch's memory, products and threads, as the CPU engine borrows them.
+
+In: nothing. Out: `TorchLibrary`; next: `autograd`. The kernels run on the OpenMP threads that torch
+has already started, as many as `torch.set_num_threads` allows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from unrolled.engines.cpu.threads import choose
+
+DTYPES = {torch.float32: 32, torch.float64: 64}
+
+
+class TorchLibrary:
+    """Tensors of one dtype on the CPU, outside autograd."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        self.dtype = dtype
+        self.bits = DTYPES[dtype]
+        self.threads = torch.get_num_threads()
+        self.parallel = choose()
+
+    def empty(self, *shape: int) -> Tensor:
+        return torch.empty(shape, dtype=self.dtype)
+
+    def zeros(self, *shape: int) -> Tensor:
+        return torch.zeros(shape, dtype=self.dtype)
+
+    def pointer(self, array: Tensor) -> int:
+        return array.data_ptr()
+
+    def contiguous(self, array: Tensor) -> Tensor:
+        return array.contiguous()
+
+    def stack(self, arrays: list[Tensor], rows: int) -> Tensor:
+        if all(len(array) == rows for array in arrays):
+            return torch.cat(arrays)
+        result = self.zeros(len(arrays) * rows, *arrays[0].shape[1:])
+        for number, array in enumerate(arrays):
+            result[number * rows : number * rows + len(array)] = array
+        return result
+
+    def widen(self, array: Tensor, width: int) -> Tensor:
+        result = self.zeros(*array.shape[:-1], width)
+        result[..., : array.shape[-1]] = array
+        return result
+
+    def take(self, array: Tensor, index: Any) -> Tensor:
+        return array.index_select(0, torch.from_numpy(index))
+
+    def transpose(self, array: Tensor, axes: tuple[int, ...]) -> Tensor:
+        return array.permute(axes).contiguous()
+
+    def multiply(self, a: Tensor, b: Tensor, out: Tensor, add: bool) -> None:
+        if add:
+            out.addmm_(a, b)
+        else:
+            torch.mm(a, b, out=out)

@@ -1,0 +1,189 @@
+"""Any cell as a layer. In: a cell (its class, an instance, or its equation) and sizes. Out:
+`Recurrent`, a `torch.nn.Module`; next: the user's model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from unrolled.cells.base import Cell, equation
+from unrolled.cells.initial import draw
+from unrolled.equations.equation import Equation
+from unrolled.errors import CellError, ShapeError
+from unrolled.layers import checks, stack
+from unrolled.layers.direction import How, Wiring, engine_for
+from unrolled.layers.forms import Form, form_of
+from unrolled.layers.stack import Stack
+from unrolled.layers.without_bias import without_bias
+
+
+class Recurrent(nn.Module):
+    """A recurrent layer of any cell, in the manner of `torch.nn.LSTM`.
+
+    `layer(x, states=None, lengths=None, record=())` returns the outputs and the final states: one
+    tensor (layers x directions, B, H) for a cell of one state, a tuple for more. x is (T, B, I), or
+    (B, T, I) with `batch_first`, or (T, I), or a PackedSequence. `lengths` are the sequences' own
+    (one number each, or first and end): what is padded is never read. `record=("f", "c")` adds a
+    third result: these values of the step (of the top layer; `f_l0` names another) at every step.
+
+    Parameters have the names of the cell's weights: `W_i_l0`, `U_i_l1_reverse`. `layer.engine` says
+    what runs: "cpu", the compiled kernels, or "torch", the same equation under autograd.
+    """
+
+    def __init__(
+        self,
+        cell: Any,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        *,
+        proj_size: int = 0,
+        engine: str = "auto",
+        bptt: str | int = "whole",
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        checks.arguments(num_layers, dropout, engine, bptt, proj_size)
+        found = _equation(cell)
+        self.equation = found if bias else without_bias(found)
+        self.input_size, self.hidden_size = input_size, hidden_size
+        self.num_layers, self.bias, self.batch_first = num_layers, bias, batch_first
+        self.dropout, self.bidirectional = float(dropout), bidirectional
+        self.proj_size, self.bptt, self._asked = proj_size, bptt, engine
+        self._sizes = _sizes(self.equation, cell, input_size, hidden_size, proj_size)
+        first = next(iter(self.equation.states.values()))
+        self.output_size = self._sizes[first[0]]
+        checks.stackable(self.equation, input_size, hidden_size, self.directions * self.output_size,
+                         num_layers)  # fmt: skip
+        for layer in range(num_layers):
+            for reverse in (False, True)[: self.directions]:
+                sizes = self._layer_sizes(layer)
+                for name, shape in self.equation.weights.items():
+                    made = torch.empty([sizes[s] for s in shape], device=device, dtype=dtype)
+                    self.register_parameter(_name(name, layer, reverse), nn.Parameter(made))
+        self.reset_parameters()
+
+    @property
+    def directions(self) -> int:
+        return 2 if self.bidirectional else 1
+
+    @property
+    def engine(self) -> str:
+        """What runs: "cpu" or "torch", by the device and dtype of the parameters."""
+        return engine_for(self._asked, next(self.parameters()))
+
+    def reset_parameters(self) -> None:
+        """Draw first values, by the cell's rules; from torch's generator, so its seed decides."""
+        generator: Any = None
+        with torch.no_grad():
+            for layer in range(self.num_layers):
+                for reverse in (False, True)[: self.directions]:
+                    for name in self.equation.weights:
+                        parameter = self.get_parameter(_name(name, layer, reverse))
+                        rule = self.equation.initial.get(name)
+                        if rule is None:
+                            bound = self.hidden_size**-0.5
+                            parameter.uniform_(-bound, bound)
+                            continue
+                        if generator is None:
+                            generator = checks.numpy_generator()
+                        drawn = draw(rule, tuple(parameter.shape), self.hidden_size, generator)
+                        parameter.copy_(torch.from_numpy(drawn))
+
+    def forward(
+        self,
+        x: Tensor | PackedSequence,
+        states: Tensor | Sequence[Tensor] | None = None,
+        lengths: Any = None,
+        record: Sequence[str] = (),
+    ) -> Any:
+        record = checks.record(self.equation, record, self.num_layers)
+        like = next(self.parameters())
+        form = form_of(x, lengths, self.batch_first)
+        checks.input(form.x, self.input_size, like)
+        given = (
+            None if states is None else list((states,) if isinstance(states, Tensor) else states)
+        )
+        initial = self._initial(form, given, like)
+        how = How(self._asked, self.bptt, record)
+        made = Stack(
+            Wiring(self.equation),
+            self.num_layers,
+            self.directions,
+            self._sizes,
+            self._direction,
+            self.dropout if self.training else 0.0,
+        )
+        outputs, finals, records = stack.run(made, how, form.batch, form.tokens(), initial)
+        results = form.restore(outputs), form.states(finals)
+        return (*results, {n: form.restore(r) for n, r in records.items()}) if record else results
+
+    def _initial(self, form: Form, given: list[Tensor] | None, like: Tensor) -> list[Tensor]:
+        count = self.num_layers * self.directions
+        shapes = {
+            name: (count, form.rows, self._sizes[shape[0]])
+            for name, shape in self.equation.states.items()
+        }
+        if given is None:
+            start = self.equation.initial_state
+            return [like.new_full(s, start.get(name, 0.0)) for name, s in shapes.items()]
+        return form.given_states(given, shapes, like)
+
+    def _direction(self, layer: int, reverse: bool) -> dict[str, Tensor]:
+        return {n: self.get_parameter(_name(n, layer, reverse)) for n in self.equation.weights}
+
+    def _layer_sizes(self, layer: int) -> dict[str, int]:
+        width = self.input_size if layer == 0 else self.directions * self.output_size
+        return {**self._sizes, "input_size": width}
+
+    def extra_repr(self) -> str:
+        parts = [self.equation.name, f"{self.input_size}, {self.hidden_size}"]
+        defaults = {"num_layers": 1, "bias": True, "batch_first": False, "dropout": 0.0,
+                    "bidirectional": False, "proj_size": 0, "bptt": "whole"}  # fmt: skip
+        parts += [f"{k}={getattr(self, k)!r}" for k, v in defaults.items() if getattr(self, k) != v]
+        return ", ".join([*parts, f"engine={self.engine!r}"])
+
+
+def _name(weight: str, layer: int, reverse: bool) -> str:
+    return f"{weight}_l{layer}{'_reverse' if reverse else ''}"
+
+
+def _equation(cell: Any) -> Equation:
+    if isinstance(cell, nn.Module) or (isinstance(cell, type) and issubclass(cell, nn.Module)):
+        name = cell.__name__ if isinstance(cell, type) else type(cell).__name__
+        raise CellError(
+            f"Recurrent takes a cell, the equation of one step, and {name} is a whole layer: use "
+            f"it directly, {name}(input_size, hidden_size), or import the equation: "
+            f"from unrolled.cells import LSTM"
+        )
+    return equation(cell)
+
+
+def _sizes(found: Equation, cell: Any, inputs: int, hidden: int, proj: int) -> dict[str, int]:
+    """All sizes by name; those of the cell's own (a rank, say) come from its hyper-parameters."""
+    given = {"input_size": inputs, "hidden_size": hidden}
+    if proj:
+        given["proj_size"] = proj
+    if proj and "proj_size" not in found.sizes:
+        raise ShapeError(
+            f"{found.name} has no proj_size: its output is its first state, of hidden_size; "
+            f"unrolled.cells.ProjectedLSTM has one"
+        )
+    if not isinstance(cell, Equation):
+        for size in found.sizes:
+            own = cell._sizes.get(size) if isinstance(cell, Cell) else None
+            value = own if own is not None else getattr(cell, size, None)
+            if size not in given and isinstance(value, int):
+                given[size] = value
+    resolved = found.resolve(**given)
+    return {**resolved, "input_size": inputs, "hidden_size": hidden}

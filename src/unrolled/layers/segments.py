@@ -1,0 +1,105 @@
+"""Backpropagation that computes each segment of a sequence again. In: a `Task` and a segment's
+length. Out: what `autograd.run` gives; next: `direction`.
+
+Forward keeps only the states between the segments. Backward takes the segments from the last one
+on: forward once more, now keeping everything, then back. With segments of about the square root of
+T, what is kept grows with that square root, at the cost of one more forward pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from unrolled.engines.cpu.backward import Gradients, backward
+from unrolled.engines.cpu.forward import forward
+from unrolled.engines.cpu.run import Run
+from unrolled.layers.autograd import Result, Task, gradients_by_argument, once, split
+
+Window = tuple[int, int]
+
+
+def run_segments(
+    task: Task,
+    length: int,
+    xs: Tensor,
+    initial: Sequence[Tensor],
+    parameters: Sequence[Tensor],
+) -> Result:
+    """Like `autograd.run`, in segments of so many steps."""
+    outputs, *rest = _Segments.apply(task, length, len(initial), xs, *initial, *parameters)
+    return outputs, tuple(rest[: len(initial)]), tuple(rest[len(initial) :])
+
+
+def windows(steps: int, length: int) -> list[Window]:
+    return [(first, min(first + length, steps)) for first in range(0, steps, length)]
+
+
+class _Segments(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, task: Task, length: int, count: int, *tensors: Tensor) -> Any:
+        xs, states, parameters = split(tensors, count)
+        xs = xs.contiguous()
+        whole = task.prepare(parameters)
+        outputs = xs.new_empty(len(xs), task.output_size())
+        ctx.windows = windows(task.schedule.steps, length)
+        ctx.between = []
+        records: list[Tensor] | None = None
+        for window in ctx.windows:
+            ctx.between.append(states)
+            span = task.schedule.span(*window)
+            left = forward(_part(whole, window), xs[span], states, task.record, keep=False)
+            outputs[span] = left.outputs[:, : task.output_size()]
+            if records is None:
+                records = [r.new_empty(len(xs), r.shape[1]) for r in left.records.values()]
+            for whole_record, part in zip(records, left.records.values(), strict=True):
+                whole_record[span] = part
+            states = list(left.finals)
+        finals = [state.clone() for state in states] if not ctx.windows else states
+        ctx.whole, ctx.task, ctx.count = whole, task, count
+        ctx.set_materialize_grads(False)
+        ctx.mark_non_differentiable(*(records or []))
+        ctx.save_for_backward(xs, *parameters)
+        return outputs, *finals, *(records or [])
+
+    @staticmethod
+    def backward(ctx: Any, *d_results: Tensor | None) -> Any:
+        xs, *parameters = ctx.saved_tensors
+        with torch.no_grad():
+            found = _backward(ctx, xs, d_results)
+            result = gradients_by_argument(ctx.task, parameters, found, ctx.needs_input_grad[3:])
+        return None, None, None, *once(xs, result)
+
+
+def _part(whole: Run, window: Window) -> Run:
+    return replace(whole, schedule=whole.schedule.window(*window))
+
+
+def _backward(ctx: Any, xs: Tensor, d_results: Sequence[Tensor | None]) -> Gradients:
+    whole: Run = ctx.whole
+    task: Task = ctx.task
+    states = list(whole.states.values())
+    d_states = [
+        xs.new_zeros(task.schedule.rows, task.sizes[shape[0]]) if d is None else d
+        for d, shape in zip(d_results[1 : 1 + ctx.count], states, strict=True)
+    ]
+    d_xs = torch.zeros_like(xs) if ctx.needs_input_grad[3] else None
+    total = Gradients(d_xs, tuple(d_states), {}, {})
+    for window, before in zip(reversed(ctx.windows), reversed(ctx.between), strict=True):
+        span, part = whole.schedule.span(*window), _part(whole, window)
+        left = forward(part, xs[span], before, keep=True)
+        d_outputs = d_results[0]
+        d_ys = left.outputs.new_zeros(len(xs[span]), task.output_size()) if d_outputs is None \
+            else d_outputs[span]  # fmt: skip
+        found = backward(part, left, d_ys, total.states, need_input=d_xs is not None)
+        if d_xs is not None:
+            d_xs[span] = found.inputs
+        total.states = found.states
+        for name, gradient in found.weights.items():
+            known = total.weights.get(name)
+            total.weights[name] = gradient.clone() if known is None else known.add_(gradient)
+    return total

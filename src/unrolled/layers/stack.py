@@ -1,0 +1,74 @@
+"""Directions side by side, layers one above the other. In: a batch, parameters, states. Out: what a
+layer returns; next: `Recurrent` and the drop-ins, which only differ in where parameters come from.
+
+Between layers the values stay tokens: a ragged batch is gathered once and scattered once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from unrolled.layers import direction
+from unrolled.layers.batch import Dense, Ragged
+from unrolled.layers.direction import How, Wiring
+
+
+@dataclass(frozen=True)
+class Stack:
+    """`parameters(layer, reverse)` gives one direction's, in the order that its wiring expects."""
+
+    wiring: Wiring
+    num_layers: int
+    directions: int
+    sizes: dict[str, int]
+    parameters: Callable[[int, bool], dict[str, Tensor]]
+    dropout: float
+
+
+def run(
+    stack: Stack, how: How, batch: Dense | Ragged, tokens: Tensor, states: Sequence[Tensor]
+) -> tuple[Tensor, tuple[Tensor, ...], dict[str, Tensor]]:
+    """tokens: (N, I); states: (layers x directions, B, n) each."""
+    finals: list[tuple[Tensor, ...]] = []
+    records: dict[str, Tensor] = {}
+    for layer in range(stack.num_layers):
+        if layer and stack.dropout:
+            tokens = torch.nn.functional.dropout(tokens, stack.dropout)
+        wanted = _recorded(how.record, layer, stack.num_layers)
+        here = replace(how, record=tuple(wanted))
+        sizes = {**stack.sizes, "input_size": tokens.shape[1]}
+        outputs, found = [], []
+        for number in range(stack.directions):
+            initial = [state[layer * stack.directions + number] for state in states]
+            parameters = stack.parameters(layer, bool(number))
+            y, final, recorded = direction.run(
+                stack.wiring, here, batch, bool(number), tokens, initial, parameters, sizes
+            )
+            outputs.append(y)
+            finals.append(final)
+            found.append(recorded)
+        tokens = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=1)
+        for name, parts in zip(wanted.values(), zip(*found, strict=True), strict=True):
+            records[name] = torch.cat(parts, dim=1)
+    last = tuple(torch.stack(parts) for parts in zip(*finals, strict=True))
+    return tokens, last, records
+
+
+def _recorded(record: Sequence[str], layer: int, num_layers: int) -> dict[str, str]:
+    """A value's name in the step -> what the user called it: `f` is the top layer's, `f_l0` the
+    lowest one's."""
+    suffix = f"_l{layer}"
+    wanted = {name.removesuffix(suffix): name for name in record if name.endswith(suffix)}
+    if layer == num_layers - 1:
+        wanted |= {name: name for name in record if not _layer_of(name)}
+    return wanted
+
+
+def _layer_of(name: str) -> str:
+    """The "0" of "f_l0", or nothing."""
+    base, found, number = name.rpartition("_l")
+    return number if found and base and number.isdigit() else ""

@@ -1,0 +1,72 @@
+"""Each operation of the language on torch tensors. In: `equations.ops`' names. Out: `TORCH`.
+
+Importing this module lets a cell's own step run on tensors (`cell.bind(tensors).step(x, h)`), one
+column for each sequence: the oracle against which autograd checks every derivative.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from unrolled.equations.functions import register
+
+
+def _tensors(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Let plain numbers stand among the arguments."""
+
+    def call(*arguments: Any) -> Tensor:
+        like = next(a for a in arguments if isinstance(a, Tensor))
+        return function(*(a if isinstance(a, Tensor) else like.new_tensor(a) for a in arguments))
+
+    return call
+
+
+def _where(condition: Tensor, a: Any, b: Any) -> Tensor:
+    return torch.where(condition, a, b)
+
+
+TORCH: dict[str, Callable[..., Any]] = {
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "mul": lambda a, b: a * b,
+    "div": lambda a, b: a / b,
+    "neg": lambda a: -a,
+    "pow": lambda a, b: a**b,
+    "matmul": torch.matmul,
+    "transpose": lambda a: a.T,
+    "outer": lambda a, b: a @ b.T,
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+    "relu": torch.relu,
+    "leaky_relu": torch.nn.functional.leaky_relu,
+    # logaddexp is right everywhere; torch's softplus is linear from 20 on
+    "softplus": lambda x: torch.logaddexp(x, torch.zeros_like(x)),
+    "exp": torch.exp,
+    "log": torch.log,
+    "sqrt": torch.sqrt,
+    "abs": torch.abs,
+    "sign": torch.sign,
+    "sin": torch.sin,
+    "cos": torch.cos,
+    "maximum": _tensors(torch.maximum),
+    "minimum": _tensors(torch.minimum),
+    "where": _where,
+    "sum": lambda v: v.sum(dim=0, keepdim=True),
+    "mean": lambda v: v.mean(dim=0, keepdim=True),
+    "spread": lambda v, units: v.expand(units, v.shape[-1]),
+    "total": torch.sum,
+    "lt": lambda a, b: a < b,
+    "le": lambda a, b: a <= b,
+    "gt": lambda a, b: a > b,
+    "ge": lambda a, b: a >= b,
+    "and": torch.logical_and,
+    "or": torch.logical_or,
+    "not": torch.logical_not,
+    "eye": lambda matrix: torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device),
+}
+
+register(Tensor, TORCH)
