@@ -49,7 +49,7 @@ def find_cell(word: str) -> type[Cell]:
         return known[_plain(word)]
     near = difflib.get_close_matches(_plain(word), known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}"
-    raise CellError(f"no cell {word!r}; {hint} A cell of your own is FILE.py:NAME.")
+    raise CellError(f"no cell {word!r}; {hint} (a cell of your own is FILE.py:NAME)")
 
 
 def _plain(name: str) -> str:
