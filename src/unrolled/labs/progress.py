@@ -47,15 +47,15 @@ class Progress:
 
     @contextmanager
     def stage(self, name: str, steps: int = 1) -> Iterator[Callable[..., None]]:
-        """One stage; call what it gives after each step. `done(note)` shows a few words."""
+        """One stage; call what it gives after each step: `done()`, `done("lag 5", 20)` for 20."""
         if name not in self.costs:
             raise ValueError(f"{name!r} is no stage of the plan: {', '.join(self.costs)}")
         start, count = self.now(), 0
         self._show(name, "", None, always=True)
 
-        def done(note: str = "") -> None:
+        def done(note: str = "", count_of: int = 1) -> None:
             nonlocal count
-            count += 1
+            count += count_of
             share = min(1.0, count / steps)
             self._show(name, note, self.remaining(name, self.now() - start, share))
 

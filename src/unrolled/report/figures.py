@@ -7,6 +7,7 @@ drawn, not before.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -254,19 +255,23 @@ def _scales(axes: Axes, log_x: bool, log_y: bool) -> None:
     ):
         if wanted:
             scale("log")
-            axis.set_major_locator(LogLocator(numticks=8))
-            axis.set_major_formatter(FuncFormatter(power_of_ten))
+            low, high = axis.get_view_interval()
+            few = high < 300 * low  # within two powers of ten, those alone are too few ticks
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5) if few else (1,), numticks=8))
+            axis.set_major_formatter(FuncFormatter(log_tick))
             axis.set_minor_formatter(NullFormatter())
 
 
-def power_of_ten(value: float, place: int | None = None) -> str:
-    """A tick of a logarithmic axis: 0.1, 1, 10, and 10⁻⁷ further out."""
+def log_tick(value: float, place: int | None = None) -> str:
+    """A tick of a logarithmic axis: 0.02, 0.1, 50, and 10⁻⁷ further out."""
     if value <= 0:
         return ""
-    exponent = round(np.log10(value))
-    if -2 < exponent < 2:
+    exponent = math.floor(math.log10(value) + 1e-9)
+    first = round(value / 10**exponent)
+    if -3 < exponent < 3 and (first > 1 or abs(exponent) < 2):
         return f"{value:g}"
-    return "10" + str(exponent).translate(SUPERSCRIPTS)
+    power = "10" + str(exponent).translate(SUPERSCRIPTS)
+    return power if first == 1 else f"{first}·{power}"
 
 
 def _whole_numbers(axis: Any) -> None:

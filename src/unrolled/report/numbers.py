@@ -35,3 +35,10 @@ def percent(share: float, places: int = 1) -> str:
 def counted(count: int, one: str, many: str = "") -> str:
     """1 epoch, 3 epochs."""
     return f"{number(count)} {one if count == 1 else many or one + 's'}"
+
+
+def bmatrix(values: Any, places: int = 3) -> str:
+    """A vector (as a column) or a matrix in LaTeX, with so many decimals."""
+    rows = [row if hasattr(row, "__len__") else [row] for row in values]
+    lines = [" & ".join(f"{float(value):.{places}f}" for value in row) for row in rows]
+    return r"\begin{bmatrix} " + r" \\ ".join(lines) + r" \end{bmatrix}"

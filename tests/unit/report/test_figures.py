@@ -107,10 +107,22 @@ def test_two_panels_stand_side_by_side_and_below_each_other() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "expected"), [(1, "1"), (10, "10"), (0.01, "10⁻²"), (1e7, "10⁷"), (0, "")]
+    ("value", "expected"),
+    [
+        (1, "1"),
+        (10, "10"),
+        (0.01, "10⁻²"),
+        (1e7, "10⁷"),
+        (0, ""),
+        (0.05, "0.05"),
+        (0.1 * 2, "0.2"),
+        (500, "500"),
+        (2e-5, "2·10⁻⁵"),
+        (1000 * 1.0000000001, "10³"),
+    ],
 )
 def test_ticks(value: float, expected: str) -> None:
-    assert figures.power_of_ten(value) == expected
+    assert figures.log_tick(value) == expected
 
 
 def test_zeros_break_a_logarithmic_line() -> None:
