@@ -35,12 +35,17 @@ def lines_of(figures: dict[str, Any]) -> list[str]:
     for name, value in figures.items():
         if name in ("classes", "confusion"):
             continue
-        title = name.replace("_", " ")
-        is_share = name in ("accuracy", "macro_f1")
-        lines.append(f"{title}: {f'{value:.1%}' if is_share else f'{value:,.4g}'}")
+        lines.append(f"{name.replace('_', ' ')}: {shown(name, value)}")
     if "confusion" in figures:
         lines += ["", "rows: what is; columns: what the run says", *table_of(figures)]
     return lines
+
+
+def shown(name: str, value: Any) -> str:
+    """Shares in per cent, counts whole, the rest with four digits."""
+    if name in ("accuracy", "macro_f1"):
+        return f"{value:.1%}"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
 
 
 def table_of(figures: dict[str, Any]) -> list[str]:

@@ -219,7 +219,8 @@ class Classifier(ClassifierMixin, Estimator):
 
     def predict(self, X: Sequence[Any]) -> Any:
         """The most probable class of each."""
-        return self.classes_[self.predict_proba(X).argmax(1)]
+        best = self.predict_proba(X).argmax(1)
+        return self.classes_[best]
 
     def evaluate(self, X: Sequence[Any], y: Sequence[Any]) -> dict[str, Any]:
         """Accuracy, macro F1 and the confusion matrix on labelled sequences."""

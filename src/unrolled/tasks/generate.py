@@ -93,6 +93,9 @@ class Generator(Estimator):
 
     def _parts(self, corpus: Corpus, test: Corpus | None, folder: Path) -> dict[str, Stream]:
         """Hold out the end for validation, make the vocabulary of the rest, encode everything."""
+        for text in (corpus, test):
+            if text is not None and not any(text.blocks()):
+                raise ArgumentError("the text is empty: it takes at least a few hundred characters")
         learnt, held = hold_out_end(corpus, self.validation, self.seed)
         self.tokens_ = Tokens.fit(self.tokens, learnt.blocks(), self.vocabulary)
         texts = {"train": learnt, "validation": held, "test": test}

@@ -57,7 +57,7 @@ class Settings:
 
 def one_of(name: str, value: Any, known: Any) -> None:
     if value not in known:
-        raise ArgumentError(f"{name} is one of {', '.join(known)}, not {value!r}")
+        raise ArgumentError(f"{name} is one of {', '.join(map(str, known))}, not {value!r}")
 
 
 def positive(name: str, value: Any, optional: bool = False) -> None:

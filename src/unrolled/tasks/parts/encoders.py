@@ -127,7 +127,15 @@ def as_inputs(X: Any) -> list[Any]:
     if any(isinstance(one, str) for one in values):
         wrong = next(number for number, one in enumerate(values) if not isinstance(one, str))
         raise ArgumentError(f"X mixes texts with {type(values[wrong]).__name__} (row {wrong + 1})")
-    return [_as_series(number, one) for number, one in enumerate(values)]
+    series = [_as_series(number, one) for number, one in enumerate(values)]
+    channels = series[0].shape[1]
+    other = next((n for n, one in enumerate(series) if one.shape[1] != channels), None)
+    if other is not None:
+        raise ArgumentError(
+            f"row {other + 1} of X has {series[other].shape[1]} channels and row 1 has {channels}: "
+            "all series have the same ones"
+        )
+    return series
 
 
 def _as_series(number: int, one: Any) -> Any:

@@ -1,0 +1,42 @@
+"""Small data with a rule in them, for the tests of tasks: learnt in seconds, and known to be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+OPENINGS = ("the film was", "I found it", "they say it is", "what a story,", "the plot is")
+GOOD = ("good", "lovely", "splendid", "warm")
+BAD = ("bad", "awful", "dull", "cold")
+
+
+def opinions(count: int = 120, seed: int = 0) -> tuple[list[str], list[str]]:
+    """Texts whose label the last word decides."""
+    draw = np.random.default_rng(seed)
+    texts, labels = [], []
+    for number in range(count):
+        is_good = number % 2 == 0
+        words = GOOD if is_good else BAD
+        texts.append(f"{draw.choice(OPENINGS)} {draw.choice(words)}, number {number}")
+        labels.append("good" if is_good else "bad")
+    return texts, labels
+
+
+def waves(count: int = 90, seed: int = 0) -> tuple[list[Any], list[int]]:
+    """Series of two channels and different lengths: rising, falling or level."""
+    draw = np.random.default_rng(seed)
+    series, labels = [], []
+    for number in range(count):
+        kind = number % 3 - 1
+        steps = int(draw.integers(5, 12))
+        slope = kind * np.linspace(-1, 1, steps)
+        noise = draw.normal(0, 0.1, (steps, 2))
+        series.append(np.stack([slope, -slope], 1) + noise)
+        labels.append(kind)
+    return series, labels
+
+
+def chatter(count: int = 3000) -> str:
+    """A text whose next character is known from the one before, most of the time."""
+    return ("abc abd " * (count // 8 + 1))[:count]

@@ -1,0 +1,204 @@
+"""A classifier learns a rule, keeps it in a run, and has scikit-learn's face."""
+
+import math
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from tests.made_up import opinions, waves
+from unrolled.errors import ArgumentError, UnrolledError
+from unrolled.tasks.classify import Classifier, cross_validate
+from unrolled.training.run_folder import NotARun
+
+SMALL = {"hidden": 12, "embedding": 8, "epochs": 8, "lr": 0.02, "batch_size": 16}
+
+
+@pytest.mark.parametrize("tokens", ["word", "char", "bpe"])
+def test_it_learns_texts(tokens):
+    X, y = opinions(160)
+    model = Classifier(tokens=tokens, vocabulary=300, **SMALL)
+    if tokens != "word":
+        model.set_params(epochs=14, bidirectional=True, pooling="max")
+    model.fit(X[:120], y[:120])
+    assert model.score(X[120:], y[120:]) > 0.9
+    assert set(model.predict(X[:4])) <= {"good", "bad"}
+
+
+@pytest.mark.parametrize("pooling", ["last", "mean", "max", "attention"])
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_it_learns_series(pooling, bidirectional):
+    X, y = waves()
+    model = Classifier(cell="gru", pooling=pooling, bidirectional=bidirectional, **SMALL)
+    model.fit(X[:60], y[:60])
+    assert model.score(X[60:], y[60:]) > 0.9
+    assert model.classes_.tolist() == [-1, 0, 1]
+
+
+@pytest.mark.parametrize("pooling", ["last", "mean", "max", "attention"])
+def test_padding_is_inert(pooling):
+    """A short text says the same alone and beside a long one."""
+    X, y = opinions(60)
+    model = Classifier(pooling=pooling, bidirectional=True, layers=2, **SMALL | {"epochs": 1})
+    model.fit(X, y)
+    alone = model.predict_proba(["it is good"])
+    beside = model.predict_proba(["it is good", "a " * 30 + "bad ending"])
+    np.testing.assert_allclose(beside[0], alone[0], rtol=1e-5)
+
+
+def test_probabilities_sum_to_one_and_keep_the_order_of_rows():
+    X, y = opinions(60)
+    model = Classifier(**SMALL).fit(X, y)
+    chances = model.predict_proba(X)
+    np.testing.assert_allclose(chances.sum(1), 1.0, rtol=1e-6)
+    one_by_one = np.concatenate([model.predict_proba([text]) for text in X[:7]])
+    np.testing.assert_allclose(chances[:7], one_by_one, rtol=1e-4, atol=1e-6)
+
+
+def test_the_same_seed_gives_the_same_bits():
+    X, y = opinions(60)
+    first, second = (Classifier(dropout=0.3, **SMALL).fit(X, y) for _ in range(2))
+    assert np.array_equal(first.predict_proba(X), second.predict_proba(X))
+    other = Classifier(dropout=0.3, seed=1, **SMALL).fit(X, y)
+    assert not np.array_equal(first.predict_proba(X), other.predict_proba(X))
+
+
+def test_a_run_that_was_moved_predicts_the_same(tmp_path):
+    X, y = opinions(60)
+    model = Classifier(out=tmp_path / "run", baseline=True, **SMALL).fit(X, y, (X[:9], y[:9]))
+    (tmp_path / "run").rename(tmp_path / "moved")
+    again = Classifier.load(tmp_path / "moved")
+    assert np.array_equal(model.predict_proba(X), again.predict_proba(X))
+    assert again.get_params()["hidden"] == 12
+    figures = again.evaluate(X, y)
+    assert figures["confusion"].sum() == figures["rows"] == 60
+    report = (tmp_path / "moved" / "report.html").read_text()
+    for words in ("feed-forward network", "Who is taken for whom", "Inside the network"):
+        assert words in report
+    assert "http" not in report.replace("http://www.w3.org", "")
+
+
+def test_labels_that_are_numbers_come_back_as_numbers(tmp_path):
+    X, y = waves(30)
+    Classifier(out=tmp_path / "run", **SMALL | {"epochs": 1}).fit(X, y)
+    assert Classifier.load(tmp_path / "run").predict(X).dtype.kind == "i"
+
+
+def test_scikit_learns_face():
+    model = Classifier(hidden=7, cell="gru")
+    assert model.get_params()["hidden"] == 7
+    copy = clone(model).set_params(hidden=9)
+    assert (copy.hidden, model.hidden, copy.cell) == (9, 7, "gru")
+    assert "hidden=7" in repr(model)
+
+
+def test_balanced_classes_find_the_rare_one():
+    X, y = opinions(120)
+    rare = [row for row, label in enumerate(y) if label == "good" or row % 16 == 1]
+    X, y = [X[row] for row in rare], [y[row] for row in rare]
+    recall = {}
+    for weights in (None, "balanced"):
+        model = Classifier(class_weights=weights, **SMALL | {"epochs": 3}).fit(X, y)
+        counts = model.evaluate(*opinions(80, seed=1))["confusion"]
+        recall[weights] = counts[0, 0] / counts[0].sum()
+    assert recall["balanced"] > recall[None]
+
+
+def test_cross_validation_tests_every_row_once():
+    X, y = opinions(60)
+    figures = cross_validate(Classifier(**SMALL), X, y, 3)
+    assert sum(one["rows"] for one in figures) == 60
+    assert all(0 <= one["accuracy"] <= 1 for one in figures)
+
+
+def test_missing_values_are_counted(capsys):
+    X, y = waves(30)
+    X[0][2, 1] = math.nan
+    Classifier(**SMALL | {"epochs": 1}).fit(X, y)
+    assert "1 of " in capsys.readouterr().err
+
+
+def test_a_class_of_one_is_learnt_from():
+    X, y = opinions(40)
+    model = Classifier(**SMALL | {"epochs": 1}).fit([*X, "odd one out"], [*y, "odd"])
+    assert "odd" in model.classes_
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"cell": "lstn"}, "did you mean 'lstm'"), ({"cell": 7}, "subclass of unrolled.Cell"),
+        ({"cell": "nowhere.py:Mine"}, "no file 'nowhere.py'"), ({"pooling": "first"}, "pooling"),
+        ({"tokens": "words"}, "tokens"), ({"hidden": 0}, "hidden"), ({"dropout": 1.0}, "dropout"),
+        ({"validation": 1.0}, "validation"), ({"class_weights": "even"}, "class_weights"),
+        ({"embedding": -1}, "embedding"), ({"batch_size": 2.5}, "batch_size"),
+        ({"progress": "loud"}, "progress"), ({"lr": 0}, "lr"),
+    ],
+)  # fmt: skip
+def test_parameters_that_make_no_sense(parameters, words):
+    X, y = opinions(10)
+    with pytest.raises(ArgumentError, match=words):
+        Classifier(**parameters).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "words"),
+    [
+        ("one text", ["a"], "list of texts"), ([], [], "empty"),
+        (["a", "b"], ["x", "x"], "nothing to tell apart"), (["a", "b"], ["x"], "one label each"),
+        (["a", 3], ["x", "y"], "mixes texts"), ([[[1.0], [2.0]], [[]]], [0, 1], "row 2"),
+        ([object(), object()], [0, 1], "row 1"),
+        ([[[1.0, 2.0]], [[1.0]]] * 8, [0, 1] * 8, "channel"),
+    ],
+)  # fmt: skip
+def test_data_that_make_no_sense(X, y, words):
+    with pytest.raises((UnrolledError, ValueError), match=words):
+        Classifier(**SMALL).fit(X, y)
+
+
+def test_nothing_is_left_when_the_data_are_refused(tmp_path):
+    with pytest.raises(UnrolledError):
+        Classifier(out=tmp_path / "run").fit(["a", "b"], ["x", "x"])
+    assert not (tmp_path / "run").exists()
+
+
+def test_asking_before_learning():
+    with pytest.raises(UnrolledError, match="call fit first"):
+        Classifier().predict(["a"])
+
+
+def test_labels_that_were_never_learnt():
+    X, y = opinions(20)
+    model = Classifier(**SMALL | {"epochs": 1}).fit(X, y)
+    with pytest.raises(UnrolledError, match="'so-so'"):
+        model.evaluate(["it was"], ["so-so"])
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "words"),
+    [
+        ("vocabulary.json", '{"classes": ["a", "b"], "encoder": {}}', "damaged"),
+        ("vocabulary.json", "[", "cannot be read"),
+        ("cell.json", '{"evil": 1}', "not an equation"),
+        ("config.toml", 'task = "generate"\n', "is a run of 'generate'"),
+        ("config.toml", 'task = "classify"\n[parameters]\nevil = 1\n', "does not know"),
+        ("weights.safetensors", "x", "damaged"),
+    ],
+)
+def test_a_run_that_somebody_spoilt(tmp_path, file, content, words):
+    X, y = opinions(20)
+    Classifier(out=tmp_path / "run", **SMALL | {"epochs": 1}).fit(X, y)
+    (tmp_path / "run" / file).write_text(content)
+    with pytest.raises(UnrolledError, match=words):
+        Classifier.load(tmp_path / "run")
+
+
+def test_weights_of_another_network(tmp_path):
+    X, y = opinions(20)
+    small = SMALL | {"epochs": 1}
+    Classifier(out=tmp_path / "one", **small).fit(X, y)
+    Classifier(out=tmp_path / "two", **small | {"hidden": 9}).fit(X, y)
+    weights = (tmp_path / "two" / "weights.safetensors").read_bytes()
+    (tmp_path / "one" / "weights.safetensors").write_bytes(weights)
+    with pytest.raises(NotARun, match="do not fit"):
+        Classifier.load(tmp_path / "one")
