@@ -22,14 +22,15 @@ from unrolled.engines.cpu.lanes import Lanes
 
 # In units in the last place of the true value; below the smallest normal number such a unit is the
 # smallest subnormal one. float32: every one of the 2^32 numbers was tried against float64, and the
-# largest error found is rounded up. float64: 30 million numbers for each function, of all sizes and
-# close to where it changes fastest, against 80 bits. The tests repeat both on samples.
+# largest error found is rounded up. float64: 26 million numbers for each function, of all sizes and
+# most of them where it errs most, against 80 bits; a little is added to the largest error found.
+# The tests repeat both on samples.
 LARGEST_ERROR = {
-    "tanh": {32: 2.5, 64: 2.6},
-    "sigmoid": {32: 3.2, 64: 3.2},
-    "exp": {32: 1.5, 64: 1.5},
-    "softplus": {32: 4.8, 64: 4.8},
-    "log": {32: 1.0, 64: 1.0},
+    "tanh": {32: 2.5, 64: 2.8},
+    "sigmoid": {32: 3.2, 64: 3.7},
+    "exp": {32: 1.5, 64: 1.7},
+    "softplus": {32: 4.7, 64: 5.0},
+    "log": {32: 0.9, 64: 1.0},
     "sin": {32: 2.0, 64: 2.0},
     "cos": {32: 2.0, 64: 2.0},
     "sqrt": {32: 0.5, 64: 0.5},
