@@ -1,8 +1,8 @@
-"""What the clock and the calendar say about a point in time. In: times. Out: features; next: windows.
+"""What clock and calendar say about a point in time. In: times. Out: features; next: windows.
 
-Each cycle (the day, the week, the year) is a point on a circle, two numbers, so that 23:00 lies next
-to 0:00. A cycle serves only if the steps are finer than it, and if it was seen twice: a network
-that has lived for ten months knows nothing of December.
+Each cycle (the day, the week, the year) is a point on a circle, two numbers, so that 23:00 lies
+next to 0:00. A cycle serves only if the steps are finer than it, and if it was seen twice: who has
+lived for ten months knows nothing of December.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SEEN = 2  # times a cycle must have been seen
 
 
 def season_of(step: Step) -> int:
-    """How many steps the nearest cycle takes that people and weather live by; 1 if there is none."""
+    """How many steps the cycle takes that people and weather live by; 1 if there is none."""
     if step.unit == "month":
         return 12 // step.count if 12 % step.count == 0 else 1
     if step.unit == "weekday":

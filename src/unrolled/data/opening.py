@@ -26,6 +26,7 @@ from unrolled.data.notes import Notes, listed
 from unrolled.errors import DataError
 
 BLOCK = 1 << 20
+SURE = 8  # characters: fewer are too few to tell UTF-16 from binary
 PACKED = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "zstd", ".zip": "zip"}
 MARKS = (  # UTF-32's little-endian mark begins with UTF-16's
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -191,9 +192,11 @@ def _looks_like_utf16(start: bytes) -> str | None:
     head = start[:4000]
     even, odd = head[0::2].count(0), head[1::2].count(0)
     half = len(head) // 2
-    if half and odd > 0.4 * half and even < 0.02 * half:
+    if half < SURE:
+        return None
+    if odd > 0.4 * half and even < 0.02 * half:
         return "utf-16-le"
-    if half and even > 0.4 * half and odd < 0.02 * half:
+    if even > 0.4 * half and odd < 0.02 * half:
         return "utf-16-be"
     return None
 

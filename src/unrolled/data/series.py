@@ -164,11 +164,11 @@ def _long(table: Table, series: str, label: str | None, time: str | None) -> Rea
         raise DataError(f"{table.path} has no column with values beside {listed([series])}")
     matrix = np.stack([table.numbers(name) for name in names], 1)
     order = _in_time(table, time)
-    groups: dict[str, list[int]] = {}
     cells = table.texts(series)
+    groups: dict[str, list[int]] = {str(cell): [] for cell in cells if cell is not None}
     for i in order:
         if cells[i] is not None:
-            groups.setdefault(str(cells[i]), []).append(i)
+            groups[str(cells[i])].append(i)
     nameless = sum(cell is None for cell in cells)
     table.notes.count(nameless, len(table), "rows", f"had no {series!r} and were left out")
     labels = None
@@ -229,7 +229,10 @@ def read_npz(path: Path) -> tuple[list[Any], list[str] | None]:
 
 def _arrays(path: Path) -> dict[str, Any]:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw:
+            file = np.load(raw, allow_pickle=False)
+            if isinstance(file, np.ndarray):
+                raise DataError(f"{path} is one array: save it with numpy.savez(x=..., y=...)")
             return {name: file[name] for name in file.files}
     except ValueError as error:
         if "allow_pickle" in str(error) or "Object arrays" in str(error):
@@ -240,8 +243,6 @@ def _arrays(path: Path) -> dict[str, Any]:
         raise DataError(f"{path} is no .npz file ({error})") from None
     except (OSError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path} is no whole .npz file ({error})") from None
-    except AttributeError:  # numpy.load gave a bare array, which is no archive
-        raise DataError(f"{path} is one array: save it with numpy.savez(x=..., y=...)") from None
 
 
 def _split(path: Path, x: Any, lengths: Any) -> list[Any]:

@@ -73,7 +73,7 @@ class Table:
 
 def read_table(path: str | Path, notes: Notes | None = None) -> Table:
     """A file of rows and columns."""
-    path, notes = existing(path), notes or Notes()
+    path, notes = existing(path), Notes() if notes is None else notes
     kind = kind_of(path)
     if kind in (".parquet", ".pq"):
         frame = _parquet(path)
@@ -110,6 +110,8 @@ def _separated(path: Path, kind: str, found: Survey, notes: Notes) -> pl.DataFra
     if kind == ".csv" and separator != ",":
         notes.say(f"the columns of {path.name} are separated by {SEPARATORS[separator]}")
     header = next(csv.reader([found.first_line], delimiter=separator), [])
+    if not header:
+        raise DataError(f"{path} holds nothing but blank lines")
     _check_header(path, header)
     source = _utf8(path, found)
     try:
@@ -154,11 +156,11 @@ def _is_number(word: str) -> bool:
 
 def _utf8(path: Path, found: Survey) -> Any:
     """The path itself where polars can read it, else its text in memory."""
-    with opened(path) as stream:
+    with opened(path) as stream, path.open("rb") as raw:
         start = stream.read(1 << 16)
-    is_plain = found.encoding in ("utf-8", "utf-8-sig") and path.open("rb").read(4) == start[:4]
+        is_packed = raw.read(4) != start[:4]
     has_mac_lines = b"\r" in start and b"\n" not in start
-    if is_plain and not has_mac_lines:
+    if found.encoding in ("utf-8", "utf-8-sig") and not is_packed and not has_mac_lines:
         return path
     return io.BytesIO("".join(text_blocks(path, found)).encode())
 

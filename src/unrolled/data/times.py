@@ -170,18 +170,36 @@ def _decide(
     words: pl.Series, both: Sequence[Any], column: str, path: Path | str, notes: Notes
 ) -> Any:
     """The day before the month, or after it: the reading that gives more even steps."""
-    steps = [len(np.unique(np.diff(np.unique(times)).astype("timedelta64[D]"))) for times in both]
     if np.array_equal(both[0], both[1]):
         return both[0]
-    if steps[0] == steps[1]:
+    evenness = [_evenness(np.unique(times)) for times in both]
+    if evenness[0] == evenness[1]:
         raise DataError(
             f"{path}: {words[0]!r} in the column {column!r} can be read with the day first or "
             "the month first: write 2010-01-31"
         )
-    chosen = int(np.argmin(steps))
+    chosen = int(np.argmax(evenness))
     form = ("day/month/year", "month/day/year")[chosen]
     notes.say(f"dates such as {words[0]!r} were read as {form}, which gives the more even steps")
     return both[chosen]
+
+
+def _evenness(times: Any) -> float:
+    """The share of the steps between the first and the last point that have a point."""
+    if len(times) < 2:
+        return 1.0
+    step = infer_step(times)
+    return len(times) / (float(step.index(times[-1:], times[0])[0]) + 1)
+
+
+def floored(time: Any, step: Step) -> Any:
+    """Where the step begins that a point lies in: weeks on Mondays, days at 0:00."""
+    if step.unit == "month":
+        months = time.astype("datetime64[M]").astype(np.int64)
+        return np.datetime64(int(months // step.count * step.count), "M").astype("datetime64[us]")
+    monday = np.datetime64("1970-01-05", "us")
+    index = np.floor(step.index(np.array([time]), monday)).astype(np.int64)
+    return step.at(monday, index)[0]
 
 
 def parse_step(text: str) -> Step:

@@ -21,7 +21,7 @@ import numpy as np
 from unrolled.data.notes import Notes, listed
 from unrolled.data.numbers import filled
 from unrolled.data.tables import Table, read_table
-from unrolled.data.times import Step, infer_step, parse_step, parse_times
+from unrolled.data.times import Step, floored, infer_step, parse_step, parse_times
 from unrolled.errors import DataError
 
 TIME_NAMES = ("time", "date", "datetime", "timestamp", "ds", "day", "month", "year", "hour")
@@ -32,7 +32,7 @@ LEAST = 4  # points: two to learn a step from, two to try it on
 
 @dataclass(frozen=True)
 class TimeSeries:
-    """One series on even steps. `known` goes on for as many steps as are known of the future."""
+    """One series on even steps; `known` goes on for as many as are known of the future."""
 
     name: str
     first: Any  # the time of step 0: datetime64[us], or a whole number
@@ -53,7 +53,7 @@ class TimeSeries:
         return self.step.at(self.first, np.arange(start, stop))
 
     def without_gaps(self) -> Any:
-        """The values; in a gap the last value before it holds, for the next one is not known yet."""
+        """The values; in a gap the last one before it holds: the next one is not known yet."""
         there = ~np.isnan(self.values)
         last = np.maximum.accumulate(np.where(there, np.arange(len(self)), 0))
         last[: np.argmax(there)] = np.argmax(there)
@@ -186,6 +186,10 @@ def _one(
     mine = times[rows]
     different = np.unique(mine)
     first = different[0]
+    if wanted.step is not None:
+        if not np.issubdtype(mine.dtype, np.datetime64):
+            raise DataError(f"--every needs dates, and the times of {wanted.path} are numbers")
+        first = floored(first, wanted.step)
     if len(different) < 2:
         step = wanted.step or Step(1, "step")
     else:

@@ -79,8 +79,8 @@ def parts_of(
 ) -> tuple[dict[str, Part], list[int], list[int]]:
     """The parts of each series, and the steps where validation and test begin.
 
-    An origin is judged where its whole horizon (`ahead` steps) lies in the part. `horizon` is what a
-    backtest will look at.
+    An origin is judged where its whole horizon (`ahead` steps) lies in the part. `horizon` is what
+    a backtest will look at.
     """
     learnt, tested = [], []
     for one in series:

@@ -17,7 +17,7 @@ import numpy as np
 
 
 def figures(actual: Any, forecast: Any, quantiles: Sequence[float], unit: Any) -> dict[str, float]:
-    """actual (N, H) with NaN where nothing is known; forecast (N, H, Q); unit: MASE's divisor (N,)."""
+    """actual (N, H), NaN where nothing is known; forecast (N, H, Q); unit: MASE's divisor (N,)."""
     there = ~np.isnan(actual)
     middle = forecast[..., list(quantiles).index(0.5)]
     error = (actual - middle)[there]

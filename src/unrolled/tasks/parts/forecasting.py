@@ -1,4 +1,4 @@
-"""The network of forecasts. In: inputs of each step, what is known ahead. Out: quantiles; next: loss.
+"""The network of forecasts. In: inputs, what is known ahead. Out: quantiles; next: the loss.
 
     inputs -> recurrent layers -> for each step ahead: (state, what is known of it) -> quantiles
 

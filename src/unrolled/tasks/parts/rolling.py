@@ -1,8 +1,8 @@
 """Forecasts from many origins of one series. In: a network, a prepared series. Out: quantiles.
 
 The network reads the series once. Direct: its output at each origin is the forecast. Fed back: its
-state at each origin is copied for many paths; each draws the next value from the quantiles, reads it,
-and goes on; the quantiles of the paths are the forecast. Next: `backtests`, forecast.
+state at each origin is copied for many paths; each draws the next value from the quantiles, reads
+it, and goes on; the quantiles of the paths are the forecast. Next: `backtests`, forecast.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class Roller:
 
 
 def draw_from(quantiles: Any, levels: Sequence[float], draw: Any) -> Any:
-    """One value for each row: the quantile function, drawn straight between its points and beyond."""
+    """One value for each row: the quantile function is straight between its points and beyond."""
     chance = draw.random(len(quantiles))
     if len(levels) == 1:
         return quantiles[:, 0]

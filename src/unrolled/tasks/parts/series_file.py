@@ -1,4 +1,4 @@
-"""Series and their layout as plain data: a run keeps what it goes on from. In, out: JSON; to: forecast."""
+"""Series and their layout as plain data, which a run keeps. In, out: JSON; next: forecast."""
 
 from __future__ import annotations
 

