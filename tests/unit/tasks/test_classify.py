@@ -1,6 +1,7 @@
 """A classifier learns a rule, keeps it in a run, and has scikit-learn's face."""
 
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -12,6 +13,15 @@ from unrolled.tasks.classify import Classifier, cross_validate
 from unrolled.training.run_folder import NotARun
 
 SMALL = {"hidden": 12, "embedding": 8, "epochs": 8, "lr": 0.02, "batch_size": 16}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run to copy and spoil."""
+    path = tmp_path_factory.mktemp("classify") / "run"
+    X, y = opinions(20)
+    Classifier(out=path, **SMALL | {"epochs": 1}).fit(X, y)
+    return path
 
 
 @pytest.mark.parametrize("tokens", ["word", "char", "bpe"])
@@ -185,20 +195,17 @@ def test_labels_that_were_never_learnt():
         ("weights.safetensors", "x", "damaged"),
     ],
 )
-def test_a_run_that_somebody_spoilt(tmp_path, file, content, words):
-    X, y = opinions(20)
-    Classifier(out=tmp_path / "run", **SMALL | {"epochs": 1}).fit(X, y)
+def test_a_run_that_somebody_spoilt(tmp_path, run, file, content, words):
+    shutil.copytree(run, tmp_path / "run")
     (tmp_path / "run" / file).write_text(content)
     with pytest.raises(UnrolledError, match=words):
         Classifier.load(tmp_path / "run")
 
 
-def test_weights_of_another_network(tmp_path):
-    X, y = opinions(20)
-    small = SMALL | {"epochs": 1}
-    Classifier(out=tmp_path / "one", **small).fit(X, y)
-    Classifier(out=tmp_path / "two", **small | {"hidden": 9}).fit(X, y)
-    weights = (tmp_path / "two" / "weights.safetensors").read_bytes()
-    (tmp_path / "one" / "weights.safetensors").write_bytes(weights)
+def test_weights_of_another_network(tmp_path, run):
+    shutil.copytree(run, tmp_path / "run")
+    config = (tmp_path / "run" / "config.toml").read_text()
+    assert "hidden = 12" in config
+    (tmp_path / "run" / "config.toml").write_text(config.replace("hidden = 12", "hidden = 9"))
     with pytest.raises(NotARun, match="do not fit"):
-        Classifier.load(tmp_path / "one")
+        Classifier.load(tmp_path / "run")

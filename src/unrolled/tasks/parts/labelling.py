@@ -40,7 +40,7 @@ class Labeller(nn.Module):
         size = embedding if is_text else inputs
         self.drop = nn.Dropout(dropout)
         self.recurrent = make_recurrent(cell, size, hidden, layers, bidirectional, dropout)
-        out = hidden * (2 if bidirectional else 1)
+        out = self.recurrent.output_size * self.recurrent.directions
         self.pool = Pooling(pooling, out, bidirectional)
         self.readout = nn.Linear(out, classes)
 

@@ -35,9 +35,10 @@ class LanguageModel(nn.Module):
         self.embed = nn.Embedding(tokens, embedding)
         self.drop = nn.Dropout(dropout)
         self.recurrent = make_recurrent(cell, embedding, hidden, layers, False, dropout)
-        narrow = tied and hidden != embedding
-        self.narrow = nn.Linear(hidden, embedding, bias=False) if narrow else nn.Identity()
-        self.readout = nn.Linear(embedding if tied else hidden, tokens)
+        out = self.recurrent.output_size
+        narrow = tied and out != embedding
+        self.narrow = nn.Linear(out, embedding, bias=False) if narrow else nn.Identity()
+        self.readout = nn.Linear(embedding if tied else out, tokens)
         if tied:
             nn.init.uniform_(self.embed.weight, -1 / math.sqrt(embedding), 1 / math.sqrt(embedding))
             self.readout.weight = self.embed.weight

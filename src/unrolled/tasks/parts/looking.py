@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from unrolled.layers.recurrent import Recurrent
 
 DRAWS = 4  # random directions of the output in which the derivative by lag is taken
 
@@ -28,7 +30,7 @@ class Reading:
 
 
 def read_closely(
-    recurrent: nn.Module, inputs: Tensor, score: Callable[[Tensor], Tensor]
+    recurrent: Recurrent, inputs: Tensor, score: Callable[[Tensor], Tensor]
 ) -> tuple[Any, Any]:
     """The outputs (T, units) over one sequence (T, 1, size), and how much each step counted.
 
@@ -43,7 +45,7 @@ def read_closely(
     return y.detach()[:, 0].numpy(), _shares(counted.numpy())
 
 
-def norms_by_lag(recurrent: nn.Module, sequences: Sequence[Tensor], seed: int) -> Any:
+def norms_by_lag(recurrent: Recurrent, sequences: Sequence[Tensor], seed: int) -> Any:
     """||d y_T / d x_{T - lag}|| for each lag, as a mean over sequences and random directions.
 
     Where the layer reads in both directions, y is its forward half.
@@ -54,7 +56,7 @@ def norms_by_lag(recurrent: nn.Module, sequences: Sequence[Tensor], seed: int) -
     for inputs in sequences:
         inputs = inputs.detach().requires_grad_()
         y, _ = recurrent(inputs)
-        half = y[-1, 0, : _forward_size(recurrent, y)]
+        half = y[-1, 0, : recurrent.output_size]
         for _ in range(DRAWS):
             direction = torch.randn(len(half), generator=generator)
             direction = direction / direction.norm()
@@ -63,11 +65,6 @@ def norms_by_lag(recurrent: nn.Module, sequences: Sequence[Tensor], seed: int) -
             total[: len(norms)] += norms
             count[: len(norms)] += 1
     return total / count
-
-
-def _forward_size(recurrent: nn.Module, y: Tensor) -> int:
-    layer = getattr(recurrent, "layer", recurrent)
-    return y.shape[2] // (2 if getattr(layer, "bidirectional", False) else 1)
 
 
 def _shares(values: Any) -> Any:
