@@ -73,6 +73,7 @@ class Measured:
     """`compared[kind, depth]` holds a run for each repetition; `search` one for each choice."""
 
     window: int
+    example: Pair
     compared: dict[tuple[str, int], list[Trained]]
     search: list[Trained]
 
@@ -163,4 +164,5 @@ def measure(seed: int, progress: Progress, window: int, hidden: int, epochs: int
             train("tanh", depth, size, rate, data, epochs, seed, done, goal=ENOUGH)
             for depth, size, rate in choices
         ]
-    return Measured(window, compared, search)
+    xs, targets = data.train
+    return Measured(window, (xs[:, 0, 0], targets[:, 0]), compared, search)

@@ -1,0 +1,45 @@
+"""Lab `predict`: what comes next, with each output fed back; and a mistake that a check finds.
+
+In: a seed, sizes, perhaps a text. Out: an account. `wave`, `text` and `mistakes` measure, `page`
+tells what came out.
+"""
+
+from __future__ import annotations
+
+from unrolled.labs.base import Account, Lab, Size, TextFile
+from unrolled.labs.predict.mistakes import VERSIONS, compare
+from unrolled.labs.predict.page import found, sections
+from unrolled.labs.predict.text import learn_and_write
+from unrolled.labs.predict.wave import learn_wave
+from unrolled.labs.progress import Progress
+
+UPDATES = 1500  # with each version of the gradient
+WAVE_EPOCHS = 60
+
+
+def run(seed: int, progress: Progress, hidden: int, epochs: int, text: str | None) -> Account:
+    progress.plan({"a wave": 8, "a text": 6 * epochs, "a mistake": 5})
+    with progress.stage("a wave", WAVE_EPOCHS + 1) as done:
+        wave = learn_wave(seed, hidden // 3 or 1, WAVE_EPOCHS, done)
+    with progress.stage("a text", epochs + 1) as done:
+        story = learn_and_write(text, seed, hidden, epochs, done)
+    with progress.stage("a mistake", len(VERSIONS)) as done:
+        versions = compare(seed, UPDATES, done)
+    return Account(
+        found(wave, story, versions),
+        sections(wave, story, versions),
+        lead="A wave and a text go on, each output fed back; and a wrong gradient is caught.",
+    )
+
+
+LAB = Lab(
+    name="predict",
+    title="What comes next",
+    summary="prediction and generation, each output fed back; a well-known mistake, caught",
+    run=run,
+    sizes=(
+        Size("hidden", 96, "units of the network that reads (a third for the wave)", most=512),
+        Size("epochs", 6, "times that the text is read", most=200),
+    ),
+    texts=(TextFile("text", "the text that is read", least=2000),),
+)
