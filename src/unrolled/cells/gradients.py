@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unrolled.cells.base import Cell, equation
-from unrolled.cells.trials import Trial, draw_trial
+from unrolled.cells.trials import FORMS, Trial, draw_trial
 from unrolled.equations import interpret
 from unrolled.equations.equation import Equation
 from unrolled.errors import CellError, GradientError
@@ -33,7 +33,6 @@ TOLERANCE = 1e-6  # of the largest derivative in the same array ...
 SMALLEST_SCALE = 1e-3  # ... or of this share of the largest of all, where a whole array is smaller
 SKIPPED = 0.05  # where more than this share is skipped, draw anew
 ATTEMPTS = 5
-FORMS = ("as many sequences as units", "one sequence", "a batch")
 
 
 @dataclass

@@ -23,6 +23,7 @@ from unrolled.errors import GradientError
 
 Array = NDArray[Any]
 
+FORMS = ("as many sequences as units", "one sequence", "a batch")
 NOISE = (0.5, 0.1, 0.0)  # around the first values; less where the step has no finite value there
 AGREE = 1e-9  # the equation computes what the step computes, up to the order of sums
 KINKS = {"relu": 1, "leaky_relu": 1, "abs": 1, "sign": 1, "maximum": 2, "minimum": 2,

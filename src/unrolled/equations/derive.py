@@ -36,7 +36,7 @@ from unrolled.equations.nodes import (
 )
 from unrolled.equations.ops import OPS, shape_of
 from unrolled.equations.simplify import simplified
-from unrolled.equations.verify import varies, verify
+from unrolled.equations.verify import is_condition, varies, verify
 
 
 def cotangents(equation: Equation) -> dict[str, Variable]:
@@ -226,7 +226,8 @@ def _kept(equation: Equation) -> dict[Node, Variable]:
     """The forward step's named values, as what they are for the backward step: given."""
     kept: dict[Node, Variable] = {}
     for name, node in equation.statements:
-        if isinstance(node, Apply) and varies(node):
+        # a condition is no value that could be kept: it is asked again, of values that are
+        if isinstance(node, Apply) and varies(node) and not is_condition(node):
             # a new state and its old value share a name; the old one stays with the role "state"
             kept.setdefault(node, variable(name, "value", shape_of(node)))
     return kept
@@ -280,7 +281,8 @@ def name_what_backward_needs(equation: Equation) -> Equation:
 
 def _is_worth_keeping(node: Node, named: Collection[Node]) -> bool:
     # the negative of something costly costs nothing once that has been kept
-    return isinstance(node, Apply) and node.op != "neg" and bool(_costly(node, named))
+    is_cheap = not isinstance(node, Apply) or node.op == "neg" or is_condition(node)
+    return not is_cheap and bool(_costly(node, named))
 
 
 def _costly(node: Node, named: Collection[Node]) -> set[str]:

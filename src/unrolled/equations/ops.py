@@ -45,7 +45,7 @@ class ShapeMismatch(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Op:
-    """One row. `text` is an infix symbol (with a precedence) or the name of a function."""
+    """One row. `text` is an infix symbol (with Python's precedence) or the name of a function."""
 
     name: str
     arity: int
@@ -220,14 +220,14 @@ _ROWS = (
     _row("spread", 2, spread, lambda d, y, x, units: (apply("sum", d), None),
          r"\mathbf{{1}}\,{0}"),
     _row("total", 1, np.sum, None, r"\operatorname{{sum}}({0})", shape=lambda shape: ()),
-    _row("lt", 2, np.less, None, "{0} < {1}", text="<", precedence=3, is_condition=True),
-    _row("le", 2, np.less_equal, None, r"{0} \le {1}", text="<=", precedence=3, is_condition=True),
-    _row("gt", 2, np.greater, None, "{0} > {1}", text=">", precedence=3, is_condition=True),
-    _row("ge", 2, np.greater_equal, None, r"{0} \ge {1}", text=">=", precedence=3,
+    _row("lt", 2, np.less, None, "{0} < {1}", text="<", precedence=1, is_condition=True),
+    _row("le", 2, np.less_equal, None, r"{0} \le {1}", text="<=", precedence=1, is_condition=True),
+    _row("gt", 2, np.greater, None, "{0} > {1}", text=">", precedence=1, is_condition=True),
+    _row("ge", 2, np.greater_equal, None, r"{0} \ge {1}", text=">=", precedence=1,
          is_condition=True),
-    _row("and", 2, np.logical_and, None, r"{0} \wedge {1}", text="&", precedence=2,
+    _row("and", 2, np.logical_and, None, r"{0} \wedge {1}", text="&", precedence=3,
          is_condition=True),
-    _row("or", 2, np.logical_or, None, r"{0} \vee {1}", text="|", precedence=1,
+    _row("or", 2, np.logical_or, None, r"{0} \vee {1}", text="|", precedence=2,
          is_condition=True),
     _row("not", 1, np.logical_not, None, r"\neg {0}", text="~", precedence=6, is_condition=True),
 )  # fmt: skip
