@@ -50,6 +50,11 @@ def marking_module() -> ir.Module:
     return module
 
 
+@pytest.fixture(autouse=True)
+def _a_cache_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNROLLED_CACHE", str(tmp_path))
+
+
 @pytest.fixture(scope="module")
 def kernels() -> jit.Kernels:
     return jit.Kernels(jit.object_code(marking_module(), jit.host(), ("mark",)), ("mark",))
