@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import numpy as np
 
 from unrolled.cells import LSTM, Elman
@@ -21,10 +23,11 @@ from unrolled.report.blocks import (
     code_of,
 )
 from unrolled.report.figures import curves, forecast
-from unrolled.report.numbers import percent
+from unrolled.report.numbers import number, percent
 from unrolled.textbook import generate_symbols, generate_values
 
 WRONG = 1e-5  # a relative error above this is no rounding
+WIDTH = 44  # characters on a line
 SMOOTH = 50  # updates of which a curve shows the mean
 
 
@@ -143,7 +146,7 @@ def _wave(sines: Wave) -> list[Prose | Table | Figure]:
                     "one step ahead": (ahead, _running(np.abs(sines.taught - sines.came))),
                 },
                 x_label="steps ahead",
-                y_label="mean absolute error of 20 steps",
+                y_label="mean error of 20 steps",
             ),
             alt="Two curves: the error with feedback and the error when the true value comes in.",
             caption="“One step ahead” is given the true value at every step.",
@@ -160,12 +163,16 @@ def _text(story: Text) -> list[Prose | Table | Figure | Code]:
     model = story.model
     bits = story.bits_by_epoch
     samples: list[Code] = [
-        Code(story.prompt + "▸" + one.text, f"temperature {one.temperature:g}", language="text")
+        Code(
+            _wrapped(f"{story.prompt}▸{one.text}"),
+            f"temperature {one.temperature:g}",
+            language="text",
+        )
         for one in story.samples
     ]
     return [
         Prose(
-            f"{story.characters} characters, {len(model.alphabet)} different ones; nine tenths "
+            f"{number(story.characters)} characters, {len(model.alphabet)} different ones; nine tenths "
             f"were read {len(bits)} times, in windows of {text.LENGTH}, with the states carried "
             f"from window to window."
         ),
@@ -193,6 +200,12 @@ def _text(story: Text) -> list[Prose | Table | Figure | Code]:
     ]  # fmt: skip
 
 
+def _wrapped(written: str) -> str:
+    """Lines that a phone can show; those of the text stay lines."""
+    lines = [textwrap.wrap(line, WIDTH, drop_whitespace=False) for line in written.splitlines()]
+    return "\n".join("\n".join(parts) for parts in lines)
+
+
 def _mistake(versions: list[Version]) -> list[Prose | Table | Figure | Code]:
     names = list(versions[0].errors)
     series = {one.name: _mean_curve(one.losses) for one in versions}
@@ -215,7 +228,7 @@ def _mistake(versions: list[Version]) -> list[Prose | Table | Figure | Code]:
             "gradient and the slope",
             ("", *(f"`{name.removesuffix('_l0')}`" for name in names), "cosine"),
             [
-                (one.name, *(f"{one.errors[name]:.1e}" for name in names), f"{one.cosine:.3f}")
+                (one.name, *(f"{one.errors[name]:.0e}" for name in names), f"{one.cosine:.3f}")
                 for one in versions
             ],
         ),
