@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "train": ("unrolled.cli.train", "a network on your own data: classify, forecast, generate"),
     "evaluate": ("unrolled.cli.evaluate", "how good a run is on data with answers"),
     "predict": ("unrolled.cli.predict", "a run's answer for each row of a file, or for one text"),
+    "forecast": ("unrolled.cli.forecast", "what comes next in a run's series, or in newer ones"),
     "generate": ("unrolled.cli.generate", "let a run continue a text"),
     "lab": ("unrolled.cli.lab", "experiments that teach: each runs, measures, writes its report"),
     "data": ("unrolled.cli.data", "the built-in data: what there is, a few rows of one"),

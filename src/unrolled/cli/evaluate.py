@@ -13,6 +13,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", help="a file with answers, or builtin:NAME")
     for name in ("text", "label", "series", "time"):
         parser.add_argument(f"--{name}", metavar="COLUMN", help="as in training, if not the same")
+    for name in ("value", "known", "past"):
+        parser.add_argument(f"--{name}", metavar="COLUMN", nargs="+", help="of series to forecast")
     parser.add_argument("--json", action="store_true", help="one JSON object")
 
 

@@ -12,7 +12,7 @@ series once, and its state at every origin gives that origin's forecast.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from sklearn.base import RegressorMixin
 from unrolled.data.timeseries import TimeSeries
 from unrolled.data.windows import Layout, Prepared, prepare
 from unrolled.errors import ArgumentError
+from unrolled.report.page import render
 from unrolled.tasks.parts import estimator as shared
 from unrolled.tasks.parts.backtests import Backtest, judge
 from unrolled.tasks.parts.cells import ChosenCell
@@ -36,12 +37,13 @@ from unrolled.tasks.parts.forecast_layout import (
     refuse_other_columns,
     refuse_unknown_future,
 )
+from unrolled.tasks.parts.forecast_report import Findings, page_of
 from unrolled.tasks.parts.forecasting import ForecastNetwork
 from unrolled.tasks.parts.options import option
 from unrolled.tasks.parts.rolling import Roller
 from unrolled.tasks.parts.series_file import layout_from, layout_plain, series_from, series_plain
 from unrolled.training import settings as checks
-from unrolled.training.job import State
+from unrolled.training.fabric import is_first_process
 from unrolled.training.loop import train
 from unrolled.training.run_folder import RunFolder
 
@@ -111,15 +113,19 @@ class Forecaster(RegressorMixin, Estimator):
         layout = self._step_layout()
         prepared = [prepare(one, layout, learnt) for one, learnt in zip(self.series_, self.learnt_)]
         model = self._build()
-        run = None
-        if self.out is not None:
-            run = RunFolder.open(self.out) if resume else self._create_run(data or {}, test)
+        config = shared.config_of(TASK, self, self.cell_, test=test, data=data or {})
+        run = self.open_run(config, layout_plain(self.layout_), resume)
+        if run is not None and not resume and is_first_process():
+            run.write_json(SERIES, series_plain(self.series_, self.learnt_, self.tested_))
         job = ForecastJob(
             model, prepared, parts, self._levels(),
             window=self.window, batch_size=self.batch_size, seed=self.seed,
         )  # fmt: skip
         state = train(job, self.settings(), run, self.watcher(), resume)
-        self._learnt(model, state, run)
+        self.model_, self.state_, self.run_ = model.eval(), state, run
+        self.history_ = state.history
+        if run is not None and is_first_process():
+            run.write_text("report.html", render(page_of(self._findings(config, test))))
         return self
 
     def _levels(self) -> list[float]:
@@ -127,8 +133,6 @@ class Forecaster(RegressorMixin, Estimator):
 
     def _step_layout(self) -> Layout:
         """What one step of the network forecasts: all steps ahead, or the next one alone."""
-        from dataclasses import replace
-
         return replace(self.layout_, horizon=1 if self.mode == "fed-back" else self.horizon)
 
     def _build(self) -> ForecastNetwork:
@@ -139,9 +143,28 @@ class Forecaster(RegressorMixin, Estimator):
                 hidden=self.hidden, layers=self.layers, dropout=self.dropout,
             )  # fmt: skip
 
-    def _learnt(self, model: Any, state: State, run: RunFolder | None) -> None:
-        self.model_, self.state_, self.run_ = model.eval(), state, run
-        self.history_ = state.history
+    def _findings(self, config: dict[str, Any], test: float) -> Findings:
+        """What the report is about."""
+        has_future = all(
+            len(one.known) >= len(one) + self.horizon or not one.known.shape[1]
+            for one in self.series_
+        )
+        part = "test" if test else "validation" if self.validation else "training"
+        return Findings(
+            config=config,
+            cell=self.cell_,
+            model=self.model_,
+            state=self.state_,
+            value=str(config["data"].get("value", "values")),
+            series=self._prepared(self.series_),
+            learnt=self.learnt_,
+            tested=self.tested_ if test else [len(one) for one in self.series_],
+            backtest=self.backtest(),
+            part=part,
+            futures=self.forecast() if has_future else [],
+            notes=config["data"].get("notes", []),
+            command=str(config["data"].get("command", "")),
+        )
 
     # ---------------------------------------------------------------------------------- asking
 
@@ -199,14 +222,6 @@ class Forecaster(RegressorMixin, Estimator):
         return Roller(self.model_, self._levels(), self.mode == "fed-back", self.paths, self.seed)
 
     # ----------------------------------------------------------------------------------- a run
-
-    def _create_run(self, data: dict[str, Any], test: float) -> RunFolder:
-        config = shared.config_of(TASK, self, self.cell_, test=test, data=data)
-        run = RunFolder.create(self.out, config)
-        run.write_json("vocabulary.json", layout_plain(self.layout_))
-        run.write_json(SERIES, series_plain(self.series_, self.learnt_, self.tested_))
-        shared.write_cell(run, self.cell_)
-        return run
 
     @classmethod
     def load(cls, path: str | Path) -> Forecaster:

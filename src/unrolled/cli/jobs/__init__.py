@@ -5,11 +5,14 @@ estimator is fitted, and how its answers are printed. That is what stands here, 
 """
 
 from unrolled.cli.jobs.classify import ClassifyJob
+from unrolled.cli.jobs.forecast import ForecastJob
 from unrolled.cli.jobs.generate import GenerateJob
 from unrolled.cli.jobs.job import CommandJob
 from unrolled.training.run_folder import NotARun, RunFolder
 
-JOBS: dict[str, CommandJob] = {job.name: job for job in (ClassifyJob(), GenerateJob())}
+JOBS: dict[str, CommandJob] = {
+    job.name: job for job in (ClassifyJob(), ForecastJob(), GenerateJob())
+}
 
 
 def of_run(run: RunFolder) -> CommandJob:

@@ -1,0 +1,34 @@
+"""What comes next, as a run sees it: a line for each step, with its quantiles.
+
+unrolled forecast runs/sales-1                    after the end of the data it learnt from
+unrolled forecast runs/sales-1 newer.csv          after the end of another file
+unrolled forecast runs/sales-1 --out next.csv
+"""
+
+import argparse
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", help="the folder of the run")
+    parser.add_argument("source", nargs="?", help="a file, or builtin:NAME, to go on from")
+    for name in ("time", "series", "every"):
+        parser.add_argument(f"--{name}", help="as in training, if not the same")
+    for name in ("value", "known", "past"):
+        parser.add_argument(f"--{name}", nargs="+", help="as in training, if not the same")
+    parser.add_argument("--out", metavar="FILE", help="write a CSV file and not to the screen")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from unrolled.cli.jobs.forecast import ForecastJob, write_forecasts
+    from unrolled.cli.jobs.job import say_notes
+    from unrolled.tasks.forecast import Forecaster
+    from unrolled.training.run_folder import RunFolder
+
+    folder = RunFolder.open(arguments.run)
+    model = Forecaster.load(folder.path)
+    data = None
+    if arguments.source is not None:
+        data = ForecastJob().reread(folder, arguments.source, vars(arguments))
+        say_notes(data.notes)
+    write_forecasts(model.forecast(data), arguments.out)
+    return 0

@@ -1,0 +1,139 @@
+"""Forecasts on the command line. In: tables of times and values. Out: runs, figures, what comes."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from unrolled.cli.jobs.job import CommandJob, say_notes
+from unrolled.data import builtin, sources
+from unrolled.data.timeseries import TimeSeriesSet
+from unrolled.errors import UsageError
+from unrolled.tasks.forecast import Forecast, Forecaster
+from unrolled.tasks.parts.forecast_report import shown_time
+from unrolled.tasks.parts.origin import checksum, origin, require_same
+from unrolled.training.fabric import is_first_process
+from unrolled.training.files import write_whole
+from unrolled.training.run_folder import RunFolder
+
+HELD_OUT = 0.1  # of each series for the test
+COLUMNS = ("time", "value", "series", "known", "past", "every")
+
+
+class ForecastJob(CommandJob):
+    """`unrolled train forecast`, and what is asked of its runs."""
+
+    name = "forecast"
+    summary = "series, to be gone on with"
+    estimator = Forecaster
+    columns = (*COLUMNS, "test_share")
+
+    def add_columns(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--time", metavar="COLUMN", help="which column holds the times")
+        parser.add_argument(
+            "--value", metavar="COLUMN", nargs="+", help="what to forecast; several: a series each"
+        )
+        parser.add_argument("--series", metavar="COLUMN", help="which series a row belongs to")
+        parser.add_argument(
+            "--known", metavar="COLUMN", nargs="+", help="covariates whose future is known"
+        )
+        parser.add_argument("--past", metavar="COLUMN", nargs="+", help="other covariates")
+        parser.add_argument(
+            "--every", metavar="STEP", help="average into steps: 15min 1h 1d 1w 1mo"
+        )
+        parser.add_argument(
+            "--test-share", type=float, metavar="SHARE",
+            help=f"share of each series, its end, to test on (default: {HELD_OUT})",
+        )  # fmt: skip
+
+    def fit(self, estimator: Forecaster, how: dict[str, Any], command: str, resume: bool) -> None:
+        data = self.read(how)
+        arrays = [part for one in data.series for part in (one.values, one.known, one.past)]
+        found = checksum(arrays)
+        if resume:
+            require_same(how, found, estimator.out)
+        notes = list(data.notes)
+        if is_first_process() and estimator.progress != "json":
+            say_notes(notes)
+        kept = {key: how[key] for key in (*COLUMNS, "test_share") if key in how}
+        share = how.get("test_share")
+        if share is None:
+            is_builtin = builtin.is_builtin(how["source"])
+            share = builtin.find(how["source"]).test if is_builtin else HELD_OUT
+        more = {**kept, "value": how.get("value", data.value), "checksum": found, "notes": notes}
+        table = origin(how["source"], command, **more)
+        estimator.fit(data, test=share, data=table, resume=resume)
+        if is_first_process() and estimator.progress == "lines":
+            print("\n".join(lines_of(estimator.backtest().figures)))
+
+    def read(self, how: dict[str, Any]) -> TimeSeriesSet:
+        value = how.get("value")
+        return sources.time_series(
+            how["source"],
+            how.get("time"),
+            value,
+            how.get("series"),
+            known=how.get("known") or (),
+            past=how.get("past") or (),
+            every=how.get("every"),
+        )
+
+    def reread(self, run: RunFolder, source: str, given: dict[str, Any]) -> TimeSeriesSet:
+        """Another source, read as the run's own was, where nothing else is said."""
+        before = {} if builtin.is_builtin(source) else dict(run.config().get("data", {}))
+        columns = {name: given.get(name) or before.get(name) for name in COLUMNS}
+        return self.read({"source": source, **columns})
+
+    def evaluate(self, run: RunFolder, source: str, given: dict[str, Any]) -> dict[str, Any]:
+        model = Forecaster.load(run.path)
+        data = self.reread(run, source, given)
+        say_notes(data.notes)
+        found = model.backtest(data).figures
+        return {
+            f"{method.replace(' ', '_')}_{name}": value
+            for method, figures in found.items()
+            for name, value in figures.items()
+        }
+
+    def predict(self, run: RunFolder, arguments: argparse.Namespace) -> None:
+        if arguments.probabilities:
+            raise UsageError("--probabilities is of classes; a forecast has its quantiles")
+        model = Forecaster.load(run.path)
+        data = self.reread(run, arguments.source, vars(arguments))
+        say_notes(data.notes)
+        write_forecasts(model.forecast(data), arguments.out)
+
+
+def write_forecasts(forecasts: list[Forecast], out: str | None) -> None:
+    """A table of what comes: a line for each series and step."""
+    levels = forecasts[0].levels
+    lines = [["series", "time", *(f"q{level:g}" for level in levels)]]
+    for one in forecasts:
+        for time, quantiles in zip(one.times, one.quantiles):
+            lines.append([one.name, shown_time(time), *(f"{value:.6g}" for value in quantiles)])
+    text = as_csv(lines)
+    if out:
+        write_whole(Path(out), text)
+    else:
+        sys.stdout.write(text)
+
+
+def as_csv(lines: list[list[str]]) -> str:
+    import csv
+    import io
+
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(lines)
+    return text.getvalue()
+
+
+def lines_of(figures: dict[str, dict[str, float]]) -> list[str]:
+    """The figures of each method below one another."""
+    names = list(next(iter(figures.values())))
+    wide = max(map(len, figures))
+    head = " " * wide + "".join(f"{name:>10}" for name in names)
+    rows = [
+        f"{method:<{wide}}" + "".join(f"{values[name]:>10.4g}" for name in names)
+        for method, values in figures.items()
+    ]
+    return ["", "On the last part of each series, beside what it must beat:", head, *rows]
