@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "generate": ("unrolled.cli.generate", "let a run continue a text"),
     "lab": ("unrolled.cli.lab", "experiments that teach: each runs, measures, writes its report"),
     "data": ("unrolled.cli.data", "the built-in data: what there is, a few rows of one"),
+    "bench": ("unrolled.cli.bench", "speed, side by side with peers, on this machine"),
     "doctor": ("unrolled.cli.doctor", "what to paste into a bug report: versions, machine, cache"),
 }
 

@@ -1,0 +1,84 @@
+"""One problem, several contestants. In: a problem and makers. Out: a `Record`; next: `suites`.
+
+First everybody's results are compared, then everybody is timed, in turns. Who disagrees is not
+timed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from unrolled.bench import parity, peers
+from unrolled.bench.contestant import Contestant
+from unrolled.bench.machine import Load
+from unrolled.bench.problem import SHAPES, Problem, Shape
+from unrolled.bench.record import Record
+from unrolled.bench.rounds import take_turns
+
+Maker = Callable[[], Contestant]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a run measures."""
+
+    shapes: tuple[Shape, ...] = SHAPES
+    cells: tuple[str, ...] | None = None  # None: all that a suite has
+    threads: int = 2
+    rounds: int = 7
+    least: float = 0.05  # seconds a sample
+    input_gradient: bool = False
+    quick: bool = False
+    compile_limit: float | None = None  # seconds for torch.compile; None: not asked for
+    tell: Callable[[str], None] = field(default=lambda line: None)
+
+    def chosen(self, cells: Sequence[str]) -> list[str]:
+        """Those of a suite's cells that were asked for."""
+        return [cell for cell in cells if self.cells is None or cell in self.cells]
+
+    def problems(self, cells: Sequence[str], **options: Any) -> list[Problem]:
+        """Every cell at every shape."""
+        chosen = self.chosen(cells)
+        return [Problem(cell, shape, **options) for cell in chosen for shape in self.shapes]
+
+
+def hold(
+    settings: Settings,
+    suite: str,
+    problem: Problem,
+    makers: Mapping[str, Maker],
+    left_out: Mapping[str, str] | None = None,
+) -> Record:
+    """Make, compare, time."""
+    settings.tell(f"{suite}: {problem}")
+    record = Record(suite, problem.cell, problem.shape, left_out=dict(left_out or {}))
+    contestants = {name: make() for name, make in makers.items()}
+    results = {name: c.results() for name, c in contestants.items() if c.results is not None}
+    try:
+        record.parity = parity.compare(results)
+    except parity.Disagreement as found:
+        record.disagreement = f"{problem}: {found}"
+        return record
+    del results
+    with Load() as load:
+        record.samples = take_turns(contestants, settings.rounds, settings.least)
+    record.others = load.others
+    return record
+
+
+def against(
+    settings: Settings,
+    suite: str,
+    work: str,
+    problem: Problem,
+    names: Sequence[str],
+    ours: Mapping[str, Maker],
+) -> Record:
+    """Ours beside those of the named peers that are installed; the others are left out by name."""
+    present, left_out = peers.present(names)
+    makers = {name: partial(peers.maker(name, work), problem, settings.threads) for name in present}
+    # the first is whom everybody is compared with: a peer, where there is one
+    return hold(settings, suite, problem, {**makers, **ours}, left_out)

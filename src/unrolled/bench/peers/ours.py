@@ -1,0 +1,67 @@
+"""unrolled's layers: the drop-ins with torch.nn's parameters, and `Recurrent` for any cell."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+import unrolled
+from unrolled import cells
+from unrolled.bench.contestant import Contestant
+from unrolled.bench.layouts import TORCH_NN, Layout, join
+from unrolled.bench.peers import torch_work
+from unrolled.bench.problem import Problem
+
+DROP_INS = {"Elman": "RNN", "GRU": "GRU", "LSTM": "LSTM"}
+
+
+def layer(problem: Problem, drop_in: bool, **options: object) -> tuple[nn.Module, Layout]:
+    """The layer with the problem's weights, and how its parameters hold them."""
+    shape = problem.shape
+    if drop_in:
+        layout: Layout = TORCH_NN[problem.cell]
+        made = getattr(unrolled, DROP_INS[problem.cell])(shape.I, shape.H, **options)
+    else:
+        layout = {f"{name}_l0": (name,) for name in problem.weights}
+        cell = getattr(cells, problem.cell)
+        made = unrolled.Recurrent(cell, shape.I, shape.H, **options)
+    made.load_state_dict(torch_work.tensors(join(layout, problem.weights)))
+    return made, layout
+
+
+def training(problem: Problem, drop_in: bool, **options: object) -> Contestant:
+    made, layout = layer(problem, drop_in, **options)
+    return torch_work.training(problem, lambda x: made(x)[0], dict(made.named_parameters()), layout)
+
+
+def ragged(problem: Problem, drop_in: bool) -> Contestant:
+    made, layout = layer(problem, drop_in)
+    lengths = torch.from_numpy(problem.lengths)
+
+    def forward(x: Tensor) -> Tensor:
+        return made(x, lengths=lengths)[0]
+
+    return torch_work.training(problem, forward, dict(made.named_parameters()), layout)
+
+
+def inference(problem: Problem, drop_in: bool) -> Contestant:
+    made, _ = layer(problem, drop_in)
+    made.eval()
+    return torch_work.inference(problem, lambda x: made(x)[0])
+
+
+def stream(problem: Problem, drop_in: bool) -> Contestant:
+    """One step a call, batch 1; what it returns is the stream's own and copied only to be kept."""
+    made, _ = layer(problem, drop_in)
+    xs = list(torch.from_numpy(problem.x))
+
+    def run() -> None:
+        step = made.stream().step
+        for x in xs:
+            step(x)
+
+    def results() -> dict[str, object]:
+        step = made.stream().step
+        return {"y": torch.stack([step(x).reshape(1, -1).clone() for x in xs]).numpy()}
+
+    return Contestant(run, results, repeats=len(xs))

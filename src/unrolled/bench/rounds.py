@@ -1,0 +1,50 @@
+"""Times taken in turns: A B A B ... In: contestants. Out: seconds for each, one number a round;
+next: `contest`. What slows the machine for a while slows everybody, and each round can be compared
+alone.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+
+from unrolled.bench.contestant import Contestant
+
+PAUSE = 0.01  # seconds: threads of the one before spin for some milliseconds after their work
+SHORT = 0.25  # seconds: what takes less runs once untimed first, so that caches are its own
+
+
+def take_turns(
+    contestants: Mapping[str, Contestant],
+    rounds: int,
+    least: float,
+    clock: Callable[[], float] = time.perf_counter,
+    sleep: Callable[[float], None] = time.sleep,
+) -> dict[str, list[float]]:
+    """Seconds a unit of work. A sample repeats the work until it takes about `least` seconds."""
+    counts = {}
+    for name, contestant in contestants.items():
+        contestant.run()
+        one = _time(contestant, 1, clock)
+        counts[name] = max(1, math.ceil(least / max(one, 1e-9)))
+    samples: dict[str, list[float]] = {name: [] for name in contestants}
+    names = list(contestants)
+    for round_ in range(rounds):
+        turn = round_ % len(names)
+        for name in names[turn:] + names[:turn]:
+            sleep(PAUSE)
+            one = samples[name][-1] * contestants[name].repeats if samples[name] else 0.0
+            if one < SHORT:
+                contestants[name].run()
+            seconds = _time(contestants[name], counts[name], clock)
+            samples[name].append(seconds / counts[name] / contestants[name].repeats)
+    return samples
+
+
+def _time(contestant: Contestant, count: int, clock: Callable[[], float]) -> float:
+    run = contestant.run
+    start = clock()
+    for _ in range(count):
+        run()
+    return clock() - start

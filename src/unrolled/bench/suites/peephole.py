@@ -1,0 +1,26 @@
+"""A training step of the peephole LSTM beside one of the LSTM, both unrolled's: what it costs that
+nobody wrote a kernel for it. The LSTM is the drop-in, the peephole LSTM a `Recurrent`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from unrolled.bench.contest import Settings, hold
+from unrolled.bench.peers import ours
+from unrolled.bench.problem import Problem
+from unrolled.bench.record import Record
+
+PLAIN, PEEPHOLE = "LSTM", "PeepholeLSTM"
+
+
+def measure(settings: Settings) -> Iterator[Record]:
+    if PEEPHOLE not in settings.chosen((PEEPHOLE,)):
+        return
+    for shape in settings.shapes:
+        problem, plain = Problem(PEEPHOLE, shape), Problem(PLAIN, shape)
+        makers = {
+            PEEPHOLE: lambda problem=problem: ours.training(problem, drop_in=False),
+            PLAIN: lambda plain=plain: ours.training(plain, drop_in=True),
+        }
+        yield hold(settings, "peephole", problem, makers)

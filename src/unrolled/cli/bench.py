@@ -1,0 +1,114 @@
+"""Speed, side by side with peers, on this machine: every time beside a checked result.
+
+Peers are torch.nn, a loop as PyTorch users write it, torch.compile of it (asked for by
+--torch-compile), JAX's lax.scan and ONNX Runtime; those that are not installed are left out by
+name. Contestants take turns; before anything is timed their results are compared. The exit status
+is 1 when those differ, and says nothing about times.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--only", nargs="+", metavar="NAME", default=[],
+                        help="suites or cells, such as training or LSTM (default: every suite "
+                        "but torch-compile)")  # fmt: skip
+    parser.add_argument("--shapes", nargs="+", metavar="B,T,I,H", default=[],
+                        help="batch, time, input and hidden size (default: eight)")  # fmt: skip
+    parser.add_argument("--threads", type=int, default=2, help="for everybody (default: 2)")
+    parser.add_argument("--rounds", type=int, help="samples of each time (default: 7)")
+    parser.add_argument("--input-gradient", action="store_true",
+                        help="let the input of training steps want a gradient, too")  # fmt: skip
+    parser.add_argument("--torch-compile", nargs="?", type=float, metavar="SECONDS",
+                        const=600.0, help="also the compiled loop, stopped after so many "
+                        "seconds (default: 600)")  # fmt: skip
+    parser.add_argument("--quick", action="store_true",
+                        help="three small shapes, three rounds: a look, not a result")  # fmt: skip
+    parser.add_argument("--out", type=Path, default=Path("bench-results"), metavar="DIR",
+                        help="where results.json, tables.md and speedups.svg go "
+                        "(default: bench-results)")  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="print results.json, no tables")
+    parser.add_argument("--list", action="store_true", help="print what there is to choose from")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from unrolled.bench import suites
+
+    if arguments.list:
+        width = max(map(len, suites.SUITES))
+        for name in suites.SUITES:
+            print(f"{name:<{width}}  {suites.title(name)}")
+        return 0
+    names, cells = chosen(arguments.only, arguments.torch_compile is not None)
+    settings = settings_of(arguments, cells)
+    from unrolled.bench import machine
+    from unrolled.bench.campaign import conduct
+    from unrolled.bench.tables import as_text
+
+    results = conduct(names, settings, machine.restrict(settings.threads))
+    written = results.write(arguments.out)
+    if arguments.json:
+        print(json.dumps(results.plain(), indent=1))
+    else:
+        print(results.head())
+        for table in results.tables():
+            print(f"\n{as_text(table)}")
+        print("\nwritten: " + ", ".join(map(str, written)))
+    for sentence in results.disagreements:
+        print(f"unrolled: no parity: {sentence}", file=sys.stderr)
+    return 1 if results.disagreements else 0
+
+
+def chosen(words: Sequence[str], compile_too: bool) -> tuple[list[str], tuple[str, ...] | None]:
+    """The suites to run, and the cells to run them with (None: all)."""
+    from unrolled import cells
+    from unrolled.bench.suites import SUITES
+    from unrolled.cli import no_such
+    from unrolled.errors import UsageError
+
+    known = [*SUITES, *cells.__all__]
+    words = [part for word in words for part in word.split(",") if part]
+    for word in words:
+        if word not in known:
+            raise UsageError(
+                no_such("suite or cell", word, known) + " (see `unrolled bench --list`)"
+            )
+    names = [word for word in words if word in SUITES]
+    if not names:
+        names = [name for name, (_, _, asked) in SUITES.items() if not asked]
+    if compile_too and "torch-compile" not in names:
+        names.append("torch-compile")
+    return names, tuple(word for word in words if word not in SUITES) or None
+
+
+def settings_of(arguments: argparse.Namespace, cells: tuple[str, ...] | None) -> Any:
+    from unrolled.bench.contest import Settings
+    from unrolled.bench.problem import SHAPES, shape_from
+    from unrolled.errors import UsageError
+
+    quick = arguments.quick
+    rounds = arguments.rounds if arguments.rounds is not None else 3 if quick else 7
+    if rounds < 1:
+        raise UsageError(f"--rounds is a whole number from 1 up, not {rounds}")
+    if arguments.torch_compile is not None and not 0 < arguments.torch_compile < float("inf"):
+        raise UsageError(
+            f"--torch-compile is a number of seconds above 0, not {arguments.torch_compile}"
+        )
+    return Settings(
+        shapes=tuple(map(shape_from, arguments.shapes)) or (SHAPES[:3] if quick else SHAPES),
+        cells=cells,
+        threads=arguments.threads,
+        rounds=rounds,
+        least=0.01 if quick else 0.05,
+        input_gradient=arguments.input_gradient,
+        quick=quick,
+        compile_limit=arguments.torch_compile,
+        tell=lambda line: print(line, file=sys.stderr, flush=True),
+    )
