@@ -86,9 +86,7 @@ class Cell:
 
     def step(self, x: Any, *states: Any) -> Any:
         """One time step: the new states, of which the first is the output. A subclass writes it."""
-        raise CellError(
-            f"{type(self).__name__} has no step: write def step(self, x, h): return ..."
-        )
+        raise NotImplementedError
 
     def unroll(self, xs: Any, states: Any = None) -> tuple[Array, tuple[Array, ...]]:
         """Run the step over xs, (T, I) or (T, I, B): every output, and the final states."""
@@ -195,6 +193,8 @@ def equation(cell: Any) -> Equation:
             f"{cell!r} is not a cell: a cell is a subclass of unrolled.Cell with a step, such as "
             f"unrolled.cells.LSTM (unrolled.LSTM is the layer)"
         )
+    if cell_type.step is Cell.step:
+        raise CellError(f"{cell_type.__name__} has no step: write def step(self, x, h): return ...")
     if "_equation" in vars(cell):
         known_already: Equation = cell.__dict__["_equation"]
         return known_already
@@ -322,8 +322,9 @@ def _no_sizes(cell: Cell) -> str:
 
 
 def _nearest(name: str, among: Any) -> str:
-    near = difflib.get_close_matches(name, list(among), n=1)
-    return f" (did you mean {near[0]!r}?)" if near else ""
+    known = {str(other).lower(): other for other in among}
+    near = difflib.get_close_matches(name.lower(), known, n=1)
+    return f" (did you mean {known[near[0]]!r}?)" if near else ""
 
 
 def _tuple(value: Any) -> tuple[Any, ...]:

@@ -110,8 +110,7 @@ def _draw(
     if form != "as many sequences as units":
         start = "states it reaches"
         _, reached = drawn.unroll(generator.normal(size=xs.shape), states)
-        states = tuple(state * (1 + noise / 5 * generator.normal(size=state.shape))
-                       for state in reached)  # fmt: skip
+        states = tuple(s + noise / 5 * generator.normal(size=s.shape) for s in reached)
     outputs, final = drawn.unroll(xs, states)
     sizes = drawn.__dict__["_sizes"]
     words = ", ".join(f"{k} {v}" for k, v in sizes.items() if k != "1")

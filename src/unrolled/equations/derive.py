@@ -124,8 +124,13 @@ def derive(equation: Equation) -> Equation:
     """The backward step: derivatives by the input, the old states and the weights."""
     found = adjoints(equation)
     names = _Names(equation, found)
-    # what is made of weights alone (A = U - U.T) is not kept from step to step, but said again
-    statements = [(name, node) for name, node in equation.statements if not varies(node)]
+    # what is made of weights alone (A = U - U.T), and a condition, is not kept but said again
+    used = set(topological(found.values()))
+    statements = [
+        (name, node)
+        for name, node in equation.statements
+        if node in used and (is_condition(node) or not varies(node))
+    ]
     for node, d in found.items():
         name = names.of(node, d)
         if name is not None and d is not names.arriving.get(name):

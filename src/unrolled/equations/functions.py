@@ -142,11 +142,15 @@ class Identity:
         return Identity(-self.factor)
 
     def __add__(self, matrix: Any) -> Any:
+        if isinstance(matrix, Identity):
+            return Identity(self.factor + matrix.factor)
         return NotImplemented if _is_symbol(matrix) else matrix + self._like(matrix)
 
     __radd__ = __add__
 
     def __sub__(self, matrix: Any) -> Any:
+        if isinstance(matrix, Identity):
+            return Identity(self.factor - matrix.factor)
         return NotImplemented if _is_symbol(matrix) else self._like(matrix) - matrix
 
     def __rsub__(self, matrix: Any) -> Any:

@@ -92,6 +92,9 @@ class _Rules:
         """What the node is the negative of."""
         if isinstance(node, Constant) and node.name is None and node.value < 0:
             return constant(-node.value)
+        if opened := self._open(node, "mul"):
+            number = self._negated(opened[0]) if isinstance(opened[0], Constant) else None
+            return self.make("mul", number, opened[1]) if number else None
         opened = self._open(node, "neg")
         return opened[0] if opened else None
 
@@ -146,7 +149,8 @@ class _Rules:
             if is_one(one, -1):
                 return self.make("neg", other)
         for one, other, swapped in ((a, b, False), (b, a, True)):
-            if not isinstance(one, Constant) and (negated := self._negated(one)):
+            opened = self._open(one, "neg")
+            if opened and (negated := opened[0]):
                 pair = (other, negated) if swapped else (negated, other)
                 return self.make("neg", self.make("mul", *pair))
         (k, rest), (other_k, other_rest) = self._coefficient(a), self._coefficient(b)

@@ -258,6 +258,8 @@ class Symbol:
         infix = {"subtract": "sub", "multiply": "mul", "divide": "div", "add": "add"}
         if ufunc.__name__ in infix and method == "__call__":  # np.float64(0.5) * h, say
             return self.apply_operation(infix[ufunc.__name__], *arguments)
+        if ufunc.__name__ == "matmul":
+            self.__rmatmul__(arguments[0])
         name = {"absolute": "abs"}.get(ufunc.__name__, ufunc.__name__)
         cure = (
             f"`from unrolled import {name}`" if name in OPS else "unrolled's functions and + - * /"

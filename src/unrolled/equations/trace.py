@@ -21,21 +21,21 @@ from unrolled.equations.simplify import simplify
 from unrolled.equations.sizes import HIDDEN, INPUT, Inference
 from unrolled.equations.symbols import Recorder, Symbol, Where, here, teach
 from unrolled.equations.verify import verify
-from unrolled.errors import CellError
 
 Binding = tuple[str, Node]
 
 
 def trace(cell_type: type, hyperparameters: Mapping[str, Any] | None = None) -> Equation:
     """Call the step of a cell class once, on symbols, and write down what it computes."""
-    step = inspect.unwrap(cell_type.step)  # type: ignore[attr-defined]
-    where = Where(step.__code__.co_filename, step.__code__.co_firstlineno)
+    step = cell_type.step  # type: ignore[attr-defined]
+    code = inspect.unwrap(step).__code__
+    where = Where(code.co_filename, code.co_firstlineno)
     parameters = _parameters(step, where)
     recorder = Recorder()
     declared = dict(getattr(cell_type, "sizes", {}))
     given = _given(parameters, declared)
     owner = _tracing_cell(cell_type, recorder, hyperparameters or {})
-    returned, bindings = _watch(step, owner, [recorder.symbol(node) for node in given])
+    returned, bindings = _watch(cell_type, step, owner, [recorder.symbol(node) for node in given])
     outputs = _outputs(returned, parameters[1:], cell_type, where)
     _refuse_unused(outputs, given, where)
 
@@ -57,7 +57,7 @@ def trace(cell_type: type, hyperparameters: Mapping[str, Any] | None = None) -> 
         [(name, sized[node]) for name, node in bindings],
         {name: sized[node] for name, node in outputs.items()},
         names,
-        where,
+        {sized[node]: line for node, line in recorder.lines.items() if node in sized},
     )
     equation = Equation(
         cell_type.__name__,
@@ -142,26 +142,33 @@ def _weight(name: str, recorder: Recorder) -> Symbol:
 
 
 def _watch(
-    step: Callable[..., Any], owner: Any, arguments: list[Symbol]
+    cell_type: type, step: Callable[..., Any], owner: Any, arguments: list[Symbol]
 ) -> tuple[Any, list[Binding]]:
-    """Run the step, and note each value that gets a name in its frame, in order."""
+    """Run the step, and note each value that gets a name in its frame, in order.
+
+    A step that it calls with `super().step(...)` is watched too.
+    """
     bindings: list[Binding] = []
-    current: dict[str, Any] = {}
+    steps = (vars(base)["step"] for base in cell_type.__mro__ if "step" in vars(base))
+    codes = {inspect.unwrap(function).__code__ for function in steps}
 
-    def note(frame: Any) -> None:
-        for name, value in frame.f_locals.items():
-            if isinstance(value, Symbol) and current.get(name) is not value:
-                if name in current or not any(value is argument for argument in arguments):
-                    bindings.append((name, value.node))
-                current[name] = value
+    def watching() -> Callable[[Any, str, Any], Any]:
+        current: dict[str, Any] = {}
 
-    def local(frame: Any, event: str, _: Any) -> Any:
-        if event in ("line", "return"):
-            note(frame)
+        def local(frame: Any, event: str, _: Any) -> Any:
+            if event not in ("line", "return"):
+                return local
+            for name, value in frame.f_locals.items():
+                if isinstance(value, Symbol) and current.get(name) is not value:
+                    if name in current or not any(value is argument for argument in arguments):
+                        bindings.append((name, value.node))
+                    current[name] = value
+            return local
+
         return local
 
     def tracer(frame: Any, event: str, _: Any) -> Any:
-        return local if frame.f_code is step.__code__ else None
+        return watching() if frame.f_code in codes else None
 
     before = sys.gettrace()
     sys.settrace(tracer)
@@ -203,29 +210,26 @@ def _refuse_unused(outputs: dict[str, Node], given: list[Variable], where: Where
 
 
 def _name(
-    bindings: list[Binding], outputs: dict[str, Node], taken: set[str], where: Where
+    bindings: list[Binding], outputs: dict[str, Node], taken: set[str], lines: Mapping[Node, Where]
 ) -> list[Binding]:
     """One name for each value: the last one keeps the user's name, earlier ones get a number."""
     bindings = [(name, node) for name, node in bindings if isinstance(node, Apply)]
-    last = dict(bindings)
-    free: set[str] = taken | set(last) | set(outputs)
-    statements: list[Binding] = []
-    for position, (name, node) in enumerate(bindings):
-        is_last = all(later != name for later, _ in bindings[position + 1 :])
-        is_state = name in outputs
-        if name in taken and not is_state:
-            raise CellError(
-                f"the local name `{name}` is also the name of the input or of a weight: "
-                f"give it a name of its own ({where})"
-            )
-        _refuse_name(name, where)
-        if is_last and (not is_state or outputs[name] is node):
-            statements.append((name, node))
-        elif all(known is not node for _, known in statements):
-            statements.append((_numbered(name, free), node))
-    named = dict(statements)
-    statements.extend((name, node) for name, node in outputs.items() if name not in named)
-    return statements
+    last = dict(bindings) | outputs
+    free: set[str] = taken | set(last)
+    named: dict[str, Node] = {}
+    for name, node in bindings:
+        if name in taken and name not in outputs:
+            teach(f"the local name `{name}` is also the name of the input or of a weight: give it "
+                  f"a name of its own", lines[node])  # fmt: skip
+        _refuse_name(name, lines[node])
+        if last[name] is node:
+            named[name] = node
+        elif all(known is not node for known in named.values()):
+            named[_numbered(name, free)] = node
+    named |= {name: node for name, node in outputs.items() if name not in named}
+    # what a value is made of comes first, whichever was given a name first
+    place = {node: number for number, node in enumerate(topological(named.values()))}
+    return sorted(named.items(), key=lambda statement: place[statement[1]])
 
 
 def _numbered(name: str, free: set[str]) -> str:
