@@ -12,16 +12,19 @@ from dataclasses import dataclass, field
 
 from unrolled.engines import directions
 from unrolled.engines.cpu.arrays import Array, Library
+from unrolled.engines.cpu.call import Call
 from unrolled.engines.cpu.run import Run
+from unrolled.engines.plan import Place
 from unrolled.equations.nodes import ONE
 
-# Up to this many inputs, W x is done in the loop: as a product of its own it would only move memory.
+# Up to this many inputs, W x is done in the loop: alone it would only move memory.
 INSIDE = 8
 
 
 @dataclass
 class Left:
-    """What a forward pass leaves: arrays of (tokens, padded width) by name, and (rows, n) finals."""
+    """What a forward pass leaves: (tokens, padded width) by name, finals (rows, n), and records
+    (tokens, n)."""
 
     xs: Array
     states: dict[str, Array]
@@ -45,7 +48,7 @@ class Left:
 def forward(
     run: Run, xs: Array, initial: Sequence[Array], record: tuple[str, ...] = (), *, keep: bool
 ) -> Left:
-    """xs: (tokens, I), contiguous; initial: (rows, n) each. Without `keep` no backward can follow."""
+    """xs: (tokens, I), contiguous; initial: (rows, n) each. Without `keep`, no backward follows."""
     library, schedule = run.library, run.schedule
     inside = xs.shape[-1] <= INSIDE
     made, kernel = run.program.forward(inside=inside, record=record)
@@ -58,10 +61,7 @@ def forward(
         left.initial[name] = run.wide(start, width)
         call.place(f"state {name}", left.states[name], width)
         call.place(f"initial {name}", left.initial[name], width)
-    for name, place in made.records.items():
-        width = 1 if place.size == ONE else run.padded(place.size)
-        left.records[name] = library.empty(schedule.tokens, width)
-        call.place(place.name, left.records[name], width)
+    records = {name: _record(run, call, place) for name, place in made.records.items()}
     columns = Columns(made, run)
     chunks = run.chunks(columns.width)
     buffers = columns.allocate(library, schedule.tokens if keep else run.most_tokens(chunks))
@@ -82,11 +82,21 @@ def forward(
             size, column = columns.places[name]
             left.kept[name] = buffers[size][:, column:]
             left.strides[name] = columns.widths[size]
+    left.records = {n: library.contiguous(array[:, :u]) for n, (array, u) in records.items()}
     left.finals = tuple(
         _final(run, left.states[name], start, run.sizes[shape[0]])
         for (name, shape), start in zip(run.states.items(), initial, strict=True)
     )
     return left
+
+
+def _record(run: Run, call: Call, place: Place) -> tuple[Array, int]:
+    """The buffer of a recorded value, in whole vectors, and how many of its columns are units."""
+    units = 1 if place.size == ONE else run.sizes[place.size]
+    width = 1 if place.size == ONE else run.padded(place.size)
+    array = run.library.empty(run.schedule.tokens, width)
+    call.place(place.name, array, width)
+    return array, units
 
 
 def _final(run: Run, tokens: Array, start: Array, units: int) -> Array:
