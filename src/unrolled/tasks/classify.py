@@ -111,7 +111,7 @@ class Classifier(ClassifierMixin, Estimator):
         self.classes_, numbers = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
             raise ArgumentError(
-                f"every label is {self.classes_[0]!r}: there is nothing to tell apart"
+                f"every label is {str(self.classes_[0])!r}: there is nothing to tell apart"
             )
         rows, held = self._split(inputs, labels)
         raw = {"train": [inputs[row] for row in rows]}
