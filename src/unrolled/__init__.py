@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from unrolled.equations.functions import where as where
     from unrolled.layers.recurrent import Recurrent as Recurrent
     from unrolled.layers.drop_in import RNN as RNN
+    from unrolled.layers.convert import convert as convert
     from unrolled.layers.drop_in import GRU as GRU
     from unrolled.layers.drop_in import LSTM as LSTM
     from unrolled.errors import ArgumentError as ArgumentError
@@ -70,6 +71,7 @@ NAMES = {
     "sum": "unrolled.equations.functions",
     "tanh": "unrolled.equations.functions",
     "where": "unrolled.equations.functions",
+    "convert": "unrolled.layers.convert",
     "Recurrent": "unrolled.layers.recurrent",
     "RNN": "unrolled.layers.drop_in",
     "GRU": "unrolled.layers.drop_in",
