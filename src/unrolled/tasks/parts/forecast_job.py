@@ -21,7 +21,7 @@ from unrolled.training.job import Measures, Share, Shown, Sums
 
 BURN_IN = 4  # a quarter of a window
 OVERLAP = 4  # each step is in about four windows of an epoch
-LEAST_BATCHES = 4  # in an epoch, however short the series are
+LEAST_BATCHES = 8  # in an epoch, however short the series are
 RUN_UP = 4  # windows before the first origin that is judged
 
 LINE = (

@@ -56,12 +56,12 @@ class Roller:
                 kept.append(states)
                 start = int(origin) + 1
             y, joined = torch.cat(outputs, 1), _joined(kept)
-            results.append(self._paths(series, chosen, y, joined, at))
+            results.append(self._paths(series, chosen, y, joined))
         return np.concatenate(results)
 
-    def _paths(self, series: Prepared, origins: Any, y: Any, states: Any, at: int) -> Any:
+    def _paths(self, series: Prepared, origins: Any, y: Any, states: Any) -> Any:
         """Sample paths from each origin, and their quantiles."""
-        draw = np.random.default_rng([self.seed, 6, at])
+        chances = self._chances(origins, series.layout.horizon)
         steps = np.repeat(origins, self.paths)
         y, states = y.repeat_interleave(self.paths, 1), _repeated(states, self.paths)
         one = replace(series, layout=replace(series.layout, horizon=1))
@@ -77,13 +77,21 @@ class Roller:
             known = one.ahead[steps + h + 1]
             ahead = around_anchor(known, anchor, before, past[-1], one.scale.unit)
             quantiles = self.model.heads(x, y, torch.from_numpy(ahead)[None, :, None])[0, :, 0]
-            distance = draw_from(quantiles.double().numpy(), self.levels, draw)
+            distance = draw_from(quantiles.double().numpy(), self.levels, chances[h])
             drawn[h] = anchor + distance * one.scale.unit
             past = np.concatenate([past[1:], drawn[h][None]])
             x = torch.from_numpy(self._inputs(one, past, steps, known))[None]
             y, states = self.model.recurrent(x, states)
         shaped = drawn.reshape(horizon, len(origins), self.paths)
         return np.moveaxis(np.quantile(shaped, self.levels, axis=2), 0, 2).swapaxes(0, 1)
+
+    def _chances(self, origins: Any, horizon: int) -> Any:
+        """(H, paths of all origins), each origin's from a seed of its own."""
+        drawn = [
+            np.random.default_rng([self.seed, 6, int(origin)]).random((horizon, self.paths))
+            for origin in origins
+        ]
+        return np.concatenate(drawn, 1)
 
     def _inputs(self, one: Prepared, past: Any, steps: Any, known: Any) -> Any:
         """What the network reads after a value was drawn; past covariates stay as they were."""
@@ -93,9 +101,8 @@ class Roller:
         return np.concatenate([own, known, last], 1).astype(np.float32)
 
 
-def draw_from(quantiles: Any, levels: Sequence[float], draw: Any) -> Any:
+def draw_from(quantiles: Any, levels: Sequence[float], chance: Any) -> Any:
     """One value for each row: the quantile function is straight between its points and beyond."""
-    chance = draw.random(len(quantiles))
     if len(levels) == 1:
         return quantiles[:, 0]
     knots = np.asarray(levels)

@@ -1,0 +1,200 @@
+"""A forecaster learns, looks at nothing that comes later, and is the same after it was kept."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from tests.tolerances import FLOAT32, assert_agrees
+from unrolled.data.times import Step
+from unrolled.data.timeseries import TimeSeries
+from unrolled.data.windows import prepare
+from unrolled.errors import UnrolledError
+from unrolled.tasks.forecast import Forecaster
+from unrolled.tasks.parts.estimator import NotFitted
+from unrolled.tasks.parts.rolling import Roller
+
+SMALL: dict[str, Any] = {"horizon": 6, "season": 8, "hidden": 11, "window": 32, "batch_size": 8,
+                         "epochs": 30, "lr": 0.01}  # fmt: skip
+HOURS = Step(3600, "second")
+
+
+def series(count: int = 240, name: str = "s", *, size: float = 1.0, sale: bool = False) -> Any:
+    """A wave of 8 steps that swells and ebbs: the value one season before is never quite right."""
+    draw, t = np.random.default_rng(5), np.arange(count + 20)
+    values = np.sin(2 * np.pi * t / 8) * (2 + np.sin(2 * np.pi * t / 60)) + 0.05 * draw.normal(
+        size=count + 20
+    )
+    known = (draw.random((count + 20, 1)) < 0.2).astype(float)
+    if sale:
+        values = values + 3 * known[:, 0]
+    known = known if sale else np.zeros((count + 20, 0))
+    first = np.datetime64("2024-01-01", "us")
+    return TimeSeries(name, first, HOURS, size * values[:count], known, np.zeros((count, 0)))
+
+
+@cache
+def fitted(mode: str = "direct") -> Forecaster:
+    return Forecaster(**SMALL, mode=mode, paths=40).fit(series(), test=0.25)
+
+
+def test_it_beats_the_seasonal_naive_method() -> None:
+    backtest = fitted().backtest()
+    assert backtest.gain > 0.5
+    assert backtest.figures["network"]["pinball"] < backtest.figures["seasonal naive"]["pinball"]
+    assert fitted().score() == -backtest.figures["network"]["mase"]
+    assert set(backtest.figures) == {"network", "naive", "seasonal naive", "smoothing"}
+    one = backtest.series[0]
+    assert one.origins[0] == 179
+    assert one.actual.shape == (one.origins[-1] - 178, 6)
+    assert one.origins[-1] + 6 == 239
+
+
+def test_a_forecast_that_is_fed_back_learns_too() -> None:
+    backtest = fitted("fed-back").backtest()
+    assert backtest.gain > 0.3
+    forecast = fitted("fed-back").forecast()[0]
+    assert forecast.quantiles.shape == (6, 3)
+    assert (np.diff(forecast.quantiles, axis=1) >= 0).all()
+    again = fitted("fed-back").forecast()[0]
+    assert np.array_equal(forecast.quantiles, again.quantiles)
+
+
+@pytest.mark.parametrize("mode", ["direct", "fed-back"])
+def test_the_state_at_an_origin_knows_nothing_of_what_comes(mode: str) -> None:
+    """The moving origin's forecast is that of the series cut off there, read from its start."""
+    model = fitted(mode)
+    whole, layout, learnt = model.series_[0], model.layout_, model.learnt_[0]
+    roller = Roller(model.model_, [0.1, 0.5, 0.9], mode == "fed-back", 40, 0)
+    origins = np.array([165, 171, 201])
+    moving = roller.forecast(prepare(whole, layout, learnt), origins)
+    for number, origin in enumerate(origins):
+        alone = prepare(whole.until(origin + 1), layout, learnt)
+        assert_agrees(
+            roller.forecast(alone, np.array([origin]))[0].astype(np.float32),
+            moving[number].astype(np.float32),
+            tolerance=FLOAT32,
+        )
+
+
+def test_the_end_of_the_series_is_the_test() -> None:
+    """What is held out decides nothing: other values there, the same network."""
+    whole = series(160)
+    other = replace(whole, values=whole.values.copy())
+    other.values[120:] += 7.0
+    short = {**SMALL, "epochs": 2}
+    one, two = (Forecaster(**short).fit(x, test=0.25) for x in (whole, other))
+    for left, right in zip(one.model_.parameters(), two.model_.parameters()):
+        assert np.array_equal(left.detach().numpy(), right.detach().numpy())
+
+
+def test_several_series_of_any_size() -> None:
+    many = [series(200, "a"), series(150, "b", size=1000.0)]
+    model = Forecaster(**{**SMALL, "epochs": 15}).fit(many, test=0.2)
+    assert model.predict().shape == (2, 6)
+    backtest = model.backtest()
+    assert [one.name for one in backtest.series] == ["a", "b"]
+    assert backtest.figures["network"]["mase"] < backtest.figures["seasonal naive"]["mase"]
+    assert [one.name for one in model.forecast(series(90, "new"))] == ["new"]
+
+
+def test_a_known_covariate_is_used_and_must_be_known() -> None:
+    whole = series(240, sale=True)
+    model = Forecaster(**SMALL).fit(whole, test=0.25)
+    without = replace(whole, known=np.zeros((len(whole), 0)))
+    blind = Forecaster(**SMALL).fit(without, test=0.25)
+    seen, unseen = (one.backtest().figures["network"]["mae"] for one in (model, blind))
+    assert seen < 0.6 * unseen
+    ended = replace(whole, known=whole.known[:242])
+    with pytest.raises(UnrolledError, match="the known covariates of 's' end 4 steps before"):
+        model.forecast(ended)
+    with pytest.raises(UnrolledError, match="brings 0 known and 0 past covariates"):
+        model.forecast(without)
+
+
+def test_gaps_are_never_judged() -> None:
+    whole = series(200)
+    whole.values[150:180:3] = np.nan
+    model = Forecaster(**{**SMALL, "epochs": 2}).fit(whole, test=0.25)
+    actual = model.backtest().series[0].actual
+    assert np.isnan(actual).any()
+    assert np.isfinite(model.backtest().figures["network"]["mae"])
+
+
+def test_arrays_and_constants() -> None:
+    model = Forecaster(**{**SMALL, "epochs": 1}).fit(np.full(80, 3.0))
+    assert np.allclose(model.predict(), 3.0, atol=0.3)
+    assert model.predict([np.arange(50.0), np.arange(60.0)]).shape == (2, 6)
+    times = model.forecast()[0].times
+    assert times.tolist() == list(range(80, 86))
+
+
+def test_a_run_can_be_moved(tmp_path: Path) -> None:
+    place = tmp_path / "run"
+    model = Forecaster(**{**SMALL, "epochs": 2}, out=place).fit(
+        series(sale=True), test=0.25, data={"value": "units", "source": "x"}
+    )
+    wanted = model.forecast()[0]
+    shutil.move(place, tmp_path / "moved")
+    loaded = Forecaster.load(tmp_path / "moved")
+    found = loaded.forecast()[0]
+    assert np.array_equal(found.quantiles, wanted.quantiles)
+    assert np.array_equal(found.times, wanted.times)
+    assert loaded.backtest().figures == model.backtest().figures
+    page = (tmp_path / "moved" / "report.html").read_text(encoding="utf-8")
+    assert "seasonal naive" in page
+    assert "What comes after the end" in page
+    (tmp_path / "moved" / "series.json").write_text("[{}]")
+    with pytest.raises(UnrolledError, match=r"is damaged \(series.json: KeyError"):
+        Forecaster.load(tmp_path / "moved")
+
+
+def test_training_goes_on_to_the_same_bits(tmp_path: Path) -> None:
+    short = {**SMALL, "epochs": 2}
+    whole = Forecaster(**{**SMALL, "epochs": 4}).fit(series(160), test=0.25)
+    Forecaster(**short, out=tmp_path / "run").fit(series(160), test=0.25)
+    longer = Forecaster(**{**SMALL, "epochs": 4}, out=tmp_path / "run")
+    longer.fit(series(160), test=0.25, resume=True)
+    for left, right in zip(whole.model_.parameters(), longer.model_.parameters()):
+        assert np.array_equal(left.detach().numpy(), right.detach().numpy())
+
+
+def test_it_is_an_estimator() -> None:
+    model = Forecaster(horizon=3, cell="gru")
+    assert clone(model).get_params() == model.get_params()
+    assert model.set_params(horizon=4).horizon == 4
+    with pytest.raises(NotFitted, match="this Forecaster has learnt nothing yet"):
+        model.predict()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "data", "sentence"),
+    [
+        ({"horizon": 0}, None, "horizon is a whole number from 1 up, not 0"),
+        ({"mode": "both"}, None, "mode is one of direct, fed-back, not 'both'"),
+        ({"quantiles": (0.1, 0.9)}, None, r"0.5 is to be among the quantiles"),
+        ({"quantiles": (0.9, 0.5)}, None, r"quantiles ascend between 0 and 1"),
+        ({"quantiles": ("a",)}, None, "quantiles are numbers between 0 and 1"),
+        ({}, np.zeros((3, 4)), r"a series is an array of numbers \(T,\), a TimeSeries"),
+        ({}, "text", r"a series is an array of numbers \(T,\), a TimeSeries"),
+        ({}, np.array([1.0, np.inf]), "a series holds infinite numbers"),
+        ({}, np.full(40, np.nan), "a series holds nothing but NaN"),
+        ({"horizon": 30}, np.arange(40.0), "the series 'series' has 40 steps: too few to learn 30"),
+    ],
+)
+def test_what_makes_no_sense(parameters: Any, data: Any, sentence: str) -> None:
+    with pytest.raises(UnrolledError, match=sentence):
+        Forecaster(**parameters).fit(series() if data is None else data)
+
+
+def test_series_of_other_steps_do_not_mix() -> None:
+    other = replace(series(), step=Step(86_400, "second"))
+    with pytest.raises(UnrolledError, match="all series are to have the same step"):
+        Forecaster(**SMALL).fit([series(), other])
