@@ -30,11 +30,6 @@ if TYPE_CHECKING:
     from unrolled.equations.functions import sum as sum
     from unrolled.equations.functions import tanh as tanh
     from unrolled.equations.functions import where as where
-    from unrolled.layers.recurrent import Recurrent as Recurrent
-    from unrolled.layers.drop_in import RNN as RNN
-    from unrolled.layers.convert import convert as convert
-    from unrolled.layers.drop_in import GRU as GRU
-    from unrolled.layers.drop_in import LSTM as LSTM
     from unrolled.errors import ArgumentError as ArgumentError
     from unrolled.errors import CellError as CellError
     from unrolled.errors import EquationError as EquationError
@@ -43,6 +38,11 @@ if TYPE_CHECKING:
     from unrolled.errors import ShapeError as ShapeError
     from unrolled.errors import UnrolledError as UnrolledError
     from unrolled.errors import UsageError as UsageError
+    from unrolled.layers.convert import convert as convert
+    from unrolled.layers.drop_in import GRU as GRU
+    from unrolled.layers.drop_in import LSTM as LSTM
+    from unrolled.layers.drop_in import RNN as RNN
+    from unrolled.layers.recurrent import Recurrent as Recurrent
 
 __version__ = "0.1.0"
 
