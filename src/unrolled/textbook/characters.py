@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -108,6 +109,7 @@ def learn_text(
     clip_norm: float = 5.0,
     seconds: float = math.inf,
     seed: int | None = None,
+    backend: Literal["numpy", "compiled"] = "numpy",
     progress: Callable[[str], None] | None = print,
 ) -> CharacterModel:
     """Trains a network on a text. 100 kB give something that looks like words within a minute."""
@@ -117,7 +119,8 @@ def learn_text(
             f"the text has {len(alphabet)} different characters: there is nothing to predict"
         )
     windows = Windows(alphabet.encode(text), len(alphabet), length, batch)
-    network = Network(cell, len(alphabet), hidden_size, len(alphabet), num_layers, seed=seed)
+    size = len(alphabet)
+    network = Network(cell, size, hidden_size, size, num_layers, seed=seed, backend=backend)
     history = fit(
         network,
         windows,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from unrolled.textbook.clipping import global_norm
 from unrolled.textbook.network import Array, LayerStates, Network
 
 # The error of a central difference is about e^2 from its formula and 1e-16 / e from rounding; their
@@ -34,10 +35,15 @@ def numerical_gradients(
 
 
 def gradient_errors(gradients: dict[str, Array], numerical: dict[str, Array]) -> dict[str, float]:
-    """For every weight ||g - n|| / (||g|| + ||n||): below 1e-6 is rounding, 1e-3 is a mistake."""
+    """For every weight ||g - n|| / (||g|| + ||n||): below 1e-6 is rounding, 1e-3 is a mistake.
+
+    A gradient smaller than a ten-thousandth of the whole is measured against that: the rounding of
+    a slope has the size of the loss, however little the loss depends on this weight.
+    """
+    whole = 1e-4 * global_norm(numerical)
     errors = {}
     for name, expected in numerical.items():
         size = np.linalg.norm(gradients[name]) + np.linalg.norm(expected)
         difference = np.linalg.norm(gradients[name] - expected)
-        errors[name] = float(difference / size) if size > 0 else 0.0
+        errors[name] = float(difference / max(size, whole)) if difference > 0 else 0.0
     return errors

@@ -8,16 +8,18 @@ same way back. Next: `fitting`, which changes the weights, and `prediction`, whi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
 
 from unrolled.cells.base import Cell, equation, hyperparameters_of
 from unrolled.errors import ArgumentError
+from unrolled.textbook import sequence
 from unrolled.textbook.cell import first_states
 from unrolled.textbook.losses import find_loss
 from unrolled.textbook.readout import Readout
-from unrolled.textbook.sequence import Array, Gradients, States, Trace, backward, forward
+from unrolled.textbook.sequence import Array, Gradients, States, Trace
 
 LayerStates = list[States]
 
@@ -55,7 +57,8 @@ class Network:
     `many_to="many"` has an output and a target at every time step, `many_to="one"` only at the
     last. The weights are in `weights`: those of layer l end in `_l0`, `_l1` and so on, and V and c
     are the output layer's. They are the arrays that the network computes with, so a change in
-    place is a change of the network. What is not named here (`activation="relu"`) goes to the cell.
+    place is a change of the network. With `backend="compiled"` the layers run on the CPU engine,
+    with the same results. What is not named here (`nonlinearity="relu"`) goes to the cell.
     """
 
     def __init__(
@@ -69,12 +72,14 @@ class Network:
         many_to: Literal["many", "one"] = "many",
         loss: str = "cross_entropy",
         seed: int | None = None,
+        backend: Literal["numpy", "compiled"] = "numpy",
         **hyperparameters: Any,
     ) -> None:
         if many_to not in ("many", "one"):
             raise ArgumentError(f"many_to={many_to!r}: write many_to='many' or many_to='one'")
         if num_layers < 1:
             raise ArgumentError(f"num_layers={num_layers!r}: a network has at least one layer")
+        self.backend, self._sequence = backend, _find_backend(backend)
         self.input_size, self.hidden_size, self.output_size = input_size, hidden_size, output_size
         self.many_to, self.loss_name, self.loss_function = many_to, loss, find_loss(loss)
         # each layer draws from a stream of its own, so that no two layers begin alike
@@ -105,7 +110,7 @@ class Network:
         traces: list[Trace] = []
         for layer, layer_states in zip(self.layers, states or self.first_states(xs.shape[2])):
             top = self.readout if layer is self.layers[-1] else None
-            traces.append(forward(layer, xs, layer_states, top))
+            traces.append(self._sequence.forward(layer, xs, layer_states, top))
             xs = traces[-1].outputs
         return NetworkTrace(xs if self.many_to == "many" else xs[-1:], traces)
 
@@ -113,12 +118,12 @@ class Network:
         self, trace: NetworkTrace, d_outputs: Array, keep_steps: bool = False
     ) -> list[Gradients]:
         """Back through time in the top layer, then with its d_x in the one below, and so on."""
-        steps = len(trace.layers[-1].caches)
+        steps = len(trace.layers[-1].states) - 1
         unseen = np.zeros((steps - len(d_outputs), *d_outputs.shape[1:]))
         derivatives = np.concatenate([unseen, d_outputs])
         layers: list[Gradients] = []
         for layer in reversed(trace.layers):
-            layers.insert(0, backward(layer, derivatives, keep_steps=keep_steps))
+            layers.insert(0, self._sequence.backward(layer, derivatives, keep_steps=keep_steps))
             derivatives = layers[0].inputs
         return layers
 
@@ -157,3 +162,14 @@ class Network:
                 f"least one time step and one sequence, and got {xs.shape}: one sequence of "
                 f"vectors, (time, {self.input_size}), becomes a batch with xs[:, :, None]"
             )
+
+
+def _find_backend(name: str) -> ModuleType:
+    """Who runs a layer through a sequence: `forward` and `backward` of a module."""
+    if name == "numpy":
+        return sequence
+    if name == "compiled":
+        from unrolled.textbook import compiled  # the engine is loaded when somebody wants it
+
+        return compiled
+    raise ArgumentError(f"backend={name!r}: write backend='numpy' or backend='compiled'")

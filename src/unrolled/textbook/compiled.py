@@ -1,0 +1,152 @@
+"""The same sequence on the CPU engine: as `sequence`, with the same results, but in machine code.
+
+In: a cell, a sequence, first states. Out: a `Trace` and `Gradients` like those of `sequence`. The
+kernels run the whole sequence at once, so there are no caches of single steps to look at; every
+state is there. The engine wants rows where the textbook has columns: (tokens, units).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from unrolled.cells.base import Cell, equation
+from unrolled.compile import program
+from unrolled.engines.cpu import backward as kernels_backward
+from unrolled.engines.cpu import forward as kernels_forward
+from unrolled.engines.cpu.arrays import NumPyLibrary
+from unrolled.engines.cpu.call import Weights
+from unrolled.engines.cpu.run import Run
+from unrolled.engines.cpu.schedule import dense
+from unrolled.equations.derive import adjoints, cotangents
+from unrolled.equations.equation import Equation
+from unrolled.equations.interpret import evaluate
+from unrolled.equations.nodes import Node, Variable, topological
+from unrolled.errors import ArgumentError
+from unrolled.textbook.cell import Array, States, sizes_of
+from unrolled.textbook.readout import Readout
+from unrolled.textbook.sequence import Gradients, Trace
+
+BITS = 64
+
+
+@dataclass
+class CompiledTrace(Trace):
+    """A sequence that the kernels have run, and what they left for the way back."""
+
+    run: Run
+    left: kernels_forward.Left
+
+
+def forward(cell: Cell, xs: Array, states: States, readout: Readout | None = None) -> CompiledTrace:
+    """As `sequence.forward`: `xs` has the axes (T, I, B)."""
+    steps, _, batch = xs.shape
+    kernels = program(equation(cell), BITS)
+    library = NumPyLibrary(np.float64)
+    weights = Weights(library, _step_weights(cell))
+    run = Run(kernels, library, dense(steps, batch, 1), sizes_of(cell), weights)
+    left = kernels_forward.forward(run, _rows(xs), [_row(state) for state in states], keep=True)
+    by_name = [
+        _columns(tokens[:, : len(state)], steps)
+        for tokens, state in zip(left.states.values(), states)
+    ]
+    all_states = [states, *zip(*by_name)]
+    hs = by_name[0]
+    outputs = hs if readout is None else readout.forward(hs)
+    return CompiledTrace(cell, readout, outputs, all_states, [], run, left)
+
+
+def backward(
+    trace: CompiledTrace,
+    d_outputs: Array,
+    d_states: States | None = None,
+    keep_steps: bool = False,
+) -> Gradients:
+    """As `sequence.backward`, but `by_state` holds the derivatives by the first states alone."""
+    if keep_steps:
+        raise ArgumentError(
+            "the kernels do not keep the shares of single steps: build the network with "
+            "backend='numpy' to look at them"
+        )
+    steps = len(d_outputs)
+    d_states = d_states or tuple(np.zeros_like(state) for state in trace.states[-1])
+    d_readout, d_hs = {}, d_outputs
+    if trace.readout is not None:
+        shares = [trace.readout.backward(d_y, h[0]) for d_y, h in zip(d_outputs, trace.states[1:])]
+        d_readout = {name: sum(share[0][name] for share in shares) for name in ("V", "c")}
+        d_hs = np.stack([share[1] for share in shares])
+    found = kernels_backward.backward(
+        trace.run, trace.left, _rows(d_hs), [_row(d) for d in d_states], need_input=True
+    )
+    inputs = _columns(found.inputs, steps)
+    first = tuple(np.ascontiguousarray(d.T) for d in found.states)
+    return Gradients(_cell_gradients(trace.cell, found.weights), d_readout, inputs, [first])
+
+
+def _rows(columns: Array) -> Array:
+    """(T, n, B) -> (T B, n): one token after another."""
+    return np.ascontiguousarray(columns.swapaxes(1, 2)).reshape(-1, columns.shape[1])
+
+
+def _row(state: Array) -> Array:
+    return np.ascontiguousarray(state.T)
+
+
+def _columns(tokens: Array, steps: int) -> Array:
+    """(T B, n) -> (T, n, B)."""
+    return tokens.reshape(steps, -1, tokens.shape[1]).swapaxes(1, 2)
+
+
+# ---------------------------------------------------------- what is made of weights alone, once
+
+
+def _step_weights(cell: Cell) -> dict[str, Array]:
+    """The weights that the kernels take: the cell's own, and what is made of these."""
+    lowered = program(equation(cell), BITS).lowered
+    made = evaluate(lowered.prelude, _given(cell, lowered.prelude), sizes_of(cell))
+    known = cell.weights | made
+    return {
+        name: np.ascontiguousarray(known[name], np.float64).reshape(_lengths(cell, shape))
+        for name, shape in lowered.weights.items()
+    }
+
+
+def _cell_gradients(cell: Cell, found: Mapping[str, Array]) -> dict[str, Array]:
+    """The derivatives by the cell's own weights; a weight that changes nothing has zero."""
+    gradients = {
+        name: np.asarray(found[name]).reshape(weight.shape)
+        if name in found
+        else np.zeros_like(weight)
+        for name, weight in cell.weights.items()
+    }
+    prelude = program(equation(cell), BITS).lowered.prelude
+    if not prelude:
+        return gradients
+    variables = tuple(v for v in topological(prelude.values()) if isinstance(v, Variable))
+    made = Equation("prelude", variables, tuple(prelude.items()), tuple(prelude))
+    arriving = {
+        cotangent: _column(np.asarray(found[name]).reshape(_lengths(cell, cotangent.shape)))
+        for name, cotangent in cotangents(made).items()
+    }
+    slopes = adjoints(made)
+    roots = {v.name: slopes[v] for v in variables if v in slopes}
+    values = evaluate(roots, _given(cell, prelude) | arriving, sizes_of(cell))
+    for name, value in values.items():
+        gradients[name] = gradients[name] + np.asarray(value).reshape(gradients[name].shape)
+    return gradients
+
+
+def _given(cell: Cell, prelude: Mapping[str, Node]) -> dict[Node, Array]:
+    variables = (v for v in topological(prelude.values()) if isinstance(v, Variable))
+    return {v: _column(cell.weights[v.name]) for v in variables}
+
+
+def _column(array: Array) -> Array:
+    return array[:, None] if array.ndim == 1 else array
+
+
+def _lengths(cell: Cell, shape: tuple[str, ...]) -> tuple[int, ...]:
+    sizes = sizes_of(cell) | {"1": 1}
+    return tuple(sizes[size] for size in shape)
