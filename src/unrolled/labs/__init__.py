@@ -13,7 +13,7 @@ from unrolled.errors import ArgumentError
 from unrolled.labs.base import Lab
 
 # In the order in which they teach; each is the module `unrolled.labs.<name>`.
-NAMES: tuple[str, ...] = ("bptt", "cell", "deep", "predict", "gradients", "memory")
+NAMES: tuple[str, ...] = ("bptt", "cell", "deep", "predict", "gradients", "memory", "gates")
 
 
 def names() -> tuple[str, ...]:

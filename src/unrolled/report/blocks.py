@@ -33,7 +33,7 @@ class Math:
 
 @dataclass(frozen=True)
 class Code:
-    """A few lines to read."""
+    """A few lines to read; `language="text"` for what a network wrote, say."""
 
     text: str
     caption: str = ""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Series = Mapping[str, Any]
 
+SMALLEST = 5.0  # points, of the text beside a cell
 FEW = 30  # points up to which each is marked
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -301,16 +302,22 @@ def _limits(grid: Any, center: float | None) -> tuple[float, float]:
 
 
 def _name_cells(axis: Any, names: Sequence[Any] | None, count: int, turn: bool = False) -> None:
-    """Names at the cells; of too many, every n-th."""
+    """Names at the cells, as large as there is room for; where there is none, every n-th."""
     if names is None:
         _whole_numbers(axis)
         return
     if len(names) != count:
         raise ArgumentError(f"{count} rows or columns of a heat map have {len(names)} names")
     labels = [_short(str(name)) for name in names]
-    every = -(-count // 40)
-    rotation = 90 if turn and max(map(len, labels)) > 3 and count > 4 else 0
-    axis.set_ticks(range(0, count, every), labels[::every], rotation=rotation)
+    longest = max(map(len, labels))
+    upright = turn and longest * count > 36 and longest > 3
+    figure = axis.axes.figure
+    points = 72 * figure.bbox.width / figure.dpi
+    room = 0.75 * points / count if turn else 14.0  # for each cell
+    size = min(9.0, room / (1.0 if upright or not turn else 0.7 * longest + 0.3))
+    every = 1 if size >= SMALLEST else math.ceil(SMALLEST / size)
+    axis.set_ticks(range(0, count, every), labels[::every], rotation=90 if upright else 0)
+    axis.set_tick_params(labelsize=max(size, SMALLEST))
 
 
 def _short(name: str, most: int = 22) -> str:

@@ -104,7 +104,8 @@ class Rendering:
 
     def code(self, block: Code) -> str:
         text = highlight(block.text.strip("\n"), block.language)
-        return self.framed("code", "", f"<pre><code>{text}</code></pre>", block.caption)
+        kind = ' class="prose"' if block.language == "text" else ""
+        return self.framed("code", "", f"<pre{kind}><code>{text}</code></pre>", block.caption)
 
     def table(self, block: Table) -> str:
         numeric = [

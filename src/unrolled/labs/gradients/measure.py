@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from unrolled.cells import GRU, LSTM, Elman
+from unrolled.cells import GRU, IRNN, LSTM, AntisymmetricRNN, CoRNN, Elman
 from unrolled.cells.base import Cell
 from unrolled.labs.progress import Progress
 from unrolled.textbook import SGD, Network, backward, forward, update
@@ -26,7 +26,16 @@ BIASES = (-1.0, 0.0, 1.0, 2.0, 4.0)
 CLIP = 1.0
 WILD = 1.6  # the spectral radius with which the Elman network is trained
 FAST, SLOW = 0.05, 0.01  # learning rates
-KINDS: dict[str, type[Cell]] = {"Elman": Elman, "GRU": GRU, "LSTM": LSTM}
+# Every cell is measured as it is first drawn, those with a square U at every recurrent scale.
+KINDS: dict[str, type[Cell]] = {
+    "Elman": Elman,
+    "GRU": GRU,
+    "LSTM": LSTM,
+    "IRNN": IRNN,
+    "CoRNN": CoRNN,
+    "AntisymmetricRNN": AntisymmetricRNN,
+}
+SCALED = ("Elman", "GRU", "LSTM", "IRNN")
 
 
 def make(name: str, hidden: int, seed: int, forget: float | None = None) -> Cell:
@@ -221,8 +230,8 @@ class Measured:
 def measure(seed: int, progress: Progress, hidden: int, lags: int, updates: int) -> Measured:
     progress.plan({"recurrent scales": 1.5, "forget gates": 0.5, "training": 6.0})
     xs = noise(lags, BATCH, seed)
-    pairs = [(name, radius) for name in KINDS for radius in RADII]
-    by_scale: dict[str, list[Scaled]] = {name: [] for name in KINDS}
+    pairs = [(name, radius) for name in SCALED for radius in RADII]
+    by_scale: dict[str, list[Scaled]] = {name: [] for name in SCALED}
     for name, radius in progress.loop("recurrent scales", pairs):
         by_scale[name].append(scaled(name, radius, hidden, xs, seed))
     untouched, slopes = {}, {}

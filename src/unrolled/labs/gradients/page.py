@@ -90,8 +90,8 @@ def steps(measured: Measured) -> list[Prose | Math | Table]:
             r"\end{aligned}",
             "by-hand",
             f"Its norm is {number(float(np.linalg.norm(example.d_before)))}, after "
-            f"{number(float(np.linalg.norm(example.d_h)))} one step later. unrolled's own "
-            "backward step gave the last line; the others are worked out from it by hand's rules.",
+            f"{number(float(np.linalg.norm(example.d_h)))} one step later. The library's own "
+            "backward step gave the last line; the two above it lead there with a pencil.",
         ),
         Prose(
             "Is the way back right? A derivative is a slope, and a slope can be measured: the "
@@ -138,7 +138,7 @@ def result(measured: Measured) -> list[Prose | Figure | Table]:
             "the matrix alone.",
             ["spectral radius", "largest singular value (the bound)", "measured factor",
              f"norm at lag {measured.lags}"],
-            [[one.radius, one.largest_singular, one.factor, one.norms[-1]]
+            [[f"{one.radius:g}", one.largest_singular, one.factor, one.norms[-1]]
              for one in measured.scaled["Elman"]],
         ),
         Figure(
@@ -177,7 +177,7 @@ def result(measured: Measured) -> list[Prose | Figure | Table]:
             "The LSTM's forget gate: how open it is (geometric mean over the run), and the factor "
             "by which the derivative by $c$ changes at each step back.",
             ["bias of the forget gate", "mean of f", "measured factor", "factor / mean of f"],
-            [[one.bias, one.open, one.factor, one.factor / one.open]
+            [[f"{one.bias:g}", one.open, one.factor, one.factor / one.open]
              for one in measured.forgetting],
         ),
         *training(measured),

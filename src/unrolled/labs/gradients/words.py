@@ -52,13 +52,15 @@ def _exploding(measured: Measured) -> str:
     above = [one for one in measured.scaled["Elman"] if one.radius > 1]
     tamed = [one for one in above if one.factor < 1]
     exploding = [one for one in above if one.factor > 1]
+    kept = all(one.factor <= one.largest_singular for one in measured.scaled["Elman"])
+    bound = f"The bound is {'kept' if kept else '**not** kept'}, the simple rule is not"
     first = (
         f"At $\\rho = 1$, where the theory of the linear network sees no change at all, the "
         f"factor is {number(at_one.factor, 3)}"
     )
     middle = (
-        f"; at {_radii(tamed)}, where it sees explosion, the derivative still vanishes. The bound "
-        "is kept, the simple rule is not: larger weights drive the units into the flat ends of "
+        f"; at {_radii(tamed)}, where it sees explosion, the derivative still vanishes. "
+        f"{bound}: larger weights drive the units into the flat ends of "
         "the tanh, and its slope takes back what the matrix gives"
         if tamed
         else ""
@@ -77,23 +79,30 @@ def _radii(some: list[Scaled]) -> str:
 
 
 def _gates(measured: Measured) -> str:
-    at = measured.lags
     ends = {name: heights[-1] for name, heights in measured.untouched.items()}
-    best = max(ends, key=lambda name: ends[name])
-    elman = ends["Elman"]
-    gated = {name: end for name, end in ends.items() if name != "Elman"}
-    helped = [name for name, end in gated.items() if end > 100 * elman]
     told = ", ".join(f"{name} {number(end, 3)}" for name, end in ends.items())
+    gated = {name: ends[name] for name in ("GRU", "LSTM")}
+    helped = [name for name, end in gated.items() if end > 1e6 * ends["Elman"]]
     verdict = (
-        f"Gates as they are first drawn do help: {' and '.join(helped)} keep far more of it"
+        f"As they are first drawn, the gates of {' and '.join(helped)} do keep far more than the "
+        "simple network, and yet"
         if helped
-        else "Gates alone do **not** save it: with weights as they are first drawn no gated cell "
-        "keeps much more than the simple network"
+        else "**Against the expectation**, gates as they are first drawn keep hardly more than "
+        "the simple network:"
+    )
+    half = next(one for one in measured.forgetting if one.bias == 0)
+    kept = [name for name, end in ends.items() if name not in gated and end > 1e-3]
+    others = (
+        f" {' and '.join(kept)} {'keeps' if len(kept) == 1 else 'keep'} it by construction: the "
+        "state of one step is that of the step before plus a change."
+        if kept
+        else ""
     )
     return (
-        f"**Gates.** After {at} steps back the norms are {told} ([@cells]); {best} keeps most. "
-        f"{verdict}. Half-open gates lose about half at every step; what matters is that they "
-        "can learn to open, or are opened from the start."
+        f"**Gates.** After {measured.lags} steps back the norms are {told} ([@cells]). {verdict} "
+        f"nearly all is lost: with a bias of zero the LSTM's forget gate stands at "
+        f"{number(half.open, 2)}, and loses about as much at every step ([@forget]). What matters "
+        f"is that a gate can learn to open, or is opened from the start.{others}"
     )
 
 
