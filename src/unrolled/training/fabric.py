@@ -25,6 +25,13 @@ class CannotLaunch(UnrolledError):
 
 def start_fabric(settings: Settings) -> Fabric:
     """Fabric with its processes running; under `torchrun` it joins those that are there."""
+    fabric = make_fabric(settings)
+    fabric.launch()
+    return fabric
+
+
+def make_fabric(settings: Settings) -> Fabric:
+    """Fabric as the settings want it, nothing started; or a sentence why that cannot be."""
     import lightning_fabric
 
     for name in ("lightning_fabric", "lightning.fabric"):  # their news concern nobody who trains
@@ -37,16 +44,14 @@ def start_fabric(settings: Settings) -> Fabric:
     many = devices * nodes > 1
     strategy = "ddp" if many and settings.strategy == "auto" else settings.strategy
     try:
-        fabric = lightning_fabric.Fabric(
+        return lightning_fabric.Fabric(
             accelerator=settings.accelerator, devices=devices, num_nodes=nodes, strategy=strategy
         )
-        fabric.launch()
     except (ValueError, TypeError, RuntimeError) as error:
         raise CannotLaunch(
             f"training cannot start on {settings.accelerator} with devices={devices}, "
             f"nodes={nodes}, strategy={strategy!r}: {error}"
         ) from error
-    return fabric
 
 
 def is_first_process() -> bool:

@@ -24,7 +24,7 @@ from unrolled.errors import UnrolledError
 from unrolled.tasks.parts.cells import ChosenCell, choose_cell
 from unrolled.tasks.parts.options import option
 from unrolled.training import settings as checks
-from unrolled.training.fabric import is_first_process
+from unrolled.training.fabric import is_first_process, make_fabric
 from unrolled.training.optimizers import OPTIMIZERS
 from unrolled.training.progress import Json, Lines, Quiet, Silent, Watcher
 from unrolled.training.run_folder import NotARun, RunFolder, refuse_taken
@@ -99,6 +99,7 @@ class Estimator(BaseEstimator):
             return RunFolder.open(self.out)
         if not is_first_process():
             return RunFolder(self.out)
+        make_fabric(self.settings())  # what cannot be had is said before a folder is made
         run = RunFolder.create(self.out, config)
         run.write_json("vocabulary.json", vocabulary)
         run.write_text("cell.json", self.cell_.equation.to_json())

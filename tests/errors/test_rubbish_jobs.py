@@ -1,0 +1,143 @@
+"""Rubbish on the command line of the jobs: one clear sentence each, exit 2, and no file left."""
+
+import shlex
+import shutil
+
+import pytest
+
+from tests.made_up import chatter, opinions
+from unrolled.cli import main
+from unrolled.tasks.classify import Classifier
+from unrolled.tasks.generate import Generator
+
+TINY = {"hidden": 3, "epochs": 1, "batch_size": 8}
+
+LINES = [
+    # what is asked for
+    ("train", "name a job: unrolled train classify"),
+    ("train clasify good.csv", "no choice 'clasify'; did you mean 'classify'?"),
+    ("train classify", "the following arguments are required: source"),
+    ("train classify good.csv more.csv", "one word too many: 'more.csv'"),
+    ("train classify good.csv --epocs 3", "did you mean '--epochs'?"),
+    ("train classify good.csv --epochs three", "invalid int value: 'three'"),
+    ("train classify good.csv --quiet --json", "exclude each other"),
+    # parameters
+    ("train classify good.csv --epochs 0", "epochs is a whole number from 1 up, not 0"),
+    ("train classify good.csv --lr -1", "lr is a number above 0, not -1.0"),
+    ("train classify good.csv --lr nan", "lr is a number above 0, not nan"),
+    ("train classify good.csv --hidden -4", "hidden is a whole number from 1 up, not -4"),
+    ("train classify good.csv --layers 0", "layers is a whole number from 1 up, not 0"),
+    ("train classify good.csv --dropout 1.5", "dropout is a share from 0 to below 1, not 1.5"),
+    ("train classify good.csv --validation 1", "validation is a share"),
+    ("train classify good.csv --batch-size 0", "batch_size is a whole number"),
+    ("train classify good.csv --seed -1", "seed is a whole number from 0"),
+    ("train classify good.csv --minutes 0", "minutes is a number above 0"),
+    ("train classify good.csv --clip-norm 0", "clip_norm is a number above 0"),
+    ("train classify good.csv --patience 0", "patience is a whole number"),
+    ("train classify good.csv --optimizer adma", "no choice 'adma'; did you mean 'adam'?"),
+    ("train classify good.csv --schedule cosin", "did you mean 'cosine'?"),
+    ("train classify good.csv --pooling first", "no choice 'first'"),
+    ("train classify good.csv --tokens words", "did you mean 'word'?"),
+    ("train classify good.csv --momentum 1", "momentum is a share below 1"),
+    ("train classify good.csv --devices 0", "devices is a whole number"),
+    ("train classify good.csv --test-share 1.5", "share"),
+    ("train classify good.csv --test-share -1", "share"),
+    ("train classify good.csv --folds 1", "1 folds cannot be made"),
+    ("train classify good.csv --folds 1000", "1000 folds cannot be made"),
+    ("train classify good.csv --strategy dpp", "training cannot start"),
+    ("train classify good.csv --accelerator tpux", "training cannot start"),
+    # cells
+    ("train classify good.csv --cell lstn", "there is no cell 'lstn'; did you mean 'lstm'?"),
+    ("train classify good.csv --cell none.py:Mine", "there is no file 'none.py'"),
+    ("train classify good.csv --cell broken.py:Mine", "raises SyntaxError"),
+    ("train classify good.csv --cell empty.py:Mine", "write FILE.py:CLASS"),
+    ("train classify good.csv --cell fine.py:Yours", "fine.py has Mine"),
+    # data
+    ("train classify nothere.csv", "there is no file 'nothere.csv'"),
+    ("train classify good.csv --text txt", "no column 'txt' for --text; did you mean 'text'?"),
+    ("train classify good.csv --label lable", "no column 'lable' for --label"),
+    ("train classify good.csv --test nothere.csv", "there is no file 'nothere.csv'"),
+    ("train classify one.csv", "nothing to tell apart"),
+    ("train classify strange-test.csv --test other.csv", "the label 'new' of the test data"),
+    ("train classify builtin:langs", "no built-in data set 'langs'"),
+    ("train classify builtin:plays", "builtin:plays is for `generate`"),
+    ("train classify builtin:digits --text x", "--text names a column of a file"),
+    ("train generate short.txt", "at least"),
+    ("train generate empty.txt", "empty"),
+    ("train generate good.csv --window 0", "window is a whole number"),
+    ("train generate good.csv --test-share 2", "share from 0 to below 1"),
+    # places
+    ("train classify good.csv --out taken", "taken is there already and is no empty folder"),
+    ("train classify good.csv --out run", "run already holds a run"),
+    ("train classify good.csv --out good.csv/run", "could not be written"),
+    ("train classify good.csv --config nothere.toml", "there is no file 'nothere.toml'"),
+    ("train classify good.csv --config good.csv", "is no TOML file"),
+    ("train classify good.csv --config odd.toml", "there is no parameter 'hiden'"),
+    ("train classify good.csv --config text-run", "is of 'generate'"),
+    # runs that go on
+    ("train --resume nowhere", "there is no run 'nowhere'"),
+    ("train --resume taken", "'taken' is no run"),
+    ("train generate short.txt --resume run", "is a run of 'classify'"),
+    ("train classify good.csv --resume run --lr 1", "--lr cannot change"),
+    ("train --resume run", "there is no file"),
+    # questions to runs
+    ("predict nowhere good.csv", "there is no run 'nowhere'"),
+    ("predict run nothere.csv", "there is no file 'nothere.csv'"),
+    ("predict run good.csv --text txt", "no column 'txt'"),
+    ("predict run good.csv --out nowhere/a.csv", "could not be written"),
+    ("predict text-run good.csv", "unrolled generate text-run"),
+    ("evaluate run nothere.csv", "there is no file 'nothere.csv'"),
+    ("evaluate run other.csv", "the label 'new' of the test data"),
+    ("generate nowhere", "there is no run 'nowhere'"),
+    ("generate run", "is a run of 'classify', not of 'generate'"),
+    ("generate text-run --temperature -1", "temperature is a number from 0 up"),
+    ("generate text-run --top-p 2", "top_p is a share"),
+    ("generate text-run --top-k 0", "top_k is a whole number"),
+    ("generate text-run --length 0", "--length is a whole number"),
+]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with good files, bad files and two runs."""
+    place = tmp_path_factory.mktemp("rubbish")
+    X, y = opinions(30)
+    rows = "".join(f'"{text}",{label}\n' for text, label in zip(X, y))
+    (place / "good.csv").write_text("text,label\n" + rows)
+    (place / "strange-test.csv").write_text("text,label\n" + rows)
+    (place / "other.csv").write_text("text,label\nso so,new\nbad,bad\n")
+    (place / "one.csv").write_text("text,label\na,b\nc,b\n")
+    (place / "short.txt").write_text("too short")
+    (place / "empty.txt").write_text("")
+    (place / "broken.py").write_text("class Mine(:\n")
+    (place / "empty.py").write_text("")
+    (place / "fine.py").write_text(
+        "from unrolled import Cell, tanh\n\n\nclass Mine(Cell):\n"
+        "    def step(self, x, h):\n        return tanh(self.W @ x + self.U @ h)\n"
+    )
+    (place / "odd.toml").write_text("hiden = 4\n")
+    (place / "taken").mkdir()
+    (place / "taken" / "precious.txt").write_text("mine")
+    where = {"data": {"source": str(place / "gone.csv")}}
+    Classifier(out=place / "run", **TINY).fit(X, y, **where)
+    Generator(out=place / "text-run", window=8, **TINY).fit(chatter(300))
+    return place
+
+
+@pytest.mark.parametrize(("line", "words"), LINES, ids=[line for line, _ in LINES])
+def test_one_sentence_and_no_file(place, tmp_path, monkeypatch, capsys, line, words):
+    here = tmp_path / "here"
+    shutil.copytree(place, here)
+    before = sorted(here.rglob("*"))
+    monkeypatch.chdir(here)
+    assert main(shlex.split(line)) == 2
+    said = [one for one in capsys.readouterr().err.splitlines() if not one.startswith("note: ")]
+    assert len(said) == 1, said
+    assert said[0].startswith("unrolled: ")
+    assert words in said[0]
+    assert "Traceback" not in said[0]
+    assert sorted(here.rglob("*")) == before
+
+
+def test_there_are_fifty():
+    assert len({line for line, _ in LINES}) >= 50
