@@ -25,6 +25,7 @@ from unrolled.errors import ArgumentError
 from unrolled.report.page import render
 from unrolled.tasks.parts import estimator as shared
 from unrolled.tasks.parts.backtests import Backtest, judge
+from unrolled.tasks.parts.calibration import shifts
 from unrolled.tasks.parts.cells import ChosenCell
 from unrolled.tasks.parts.estimator import Estimator, seeded
 from unrolled.tasks.parts.forecast_job import ForecastJob
@@ -114,7 +115,7 @@ class Forecaster(RegressorMixin, Estimator):
         prepared = [prepare(one, layout, learnt) for one, learnt in zip(self.series_, self.learnt_)]
         model = self._build()
         config = shared.config_of(TASK, self, self.cell_, test=test, data=data or {})
-        run = self.open_run(config, layout_plain(self.layout_), resume)
+        run = self.open_run(config, layout_plain(self.layout_, 0.0), resume)
         if run is not None and not resume and is_first_process():
             run.write_json(SERIES, series_plain(self.series_, self.learnt_, self.tested_))
         job = ForecastJob(
@@ -124,9 +125,27 @@ class Forecaster(RegressorMixin, Estimator):
         state = train(job, self.settings(), run, self.watcher(), resume)
         self.model_, self.state_, self.run_ = model.eval(), state, run
         self.history_ = state.history
+        self.shift_ = self._calibrate()
         if run is not None and is_first_process():
+            run.write_json("vocabulary.json", layout_plain(self.layout_, self.shift_))
             run.write_text("report.html", render(page_of(self._findings(config, test))))
         return self
+
+    def _calibrate(self) -> Any:
+        """How far the outer quantiles must move; not at all where there is no validation part."""
+        self.shift_ = np.zeros(())
+        bounds = [
+            (learnt - 1, end - self.horizon) for learnt, end in zip(self.learnt_, self.tested_)
+        ]
+        usable = [number for number, (first, last) in enumerate(bounds) if last > first]
+        if not usable or not self.validation:
+            return self.shift_
+        roller = self._roller()
+        prepared = self._prepared([self.series_[number] for number in usable])
+        stride = max(1, self.horizon // 4) if self.mode == "fed-back" else 1
+        origins = [np.arange(*bounds[number], stride) for number in usable]
+        forecasts = [roller.forecast(one, at) for one, at in zip(prepared, origins)]
+        return shifts(prepared, forecasts, origins, self._levels())
 
     def _levels(self) -> list[float]:
         return checked_quantiles(self.quantiles)
@@ -158,7 +177,7 @@ class Forecaster(RegressorMixin, Estimator):
             value=str(config["data"].get("value", "values")),
             series=self._prepared(self.series_),
             learnt=self.learnt_,
-            tested=self.tested_ if test else [len(one) for one in self.series_],
+            tested=self.tested_,
             backtest=self.backtest(),
             part=part,
             futures=self.forecast() if has_future else [],
@@ -195,12 +214,19 @@ class Forecaster(RegressorMixin, Estimator):
         self.require_fitted("model_")
         series = self._series(X)
         if start is None:
-            start = self.tested_ if X is None else [len(one) // 2 for one in series]
+            start = self._first_judged() if X is None else [len(one) // 2 for one in series]
         starts = [start] * len(series) if isinstance(start, int) else list(start)
         if stride is None:
             stride = self.horizon if self.mode == "fed-back" else 1
         checks.count("stride", stride)
         return judge(self._prepared(series), self._roller(), starts, stride, self._levels())
+
+    def _first_judged(self) -> list[int]:
+        """Where the test begins, or the validation where there is no test."""
+        return [
+            test if test < len(one) else learnt
+            for one, learnt, test in zip(self.series_, self.learnt_, self.tested_)
+        ]
 
     def score(self, X: Any = None, y: None = None) -> float:
         """Minus the MASE of a backtest: above -1 is better than seasonal naive, 0 is perfect."""
@@ -219,7 +245,8 @@ class Forecaster(RegressorMixin, Estimator):
         return [prepare(one, self.layout_, mine.get(id(one))) for one in series]
 
     def _roller(self) -> Roller:
-        return Roller(self.model_, self._levels(), self.mode == "fed-back", self.paths, self.seed)
+        fed_back = self.mode == "fed-back"
+        return Roller(self.model_, self._levels(), fed_back, self.paths, self.seed, self.shift_)
 
     # ----------------------------------------------------------------------------------- a run
 
@@ -228,7 +255,7 @@ class Forecaster(RegressorMixin, Estimator):
         """The forecaster of a run, with the series that it learnt from."""
         run = RunFolder.open(path)
         model = shared.from_config(cls, TASK, run.config(), run)
-        model.layout_ = layout_from(run.read_json("vocabulary.json"), run.path)
+        model.layout_, model.shift_ = layout_from(run.read_json("vocabulary.json"), run.path)
         model.series_, model.learnt_, model.tested_ = series_from(run.read_json(SERIES), run.path)
         network = model._build()
         shared.load_weights(network, run)

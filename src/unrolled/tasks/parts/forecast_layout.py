@@ -101,7 +101,7 @@ def parts_of(
         parts["validation"] = _part(learnt, tested, ahead)
     if test:
         parts["test"] = _part(tested, [len(one) for one in series], ahead)
-    return parts, learnt, tested if test else learnt
+    return parts, learnt, tested
 
 
 def _part(begin: list[int], end: list[int], ahead: int) -> Part:

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from unrolled.data.windows import Prepared, around_anchor, memory, own_inputs
+from unrolled.tasks.parts.calibration import shifted
 from unrolled.tasks.parts.forecasting import ForecastNetwork
 
 ROWS = 4096  # paths that run at once
@@ -29,12 +30,16 @@ class Roller:
     fed_back: bool
     paths: int
     seed: int
+    shift: Any = 0.0  # see `calibration`
 
     @torch.no_grad()
     def forecast(self, series: Prepared, origins: Any) -> Any:
         """The quantiles from each origin, (origins, H, Q); origins ascend."""
-        if self.fed_back:
-            return self._fed_back(series, origins)
+        one = self._fed_back if self.fed_back else self._direct
+        return shifted(one(series, origins), self.shift, series.scale.unit)
+
+    def _direct(self, series: Prepared, origins: Any) -> Any:
+        """One pass: the output at each origin."""
         x = torch.from_numpy(series.inputs[: origins[-1] + 1])[:, None]
         y, _ = self.model.recurrent(x)
         ahead, anchor = series.around(origins)

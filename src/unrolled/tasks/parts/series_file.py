@@ -16,14 +16,15 @@ from unrolled.data.windows import Layout
 from unrolled.training.run_folder import NotARun
 
 
-def layout_plain(layout: Layout) -> dict[str, Any]:
-    return {"layout": asdict(layout)}
+def layout_plain(layout: Layout, shift: Any) -> dict[str, Any]:
+    """The layout, and the shift of the quantiles."""
+    return {"layout": asdict(layout), "shift": np.asarray(shift).tolist()}
 
 
-def layout_from(data: Any, path: Path) -> Layout:
+def layout_from(data: Any, path: Path) -> tuple[Layout, Any]:
     try:
-        return Layout(**data["layout"])
-    except (KeyError, TypeError) as error:
+        return Layout(**data["layout"]), np.asarray(data["shift"], np.float64)
+    except (KeyError, TypeError, ValueError) as error:
         raise NotARun(f"{path} is damaged (vocabulary.json: {error!r}): copy it again") from error
 
 
