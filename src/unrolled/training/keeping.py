@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from unrolled.training.board import require_tensorboard, write_figures
 from unrolled.training.checkpoints import Checkpoint, optimizer_tensors, restore_optimizer
 from unrolled.training.files import CannotWrite
 from unrolled.training.job import Job, State, Sums
@@ -26,9 +27,13 @@ class Keeper:
         run: RunFolder | None,
         watcher: Watcher,
         writes: bool,
+        tensorboard: bool = False,
     ) -> None:
         self.job, self.optimizer, self.run, self.watcher = job, optimizer, run, watcher
         self.writes = writes and run is not None
+        self.tensorboard = tensorboard and self.writes
+        if self.tensorboard:
+            require_tensorboard()
         self.best: dict[str, Tensor] = {}
         self.saved_step: int | None = None
 
@@ -82,6 +87,8 @@ class Keeper:
         if self.writes and self.run is not None:
             try:
                 self.run.append_metrics(record)
+                if self.tensorboard:
+                    write_figures(self.run.path, record)
             except CannotWrite as error:
                 self.watcher.note(str(error))
 

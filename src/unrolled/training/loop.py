@@ -69,7 +69,8 @@ class Loop:
         self.model, self.optimizer = self.fabric.setup(
             job.model, make_optimizer(job.model, settings)
         )
-        self.keeper = Keeper(job, self.optimizer, run, self.watcher, self.fabric.is_global_zero)
+        writes = self.fabric.is_global_zero
+        self.keeper = Keeper(job, self.optimizer, run, self.watcher, writes, settings.tensorboard)
         self.state, self.sums = State(), Sums()
         self.clock = Clock(minutes=settings.minutes)
         self.steps_an_epoch = max(1, len(job.batches("train", 0)))

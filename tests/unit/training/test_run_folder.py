@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.toy_job import ToyJob
+from unrolled.errors import MissingExtra
 from unrolled.training import files, toml
 from unrolled.training.files import CannotWrite, write_whole
 from unrolled.training.loop import train
@@ -181,3 +182,22 @@ def test_half_a_line_of_metrics_does_not_stay(tmp_path, monkeypatch):
         run.append_metrics({"epoch": 2})
     monkeypatch.undo()
     assert run.metrics() == [{"epoch": 1}]
+
+
+def test_tensorboard_on_request(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    run = RunFolder.create(tmp_path / "run", {})
+    state = train(ToyJob(), Settings(epochs=2, tensorboard=True), run)
+    events = EventAccumulator(str(run.path / "tensorboard")).Reload()
+    shown = [(event.step, event.value) for event in events.Scalars("validation/loss")]
+    assert shown == [
+        (record["step"], pytest.approx(record["validation_loss"])) for record in state.history
+    ]
+
+
+def test_tensorboard_that_is_missing_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    run = RunFolder.create(tmp_path / "run", {})
+    with pytest.raises(MissingExtra, match=r"unrolled\[tensorboard\]"):
+        train(ToyJob(), Settings(epochs=1, tensorboard=True), run)

@@ -1,0 +1,33 @@
+"""Figures for TensorBoard, on request. In: the record of an epoch. Out: an event file in the run.
+
+Next: `tensorboard --logdir RUN` shows it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from unrolled.errors import MissingExtra
+
+FOLDER = "tensorboard"
+
+
+def require_tensorboard() -> None:
+    """Say at the start, not after the first epoch, that the package is missing."""
+    try:
+        import torch.utils.tensorboard  # noqa: F401
+    except ImportError as error:
+        raise MissingExtra("tensorboard", "tensorboard", "--tensorboard") from error
+
+
+def write_figures(run: Path, record: dict[str, Any]) -> None:
+    """Every figure of an epoch, as `train/loss` and so on, at the epoch's step."""
+    from torch.utils.tensorboard import SummaryWriter
+
+    with SummaryWriter(str(run / FOLDER), filename_suffix=f".{record['step']}") as writer:
+        for name, value in record.items():
+            part, _, figure = name.partition("_")
+            if part in ("train", "validation", "test"):
+                writer.add_scalar(f"{part}/{figure}", value, record["step"])
+        writer.add_scalar("lr", record["lr"], record["step"])
