@@ -5,7 +5,7 @@ folder; next: `cli.bench`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -70,8 +70,8 @@ class Results:
         return written
 
 
-def conduct(names: Sequence[str], settings: Settings, threads: str) -> Results:
-    """Measure suite after suite; `threads` says how their number was enforced."""
+def begin(settings: Settings, threads: str) -> Results:
+    """No records yet; `threads` says how their number was enforced."""
     how = {
         "threads": threads,
         "rounds": settings.rounds,
@@ -80,12 +80,11 @@ def conduct(names: Sequence[str], settings: Settings, threads: str) -> Results:
         "quick": settings.quick,
     }
     when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    results = Results(when, machine.facts(), how)
-    for record in _records(names, settings):
-        results.records.append(record)
-    return results
+    return Results(when, machine.facts(), how)
 
 
-def _records(names: Sequence[str], settings: Settings) -> Iterable[Record]:
+def conduct(results: Results, names: Sequence[str], settings: Settings) -> None:
+    """Measure suite after suite; what is done stays in the results when it is interrupted."""
     for name in names:
-        yield from suites.measurement(name)(settings)
+        for record in suites.measurement(name)(settings):
+            results.records.append(record)

@@ -48,25 +48,42 @@ class Settings:
 def hold(
     settings: Settings,
     suite: str,
-    problem: Problem,
+    cell: str,
+    shape: Shape | None,
     makers: Mapping[str, Maker],
     left_out: Mapping[str, str] | None = None,
+    references: Mapping[str, Maker] | None = None,
 ) -> Record:
-    """Make, compare, time."""
-    settings.tell(f"{suite}: {problem}")
-    record = Record(suite, problem.cell, problem.shape, left_out=dict(left_out or {}))
+    """Make, compare, time. Everybody is compared with the first; or, where contestants solve
+    different problems, each with a reference of its own, which is not timed.
+    """
+    what = f"{cell} {shape}" if shape else cell
+    settings.tell(f"{suite}: {what}")
+    record = Record(suite, cell, shape, left_out=dict(left_out or {}))
     contestants = {name: make() for name, make in makers.items()}
-    results = {name: c.results() for name, c in contestants.items() if c.results is not None}
     try:
-        record.parity = parity.compare(results)
+        record.parity = _parity(contestants, references or {})
     except parity.Disagreement as found:
-        record.disagreement = f"{problem}: {found}"
+        record.disagreement = f"{suite}, {what}: {found}"
         return record
-    del results
     with Load() as load:
         record.samples = take_turns(contestants, settings.rounds, settings.least)
     record.others = load.others
     return record
+
+
+def _parity(
+    contestants: Mapping[str, Contestant], references: Mapping[str, Maker]
+) -> dict[str, float]:
+    results = {name: c.results() for name, c in contestants.items() if c.results is not None}
+    if not references:
+        return parity.compare(results)
+    found: dict[str, float] = {}
+    for name, make in references.items():
+        expected = make().results
+        assert expected is not None, "a reference computes something"
+        found |= parity.compare({f"the reference of {name}": expected(), name: results[name]})
+    return found
 
 
 def against(
@@ -81,4 +98,4 @@ def against(
     present, left_out = peers.present(names)
     makers = {name: partial(peers.maker(name, work), problem, settings.threads) for name in present}
     # the first is whom everybody is compared with: a peer, where there is one
-    return hold(settings, suite, problem, {**makers, **ours}, left_out)
+    return hold(settings, suite, problem.cell, problem.shape, {**makers, **ours}, left_out)

@@ -49,11 +49,14 @@ def run(arguments: argparse.Namespace) -> int:
     names, cells = chosen(arguments.only, arguments.torch_compile is not None)
     settings = settings_of(arguments, cells)
     from unrolled.bench import machine
-    from unrolled.bench.campaign import conduct
+    from unrolled.bench.campaign import begin, conduct
     from unrolled.bench.tables import as_text
 
-    results = conduct(names, settings, machine.restrict(settings.threads))
-    written = results.write(arguments.out)
+    results = begin(settings, machine.restrict(settings.threads))
+    try:
+        conduct(results, names, settings)
+    finally:  # minutes of measurements survive an interrupt
+        written = results.write(arguments.out)
     if arguments.json:
         print(json.dumps(results.plain(), indent=1))
     else:

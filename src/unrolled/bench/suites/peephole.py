@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from unrolled.bench.contest import Settings, hold
-from unrolled.bench.peers import ours
+from unrolled.bench.peers import ours, python_loop, torch_nn
 from unrolled.bench.problem import Problem
 from unrolled.bench.record import Record
 
@@ -23,4 +23,8 @@ def measure(settings: Settings) -> Iterator[Record]:
             PEEPHOLE: lambda problem=problem: ours.training(problem, drop_in=False),
             PLAIN: lambda plain=plain: ours.training(plain, drop_in=True),
         }
-        yield hold(settings, "peephole", problem, makers)
+        references = {
+            PEEPHOLE: lambda problem=problem: python_loop.training(problem, settings.threads),
+            PLAIN: lambda plain=plain: torch_nn.training(plain, settings.threads),
+        }
+        yield hold(settings, "peephole", PEEPHOLE, shape, makers, references=references)

@@ -30,7 +30,7 @@ def measure(settings: Settings) -> Iterator[Record]:
             OURS: lambda problem=problem: ours.training(problem, drop_in=True),
             YARDSTICK: lambda problem=problem: product(problem),
         }
-        record = hold(settings, "rate", problem, makers)
+        record = hold(settings, "rate", problem.cell, problem.shape, makers)
         step = products(problem)
         record.facts["products"] = {
             "torch.nn": step, OURS: step, YARDSTICK: one_product(shape, GATES[problem.cell])

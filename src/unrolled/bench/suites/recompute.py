@@ -29,7 +29,7 @@ def measure(settings: Settings) -> Iterator[Record]:
         way: lambda way=way: ours.training(problem, drop_in=True, bptt=way)
         for way in (WHOLE, AGAIN)
     }
-    yield hold(settings, "recompute", problem, makers)
+    yield hold(settings, "recompute", problem.cell, problem.shape, makers)
     settings.tell(f"recompute: memory of {problem}")
     memory = Record("recompute", CELL, shape, unit="MiB")
     for name, way, at in ((WHOLE, WHOLE, shape), (AGAIN, AGAIN, shape), (SHORT, WHOLE, short)):

@@ -83,7 +83,7 @@ def race(cell: str, sizes: list[int], threads: int, rounds: int, least: float) -
         COMPILED: lambda: compiled,
         OURS: lambda: ours.training(problem, drop_in=False),
     }
-    record = hold(settings, "torch-compile", problem, makers)
+    record = hold(settings, "torch-compile", problem.cell, problem.shape, makers)
     record.facts["seconds to compile"] = round(seconds, 1)
     return record.plain()
 

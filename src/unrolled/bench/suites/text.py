@@ -1,0 +1,164 @@
+"""An epoch of a text classifier: `unrolled train classify`'s own loop, and the loop that PyTorch
+users write: shuffled batches, `pad_sequence`, an embedding, torch.nn.LSTM over the padding too, the
+output at each text's last word, cross-entropy, the gradient's norm clipped, Adam. Same texts, same
+network, same first weights (logits and gradients of a batch are compared), same number of texts in
+a batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+
+from unrolled.bench.contest import Settings, hold
+from unrolled.bench.contestant import OURS, Contestant
+from unrolled.bench.layouts import TORCH_NN, join
+from unrolled.bench.problem import Array
+from unrolled.bench.record import Record
+from unrolled.data.builtin import load
+from unrolled.errors import MissingExtra
+from unrolled.tasks.parts.cells import choose_cell
+from unrolled.tasks.parts.encoders import TextEncoder
+from unrolled.tasks.parts.labelling import Labeller
+from unrolled.tasks.parts.labelling_job import Labelled, LabellingJob
+from unrolled.training import settings as training
+from unrolled.training.loop import train
+from unrolled.training.progress import Quiet
+
+TEXTS = "movie-sentences"
+COUNT, QUICK_COUNT = 4096, 512
+WIDTH, BATCH, VOCABULARY = 64, 32, 20_000
+CELL = "LSTM"
+HOW = training.Settings(epochs=1)
+
+
+def measure(settings: Settings) -> Iterator[Record]:
+    if not settings.chosen((CELL,)):
+        return
+    try:
+        data = labelled(QUICK_COUNT if settings.quick else COUNT)
+    except MissingExtra as missing:
+        yield Record("text", CELL, None, left_out={"the whole suite": str(missing)})
+        return
+    makers = {"torch.nn": lambda: plain(data), OURS: lambda: ours(data)}
+    record = hold(settings, "text", CELL, None, makers)
+    record.facts = {"texts": len(data), "words": int(data.sequences.lengths.sum())}
+    yield record
+
+
+def labelled(count: int) -> Labelled:
+    """The first sentences as numbers of words."""
+    part = load(TEXTS).train
+    texts, labels = list(part.texts[:count]), part.labels[:count]
+    encoder = TextEncoder.fit(texts, "word", VOCABULARY)
+    return Labelled(
+        encoder.encode(texts, lambda note: None), np.unique(labels, return_inverse=True)[1]
+    )
+
+
+def network(data: Labelled) -> Labeller:
+    """Ours, with the same first weights each time."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return Labeller(
+            choose_cell("lstm"), int(data.sequences.values.max()) + 1, classes_of(data),
+            is_text=True, embedding=WIDTH, hidden=WIDTH, layers=1, bidirectional=False, dropout=0.0,
+            pooling="last",
+        )  # fmt: skip
+
+
+def classes_of(data: Labelled) -> int:
+    return int(data.classes.max()) + 1
+
+
+def ours(data: Labelled) -> Contestant:
+    model = network(data)
+    job = LabellingJob(model, {"train": data}, torch.ones(classes_of(data)), BATCH, seed=0)
+    weights = {name: f"recurrent.{name}_l0" for name in recurrent_weights(model)}
+
+    def results() -> dict[str, Array]:
+        x, lengths = data.sequences.batch(np.arange(BATCH))
+        named = dict(model.named_parameters())
+        wanted = {name: named[parameter] for name, parameter in weights.items()}
+        return compared(model, (x, lengths), data, wanted, model.embed.weight, model.readout)
+
+    return Contestant(lambda: train(job, HOW, None, Quiet()), results)
+
+
+def recurrent_weights(model: Labeller) -> dict[str, Array]:
+    """Those of the cell, by the equation's names."""
+    named = model.recurrent.named_parameters()
+    return {name.removesuffix("_l0"): tensor.detach().numpy() for name, tensor in named}
+
+
+class Plain(nn.Module):
+    """The classifier as a PyTorch user writes it."""
+
+    def __init__(self, like: Labeller) -> None:
+        super().__init__()
+        self.embed = nn.Embedding.from_pretrained(
+            like.embed.weight.detach().clone(), freeze=False, padding_idx=0
+        )
+        self.lstm = nn.LSTM(WIDTH, WIDTH)
+        joined = join(TORCH_NN[CELL], recurrent_weights(like))
+        self.lstm.load_state_dict({name: torch.from_numpy(a) for name, a in joined.items()})
+        self.readout = nn.Linear(WIDTH, like.readout.out_features)
+        self.readout.load_state_dict(like.readout.state_dict())
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        y, _ = self.lstm(self.embed(x))
+        return self.readout(y[lengths - 1, torch.arange(len(lengths))])
+
+
+def plain(data: Labelled) -> Contestant:
+    model = Plain(network(data))
+    texts = [torch.from_numpy(data.sequences[row].copy()) for row in range(len(data))]
+    classes = torch.from_numpy(data.classes)
+    optimizer = torch.optim.Adam(model.parameters(), lr=HOW.lr)
+
+    def batch(rows: Tensor) -> tuple[Tensor, Tensor]:
+        chosen = [texts[row] for row in rows.tolist()]
+        return pad_sequence(chosen), torch.tensor([len(text) for text in chosen])
+
+    def epoch() -> None:
+        model.train()
+        for rows in torch.randperm(len(texts)).split(BATCH):
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(model(*batch(rows)), classes[rows])
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), HOW.clip_norm or 1.0)
+            optimizer.step()
+
+    def results() -> dict[str, Array]:
+        wanted = dict(model.lstm.named_parameters())
+        return compared(model, batch(torch.arange(BATCH)), data, wanted, model.embed.weight,
+                        model.readout)  # fmt: skip
+
+    return Contestant(epoch, results)
+
+
+def compared(
+    model: nn.Module,
+    batch: tuple[Tensor, Tensor],
+    data: Labelled,
+    weights: dict[str, Any],
+    embedding: Any,
+    readout: nn.Linear,
+) -> dict[str, Array]:
+    """Logits of the first texts, and gradients of every parameter."""
+    model.zero_grad()
+    logits = model(*batch)
+    nn.functional.cross_entropy(logits, torch.from_numpy(data.classes[:BATCH])).backward()
+    gradients = {name: weight.grad.numpy() for name, weight in weights.items()}
+    if "weight_ih_l0" not in gradients:
+        gradients = join(TORCH_NN[CELL], gradients)
+    gradients.pop("bias_hh_l0")  # torch.nn's second bias; ours has one
+    gradients |= {"embedding": embedding.grad.numpy(), "readout": readout.weight.grad.numpy()}
+    found = {f"d_{name}": gradient.copy() for name, gradient in gradients.items()}
+    model.zero_grad()
+    return {"y": logits.detach().numpy(), **found}
