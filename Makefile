@@ -17,8 +17,8 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(STAMPS)/data  ## the best that works, on built-in data
-	$(BIN)/unrolled doctor
+demo: $(STAMPS)/data  ## learn the language of a phrase, from built-in data
+	$(BIN)/unrolled train classify builtin:languages
 
 test: $(STAMPS)/dev $(STAMPS)/data  ## every test
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
