@@ -38,6 +38,17 @@ class Wiring:
     def program(self, dtype: torch.dtype) -> Program:
         return program(self.equation, DTYPES.get(dtype, 32))
 
+    def given(
+        self, dtype: torch.dtype, parameters: dict[str, Tensor], sizes: dict[str, int]
+    ) -> tuple[Packing, list[Tensor]]:
+        """What the kernels are given for a direction's parameters, and how it holds the weights."""
+        if self.packing is not None:
+            return self.packing, list(parameters.values())
+        step = self.program(dtype).lowered
+        made = graph.prelude(step.prelude, parameters, sizes)
+        values = [made[name] if name in made else parameters[name] for name in step.weights]
+        return Plain(tuple(step.weights)), values
+
 
 @dataclass(frozen=True)
 class How:
@@ -71,13 +82,7 @@ def run(
 ) -> Result:
     """tokens: (N, I); initial: (B, n) each, in the user's order. All results likewise."""
     like = next(iter(parameters.values()))
-    step = wiring.program(like.dtype).lowered
-    given = list(parameters.values())
-    packing = wiring.packing
-    if packing is None:
-        made = graph.prelude(step.prelude, parameters, sizes)
-        packing = Plain(tuple(step.weights))
-        given = [made[name] if name in made else parameters[name] for name in step.weights]
+    packing, given = wiring.given(like.dtype, parameters, sizes)
     tokens = batch.turned(tokens, reverse)
     initial = [batch.ordered(state) for state in initial]
     jobs = _jobs(tokens, sizes)

@@ -26,6 +26,7 @@ from unrolled.layers.direction import How, Wiring, engine_for
 from unrolled.layers.forms import Form, form_of
 from unrolled.layers.packing import Gates
 from unrolled.layers.stack import Stack
+from unrolled.layers.stream import Stream
 from unrolled.layers.without_bias import without_bias
 
 
@@ -95,22 +96,28 @@ class _DropIn(nn.RNNBase):
             return super().forward(x, hx)  # type: ignore[misc]
         form = form_of(x, lengths, self.batch_first)
         checks.input(form.x, self.input_size, like)
-        directions = 2 if self.bidirectional else 1
-        sizes = {"1": 1, "input_size": self.input_size, "hidden_size": self.hidden_size}
-        if self.proj_size:
-            sizes["proj_size"] = self.proj_size
+        made = self._stack()
         shapes = {
-            name: (self.num_layers * directions, form.rows, sizes[shape[0]])
+            name: (self.num_layers * made.directions, form.rows, made.sizes[shape[0]])
             for name, shape in wiring.equation.states.items()
         }
         given = None if hx is None else [hx] if isinstance(hx, Tensor) else list(hx)
         initial = _initial(form, given, shapes, like)
-        made = Stack(wiring, self.num_layers, directions, sizes, self._direction,
-                     self.dropout if self.training else 0.0)  # fmt: skip
         how = How(self._asked, self.bptt, names)
         outputs, finals, records = stack.run(made, how, form.batch, form.tokens(), initial)
         results = form.restore(outputs), form.states(finals)
         return (*results, {n: form.restore(r) for n, r in records.items()}) if names else results
+
+    def stream(self, batch: int = 1) -> Stream:
+        """The layer one time step at a time, for `batch` sequences: see `Stream`."""
+        return Stream(self._stack(), {}, self._asked, batch)
+
+    def _stack(self) -> Stack:
+        sizes = {"1": 1, "input_size": self.input_size, "hidden_size": self.hidden_size}
+        if self.proj_size:
+            sizes["proj_size"] = self.proj_size
+        return Stack(self._wiring(), self.num_layers, 2 if self.bidirectional else 1, sizes,
+                     self._direction, self.dropout if self.training else 0.0)  # fmt: skip
 
     def _direction(self, layer: int, reverse: bool) -> dict[str, Tensor]:
         number = layer * (2 if self.bidirectional else 1) + reverse

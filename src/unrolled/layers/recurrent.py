@@ -19,6 +19,7 @@ from unrolled.layers import checks, stack
 from unrolled.layers.direction import How, Wiring, engine_for
 from unrolled.layers.forms import Form, form_of
 from unrolled.layers.stack import Stack
+from unrolled.layers.stream import Stream
 from unrolled.layers.without_bias import without_bias
 
 
@@ -116,17 +117,18 @@ class Recurrent(nn.Module):
         )
         initial = self._initial(form, given, like)
         how = How(self._asked, self.bptt, record)
-        made = Stack(
-            Wiring(self.equation),
-            self.num_layers,
-            self.directions,
-            self._sizes,
-            self._direction,
-            self.dropout if self.training else 0.0,
-        )
-        outputs, finals, records = stack.run(made, how, form.batch, form.tokens(), initial)
+        outputs, finals, records = stack.run(self._stack(), how, form.batch, form.tokens(), initial)
         results = form.restore(outputs), form.states(finals)
         return (*results, {n: form.restore(r) for n, r in records.items()}) if record else results
+
+    def stream(self, batch: int = 1) -> Stream:
+        """The layer one time step at a time, for `batch` sequences: see `Stream`."""
+        return Stream(self._stack(), self.equation.initial_state, self._asked, batch)
+
+    def _stack(self) -> Stack:
+        dropout = self.dropout if self.training else 0.0
+        return Stack(Wiring(self.equation), self.num_layers, self.directions, self._sizes,
+                     self._direction, dropout)  # fmt: skip
 
     def _initial(self, form: Form, given: list[Tensor] | None, like: Tensor) -> list[Tensor]:
         count = self.num_layers * self.directions

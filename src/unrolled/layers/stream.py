@@ -1,0 +1,208 @@
+"""One time step at a time, in microseconds. In: a `Stack`, first states, how many sequences. Out:
+`Stream`; next: whoever has a new input now and wants the output before the next one comes.
+
+Everything that a call of the kernels needs is laid out once: packed weights, scratch, and for each
+state two rows that take turns, so that the states of one step are where the next one looks for
+them. A step then sets one address and calls one kernel a layer, on the thread it is called on.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import torch
+from torch import Tensor
+
+from unrolled.engines.cpu import schedule
+from unrolled.engines.cpu.call import Call, padded
+from unrolled.engines.cpu.run import Run
+from unrolled.errors import ArgumentError, ShapeError, UnrolledError
+from unrolled.layers.autograd import Task
+from unrolled.layers.checks import same_kind
+from unrolled.layers.direction import engine_for
+from unrolled.layers.stack import Stack
+
+_KERNEL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+
+
+@dataclass
+class _Turn:
+    """What an even step, or an odd one, calls: (kernel, address of its words), layer by layer."""
+
+    kernels: list[tuple[Any, int]]
+    input_word: Any  # where the lowest layer is told its input's address; None: it reads none
+    output: int  # the address at which the top layer leaves its output
+    calls: list[Call]  # own the memory that the addresses mean
+
+
+class Stream:
+    """A layer that is given one time step at a time, and remembers its states.
+
+        stream = layer.stream()
+        for x in sensor:          # a tensor (I,), or (B, I) for stream(batch=B)
+            y = stream.step(x)    # (H,), or (B, H)
+
+    The results are those of `layer(xs)` in evaluation mode (no dropout), up to the order in which
+    sums are rounded. `y` is the stream's own buffer, which the next step overwrites: keep a
+    `y.clone()`. No gradients. The weights are those of the moment when the stream was made: call
+    `stream.refresh()` after they have changed. A stream serves one thread at a time.
+
+    `stream.states` reads (a copy) and sets the states, in the form that the layer returns:
+    (layers, B, H), a tuple for more than one. `stream.reset()` goes back to the first ones.
+    """
+
+    def __init__(self, stack: Stack, start: Mapping[str, float], engine: str, batch: int) -> None:
+        if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
+            raise ArgumentError(f"batch is the number of sequences, 1 or more, not {batch!r}")
+        if stack.directions == 2:
+            raise ArgumentError(
+                "a bidirectional layer reads a sequence from its end, too, so it cannot be given "
+                "one step at a time: a stream needs a layer without bidirectional=True"
+            )
+        like = next(iter(stack.parameters(0, False).values()))
+        if engine_for(engine, like) != "cpu":
+            raise ArgumentError(
+                f"a stream runs on the compiled kernels, and this layer (engine={engine!r}, "
+                f"{like.dtype} on {like.device}) does not: layer(x[None], states) does one step"
+            )
+        self.batch = batch
+        self._stack, self._start, self._dtype = stack, start, like.dtype
+        program = stack.wiring.program(like.dtype)
+        self._shapes = {name: stack.sizes[s[0]] for name, s in program.lowered.step.states.items()}
+        widths = {name: padded(n, program.lanes) for name, n in self._shapes.items()}
+        self._buffers = [
+            {n: torch.zeros(2, batch, width, dtype=self._dtype) for n, width in widths.items()}
+            for _ in range(stack.num_layers)
+        ]
+        self._inputs = stack.sizes["input_size"]
+        self._x = torch.zeros(batch, self._inputs, dtype=self._dtype)
+        if program.equation.input_is_hidden:  # read unit by unit: in whole vectors
+            wide = padded(self._inputs, program.lanes)
+            self._x = torch.zeros(batch, wide, dtype=self._dtype)
+        first = next(iter(self._shapes))
+        self._result = torch.zeros(batch, widths[first], dtype=self._dtype)
+        self._y = self._result[:, : self._shapes[first]]
+        self._copied = self._result.data_ptr(), self._result.numel() * self._result.element_size()
+        self._given = {(batch, self._inputs): self._y}
+        if batch == 1:
+            self._given[self._inputs,] = self._y[0]
+        self.reset()
+        self.refresh()
+
+    def step(self, x: Tensor) -> Tensor:
+        """The output for one more input; the returned buffer is overwritten by the next step."""
+        y = self._given.get(x.shape)
+        if y is None or x.dtype is not self._dtype or not x.is_cpu:
+            self._refuse(x)
+        turn = self._turns[self._turn]
+        if turn.input_word is not None:
+            if self._x.shape[1] != self._inputs or not x.is_contiguous():
+                self._x[:, : self._inputs] = x
+                x = self._x
+            turn.input_word.value = x.data_ptr()
+        for kernel, words in turn.kernels:
+            kernel(words, 0, 1)
+        self._turn = 1 - self._turn
+        address, count = self._copied
+        ctypes.memmove(address, turn.output, count)
+        return y
+
+    @property
+    def states(self) -> Any:
+        """The states after the last step, as the layer returns them; a copy."""
+        found = tuple(
+            torch.stack([buffers[name][self._turn, :, :n] for buffers in self._buffers])
+            for name, n in self._shapes.items()
+        )
+        return found[0] if len(found) == 1 else found
+
+    @states.setter
+    def states(self, states: Any) -> None:
+        given = [states] if isinstance(states, Tensor) else list(states)
+        if len(given) != len(self._shapes):
+            raise ShapeError(
+                f"states are {len(self._shapes)} ({', '.join(self._shapes)}), one tensor each, and "
+                f"{len(given)} were given"
+            )
+        for (name, n), state in zip(self._shapes.items(), given, strict=True):
+            wanted = (len(self._buffers), self.batch, n)
+            if tuple(state.shape) != wanted:
+                raise ShapeError(
+                    f"the state {name} has the shape {tuple(state.shape)}, and this stream wants "
+                    f"{wanted}: layers, sequences, units"
+                )
+            same_kind(f"the state {name}", state, self._y)
+        with torch.no_grad():
+            for (name, n), state in zip(self._shapes.items(), given, strict=True):
+                for buffers, part in zip(self._buffers, state, strict=True):
+                    buffers[name][self._turn, :, :n] = part
+
+    def reset(self) -> None:
+        """Go back to the first states."""
+        self._turn = 0
+        for buffers in self._buffers:
+            for name, buffer in buffers.items():
+                buffer[0].fill_(self._start.get(name, 0.0))
+
+    def refresh(self) -> None:
+        """Take over the layer's weights as they now are; the states stay."""
+        with torch.no_grad():
+            runs = [self._run(layer) for layer in range(self._stack.num_layers)]
+            self._turns = [self._prepared(runs, turn) for turn in (0, 1)]
+
+    def _run(self, layer: int) -> Run:
+        stack = self._stack
+        inputs = self._inputs if layer == 0 else next(iter(self._shapes.values()))
+        sizes = {**stack.sizes, "input_size": inputs}
+        parameters = stack.parameters(layer, False)
+        packing, given = stack.wiring.given(self._dtype, parameters, sizes)
+        alone = schedule.dense(1, self.batch, 1)
+        return Task(stack.wiring.program(self._dtype), packing, alone, sizes).prepare(given)
+
+    def _prepared(self, runs: Sequence[Run], turn: int) -> _Turn:
+        calls = []
+        source = self._x
+        for run, buffers in zip(runs, self._buffers, strict=True):
+            calls.append(_call(run, source, buffers, turn))
+            source = next(iter(buffers.values()))[1 - turn]
+        lowest = calls[0]
+        position = lowest.position.get(f"at {runs[0].input_name}")
+        word = None
+        if position is not None:
+            word = ctypes.c_int64.from_buffer(lowest.words, position * 8)
+        kernels = [(_KERNEL(c.kernel.address), int(c.words.ctypes.data)) for c in calls]
+        return _Turn(kernels, word, source.data_ptr(), calls)
+
+    def _refuse(self, x: Tensor) -> NoReturn:
+        if not isinstance(x, Tensor) or x.shape not in self._given:
+            found = f"shape {tuple(x.shape)}" if isinstance(x, Tensor) else f"{type(x).__name__}"
+            wanted = " or ".join(str(shape) for shape in self._given)
+            raise ShapeError(f"a step of this stream takes a tensor of shape {wanted}, not {found}")
+        same_kind("the input", x, self._y)
+        raise AssertionError("unreachable: a step refuses shapes, dtypes and devices")
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        raise UnrolledError(
+            "a stream holds addresses in this process and cannot be copied or pickled: make "
+            "another with layer.stream(), and give it the states: other.states = stream.states"
+        )
+
+
+def _call(run: Run, source: Tensor, buffers: Mapping[str, Tensor], turn: int) -> Call:
+    """One layer's kernel for every second step: it reads states here, and leaves them there."""
+    made, kernel = run.program.forward(inside=True)
+    call = run.call(kernel)
+    call.place(run.input_name, source, source.shape[1])
+    for name, buffer in buffers.items():
+        call.place(f"initial {name}", buffer[turn], buffer.shape[2])
+        call.place(f"state {name}", buffer[1 - turn], buffer.shape[2])
+    rows = run.schedule.rows
+    for name, place in made.kept.items():  # stored for a backward pass that will not come
+        width = 1 if place.size == "1" else run.padded(place.size)
+        call.place(name, run.library.empty(rows, width), width)
+    call.set("first", 0)
+    call.set("steps", 1)
+    return call
