@@ -244,7 +244,7 @@ def _on_columns(step: Callable[..., Any]) -> Callable[..., Any]:
         results = [
             # a copy: the caller may change it, and a new state may be an old one as it was given
             np.array(np.broadcast_to(new, (self._width(state), batch)), dtype).reshape(
-                -1, *x.shape[1:]
+                self._width(state), *x.shape[1:]
             )
             for state, new in zip(self.states, _tuple(returned), strict=True)
         ]
