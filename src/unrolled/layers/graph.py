@@ -95,7 +95,9 @@ def unroll(
         for kept, value in zip(records, seen[1:], strict=True):
             kept.append(value)
     if not outputs:
-        empty = xs.new_empty((0, xs.shape[1], 1))
+        # attached to all that an output depends on, so that its (zero) gradients can be asked for
+        nothing = torch.stack([tensor.sum() for tensor in (xs, *initial, *weights.values())]).sum()
+        empty = xs.new_empty((0, xs.shape[1], 1)) + nothing
         widths = [sizes[(*shape_of(node), "1")[0]] for node in [roots[0], *roots[len(now) :]]]
         outputs_, *records_ = [empty.expand(-1, -1, width).clone() for width in widths]
         return outputs_, tuple(now), tuple(records_)
