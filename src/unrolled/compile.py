@@ -26,7 +26,7 @@ _lock = threading.Lock()
 def program(cell: Any, bits: int) -> Program:
     """The kernels of a cell for float32 or float64; each is compiled when it is first run."""
     what = equation(cell)
-    key = (what.to_json(), bits)
+    key = (what.json, bits)
     with _lock:
         if key not in _programs:
             _programs[key] = Program(what, bits)

@@ -42,9 +42,11 @@ class Outer:
 
 @dataclass(frozen=True)
 class Backward:
-    """`inner`: d_x += left @ matrix, for each; `d_input` says that the kernel writes a part too."""
+    """`lefts`: the left sides of outer products, which lie side by side in this order. `inner`:
+    d_x += left @ matrix, for each; `d_input` says that the kernel writes a part of d_x too."""
 
     plan: Plan
+    lefts: list[Place]
     outers: list[Outer]
     inner: list[tuple[Place, str]]
     d_input: Place | None
@@ -75,8 +77,18 @@ def forward(
         node = step.locals[state]
         targets.append((node, _place(Kind.TOKEN, node, f"state {state}")))
     targets += [(step.values[name], place) for name, place in records.items()]
-    result = plan(targets, leaf_places(lowered), lambda v: v.role == "input" and not inside)
+    result = plan(
+        targets,
+        leaf_places(lowered),
+        lambda v: v.role == "input" and not inside,
+        _rank(lowered),
+    )
     return Forward(result, places, records, _share(result, set(places.values())))
+
+
+def _rank(lowered: Lowered) -> dict[str, int]:
+    """Matrices stand in the order of the equation's weights, as torch.nn stacks them."""
+    return {name: number for number, name in enumerate(lowered.weights)}
 
 
 def _share(layout: Plan, kept: set[Place]) -> dict[str, str]:
@@ -137,8 +149,26 @@ def backward(lowered: Lowered, graphs: Graphs) -> Backward:
             added[v.name] = _place(Kind.ADD, d, f"d {v.name}")
             targets.append((d, added[v.name]))
     targets = [*((node, place) for node, place in lefts.places.items()), *targets]
-    layout = plan(targets, places, lambda v: False)
-    return Backward(layout, outers, inner, d_input, added)
+    order = _side_by_side(lefts, outers, _rank(lowered))
+    layout = plan(targets, places, lambda v: False, _rank(lowered), order)
+    return Backward(layout, order, outers, inner, d_input, added)
+
+
+def _side_by_side(lefts: _Lefts, outers: list[Outer], rank: dict[str, int]) -> list[Place]:
+    """Left sides in an order in which those that meet the same right side stand together: input
+    only, input and state, state only. Both groups are then one product without a gap."""
+    rights = list(dict.fromkeys(outer.right for outer in outers))
+    meets: dict[Place, set[Place]] = {left: set() for left in lefts.places.values()}
+    first: dict[Place, int] = dict.fromkeys(meets, len(rank))
+    for outer in outers:
+        meets[outer.left].add(outer.right)
+        first[outer.left] = min(first[outer.left], rank[outer.matrix])
+
+    def key(left: Place) -> tuple[str, list[bool], int]:
+        pattern = [(right in meets[left]) != (right is rights[0]) for right in rights]
+        return left.size, pattern, first[left]
+
+    return sorted(meets, key=key)
 
 
 def _arriving(lowered: Lowered, places: dict[Variable, Place]) -> dict[Node, Node]:
@@ -164,7 +194,9 @@ class _Lefts:
 
     def place(self, node: Node) -> Place:
         if node not in self.places:
-            self.places[node] = Place(Kind.TOKEN, f"left {len(self.places)}", shape_of(node)[0])
+            self.places[node] = Place(
+                Kind.TOKEN, f"left {len(self.places)}", shape_of(node)[0], clear=True
+            )
         return self.places[node]
 
 

@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 
 from unrolled.equations.nodes import (
     ONE,
@@ -48,11 +49,13 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a value lies; `size` is the name of its length, "1" for one number per row."""
+    """Where a value lies; `size` is the name of its length, "1" for one number per row. `clear`
+    asks for zeros where a row is padded to whole vectors."""
 
     kind: Kind
     name: str
     size: str
+    clear: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,12 +68,13 @@ class Matrix:
 
 @dataclass(frozen=True)
 class Block:
-    """Accumulators `first`, `first + 1` ... each get one of the matrices times the operand: as
-    their first value (`fresh`), or added to what they hold."""
+    """Accumulators `first`, `first + 1` ... each get the products of their matrices with the
+    operands: as their first value (`fresh`), or added to what they hold. Several operands lie side
+    by side in memory, and are one long operand."""
 
-    operand: Place
+    operands: tuple[Place, ...]
     first: int
-    matrices: tuple[Matrix, ...]
+    matrices: tuple[tuple[Matrix, ...], ...]
     fresh: bool
 
 
@@ -116,7 +120,7 @@ class Plan:
     leaves: dict[Node, Place]
     hoisted: list[tuple[Matrix, Place]]
 
-    @property
+    @cached_property
     def places(self) -> list[Place]:
         """Every place, in a fixed order: the kernel's arguments."""
         found: dict[Place, None] = dict.fromkeys(self.leaves.values())
@@ -124,11 +128,11 @@ class Plan:
             for reduction in stage.reductions:
                 found.update(dict.fromkeys((reduction.operand, reduction.place)))
             for group in (stage.scalars, *stage.groups.values()):
-                found.update(dict.fromkeys(block.operand for block in group.blocks))
+                found.update(dict.fromkeys(o for block in group.blocks for o in block.operands))
                 found.update(dict.fromkeys(store.place for store in group.stores))
         return list(found)
 
-    @property
+    @cached_property
     def blocks(self) -> list[tuple[Group, Block]]:
         return [(g, b) for stage in self.stages for g in stage.groups.values() for b in g.blocks]
 
@@ -137,12 +141,17 @@ Target = tuple[Node, Place]
 
 
 def plan(
-    targets: Sequence[Target], leaves: Mapping[Variable, Place], hoist: Callable[[Variable], bool]
+    targets: Sequence[Target],
+    leaves: Mapping[Variable, Place],
+    hoist: Callable[[Variable], bool],
+    rank: Mapping[str, int],
+    side_by_side: Sequence[Place] = (),
 ) -> Plan:
-    """Lay out the computation of the targets; products with an operand that `hoist` picks are
-    left to the caller, who has them ready in a place of their own."""
-    rewriting = _Rewriting(targets, leaves, hoist)
-    return _Layout(rewriting).run()
+    """Lay out the computation of the targets. Products with an operand that `hoist` picks are left
+    to the caller, who has them ready in a place of their own; the caller also promises that the
+    places of one size in `side_by_side` lie so, in that order. `rank` orders the matrices."""
+    rewriting = _Rewriting(targets, leaves, hoist, rank)
+    return _Layout(rewriting, side_by_side).run()
 
 
 class _Rewriting:
@@ -153,6 +162,7 @@ class _Rewriting:
         targets: Sequence[Target],
         leaves: Mapping[Variable, Place],
         hoist: Callable[[Variable], bool],
+        rank: Mapping[str, int],
     ) -> None:
         self.leaves: dict[Node, Place] = {v: place for v, place in leaves.items()}
         self.hoist = hoist
@@ -160,12 +170,14 @@ class _Rewriting:
         self.products: dict[Node, list[tuple[Matrix, Node]]] = {}
         self.reductions: dict[Node, Node] = {}
         self.done: dict[Node, Node] = {}
+        self.rank = rank
         roots = [node for node, _ in targets]
         self.uses = Counter(roots)
         for node in topological(roots):
             if isinstance(node, Apply):
                 self.uses.update(node.args)
         self.targets = [(self.rewrite(node), place) for node, place in targets]
+        self.hoisted.sort(key=lambda pair: rank[pair[0].name])
 
     def rewrite(self, node: Node) -> Node:
         if node not in self.done:
@@ -256,8 +268,9 @@ def _matrix(node: Node) -> Matrix:
 class _Layout:
     """Give every value a stage, and a place where another stage, row or step needs it."""
 
-    def __init__(self, rewriting: _Rewriting) -> None:
+    def __init__(self, rewriting: _Rewriting, side_by_side: Sequence[Place]) -> None:
         self.source = rewriting
+        self.side_by_side = list(side_by_side)
         self.leaves = dict(rewriting.leaves)
         self.stage: dict[Node, int] = {}
         self.targets = rewriting.targets
@@ -382,19 +395,49 @@ class _Layout:
                    for matrix, operand in self.source.products[node]}
             for node in group.accumulators
         }  # fmt: skip
-        group.accumulators.sort(key=lambda node: sorted(p.name for p in terms[node]))
-        operands = dict.fromkeys(p for node in group.accumulators for p in terms[node])
+        group.accumulators.sort(
+            key=lambda node: (
+                sorted(p.name for p in terms[node]),
+                min(self.source.rank[m.name] for m in terms[node].values()),
+            )
+        )
         begun: set[Node] = set()
-        for operand in operands:
-            run: list[Matrix] = []
+        for operands in self._merged(group, terms):
+            run: list[tuple[Matrix, ...]] = []
             fresh = True
             for position, node in enumerate([*group.accumulators, None]):
-                matrix = terms[node].get(operand) if node is not None else None
-                breaks = matrix is None or (node not in begun) != fresh or len(run) == WIDEST
+                matrices = None
+                if node is not None and operands[0] in terms[node]:
+                    matrices = tuple(terms[node][operand] for operand in operands)
+                breaks = matrices is None or (node not in begun) != fresh or len(run) == WIDEST
                 if run and breaks:
-                    group.blocks.append(Block(operand, position - len(run), tuple(run), fresh))
+                    first = position - len(run)
+                    group.blocks.append(Block(operands, first, tuple(run), fresh))
                     run = []
-                if matrix is not None:
+                if matrices is not None:
                     fresh = node not in begun
-                    run.append(matrix)
-            begun.update(node for node in group.accumulators if operand in terms[node])
+                    run.append(matrices)
+            begun.update(node for node in group.accumulators if operands[0] in terms[node])
+
+    def _merged(
+        self, group: Group, terms: Mapping[Node, Mapping[Place, Matrix]]
+    ) -> list[tuple[Place, ...]]:
+        """The operands of a group; those side by side that the same accumulators use are one."""
+        users: dict[Place, list[Node]] = {}
+        for node in group.accumulators:
+            for operand in terms[node]:
+                users.setdefault(operand, []).append(node)
+        order = {place: number for number, place in enumerate(self.side_by_side)}
+        merged: list[tuple[Place, ...]] = []
+        for operand in sorted(users, key=lambda place: order.get(place, -1)):
+            last = merged[-1][-1] if merged else None
+            if last is not None and operand in order and last in order and (
+                order[operand] == order[last] + 1
+                and operand.size == last.size
+                and users[operand] == users[last]
+                and all(t[p].transposed for t in terms.values() for p in (operand, last) if p in t)
+            ):
+                merged[-1] += (operand,)
+            else:
+                merged.append((operand,))
+        return merged

@@ -125,11 +125,16 @@ class Equation:
 
         return derive(self)
 
-    def to_json(self) -> str:
-        """This equation as plain data; `Equation.from_json` reads it back and verifies it."""
+    @cached_property
+    def json(self) -> str:
+        """This equation as plain data, in one line of text: what tells it from others."""
         from unrolled.equations.plain import to_json
 
         return to_json(self)
+
+    def to_json(self) -> str:
+        """This equation as plain data; `Equation.from_json` reads it back and verifies it."""
+        return self.json
 
     @staticmethod
     def from_json(text: str) -> Equation:
@@ -139,13 +144,13 @@ class Equation:
         return from_json(text)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Equation) and self.to_json() == other.to_json()
+        return isinstance(other, Equation) and self.json == other.json
 
     def __hash__(self) -> int:
-        return hash(self.to_json())
+        return hash(self.json)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Equation.from_json, (self.to_json(),)
+        return Equation.from_json, (self.json,)
 
     def __str__(self) -> str:
         return self.text

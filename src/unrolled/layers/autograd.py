@@ -39,7 +39,7 @@ class Task:
 
     def prepare(self, parameters: Sequence[Tensor]) -> Run:
         library = TorchLibrary(parameters[0].dtype)
-        weights = self.packing.weights(library, parameters)
+        weights = self.packing.weights(library, parameters, self.sizes)
         return Run(self.program, library, self.schedule, self.sizes, weights)
 
     def window(self, first: int, last: int) -> Task:
@@ -87,11 +87,9 @@ class _Sequence(torch.autograd.Function):
         # then notices when somebody has changed them, the input or a parameter in place.
         ctx.first = next(iter(left.states))
         ctx.is_output = left.outputs is results[0]
-        saved = left.outputs if not ctx.is_output else None
+        ctx.other_outputs = None if ctx.is_output else left.outputs
         del left.states[ctx.first]
-        left.xs = None
-        left.records = {}
-        ctx.other_outputs = saved
+        left.xs, left.finals, left.records = None, (), {}
         ctx.save_for_backward(results[0], xs, *parameters)
         return results
 
@@ -101,8 +99,7 @@ class _Sequence(torch.autograd.Function):
         with torch.no_grad():
             kept = outputs if ctx.is_output else ctx.other_outputs
             states = {ctx.first: kept, **ctx.left.states}
-            left = Left(xs, states, ctx.left.initial, ctx.left.finals, ctx.left.kept, {},
-                        ctx.left.strides)  # fmt: skip
+            left = replace(ctx.left, xs=xs, states=states)
             d_output, d_finals = _cotangents(ctx, outputs, d_results)
             found = backward(ctx.run, left, d_output, d_finals, need_input=ctx.needs_input_grad[2])
             gradients = gradients_by_argument(ctx.task, parameters, found, ctx.needs_input_grad[2:])
@@ -119,9 +116,10 @@ def _cotangents(
 ) -> tuple[Tensor, list[Tensor]]:
     d_output = d_results[0]
     d_output = torch.zeros_like(outputs) if d_output is None else d_output
+    sizes, states = ctx.task.sizes, ctx.task.program.lowered.step.states.values()
     d_finals = [
-        torch.zeros_like(final) if d is None else d
-        for d, final in zip(d_results[1 : 1 + ctx.count], ctx.left.finals, strict=True)
+        outputs.new_zeros(ctx.task.schedule.rows, sizes[shape[0]]) if d is None else d
+        for d, shape in zip(d_results[1 : 1 + ctx.count], states, strict=True)
     ]
     return d_output, d_finals
 

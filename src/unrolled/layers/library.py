@@ -6,14 +6,21 @@ has already started, as many as `torch.set_num_threads` allows.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from unrolled.engines.cpu.memory import Lease, Memory
 from unrolled.engines.cpu.threads import choose
 
 DTYPES = {torch.float32: 32, torch.float64: 64}
+
+
+@functools.cache
+def _memory(dtype: torch.dtype) -> Memory:
+    return Memory(lambda numbers: torch.empty(numbers, dtype=dtype))
 
 
 class TorchLibrary:
@@ -31,6 +38,9 @@ class TorchLibrary:
     def zeros(self, *shape: int) -> Tensor:
         return torch.zeros(shape, dtype=self.dtype)
 
+    def lease(self, numbers: int) -> Lease:
+        return _memory(self.dtype).lease(numbers)
+
     def pointer(self, array: Tensor) -> int:
         return array.data_ptr()
 
@@ -46,6 +56,8 @@ class TorchLibrary:
         return result
 
     def widen(self, array: Tensor, width: int) -> Tensor:
+        if array.shape[-1] == width:
+            return array.clone(memory_format=torch.contiguous_format)
         result = self.zeros(*array.shape[:-1], width)
         result[..., : array.shape[-1]] = array
         return result

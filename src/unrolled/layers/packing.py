@@ -7,7 +7,7 @@ in one matrix, and two biases that are added; the kernels want them so too, and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,7 +24,9 @@ class Packing(Protocol):
 
     def unpack(self, parameters: Sequence[Tensor]) -> dict[str, Tensor]: ...
 
-    def weights(self, library: Library, parameters: Sequence[Tensor]) -> Weights: ...
+    def weights(
+        self, library: Library, parameters: Sequence[Tensor], sizes: Mapping[str, int]
+    ) -> Weights: ...
 
     def gradients(self, parameters: Sequence[Tensor], found: Gradients) -> list[Tensor | None]: ...
 
@@ -38,8 +40,11 @@ class Plain:
     def unpack(self, parameters: Sequence[Tensor]) -> dict[str, Tensor]:
         return dict(zip(self.names, parameters, strict=True))
 
-    def weights(self, library: Library, parameters: Sequence[Tensor]) -> Weights:
-        return Weights(library, {n: p.contiguous() for n, p in self.unpack(parameters).items()})
+    def weights(
+        self, library: Library, parameters: Sequence[Tensor], sizes: Mapping[str, int]
+    ) -> Weights:
+        arrays = {n: p.contiguous() for n, p in self.unpack(parameters).items()}
+        return Weights(library, arrays, sizes)
 
     def gradients(self, parameters: Sequence[Tensor], found: Gradients) -> list[Tensor | None]:
         # a weight that the outputs do not depend on has no derivative: zero
@@ -75,9 +80,11 @@ class Gates:
             found[self.projection] = parameters[-1]
         return found
 
-    def weights(self, library: Library, parameters: Sequence[Tensor]) -> Weights:
+    def weights(
+        self, library: Library, parameters: Sequence[Tensor], sizes: Mapping[str, int]
+    ) -> Weights:
         rows = len(parameters[0]) // len(self.inputs)
-        made = Weights(library, self.unpack(parameters))
+        made = Weights(library, self.unpack(parameters), sizes)
         made.stacks[self.inputs, rows] = parameters[0].contiguous()
         made.stacks[self.states, rows] = parameters[1].contiguous()
         return made

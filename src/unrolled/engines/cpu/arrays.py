@@ -6,10 +6,12 @@ the torch layers bring their own. The engine itself has no BLAS and no arrays.
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Protocol
 
 import numpy as np
 
+from unrolled.engines.cpu.memory import Lease, Memory
 from unrolled.engines.cpu.threads import Parallel, choose
 
 Array = Any  # what the library calls an array: it slices, reshapes and transposes as NumPy's do
@@ -26,6 +28,9 @@ class Library(Protocol):
 
     def zeros(self, *shape: int) -> Array: ...
 
+    def lease(self, numbers: int) -> Lease:
+        """A flat array of at least so many numbers, whose memory is used again once it is let go."""
+
     def pointer(self, array: Array) -> int:
         """The address of the first number."""
 
@@ -35,7 +40,7 @@ class Library(Protocol):
         """One above the other, each padded with rows of zeros to a height of `rows`."""
 
     def widen(self, array: Array, width: int) -> Array:
-        """The last axis padded with zeros."""
+        """A copy, its last axis padded with zeros."""
 
     def take(self, array: Array, index: Any) -> Array:
         """Rows by their numbers (a NumPy array)."""
@@ -45,6 +50,11 @@ class Library(Protocol):
 
     def multiply(self, a: Array, b: Array, out: Array, add: bool) -> None:
         """out = a b, or out += a b."""
+
+
+@functools.cache
+def _memory(dtype: np.dtype[Any]) -> Memory:
+    return Memory(lambda numbers: np.empty(numbers, dtype))
 
 
 class NumPyLibrary:
@@ -61,6 +71,9 @@ class NumPyLibrary:
 
     def zeros(self, *shape: int) -> Array:
         return np.zeros(shape, self.dtype)
+
+    def lease(self, numbers: int) -> Lease:
+        return _memory(self.dtype).lease(numbers)
 
     def pointer(self, array: Array) -> int:
         return int(array.ctypes.data)

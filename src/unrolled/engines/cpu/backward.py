@@ -13,10 +13,11 @@ from dataclasses import dataclass
 
 from unrolled.engines import directions
 from unrolled.engines.cpu.arrays import Array
+from unrolled.engines.cpu.call import Call
 from unrolled.engines.cpu.forward import Left
+from unrolled.engines.cpu.memory import Lease
 from unrolled.engines.cpu.run import Run
 from unrolled.engines.cpu.schedule import token_rows
-from unrolled.engines.directions import Outer
 from unrolled.engines.plan import Kind, Place
 from unrolled.equations.nodes import ONE
 
@@ -37,46 +38,36 @@ def backward(
 ) -> Gradients:
     """d_outputs: (tokens, n); d_finals: (rows, n) each."""
     made, kernel = run.program.backward
-    library, schedule = run.library, run.schedule
+    schedule = run.schedule
     call = run.call(kernel)
+    leases: list[Lease] = []
     run.place_input(call, left.xs)
     for name, array in left.states.items():
         call.place(f"state {name}", array, array.shape[1])
         call.place(f"initial {name}", left.initial[name], array.shape[1])
-    for name, array in left.kept.items():
-        call.place(name, array, left.stride(name))
+    for name, kept in left.kept.items():
+        call.place(name, kept.buffer, kept.buffer.shape[1], 0, kept.column)
     d_ys = run.wide(d_outputs, left.outputs.shape[1])
     call.place("d output", d_ys, d_ys.shape[1])
-    turns: list[tuple[Array, Array]] = []
-    for (name, shape), d in zip(run.states.items(), d_finals, strict=True):
-        width = run.padded(shape[0])
-        turns.append((library.widen(d, width), library.widen(d, width)))
-        for number, array in enumerate(turns[-1]):
-            call.place(f"turn {name} {number}", array, width)
-    added = {}
-    for name, place in made.added.items():
-        width = 1 if place.size == ONE else run.padded(place.size)
-        added[name] = library.zeros(schedule.jobs, width)
-        call.place(place.name, added[name], width)
+    turns = _turns(run, call, d_finals)
+    added = _added(run, call, made)
     inputs = _Inputs(run, made, left.xs, need_input)
     if made.d_input is not None:
         call.place(made.d_input.name, inputs.array, inputs.array.shape[1])
-    layout = _LeftColumns(made, run)
-    matrices = _Matrices(run, made.outers, layout, left)
+    layout = run.layout(made, lambda: LeftColumns(made, run))
+    matrices = _Matrices(run, layout, left)
     chunks = run.chunks(layout.width)
     most = run.most_tokens(chunks)
-    buffers = {size: library.empty(most, width) for size, width in layout.widths.items()}
+    buffers = {size: run.lease(leases, most, width) for size, width in layout.widths.items()}
     for first, last in reversed(chunks):
         span = schedule.span(first, last)
         for name, (size, column) in layout.places.items():
-            call.place(name, buffers[size][:, column:], layout.widths[size], span.start)
+            call.place(name, buffers[size], layout.widths[size], span.start, column)
         call.run(first, last)
-        layout.clear_padding(buffers, run)
         matrices.add(buffers, first, last)
         inputs.add(buffers, layout, span)
     weights = matrices.weights()
-    for name, total in added.items():
-        weights[name] = _total(run, name, total)
+    weights |= {name: _total(run, name, total) for name, total in added.items()}
     after = 1 if schedule.steps else 0
     states = tuple(
         pair[after][:, : run.sizes[shape[0]]]
@@ -85,39 +76,54 @@ def backward(
     return Gradients(inputs.result(), states, weights, matrices.stacks())
 
 
+def _turns(run: Run, call: Call, d_finals: Sequence[Array]) -> list[tuple[Array, Array]]:
+    """The derivatives by the states, carried from step to step: two buffers that take turns."""
+    turns = []
+    for (name, shape), d in zip(run.states.items(), d_finals, strict=True):
+        width = run.padded(shape[0])
+        pair = run.library.widen(d, width), run.library.widen(d, width)
+        for number, array in enumerate(pair):
+            call.place(f"turn {name} {number}", array, width)
+        turns.append(pair)
+    return turns
+
+
+def _added(run: Run, call: Call, made: directions.Backward) -> dict[str, Array]:
+    """Where each job sums up the derivatives by vectors of weights."""
+    added = {}
+    for name, place in made.added.items():
+        width = 1 if place.size == ONE else run.padded(place.size)
+        added[name] = run.library.zeros(run.schedule.jobs, width)
+        call.place(place.name, added[name], width)
+    return added
+
+
 def _total(run: Run, name: str, parts: Array) -> Array:
     """Sum over the jobs, and for a single number over the units too."""
     shape = run.program.lowered.step.weights[name]
     return parts.sum() if shape == () else parts.sum(0)[: run.sizes[shape[0]]]
 
 
-class _LeftColumns:
-    """Where the left sides lie: one buffer a size, ordered so that those that meet the same right
-    side stand side by side."""
+class LeftColumns:
+    """Where the left sides lie, and which of them are one product."""
 
     def __init__(self, made: directions.Backward, run: Run) -> None:
-        rights = list(dict.fromkeys(outer.right for outer in made.outers))
-        lefts: dict[Place, set[Place]] = {}
-        for outer in made.outers:
-            lefts.setdefault(outer.left, set()).add(outer.right)
-        for place, _ in made.inner:
-            lefts.setdefault(place, set())
-        # input only, input and state, state only: both groups are then without a gap
-        order = sorted(
-            lefts, key=lambda left: [(r in lefts[left]) != (r is rights[0]) for r in rights]
-        )
         self.places: dict[str, tuple[str, int]] = {}
         self.widths: dict[str, int] = {}
-        for place in order:
+        for place in made.lefts:
             column = self.widths.get(place.size, 0)
             self.places[place.name] = (place.size, column)
             self.widths[place.size] = column + run.padded(place.size)
+        self.width = sum(self.widths.values())
+        rights: dict[Place, list[tuple[Place, str]]] = {}
+        for outer in made.outers:
+            rights.setdefault(outer.right, []).append((outer.left, outer.matrix))
+        self.outers = [
+            (right, columns) for right, pairs in rights.items() for columns in self._runs(pairs, run)
+        ]
+        self.inner = self._runs(made.inner, run)
 
-    @property
-    def width(self) -> int:
-        return sum(self.widths.values())
-
-    def runs(self, pairs: Iterable[tuple[Place, str]], run: Run) -> list[_Columns]:
+    def _runs(self, pairs: Iterable[tuple[Place, str]], run: Run) -> list[_Columns]:
         """Group (left side, matrix) pairs whose left sides stand side by side."""
         result: list[_Columns] = []
         for left, matrix in sorted(pairs, key=lambda pair: self.places[pair[0].name]):
@@ -125,18 +131,11 @@ class _LeftColumns:
             width = run.padded(size)
             last = result[-1] if result else None
             if last is not None and (last.size, last.stop) == (size, column):
-                last.matrices.append(matrix)
+                last.matrices += (matrix,)
                 last.stop += width
             else:
-                result.append(_Columns(size, column, column + width, [matrix]))
+                result.append(_Columns(size, column, column + width, (matrix,)))
         return result
-
-    def clear_padding(self, buffers: dict[str, Array], run: Run) -> None:
-        """A left side's padding is read by the products, and must not be what happened to be."""
-        for size, buffer in buffers.items():
-            units, width = run.sizes[size], run.padded(size)
-            if units != width:
-                buffer.reshape(len(buffer), -1, width)[:, :, units:] = 0
 
 
 @dataclass
@@ -144,39 +143,40 @@ class _Columns:
     size: str
     start: int
     stop: int
-    matrices: list[str]
+    matrices: tuple[str, ...]
 
 
 class _Matrices:
     """The gradients of matrices: for each right side, the products with the left sides."""
 
-    def __init__(self, run: Run, outers: Sequence[Outer], layout: _LeftColumns, left: Left) -> None:
+    def __init__(self, run: Run, layout: LeftColumns, left: Left) -> None:
         self.run, self.left = run, left
-        rights: dict[Place, list[tuple[Place, str]]] = {}
-        for outer in outers:
-            rights.setdefault(outer.right, []).append((outer.left, outer.matrix))
         self.sums: list[tuple[Place, _Columns, Array]] = []
-        for right, pairs in rights.items():
-            length = run.sizes[right.size] if right.name != run.input_name else left.xs.shape[1]
-            for columns in layout.runs(pairs, run):
-                total = run.library.zeros(columns.stop - columns.start, length)
-                self.sums.append((right, columns, total))
+        make = run.library.empty if run.schedule.tokens else run.library.zeros
+        for right, columns in layout.outers:
+            is_input = right.name == run.input_name
+            length = left.xs.shape[1] if is_input else run.sizes[right.size]
+            self.sums.append((right, columns, make(columns.stop - columns.start, length)))
+        self.begun: set[int] = set()
 
     def _source(self, right: Place) -> Array:
         if right.name == self.run.input_name:
             return self.left.xs
         if right.kind is Kind.BEFORE:
             return self.left.states[right.name]
-        return self.left.kept.get(right.name, self.left.states.get(right.name[6:]))
+        if right.name in self.left.kept:
+            return self.left.kept[right.name].array
+        return self.left.states[right.name.removeprefix("state ")]
 
     def add(self, buffers: dict[str, Array], first: int, last: int) -> None:
         begin = self.run.schedule.span(first, last).start
-        for right, columns, total in self.sums:
+        for number, (right, columns, total) in enumerate(self.sums):
             buffer, length = buffers[columns.size], total.shape[1]
             for tokens, operand in self._operands(right, first, last):
                 rows = slice(tokens.start - begin, tokens.stop - begin)
                 d = buffer[rows, columns.start : columns.stop]
-                self.run.library.multiply(d.T, operand[:, :length], total, True)
+                self.run.library.multiply(d.T, operand[:, :length], total, number in self.begun)
+                self.begun.add(number)
 
     def _operands(self, right: Place, first: int, last: int) -> Iterable[tuple[slice, Array]]:
         """The tokens of a chunk, and the right side's rows for them."""
@@ -200,7 +200,7 @@ class _Matrices:
     def stacks(self) -> dict[tuple[str, ...], Array]:
         """Sums of matrices that stand one above the other without padding, each of one term."""
         return {
-            tuple(columns.matrices): total
+            columns.matrices: total
             for _, columns, total in self.sums
             if self.run.padded(columns.size) == self.run.sizes[columns.size]
         }
@@ -228,12 +228,12 @@ class _Inputs:
             if made.d_input is None and not made.inner:
                 self.array[...] = 0
 
-    def add(self, buffers: dict[str, Array], layout: _LeftColumns, span: slice) -> None:
+    def add(self, buffers: dict[str, Array], layout: LeftColumns, span: slice) -> None:
         if not self.needed:
             return
         fresh = self.made.d_input is None
-        for columns in layout.runs(self.made.inner, self.run):
-            stacked = self.run.weights.stack(tuple(columns.matrices), self.run.padded(columns.size))
+        for columns in layout.inner:
+            stacked = self.run.weights.stack(columns.matrices, self.run.padded(columns.size))
             d = buffers[columns.size][: span.stop - span.start, columns.start : columns.stop]
             self.run.library.multiply(d, stacked, self.array[span, : self.units], not fresh)
             fresh = False

@@ -14,7 +14,7 @@ import numpy as np
 from unrolled.engines.cpu.arrays import Array, Library
 from unrolled.engines.cpu.program import Kernel
 from unrolled.engines.cpu.schedule import Schedule
-from unrolled.engines.plan import Kind, Matrix, Place
+from unrolled.engines.plan import Block, Kind, Matrix, Place
 from unrolled.equations.nodes import ONE
 
 
@@ -24,8 +24,9 @@ class Weights:
 
     library: Library
     arrays: Mapping[str, Array]
+    sizes: Mapping[str, int]
     stacks: dict[tuple[tuple[str, ...], int], Array] = field(default_factory=dict)
-    packs: dict[tuple[tuple[Matrix, ...], int], Array] = field(default_factory=dict)
+    packs: dict[tuple[tuple[tuple[Matrix, ...], ...], int], Array] = field(default_factory=dict)
 
     def stack(self, names: tuple[str, ...], rows: int) -> Array:
         """Matrices (or vectors) one above the other, each padded to `rows`."""
@@ -36,26 +37,28 @@ class Weights:
             self.stacks[names, rows] = self.library.contiguous(stacked)
         return self.stacks[names, rows]
 
-    def pack(self, matrices: tuple[Matrix, ...], lanes: int) -> Array:
-        """Panels of `lanes` units; in a panel matrix after matrix, each K vectors."""
-        if (matrices, lanes) not in self.packs:
-            names = tuple(matrix.name for matrix in matrices)
-            first = self.arrays[names[0]]
-            if matrices[0].transposed:
-                length, units = first.shape
+    def pack(self, block: Block, lanes: int) -> Array:
+        """Panels of `lanes` units; in a panel accumulator after accumulator, each K vectors."""
+        key = (block.matrices, lanes)
+        if key not in self.packs:
+            names = tuple(m.name for matrices in block.matrices for m in matrices)
+            count, operands = len(block.matrices), len(block.operands)
+            if block.matrices[0][0].transposed:
+                length, units = self.arrays[names[0]].shape
+                # operands side by side are whole vectors long: so are the rows that they meet
+                height = length if operands == 1 else padded(length, lanes)
                 wide = padded(units, lanes)
-                rows = self.stack(names, length)
+                rows = self.stack(names, height)
                 rows = rows if wide == units else self.library.widen(rows, wide)
-                shape = (len(names), length, wide // lanes, lanes)
-                packed = self.library.transpose(rows.reshape(shape), (2, 0, 1, 3))
+                shape = (count, operands * height, wide // lanes, lanes)
+                self.packs[key] = self.library.transpose(rows.reshape(shape), (2, 0, 1, 3))
             else:
-                units, length = first.shape
+                units, length = self.arrays[names[0]].shape
                 wide = padded(units, lanes)
-                shape = (len(names), wide // lanes, lanes, length)
+                shape = (count, wide // lanes, lanes, length)
                 stacked = self.stack(names, wide).reshape(shape)
-                packed = self.library.transpose(stacked, (1, 0, 3, 2))
-            self.packs[matrices, lanes] = packed
-        return self.packs[matrices, lanes]
+                self.packs[key] = self.library.transpose(stacked, (1, 0, 3, 2))
+        return self.packs[key]
 
 
 def padded(units: int, lanes: int) -> int:
@@ -89,19 +92,25 @@ class Call:
         if position is not None:
             self.words[position] = word
 
-    def place(self, part: str, array: Array, stride: int, first_row: int = 0) -> None:
-        """Tell where a place lies; `first_row` is the number of the row that the array begins with."""
-        if f"at {part}" in self.position:
+    def place(
+        self, part: str, array: Array, stride: int, first_row: int = 0, column: int = 0
+    ) -> None:
+        """Tell where a place lies: in this column of an array that begins with row `first_row`."""
+        position = self.position.get(f"at {part}")
+        if position is not None:
             self.alive.append(array)
-            address = self.library.pointer(array) - first_row * stride * self.bytes
-            self.set(f"at {part}", address)
-            self.set(f"stride {part}", stride)
+            offset = (column - first_row * stride) * self.bytes
+            self.words[position] = self.library.pointer(array) + offset
+            self.words[self.position[f"stride {part}"]] = stride
 
     def weights(self, weights: Weights, lanes: int) -> None:
         for number, (_, block) in enumerate(self.kernel.plan.blocks):
-            packed = weights.pack(block.matrices, lanes)
+            packed = weights.pack(block, lanes)
             self.alive.append(packed)
             self.set(f"pack {number}", self.library.pointer(packed))
+            size = weights.sizes[block.operands[0].size]
+            count = len(block.operands)
+            self.set(f"length {number}", size if count == 1 else count * padded(size, lanes))
         for place in self.kernel.plan.places:
             if place.kind is Kind.UNIT:
                 vector = weights.stack(
@@ -116,7 +125,9 @@ class Call:
         for place in self.kernel.plan.places:
             if place.kind is Kind.ROW:
                 width = width_of(place, sizes, lanes)
-                self.place(place.name, self.library.empty(self.schedule.rows, width), width)
+                lease = self.library.lease(self.schedule.rows * width)
+                self.alive.append(lease)
+                self.place(place.name, lease.array, width)
 
     def run(self, first: int, last: int) -> None:
         self.set("first", first)

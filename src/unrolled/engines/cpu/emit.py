@@ -52,7 +52,8 @@ class Words:
         for place in plan.places:
             names += [f"at {part}" for part in parts(place)]
             names += [f"stride {part}" for part in parts(place)]
-        names += [f"pack {number}" for number in range(len(plan.blocks))]
+        for number in range(len(plan.blocks)):
+            names += [f"pack {number}", f"length {number}"]
         self.position = {name: number for number, name in enumerate(dict.fromkeys(names))}
 
     def __len__(self) -> int:
@@ -198,17 +199,20 @@ class _Kernel:
         zero = ir.Constant(self.vector, [0.0] * self.lanes)
         total = self.total
         builder.store(zero, total)
-        numbers = ir.Constant(ir.VectorType(I64, self.lanes), list(range(self.lanes)))
         with self._loop(I64(0), self._panels(length)) as panel:
             unit = builder.mul(panel, I64(self.lanes))
             at = builder.gep(start, [unit], source_etype=self.element)
             value = builder.load(at, align=4, typ=self.vector)
-            left = spread(builder, builder.sub(length, unit), numbers.type)
-            inside = builder.icmp_signed("<", numbers, left)
-            value = builder.select(inside, value, zero)
+            value = builder.select(self._inside(length, unit), value, zero)
             builder.store(builder.fadd(builder.load(total, typ=self.vector), value), total)
         number = self._across(builder.load(total, typ=self.vector))
         builder.store(number, self.address(reduction.place, now, row, I64(0)))
+
+    def _inside(self, length: ir.Value, unit: ir.Value) -> ir.Value:
+        """Which lanes of the vector that begins with this unit are units, and no padding."""
+        numbers = ir.Constant(ir.VectorType(I64, self.lanes), list(range(self.lanes)))
+        left = spread(self.builder, self.builder.sub(length, unit), numbers.type)
+        return self.builder.icmp_signed("<", numbers, left)
 
     def _across(self, value: ir.Value) -> ir.Value:
         """The sum of a vector's lanes, halves by halves."""
@@ -254,8 +258,8 @@ class _Kernel:
         builder = self.builder
         (row, few), (panel, wide) = rows, panels
         count = len(block.matrices)
-        length = self.known[f"size {block.operand.size}"]
-        a = self.address(block.operand, now, row, I64(0))
+        length = self.known[f"length {self.pack_number[id(block)]}"]
+        a = self.address(block.operands[0], now, row, I64(0))
         stream = builder.mul(length, I64(self.lanes))  # numbers in one stream of packed weights
         pack = self._pointer(self.known[f"pack {self.pack_number[id(block)]}"])
         whole = count == len(group.accumulators)
@@ -268,7 +272,7 @@ class _Kernel:
             slot = builder.add(builder.mul(streams, I64(index(0, 1))), few)
             tile = builder.inttoptr(self._word("tiles", slot), SIGNATURE.as_pointer())
             again = ir.IntType(1)(0 if block.fresh else 1)
-            builder.call(tile, [a, now.strides[block.operand], b, stream, length, c, again])
+            builder.call(tile, [a, now.strides[block.operands[0]], b, stream, length, c, again])
 
     def _scratch(self, stream: ir.Value, row: ir.Value) -> ir.Value:
         number = self.builder.add(self.builder.mul(stream, I64(ROWS)), row)
@@ -293,9 +297,12 @@ class _Kernel:
         def address(place: Place) -> ir.Value:
             return self.address(place, now, row, unit if place.size != ONE and unit else I64(0))
 
+        def inside(place: Place) -> ir.Value:
+            return self._inside(self.known[f"size {place.size}"], unit)
+
         type_ = self.element if panel is None else self.vector
         lengths = {size: self.known[f"size {size}"] for size in sizes_of(self.plan)}
-        Pointwise(self.builder, type_, self.plan.leaves, address, lengths).write(group, known)
+        Pointwise(self.builder, type_, self.plan.leaves, address, lengths, inside).write(group, known)
 
     # ------------------------------------------------------------------------------------ addresses
 

@@ -7,12 +7,13 @@ them with the values that backward needs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from unrolled.engines import directions
-from unrolled.engines.cpu.arrays import Array, Library
+from unrolled.engines.cpu.arrays import Array
 from unrolled.engines.cpu.call import Call
+from unrolled.engines.cpu.memory import Lease
 from unrolled.engines.cpu.run import Run
 from unrolled.engines.plan import Place
 from unrolled.equations.nodes import ONE
@@ -21,23 +22,31 @@ from unrolled.equations.nodes import ONE
 INSIDE = 8
 
 
+@dataclass(frozen=True)
+class Kept:
+    """Where a kept value lies: in these columns of a buffer of tokens."""
+
+    buffer: Array
+    column: int
+    width: int
+
+    @property
+    def array(self) -> Array:
+        return self.buffer[:, self.column : self.column + self.width]
+
+
 @dataclass
 class Left:
-    """What a forward pass leaves: (tokens, padded width) by name, finals (rows, n), and records
-    (tokens, n)."""
+    """What a forward pass leaves: states (tokens, padded width) by name, finals (rows, n), records
+    (tokens, n). `leases` holds the memory of what stays within the engine."""
 
     xs: Array
     states: dict[str, Array]
     initial: dict[str, Array]
     finals: tuple[Array, ...]
-    kept: dict[str, Array]
+    kept: dict[str, Kept]
     records: dict[str, Array]
-
-    strides: dict[str, int] = field(default_factory=dict)
-
-    def stride(self, name: str) -> int:
-        """From one token's kept value to the next."""
-        return self.strides[name]
+    leases: list[Lease]
 
     @property
     def outputs(self) -> Array:
@@ -54,40 +63,50 @@ def forward(
     made, kernel = run.program.forward(inside=inside, record=record)
     call = run.call(kernel)
     run.place_input(call, xs)
-    left = Left(xs, {}, {}, (), {}, {})
-    for (name, shape), start in zip(run.states.items(), initial, strict=True):
-        width = run.padded(shape[0])
-        left.states[name] = library.empty(schedule.tokens, width)
-        left.initial[name] = run.wide(start, width)
-        call.place(f"state {name}", left.states[name], width)
-        call.place(f"initial {name}", left.initial[name], width)
+    left = Left(xs, {}, {}, (), {}, {}, [])
+    _place_states(run, call, left, initial)
     records = {name: _record(run, call, place) for name, place in made.records.items()}
-    columns = Columns(made, run)
+    columns = run.layout(made, lambda: Columns(made, run))
     chunks = run.chunks(columns.width)
-    buffers = columns.allocate(library, schedule.tokens if keep else run.most_tokens(chunks))
+    tokens = schedule.tokens if keep else run.most_tokens(chunks)
+    buffers = {size: run.lease(left.leases, tokens, w) for size, w in columns.widths.items()}
+    stacks = {s: run.weights.stack(m, run.padded(s)) for s, m in columns.hoisted.items()}
     for first, last in chunks:
         span = schedule.span(first, last)
         begin = 0 if keep else span.start
-        for name, (size, column) in columns.places.items():
-            buffer = buffers[size]
-            call.place(name, buffer[:, column:], buffer.shape[1], begin)
-        rows = slice(span.start - begin, span.stop - begin)
-        for size, matrices in columns.hoisted.items():
-            stacked = run.weights.stack(tuple(matrices), run.padded(size))
+        if first == 0 or not keep:
+            for name, (size, column) in columns.places.items():
+                call.place(name, buffers[size], columns.widths[size], begin, column)
+        for size, stacked in stacks.items():
+            rows = slice(span.start - begin, span.stop - begin)
             out = buffers[size][rows, : stacked.shape[0]]
             library.multiply(xs[span], stacked.T, out, False)
         call.run(first, last)
     if keep:
-        for name in made.kept:
+        for name, place in made.kept.items():
             size, column = columns.places[name]
-            left.kept[name] = buffers[size][:, column:]
-            left.strides[name] = columns.widths[size]
+            width = 1 if size == ONE else run.sizes[place.size]
+            left.kept[name] = Kept(buffers[size], column, width)
     left.records = {n: library.contiguous(array[:, :u]) for n, (array, u) in records.items()}
     left.finals = tuple(
         _final(run, left.states[name], start, run.sizes[shape[0]])
         for (name, shape), start in zip(run.states.items(), initial, strict=True)
     )
     return left
+
+
+def _place_states(run: Run, call: Call, left: Left, initial: Sequence[Array]) -> None:
+    """The first state is the output, and the user's; the others stay here."""
+    tokens = run.schedule.tokens
+    for (name, shape), start in zip(run.states.items(), initial, strict=True):
+        width, is_output = run.padded(shape[0]), not left.states
+        is_users = is_output and width == run.sizes[shape[0]]
+        left.states[name] = (
+            run.library.empty(tokens, width) if is_users else run.lease(left.leases, tokens, width)
+        )
+        left.initial[name] = run.library.widen(start, width)
+        call.place(f"state {name}", left.states[name], width)
+        call.place(f"initial {name}", left.initial[name], width)
 
 
 def _record(run: Run, call: Call, place: Place) -> tuple[Array, int]:
@@ -118,26 +137,21 @@ class Columns:
     value in the column of a product that is no longer needed."""
 
     def __init__(self, made: directions.Forward, run: Run) -> None:
-        self.hoisted: dict[str, list[str]] = {}
         self.places: dict[str, tuple[str, int]] = {}
         self.widths: dict[str, int] = {}
+        hoisted: dict[str, list[str]] = {}
         for matrix, place in made.plan.hoisted:
-            self.hoisted.setdefault(place.size, []).append(matrix.name)
+            hoisted.setdefault(place.size, []).append(matrix.name)
             self._add(place.name, place.size, run)
+        self.hoisted = {size: tuple(names) for size, names in hoisted.items()}
         for name, place in made.kept.items():
             if name in made.shared:
                 self.places[name] = self.places[made.shared[name]]
             else:
                 self._add(name, place.size, run)
+        self.width = sum(self.widths.values())
 
     def _add(self, name: str, size: str, run: Run) -> None:
         column = self.widths.get(size, 0)
         self.places[name] = (size, column)
         self.widths[size] = column + (1 if size == ONE else run.padded(size))
-
-    @property
-    def width(self) -> int:
-        return sum(self.widths.values())
-
-    def allocate(self, library: Library, tokens: int) -> Mapping[str, Array]:
-        return {size: library.empty(tokens, width) for size, width in self.widths.items()}

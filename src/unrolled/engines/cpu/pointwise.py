@@ -16,7 +16,7 @@ from unrolled.engines.cpu.lanes import Lanes
 from unrolled.engines.cpu.tiles import spread
 from unrolled.engines.plan import Group, Kind, Place, Store
 from unrolled.equations.nodes import ONE, Apply, Constant, Length, Node
-from unrolled.equations.ops import OPS, shape_of
+from unrolled.equations.ops import OPS
 
 CONTRACT = ("contract",)
 
@@ -31,6 +31,7 @@ class Pointwise:
         leaves: Mapping[Node, Place],
         address: Callable[[Place], ir.Value],
         lengths: Mapping[str, ir.Value],
+        inside: Callable[[Place], ir.Value],
     ) -> None:
         self.builder = builder
         self.lanes = Lanes(builder, type_)
@@ -38,6 +39,7 @@ class Pointwise:
         self.leaves = leaves
         self.address = address
         self.lengths = lengths
+        self.inside = inside  # which lanes of a place are units, and no padding
 
     def write(self, group: Group, known: dict[Node, ir.Value]) -> None:
         """`known` holds the accumulators already; everything is loaded before anything is stored."""
@@ -91,6 +93,8 @@ class Pointwise:
         node, place = store.node, store.place
         if isinstance(node, Apply) and OPS[node.op].is_condition:
             value = self.builder.select(value, self.lanes.number(1.0), self.lanes.number(0.0))
+        if place.clear and self.lanes.count is not None:
+            value = self.builder.select(self.inside(place), value, self.lanes.number(0.0))
         at = self.address(place)
         if place.kind is Kind.ADD:
             value = self.builder.fadd(self.builder.load(at, align=4, typ=self.type), value)

@@ -42,9 +42,10 @@ class Program:
         self.equation = equation
         self.bits = bits
         self.lanes = host().lanes(bits)
-        self._json = equation.to_json()
+        self._json = equation.json
         self._forwards: dict[tuple[bool, tuple[str, ...]], tuple[directions.Forward, Kernel]] = {}
         self._lock = threading.Lock()
+        self.layouts: dict[tuple[object, ...], object] = {}
 
     @cached_property
     def lowered(self) -> Lowered:

@@ -5,14 +5,18 @@ In: a `Program`, a `Library`, a `Schedule`, sizes, weights. Out: `Run`; next: `f
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeVar, cast
 
 from unrolled.engines.cpu.arrays import Array, Library
 from unrolled.engines.cpu.call import Call, Weights, padded
+from unrolled.engines.cpu.memory import Lease
 from unrolled.engines.cpu.program import Kernel, Program
 from unrolled.engines.cpu.schedule import Schedule
 from unrolled.equations.nodes import Shape
+
+T = TypeVar("T")
 
 # What a chunk's hoisted products, or left sides, may take: the second-level caches of two cores.
 CHUNK_BYTES = 2 << 20
@@ -64,13 +68,24 @@ class Run:
                 xs = self.wide(xs, padded(xs.shape[-1], self.lanes))
             call.place(self.input_name, xs, xs.shape[-1])
 
+    def lease(self, leases: list[Lease], rows: int, width: int) -> Array:
+        """An array of the engine's own, for as long as somebody holds `leases`."""
+        lease = self.library.lease(rows * width)
+        leases.append(lease)
+        return lease.array[: rows * width].reshape(rows, width)
+
+    def layout(self, made: Any, build: Callable[[], T]) -> T:
+        """What follows from a plan and the sizes alone is found once."""
+        key = (id(made), tuple(self.sizes.values()))
+        if key not in self.program.layouts:
+            self.program.layouts[key] = build()
+        return cast(T, self.program.layouts[key])
+
     def chunks(self, columns: int) -> list[tuple[int, int]]:
         """The steps in runs whose buffers of so many columns stay in the cache."""
-        rows = CHUNK_BYTES // (self.library.bits // 8 * max(1, columns))
-        return list(self.schedule.chunks(max(1, rows)))
+        tokens = CHUNK_BYTES // (self.library.bits // 8 * max(1, columns))
+        return self.schedule.chunks(max(1, tokens))
 
     def most_tokens(self, chunks: list[tuple[int, int]]) -> int:
-        return max((span.stop - span.start for span in self._spans(chunks)), default=0)
-
-    def _spans(self, chunks: list[tuple[int, int]]) -> Iterator[slice]:
-        return (self.schedule.span(first, last) for first, last in chunks)
+        spans = (self.schedule.span(first, last) for first, last in chunks)
+        return max((span.stop - span.start for span in spans), default=0)

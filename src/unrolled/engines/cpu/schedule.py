@@ -10,8 +10,7 @@ needs no table of its own: its tokens are the rows of (T, B, .).
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +33,7 @@ class Schedule:
     starts: Ints
     order: Ints | None = None
     lengths: Ints | None = None
+    _chunks: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
 
     @property
     def tokens(self) -> int:
@@ -100,15 +100,18 @@ class Schedule:
             np.clip(self.lengths - first, 0, last - first),
         )
 
-    def chunks(self, most_tokens: int) -> Iterator[tuple[int, int]]:
+    def chunks(self, most_tokens: int) -> list[tuple[int, int]]:
         """Cut the steps into runs of at most so many tokens (but one step at least)."""
-        first = 0
-        while first < self.steps:
-            last = first + 1
-            while last < self.steps and self.starts[last + 1] - self.starts[first] <= most_tokens:
-                last += 1
-            yield first, last
-            first = last
+        if most_tokens not in self._chunks:
+            cuts, first = [], 0
+            while first < self.steps:
+                stop = self.starts[first] + most_tokens
+                last = int(np.searchsorted(self.starts, stop, side="right")) - 1
+                last = min(max(last, first + 1), self.steps)
+                cuts.append((first, last))
+                first = last
+            self._chunks[most_tokens] = cuts
+        return self._chunks[most_tokens]
 
 
 @functools.lru_cache(maxsize=256)
