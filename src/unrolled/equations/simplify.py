@@ -59,11 +59,15 @@ def simplified(
     return done
 
 
+MOST_TERMS = 100  # a term may be shared, and a sum of sums then has no end
+
+
 class _Rules:
     """One method for each operation that has rules: the simpler node, or None."""
 
     def __init__(self, named: set[Node]) -> None:
         self.named = named
+        self.coefficients: dict[Node, tuple[float, Node]] = {}
 
     def make(self, op: str, *args: Node) -> Node:
         return self.settle(apply(op, *args))
@@ -100,6 +104,11 @@ class _Rules:
 
     def _coefficient(self, node: Node) -> tuple[float, Node]:
         """A number and what it multiplies."""
+        if node not in self.coefficients:
+            self.coefficients[node] = self._find_coefficient(node)
+        return self.coefficients[node]
+
+    def _find_coefficient(self, node: Node) -> tuple[float, Node]:
         if isinstance(node, Constant) and node.name is None:
             return node.value, constant(1)
         if opened := self._open(node, "mul", "div"):
@@ -232,6 +241,8 @@ class _Rules:
         """Reorder a sum that has a product: products first, then weights, then the rest."""
         whole = apply("add", a, b)
         terms = self._terms(whole)
+        if len(terms) > MOST_TERMS:
+            return None
         ordered = sorted(terms, key=_affinity)
         if ordered == terms or _affinity(ordered[0]) > 0 or len(shape_of(whole)) != 1:
             return None
@@ -241,8 +252,15 @@ class _Rules:
         return total
 
     def _terms(self, node: Node) -> list[Node]:
-        opened = self._open(node, "add")
-        return [term for side in opened for term in self._terms(side)] if opened else [node]
+        """The terms of a sum from left to right, as far as there are not too many."""
+        stack, terms = [node], list[Node]()
+        while stack and len(terms) <= MOST_TERMS:
+            term = stack.pop()
+            if opened := self._open(term, "add"):
+                stack.extend(reversed(opened))
+            else:
+                terms.append(term)
+        return terms
 
 
 def _fold(node: Apply) -> Node | None:
