@@ -40,7 +40,7 @@ from unrolled.tasks.parts.labelling_report import Findings, Told, page_of
 from unrolled.tasks.parts.options import option
 from unrolled.tasks.parts.pooling import POOLINGS
 from unrolled.tasks.parts.ragged import Ragged
-from unrolled.tasks.parts.tokens import KINDS
+from unrolled.tasks.parts.tokens import KINDS, kind_for
 from unrolled.training import settings as checks
 from unrolled.training.fabric import is_first_process
 from unrolled.training.loop import train
@@ -56,7 +56,9 @@ class Classifier(ClassifierMixin, Estimator):
     """A recurrent network that reads a sequence and names its class."""
 
     bidirectional: bool = option(False, "read each sequence from both ends", bool)
-    tokens: str = option("word", "how texts are cut", choices=KINDS)
+    tokens: str = option(
+        "auto", "how texts are cut; auto: short phrases into characters", choices=("auto", *KINDS)
+    )
     vocabulary: int = option(20_000, "most tokens that are told apart", int)
     embedding: int = option(64, "numbers that stand for a token", int)
     pooling: str = option("last", "how the steps become one vector", choices=POOLINGS)
@@ -69,7 +71,7 @@ class Classifier(ClassifierMixin, Estimator):
         cell = super().check()
         for name in ("vocabulary", "embedding"):
             checks.count(name, getattr(self, name))
-        checks.one_of("tokens", self.tokens, KINDS)
+        checks.one_of("tokens", self.tokens, ("auto", *KINDS))
         checks.one_of("pooling", self.pooling, POOLINGS)
         checks.one_of("class_weights", self.class_weights, (None, "balanced"))
         return cell
@@ -116,7 +118,8 @@ class Classifier(ClassifierMixin, Estimator):
         rows, held = self._split(inputs, labels)
         raw = {"train": [inputs[row] for row in rows]}
         if isinstance(inputs[0], str):
-            self.encoder_: Encoder = TextEncoder.fit(raw["train"], self.tokens, self.vocabulary)
+            kind = kind_for(raw["train"], self._note) if self.tokens == "auto" else self.tokens
+            self.encoder_: Encoder = TextEncoder.fit(raw["train"], kind, self.vocabulary)
         else:
             self.encoder_ = SeriesEncoder.fit(raw["train"])
         whole = Labelled(self.encoder_.encode(inputs, self._note), numbers)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ KINDS = ("char", "word", "bpe")
 SPECIAL = ("<fill>", "<unknown>")
 UNKNOWN = 1
 WORDS = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[^\w\s]|_+")
+SHORT = 8  # words: a phrase of fewer shares too few of them with other phrases to be told by
 ONCE_IS_UNKNOWN = 2  # a word seen once teaches the network what an unknown word is
 
 
@@ -88,6 +89,16 @@ class Tokens:
             raise DamagedVocabulary(
                 f"the run's vocabulary is damaged ({error!r}): copy the run again"
             ) from error
+
+
+def kind_for(texts: Sequence[str], note: Callable[[str], None]) -> str:
+    """Characters for short phrases, words for sentences and more; and say which."""
+    words = sorted(len(WORDS.findall(text)) for text in texts)
+    middle = words[len(words) // 2]
+    kind = "char" if middle < SHORT else "word"
+    names = {"char": "characters", "word": "words"}
+    note(f"texts are cut into {names[kind]} (half of them have {middle} words or fewer)")
+    return kind
 
 
 class DamagedVocabulary(UnrolledError):

@@ -8,10 +8,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.tolerances import FLOAT32, assert_agrees
 from unrolled.tasks.parts.cells import choose_cell
 from unrolled.tasks.parts.pooling import Pooling
 from unrolled.tasks.parts.ragged import Ragged, batches_by_length, batches_in_order
-from unrolled.tasks.parts.tokens import UNKNOWN, Tokens
+from unrolled.tasks.parts.tokens import UNKNOWN, Tokens, kind_for
 
 
 @given(st.lists(st.lists(st.integers(1, 9), min_size=1, max_size=7), min_size=1, max_size=9))
@@ -67,6 +68,13 @@ def test_words():
     assert "bad" not in tokens.table  # once is not enough to learn a word from
 
 
+def test_short_phrases_are_cut_into_characters():
+    said = []
+    assert kind_for(["red apple", "green pear", "a " * 50], said.append) == "char"
+    assert kind_for(["a " * 8, "a " * 9, "red apple"], said.append) == "word"
+    assert said[0] == "texts are cut into characters (half of them have 2 words or fewer)"
+
+
 def test_a_vocabulary_has_a_bound():
     tokens = Tokens.fit("char", ["aaabbc"], 4)
     assert tokens.table[2:] == ["a", "b"]
@@ -91,9 +99,9 @@ def test_attention_weighs_the_steps_inside_alone():
     y = torch.randn(4, 2, 3)
     pool = Pooling("attention", 3, bidirectional=False)
     pooled = pool(y, torch.tensor([4, 1]))
-    assert torch.allclose(pooled[1], y[0, 1])
+    assert_agrees(pooled[1], y[0, 1], tolerance=FLOAT32)
     weights = torch.softmax(y[:, 0] @ pool.query, 0)
-    assert torch.allclose(pooled[0], weights @ y[:, 0])
+    assert_agrees(pooled[0], weights @ y[:, 0], tolerance=FLOAT32)
 
 
 def test_a_cell_from_a_file(tmp_path):
