@@ -48,8 +48,9 @@ class Line:
     def row(self) -> tuple[str, str, str, str]:
         """As it stands in a table, with the signs that one writes by hand."""
         text = re.sub(r"\( (?=\S)|(?<=\S) \)", lambda found: found[0].strip(), self.numbers)
-        text = re.sub(r"\(\((-[\d.]+)\)", r"(\1", text)
         text = text.replace(" ** 2", "²").replace(" * ", " · ").replace(" - ", " − ")
+        # a negative number that is first in brackets needs none of its own, unless it is squared
+        text = re.sub(r"\(\((-[\d.]+)\)(?!²)", r"(\1", text)
         return self.name, text, written(self.value), self.rule
 
 

@@ -1,12 +1,12 @@
 """Lab `cell`: one cell forward and backward with its cache, cascaded into a sequence.
 
-In: a seed and sizes. Out: an account. `measure` computes, `page` tells what came out.
+In: a seed and sizes. Out: an account. `measuring` computes, `page` tells what came out.
 """
 
 from __future__ import annotations
 
 from unrolled.labs.base import Account, Lab, Size
-from unrolled.labs.cell.measure import measure
+from unrolled.labs.cell.measuring import measure
 from unrolled.labs.cell.page import found, sections
 from unrolled.labs.progress import Progress
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from unrolled.cells import LSTM
 from unrolled.cells.base import equation
-from unrolled.labs.cell.measure import Measured, one_step
+from unrolled.labs.cell.measuring import Measured, one_step
 from unrolled.report.blocks import (
     Code,
     Figure,

@@ -1,12 +1,12 @@
 """Lab `deep`: one, two and three layers on the same task, and a search for the best.
 
-In: a seed and sizes. Out: an account. `measure` trains, `page` tells what came out.
+In: a seed and sizes. Out: an account. `measuring` trains, `page` tells what came out.
 """
 
 from __future__ import annotations
 
 from unrolled.labs.base import Account, Lab, Size
-from unrolled.labs.deep.measure import measure
+from unrolled.labs.deep.measuring import measure
 from unrolled.labs.deep.page import found, sections
 from unrolled.labs.progress import Progress
 
@@ -26,8 +26,8 @@ LAB = Lab(
     summary="one to three layers, tanh and sigmoid; a search over rate, size and depth",
     run=run,
     sizes=(
-        Size("window", 5, "bits whose ones are counted", least=2, most=12),
+        Size("window", 4, "bits whose ones are counted", least=2, most=12),
         Size("hidden", 24, "units of the network with one layer", least=4, most=128),
-        Size("epochs", 40, "epochs of each training", most=500),
+        Size("epochs", 50, "epochs of each training", most=500),
     ),
 )

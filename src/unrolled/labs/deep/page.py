@@ -6,7 +6,7 @@ import numpy as np
 
 from unrolled.cells import Elman
 from unrolled.cells.base import equation
-from unrolled.labs.deep.measure import (
+from unrolled.labs.deep.measuring import (
     BATCH,
     DEPTHS,
     KINDS,

@@ -172,9 +172,9 @@ def _text(story: Text) -> list[Prose | Table | Figure | Code]:
     ]
     return [
         Prose(
-            f"{number(story.characters)} characters, {len(model.alphabet)} different ones; nine tenths "
-            f"were read {len(bits)} times, in windows of {text.LENGTH}, with the states carried "
-            f"from window to window."
+            f"{number(story.characters)} characters, {len(model.alphabet)} different ones; nine "
+            f"tenths were read {len(bits)} times, in windows of {text.LENGTH}, with the states "
+            f"carried from window to window."
         ),
         Figure(
             "bits",
