@@ -32,6 +32,9 @@ FLOAT64 = Tolerance(
 FLOAT32 = Tolerance(
     5e-5, 1e-6, "float32 rounds at 6e-8; sums in another order, over many steps", dtype="float32"
 )
+FIGURE = Tolerance(
+    1e-5, 1e-5, "a loss or a mean in float64 that was made of float32 numbers", dtype="float64"
+)
 SLOPE = Tolerance(
     1e-6,
     1e-9,
@@ -40,6 +43,11 @@ SLOPE = Tolerance(
 )
 CLIPPED = Tolerance(
     1e-6, 0.0, "torch.nn.utils.clip_grad_norm_ divides by the norm plus 1e-6", dtype="float64"
+)
+PENCIL = Tolerance(
+    0.0,
+    2e-3,
+    "some forty lines, each rounded to four decimals, and errors of early lines grow in later ones",
 )
 SHARE = Tolerance(
     0.0, 0.03, "the share of 4,000 drawings: almost four times its standard deviation of 0.008"
