@@ -45,8 +45,9 @@ def forward(cell: Cell, xs: Array, states: States, readout: Readout | None = Non
     steps, _, batch = xs.shape
     kernels = program(equation(cell), BITS)
     library = NumPyLibrary(np.float64)
-    weights = Weights(library, _step_weights(cell))
-    run = Run(kernels, library, dense(steps, batch, 1), sizes_of(cell), weights)
+    sizes = sizes_of(cell)
+    weights = Weights(library, _step_weights(cell), sizes)
+    run = Run(kernels, library, dense(steps, batch, 1), sizes, weights)
     left = kernels_forward.forward(run, _rows(xs), [_row(state) for state in states], keep=True)
     by_name = [
         _columns(tokens[:, : len(state)], steps)
@@ -81,7 +82,7 @@ def backward(
         trace.run, trace.left, _rows(d_hs), [_row(d) for d in d_states], need_input=True
     )
     inputs = _columns(found.inputs, steps)
-    first = tuple(np.ascontiguousarray(d.T) for d in found.states)
+    first = tuple(d.T.copy() for d in found.states)
     return Gradients(_cell_gradients(trace.cell, found.weights), d_readout, inputs, [first])
 
 
@@ -95,8 +96,8 @@ def _row(state: Array) -> Array:
 
 
 def _columns(tokens: Array, steps: int) -> Array:
-    """(T B, n) -> (T, n, B)."""
-    return tokens.reshape(steps, -1, tokens.shape[1]).swapaxes(1, 2)
+    """(T B, n) -> (T, n, B), copied: the engine uses its memory again."""
+    return tokens.reshape(steps, -1, tokens.shape[1]).swapaxes(1, 2).copy()
 
 
 # ---------------------------------------------------------- what is made of weights alone, once
