@@ -1,5 +1,7 @@
 """Options of the test run."""
 
+from collections.abc import Iterator
+
 import pytest
 
 
@@ -9,3 +11,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write what tests/golden compares with, instead of comparing",
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _kernels_of_the_tests(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Compiled kernels are kept between runs, apart from the user's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UNROLLED_CACHE", str(request.config.cache.mkdir("unrolled")))
+        yield
