@@ -13,7 +13,16 @@ from unrolled.errors import ArgumentError
 from unrolled.labs.base import Lab
 
 # In the order in which they teach; each is the module `unrolled.labs.<name>`.
-NAMES: tuple[str, ...] = ("bptt", "cell", "deep", "predict", "gradients", "memory", "gates")
+NAMES: tuple[str, ...] = (
+    "bptt",
+    "cell",
+    "deep",
+    "classify",
+    "predict",
+    "gradients",
+    "memory",
+    "gates",
+)
 
 
 def names() -> tuple[str, ...]:
