@@ -180,7 +180,9 @@ def _inside(found: Findings) -> Section:
     sure = told.chances.max(1)
     right = np.flatnonzero(told.said == told.data.classes)
     wrong = np.flatnonzero(told.said != told.data.classes)
-    chosen = [*right[np.argsort(-sure[right], kind="stable")][: READ_CLOSELY - 1]]
+    surest = right[np.argsort(-sure[right], kind="stable")]
+    _, first = np.unique(told.said[surest], return_index=True)  # of different classes
+    chosen = [*surest[np.sort(first)][: READ_CLOSELY - 1]]
     chosen += [*wrong[np.argsort(-sure[wrong], kind="stable")][:1]]
     readings = [_reading(found, int(row)) for row in chosen]
     spread = np.linspace(0, len(told.data) - 1, min(FOR_LAGS, len(told.data))).astype(int)
