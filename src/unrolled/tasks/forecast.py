@@ -51,6 +51,7 @@ from unrolled.training.run_folder import RunFolder
 TASK = "forecast"
 SERIES = "series.json"
 MODES = ("direct", "fed-back")
+MOST_ORIGINS = 5_000  # of a series in a backtest, where nothing else is said
 
 
 @dataclass(frozen=True)
@@ -210,14 +211,19 @@ class Forecaster(RegressorMixin, Estimator):
     def backtest(
         self, X: Any = None, start: int | Sequence[int] | None = None, stride: int | None = None
     ) -> Backtest:
-        """Forecasts from every `stride`-th origin, from before step `start` on, and how good."""
+        """Forecasts from every `stride`-th origin, from before step `start` on, and how good.
+
+        Without a stride: from every origin, from every horizon-th where steps are fed back, and
+        from fewer where that would be more than 5,000 of a series.
+        """
         self.require_fitted("model_")
         series = self._series(X)
         if start is None:
             start = self._first_judged() if X is None else [len(one) // 2 for one in series]
         starts = [start] * len(series) if isinstance(start, int) else list(start)
         if stride is None:
-            stride = self.horizon if self.mode == "fed-back" else 1
+            longest = max(len(one) - start for one, start in zip(series, starts))
+            stride = max(self.horizon if self.mode == "fed-back" else 1, longest // MOST_ORIGINS)
         checks.count("stride", stride)
         return judge(self._prepared(series), self._roller(), starts, stride, self._levels())
 

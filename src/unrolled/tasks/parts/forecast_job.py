@@ -23,6 +23,7 @@ BURN_IN = 4  # a quarter of a window
 OVERLAP = 4  # each step is in about four windows of an epoch
 LEAST_BATCHES = 8  # in an epoch, however short the series are
 RUN_UP = 4  # windows before the first origin that is judged
+PIECE = 2048  # origins that are judged at once: a long series must fit into memory
 
 LINE = (
     Shown("train", "loss", "Train Loss"),
@@ -81,11 +82,10 @@ class ForecastJob:
             return self._training(epoch)
         bounds = self.parts[part]
         windows = []
-        for number in range(len(self.series)):
-            first, last = bounds.first[number], bounds.last[number]
-            if last >= first:
-                start = max(0, first - RUN_UP * self.window)
-                windows.append(Window(number, start, last + 1, first, bounds.end[number]))
+        for number, last in enumerate(bounds.last):
+            for first in range(bounds.first[number], last + 1, PIECE):
+                start, stop = max(0, first - RUN_UP * self.window), min(first + PIECE, last + 1)
+                windows.append(Window(number, start, stop, first, bounds.end[number]))
         windows.sort(key=lambda one: one.stop - one.start)
         size = self.batch_size
         return [windows[at : at + size] for at in range(0, len(windows), size)]

@@ -18,7 +18,7 @@ from unrolled.data.windows import Prepared, around_anchor, memory, own_inputs
 from unrolled.tasks.parts.calibration import shifted
 from unrolled.tasks.parts.forecasting import ForecastNetwork
 
-ROWS = 4096  # paths that run at once
+ROWS = 4096  # origins, or paths, that are worked on at once
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,14 @@ class Roller:
         """One pass: the output at each origin."""
         x = torch.from_numpy(series.inputs[: origins[-1] + 1])[:, None]
         y, _ = self.model.recurrent(x)
-        ahead, anchor = series.around(origins)
-        told = torch.from_numpy(ahead)[:, None]
-        distance = self.model.heads(x[origins], y[origins], told)[:, 0]
-        return anchor[:, :, None] + distance.double().numpy() * series.scale.unit
+        results = []
+        for at in range(0, len(origins), ROWS):
+            chosen = origins[at : at + ROWS]
+            ahead, anchor = series.around(chosen)
+            told = torch.from_numpy(ahead)[:, None]
+            distance = self.model.heads(x[chosen], y[chosen], told)[:, 0]
+            results.append(anchor[:, :, None] + distance.double().numpy() * series.scale.unit)
+        return np.concatenate(results)
 
     def _fed_back(self, series: Prepared, origins: Any) -> Any:
         """Origins in groups of as many as there is room for."""
