@@ -103,33 +103,17 @@ def _theory() -> list[Prose | Math]:
 
 def _wave(sines: Wave) -> list[Prose | Table | Figure]:
     slow, fast = sorted(sines.periods, reverse=True)
-    shown = 60
-    ahead = np.arange(1, len(sines.came) + 1)
     rows = [
         (name, *(sines.error(guess, *block) for block in BLOCKS))
         for name, guess in {"one step ahead": sines.taught, **sines.guesses}.items()
     ]
-    distance = np.abs(sines.generated - sines.came)
     return [
         Prose(
             f"Two sines with periods of {slow:.2f} and {fast:.2f} steps, and noise of {NOISE:g} on "
-            f"top. {KNOWN} values are known; the network learned from windows of {LENGTH} of them, "
-            f"{sines.history.stopped}. It then reads all {KNOWN}, and goes on alone."
+            f"top. {KNOWN} values are known; the network learned from windows of {LENGTH} of them "
+            f"({sines.history.stopped}). It then reads all {KNOWN}, and goes on alone."
         ),
-        Figure(
-            "wave",
-            "The wave, continued",
-            forecast(
-                (np.arange(-shown, 0) + 1, sines.known[-shown:]),
-                (ahead, sines.generated),
-                truth=(ahead, sines.came),
-                x_label="steps ahead",
-                y_label="value",
-            ),
-            alt="A wave of two periods; after step 0 the generated values and what came.",
-            caption="Solid black: what was known. Dotted: what came (without noise). Colour: each "
-            "value made from the one before.",
-        ),
+        _continued(sines),
         Table(
             "ahead",
             "root mean square error against the wave without noise, by steps ahead",
@@ -137,21 +121,44 @@ def _wave(sines: Wave) -> list[Prose | Table | Figure]:
             rows,
             digits=3,
         ),
-        Figure(
-            "distance",
-            "How the error grows",
-            curves(
-                {
-                    "fed back": (ahead, _running(distance)),
-                    "one step ahead": (ahead, _running(np.abs(sines.taught - sines.came))),
-                },
-                x_label="steps ahead",
-                y_label="mean error of 20 steps",
-            ),
-            alt="Two curves: the error with feedback and the error when the true value comes in.",
-            caption="“One step ahead” is given the true value at every step.",
-        ),
+        _distance(sines),
     ]
+
+
+def _continued(sines: Wave, shown: int = 60) -> Figure:
+    ahead = np.arange(1, len(sines.came) + 1)
+    return Figure(
+        "wave",
+        "The wave, continued",
+        forecast(
+            (np.arange(-shown, 0) + 1, sines.known[-shown:]),
+            (ahead, sines.generated),
+            truth=(ahead, sines.came),
+            x_label="steps ahead",
+            y_label="value",
+        ),
+        alt="A wave of two periods; after step 0 the generated values and what came.",
+        caption="Solid black: what was known. Dotted: what came (without noise). Colour: each "
+        "value made from the one before.",
+    )
+
+
+def _distance(sines: Wave) -> Figure:
+    ahead = np.arange(1, len(sines.came) + 1)
+    return Figure(
+        "distance",
+        "How the error grows",
+        curves(
+            {
+                "fed back": (ahead, _running(np.abs(sines.generated - sines.came))),
+                "one step ahead": (ahead, _running(np.abs(sines.taught - sines.came))),
+            },
+            x_label="steps ahead",
+            y_label="mean error of 20 steps",
+        ),
+        alt="Two curves: the error with feedback and the error when the true value comes in.",
+        caption="“One step ahead” is given the true value at every step.",
+    )
 
 
 def _running(distance: np.ndarray, width: int = 20) -> np.ndarray:
