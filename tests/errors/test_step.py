@@ -12,6 +12,7 @@ from unrolled.cells.library import find_cell
 HEADER = """\
 import math
 import numpy as np
+import torch
 from unrolled import *
 from unrolled import abs, sum
 
@@ -56,6 +57,24 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
     "math function": (
         "return math.exp(h)  # here",
         ["the module math", "`from unrolled import exp`"],
+    ),
+    "torch function": (
+        "return torch.tanh(h)  # here",
+        ["`torch.tanh`", "which is no tensor", "`from unrolled import tanh`"],
+    ),
+    "torch module": (
+        "return torch.nn.functional.relu(h)  # here",
+        ["`torch.relu`", "`from unrolled import relu`"],
+    ),
+    "remainder": ("return h % 2  # here", ["does not have", "+ - * / ** @"]),
+    "whole division": ("return 7 // h  # here", ["does not have"]),
+    "a vector as a number of turns": (
+        """
+        for _ in range(h):  # here
+            h = tanh(h)
+        return h
+        """,
+        ["cannot count"],
     ),
     "float": ("return h * float(h)  # here", ["a function for plain numbers"]),
     "matrix on the right": (
@@ -243,6 +262,16 @@ BODIES: dict[str, tuple[str, list[str]]] = {
             return self.P @ (self.W @ x + self.U @ h)  # here
         """,
         ["sizes that cannot agree", "the returned h"],
+    ),
+    "a number of turns that is not whole": (
+        """
+        depth = 3.0
+        def step(self, x, h):
+            for _ in range(self.depth):  # here
+                h = tanh(self.W @ x + h)
+            return h
+        """,
+        ["3.0 is no whole number", "depth = 3"],
     ),
     "an open size": (
         """

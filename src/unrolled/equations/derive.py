@@ -34,7 +34,7 @@ from unrolled.equations.nodes import (
     topological,
     variable,
 )
-from unrolled.equations.ops import OPS, shape_of
+from unrolled.equations.ops import FUNCTION, OPS, shape_of
 from unrolled.equations.simplify import simplified
 from unrolled.equations.verify import is_condition, varies, verify
 
@@ -216,7 +216,6 @@ class _Words:
         return owner.removeprefix(prefix)
 
 
-FUNCTION = 9  # the precedence of what is written with brackets: tanh(...)
 WORDS = {
     "add": "sum",
     "sub": "difference",

@@ -11,7 +11,7 @@ import math
 
 from unrolled.equations.equation import Equation
 from unrolled.equations.nodes import Apply, Constant, Eye, Length, Node, Variable
-from unrolled.equations.ops import OPS, shape_of
+from unrolled.equations.ops import FUNCTION, OPS, shape_of
 from unrolled.equations.text import number
 from unrolled.equations.verify import varies
 
@@ -117,7 +117,7 @@ class _Printer:
             # a number times a value is not said with \odot; two numbers need a dot between them
             dot = " \\cdot " if isinstance(node.args[1], Constant | Length) else " \\, "
             return f"{left}{dot}{right}", row.precedence
-        if row.precedence == 9 or node.op == "div":  # brackets or a fraction bar hold these
+        if row.precedence == FUNCTION or node.op == "div":  # brackets or a fraction bar hold these
             return row.latex.format(*(self.term(argument) for argument in node.args)), 9
         if node.op == "transpose":
             return row.latex.format(self.term(node.args[0], 9)), row.precedence

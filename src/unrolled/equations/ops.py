@@ -43,6 +43,9 @@ class ShapeMismatch(Exception):
     """Two sizes that cannot be one; `trace` turns it into a taught error with the user's line."""
 
 
+FUNCTION = 9  # the precedence of what is written with brackets: tanh(...)
+
+
 @dataclass(frozen=True, slots=True)
 class Op:
     """One row. `text` is an infix symbol (with Python's precedence) or the name of a function."""
@@ -54,7 +57,7 @@ class Op:
     derivative: Derivative | None
     text: str
     latex: str
-    precedence: int = 9
+    precedence: int = FUNCTION
     is_condition: bool = False
 
 
@@ -168,7 +171,7 @@ def _row(
     *,
     shape: ShapeRule = elementwise,
     text: str = "",
-    precedence: int = 9,
+    precedence: int = FUNCTION,
     is_condition: bool = False,
 ) -> Op:
     text = text or name

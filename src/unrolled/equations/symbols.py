@@ -11,15 +11,14 @@ import ast
 import linecache
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NoReturn
 
 from unrolled.equations.functions import Identity
 from unrolled.equations.nodes import Apply, Constant, Node, Variable, apply, constant, eye, variable
-from unrolled.equations.ops import OPS
+from unrolled.equations.ops import FUNCTION, OPS
 from unrolled.errors import CellError
 
-_HOUSE = str(Path(__file__).parent)
+_THEIRS = ("numpy", "torch")  # whose own lines are not the user's either
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +38,16 @@ class Where:
 
 
 def here() -> Where:
-    """The innermost line outside `equations/` and outside NumPy and `math`: the user's."""
+    """The innermost line outside `equations/` and the packages it answers: the user's."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and _is_ours(frame.f_code.co_filename):
+    while frame.f_back is not None and _is_not_the_users(frame.f_globals.get("__name__", "")):
         frame = frame.f_back
     return Where(frame.f_code.co_filename, frame.f_lineno)
 
 
-def _is_ours(file: str) -> bool:
-    return file.startswith(_HOUSE) or "numpy" in Path(file).parts
+def _is_not_the_users(module: str) -> bool:
+    package = __name__.rpartition(".")[0]
+    return module.startswith(f"{package}.") or module.partition(".")[0] in _THEIRS
 
 
 def teach(sentence: str, where: Where | None = None) -> NoReturn:
@@ -254,18 +254,27 @@ class Symbol:
                   "`from unrolled import exp`")  # fmt: skip
         return float(known)
 
+    def __index__(self) -> int:
+        known = _number(self.node)
+        if known is None:
+            teach("a value of the step has no number yet, and cannot count or choose")
+        teach(f"{known} is no whole number: a hyper-parameter that counts is written as one "
+              f"(depth = 3)")  # fmt: skip
+
     def __array_ufunc__(self, ufunc: Any, method: str, *arguments: Any, **_: Any) -> Symbol:
         infix = {"subtract": "sub", "multiply": "mul", "divide": "div", "add": "add"}
         if ufunc.__name__ in infix and method == "__call__":  # np.float64(0.5) * h, say
             return self.apply_operation(infix[ufunc.__name__], *arguments)
         if ufunc.__name__ == "matmul":
             self.__rmatmul__(arguments[0])
-        name = {"absolute": "abs"}.get(ufunc.__name__, ufunc.__name__)
-        cure = (
-            f"`from unrolled import {name}`" if name in OPS else "unrolled's functions and + - * /"
-        )
-        teach(f"`np.{ufunc.__name__}` got a value of the step, which has no number yet: use {cure} "
-              f"instead, which works on arrays too")  # fmt: skip
+        teach(f"`np.{ufunc.__name__}` got a value of the step, which has no number yet: use "
+              f"{_cure(ufunc.__name__)} instead, which works on arrays too")  # fmt: skip
+
+    @classmethod
+    def __torch_function__(cls, function: Any, *_: Any) -> NoReturn:
+        name = getattr(function, "__name__", "function")
+        teach(f"`torch.{name}` got a value of the step, which is no tensor: use "
+              f"{_cure(name)} instead, which works on tensors too")  # fmt: skip
 
     def __array__(self, *_: Any, **__: Any) -> NoReturn:
         teach("NumPy got a value of the step, which has no number yet: use unrolled's functions, "
@@ -290,6 +299,13 @@ class Symbol:
         teach("the number of units is not known while the equation is read: use mean(v), or "
               "sum(v), which know it when they run")  # fmt: skip
 
+    def _no_such_operation(self, other: Any) -> NoReturn:
+        teach("an operation that the language of a step does not have: it has + - * / ** @, "
+              "comparisons, & | ~, and the functions of unrolled")  # fmt: skip
+
+    __mod__ = __rmod__ = __floordiv__ = __rfloordiv__ = __xor__ = __rxor__ = _no_such_operation
+    __lshift__ = __rshift__ = __divmod__ = __rdivmod__ = _no_such_operation
+
     def _in_place(self, other: Any) -> NoReturn:
         teach("an in-place change (`+=`, `*=` ...) would alter the caller's array: write "
               "`h = h + ...`")  # fmt: skip
@@ -311,6 +327,13 @@ class Symbol:
 
     def __repr__(self) -> str:
         return f"<a value of the step: {type(self.node).__name__}>"
+
+
+def _cure(name: str) -> str:
+    """What to use in the place of another package's function."""
+    name = {"absolute": "abs", "power": "exp"}.get(name, name)
+    has = name in OPS and OPS[name].precedence == FUNCTION
+    return f"`from unrolled import {name}`" if has else "unrolled's functions and + - * /"
 
 
 def _is_condition(node: Node) -> bool:

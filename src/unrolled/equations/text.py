@@ -11,7 +11,7 @@ import math
 
 from unrolled.equations.equation import Equation
 from unrolled.equations.nodes import Apply, Constant, Eye, Length, Node, Variable
-from unrolled.equations.ops import OPS
+from unrolled.equations.ops import FUNCTION, OPS
 
 
 def to_text(equation: Equation) -> str:
@@ -54,7 +54,7 @@ class Printer:
         first, rest = node.args[0], node.args[1:]
         if node.op == "transpose":
             return f"{self.term(first, 9)}.T", row.precedence
-        if row.precedence == 9:
+        if row.precedence == FUNCTION:
             arguments = ", ".join(self.term(argument) for argument in node.args)
             return f"{row.text}({arguments})", row.precedence
         if node.op == "neg" and self._is_product(first):
