@@ -39,7 +39,7 @@ LAB = Lab(
     run=run,
     sizes=(
         Size("hidden", 96, "units of the network that reads (a third for the wave)", most=512),
-        Size("epochs", 6, "times that the text is read", most=200),
+        Size("epochs", 12, "times that the text is read", most=200),
     ),
     texts=(TextFile("text", "the text that is read", least=2000),),
 )
