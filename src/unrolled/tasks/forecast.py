@@ -175,7 +175,7 @@ class Forecaster(RegressorMixin, Estimator):
             cell=self.cell_,
             model=self.model_,
             state=self.state_,
-            value=str(config["data"].get("value", "values")),
+            value=str(config["data"].get("what", "values")),
             series=self._prepared(self.series_),
             learnt=self.learnt_,
             tested=self.tested_,

@@ -69,6 +69,19 @@ def test_train_forecast_move_forecast_again(
     assert figures["seasonal_naive_mae"] > 0
 
 
+def test_a_training_on_built_in_data_goes_on(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    short = ["--horizon", "3", "--hidden", "4", "--window", "32", "--batch-size", "4"]
+    words = ["train", "forecast", "builtin:sunspots", *short, "--out", "run", "--quiet"]
+    assert main([*words, "--epochs", "1"]) == 0
+    assert main(["train", "--resume", "run", "--epochs", "2", "--quiet"]) == 0
+    assert len((place / "run" / "metrics.jsonl").read_text().splitlines()) == 2
+    capsys.readouterr()
+    assert main(["forecast", "run"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].startswith("sunspots,2009-01-01,")
+
+
 def test_what_a_forecast_refuses(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def said(*words: str) -> str:
         assert main(list(words)) == 2

@@ -146,7 +146,7 @@ def test_arrays_and_constants() -> None:
 def test_a_run_can_be_moved(tmp_path: Path) -> None:
     place = tmp_path / "run"
     model = Forecaster(**{**SMALL, "epochs": 2}, out=place).fit(
-        series(sale=True), test=0.25, data={"value": "units", "source": "x"}
+        series(sale=True), test=0.25, data={"what": "units", "source": "x"}
     )
     wanted = model.forecast()[0]
     shutil.move(place, tmp_path / "moved")

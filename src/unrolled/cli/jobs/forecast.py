@@ -60,7 +60,7 @@ class ForecastJob(CommandJob):
         if share is None:
             is_builtin = builtin.is_builtin(how["source"])
             share = builtin.find(how["source"]).test if is_builtin else HELD_OUT
-        more = {**kept, "value": how.get("value", data.value), "checksum": found, "notes": notes}
+        more = {**kept, "what": data.value, "checksum": found, "notes": notes}
         table = origin(how["source"], command, **more)
         estimator.fit(data, test=share, data=table, resume=resume)
         if is_first_process() and estimator.progress == "lines":
