@@ -132,6 +132,14 @@ class Plan:
                 found.update(dict.fromkeys(store.place for store in group.stores))
         return list(found)
 
+    def of_kind(self, kind: Kind) -> list[Place]:
+        """The places of one kind."""
+        return self._by_kind.get(kind, [])
+
+    @cached_property
+    def _by_kind(self) -> dict[Kind, list[Place]]:
+        return {kind: [p for p in self.places if p.kind is kind] for kind in Kind}
+
     @cached_property
     def blocks(self) -> list[tuple[Group, Block]]:
         return [(g, b) for stage in self.stages for g in stage.groups.values() for b in g.blocks]

@@ -69,11 +69,11 @@ class Gates:
         rows = len(parameters[0]) // len(self.inputs)
         found = dict(zip(self.inputs, parameters[0].split(rows), strict=True))
         found |= dict(zip(self.states, parameters[1].split(rows), strict=True))
-        if self.bias_inputs:
-            for names, bias in (
-                (self.bias_inputs, parameters[2]),
-                (self.bias_states, parameters[3]),
-            ):
+        if self.bias_inputs == self.bias_states and self.bias_inputs:
+            both = parameters[2] + parameters[3]
+            found |= dict(zip(self.bias_inputs, both.split(rows), strict=True))
+        elif self.bias_inputs:
+            for names, bias in ((self.bias_inputs, parameters[2]), (self.bias_states, parameters[3])):
                 for name, part in zip(names, bias.split(rows), strict=True):
                     found[name] = found[name] + part if name in found else part
         if self.projection is not None:

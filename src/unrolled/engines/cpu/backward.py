@@ -50,7 +50,7 @@ def backward(
     d_ys = run.wide(d_outputs, left.outputs.shape[1])
     call.place("d output", d_ys, d_ys.shape[1])
     turns = _turns(run, call, d_finals)
-    added = _added(run, call, made)
+    added = _Added(run, call, made)
     inputs = _Inputs(run, made, left.xs, need_input)
     if made.d_input is not None:
         call.place(made.d_input.name, inputs.array, inputs.array.shape[1])
@@ -67,7 +67,7 @@ def backward(
         matrices.add(buffers, first, last)
         inputs.add(buffers, layout, span)
     weights = matrices.weights()
-    weights |= {name: _total(run, name, total) for name, total in added.items()}
+    weights |= added.weights()
     after = 1 if schedule.steps else 0
     states = tuple(
         pair[after][:, : run.sizes[shape[0]]]
@@ -88,20 +88,30 @@ def _turns(run: Run, call: Call, d_finals: Sequence[Array]) -> list[tuple[Array,
     return turns
 
 
-def _added(run: Run, call: Call, made: directions.Backward) -> dict[str, Array]:
-    """Where each job sums up the derivatives by vectors of weights."""
-    added = {}
-    for name, place in made.added.items():
-        width = 1 if place.size == ONE else run.padded(place.size)
-        added[name] = run.library.zeros(run.schedule.jobs, width)
-        call.place(place.name, added[name], width)
-    return added
+class _Added:
+    """Derivatives by vectors of weights: each job sums up its own, in one row for all of them."""
 
+    def __init__(self, run: Run, call: Call, made: directions.Backward) -> None:
+        self.run = run
+        self.columns: dict[str, tuple[int, int]] = {}
+        total = 0
+        for name, place in made.added.items():
+            width = 1 if place.size == ONE else run.padded(place.size)
+            self.columns[name] = (total, 1 if place.size == ONE else run.sizes[place.size])
+            total += width
+        self.sums = run.library.zeros(run.schedule.jobs, total)
+        for name, place in made.added.items():
+            call.place(place.name, self.sums, total, 0, self.columns[name][0])
 
-def _total(run: Run, name: str, parts: Array) -> Array:
-    """Sum over the jobs, and for a single number over the units too."""
-    shape = run.program.lowered.step.weights[name]
-    return parts.sum() if shape == () else parts.sum(0)[: run.sizes[shape[0]]]
+    def weights(self) -> dict[str, Array]:
+        """Sums over the jobs; for a single number over the units too."""
+        total = self.sums.sum(0)
+        result = {}
+        for name, (column, units) in self.columns.items():
+            part = total[column : column + units]
+            is_number = self.run.program.lowered.step.weights[name] == ()
+            result[name] = part.sum() if is_number else part
+        return result
 
 
 class LeftColumns:

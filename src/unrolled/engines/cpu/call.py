@@ -74,16 +74,23 @@ class Call:
         self.kernel = kernel
         self.library = library
         self.schedule = schedule
-        self.words = np.zeros(len(kernel.words), np.int64)
         self.position = kernel.words.position
         self.alive: list[Array] = []
         self.bytes = library.bits // 8
-        self.set("tiles", kernel.tiles.address)
-        self.set("jobs", schedule.jobs)
-        self.set("table", schedule.steps)
-        self.set("base", schedule.base.ctypes.data)
-        self.set("offsets", schedule.padded_offsets.ctypes.data + 8)
-        self.set("active", schedule.active.ctypes.data)
+        # what kernel, schedule and sizes decide is written once, and copied for each call
+        key = (kernel, *sizes.values())
+        if key not in schedule.templates:
+            self.words = np.zeros(len(kernel.words), np.int64)
+            self._write(sizes)
+            schedule.templates[key] = self.words
+        self.words = schedule.templates[key].copy()
+
+    def _write(self, sizes: Mapping[str, int]) -> None:
+        self.set("tiles", self.kernel.tiles.address)
+        self.set("jobs", self.schedule.jobs)
+        self.set("table", self.schedule.steps)
+        for table, address in self.schedule.addresses.items():
+            self.set(table, address)
         for name, length in sizes.items():
             self.set(f"size {name}", length)
 
@@ -111,23 +118,19 @@ class Call:
             size = weights.sizes[block.operands[0].size]
             count = len(block.operands)
             self.set(f"length {number}", size if count == 1 else count * padded(size, lanes))
-        for place in self.kernel.plan.places:
-            if place.kind is Kind.UNIT:
-                vector = weights.stack(
-                    (place.name,), padded(len(weights.arrays[place.name]), lanes)
-                )
-                self.place(place.name, vector, 0)
-            elif place.kind is Kind.NUMBER:
-                self.place(place.name, weights.arrays[place.name], 0)
+        for place in self.kernel.plan.of_kind(Kind.UNIT):
+            wide = padded(weights.sizes[place.size], lanes)
+            self.place(place.name, weights.stack((place.name,), wide), 0)
+        for place in self.kernel.plan.of_kind(Kind.NUMBER):
+            self.place(place.name, weights.arrays[place.name], 0)
 
     def scratch(self, sizes: Mapping[str, int], lanes: int) -> None:
         """Rows that only this call uses."""
-        for place in self.kernel.plan.places:
-            if place.kind is Kind.ROW:
-                width = width_of(place, sizes, lanes)
-                lease = self.library.lease(self.schedule.rows * width)
-                self.alive.append(lease)
-                self.place(place.name, lease.array, width)
+        for place in self.kernel.plan.of_kind(Kind.ROW):
+            width = width_of(place, sizes, lanes)
+            lease = self.library.lease(self.schedule.rows * width)
+            self.alive.append(lease)
+            self.place(place.name, lease.array, width)
 
     def run(self, first: int, last: int) -> None:
         self.set("first", first)

@@ -21,7 +21,7 @@ from unrolled.engines.plan import Plan
 from unrolled.equations.equation import Equation
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Kernel:
     """Machine code, the plan it follows, and where its arguments stand among the words."""
 

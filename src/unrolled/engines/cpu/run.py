@@ -20,6 +20,8 @@ T = TypeVar("T")
 
 # What a chunk's hoisted products, or left sides, may take: the second-level caches of two cores.
 CHUNK_BYTES = 2 << 20
+# But a product over few tokens would spend its time on reading and writing the gradient it adds to.
+LEAST_TOKENS = 2048
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class Run:
     def chunks(self, columns: int) -> list[tuple[int, int]]:
         """The steps in runs whose buffers of so many columns stay in the cache."""
         tokens = CHUNK_BYTES // (self.library.bits // 8 * max(1, columns))
-        return self.schedule.chunks(max(1, tokens))
+        return self.schedule.chunks(max(LEAST_TOKENS, tokens))
 
     def most_tokens(self, chunks: list[tuple[int, int]]) -> int:
         spans = (self.schedule.span(first, last) for first, last in chunks)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,10 +35,20 @@ class Schedule:
     order: Ints | None = None
     lengths: Ints | None = None
     _chunks: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+    templates: dict[tuple[object, ...], Ints] = field(default_factory=dict)  # of `call`
 
-    @property
+    @cached_property
     def tokens(self) -> int:
         return int(self.starts[-1])
+
+    @cached_property
+    def addresses(self) -> dict[str, int]:
+        """Where kernels find the tables; the first offset is the word before the first step's."""
+        return {
+            "base": self.base.ctypes.data,
+            "offsets": self.padded_offsets.ctypes.data + 8,
+            "active": self.active.ctypes.data,
+        }
 
     @property
     def is_dense(self) -> bool:
@@ -57,7 +68,7 @@ class Schedule:
             return here, slice(here.start + shift, here.stop + shift)
         return here, self.previous[here]
 
-    @functools.cached_property
+    @cached_property
     def table(self) -> tuple[Ints, Ints]:
         """Every token's step and row, in the order of tokens, step after step."""
         rows = [token_rows(self, step) for step in range(self.steps)]
@@ -65,7 +76,7 @@ class Schedule:
         steps = np.repeat(np.arange(self.steps, dtype=np.int64), counts)
         return steps, np.concatenate([*rows, np.zeros(0, np.int64)])
 
-    @functools.cached_property
+    @cached_property
     def previous(self) -> Ints:
         """For every token the token of the same row one step before; -1 at the first step."""
         steps, rows = self.table
@@ -73,7 +84,7 @@ class Schedule:
         token_of[steps + 1, rows] = np.arange(len(steps))
         return token_of[steps, rows]
 
-    @functools.cached_property
+    @cached_property
     def last_tokens(self) -> tuple[Ints, Ints]:
         """The rows that have any token, and the last one of each."""
         steps, rows = self.table
