@@ -1,7 +1,6 @@
 """One step a call, batch 1, states handed on: `layer.stream().step(x)`, a torch.nn layer called
 with one step and its states, and ONNX Runtime with explicit states, called plainly and with its
-inputs and outputs bound to memory. A time is that of one step in a sequence of 256, one thread for
-each.
+inputs and outputs bound to memory. A time is that of one step in a sequence of 256.
 """
 
 from __future__ import annotations

