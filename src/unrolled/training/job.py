@@ -83,6 +83,7 @@ class State:
     first_loss: float = math.nan  # of the first steps: what divergence is measured against
     recent_loss: float = math.nan
     best: float | None = None
+    best_loss: float = math.inf
     best_epoch: int = 0
     waited: int = 0  # epochs since the best one
     plateau_waited: int = 0

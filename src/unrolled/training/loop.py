@@ -145,20 +145,26 @@ class Loop:
         for part in ("validation", "test"):
             record |= titled(part, self.evaluate(part))
         self.clock.evaluation_seconds = time.perf_counter() - started
-        figure = record.get(f"validation_{best}", record[f"train_{best}"])
-        better = state.best is None or (
-            figure < state.best if self.job.best_is == "lowest" else figure > state.best
-        )
+        part = "validation" if f"validation_{best}" in record else "train"
+        figure, loss = record[f"{part}_{best}"], record[f"{part}_loss"]
+        better = self.is_better(figure, loss)
         state.epoch, state.position, self.sums = state.epoch + 1, 0, {}
         state.waited = 0 if better else state.waited + 1
         if better:
-            state.best, state.best_epoch = figure, state.epoch
+            state.best, state.best_loss, state.best_epoch = figure, loss, state.epoch
             self.keeper.keep_best()
         schedules.after_epoch(self.settings.schedule, state, better)
         record["seconds"] = self.clock.seconds()
         state.history.append(record)
         self.keeper.note_epoch(record)
         self.watcher.epoch(record, self.settings.epochs, self.job.line)
+
+    def is_better(self, figure: float, loss: float) -> bool:
+        """Whether the figure is the best so far; of two that are alike, the lower loss decides."""
+        before = self.state.best
+        if before is None or figure == before:
+            return before is None or loss < self.state.best_loss
+        return figure < before if self.job.best_is == "lowest" else figure > before
 
     def evaluate(self, part: str) -> Measures:
         """Figures of a part of the data; nothing is learnt from it."""

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from tests.tolerances import FIGURE, assert_agrees
 from tests.toy_job import ToyJob
 from unrolled.errors import ArgumentError
 from unrolled.training.diagnosis import Diverged
@@ -50,7 +51,7 @@ def test_the_model_ends_with_the_weights_of_the_best_epoch():
     assert state.best_epoch == 1 + losses.index(min(losses)) != 6
     with torch.no_grad():
         again = float(((job.model(job.x) - job.y) ** 2).mean())
-    assert again == pytest.approx(min(losses), rel=1e-6)
+    assert_agrees(again, min(losses), tolerance=FIGURE)
     assert watcher.last == state.history[state.best_epoch - 1]
 
 
@@ -136,3 +137,26 @@ def test_gradient_clipping_bounds_the_step():
 def test_settings_that_make_no_sense_are_named(name, value):
     with pytest.raises(ArgumentError, match=name):
         Settings(**{name: value})
+
+
+class Judged(ToyJob):
+    """Its validation accuracies are given; its losses fall from epoch to epoch."""
+
+    best, best_is = "accuracy", "highest"
+
+    def __init__(self, accuracies):
+        super().__init__(dropout=0.0)
+        self.accuracies = iter([one for one in accuracies for _ in ("train", "validation")])
+
+    def measures(self, sums):
+        return {**super().measures(sums), "accuracy": next(self.accuracies)}
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "kept"), [([0.5, 0.9, 0.7], 2), ([0.9, 0.8, 0.7], 1), ([0.9, 0.9, 0.7], 2)]
+)
+def test_the_highest_figure_is_kept_and_of_equals_the_lower_loss(accuracies, kept):
+    state = train(Judged(accuracies), Settings(optimizer="sgd", lr=0.01, epochs=3))
+    losses = [record["validation_loss"] for record in state.history]
+    assert losses == sorted(losses, reverse=True)
+    assert state.best_epoch == kept

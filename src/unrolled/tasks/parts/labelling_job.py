@@ -46,7 +46,7 @@ class Labelled:
 class LabellingJob:
     """A model that gives logits, and labelled sequences by part."""
 
-    best, best_is = "loss", "lowest"
+    best, best_is = "accuracy", "highest"
     line: Sequence[Shown] = LINE
 
     def __init__(
