@@ -66,6 +66,10 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
         "return torch.nn.functional.relu(h)  # here",
         ["`torch.relu`", "`from unrolled import relu`"],
     ),
+    "a weight that is called": (
+        "return tanh(self.W(x) + h)  # here",
+        ["called like a function", "self.W @ x"],
+    ),
     "remainder": ("return h % 2  # here", ["does not have", "+ - * / ** @"]),
     "whole division": ("return 7 // h  # here", ["does not have"]),
     "a vector as a number of turns": (
@@ -273,6 +277,14 @@ BODIES: dict[str, tuple[str, list[str]]] = {
         """,
         ["3.0 is no whole number", "depth = 3"],
     ),
+    "a function as a method": (
+        """
+        activation = tanh
+        def step(self, x, h):
+            return self.activation(self.W @ x + h)  # here
+        """,
+        ["self.activation is the function tanh", "activation = staticmethod(tanh)"],
+    ),
     "an open size": (
         """
         def step(self, x, h):
@@ -363,6 +375,7 @@ def declared(**attributes: Any) -> type:
         ({"sizes": {"c": "proj_size"}}, ["sizes names 'c'"]),
         ({"scalars": ("beta",)}, ["scalars names 'beta'"]),
         ({"initial_state": {"m": 1.0}}, ["initial_state names 'm'"]),
+        ({"initial_state": {"h": "zero"}}, ['initial_state["h"]', "it is a number"]),
     ],
 )
 def test_a_mistake_in_a_declaration(attributes: dict[str, Any], words: list[str]) -> None:

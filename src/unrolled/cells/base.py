@@ -150,7 +150,10 @@ class Cell:
                 f"(cell.{name} = array), and a value of the step has a local name"
             )
         if name not in self._weights:
-            raise AttributeError(_no_such_weight(self, name, self._weights))
+            raise AttributeError(
+                f"{_no_such_weight(self, name, self._weights)} (a hyper-parameter is an attribute "
+                f"of the class, and is chosen when a cell is made)"
+            )
         array = np.array(value, dtype=np.float64)
         if array.shape != self._weights[name].shape:
             raise ShapeError(

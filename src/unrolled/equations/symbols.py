@@ -254,6 +254,10 @@ class Symbol:
                   "`from unrolled import exp`")  # fmt: skip
         return float(known)
 
+    def __call__(self, *_: Any) -> NoReturn:
+        teach("a weight, or a value of the step, is called like a function: a matrix stands left "
+              "of `@`, self.W @ x")  # fmt: skip
+
     def __index__(self) -> int:
         known = _number(self.node)
         if known is None:

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from unrolled.equations import functions
 from unrolled.equations.derive import name_what_backward_needs
 from unrolled.equations.equation import Equation
 from unrolled.equations.nodes import Apply, Constant, Node, Shape, Variable, constant, topological
@@ -21,6 +22,7 @@ from unrolled.equations.simplify import simplify
 from unrolled.equations.sizes import HIDDEN, INPUT, Inference
 from unrolled.equations.symbols import Recorder, Symbol, Where, here, teach
 from unrolled.equations.verify import verify
+from unrolled.errors import CellError
 
 Binding = tuple[str, Node]
 
@@ -64,7 +66,7 @@ def trace(cell_type: type, hyperparameters: Mapping[str, Any] | None = None) -> 
         tuple(v for v in (*(sized[node] for node in given), *weights) if isinstance(v, Variable)),
         tuple(statements),
         tuple(outputs),
-        {name: float(value) for name, value in getattr(cell_type, "initial_state", {}).items()},
+        _initial_state(cell_type),
         dict(getattr(cell_type, "initial", {})),
     )
     verify(equation)
@@ -72,6 +74,18 @@ def trace(cell_type: type, hyperparameters: Mapping[str, Any] | None = None) -> 
         equation = improve(equation)
         verify(equation)
     return equation
+
+
+def _initial_state(cell_type: type) -> dict[str, float]:
+    """What each state is before the first step, where the class says so."""
+    declared: Mapping[str, Any] = getattr(cell_type, "initial_state", {})
+    for name, value in declared.items():
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise CellError(
+                f'{cell_type.__name__}: initial_state["{name}"] is {value!r}: it is a number, the '
+                f"one that every unit of {name} has before the first step"
+            )
+    return {name: float(value) for name, value in declared.items()}
 
 
 def _parameters(step: Callable[..., Any], where: Where) -> list[str]:
@@ -117,10 +131,14 @@ def _tracing_cell(cell_type: type, recorder: Recorder, hyperparameters: Mapping[
                 return object.__getattribute__(self, name)
             if name in reserved:
                 teach(f"self.{name} is a name of Cell's own: give the weight another")
+            static = inspect.getattr_static(cell_type, name, None)
             if name in hyperparameters:
                 value = hyperparameters[name]
-            elif inspect.getattr_static(cell_type, name, None) is None:
+            elif static is None:
                 return _weight(name, recorder)
+            elif inspect.isfunction(static) and static.__module__ == functions.__name__:
+                teach(f"self.{name} is the function {static.__name__} as a method, which gets the "
+                      f"cell as well: write {name} = staticmethod({static.__name__})")  # fmt: skip
             else:
                 value = object.__getattribute__(self, name)
             if isinstance(value, float):  # an int may count a loop, so it stays one
