@@ -20,6 +20,22 @@ class Clock:
         self.step_seconds: float | None = None
         self.evaluation_seconds = 0.0
         self._last_save = time.monotonic()
+        self._lap = time.perf_counter()
+        self.spent: dict[str, float] = {}
+
+    def start_lap(self) -> None:
+        self._lap = time.perf_counter()
+
+    def lap(self, what: str) -> None:
+        """Count the time since the last lap as spent on this."""
+        now = time.perf_counter()
+        self.spent[what] = self.spent.get(what, 0.0) + now - self._lap
+        self._lap = now
+
+    def take_spent(self) -> dict[str, float]:
+        """What an epoch's time was spent on; the next one begins at nothing."""
+        spent, self.spent = self.spent, {}
+        return {f"seconds_{what}": seconds for what, seconds in spent.items()}
 
     def seconds(self) -> float:
         return time.monotonic() - self._start

@@ -112,8 +112,11 @@ class Loop:
         set_rate(self.optimizer, self.rate())
         self.model.train()
         self.optimizer.zero_grad(set_to_none=True)
+        self.clock.start_lap()
         loss, sums = self.job.compute(self.model, batch, self.share)
+        self.clock.lap("forward")
         self.fabric.backward(loss * self.share.world)  # shares add up, Fabric takes their mean
+        self.clock.lap("backward")
         norm = clip_gradients(self.job.model, settings.clip_norm, settings.clip_value)
         value = float(whole_sums(self.fabric, {"loss": loss.detach()})["loss"])
         if not (math.isfinite(norm) and math.isfinite(value)):
@@ -123,6 +126,7 @@ class Loop:
         state.step, state.position = state.step + 1, state.position + 1
         add(self.sums, sums)
         add(self.sums, {"gradient_norm": torch.tensor(norm), "steps": torch.tensor(1.0)})
+        self.clock.lap("update")
         if diagnosis.watch_loss(state, value):
             raise diagnosis.growing(self.job.model, state, settings, self.keeper.last_good)
         self.clock.count_step(time.perf_counter() - started)
@@ -141,10 +145,11 @@ class Loop:
         steps, norms = self.sums.pop("steps"), self.sums.pop("gradient_norm")
         record["train_gradient_norm"] = float(norms / steps)
         record |= titled("train", self.job.measures(whole_sums(self.fabric, self.sums)))
-        started = time.perf_counter()
+        self.clock.start_lap()
         for part in ("validation", "test"):
             record |= titled(part, self.evaluate(part))
-        self.clock.evaluation_seconds = time.perf_counter() - started
+        self.clock.lap("evaluation")
+        self.clock.evaluation_seconds = self.clock.spent["evaluation"]
         part = "validation" if f"validation_{best}" in record else "train"
         figure, loss = record[f"{part}_{best}"], record[f"{part}_loss"]
         better = self.is_better(figure, loss)
@@ -154,7 +159,7 @@ class Loop:
             state.best, state.best_loss, state.best_epoch = figure, loss, state.epoch
             self.keeper.keep_best()
         schedules.after_epoch(self.settings.schedule, state, better)
-        record["seconds"] = self.clock.seconds()
+        record |= {**self.clock.take_spent(), "seconds": self.clock.seconds()}
         state.history.append(record)
         self.keeper.note_epoch(record)
         self.watcher.epoch(record, self.settings.epochs, self.job.line)

@@ -160,3 +160,11 @@ def test_the_highest_figure_is_kept_and_of_equals_the_lower_loss(accuracies, kep
     losses = [record["validation_loss"] for record in state.history]
     assert losses == sorted(losses, reverse=True)
     assert state.best_epoch == kept
+
+
+def test_an_epoch_says_where_its_time_went():
+    state = train(ToyJob(), Settings(epochs=2))
+    for record in state.history:
+        spent = [record[f"seconds_{w}"] for w in ("forward", "backward", "update", "evaluation")]
+        assert all(one > 0 for one in spent)
+    assert sum(spent) < state.history[-1]["seconds"]

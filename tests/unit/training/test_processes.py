@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.tolerances import PROCESSES, assert_agrees
+
 ROOT = Path(__file__).parents[3]
-RELATIVE = 1e-4  # what is promised; shares are added up in another order
 
 CHILD = """
 import json, sys
@@ -47,7 +48,7 @@ def alone(tmp_path_factory):
 def assert_same_losses(history, other):
     for ours, theirs in zip(history, other, strict=True):
         for name in ("train_loss", "validation_loss"):
-            assert ours[name] == pytest.approx(theirs[name], rel=RELATIVE)
+            assert_agrees(ours[name], theirs[name], tolerance=PROCESSES)
 
 
 def test_two_devices(tmp_path, alone):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.tolerances import FLOAT64, assert_agrees
 from unrolled.training.job import State
 from unrolled.training.schedules import SCHEDULES, after_epoch, factor
 
@@ -17,7 +18,7 @@ from unrolled.training.schedules import SCHEDULES, after_epoch, factor
     ],
 )  # fmt: skip
 def test_factors(name, done, expected):
-    assert factor(name, done, State()) == pytest.approx(expected, abs=1e-12)
+    assert_agrees(float(factor(name, done, State())), float(expected), tolerance=FLOAT64)
 
 
 @pytest.mark.parametrize("name", SCHEDULES)

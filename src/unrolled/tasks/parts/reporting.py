@@ -17,6 +17,7 @@ from unrolled.tasks.parts.looking import Reading
 from unrolled.training.progress import duration
 
 PARTS = {"train": "training", "validation": "validation", "test": "test"}
+SPENT = ("forward", "backward", "update", "evaluation")
 UNITS_SHOWN = 24  # of the hidden state, the most lively ones: more are no longer told apart
 STEPS_SHOWN = 40  # of a sequence: more do not fit on a phone
 
@@ -75,6 +76,9 @@ def learning(
     norms = {"norm": [record["train_gradient_norm"] for record in history]}
     gradient = curves(norms, x_label="epoch", y_label="mean norm of the gradient")
     seconds = duration(history[-1]["seconds"])
+    spent = {what: sum(record.get(f"seconds_{what}", 0.0) for record in history) for what in SPENT}
+    whole = sum(spent.values()) or 1.0
+    times = [[what, amount, f"{amount / whole:.0%}"] for what, amount in spent.items()]
     return Section(
         "How it learnt",
         [
@@ -85,6 +89,7 @@ def learning(
             Figure("curves", "Over the epochs", panels, "curves of each part by epoch",
                    "The vertical line is the epoch whose weights are kept. When training goes on "
                    "falling while validation rises, the network learns its examples by heart."),
+            Table("time", "Where the time went.", ["work", "seconds", "share"], times, digits=3),
             Figure("gradient-norm", "The gradient", gradient, "the gradient's norm by epoch",
                    "Before clipping. A norm that grows from epoch to epoch warns of divergence."),
         ],
