@@ -156,7 +156,8 @@ def result(runs: Runs) -> list[Prose | Figure | Table]:
                 unit="probability", columns=list(words), rows=list(classes), limits=(0.0, 1.0),
             ),
             "A heat map: classes in rows, words in columns.",
-            f"The right class is {classes[label]}.",
+            f"The right class is {classes[label]}; after the last word the LSTM says "
+            f"{classes[int(word_by_word(lstm, words)[-1].argmax())]}.",
         ),
     ]  # fmt: skip
 

@@ -94,7 +94,10 @@ def _gates(runs: Runs) -> str:
             how = f"differ by {-100 * gap:.1f} points in favour of the simple network, **against "
             how += "the prediction**"
         parts.append(f"in *{task}* the two {how}")
-    return f"**Does the LSTM remember better?** {'; '.join(parts)} ([@final])."
+    return (
+        "**Does the LSTM remember better?** Held against the simple network: "
+        f"{'; '.join(parts)} ([@final])."
+    )
 
 
 def _heart(runs: Runs) -> str:

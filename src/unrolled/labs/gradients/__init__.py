@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from unrolled.labs.base import Account, Lab, Size
 from unrolled.labs.gradients import page, words
-from unrolled.labs.gradients.measure import measure
+from unrolled.labs.gradients.measure import carry_out
 from unrolled.labs.progress import Progress
 from unrolled.report.blocks import Prose, Section
 
@@ -21,7 +21,7 @@ LEAD = (
 
 def run(seed: int, progress: Progress, hidden: int, lags: int, updates: int) -> Account:
     """Measure everything, then write about it."""
-    measured = measure(seed, progress, hidden, lags, updates)
+    measured = carry_out(seed, progress, hidden, lags, updates)
     sections = [
         Section("Aim", [Prose(page.AIM)]),
         Section("Theory", page.theory()),

@@ -227,7 +227,7 @@ class Measured:
     pencil: Example
 
 
-def measure(seed: int, progress: Progress, hidden: int, lags: int, updates: int) -> Measured:
+def carry_out(seed: int, progress: Progress, hidden: int, lags: int, updates: int) -> Measured:
     progress.plan({"recurrent scales": 1.5, "forget gates": 0.5, "training": 6.0})
     xs = noise(lags, BATCH, seed)
     pairs = [(name, radius) for name in SCALED for radius in RADII]

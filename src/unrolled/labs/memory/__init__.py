@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from unrolled.labs.base import Account, Lab, Size
 from unrolled.labs.memory import page, words
-from unrolled.labs.memory.measure import measure
+from unrolled.labs.memory.measure import carry_out
 from unrolled.labs.progress import Progress
 from unrolled.report.blocks import Prose, Section
 
@@ -20,7 +20,7 @@ LEAD = (
 
 def run(seed: int, progress: Progress, hidden: int, longest: int, updates: int) -> Account:
     """Measure everything, then write about it."""
-    measured = measure(seed, progress, hidden, longest, updates)
+    measured = carry_out(seed, progress, hidden, longest, updates)
     sections = [
         Section("Aim", [Prose(page.AIM)]),
         Section("Theory", page.theory()),

@@ -64,7 +64,7 @@ def reach(runs: list[Learned]) -> int:
     return longest
 
 
-def measure(seed: int, progress: Progress, hidden: int, longest: int, updates: int) -> Measured:
+def carry_out(seed: int, progress: Progress, hidden: int, longest: int, updates: int) -> Measured:
     lags = {
         ADDING.name: [longest // 8, longest // 4, longest // 2, longest],
         COPYING.name: [longest // 16, longest // 8, longest // 4, longest // 2],
