@@ -37,7 +37,7 @@ def call(
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, **(environment or {})},
-        start_new_session=True,
+        process_group=0,  # not a session: the scheduler may weigh sessions, and it is our work
     )
     try:
         printed, complaints = process.communicate(json.dumps(dict(arguments)), timeout=limit)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
+from unrolled import cells
 from unrolled.bench import suites
 from unrolled.bench.contest import Settings
 from unrolled.bench.contestant import OURS
@@ -100,9 +101,18 @@ def test_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_compiling() -> None:
-    (record,) = measured("compiling", cells=("Elman",))
-    assert record.cell == "Elman"
-    assert set(record.samples) == {compiling.FIRST, compiling.CACHED}
+    records = measured("compiling", cells=("Elman", "ProjectedLSTM"))
+    assert cells_of(records) == ["Elman", "ProjectedLSTM"]
+    for record in records:
+        assert set(record.samples) == {compiling.FIRST, compiling.CACHED}
+
+
+def test_every_cell_has_its_sizes() -> None:
+    assert compiling.more_sizes(cells.ProjectedLSTM) == ["proj_size"]
+    for name in cells.__all__:
+        cell = getattr(cells, name)
+        made = cell(4, 4, **dict.fromkeys(compiling.more_sizes(cell), 4))
+        assert made.weights
 
 
 def test_torch_compile_is_left_out_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
