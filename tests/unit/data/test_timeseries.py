@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from tests.tolerances import FIGURE, assert_agrees
 from unrolled.data.calendar import cycles_of, features, season_of
 from unrolled.data.notes import Notes
 from unrolled.data.times import Step, infer_step, parse_step, parse_times
@@ -170,6 +171,6 @@ def test_the_calendar() -> None:
     assert cycles_of(Step(1, "month"), 48) == ["year"]
     assert cycles_of(Step(1, "step"), 999) == []
     told = features(times_from("2010-01-01", hour, 49), ["day"])
-    assert np.allclose(told[0], told[48])
-    assert np.allclose((told**2).sum(1), 1)
-    assert np.allclose(told[6] - told[0], [1, -1])
+    assert_agrees(told[0].astype(float), told[48].astype(float), tolerance=FIGURE)
+    assert_agrees((told**2).sum(1).astype(float), np.ones(len(told)), tolerance=FIGURE)
+    assert_agrees((told[6] - told[0]).astype(float), np.array([1.0, -1.0]), tolerance=FIGURE)

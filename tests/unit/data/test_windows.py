@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.tolerances import EXACT, FLOAT64, assert_agrees
+from tests.tolerances import EXACT, FIGURE, FLOAT64, assert_agrees
 from unrolled.data.times import Step
 from unrolled.data.timeseries import TimeSeries
 from unrolled.data.windows import Layout, anchors, drifts, memory, own_inputs, prepare, scale_of
@@ -79,7 +79,9 @@ def test_a_forecast_is_its_anchor_and_a_distance() -> None:
     distance, counts = one.targets(origins, anchor, 40)
     steps = origins[:, None] + 1 + np.arange(5)
     back = anchor + distance.astype(np.float64) * one.scale.unit
-    assert np.allclose(back[counts], one.values[np.minimum(steps, 39)][counts], atol=1e-5)
+    assert_agrees(
+        back[counts].astype(float), one.values[np.minimum(steps, 39)][counts], tolerance=FIGURE
+    )
     assert counts[0].all()
     assert counts[1].tolist() == [True, True, False, True, True]  # step 17 is a gap
     assert counts[2].all()
@@ -112,6 +114,6 @@ def test_what_is_told_ahead_is_of_those_steps() -> None:
     whole = series()
     one = prepare(whole, told, 30)
     ahead, _ = one.around([10])
-    assert np.allclose(ahead[0, :, 2], (whole.known[11:13, 0] - 0.5) / 2)
+    assert_agrees(ahead[0, :, 2].astype(float), (whole.known[11:13, 0] - 0.5) / 2, tolerance=FIGURE)
     hours = np.arange(11, 13) / 24
-    assert np.allclose(ahead[0, :, 0], np.sin(2 * np.pi * hours), atol=1e-6)
+    assert_agrees(ahead[0, :, 0].astype(float), np.sin(2 * np.pi * hours), tolerance=FIGURE)

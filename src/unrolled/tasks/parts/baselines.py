@@ -25,7 +25,7 @@ METHODS = ("naive", "seasonal naive", "smoothing")
 def methods(series: Prepared) -> dict[str, Points]:
     """The point forecasts of each method."""
     values, horizon, season = series.values, series.layout.horizon, series.layout.season
-    smoothed = smooth(values, season, series.learnt)
+    smoothed = smooth(values, season, series.learnt, horizon)
     return {
         "naive": lambda origins: anchors(values, origins, horizon, 1),
         "seasonal naive": lambda origins: anchors(values, origins, horizon, season),

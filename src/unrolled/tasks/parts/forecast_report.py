@@ -55,7 +55,7 @@ def page_of(found: Findings) -> Page:
     horizon, step = found.series[0].layout.horizon, found.series[0].series.step
     mae = found.backtest.figures[NETWORK]["mae"]
     return Page(
-        title=f"A forecast of {quoted(found.value, 60)}",
+        title=f"A forecast of {found.value[:60]}",
         lead=(
             f"A recurrent network ({found.cell.name}) forecasts {horizon} steps of {step} ahead; "
             f"on the {found.part} part it is off by {mae:.4g} in the mean, "
@@ -220,7 +220,7 @@ def _inside(found: Findings) -> Section:
     hidden, counted = read_closely(model.recurrent, x, score)
     shown = min(40, length)
     times = [shown_time(time) for time in one.series.times(end - shown, end)]
-    title = f"The last {shown} steps of {quoted(one.series.name, 40)}"
+    title = f"The last {shown} steps of {one.series.name[:40]}"
     reading = Reading(title, times, hidden[-shown:], counted[-shown:])
     places = np.linspace(0, end - length, min(FOR_LAGS, end - length + 1)).astype(int)
     stretches = [torch.from_numpy(one.inputs[at : at + length])[:, None] for at in places]

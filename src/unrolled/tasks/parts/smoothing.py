@@ -7,8 +7,9 @@
     ahead    y_{t+h|t} = l_t + (phi + ... + phi^h) b_t + s_{t+h-m ceil(h/m)}
 
 Holt 1957, Winters 1960, damped by Gardner and McKenzie 1985; this is ETS(A,Ad,A) of Hyndman et al.
-2002, and ETS(A,Ad,N) where there is no season. The four constants are those of a grid with the
-smallest squared errors one step ahead; the whole grid runs at once, one column each.
+2002, and ETS(A,Ad,N) where there is no season. It begins with the mean season of the first years.
+The four constants are those of a grid with the smallest squared errors one step and `horizon` steps
+ahead together; the whole grid runs at once, one column each.
 In: values without gaps. Out: forecasts from every origin; next: `baselines`.
 """
 
@@ -23,6 +24,7 @@ import numpy as np
 ALPHAS = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9, 0.99)
 BETAS = (0.0, 0.02, 0.1, 0.3, 0.6)  # the trend's share of alpha
 GAMMAS = (0.02, 0.1, 0.3, 0.6, 0.9)
+SEASONS = 4  # at the beginning, of which the first season is the mean
 PHIS = (0.8, 0.9, 0.98)  # the usual range of damping, Hyndman et al. 2008
 
 
@@ -63,22 +65,29 @@ def grid(has_season: bool) -> Constants:
     return Constants(*columns)
 
 
-def smooth(values: Any, season: int, learnt: int) -> Smoothed:
+def smooth(values: Any, season: int, learnt: int, horizon: int) -> Smoothed:
     """Choose the constants on the first `learnt` values, and run them over all."""
     season = season if learnt >= 2 * season else 1
     known = values[:learnt]
     recent = known[-max(4 * season, 2_000) :]  # a long past changes the choice little
     constants = grid(season > 1)
-    squares = _squares(recent, season, constants)
+    squares = _squares(recent, season, constants, horizon)
     return run(values, season, constants.only(int(np.argmin(squares))))
 
 
-def _squares(values: Any, season: int, constants: Constants) -> Any:
-    """The sum of squared errors of each column of the grid, its first two seasons left out."""
+def _squares(values: Any, season: int, constants: Constants, horizon: int) -> Any:
+    """Squared errors of each column of the grid, each lead in units of its best column."""
+    warm = min(2 * season, len(values) // 2)
     total = np.zeros(len(constants.alpha))
-    for t, (error, *_) in enumerate(_steps(values, season, constants)):
-        if t >= min(2 * season, len(values) // 2):
-            total += error**2
+    for lead in sorted({1, horizon}):
+        squares, waiting = np.zeros(len(constants.alpha)), {}
+        damping = (constants.phi ** np.arange(1, lead + 1)[:, None]).sum(0)
+        for t, (_, level, trend, ring) in enumerate(_steps(values, season, constants)):
+            if t in waiting:
+                squares += (values[t] - waiting.pop(t)) ** 2
+            if t >= warm:
+                waiting[t + lead] = level + damping * trend + ring[(t + lead) % season]
+        total += squares / max(float(squares.min()), np.finfo(float).tiny)
     return total
 
 
@@ -97,13 +106,9 @@ def _steps(values: Any, season: int, constants: Constants) -> Any:
     """The equations above, step by step, for all columns at once."""
     alpha, beta, phi = constants.alpha, constants.beta, constants.phi
     gamma = constants.gamma if season > 1 else np.zeros_like(alpha)
-    columns = len(alpha)
-    first = values[: min(season, len(values))]
-    level = np.full(columns, first.mean() if season > 1 else values[0])
-    trend = np.zeros(columns)
-    ring = np.zeros((season, columns))
-    if season > 1:
-        ring[:] = (first - first.mean())[:, None]
+    first_level, first_trend, first_season = beginning(values, season)
+    level, trend = np.full(len(alpha), first_level), np.full(len(alpha), first_trend)
+    ring = np.repeat(first_season[:, None], len(alpha), 1)
     for t, value in enumerate(values):
         place = t % season
         before = level + phi * trend
@@ -112,3 +117,16 @@ def _steps(values: Any, season: int, constants: Constants) -> Any:
         trend = phi * trend + alpha * beta * error
         ring[place] += gamma * (1 - alpha) * error
         yield error, level, trend, ring
+
+
+def beginning(values: Any, season: int) -> tuple[float, float, Any]:
+    """Level and trend before the first value, and the season, (m,): means of the first seasons."""
+    if season == 1:
+        return float(values[0]), 0.0, np.zeros(1)
+    count = max(1, min(len(values) // season, SEASONS))
+    known = np.resize(values[: count * season], (count, season))
+    means = known.mean(1)
+    slope = (means[-1] - means[0]) / ((count - 1) * season) if count > 1 else 0.0
+    within = slope * (np.arange(season) - (season - 1) / 2)
+    pattern = (known - means[:, None] - within).mean(0)
+    return float(means[0] - slope * (season + 1) / 2), float(slope), pattern
