@@ -35,6 +35,9 @@ FLOAT32 = Tolerance(
 FIGURE = Tolerance(
     1e-5, 1e-5, "a loss or a mean in float64 that was made of float32 numbers", dtype="float64"
 )
+PROCESSES = Tolerance(
+    1e-4, 0.0, "float32 gradients of two processes are added in another order", dtype="float64"
+)
 SLOPE = Tolerance(
     1e-6,
     1e-9,

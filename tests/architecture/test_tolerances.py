@@ -10,7 +10,9 @@ from tests import tolerances
 from tests.tolerances import EXACT, FLOAT32, FLOAT64, Tolerance, assert_agrees
 
 TESTS = Path(__file__).parents[1]
-OTHERS = re.compile(r"\b(allclose|assert_allclose|assert_close|isclose|approx|rtol|atol)\b\s*[(=]")
+OTHERS = re.compile(
+    r"\b((allclose|assert_allclose|assert_close|isclose|approx)\s*\(|(rtol|atol)\s*=)"
+)
 
 nan, inf = np.nan, np.inf
 ONE = np.array([1.0, 2.0])
