@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
+from statistics import median
 
 from unrolled.bench.contestant import Contestant
 
@@ -22,11 +23,13 @@ def take_turns(
     clock: Callable[[], float] = time.perf_counter,
     sleep: Callable[[float], None] = time.sleep,
 ) -> dict[str, list[float]]:
-    """Seconds a unit of work. A sample repeats the work until it takes about `least` seconds."""
+    """Seconds a unit of work. A sample repeats the work for about `least` seconds, and is the
+    median of these runs: what else the machine does in between lengthens a few of them.
+    """
     counts = {}
     for name, contestant in contestants.items():
         contestant.run()
-        one = _time(contestant, 1, clock)
+        one = _time(contestant, clock)
         counts[name] = max(1, math.ceil(least / max(one, 1e-9)))
     samples: dict[str, list[float]] = {name: [] for name in contestants}
     names = list(contestants)
@@ -37,14 +40,13 @@ def take_turns(
             one = samples[name][-1] * contestants[name].repeats if samples[name] else 0.0
             if one < SHORT:
                 contestants[name].run()
-            seconds = _time(contestants[name], counts[name], clock)
-            samples[name].append(seconds / counts[name] / contestants[name].repeats)
+            runs = [_time(contestants[name], clock) for _ in range(counts[name])]
+            samples[name].append(median(runs) / contestants[name].repeats)
     return samples
 
 
-def _time(contestant: Contestant, count: int, clock: Callable[[], float]) -> float:
+def _time(contestant: Contestant, clock: Callable[[], float]) -> float:
     run = contestant.run
     start = clock()
-    for _ in range(count):
-        run()
+    run()
     return clock() - start

@@ -47,6 +47,16 @@ def test_they_take_turns_and_begin_in_turn() -> None:
     assert order == "aabbcc" + "bca" + "cab"
 
 
+def test_a_run_that_was_disturbed_does_not_count() -> None:
+    track = Track()
+
+    def run() -> None:
+        track.runs.append("a")
+        track.now += 9.0 if len(track.runs) % 5 == 0 else 0.25
+
+    assert samples(track, {"a": Contestant(run, None)}, 3, 2.0) == {"a": [0.25] * 3}
+
+
 @pytest.mark.parametrize(("cost", "times"), [(0.01, 101), (0.3, 4)])
 def test_short_work_is_repeated_and_warmed_up(cost: float, times: int) -> None:
     track = Track()
