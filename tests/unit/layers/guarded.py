@@ -1,0 +1,115 @@
+"""Run as a process: layers whose every buffer ends, or begins, at memory that must not be touched.
+
+Each tensor that the engine allocates, and each one that it is given, lies in pages of its own,
+against a page without any rights: a number read or written beyond it ends the process. What is
+allocated is filled with NaN, so that a result shows when a number is used that nobody wrote.
+"""
+
+import ctypes
+import math
+import mmap
+import sys
+from typing import Any
+
+import torch
+
+import unrolled
+from tests.tolerances import FLOAT32, FLOAT64, assert_agrees
+from unrolled.cells import SLSTM, GRUCho2014, LayerNormLSTM, MinLSTM
+from unrolled.engines.cpu.memory import Lease, Memory
+from unrolled.layers.library import TorchLibrary
+
+TOLERANCES = {torch.float32: FLOAT32, torch.float64: FLOAT64}
+PAGE = mmap.PAGESIZE
+PROT_NONE = 0
+AT_THE_END = sys.argv[1] != "start"
+
+mprotect = ctypes.CDLL(None, use_errno=True).mprotect
+mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+
+
+def guarded(count: int, dtype: torch.dtype) -> torch.Tensor:
+    """So many numbers against a page that nobody may touch."""
+    length = count * dtype.itemsize
+    pages = max(1, math.ceil(length / PAGE))
+    memory = mmap.mmap(-1, (pages + 1) * PAGE)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    guard = start + pages * PAGE if AT_THE_END else start
+    if mprotect(guard, PAGE, PROT_NONE):
+        raise OSError(ctypes.get_errno(), "mprotect")
+    offset = pages * PAGE - length if AT_THE_END else PAGE
+    if count == 0:
+        return torch.empty(0, dtype=dtype)
+    return torch.frombuffer(memory, dtype=dtype, count=count, offset=offset)
+
+
+def against(tensor: torch.Tensor) -> torch.Tensor:
+    copy = guarded(tensor.numel(), tensor.dtype).reshape(tensor.shape)
+    return copy.copy_(tensor.detach()).requires_grad_(tensor.requires_grad)
+
+
+def results(layer: Any, x: torch.Tensor, states: Any, lengths: Any) -> list[torch.Tensor]:
+    x = x.detach().requires_grad_()
+    y, last, seen = layer(x, states, lengths, record=("h",))
+    last = last if isinstance(last, tuple) else (last,)
+    d = torch.randn(y.shape, generator=torch.Generator().manual_seed(3), dtype=y.dtype)
+    torch.autograd.backward([y, *last], [against(d), *(against(2 * s.detach()) for s in last)])
+    found = [y, *last, *seen.values(), x.grad, *(p.grad for p in layer.parameters())]
+    layer.zero_grad()
+    return [tensor.detach().clone() for tensor in found]
+
+
+class Apart:
+    """`TorchLibrary`'s memory, each piece against a guard, filled with NaN."""
+
+    def empty(self, *shape: int) -> torch.Tensor:
+        return guarded(math.prod(shape), self.dtype).fill_(math.nan).reshape(shape)
+
+    def zeros(self, *shape: int) -> torch.Tensor:
+        return guarded(math.prod(shape), self.dtype).zero_().reshape(shape)
+
+    def lease(self, numbers: int) -> Lease:
+        return Lease(Memory(self.empty), numbers, self.empty(numbers))
+
+
+def main() -> None:
+    torch.set_num_threads(2)
+    ordinary = {name: getattr(TorchLibrary, name) for name in ("empty", "zeros", "lease")}
+    apart = {name: getattr(Apart, name) for name in ordinary}
+    for dtype in (torch.float32, torch.float64):
+        for inputs, hidden, rows in ((3, 5, 3), (11, 16, 2), (20, 40, 70)):
+            for make in (unrolled.LSTM, unrolled.GRU, unrolled.RNN, SLSTM, LayerNormLSTM,
+                         GRUCho2014, MinLSTM):  # fmt: skip
+                is_layer = issubclass(make, torch.nn.Module)
+                torch.manual_seed(0)
+                layer = make(inputs, hidden, 2, bidirectional=True, dtype=dtype) if is_layer \
+                    else unrolled.Recurrent(make, inputs, hidden, dtype=dtype)  # fmt: skip
+                x = torch.randn(4, rows, inputs, dtype=dtype)
+                _, states = layer(x)
+                states = tuple(s.detach() for s in states) if isinstance(states, tuple) \
+                    else states.detach()  # fmt: skip
+                for lengths in (None, [n % 5 for n in range(rows)]):
+                    for name, method in ordinary.items():
+                        setattr(TorchLibrary, name, method)
+                    expected = results(layer, x, states, lengths)
+                    for name, method in apart.items():
+                        setattr(TorchLibrary, name, method)
+                    for name, parameter in list(layer.named_parameters()):
+                        setattr(layer, name, torch.nn.Parameter(against(parameter.detach())))
+                    near = tuple(map(against, states)) if isinstance(states, tuple) \
+                        else against(states)  # fmt: skip
+                    found = results(layer, against(x), near, lengths)
+                    for number, (one, other) in enumerate(zip(found, expected, strict=True)):
+                        # not to the last bit: a matrix product minds how its operands are aligned
+                        what = f"{make.__name__} {dtype} {lengths}: {number}"
+                        assert_agrees(one, other, tolerance=TOLERANCES[dtype], name=what)
+                for name, method in ordinary.items():
+                    setattr(TorchLibrary, name, method)
+    print("untouched")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["beyond"]:
+        address = guarded(4, torch.float32).data_ptr()
+        print(ctypes.c_float.from_address(address + 16).value)
+    main()
