@@ -112,8 +112,8 @@ def ragged(lengths: Any, steps: int, rows: int, jobs: int) -> Ragged:
     whole = np.issubdtype(array.dtype, np.integer) or array.size == 0
     if not whole or array.shape not in ((rows,), (rows, 2)):
         raise ShapeError(
-            f"lengths has the shape {array.shape} of {array.dtype}; it is one whole number for each "
-            f"of the {rows} sequences, or (first, end) for each"
+            f"lengths has the shape {array.shape} of {array.dtype}; it is one whole number for "
+            f"each of the {rows} sequences, or (first, end) for each"
         )
     array = array.astype(np.int64)
     starts = array[:, 0] if array.ndim == 2 else np.zeros(rows, np.int64)

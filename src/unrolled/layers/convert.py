@@ -53,13 +53,14 @@ def _replacement(
         if module not in known:  # a layer that stands in two places stays one
             new = kind.__new__(kind)
             new.__dict__.update(module.__dict__)
+            new._ask(engine="auto", bptt="whole")
             known[module] = new
         return known[module]
     if isinstance(module, _DropIn):
         report.left[name] = f"is unrolled's {type(module).__name__} already"
     elif isinstance(module, CELLS):
         report.left[name] = (
-            f"torch.nn.{type(module).__name__} runs one step at a time, in a loop of the model's own"
+            f"torch.nn.{type(module).__name__} runs one step at a time, in a loop of the model's"
         )
     elif isinstance(module, nn.RNNBase):
         report.left[name] = f"{type(module).__name__} is a class of its own, and may compute more"
