@@ -32,7 +32,7 @@ from unrolled.equations import interpret
 
 CELLS = dict(variants())
 SLOWLY = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
 
 # A term is a nested tuple: a function of the cell, the input and the states, built by `value`.
@@ -113,7 +113,7 @@ def test_the_equation_computes_what_the_step_computes(first: Any, second: Any, s
         assert_agrees(mine, expected, tolerance=FLOAT64)
 
 
-@settings(SLOWLY, max_examples=15)
+@settings(SLOWLY, max_examples=8)
 @given(terms, terms, st.integers(0, 99))
 def test_the_gradient_is_the_slope(first: Any, second: Any, seed: int) -> None:
     assert check_gradients(made_of(first, second), seed=seed).passed

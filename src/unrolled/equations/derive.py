@@ -163,24 +163,30 @@ class _Names:
             argument for node in topological(found.values()) for argument in arguments(node)
         )
         self.uses.update(d for node, d in found.items() if isinstance(node, Variable))
-        # one derivative may belong to several values; it is said once, for one that has a name
+        # where a value without a name shares its derivative with one that has a name, that is it
         self.names: dict[Node, str] = {}
         for node, d in found.items():
             if node in self.words.names and isinstance(node, Apply):
                 self.names.setdefault(d, f"d_{self.words.names[node]}")
         self.taken = {f"d_{name}" for name in equation.values} | set(equation.values)
-        self.said: set[Node] = set()
+        self.said: set[str] = set()
 
     def of(self, node: Node, d: Node) -> str | None:
         """The name for `d`, the derivative by `node`; None where it needs none, or has it."""
-        if isinstance(node, Variable) or d in self.said:
+        if isinstance(node, Variable):
             return None
-        if d not in self.names:
-            if self.uses[d] < 2 or not isinstance(d, Apply):
-                return None
-            self.names[d] = fresh(f"d_{self.words.of(node)}", self.taken)
-        self.said.add(d)
-        return self.names[d]
+        if node in self.words.names:
+            name = f"d_{self.words.names[node]}"
+        elif d in self.names:
+            name = self.names[d]
+        elif self.uses[d] < 2 or not isinstance(d, Apply):
+            return None
+        else:
+            name = self.names[d] = fresh(f"d_{self.words.of(node)}", self.taken)
+        if name in self.said:
+            return None
+        self.said.add(name)
+        return name
 
 
 class _Words:

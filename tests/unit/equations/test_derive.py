@@ -46,11 +46,24 @@ def test_names_tell_what_a_derivative_is_of() -> None:
     assert not any("net_net" in name for name in names)
 
 
-def test_a_derivative_is_said_once() -> None:
+def test_a_derivative_is_computed_once() -> None:
     for cell in (GRU, LSTM, SRU):
         backward = equation(cell).backward
         computed = [node for name, node in backward.statements if name not in backward.results]
         assert len(set(computed)) == len(computed)
+
+
+def test_every_named_value_has_its_derivative_even_where_two_share_it() -> None:
+    class Shared(Cell):
+        def step(self, x: Any, h: Any) -> Any:
+            a = tanh(self.W @ x)
+            s = a + self.U @ h
+            t = s + 2 * h
+            return tanh(t)
+
+    lines = equation(Shared).backward.text.splitlines()
+    assert lines[:3] == ["d_t = d_h * (1 - h**2)", "d_s = d_t", "d_a = d_t"]
+    assert not any(line.startswith("d_net_h") for line in lines)
 
 
 def test_what_the_derivative_needs_of_a_product_is_kept() -> None:
