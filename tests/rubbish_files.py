@@ -222,6 +222,8 @@ LABELLED: list[tuple[str, bytes, dict[str, Any], str]] = [
     ),
     ("whole.json", b"{}", TEXTS, "{path} is to hold a list of objects, [{{...}}, {{...}}]"),
     ("whole.json", b"[1", TEXTS, "{path} is no JSON ("),
+    ("whole.json", b"[]", TEXTS, "{path} holds no rows: nothing stands between its brackets"),
+    ("lines.jsonl", b"{}\n", TEXTS, "{path} holds no rows"),
     (
         "plain.txt",
         b"a text\n",

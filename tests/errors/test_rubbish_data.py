@@ -78,6 +78,12 @@ FORECAST: list[tuple[str, bytes, dict[str, Any], str]] = [
     ),
     (
         "s.csv",
+        b"time,value\n1,1\n2,2\n3,3\n4,4\n",
+        {"every": "1d"},
+        "--every needs dates, and the times of {path} are numbers",
+    ),
+    (
+        "s.csv",
         ("date,value\n" + DAYS).encode(),
         {"known": ["holliday"]},
         "{path} has no column 'holliday' for --known; there are 'date', 'value'",

@@ -7,7 +7,7 @@ where there are ten or more, for then no sentence of a held-out one was ever see
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,11 +104,3 @@ def _book(text: str) -> str:
     """What stands between the marks of Project Gutenberg."""
     begin, end = BOOK_BEGINS.search(text), BOOK_ENDS.search(text)
     return text[begin.end() if begin else 0 : end.start() if end else len(text)].strip() + "\n"
-
-
-def check_length(characters: int, least: int, path: Sequence[str] | str) -> None:
-    """A text of a few words teaches nothing."""
-    if characters < least:
-        raise DataError(
-            f"{path} holds {characters:,} characters, and a model of text needs at least {least:,}"
-        )

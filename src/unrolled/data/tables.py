@@ -89,6 +89,8 @@ def read_table(path: str | Path, notes: Notes | None = None) -> Table:
             f"{path} ends in {kind!r}, and a table's name ends in {listed(TABLES)} (packed: .gz "
             ".bz2 .xz .zst .zip): rename it, or save it as CSV"
         )
+    if not frame.columns:
+        raise DataError(f"{path} holds no rows: nothing stands between its brackets")
     if not frame.height:
         raise DataError(f"{path} has a header ({listed(frame.columns)}) and no rows")
     frame, rows = _without_empty_rows(path, frame, notes)

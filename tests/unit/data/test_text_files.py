@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unrolled.data.corpus import check_length, read_corpus
+from unrolled.data.corpus import read_corpus
 from unrolled.data.token_files import map_tokens, whole_lines, write_tokens
 from unrolled.errors import DataError
 
@@ -72,8 +72,3 @@ def test_what_is_no_file_of_tokens(tmp_path: Path) -> None:
     path.write_bytes(b"abc")
     with pytest.raises(DataError, match="is no file of tokens: it holds 3 bytes"):
         map_tokens(path, 300)
-
-
-def test_a_text_that_is_too_short() -> None:
-    with pytest.raises(DataError, match=r"book\.txt holds 5 characters, and a model of text needs"):
-        check_length(5, 100, "book.txt")
