@@ -109,13 +109,17 @@ def code() -> list[Prose | Code]:
 
 
 def result(runs: Runs) -> list[Prose | Figure | Table]:
-    best = best_of(runs["topic"])
-    words, label = example(runs)
-    classes = best.task.classes
-    lstm = runs["topic"]["LSTM"]
     return [
         _history(runs, "topic"),
         _history(runs, "order"),
+        *_accuracies(runs),
+        *_looks(runs),
+    ]
+
+
+def _accuracies(runs: Runs) -> list[Figure | Table]:
+    """How each model ends."""
+    return [
         Figure(
             "accuracies",
             "Accuracy on the test after the last epoch",
@@ -140,6 +144,15 @@ def result(runs: Runs) -> list[Prose | Figure | Table]:
              for task, all_of in runs.items() for name, one in all_of.items()],
             digits=3,
         ),
+    ]  # fmt: skip
+
+
+def _looks(runs: Runs) -> list[Figure]:
+    """What is confused, and how an example is read."""
+    best, lstm = best_of(runs["topic"]), runs["topic"]["LSTM"]
+    words, label = example(runs)
+    classes = best.task.classes
+    return [
         Figure(
             "confusion",
             f"Topic: what the {best.name} takes for what",

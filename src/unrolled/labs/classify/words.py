@@ -118,15 +118,16 @@ def _heart(runs: Runs) -> str:
 
 
 def questions(runs: Runs) -> list[Question]:
-    lstm, plain = runs["topic"]["LSTM"], runs["order"]["feed-forward"]
+    return [*_about_tasks(runs), *_about_numbers(runs)]
+
+
+def _about_tasks(runs: Runs) -> list[Question]:
+    plain = runs["order"]["feed-forward"]
     best = best_of(runs["topic"])
     counts = confusion(best)
     wrong = counts - np.diag(np.diag(counts))
     true, taken = np.unravel_index(int(wrong.argmax()), wrong.shape)
     classes = best.task.classes
-    words, label = example(runs)
-    right = word_by_word(lstm, words)[:, label]
-    surest = int(np.argmax(np.diff(right, prepend=1 / len(classes))))
     return [
         Question(
             "Why does the feed-forward network learn nothing in the order task, however long it "
@@ -143,6 +144,15 @@ def questions(runs: Runs) -> list[Question]:
             else "None: every sentence of the test is right.",
             ["confusion"],
         ),
+    ]
+
+
+def _about_numbers(runs: Runs) -> list[Question]:
+    lstm, best = runs["topic"]["LSTM"], best_of(runs["topic"])
+    words, label = example(runs)
+    right = word_by_word(lstm, words)[:, label]
+    surest = int(np.argmax(np.diff(right, prepend=1 / len(best.task.classes))))
+    return [
         Question(
             "Which word tells the LSTM most about the example?",
             f"At `{words[surest]}` the probability of the right class rises most, to "

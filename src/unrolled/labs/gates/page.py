@@ -88,7 +88,15 @@ def bit_result(bit: Latch) -> list[Prose | Figure | Table]:
             "of sequences that it never learned from."
         ),
         _bit_figure(bit),
-        Figure(
+        _keeper(bit),
+        *_tables(bit),
+        _held(bit),
+    ]
+
+
+def _keeper(bit: Latch) -> Figure:
+    """The unit that keeps the bit."""
+    return Figure(
             "keeper",
             f"Unit {bit.keeper}, which keeps the bit",
             curves(
@@ -99,7 +107,12 @@ def bit_result(bit: Latch) -> list[Prose | Figure | Table]:
             ),
             "Forget gate, input gate and state of one unit over the steps.",
             "Written at step 4, released at 12, written again at 16 and overwritten at 22.",
-        ),
+        )  # fmt: skip
+
+
+def _tables(bit: Latch) -> list[Table]:
+    """What its gates do at each command, and what is lost without each unit."""
+    return [
         Table(
             "commands",
             f"Unit {bit.keeper}: the mean of each gate by what happens at the step, over {TESTED} "
@@ -117,7 +130,12 @@ def bit_result(bit: Latch) -> list[Prose | Figure | Table]:
             [[str(one.unit), percent(one.right), one.correlation] for one in bit.units],
             digits=3,
         ),
-        Figure(
+    ]
+
+
+def _held(bit: Latch) -> Figure:
+    """The output long after the bit was written."""
+    return Figure(
             "held",
             "How long a bit is kept",
             curves(
@@ -132,8 +150,7 @@ def bit_result(bit: Latch) -> list[Prose | Figure | Table]:
             ),
             "The output over 200 steps beside a falling power.",
             "Values go by all the time. The power is what the forget gate alone would leave.",
-        ),
-    ]  # fmt: skip
+        )  # fmt: skip
 
 
 def keep(bit: Latch) -> float:
@@ -167,11 +184,12 @@ def _bit_figure(bit: Latch) -> Figure:
     )
 
 
-def text_result(text: Reading) -> list[Prose | Figure | Table]:
+def _text_gates(text: Reading) -> list[Figure]:
+    """Each gate over a piece of text."""
     letters = ["␣" if letter == " " else "⏎" if letter == "\n" else letter for letter in text.drawn]
     units = [str(unit) for unit in text.busy]
     names = {"f": "forget", "i": "input", "o": "output"}
-    figures = [
+    return [
         Figure(
             f"text-{name}",
             f"The {word} gate over a text",
@@ -185,6 +203,9 @@ def text_result(text: Reading) -> list[Prose | Figure | Table]:
         )
         for name, word in names.items()
     ]  # fmt: skip
+
+
+def text_result(text: Reading) -> list[Prose | Code | Figure | Table]:
     return [
         Prose(
             f"The second network learned from {number(text.characters)} characters of {text.source}"
@@ -193,7 +214,7 @@ def text_result(text: Reading) -> list[Prose | Figure | Table]:
             f"{number(text.guessing_bits, 3)}. It continues a text like this:"
         ),
         Code(text.sample, "240 characters, drawn with the temperature 0.5.", language="text"),
-        *figures,
+        *_text_gates(text),
         Table(
             "kinds",
             "The mean of each gate over all units, by the character that is read.",

@@ -60,12 +60,13 @@ def theory() -> list[Prose | Math]:
 
 
 def steps(measured: Measured) -> list[Prose | Math | Table]:
+    return [*_by_hand(measured), *_slopes(measured)]
+
+
+def _by_hand(measured: Measured) -> list[Prose | Math | Table]:
+    """The algorithm, and one step of it with two units."""
     example = measured.pencil
     slopes = 1 - example.h**2
-    rows = [
-        [name, number(exact, 6), number(difference, 6)]
-        for name, (exact, difference) in measured.slopes.items()
-    ]
     return [
         Prose(
             "1. Run the network forward over a random sequence, and keep every state.\n"
@@ -78,8 +79,10 @@ def steps(measured: Measured) -> list[Prose | Math | Table]:
             "One such step with two units, small enough for a pencil. The recurrent matrix and "
             "the last state of this run are"
         ),
-        Math(f"U = {bmatrix(example.u)}, \\quad h_T = {bmatrix(example.h)}, \\quad "
-             f"\\delta h_T = {bmatrix(example.d_h)}"),
+        Math(
+            f"U = {bmatrix(example.u)}, \\quad h_T = {bmatrix(example.h)}, \\quad "
+            f"\\delta h_T = {bmatrix(example.d_h)}"
+        ),
         Prose("and the slope of the tanh follows from $h_T$. Then"),
         Math(
             r"\begin{aligned}"
@@ -93,6 +96,16 @@ def steps(measured: Measured) -> list[Prose | Math | Table]:
             f"{number(float(np.linalg.norm(example.d_h)))} one step later. The library's own "
             "backward step gave the last line; the two above it lead there with a pencil.",
         ),
+    ]
+
+
+def _slopes(measured: Measured) -> list[Prose | Math | Table]:
+    """The derivative held against a finite difference."""
+    rows = [
+        [name, number(exact, 6), number(difference, 6)]
+        for name, (exact, difference) in measured.slopes.items()
+    ]
+    return [
         Prose(
             "Is the way back right? A derivative is a slope, and a slope can be measured: the "
             f"first unit of a state {min(10, measured.lags)} steps back is moved by 0.00001 up "
@@ -120,6 +133,15 @@ def code() -> list[Prose | Code]:
 def result(measured: Measured) -> list[Prose | Figure | Table]:
     return [
         Prose(scale_words(measured)),
+        *_simple(measured),
+        *_gated(measured),
+        *training(measured),
+    ]
+
+
+def _simple(measured: Measured) -> list[Figure | Table]:
+    """The simple network at every scale."""
+    return [
         Figure(
             "elman-lags",
             "The simple network at six recurrent scales",
@@ -141,6 +163,12 @@ def result(measured: Measured) -> list[Prose | Figure | Table]:
             [[f"{one.radius:g}", one.largest_singular, one.factor, one.norms[-1]]
              for one in measured.scaled["Elman"]],
         ),
+    ]  # fmt: skip
+
+
+def _gated(measured: Measured) -> list[Figure | Table]:
+    """Every cell, and the LSTM by its forget gate."""
+    return [
         Figure(
             "cells",
             "Each cell as it is first drawn, and the LSTM's forget bias",
@@ -161,8 +189,7 @@ def result(measured: Measured) -> list[Prose | Figure | Table]:
             "The factor for one step back, by cell and recurrent scale",
             heat_map(
                 [[one.factor for one in row] for row in measured.scaled.values()],
-                x_label="spectral radius of each recurrent matrix",
-                y_label="cell",
+                x_label="spectral radius of each recurrent matrix", y_label="cell",
                 unit="factor per step",
                 columns=[f"{radius:g}" for radius in RADII],
                 rows=list(measured.scaled),
@@ -180,7 +207,6 @@ def result(measured: Measured) -> list[Prose | Figure | Table]:
             [[f"{one.bias:g}", one.open, one.factor, one.factor / one.open]
              for one in measured.forgetting],
         ),
-        *training(measured),
     ]  # fmt: skip
 
 

@@ -102,7 +102,19 @@ def _gates(measured: Measured) -> str:
         f"**Gates.** After {measured.lags} steps back the norms are {told} ([@cells]). {verdict} "
         f"nearly all is lost: with a bias of zero the LSTM's forget gate stands at "
         f"{number(half.open, 2)}, and loses about as much at every step ([@forget]). What matters "
-        f"is that a gate can learn to open, or is opened from the start.{others}"
+        f"is that a gate can learn to open, or is opened from the start.{others}{_irnn(measured)}"
+    )
+
+
+def _irnn(measured: Measured) -> str:
+    """Rectified units that are off pass nothing back; did whole sequences lose everything?"""
+    if measured.untouched["IRNN"][-1] > 0:
+        return ""
+    return (
+        " The IRNN's norm is exactly zero in half of the sequences or more: with so few steps a "
+        "unit that is off passes nothing back at all, and once every unit was off at some step, "
+        "nothing comes through. Where something does, its factor follows $\\rho$, untamed by any "
+        "flat end ([@factors])."
     )
 
 

@@ -143,11 +143,13 @@ def marked_share(measured: Measured, one: Learned) -> float:
 
 
 def questions(measured: Measured) -> list[Question]:
+    return [*_about_adding(measured), *_about_cells(measured)]
+
+
+def _about_adding(measured: Measured) -> list[Question]:
     name, best = quickest(measured)
     share = marked_share(measured, best)
     elman = measured.runs["adding"]["Elman"][-1]
-    irnn = reaches(measured, ADDING)["IRNN"], reaches(measured, ADDING)["Elman"]
-    rates = {cell: runs[0].rate for cell, runs in measured.runs["adding"].items()}
     return [
         Question(
             "How can one be sure that a network adds, and does not guess?",
@@ -170,6 +172,13 @@ def questions(measured: Measured) -> list[Question]:
             ),
             ["adding-curves", "adding-scores"],
         ),
+    ]
+
+
+def _about_cells(measured: Measured) -> list[Question]:
+    irnn = reaches(measured, ADDING)["IRNN"], reaches(measured, ADDING)["Elman"]
+    rates = {cell: runs[0].rate for cell, runs in measured.runs["adding"].items()}
+    return [
         Question(
             "Can a simple network be helped without gates?",
             "The IRNN is the simple network with rectified units and the identity for its first "
