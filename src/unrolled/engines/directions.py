@@ -23,7 +23,7 @@ def _place(kind: Kind, v: Node, name: str) -> Place:
 
 @dataclass(frozen=True)
 class Forward:
-    """`shared`: a kept value -> the hoisted product whose memory it takes over when that is read."""
+    """`shared`: a kept value -> the hoisted product whose memory it takes over, read by then."""
 
     plan: Plan
     kept: dict[str, Place]
@@ -51,6 +51,7 @@ class Backward:
     inner: list[tuple[Place, str]]
     d_input: Place | None
     added: dict[str, Place]
+    norms: dict[str, Place]
 
 
 def leaf_places(lowered: Lowered) -> dict[Variable, Place]:
@@ -114,8 +115,9 @@ def _share(layout: Plan, kept: set[Place]) -> dict[str, str]:
     return shared
 
 
-def backward(lowered: Lowered, graphs: Graphs) -> Backward:
-    """The backward kernel, and the products that follow it."""
+def backward(lowered: Lowered, graphs: Graphs, norms: Iterable[str] = ()) -> Backward:
+    """The backward kernel, and the products that follow it; `norms` names states whose derivative's
+    length is wanted at every step."""
     step = lowered.step
     places = leaf_places(lowered)
     for name, node in graphs.kept.items():
@@ -148,10 +150,15 @@ def backward(lowered: Lowered, graphs: Graphs) -> Backward:
                 d = d.args[0]  # summed over the units outside, with the tokens
             added[v.name] = _place(Kind.ADD, d, f"d {v.name}")
             targets.append((d, added[v.name]))
+    measured = {}
+    for state in norms:
+        d = replace_nodes([graphs.states[state]], arriving)[graphs.states[state]]
+        measured[state] = Place(Kind.TOKEN, f"norm {state}", ONE)
+        targets.append((apply("sqrt", apply("sum", d * d)), measured[state]))
     targets = [*((node, place) for node, place in lefts.places.items()), *targets]
     order = _side_by_side(lefts, outers, _rank(lowered))
     layout = plan(targets, places, lambda v: False, _rank(lowered), order)
-    return Backward(layout, order, outers, inner, d_input, added)
+    return Backward(layout, order, outers, inner, d_input, added, measured)
 
 
 def _side_by_side(lefts: _Lefts, outers: list[Outer], rank: dict[str, int]) -> list[Place]:

@@ -83,11 +83,13 @@ class Graphs:
     `kept`: name -> the forward value that the forward kernel stores for the backward one.
     `gradients`: input, old state or weight -> its derivative, over variables whose role is input,
     state (the old one), weight, value (a stored forward value) or cotangent (what arrives).
+    `states`: state -> the whole derivative by its new value, over the same.
     """
 
     lowered: Lowered
     kept: dict[str, Node]
     gradients: dict[Variable, Node]
+    states: dict[str, Node]
 
 
 def backward_graphs(lowered: Lowered) -> Graphs:
@@ -102,11 +104,13 @@ def backward_graphs(lowered: Lowered) -> Graphs:
     titles = {node: f"kept {names.get(node, i)}" for i, node in enumerate(kept)}
     stored = {node: variable(title, "value", shape_of(node))
               for node, title in {**titles, **new_states}.items()}  # fmt: skip
-    done = replace_nodes(gradients.values(), stored)
+    totals = {state: found[step.locals[state]] for state in step.results}
+    done = replace_nodes([*gradients.values(), *totals.values()], stored)
     return Graphs(
         lowered,
         {titles[node]: node for node in kept},
         {v: done[node] for v, node in gradients.items()},
+        {state: done[node] for state, node in totals.items()},
     )
 
 

@@ -172,7 +172,7 @@ class _Rewriting:
         hoist: Callable[[Variable], bool],
         rank: Mapping[str, int],
     ) -> None:
-        self.leaves: dict[Node, Place] = {v: place for v, place in leaves.items()}
+        self.leaves: dict[Node, Place] = dict(leaves.items())
         self.hoist = hoist
         self.hoisted: list[tuple[Matrix, Place]] = []
         self.products: dict[Node, list[tuple[Matrix, Node]]] = {}
@@ -336,7 +336,7 @@ class _Layout:
         return list(node.args) if isinstance(node, Apply) else []
 
     def _computed(self, node: Node) -> bool:
-        """Whether a stage computes this value; a number made of numbers is said where it is used."""
+        """Whether a stage computes this value; a number made of numbers is said where it is met."""
         return (
             (isinstance(node, Apply) and shape_of(node) != ())
             or node in self.source.products
@@ -439,11 +439,18 @@ class _Layout:
         merged: list[tuple[Place, ...]] = []
         for operand in sorted(users, key=lambda place: order.get(place, -1)):
             last = merged[-1][-1] if merged else None
-            if last is not None and operand in order and last in order and (
-                order[operand] == order[last] + 1
-                and operand.size == last.size
-                and users[operand] == users[last]
-                and all(t[p].transposed for t in terms.values() for p in (operand, last) if p in t)
+            if (
+                last is not None
+                and operand in order
+                and last in order
+                and (
+                    order[operand] == order[last] + 1
+                    and operand.size == last.size
+                    and users[operand] == users[last]
+                    and all(
+                        t[p].transposed for t in terms.values() for p in (operand, last) if p in t
+                    )
+                )
             ):
                 merged[-1] += (operand,)
             else:

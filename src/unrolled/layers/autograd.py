@@ -1,9 +1,8 @@
 """A sequence through the kernels, as torch's autograd sees it. In: tokens, initial states,
 parameters. Out: outputs, final states, recorded values; next: `direction`, and below: the kernels.
 
-`Task` says what runs; `run` runs it. While gradients are wanted it goes through an autograd function
-that keeps what the forward kernel leaves, or, with `segment`, keeps only the states between segments
-and computes each segment again on the way back.
+`Task` says what runs; `run` runs it. While gradients are wanted it goes through an autograd
+function that keeps what the forward kernel leaves; `segments` has one that keeps less.
 """
 
 from __future__ import annotations
@@ -36,6 +35,7 @@ class Task:
     schedule: Schedule
     sizes: dict[str, int]
     record: tuple[str, ...] = ()
+    norms: tuple[str, ...] = ()
 
     def prepare(self, parameters: Sequence[Tensor]) -> Run:
         library = TorchLibrary(parameters[0].dtype)
@@ -51,9 +51,19 @@ class Task:
         return self.sizes[first[0]]
 
 
-def run(task: Task, xs: Tensor, initial: Sequence[Tensor], parameters: Sequence[Tensor]) -> Result:
-    """xs: (tokens, I); initial: (rows, n) each. Outputs (tokens, n), final states, records."""
-    tensors = (xs, *initial, *parameters)
+def run(
+    task: Task,
+    xs: Tensor,
+    initial: Sequence[Tensor],
+    parameters: Sequence[Tensor],
+    probes: Sequence[Tensor] = (),
+) -> Result:
+    """xs: (tokens, I); initial: (rows, n) each. Outputs (tokens, n), final states, records.
+
+    A probe, (tokens, 1), one for each of the task's `norms`, gets as its gradient the norm of the
+    derivative by that state at each token: so it comes back through whatever led it here.
+    """
+    tensors = (xs, *initial, *parameters, *probes)
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors):
         outputs, *rest = _Sequence.apply(task, len(initial), *tensors)
     else:
@@ -75,7 +85,7 @@ class _Sequence(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, task: Task, count: int, *tensors: Tensor) -> tuple[Tensor, ...]:
-        xs, initial, parameters = split(tensors, count)
+        xs, initial, parameters = split(task, tensors, count)
         xs = xs.contiguous()
         ctx.run = task.prepare(parameters)
         left = forward(ctx.run, xs, initial, task.record, keep=True)
@@ -101,14 +111,18 @@ class _Sequence(torch.autograd.Function):
             states = {ctx.first: kept, **ctx.left.states}
             left = replace(ctx.left, xs=xs, states=states)
             d_output, d_finals = _cotangents(ctx, outputs, d_results)
-            found = backward(ctx.run, left, d_output, d_finals, need_input=ctx.needs_input_grad[2])
+            found = backward(ctx.run, left, d_output, d_finals, ctx.task.norms,
+                             need_input=ctx.needs_input_grad[2])  # fmt: skip
             gradients = gradients_by_argument(ctx.task, parameters, found, ctx.needs_input_grad[2:])
         return None, None, *once(xs, gradients)
 
 
-def split(tensors: Sequence[Tensor], count: int) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+def split(
+    task: Task, tensors: Sequence[Tensor], count: int
+) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+    """The input, the initial states, the parameters; the probes hold no numbers."""
     xs, *rest = tensors
-    return xs, list(rest[:count]), list(rest[count:])
+    return xs, list(rest[:count]), list(rest[count : len(rest) - len(task.norms)])
 
 
 def _cotangents(
@@ -127,9 +141,10 @@ def _cotangents(
 def gradients_by_argument(
     task: Task, parameters: Sequence[Tensor], found: Gradients, needed: Sequence[bool]
 ) -> list[Tensor | None]:
-    """In the order of the arguments: input, initial states, parameters; None where none is asked."""
+    """In the order of the arguments: input, initial states, parameters, probes."""
     by_parameter = task.packing.gradients(parameters, found)
-    every = [found.inputs, *found.states, *by_parameter]
+    norms = [found.norms[name] for name in task.norms]
+    every = [found.inputs, *found.states, *by_parameter, *norms]
     return [g if need else None for g, need in zip(every, needed, strict=True)]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -16,9 +16,18 @@ ENGINES = ("auto", "cpu", "torch")
 
 
 def arguments(
-    num_layers: int, dropout: float, engine: str, bptt: str | int, proj_size: int
+    input_size: int,
+    hidden_size: int,
+    num_layers: int,
+    dropout: float,
+    engine: str,
+    bptt: str | int,
+    proj_size: int,
 ) -> None:
     """The arguments of a layer's constructor that are the same for every cell."""
+    for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
+        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+            raise ShapeError(f"{name} is a whole number, 1 or more, not {size!r}")
     if isinstance(num_layers, bool) or not isinstance(num_layers, int) or num_layers < 1:
         raise ShapeError(f"num_layers is a whole number, 1 or more, not {num_layers!r}")
     if isinstance(dropout, bool) or not 0 <= dropout <= 1:
@@ -43,9 +52,9 @@ def stackable(found: Equation, inputs: int, hidden: int, output: int, num_layers
     """A cell whose input meets its state unit by unit can only stand on one as wide."""
     if found.input_is_hidden and num_layers > 1 and output != hidden:
         raise ShapeError(
-            f"{found.name} uses its input beside a state, unit by unit, so every layer's input must "
-            f"be hidden_size wide, and the layer below gives {output} for {hidden}: take one layer, "
-            f"or one direction"
+            f"{found.name} uses its input beside a state, unit by unit, so every layer's input "
+            f"must be hidden_size wide, and the layer below gives {output} for {hidden}: take one "
+            f"layer, or one direction"
         )
 
 
@@ -66,16 +75,32 @@ def same_kind(what: str, tensor: Tensor, like: Tensor) -> None:
             f".to({str(like.device)!r})"
         )
     if tensor.dtype != like.dtype:
-        raise ShapeError(
-            f"{what} is {tensor.dtype} and the layer {like.dtype}: convert one of them, as in "
-            f"x.to({like.dtype}) or layer.to({tensor.dtype})"
-        )
+        cure = f"convert it with .to({like.dtype})"
+        if tensor.is_floating_point():
+            cure = f"convert one of them, as in x.to({like.dtype}) or layer.to({tensor.dtype})"
+        raise ShapeError(f"{what} is {tensor.dtype} and the layer {like.dtype}: {cure}")
+
+
+def parameters(found: Mapping[str, Tensor], shapes: Mapping[str, torch.Size], like: Tensor) -> None:
+    """Parameters may be replaced, and kernels would believe their addresses."""
+    for name, tensor in found.items():
+        if tensor.shape != shapes[name]:
+            raise ShapeError(
+                f"the parameter {name} has the shape {tuple(tensor.shape)}, and this layer was "
+                f"made with {tuple(shapes[name])}"
+            )
+        if tensor.dtype is not like.dtype or tensor.device != like.device:
+            raise ShapeError(
+                f"the parameter {name} is {tensor.dtype} on {tensor.device}, and another of this "
+                f"layer is {like.dtype} on {like.device}: bring them together, as in "
+                f"layer.to({str(like.device)!r}, {like.dtype})"
+            )
 
 
 def record(found: Equation, names: Sequence[str], num_layers: int) -> tuple[str, ...]:
     """Names of values of the step, perhaps with the layer they are asked of."""
     names = (names,) if isinstance(names, str) else tuple(names)
-    possible = list(found.locals)
+    possible = [*found.locals, *(f"d_{state}" for state in found.states)]
     for name in names:
         base, found_layer, layer = name.rpartition("_l")
         is_of_layer = found_layer and layer.isdigit() and base in possible
@@ -84,7 +109,8 @@ def record(found: Equation, names: Sequence[str], num_layers: int) -> tuple[str,
             hint = f" (did you mean {near[0]!r}?)" if near else ""
             raise ArgumentError(
                 f"record={name!r}: {found.name} computes no such value{hint}; it has "
-                f"{', '.join(possible)}, and {possible[0]}_l0 is the lowest layer's"
+                f"{', '.join(possible)} (d_... for the length of a derivative), and "
+                f"{possible[0]}_l0 is the lowest layer's"
             )
     return names
 

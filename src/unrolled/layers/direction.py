@@ -1,7 +1,7 @@
 """One direction of one layer. In: tokens, initial states, parameters. Out: outputs, final states,
 records; next: `stack`, which puts directions beside and above one another.
 
-Here it is decided, from device and dtype alone, what runs: the kernels (`engine` "cpu"), or the same
+Here it is decided, from device and dtype alone, what runs: the kernels (`engine` "cpu") or the same
 equation under autograd ("torch"). And here `bptt` cuts the sequence: "whole"; windows of k, between
 which no derivative passes; "recompute", which keeps only what is needed to compute a segment again.
 """
@@ -9,12 +9,12 @@ which no derivative passes; "recompute", which keeps only what is needed to comp
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
 from unrolled.compile import program
 from unrolled.engines.cpu.program import Program
@@ -25,7 +25,9 @@ from unrolled.layers.autograd import Result, Task
 from unrolled.layers.batch import Dense, Ragged
 from unrolled.layers.library import DTYPES
 from unrolled.layers.packing import Packing, Plain
-from unrolled.layers.segments import run_segments, windows
+from unrolled.layers.segments import run_segments
+
+SHORTEST = 32  # steps of a segment: shorter ones save nothing worth their second forward pass
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,20 @@ class How:
     engine: str
     bptt: str | int
     record: tuple[str, ...] = ()
+    norms: tuple[str, ...] = ()
+
+
+class Runner(NamedTuple):
+    """What runs a task: the whole of it, or in segments that are computed again."""
+
+    whole: Callable[..., Result]
+    segments: Callable[..., Result]
+
+
+RUNNERS = {
+    "cpu": Runner(autograd.run, run_segments),
+    "torch": Runner(graph.run, graph.run_segments),
+}
 
 
 def engine_for(asked: str, like: Tensor) -> str:
@@ -79,6 +95,7 @@ def run(
     initial: Sequence[Tensor],
     parameters: dict[str, Tensor],
     sizes: dict[str, int],
+    probes: Sequence[Tensor] = (),
 ) -> Result:
     """tokens: (N, I); initial: (B, n) each, in the user's order. All results likewise."""
     like = next(iter(parameters.values()))
@@ -87,9 +104,10 @@ def run(
     initial = [batch.ordered(state) for state in initial]
     jobs = _jobs(tokens, sizes)
     schedule = batch.schedule(jobs, reverse)
-    task = Task(wiring.program(like.dtype), packing, schedule, sizes, how.record)
-    runner = _Kernels(task) if engine_for(how.engine, like) == "cpu" else _Graph(task)
-    outputs, finals, records = _cut(how, task, runner, tokens, initial, given)
+    task = Task(wiring.program(like.dtype), packing, schedule, sizes, how.record, how.norms)
+    probes = [batch.turned(probe, reverse) for probe in probes]
+    runner = RUNNERS[engine_for(how.engine, like)]
+    outputs, finals, records = _cut(how, task, runner, tokens, initial, given, probes)
     return (
         batch.turned(outputs, reverse),
         tuple(batch.restored(final) for final in finals),
@@ -106,22 +124,23 @@ def _jobs(tokens: Tensor, sizes: dict[str, int]) -> int:
 def _cut(
     how: How,
     task: Task,
-    runner: _Kernels | _Graph,
+    runner: Runner,
     tokens: Tensor,
     initial: list[Tensor],
     parameters: list[Tensor],
+    probes: list[Tensor],
 ) -> Result:
     """The whole sequence, or piece by piece."""
     steps = task.schedule.steps
     training = torch.is_grad_enabled() and any(
-        tensor.requires_grad for tensor in (tokens, *initial, *parameters)
+        tensor.requires_grad for tensor in (tokens, *initial, *parameters, *probes)
     )
     if how.bptt == "whole" or steps == 0 or not training:
-        return runner.whole(task, tokens, initial, parameters)
+        return runner.whole(task, tokens, initial, parameters, probes)
     if how.bptt == "recompute":
         # what is kept: T / length states between segments, and length steps of one segment
-        length = max(32, math.ceil(1.5 * math.sqrt(steps)))
-        return runner.segments(task, length, tokens, initial, parameters)
+        length = max(SHORTEST, math.ceil(1.5 * math.sqrt(steps)))
+        return runner.segments(task, length, tokens, initial, parameters, probes)
     assert isinstance(how.bptt, int)
     states = initial
     parts: list[tuple[int, Tensor, tuple[Tensor, ...]]] = []
@@ -131,75 +150,10 @@ def _cut(
         if first:
             states = [state.detach() for state in states]
         outputs, finals, records = runner.whole(
-            task.window(*window), tokens[span], states, parameters
+            task.window(*window), tokens[span], states, parameters, [p[span] for p in probes]
         )
         parts.append((span.start, outputs, records))
         states = list(finals)
     parts.sort(key=lambda part: part[0])
     records = tuple(torch.cat(r) for r in zip(*(part[2] for part in parts), strict=True))
     return torch.cat([part[1] for part in parts]), tuple(states), records
-
-
-class _Kernels:
-    """The compiled kernels."""
-
-    def __init__(self, task: Task) -> None:
-        self.whole = autograd.run
-        self.segments = run_segments
-
-
-class _Graph:
-    """The same equation under autograd."""
-
-    def __init__(self, task: Task) -> None:
-        self.task = task
-
-    def whole(
-        self, task: Task, tokens: Tensor, initial: Sequence[Tensor], parameters: Sequence[Tensor]
-    ) -> Result:
-        schedule = task.schedule
-        step = task.program.lowered.step
-        weights = task.packing.unpack(parameters)
-        if schedule.is_dense:
-            xs = tokens.reshape(schedule.steps, schedule.rows, tokens.shape[1])
-            xs = xs.flip(0) if schedule.reverse else xs
-            outputs, finals, records = graph.unroll(
-                step, xs, initial, weights, task.sizes, task.record
-            )
-            found = [o.flip(0) if schedule.reverse else o for o in (outputs, *records)]
-            outputs, *rest = [o.reshape(len(tokens), o.shape[2]) for o in found]
-            return outputs, finals, tuple(rest)
-        steps, rows = schedule.table
-        places = torch.from_numpy(steps * schedule.rows + rows).to(tokens.device)
-        flat = tokens.new_zeros(schedule.steps * schedule.rows, tokens.shape[1])
-        xs = flat.index_copy(0, places, tokens)
-        going = torch.zeros(len(xs), dtype=torch.bool, device=tokens.device)
-        going[places] = True
-        shape = (schedule.steps, schedule.rows, -1)
-        outputs, finals, records = graph.unroll(
-            step, xs.reshape(shape), initial, weights, task.sizes, task.record,
-            going.reshape(shape[:2]),
-        )  # fmt: skip
-        found = [o.flatten(0, 1).index_select(0, places) for o in (outputs, *records)]
-        return found[0], finals, tuple(found[1:])
-
-    def segments(
-        self,
-        task: Task,
-        length: int,
-        tokens: Tensor,
-        initial: Sequence[Tensor],
-        parameters: Sequence[Tensor],
-    ) -> Result:
-        outputs: list[tuple[int, Tensor, tuple[Tensor, ...]]] = []
-        states = tuple(initial)
-        for window in windows(task.schedule.steps, length):
-            span = task.schedule.span(*window)
-            part, states, records = checkpoint(
-                self.whole, task.window(*window), tokens[span], states, parameters,
-                use_reentrant=False,
-            )  # fmt: skip
-            outputs.append((span.start, part, records))
-        outputs.sort(key=lambda part: part[0])
-        records = tuple(torch.cat(r) for r in zip(*(part[2] for part in outputs), strict=True))
-        return torch.cat([part[1] for part in outputs]), states, records

@@ -16,9 +16,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from unrolled.cells import GRU as GRUCell
-from unrolled.cells import LSTM as LSTMCell
-from unrolled.cells import Elman, ProjectedLSTM
+from unrolled import cells
 from unrolled.cells.base import equation
 from unrolled.equations.equation import Equation
 from unrolled.layers import checks, stack
@@ -39,7 +37,7 @@ def _lstm_wiring(bias: bool, projected: bool) -> Wiring:
     names = tuple(f"b_{g}" for g in "ifgo") if bias else ()
     projection = "P" if projected else None
     packing = _gates("ifgo", bias_inputs=names, bias_states=names, projection=projection)
-    return Wiring(_equation(ProjectedLSTM if projected else LSTMCell, bias), packing)
+    return Wiring(_equation(cells.ProjectedLSTM if projected else cells.LSTM, bias), packing)
 
 
 @functools.cache
@@ -47,13 +45,13 @@ def _gru_wiring(bias: bool) -> Wiring:
     # torch's GRU has one bias inside the reset's product and one outside: c_n and b_n
     inputs = ("b_r", "b_z", "b_n") if bias else ()
     states = ("b_r", "b_z", "c_n") if bias else ()
-    return Wiring(_equation(GRUCell, bias), _gates("rzn", bias_inputs=inputs, bias_states=states))
+    return Wiring(_equation(cells.GRU, bias), _gates("rzn", bias_inputs=inputs, bias_states=states))
 
 
 @functools.cache
 def _rnn_wiring(bias: bool, nonlinearity: str) -> Wiring:
     names = ("b",) if bias else ()
-    cell = Elman(nonlinearity=nonlinearity)
+    cell = cells.Elman(nonlinearity=nonlinearity)
     return Wiring(_equation(cell, bias), Gates(("W",), ("U",), names, names))
 
 
@@ -70,6 +68,7 @@ class _DropIn(nn.RNNBase):
     def _ask(self, engine: str, bptt: str | int) -> None:
         checks.extras(engine, bptt)
         self._asked, self.bptt = engine, bptt
+        self._shapes = {name: parameter.shape for name, parameter in self.named_parameters()}
 
     def _wiring(self) -> Wiring:
         raise NotImplementedError
@@ -103,10 +102,8 @@ class _DropIn(nn.RNNBase):
         }
         given = None if hx is None else [hx] if isinstance(hx, Tensor) else list(hx)
         initial = _initial(form, given, shapes, like)
-        how = How(self._asked, self.bptt, names)
-        outputs, finals, records = stack.run(made, how, form.batch, form.tokens(), initial)
-        results = form.restore(outputs), form.states(finals)
-        return (*results, {n: form.restore(r) for n, r in records.items()}) if names else results
+        how = How(self._asked, self.bptt)
+        return stack.answer(made, how, form, initial, names)
 
     def stream(self, batch: int = 1) -> Stream:
         """The layer one time step at a time, for `batch` sequences: see `Stream`."""
@@ -121,7 +118,9 @@ class _DropIn(nn.RNNBase):
 
     def _direction(self, layer: int, reverse: bool) -> dict[str, Tensor]:
         number = layer * (2 if self.bidirectional else 1) + reverse
-        return {name: getattr(self, name) for name in self._all_weights[number]}
+        found = {name: getattr(self, name) for name in self._all_weights[number]}
+        checks.parameters(found, self._shapes, next(iter(found.values())))
+        return found
 
 
 def _initial(
@@ -133,7 +132,15 @@ def _initial(
 
 
 class RNN(_DropIn, nn.RNN):
-    """`torch.nn.RNN` on compiled kernels: the same arguments, results and `state_dict`."""
+    """`torch.nn.RNN` on compiled kernels: the same arguments, first values, results and
+    `state_dict`, so that a checkpoint goes either way.
+
+        y, last = unrolled.RNN(16, 64)(x)
+
+    Beyond torch.nn's: `layer(x, hx, lengths=..., record=...)`, `engine=`, `bptt=` and
+    `layer.stream()`, as `Recurrent` describes them. With `engine="auto"`, where the kernels do not
+    run (a GPU, half precision), torch.nn's own computation does, and `layer.engine` is "torch.nn".
+    """
 
     def __init__(
         self, *args: Any, engine: str = "auto", bptt: str | int = "whole", **kwargs: Any
@@ -155,7 +162,15 @@ class RNN(_DropIn, nn.RNN):
 
 
 class GRU(_DropIn, nn.GRU):
-    """`torch.nn.GRU` on compiled kernels: the same arguments, results and `state_dict`."""
+    """`torch.nn.GRU` on compiled kernels: the same arguments, first values, results and
+    `state_dict`, so that a checkpoint goes either way.
+
+        y, last = unrolled.GRU(16, 64)(x)
+
+    Beyond torch.nn's: `layer(x, hx, lengths=..., record=...)`, `engine=`, `bptt=` and
+    `layer.stream()`, as `Recurrent` describes them. With `engine="auto"`, where the kernels do not
+    run (a GPU, half precision), torch.nn's own computation does, and `layer.engine` is "torch.nn".
+    """
 
     def __init__(
         self, *args: Any, engine: str = "auto", bptt: str | int = "whole", **kwargs: Any
@@ -177,7 +192,15 @@ class GRU(_DropIn, nn.GRU):
 
 
 class LSTM(_DropIn, nn.LSTM):
-    """`torch.nn.LSTM` on compiled kernels: the same arguments, results and `state_dict`."""
+    """`torch.nn.LSTM` on compiled kernels: the same arguments, first values, results and
+    `state_dict`, so that a checkpoint goes either way.
+
+        y, last = unrolled.LSTM(16, 64)(x)
+
+    Beyond torch.nn's: `layer(x, hx, lengths=..., record=...)`, `engine=`, `bptt=` and
+    `layer.stream()`, as `Recurrent` describes them. With `engine="auto"`, where the kernels do not
+    run (a GPU, half precision), torch.nn's own computation does, and `layer.engine` is "torch.nn".
+    """
 
     def __init__(
         self, *args: Any, engine: str = "auto", bptt: str | int = "whole", **kwargs: Any

@@ -1,8 +1,8 @@
 """The forms in which a batch is given, and given back. In: x and perhaps lengths. Out: `Form`, with
 the batch's tokens, and the way back; next: `recurrent`, `drop_in`.
 
-(T, B, I), (B, T, I), a single (T, I), a PackedSequence: whatever comes in, outputs and states go out
-in the same form.
+(T, B, I), (B, T, I), a single (T, I), a PackedSequence: whatever comes in, outputs and states go
+out in the same form.
 """
 
 from __future__ import annotations
@@ -36,6 +36,23 @@ class Form:
         if self.places is not None:
             return self.x.index_select(0, self.places)
         return self.batch.gather(self.x)
+
+    def probe(self, width: int) -> tuple[Any, Tensor]:
+        """Zeros in the form of the input, for the user, and the tokens that lead to them: what is
+        the gradient of the tokens becomes `.grad` of the zeros."""
+        zeros = self.x.new_zeros(*self.x.shape[:-1], width)
+        if self.places is not None:
+            assert self.packed is not None
+            zeros.requires_grad_()
+            return self.packed._replace(data=zeros), zeros.index_select(0, self.places)
+        zeros = zeros.squeeze(1) if self.single else zeros
+        zeros = (
+            zeros.transpose(0, 1).contiguous() if self.batch_first and not self.single else zeros
+        )
+        zeros.requires_grad_()
+        timed = zeros.unsqueeze(1) if self.single else zeros
+        timed = timed.transpose(0, 1) if self.batch_first and not self.single else timed
+        return zeros, self.batch.gather(timed)
 
     def restore(self, tokens: Tensor) -> Any:
         """Tokens in the form in which x was given."""

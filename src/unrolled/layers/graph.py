@@ -11,20 +11,30 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from unrolled.equations.equation import Equation
 from unrolled.equations.nodes import Apply, Constant, Eye, Length, Node, Variable, topological
 from unrolled.equations.ops import shape_of
+from unrolled.layers.autograd import Result, Task
+from unrolled.layers.segments import windows
 from unrolled.layers.torch_functions import TORCH
 
 
 def evaluate(
-    roots: Sequence[Node], known: dict[Node, Any], sizes: Mapping[str, int], like: Tensor
+    roots: Sequence[Node],
+    known: dict[Node, Any],
+    sizes: Mapping[str, int],
+    like: Tensor,
+    probes: Mapping[Node, Tensor] | None = None,
 ) -> list[Any]:
-    """The values of the roots, in rows; `known` is added to."""
+    """The values of the roots, in rows; `known` is added to. Through a probe goes all that its node
+    is used for, so its derivative there is the whole one."""
     for node in topological(roots):
         if node not in known:
             known[node] = _value(node, known, sizes, like)
+            if probes and node in probes:
+                known[node] = _Probe.apply(known[node], probes[node])
     return [known[node] for node in roots]
 
 
@@ -68,6 +78,7 @@ def unroll(
     weights: Mapping[str, Tensor],
     sizes: Mapping[str, int],
     record: Sequence[str] = (),
+    probes: Mapping[str, Tensor] | None = None,
     going: Tensor | None = None,
 ) -> tuple[Tensor, tuple[Tensor, ...], tuple[Tensor, ...]]:
     """xs: (T, B, I). `going`: (T, B), which sequences go on at each step; the others stay."""
@@ -77,11 +88,13 @@ def unroll(
     ahead = _ahead(step, x_variable, xs, fixed)
     roots = [*(step.locals[s] for s in step.results), *(step.locals[name] for name in record)]
     now = list(initial)
+    measured = {step.locals[name]: probe for name, probe in (probes or {}).items()}
     outputs, records = [], [[] for _ in record]
     for t in range(len(xs)):
         known = {**fixed, x_variable: xs[t], **dict(zip(olds, now, strict=True))}
         known.update({node: value[t] for node, value in ahead.items()})
-        values = evaluate(roots, known, sizes, xs)
+        here = {node: probe[t] for node, probe in measured.items()}
+        values = evaluate(roots, known, sizes, xs, here)
         values = [v.expand(xs.shape[1], v.shape[-1]) for v in values]
         new = values[: len(now)]
         if going is not None:
@@ -110,7 +123,85 @@ def _ahead(
     """Products of a matrix and the input, for all steps at once."""
     found = {}
     for node in topological(node for _, node in step.statements):
-        if isinstance(node, Apply) and node.op == "matmul" and node.args[1] is x:
-            if isinstance(node.args[0], Variable):
-                found[node] = xs @ fixed[node.args[0]].T
+        if not isinstance(node, Apply) or node.op != "matmul" or node.args[1] is not x:
+            continue
+        if isinstance(node.args[0], Variable):
+            found[node] = xs @ fixed[node.args[0]].T
     return found
+
+
+class _Probe(torch.autograd.Function):
+    """The state itself; on the way back, the length of its derivative is the probe's gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, state: Tensor, probe: Tensor) -> Tensor:
+        return state.view_as(state)
+
+    @staticmethod
+    def backward(ctx: Any, d: Tensor) -> tuple[Tensor, Tensor]:
+        return d, d.norm(dim=1, keepdim=True)
+
+
+def run(
+    task: Task,
+    tokens: Tensor,
+    initial: Sequence[Tensor],
+    parameters: Sequence[Tensor],
+    probes: Sequence[Tensor] = (),
+) -> Result:
+    """What `autograd.run` gives, without kernels."""
+    schedule = task.schedule
+    if schedule.is_dense:
+        places, going = None, None
+    else:
+        steps, rows = schedule.table
+        places = torch.from_numpy(steps * schedule.rows + rows).to(tokens.device)
+        going = torch.zeros(schedule.steps * schedule.rows, dtype=torch.bool, device=tokens.device)
+        going[places] = True
+        going = going.reshape(schedule.steps, schedule.rows)
+
+    def laid_out(values: Tensor) -> Tensor:
+        if places is not None:
+            flat = values.new_zeros(schedule.steps * schedule.rows, values.shape[1])
+            values = flat.index_copy(0, places, values)
+        values = values.reshape(schedule.steps, schedule.rows, values.shape[1])
+        return values.flip(0) if schedule.reverse else values
+
+    def as_tokens(values: Tensor) -> Tensor:
+        values = (values.flip(0) if schedule.reverse else values).flatten(0, 1)
+        return values if places is None else values.index_select(0, places)
+
+    outputs, finals, records = unroll(
+        task.program.lowered.step,
+        laid_out(tokens),
+        initial,
+        task.packing.unpack(parameters),
+        task.sizes,
+        task.record,
+        {name: laid_out(probe) for name, probe in zip(task.norms, probes, strict=True)},
+        going,
+    )
+    return as_tokens(outputs), finals, tuple(map(as_tokens, records))
+
+
+def run_segments(
+    task: Task,
+    length: int,
+    tokens: Tensor,
+    initial: Sequence[Tensor],
+    parameters: Sequence[Tensor],
+    probes: Sequence[Tensor] = (),
+) -> Result:
+    """The same in segments of so many steps, each computed again on the way back."""
+    parts: list[tuple[int, Tensor, tuple[Tensor, ...]]] = []
+    states = tuple(initial)
+    for window in windows(task.schedule.steps, length):
+        span = task.schedule.span(*window)
+        part, states, records = checkpoint(
+            run, task.window(*window), tokens[span], states, parameters,
+            [probe[span] for probe in probes], use_reentrant=False,
+        )  # fmt: skip
+        parts.append((span.start, part, records))
+    parts.sort(key=lambda part: part[0])
+    records = tuple(torch.cat(r) for r in zip(*(part[2] for part in parts), strict=True))
+    return torch.cat([part[1] for part in parts]), states, records

@@ -2,7 +2,7 @@
 from their gradients the parameters' own; next: `autograd`.
 
 `Recurrent` has a parameter for each weight. torch.nn keeps the gates of a layer one above the other
-in one matrix, and two biases that are added; the kernels want them so too, and take them as they are.
+in one matrix, and two biases that are added; the kernels want them so too, and take them as is.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from unrolled.engines.cpu.arrays import Library
 from unrolled.engines.cpu.backward import Gradients
 from unrolled.engines.cpu.call import Weights
-from unrolled.engines.cpu.arrays import Library
 
 
 class Packing(Protocol):
@@ -73,7 +73,10 @@ class Gates:
             both = parameters[2] + parameters[3]
             found |= dict(zip(self.bias_inputs, both.split(rows), strict=True))
         elif self.bias_inputs:
-            for names, bias in ((self.bias_inputs, parameters[2]), (self.bias_states, parameters[3])):
+            for names, bias in (
+                (self.bias_inputs, parameters[2]),
+                (self.bias_states, parameters[3]),
+            ):
                 for name, part in zip(names, bias.split(rows), strict=True):
                     found[name] = found[name] + part if name in found else part
         if self.projection is not None:

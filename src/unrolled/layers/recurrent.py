@@ -26,14 +26,33 @@ from unrolled.layers.without_bias import without_bias
 class Recurrent(nn.Module):
     """A recurrent layer of any cell, in the manner of `torch.nn.LSTM`.
 
-    `layer(x, states=None, lengths=None, record=())` returns the outputs and the final states: one
-    tensor (layers x directions, B, H) for a cell of one state, a tuple for more. x is (T, B, I), or
-    (B, T, I) with `batch_first`, or (T, I), or a PackedSequence. `lengths` are the sequences' own
-    (one number each, or first and end): what is padded is never read. `record=("f", "c")` adds a
-    third result: these values of the step (of the top layer; `f_l0` names another) at every step.
+        layer = Recurrent(MyCell, 16, 64, num_layers=2)
+        y, states = layer(x)
 
-    Parameters have the names of the cell's weights: `W_i_l0`, `U_i_l1_reverse`. `layer.engine` says
-    what runs: "cpu", the compiled kernels, or "torch", the same equation under autograd.
+    The cell is a class, an instance (which brings its hyper-parameters) or an `Equation`.
+
+    x is (T, B, I), or (B, T, I) with `batch_first`, or (T, I) for one sequence, or a
+    PackedSequence, and y has the same form. `states`, given and returned, are one tensor
+    (layers x directions, B, H) for a cell of one state and a tuple for more. `lengths` are the
+    sequences' own, in any order: one number each, or (first, end) for padding on both sides. What
+    is padded is never read or computed; y is 0 there. `record=("f", "c")` adds a third result: by
+    name, these values of the step at every time step, laid out like y (of the top layer; `f_l0` is
+    the lowest layer's). For `d_h` it holds zeros whose `.grad`, after backward, says how long the
+    derivative of the loss by h was at each step.
+
+    `bias=False` leaves out the vectors that are only added to a product. `dropout` falls on the
+    outputs of every layer but the last. `proj_size` is for cells that have one (ProjectedLSTM).
+
+    `engine="auto"` runs compiled kernels for float32 and float64 on the CPU, and elsewhere the same
+    equation under torch's autograd; `layer.engine` says which. "cpu" insists on the kernels.
+    "torch" is slow and runs anywhere, also where gradients are differentiated again.
+
+    `bptt` says how far derivatives go back: "whole"; a number k cuts the sequence into windows of k
+    steps between which no derivative passes; "recompute" is the whole, in memory that grows with
+    the square root of T, for one more forward pass.
+
+    Parameters have the names of the cell's weights: `W_i_l0`, `U_i_l1_reverse`. `layer.stream()`
+    gives the layer one time step at a time, and `layer.equation` prints what it computes.
     """
 
     def __init__(
@@ -54,7 +73,7 @@ class Recurrent(nn.Module):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        checks.arguments(num_layers, dropout, engine, bptt, proj_size)
+        checks.arguments(input_size, hidden_size, num_layers, dropout, engine, bptt, proj_size)
         found = _equation(cell)
         self.equation = found if bias else without_bias(found)
         self.input_size, self.hidden_size = input_size, hidden_size
@@ -72,6 +91,7 @@ class Recurrent(nn.Module):
                 for name, shape in self.equation.weights.items():
                     made = torch.empty([sizes[s] for s in shape], device=device, dtype=dtype)
                     self.register_parameter(_name(name, layer, reverse), nn.Parameter(made))
+        self._shapes = {name: parameter.shape for name, parameter in self.named_parameters()}
         self.reset_parameters()
 
     @property
@@ -116,10 +136,8 @@ class Recurrent(nn.Module):
             None if states is None else list((states,) if isinstance(states, Tensor) else states)
         )
         initial = self._initial(form, given, like)
-        how = How(self._asked, self.bptt, record)
-        outputs, finals, records = stack.run(self._stack(), how, form.batch, form.tokens(), initial)
-        results = form.restore(outputs), form.states(finals)
-        return (*results, {n: form.restore(r) for n, r in records.items()}) if record else results
+        how = How(self._asked, self.bptt)
+        return stack.answer(self._stack(), how, form, initial, record)
 
     def stream(self, batch: int = 1) -> Stream:
         """The layer one time step at a time, for `batch` sequences: see `Stream`."""
@@ -142,7 +160,10 @@ class Recurrent(nn.Module):
         return form.given_states(given, shapes, like)
 
     def _direction(self, layer: int, reverse: bool) -> dict[str, Tensor]:
-        return {n: self.get_parameter(_name(n, layer, reverse)) for n in self.equation.weights}
+        names = {n: _name(n, layer, reverse) for n in self.equation.weights}
+        found = {name: getattr(self, name) for name in names.values()}
+        checks.parameters(found, self._shapes, next(iter(found.values())))
+        return {weight: found[name] for weight, name in names.items()}
 
     def _layer_sizes(self, layer: int) -> dict[str, int]:
         width = self.input_size if layer == 0 else self.directions * self.output_size

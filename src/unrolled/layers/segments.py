@@ -29,9 +29,11 @@ def run_segments(
     xs: Tensor,
     initial: Sequence[Tensor],
     parameters: Sequence[Tensor],
+    probes: Sequence[Tensor] = (),
 ) -> Result:
     """Like `autograd.run`, in segments of so many steps."""
-    outputs, *rest = _Segments.apply(task, length, len(initial), xs, *initial, *parameters)
+    tensors = (xs, *initial, *parameters, *probes)
+    outputs, *rest = _Segments.apply(task, length, len(initial), *tensors)
     return outputs, tuple(rest[: len(initial)]), tuple(rest[len(initial) :])
 
 
@@ -42,7 +44,7 @@ def windows(steps: int, length: int) -> list[Window]:
 class _Segments(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, task: Task, length: int, count: int, *tensors: Tensor) -> Any:
-        xs, states, parameters = split(tensors, count)
+        xs, states, parameters = split(task, tensors, count)
         xs = xs.contiguous()
         whole = task.prepare(parameters)
         outputs = xs.new_empty(len(xs), task.output_size())
@@ -88,14 +90,17 @@ def _backward(ctx: Any, xs: Tensor, d_results: Sequence[Tensor | None]) -> Gradi
         for d, shape in zip(d_results[1 : 1 + ctx.count], states, strict=True)
     ]
     d_xs = torch.zeros_like(xs) if ctx.needs_input_grad[3] else None
-    total = Gradients(d_xs, tuple(d_states), {}, {})
+    norms = {name: xs.new_empty(len(xs), 1) for name in task.norms}
+    total = Gradients(d_xs, tuple(d_states), {}, {}, norms)
     for window, before in zip(reversed(ctx.windows), reversed(ctx.between), strict=True):
         span, part = whole.schedule.span(*window), _part(whole, window)
         left = forward(part, xs[span], before, keep=True)
         d_outputs = d_results[0]
         d_ys = left.outputs.new_zeros(len(xs[span]), task.output_size()) if d_outputs is None \
             else d_outputs[span]  # fmt: skip
-        found = backward(part, left, d_ys, total.states, need_input=d_xs is not None)
+        found = backward(part, left, d_ys, total.states, task.norms, need_input=d_xs is not None)
+        for name, norm in found.norms.items():
+            norms[name][span] = norm
         if d_xs is not None:
             d_xs[span] = found.inputs
         total.states = found.states

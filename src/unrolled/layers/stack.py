@@ -6,8 +6,9 @@ Between layers the values stay tokens: a ragged batch is gathered once and scatt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,6 +16,7 @@ from torch import Tensor
 from unrolled.layers import direction
 from unrolled.layers.batch import Dense, Ragged
 from unrolled.layers.direction import How, Wiring
+from unrolled.layers.forms import Form
 
 
 @dataclass(frozen=True)
@@ -29,25 +31,54 @@ class Stack:
     dropout: float
 
 
+def answer(
+    stack: Stack, how: How, form: Form, initial: Sequence[Tensor], names: Sequence[str]
+) -> Any:
+    """What a layer returns: outputs, final states, and with `names` a third item, by name: values
+    of the step, and for `d_h` zeros whose `.grad`, after backward, says how long the derivative of
+    the loss by h was at every step."""
+    measured = [name for name in names if name.startswith("d_")]
+    probes = {name: form.probe(stack.directions) for name in measured}
+    how = replace(how, record=tuple(name for name in names if name not in probes))
+    outputs, finals, records = run(
+        stack, how, form.batch, form.tokens(), initial, {n: t for n, (_, t) in probes.items()}
+    )
+    results = form.restore(outputs), form.states(finals)
+    if not names:
+        return results
+    found = {name: form.restore(r) for name, r in records.items()}
+    found |= {name: zeros for name, (zeros, _) in probes.items()}
+    return *results, {name: found[name] for name in names}
+
+
 def run(
-    stack: Stack, how: How, batch: Dense | Ragged, tokens: Tensor, states: Sequence[Tensor]
+    stack: Stack,
+    how: How,
+    batch: Dense | Ragged,
+    tokens: Tensor,
+    states: Sequence[Tensor],
+    probes: Mapping[str, Tensor] | None = None,
 ) -> tuple[Tensor, tuple[Tensor, ...], dict[str, Tensor]]:
-    """tokens: (N, I); states: (layers x directions, B, n) each."""
+    """tokens: (N, I); states: (layers x directions, B, n) each; probes: (N, directions), whose
+    gradients will be the norms of the derivatives by states: `d_h`, or `d_h_l0`."""
     finals: list[tuple[Tensor, ...]] = []
     records: dict[str, Tensor] = {}
     for layer in range(stack.num_layers):
         if layer and stack.dropout:
             tokens = torch.nn.functional.dropout(tokens, stack.dropout)
         wanted = _recorded(how.record, layer, stack.num_layers)
-        here = replace(how, record=tuple(wanted))
+        norms = _recorded(tuple(probes or ()), layer, stack.num_layers)
+        measured = tuple(name.removeprefix("d_") for name in norms)
+        here = replace(how, record=tuple(wanted), norms=measured)
         sizes = {**stack.sizes, "input_size": tokens.shape[1]}
         outputs, found = [], []
         for number in range(stack.directions):
             initial = [state[layer * stack.directions + number] for state in states]
             parameters = stack.parameters(layer, bool(number))
             y, final, recorded = direction.run(
-                stack.wiring, here, batch, bool(number), tokens, initial, parameters, sizes
-            )
+                stack.wiring, here, batch, bool(number), tokens, initial, parameters, sizes,
+                [probes[name][:, number : number + 1] for name in norms.values()] if probes else (),
+            )  # fmt: skip
             outputs.append(y)
             finals.append(final)
             found.append(recorded)

@@ -1,6 +1,6 @@
 """What a kernel's caller lends it: memory, products of matrices, threads.
 
-In: nothing. Out: `Library`, the little that the engine needs of an array library, and `NumPyLibrary`;
+In: nothing. Out: `Library`, the little that the engine needs of arrays, and `NumPyLibrary`;
 the torch layers bring their own. The engine itself has no BLAS and no arrays.
 """
 
@@ -29,7 +29,7 @@ class Library(Protocol):
     def zeros(self, *shape: int) -> Array: ...
 
     def lease(self, numbers: int) -> Lease:
-        """A flat array of at least so many numbers, whose memory is used again once it is let go."""
+        """A flat array of at least so many numbers; its memory is used again once it is let go."""
 
     def pointer(self, array: Array) -> int:
         """The address of the first number."""

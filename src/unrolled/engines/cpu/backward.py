@@ -2,7 +2,7 @@
 Out: `Gradients`; next: the autograd function of `layers`, or the textbook.
 
 Chunk by chunk from the end: the kernel stores, for every token, the derivatives that stand left in
-an outer product (`d_net_i`); then the gradients of the matrices, and of the input, are products over
+an outer product (`d_net_i`); then the gradients of the matrices and of the input are products over
 the whole chunk.
 """
 
@@ -25,19 +25,27 @@ from unrolled.equations.nodes import ONE
 @dataclass
 class Gradients:
     """By the input (tokens, I), the initial states (rows, n) and the step's weights. `stacks` holds
-    those of matrices that were computed together, one above the other."""
+    those of matrices that were computed together, one above the other; `norms` how long the
+    derivative by a state was at each token, (tokens, 1)."""
 
     inputs: Array | None
     states: tuple[Array, ...]
     weights: dict[str, Array]
     stacks: dict[tuple[str, ...], Array]
+    norms: dict[str, Array]
 
 
 def backward(
-    run: Run, left: Left, d_outputs: Array, d_finals: Sequence[Array], *, need_input: bool
+    run: Run,
+    left: Left,
+    d_outputs: Array,
+    d_finals: Sequence[Array],
+    norms: tuple[str, ...] = (),
+    *,
+    need_input: bool,
 ) -> Gradients:
-    """d_outputs: (tokens, n); d_finals: (rows, n) each."""
-    made, kernel = run.program.backward
+    """d_outputs: (tokens, n); d_finals: (rows, n) each; `norms` names states to be measured."""
+    made, kernel = run.program.backward(norms)
     schedule = run.schedule
     call = run.call(kernel)
     leases: list[Lease] = []
@@ -49,6 +57,9 @@ def backward(
         call.place(name, kept.buffer, kept.buffer.shape[1], 0, kept.column)
     d_ys = run.wide(d_outputs, left.outputs.shape[1])
     call.place("d output", d_ys, d_ys.shape[1])
+    measured = {name: run.library.empty(schedule.tokens, 1) for name in norms}
+    for name, place in made.norms.items():
+        call.place(place.name, measured[name], 1)
     turns = _turns(run, call, d_finals)
     added = _Added(run, call, made)
     inputs = _Inputs(run, made, left.xs, need_input)
@@ -73,7 +84,7 @@ def backward(
         pair[after][:, : run.sizes[shape[0]]]
         for pair, shape in zip(turns, run.states.values(), strict=True)
     )
-    return Gradients(inputs.result(), states, weights, matrices.stacks())
+    return Gradients(inputs.result(), states, weights, matrices.stacks(), measured)
 
 
 def _turns(run: Run, call: Call, d_finals: Sequence[Array]) -> list[tuple[Array, Array]]:
@@ -129,7 +140,9 @@ class LeftColumns:
         for outer in made.outers:
             rights.setdefault(outer.right, []).append((outer.left, outer.matrix))
         self.outers = [
-            (right, columns) for right, pairs in rights.items() for columns in self._runs(pairs, run)
+            (right, columns)
+            for right, pairs in rights.items()
+            for columns in self._runs(pairs, run)
         ]
         self.inner = self._runs(made.inner, run)
 

@@ -1,6 +1,6 @@
 """One kernel's arguments: the weights as it reads them, and where everything lies.
 
-In: arrays of a `Library`. Out: `Weights`, packed once for a call, and `Call`, the words of a kernel;
+In: arrays of a `Library`. Out: `Weights`, packed once for a call, and `Call`, a kernel's words;
 next: `sequence`.
 """
 

@@ -123,8 +123,8 @@ class _Kernel:
         for name, position in self.words.position.items():
             at = self.builder.gep(words, [I64(position)], source_etype=I64)
             self.known[name] = self.builder.load(at, typ=I64)
-        widest = max((len(group.accumulators) * panel_width(group)
-                      for stage in self.plan.stages for group in stage.groups.values()), default=0)  # fmt: skip
+        groups = [group for stage in self.plan.stages for group in stage.groups.values()]
+        widest = max((len(g.accumulators) * panel_width(g) for g in groups), default=0)
         room = ir.ArrayType(self.vector, max(1, widest * ROWS))
         self.scratch = self.builder.alloca(room)
         self.scratch.align = 64
@@ -302,7 +302,9 @@ class _Kernel:
 
         type_ = self.element if panel is None else self.vector
         lengths = {size: self.known[f"size {size}"] for size in sizes_of(self.plan)}
-        Pointwise(self.builder, type_, self.plan.leaves, address, lengths, inside).write(group, known)
+        Pointwise(self.builder, type_, self.plan.leaves, address, lengths, inside).write(
+            group, known
+        )
 
     # ------------------------------------------------------------------------------------ addresses
 

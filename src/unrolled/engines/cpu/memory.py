@@ -23,7 +23,9 @@ class Memory:
 
     def __init__(self, allocate: Callable[[int], Any]) -> None:
         self.allocate = allocate
-        self.returned: deque[tuple[int, Any]] = deque()  # a finalizer only appends: it needs no lock
+        self.returned: deque[tuple[int, Any]] = (
+            deque()
+        )  # a finalizer only appends: it needs no lock
         self.waiting: dict[int, list[tuple[int, Any]]] = {}  # size -> (lease count, array)
         self.count = 0
         self.lock = threading.Lock()

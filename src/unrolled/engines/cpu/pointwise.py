@@ -42,7 +42,7 @@ class Pointwise:
         self.inside = inside  # which lanes of a place are units, and no padding
 
     def write(self, group: Group, known: dict[Node, ir.Value]) -> None:
-        """`known` holds the accumulators already; everything is loaded before anything is stored."""
+        """`known` holds the accumulators already; everything is loaded before anything stored."""
         self.known = known
         for node in group.values:
             known[node] = self._apply(node)

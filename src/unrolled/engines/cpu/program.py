@@ -44,6 +44,7 @@ class Program:
         self.lanes = host().lanes(bits)
         self._json = equation.json
         self._forwards: dict[tuple[bool, tuple[str, ...]], tuple[directions.Forward, Kernel]] = {}
+        self._backwards: dict[tuple[str, ...], tuple[directions.Backward, Kernel]] = {}
         self._lock = threading.Lock()
         self.layouts: dict[tuple[object, ...], object] = {}
 
@@ -66,10 +67,14 @@ class Program:
                 self._forwards[inside, record] = made, kernel
             return self._forwards[inside, record]
 
-    @cached_property
-    def backward(self) -> tuple[directions.Backward, Kernel]:
-        made = directions.backward(self.lowered, self.graphs)
-        return made, self._compile(made.plan, "backward", descending=True)
+    def backward(self, norms: tuple[str, ...] = ()) -> tuple[directions.Backward, Kernel]:
+        """The backward kernel; `norms` names states whose derivative it measures."""
+        with self._lock:
+            if norms not in self._backwards:
+                made = directions.backward(self.lowered, self.graphs, norms)
+                kernel = self._compile(made.plan, f"backward {norms}", descending=True)
+                self._backwards[norms] = made, kernel
+            return self._backwards[norms]
 
     def _compile(self, plan: Plan, what: str, *, descending: bool) -> Kernel:
         def build() -> ir.Module:

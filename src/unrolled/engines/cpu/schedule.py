@@ -1,8 +1,8 @@
 """Which sequences go on at which step, and where their tokens lie. In: T, B or lengths. Out: tables
 that kernels read; next: `sequence`.
 
-A token is one step of one sequence. Tokens lie step after step; within a step, job after job; within
-a job, row after row, longest first, so that the sequences that go on are always the first rows.
+A token is one step of one sequence. Tokens lie step after step; within a step job after job; within
+a job row after row, longest first, so that the sequences that go on are always the first rows.
 Ragged sequences are dealt to the jobs in turns, so that every job has as much to do. A dense batch
 needs no table of its own: its tokens are the rows of (T, B, .).
 """
@@ -21,7 +21,7 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Schedule:
-    """`base[j]`: the first row of job j. `offsets[j, s]`, `active[j, s]`: at step s, its first token
+    """`base[j]`: the first row of job j. `offsets[j, s]`, `active[j, s]`: its first token at step s
     and how many of its rows go on. `starts[s]`: the first token of step s, in order of steps."""
 
     steps: int
@@ -87,7 +87,7 @@ class Schedule:
     @cached_property
     def last_tokens(self) -> tuple[Ints, Ints]:
         """The rows that have any token, and the last one of each."""
-        steps, rows = self.table
+        _, rows = self.table
         last = np.full(self.rows, -1, np.int64)
         last[rows] = np.arange(len(rows))  # tokens ascend in steps, so the last one stays
         present = np.flatnonzero(last >= 0)
