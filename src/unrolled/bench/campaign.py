@@ -83,8 +83,15 @@ def begin(settings: Settings, threads: str) -> Results:
     return Results(when, machine.facts(), how)
 
 
-def conduct(results: Results, names: Sequence[str], settings: Settings) -> None:
-    """Measure suite after suite; what is done stays in the results when it is interrupted."""
-    for name in names:
-        for record in suites.measurement(name)(settings):
-            results.records.append(record)
+def conduct(results: Results, names: Sequence[str], settings: Settings, folder: Path) -> list[Path]:
+    """Measure suite after suite, and write after each: minutes of work survive whatever comes."""
+    written: list[Path] = []
+    try:
+        for name in names:
+            for record in suites.measurement(name)(settings):
+                results.records.append(record)
+            written = results.write(folder)
+    finally:
+        if results.records:
+            written = results.write(folder)
+    return written

@@ -53,10 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     from unrolled.bench.tables import as_text
 
     results = begin(settings, machine.restrict(settings.threads))
-    try:
-        conduct(results, names, settings)
-    finally:  # minutes of measurements survive an interrupt
-        written = results.write(arguments.out)
+    written = conduct(results, names, settings, arguments.out)
     if arguments.json:
         print(json.dumps(results.plain(), indent=1))
     else:

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from tests.tolerances import FLOAT32, assert_agrees
+from unrolled import cells
 from unrolled.bench.problem import OWN, SHAPES, Problem, Shape, shape_from
 from unrolled.errors import UsageError
 
@@ -37,6 +39,16 @@ def test_ragged_lengths_are_between_a_quarter_and_the_whole() -> None:
     assert set(problem.lengths.tolist()) == set(range(3, 13))
     assert not problem.d_y[~problem.going].any()
     assert problem.d_y[problem.going].all()
+
+
+def test_no_problem_is_chaotic() -> None:
+    problem = Problem("LayerNormLSTM", Shape(2, 500, 1, 128))
+    cell = cells.LayerNormLSTM(1, 128)
+    for name, weight in problem.weights.items():
+        setattr(cell, name, weight)
+    xs = np.float64(problem.x).transpose(0, 2, 1)
+    once, again = cell.unroll(xs)[0], cell.unroll(xs * (1 + 1e-9))[0]
+    assert_agrees(np.float32(again), np.float32(once), tolerance=FLOAT32)
 
 
 @pytest.mark.parametrize("cell", OWN)
