@@ -24,7 +24,7 @@ from unrolled.equations.nodes import (
     topological,
     variable,
 )
-from unrolled.equations.ops import shape_of
+from unrolled.equations.ops import OPS, shape_of
 from unrolled.equations.verify import varies
 
 # Dear to compute: kept rather than made again, unless what they are made of is stored anyway.
@@ -142,6 +142,8 @@ def _missing(node: Node, stored: set[Node], kept: Mapping[Node, None]) -> list[N
     missing: dict[Node, None] = {}
     for argument in node.args:
         missing.update(dict.fromkeys(_missing(argument, stored, kept)))
+    if OPS[node.op].is_condition:
+        return list(missing)  # true and false are no numbers to be kept; what they compare is
     dear = node.op in WIDE or (node.op in DEAR and bool(missing))
     return [node] if dear or len(missing) > 1 else list(missing)
 
