@@ -1,11 +1,11 @@
 """The pipeline, on one page: cell -> equation -> kernels.
 
-    cell        a class with a `step`                                   cells
-    equation    traced, simplified, verified; its derivative            equations
-    lowered     what weights alone decide is cut out                    engines/lower
-    plan        stages, products, places; forward and backward          engines/plan, directions
-    kernel      vector code, compiled, kept on disk                     engines/cpu
-    run         a batch of sequences through the kernels                engines/cpu/forward, backward
+    cell        a class with a `step`                               cells
+    equation    traced, simplified, verified; its derivative        equations
+    lowered     what weights alone decide is cut out                engines/lower
+    plan        stages, products, places; forward and backward      engines/plan, directions
+    kernel      vector code, compiled, kept on disk                 engines/cpu
+    run         a batch through the kernels, there and back         engines/cpu/forward, backward
 
 In: a cell, its class, or an `Equation`. Out: a `Program`; next: `layers` (torch) or `textbook`
 (NumPy) runs it. Programs are kept for as long as the process lives: by equation, never by shape.
