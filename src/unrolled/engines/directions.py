@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from unrolled.engines.layout import plan
 from unrolled.engines.lower import Graphs, Lowered, replace_nodes
-from unrolled.engines.plan import Kind, Place, Plan, Target, plan
+from unrolled.engines.plan import Kind, Place, Plan, Target
 from unrolled.equations.derive import cotangents
 from unrolled.equations.nodes import ONE, Apply, Node, Variable, apply, constant, variable
 from unrolled.equations.ops import shape_of
