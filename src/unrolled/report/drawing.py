@@ -131,7 +131,10 @@ def _paint(part: Any, panel: Panel, legend_columns: int) -> None:
         part.suptitle(panel.title, x=0.02, ha="left")
     handles, labels = axes.get_legend_handles_labels()
     if handles:
-        part.legend(handles, labels, loc="outside lower left", ncols=legend_columns)
+        # a letter is about 0.075 inches wide, and the line before it 0.6 with its gaps
+        room = int(part.bbox.width / part.dpi / (0.6 + 0.075 * max(map(len, labels))))
+        columns = max(1, min(legend_columns, room))
+        part.legend(handles, labels, loc="outside lower left", ncols=columns)
 
 
 def _clean(svg: str) -> str:

@@ -56,6 +56,7 @@ def plain(text: str) -> str:
     """Text without marks, escaped, its numbers set as in a book."""
     escaped = html.escape(text, quote=False)
     escaped = _POWER.sub(_power, escaped)
+    escaped = re.sub(r"(?<=\d) %", "\N{NO-BREAK SPACE}%", escaped)
     return _MINUS.sub("\N{MINUS SIGN}", escaped)
 
 

@@ -23,6 +23,7 @@ def link(key: str) -> str:
         ("a well-known 3-step way, 2024-01-02", "a well-known 3-step way, 2024-01-02"),
         ("1.2e-07 and 3e+10", "1.2\u00a0×\u00a010<sup>−7</sup> and 3\u00a0×\u00a010<sup>10</sup>"),
         ("-1.2e-07", "−1.2\u00a0×\u00a010<sup>−7</sup>"),
+        ("93.4 % of it", "93.4\u00a0% of it"),
         ("**see [@loss]**", "<strong>see <a>loss</a></strong>"),
     ],
 )

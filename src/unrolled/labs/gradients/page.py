@@ -234,7 +234,7 @@ def training(measured: Measured) -> list[Prose | Figure | Table]:
             "The loss, and the norm of the gradient before clipping",
             [
                 curves({name: smooth(one.losses) for name, one in runs.items()},
-                       x_label="update", y_label="loss (mean squared error)", log_y=True,
+                       x_label="update", y_label="loss (squared error)", log_y=True,
                        title="Loss, mean of ten updates"),
                 curves({name: one.norms for name, one in runs.items()},
                        x_label="update", y_label="norm of the gradient", log_y=True,

@@ -110,11 +110,12 @@ def _irnn(measured: Measured) -> str:
     """Rectified units that are off pass nothing back; did whole sequences lose everything?"""
     if measured.untouched["IRNN"][-1] > 0:
         return ""
+    top = measured.scaled["IRNN"][-1]
     return (
-        " The IRNN's norm is exactly zero in half of the sequences or more: with so few steps a "
-        "unit that is off passes nothing back at all, and once every unit was off at some step, "
-        "nothing comes through. Where something does, its factor follows $\\rho$, untamed by any "
-        "flat end ([@factors])."
+        " The IRNN's norm is exactly zero in half of the sequences or more: a unit that is off "
+        "passes nothing back, and where every unit was off at some step, nothing comes through. "
+        f"Where something does, no flat end tames it: at $\\rho$ = {top.radius:g} its factor is "
+        f"{number(top.factor, 3)} ([@factors])."
     )
 
 
