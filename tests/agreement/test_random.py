@@ -14,7 +14,7 @@ SHAPES = [(4, 3, 2, 5), (3, 2, 10, 8), (2, 5, 4, 9)]
 
 
 class Kept(Cell):
-    """Backward needs the condition, and cannot cheaply make it again."""
+    """Backward needs the condition, and a condition cannot be kept."""
 
     def step(self, x: Any, h: Any) -> Any:
         a = self.U @ h
@@ -36,8 +36,7 @@ def assert_kernels_agree(cell: Any, shape: tuple[int, int, int, int], seed: int)
 def test_kernels_compute_what_the_step_computes(
     first: Any, second: Any, seed: int, shape: tuple[int, int, int, int]
 ) -> None:
-    cell = made_of(first, second)
-    assert_kernels_agree(cell, shape, seed)
+    assert_kernels_agree(made_of(first, second), shape, seed)
 
 
 def test_a_condition_is_made_again_from_what_it_compares() -> None:

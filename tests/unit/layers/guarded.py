@@ -72,39 +72,53 @@ class Apart:
         return Lease(Memory(self.empty), numbers, self.empty(numbers))
 
 
+SMALL, WHOLE, MANY = (3, 5, 3), (11, 16, 2), (20, 40, 70)  # inputs, hidden, rows
+TRIED = [(torch.float32, SMALL), (torch.float32, WHOLE), (torch.float32, MANY),
+         (torch.float64, SMALL)]  # fmt: skip
+DROP_INS = (unrolled.LSTM, unrolled.GRU, unrolled.RNN)
+
+
+def switch(source: Any) -> None:
+    for name in ("empty", "zeros", "lease"):
+        setattr(TorchLibrary, name, source[name])
+
+
+def check(layer: Any, rows: int, dtype: torch.dtype, what: str) -> None:
+    """The same results from guarded memory as from the ordinary."""
+    x = torch.randn(4, rows, layer.input_size, dtype=dtype)
+    _, given = layer(x)
+    states = [s.detach() for s in (given if isinstance(given, tuple) else (given,))]
+    for lengths in (None, [n % 5 for n in range(rows)]):
+        switch(ORDINARY)
+        expected = results(layer, x, _as(given, states), lengths)
+        switch(vars(Apart))
+        for name, parameter in list(layer.named_parameters()):
+            setattr(layer, name, torch.nn.Parameter(against(parameter.detach())))
+        found = results(layer, against(x), _as(given, list(map(against, states))), lengths)
+        switch(ORDINARY)
+        for number, (one, other) in enumerate(zip(found, expected, strict=True)):
+            # not to the last bit: a matrix product minds how its operands are aligned
+            name = f"{what} {lengths}: {number}"
+            assert_agrees(one, other, tolerance=TOLERANCES[dtype], name=name)
+
+
+def _as(given: Any, states: list[torch.Tensor]) -> Any:
+    return tuple(states) if isinstance(given, tuple) else states[0]
+
+
+ORDINARY = dict(vars(TorchLibrary))
+
+
 def main() -> None:
     torch.set_num_threads(2)
-    ordinary = {name: getattr(TorchLibrary, name) for name in ("empty", "zeros", "lease")}
-    apart = {name: getattr(Apart, name) for name in ordinary}
-    for dtype in (torch.float32, torch.float64):
-        for inputs, hidden, rows in ((3, 5, 3), (11, 16, 2), (20, 40, 70)):
-            for make in (unrolled.LSTM, unrolled.GRU, unrolled.RNN, SLSTM, LayerNormLSTM,
-                         GRUCho2014, MinLSTM):  # fmt: skip
-                is_layer = issubclass(make, torch.nn.Module)
-                torch.manual_seed(0)
-                layer = make(inputs, hidden, 2, bidirectional=True, dtype=dtype) if is_layer \
-                    else unrolled.Recurrent(make, inputs, hidden, dtype=dtype)  # fmt: skip
-                x = torch.randn(4, rows, inputs, dtype=dtype)
-                _, states = layer(x)
-                states = tuple(s.detach() for s in states) if isinstance(states, tuple) \
-                    else states.detach()  # fmt: skip
-                for lengths in (None, [n % 5 for n in range(rows)]):
-                    for name, method in ordinary.items():
-                        setattr(TorchLibrary, name, method)
-                    expected = results(layer, x, states, lengths)
-                    for name, method in apart.items():
-                        setattr(TorchLibrary, name, method)
-                    for name, parameter in list(layer.named_parameters()):
-                        setattr(layer, name, torch.nn.Parameter(against(parameter.detach())))
-                    near = tuple(map(against, states)) if isinstance(states, tuple) \
-                        else against(states)  # fmt: skip
-                    found = results(layer, against(x), near, lengths)
-                    for number, (one, other) in enumerate(zip(found, expected, strict=True)):
-                        # not to the last bit: a matrix product minds how its operands are aligned
-                        what = f"{make.__name__} {dtype} {lengths}: {number}"
-                        assert_agrees(one, other, tolerance=TOLERANCES[dtype], name=what)
-                for name, method in ordinary.items():
-                    setattr(TorchLibrary, name, method)
+    for dtype, (inputs, hidden, rows) in TRIED:
+        for kind in (*DROP_INS, SLSTM, LayerNormLSTM, GRUCho2014, MinLSTM):
+            torch.manual_seed(0)
+            if kind in DROP_INS:
+                layer = kind(inputs, hidden, 2, bidirectional=True, dtype=dtype)
+            else:
+                layer = unrolled.Recurrent(kind, inputs, hidden, dtype=dtype)
+            check(layer, rows, dtype, f"{kind.__name__} {dtype}")
     print("untouched")
 
 
