@@ -100,7 +100,8 @@ def go_on(arguments: argparse.Namespace) -> Path:
     how = dict(config["data"])
     if arguments.job:
         how["source"] = str(Path(arguments.source).resolve())
-    job.fit(estimator, how, str(how.get("command", "")), resume=True)
+    words = [str(how.get("command", "")), *job.words(given)]
+    job.fit(estimator, how, " ".join(words), resume=True)
     return run.path
 
 

@@ -17,6 +17,7 @@ import contextlib
 import json
 import math
 import os
+import shutil
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -46,17 +47,30 @@ class RunFolder:
         self.checkpoints = Checkpoints(self.path / "checkpoints")
 
     @classmethod
-    def create(cls, path: str | Path, config: Mapping[str, Any]) -> RunFolder:
-        """A new run with its configuration; a folder that holds something else is refused."""
+    def create(
+        cls,
+        path: str | Path,
+        config: Mapping[str, Any],
+        files: Mapping[str, str] | None = None,
+    ) -> RunFolder:
+        """A new run with its first files, there at once or not at all.
+
+        A folder that holds something else is refused.
+        """
         run = cls(path)
         refuse_taken(run.path)
-        make_folder(run.path)
+        make_folder(run.path.parent)
+        beside = run.path.with_name(f".{run.path.name}.{os.getpid()}.part")
         try:
-            write_whole(run.path / CONFIG, toml.dump(config))
-        except CannotWrite:
-            with contextlib.suppress(OSError):  # it is empty: a half-made run helps nobody
-                run.path.rmdir()
-            raise
+            make_folder(beside)
+            for name, text in {CONFIG: toml.dump(config), **(files or {})}.items():
+                write_whole(beside / name, text)
+            beside.replace(run.path)
+        except (CannotWrite, OSError) as error:
+            shutil.rmtree(beside, ignore_errors=True)
+            if isinstance(error, CannotWrite):
+                raise
+            raise CannotWrite(why_not(run.path, error)) from error
         return run
 
     @classmethod
@@ -83,7 +97,7 @@ class RunFolder:
         write_whole(self.path / CONFIG, toml.dump(config))
 
     def write_json(self, name: str, value: Any) -> None:
-        write_whole(self.path / name, json.dumps(value, ensure_ascii=False, indent=1) + "\n")
+        write_whole(self.path / name, json_text(value))
 
     def read_json(self, name: str) -> Any:
         try:
@@ -144,6 +158,10 @@ class RunFolder:
             return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         except (OSError, ValueError) as error:
             raise NotARun(f"{path} cannot be read ({error})") from error
+
+
+def json_text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=1) + "\n"
 
 
 def refuse_taken(path: Path) -> None:

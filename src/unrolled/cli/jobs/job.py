@@ -57,18 +57,23 @@ class CommandJob:
 
     def command(self, how: dict[str, Any], given: dict[str, Any], out: Path) -> str:
         """The line that repeats a run."""
-        words = ["unrolled", "train", self.name, str(how["source"])]
-        for name, value in {**how, **given, "out": out}.items():
+        values = {**how, **given, "out": out}
+        source = values.pop("source")
+        return shlex.join(["unrolled", "train", self.name, str(source), *self.words(values)])
+
+    @staticmethod
+    def words(values: dict[str, Any]) -> list[str]:
+        """Values as options of the command line."""
+        words: list[str] = []
+        for name, value in values.items():
             option = "--" + name.replace("_", "-")
-            if name == "source":
-                continue
             if isinstance(value, bool):
                 words.append(option if value else option.replace("--", "--no-", 1))
             elif isinstance(value, (list, tuple)):
                 words += [option, *map(str, value)]
             else:
                 words += [option, str(value)]
-        return shlex.join(words)
+        return words
 
     def fit(self, estimator: Any, how: dict[str, Any], command: str, resume: bool) -> None:
         """Read the data and train."""

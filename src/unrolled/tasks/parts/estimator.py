@@ -27,7 +27,7 @@ from unrolled.training import settings as checks
 from unrolled.training.fabric import is_first_process, make_fabric
 from unrolled.training.optimizers import OPTIMIZERS
 from unrolled.training.progress import Json, Lines, Quiet, Silent, Watcher
-from unrolled.training.run_folder import NotARun, RunFolder, refuse_taken
+from unrolled.training.run_folder import NotARun, RunFolder, json_text, refuse_taken
 from unrolled.training.schedules import SCHEDULES
 from unrolled.training.settings import Settings
 
@@ -96,14 +96,18 @@ class Estimator(BaseEstimator):
         if self.out is None:
             return None
         if resume:
-            return RunFolder.open(self.out)
+            run = RunFolder.open(self.out)
+            if is_first_process():
+                run.write_config(config)  # it may be for more epochs than before
+            return run
         if not is_first_process():
             return RunFolder(self.out)
         make_fabric(self.settings())  # what cannot be had is said before a folder is made
-        run = RunFolder.create(self.out, config)
-        run.write_json("vocabulary.json", vocabulary)
-        run.write_text("cell.json", self.cell_.equation.to_json())
-        return run
+        files = {
+            "vocabulary.json": json_text(vocabulary),
+            "cell.json": self.cell_.equation.to_json(),
+        }
+        return RunFolder.create(self.out, config, files)
 
     def parameters(self) -> dict[str, Any]:
         """Every parameter but where the run goes and what is shown of it, as plain values."""

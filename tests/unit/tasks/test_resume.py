@@ -1,0 +1,74 @@
+"""Real tasks go on to the same bits: dropout, carried states, best weights and all."""
+
+import os
+import signal
+
+import pytest
+import torch
+
+from tests.made_up import chatter, opinions
+from unrolled.tasks import classify, generate
+from unrolled.tasks.classify import Classifier
+from unrolled.tasks.generate import Generator
+from unrolled.tasks.parts.labelling_job import LabellingJob
+from unrolled.tasks.parts.language_job import LanguageJob
+from unrolled.training.interrupts import Interrupted
+from unrolled.training.run_folder import RunFolder
+
+SHARED = {"hidden": 8, "epochs": 3, "dropout": 0.4, "schedule": "cosine", "layers": 2}
+
+
+@pytest.fixture(autouse=True)
+def _no_report(monkeypatch):
+    """Drawing a report takes longer than these trainings, and others test it."""
+    for task in (classify, generate):
+        monkeypatch.setattr(task, "render", lambda page: "")
+
+
+def stop_at(monkeypatch, job, step):
+    """Let somebody press Ctrl-C in the midst of a step."""
+    compute, calls = job.compute, [0]
+
+    def interrupted(self, *arguments):
+        calls[0] += 1
+        if calls[0] == step:
+            os.kill(os.getpid(), signal.SIGINT)
+        return compute(self, *arguments)
+
+    monkeypatch.setattr(job, "compute", interrupted)
+
+
+def assert_same(one, other):
+    ours, theirs = RunFolder.open(one).read_weights(), RunFolder.open(other).read_weights()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    assert (one / "config.toml").read_text() == (other / "config.toml").read_text()
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_generate(tmp_path, monkeypatch, cell):
+    def model(out):
+        return Generator(cell=cell, window=10, batch_size=4, out=out, **SHARED)
+
+    model(tmp_path / "whole").fit(chatter(1000))
+    with monkeypatch.context() as patch:
+        stop_at(patch, LanguageJob, 35)  # in the second epoch, with states in hand
+        with pytest.raises(Interrupted):
+            model(tmp_path / "cut").fit(chatter(1000))
+    assert 20 < RunFolder.open(tmp_path / "cut").checkpoints.steps()[0] < 40
+    model(tmp_path / "cut").fit(chatter(1000), resume=True)
+    assert_same(tmp_path / "whole", tmp_path / "cut")
+
+
+def test_classify(tmp_path, monkeypatch):
+    X, y = opinions(80)
+
+    def model(out):
+        return Classifier(bidirectional=True, batch_size=8, out=out, **SHARED)
+
+    model(tmp_path / "whole").fit(X, y)
+    with monkeypatch.context() as patch:
+        stop_at(patch, LabellingJob, 14)
+        with pytest.raises(Interrupted):
+            model(tmp_path / "cut").fit(X, y)
+    model(tmp_path / "cut").fit(X, y, resume=True)
+    assert_same(tmp_path / "whole", tmp_path / "cut")
