@@ -1,7 +1,7 @@
 """Products and sums over units, cut out of a graph. In: targets. Out: `Rewriting`; next: `layout`.
 
-What is left is computed unit by unit. Each product, and each sum over units, has become a variable of
-its own; the products of one sum, if nobody else uses them, are one variable: one accumulator.
+What is left is computed unit by unit. Each product, and each sum over units, has become a variable
+of its own; the products of one sum, if nobody else uses them, are one variable: one accumulator.
 """
 
 from __future__ import annotations
