@@ -56,9 +56,9 @@ def curves(
                 axes.fill_between(at, lower, upper, color=style["color"], alpha=0.2, lw=0)
             axes.plot(at, heights, label=name if named else None, **style)
         _lines_across(axes, marks or {}, levels or {})
-        _scales(axes, log_x, log_y)
-        if y_range:
+        if y_range:  # before the scales, which choose their ticks by it
             axes.set_ylim(*y_range)
+        _scales(axes, log_x, log_y)
         axes.set(xlabel=x_label, ylabel=y_label)
         if not log_x and all(float(place).is_integer() for at, _ in lines.values() for place in at):
             _whole_numbers(axes.xaxis)

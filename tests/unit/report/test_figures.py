@@ -5,7 +5,9 @@ import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
+from tests.tolerances import FLOAT64, assert_agrees
 from unrolled.errors import ArgumentError
 from unrolled.report import figures
 from unrolled.report.drawing import SERIES, WIDE, Panel, draw
@@ -139,3 +141,13 @@ def test_what_does_not_fit_is_said() -> None:
         figures.confusion_matrix([[1]], ["a", "b"])
     with pytest.raises(ArgumentError, match="a heat map has rows and columns"):
         figures.heat_map([1.0, 2.0], x_label="x", y_label="y", unit="")
+
+
+def test_a_logarithmic_axis_has_ticks_for_the_range_that_was_asked_for() -> None:
+    panel = figures.curves(
+        {"loss": [0.7, 0.1]}, x_label="epoch", y_label="loss", log_y=True, y_range=(5e-5, 1.5)
+    )
+    axes = Figure().subplots()
+    panel.paint(axes)
+    ticks = [tick for tick in axes.get_yticks() if 5e-5 <= tick <= 1.5]
+    assert_agrees(ticks, [1e-4, 1e-3, 0.01, 0.1, 1.0], tolerance=FLOAT64)
