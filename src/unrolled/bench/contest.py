@@ -29,7 +29,7 @@ class Settings:
     cells: tuple[str, ...] | None = None  # None: all that a suite has
     threads: int = 2
     rounds: int = 7
-    least: float = 0.05  # seconds a sample
+    least: float = 0.1  # seconds a sample
     input_gradient: bool = False
     quick: bool = False
     compile_limit: float | None = None  # seconds for torch.compile; None: not asked for

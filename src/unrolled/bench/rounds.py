@@ -12,7 +12,7 @@ from statistics import median
 
 from unrolled.bench.contestant import Contestant
 
-PAUSE = 0.01  # seconds: threads of the one before spin for some milliseconds after their work
+PAUSE = 0.1  # seconds: threads of the one before spin for tens of milliseconds after their work
 SHORT = 0.25  # seconds: what takes less runs once untimed first, so that caches are its own
 
 

@@ -106,7 +106,7 @@ def settings_of(arguments: argparse.Namespace, cells: tuple[str, ...] | None) ->
         cells=cells,
         threads=arguments.threads,
         rounds=rounds,
-        least=0.01 if quick else 0.05,
+        least=0.02 if quick else 0.1,
         input_gradient=arguments.input_gradient,
         quick=quick,
         compile_limit=arguments.torch_compile,
