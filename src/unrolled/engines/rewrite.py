@@ -1,6 +1,6 @@
 """Products and sums over units, cut out of a graph. In: targets. Out: `Rewriting`; next: `layout`.
 
-What is left is computed unit by unit. Each product, and each sum over units, has become a variable
+What is left is computed unit by unit. Each product, and each sum over units, is now a variable of
 of its own; the products of one sum, if nobody else uses them, are one variable: one accumulator.
 """
 
