@@ -139,7 +139,7 @@ def _cut(
         return runner.whole(task, tokens, initial, parameters, probes)
     if how.bptt == "recompute":
         # what is kept: T / length states between segments, and length steps of one segment
-        length = max(SHORTEST, math.ceil(1.5 * math.sqrt(steps)))
+        length = max(SHORTEST, math.ceil(2.5 * math.sqrt(steps)))
         return runner.segments(task, length, tokens, initial, parameters, probes)
     assert isinstance(how.bptt, int)
     states = initial
