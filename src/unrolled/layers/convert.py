@@ -53,7 +53,7 @@ def _replacement(
         if module not in known:  # a layer that stands in two places stays one
             new = kind.__new__(kind)
             new.__dict__.update(module.__dict__)
-            new._ask(engine="auto", bptt="whole")
+            new.ask(engine="auto", bptt="whole")
             known[module] = new
         return known[module]
     if isinstance(module, _DropIn):

@@ -65,7 +65,14 @@ class _DropIn(nn.RNNBase):
     _asked = "auto"
     bptt: str | int = "whole"
 
-    def _ask(self, engine: str, bptt: str | int) -> None:
+    def __init__(
+        self, *args: Any, engine: str = "auto", bptt: str | int = "whole", **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)  # torch.nn's own, which comes next in the order of bases
+        self.ask(engine, bptt)
+
+    def ask(self, engine: str, bptt: str | int) -> None:
+        """Set what torch.nn's layers do not have."""
         checks.extras(engine, bptt)
         self._asked, self.bptt = engine, bptt
         self._shapes = {name: parameter.shape for name, parameter in self.named_parameters()}
@@ -86,14 +93,20 @@ class _DropIn(nn.RNNBase):
         """The step that this layer computes."""
         return self._wiring().equation
 
-    def _run(self, x: Any, hx: Any, lengths: Any, record: Sequence[str]) -> Any:
+    def forward(
+        self,
+        input: Tensor | PackedSequence,
+        hx: Tensor | tuple[Tensor, Tensor] | None = None,
+        lengths: Any = None,
+        record: Sequence[str] = (),
+    ) -> Any:
         like = self._flat_weights[0]
         wiring = self._wiring()
         names = checks.record(wiring.equation, record, self.num_layers)
         plain = lengths is None and not names and self.bptt == "whole"
         if self.engine == "torch.nn" and plain:
-            return super().forward(x, hx)  # type: ignore[misc]
-        form = form_of(x, lengths, self.batch_first)
+            return super().forward(input, hx)
+        form = form_of(input, lengths, self.batch_first)
         checks.input(form.x, self.input_size, like)
         made = self._stack()
         shapes = {
@@ -142,23 +155,8 @@ class RNN(_DropIn, nn.RNN):
     run (a GPU, half precision), torch.nn's own computation does, and `layer.engine` is "torch.nn".
     """
 
-    def __init__(
-        self, *args: Any, engine: str = "auto", bptt: str | int = "whole", **kwargs: Any
-    ) -> None:
-        nn.RNN.__init__(self, *args, **kwargs)
-        self._ask(engine, bptt)
-
     def _wiring(self) -> Wiring:
         return _rnn_wiring(self.bias, self.nonlinearity)
-
-    def forward(
-        self,
-        input: Tensor | PackedSequence,
-        hx: Tensor | None = None,
-        lengths: Any = None,
-        record: Sequence[str] = (),
-    ) -> Any:
-        return self._run(input, hx, lengths, record)
 
 
 class GRU(_DropIn, nn.GRU):
@@ -172,23 +170,8 @@ class GRU(_DropIn, nn.GRU):
     run (a GPU, half precision), torch.nn's own computation does, and `layer.engine` is "torch.nn".
     """
 
-    def __init__(
-        self, *args: Any, engine: str = "auto", bptt: str | int = "whole", **kwargs: Any
-    ) -> None:
-        nn.GRU.__init__(self, *args, **kwargs)
-        self._ask(engine, bptt)
-
     def _wiring(self) -> Wiring:
         return _gru_wiring(self.bias)
-
-    def forward(
-        self,
-        input: Tensor | PackedSequence,
-        hx: Tensor | None = None,
-        lengths: Any = None,
-        record: Sequence[str] = (),
-    ) -> Any:
-        return self._run(input, hx, lengths, record)
 
 
 class LSTM(_DropIn, nn.LSTM):
@@ -202,23 +185,8 @@ class LSTM(_DropIn, nn.LSTM):
     run (a GPU, half precision), torch.nn's own computation does, and `layer.engine` is "torch.nn".
     """
 
-    def __init__(
-        self, *args: Any, engine: str = "auto", bptt: str | int = "whole", **kwargs: Any
-    ) -> None:
-        nn.LSTM.__init__(self, *args, **kwargs)
-        self._ask(engine, bptt)
-
     def _wiring(self) -> Wiring:
         return _lstm_wiring(self.bias, self.proj_size > 0)
-
-    def forward(
-        self,
-        input: Tensor | PackedSequence,
-        hx: tuple[Tensor, Tensor] | None = None,
-        lengths: Any = None,
-        record: Sequence[str] = (),
-    ) -> Any:
-        return self._run(input, hx, lengths, record)
 
 
 DROP_INS: dict[type[nn.Module], type[_DropIn]] = {nn.RNN: RNN, nn.GRU: GRU, nn.LSTM: LSTM}

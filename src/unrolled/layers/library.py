@@ -29,7 +29,6 @@ class TorchLibrary:
     def __init__(self, dtype: torch.dtype) -> None:
         self.dtype = dtype
         self.bits = DTYPES[dtype]
-        self.threads = torch.get_num_threads()
         self.parallel = choose()
 
     def empty(self, *shape: int) -> Tensor:

@@ -21,7 +21,6 @@ class Library(Protocol):
     """Arrays of one dtype on the CPU."""
 
     bits: int
-    threads: int
     parallel: Parallel
 
     def empty(self, *shape: int) -> Array: ...
@@ -60,10 +59,9 @@ def _memory(dtype: np.dtype[Any]) -> Memory:
 class NumPyLibrary:
     """NumPy's arrays, and its BLAS."""
 
-    def __init__(self, dtype: Any, threads: int = 1) -> None:
+    def __init__(self, dtype: Any) -> None:
         self.dtype = np.dtype(dtype)
         self.bits = self.dtype.itemsize * 8
-        self.threads = threads
         self.parallel: Parallel = choose()
 
     def empty(self, *shape: int) -> Array:
