@@ -1,7 +1,7 @@
 """The optimisers by name. In: a model and settings. Out: a torch optimiser; next: `loop`.
 
 The equations are written out in `unrolled.textbook.optimizers`; here torch's own run, which go
-over all weights in one call.
+over all weights in one call, and `muon`.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from unrolled.training.muon import Muon
+
 if TYPE_CHECKING:
     from unrolled.training.settings import Settings
 
-OPTIMIZERS = ("sgd", "momentum", "rmsprop", "adam", "adamw")
+OPTIMIZERS = ("sgd", "momentum", "rmsprop", "adam", "adamw", "muon")
 
 
 def make_optimizer(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
@@ -27,6 +29,8 @@ def make_optimizer(model: nn.Module, settings: Settings) -> torch.optim.Optimize
         return torch.optim.SGD(weights, momentum=settings.momentum, fused=True, **shared)
     if settings.optimizer == "rmsprop":
         return torch.optim.RMSprop(weights, foreach=True, **shared)
+    if settings.optimizer == "muon":
+        return Muon(model, **shared)
     adam = torch.optim.Adam if settings.optimizer == "adam" else torch.optim.AdamW
     return adam(weights, fused=True, **shared)
 

@@ -44,10 +44,10 @@ def assert_same(one, other):
     assert (one / "config.toml").read_text() == (other / "config.toml").read_text()
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru"])
-def test_generate(tmp_path, monkeypatch, cell):
+@pytest.mark.parametrize(("cell", "optimizer"), [("lstm", "adam"), ("gru", "muon")])
+def test_generate(tmp_path, monkeypatch, cell, optimizer):
     def model(out):
-        return Generator(cell=cell, window=10, batch_size=4, out=out, **SHARED)
+        return Generator(cell=cell, optimizer=optimizer, window=10, batch_size=4, out=out, **SHARED)
 
     model(tmp_path / "whole").fit(chatter(1000))
     with monkeypatch.context() as patch:
