@@ -32,7 +32,7 @@ LINES = [
     ("train classify good.csv --batch-size 0", "batch_size is a whole number"),
     ("train classify good.csv --seed -1", "seed is a whole number from 0"),
     ("train classify good.csv --minutes 0", "minutes is a number above 0"),
-    ("train classify good.csv --clip-norm 0", "clip_norm is a number above 0"),
+    ("train classify good.csv --clip-norm -1", "clip_norm is a number from 0 up"),
     ("train classify good.csv --patience 0", "patience is a whole number"),
     ("train classify good.csv --optimizer adma", "no choice 'adma'; did you mean 'adam'?"),
     ("train classify good.csv --schedule cosin", "did you mean 'cosine'?"),

@@ -13,16 +13,19 @@ from torch import nn
 
 
 def clip_gradients(model: nn.Module, norm: float | None, value: float | None) -> float:
-    """Clip in place, by value first, then by norm; return the norm of what backward gave."""
+    """Clip in place, by value first, then by norm; return the norm of what backward gave.
+
+    A bound of None or 0 is no bound.
+    """
     gradients = [weight.grad for weight in model.parameters() if weight.grad is not None]
     total = float(torch.nn.utils.get_total_norm(gradients))
     if not math.isfinite(total):
         return total
     clipped = total
-    if value is not None:
+    if value:
         torch._foreach_clamp_min_(gradients, -value)
         torch._foreach_clamp_max_(gradients, value)
-        clipped = float(torch.nn.utils.get_total_norm(gradients)) if norm is not None else total
-    if norm is not None and clipped > norm:
+        clipped = float(torch.nn.utils.get_total_norm(gradients)) if norm else total
+    if norm and clipped > norm:
         torch._foreach_mul_(gradients, norm / clipped)
     return total

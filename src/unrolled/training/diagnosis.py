@@ -81,7 +81,7 @@ def _culprit(model: nn.Module) -> str:
 
 def _advice(settings: Settings) -> str:
     tries = [f"a learning rate of {settings.lr / 10:.2g} instead of {settings.lr:.2g}"]
-    if settings.clip_norm is None:
+    if not settings.clip_norm:
         tries.append("clipping the gradient's norm at 1 (--clip-norm 1)")
     elif settings.clip_norm > 1:
         tries.append(f"a lower --clip-norm than {settings.clip_norm:g}")

@@ -20,7 +20,7 @@ class Settings:
     momentum: float = 0.9  # of "momentum" alone
     weight_decay: float = 0.0
     schedule: str = "constant"
-    clip_norm: float | None = 1.0
+    clip_norm: float | None = 1.0  # 0, like None, is no bound
     clip_value: float | None = None
     epochs: int = 20
     patience: int | None = None  # stop after so many epochs without a better validation figure
@@ -36,8 +36,10 @@ class Settings:
     def __post_init__(self) -> None:
         one_of("optimizer", self.optimizer, OPTIMIZERS)
         one_of("schedule", self.schedule, SCHEDULES)
-        for name in ("lr", "clip_norm", "clip_value", "minutes"):
-            positive(name, getattr(self, name), optional=name != "lr")
+        for name in ("lr", "minutes"):
+            positive(name, getattr(self, name), optional=name == "minutes")
+        for name in ("clip_norm", "clip_value"):
+            not_negative(name, getattr(self, name), optional=True)
         for name in ("epochs", "patience", "devices", "nodes"):
             count(name, getattr(self, name), optional=name == "patience")
         for name in ("momentum", "weight_decay"):
@@ -67,7 +69,9 @@ def positive(name: str, value: Any, optional: bool = False) -> None:
         raise ArgumentError(f"{name} is a number above 0, not {value!r}")
 
 
-def not_negative(name: str, value: Any) -> None:
+def not_negative(name: str, value: Any, optional: bool = False) -> None:
+    if optional and value is None:
+        return
     if not _number(value) or not value >= 0 or math.isinf(value):
         raise ArgumentError(f"{name} is a number from 0 up, not {value!r}")
 

@@ -7,6 +7,7 @@ import pytest
 
 from tests.made_up import chatter, opinions
 from unrolled.cli import main
+from unrolled.tasks.classify import Classifier
 from unrolled.training.run_folder import RunFolder
 
 SMALL = ["--epochs", "3", "--hidden", "8", "--lr", "0.02"]
@@ -83,6 +84,20 @@ def test_a_configuration_is_taken_over(place, capsys):
     assert main([*again, "--out", "other", "--quiet"]) == 0
     parameters = RunFolder.open("other").config()["parameters"]
     assert (parameters["hidden"], parameters["epochs"]) == (8, 1)
+
+
+def test_clipping_can_be_switched_off_and_stays_off(place, capsys):
+    words = ["train", "classify", "reviews.csv", *SMALL, "--out", "run", "--no-baseline"]
+    assert main([*words, "--clip-norm", "0", "--quiet"]) == 0
+    assert RunFolder.open("run").config()["parameters"]["clip_norm"] == 0
+    assert main(["train", "--resume", "run", "--epochs", "4", "--quiet"]) == 0
+    assert Classifier.load("run").settings().clip_norm == 0
+
+
+def test_in_python_none_switches_clipping_off_and_is_kept(place):
+    model = Classifier(clip_norm=None, hidden=4, epochs=1, out="run")
+    model.fit(*opinions(40))
+    assert not Classifier.load("run").clip_norm
 
 
 def test_folds_are_told(place, capsys):

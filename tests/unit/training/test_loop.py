@@ -34,7 +34,7 @@ class Recorder(Quiet):
         self.notes.append(text)
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "rmsprop", "adam", "adamw"])
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "rmsprop", "adam", "adamw", "muon"])
 def test_every_optimizer_lowers_the_loss(optimizer):
     job = ToyJob(dropout=0.0)
     state = train(job, Settings(optimizer=optimizer, lr=0.02, epochs=6))
@@ -125,11 +125,25 @@ def test_gradient_clipping_bounds_the_step():
     assert 0 < moved <= 6 * 1e-3 * (1 + 1e-5)
 
 
+def test_no_bound_and_a_bound_of_zero_leave_the_gradient_as_it_is():
+    weights = []
+    for bounds in ({"clip_norm": None}, {"clip_norm": 0, "clip_value": 0}, {"clip_norm": 1e9}):
+        job = ToyJob(dropout=0.0)
+        train(job, Settings(optimizer="sgd", lr=1e-3, epochs=1, **bounds))
+        weights.append(torch.cat([weight.detach().flatten() for weight in job.model.parameters()]))
+    job = ToyJob(dropout=0.0)
+    train(job, Settings(optimizer="sgd", lr=1e-3, epochs=1, clip_norm=1.0))
+    clipped = torch.cat([weight.detach().flatten() for weight in job.model.parameters()])
+    assert torch.equal(weights[0], weights[1])
+    assert torch.equal(weights[0], weights[2])
+    assert not torch.equal(weights[0], clipped)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
         ("lr", -1.0), ("lr", float("inf")), ("lr", "fast"), ("epochs", 0), ("epochs", 1.5),
-        ("optimizer", "adma"), ("schedule", "cos"), ("clip_norm", 0.0), ("minutes", -2),
+        ("optimizer", "adma"), ("schedule", "cos"), ("clip_norm", -1.0), ("minutes", -2),
         ("seed", -1), ("seed", 2**32), ("patience", 0), ("momentum", 1.0), ("weight_decay", -0.1),
         ("devices", 0),
     ],

@@ -51,7 +51,7 @@ class Estimator(BaseEstimator):
     momentum: float = option(0.9, "of the optimiser momentum", float)
     weight_decay: float = option(0.0, "pulls weights towards zero", float)
     schedule: str = option("constant", "of the learning rate", choices=tuple(SCHEDULES))
-    clip_norm: float | None = option(1.0, "bound on the gradient's norm", float)
+    clip_norm: float | None = option(1.0, "bound on the gradient's norm; 0: none", float)
     clip_value: float | None = option(None, "bound on each number of the gradient", float)
     epochs: int = option(20, "most epochs", int)
     batch_size: int = option(32, "examples in a step", int)
@@ -113,6 +113,7 @@ class Estimator(BaseEstimator):
         """Every parameter but where the run goes and what is shown of it, as plain values."""
         left_out = {"out", "progress", "cell"}
         values = {one.name: getattr(self, one.name) for one in fields(self)}
+        values["clip_norm"] = self.clip_norm or 0.0  # TOML has no None: it would read the default
         return {name: value for name, value in values.items() if name not in left_out}
 
     def require_fitted(self, name: str) -> None:
