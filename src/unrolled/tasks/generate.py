@@ -3,8 +3,8 @@
     model = Generator(cell="lstm", hidden=256).fit(text)
     print(model.generate_text("To be", 200, temperature=0.8, seed=1))
 
-The end of the training text is set aside (texts are not shuffled: neighbours know each other):
-which weights are kept looks at it alone.
+Pieces from all over the training text are set aside (whole documents, where there are many): which
+weights are kept looks at them alone.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from unrolled.tasks.parts.language_job import LanguageJob, Stream
 from unrolled.tasks.parts.language_report import Findings, page_of
 from unrolled.tasks.parts.options import option
 from unrolled.tasks.parts.sampling import Sampling
-from unrolled.tasks.parts.streams import as_corpus, hold_out_end, tokens_in_file
+from unrolled.tasks.parts.streams import as_corpus, hold_out_pieces, tokens_in_file
 from unrolled.tasks.parts.tokens import Tokens
 from unrolled.training import settings as checks
 from unrolled.training.fabric import is_first_process, start_fabric
@@ -92,11 +92,11 @@ class Generator(Estimator):
         return self
 
     def _parts(self, corpus: Corpus, test: Corpus | None, folder: Path) -> dict[str, Stream]:
-        """Hold out the end for validation, make the vocabulary of the rest, encode everything."""
+        """Hold out a part for validation, make the vocabulary of the rest, encode everything."""
         for text in (corpus, test):
             if text is not None and not any(text.blocks()):
                 raise ArgumentError("the text is empty: it takes at least a few hundred characters")
-        learnt, held = hold_out_end(corpus, self.validation, self.seed)
+        learnt, held = hold_out_pieces(corpus, self.validation, self.seed)
         self.tokens_ = Tokens.fit(self.tokens, learnt.blocks(), self.vocabulary)
         texts = {"train": learnt, "validation": held, "test": test}
         parts = {
