@@ -36,7 +36,7 @@ class Dense:
     def turned(self, tokens: Tensor, reverse: bool) -> Tensor:
         return tokens  # a dense schedule walks backwards by itself
 
-    def ordered(self, state: Tensor) -> Tensor:
+    def ordered(self, state: Tensor | None) -> Tensor | None:
         return state
 
     def restored(self, state: Tensor) -> Tensor:
@@ -95,7 +95,9 @@ class Ragged:
     def turned(self, tokens: Tensor, reverse: bool) -> Tensor:
         return tokens.index_select(0, self._turn) if reverse else tokens
 
-    def ordered(self, state: Tensor) -> Tensor:
+    def ordered(self, state: Tensor | None) -> Tensor | None:
+        if state is None:
+            return None
         return state.index_select(0, torch.from_numpy(self._schedule.order))
 
     def restored(self, state: Tensor) -> Tensor:

@@ -92,12 +92,13 @@ def run(
     batch: Dense | Ragged,
     reverse: bool,
     tokens: Tensor,
-    initial: Sequence[Tensor],
+    initial: Sequence[Tensor | None],
     parameters: dict[str, Tensor],
     sizes: dict[str, int],
     probes: Sequence[Tensor] = (),
 ) -> Result:
-    """tokens: (N, I); initial: (B, n) each, in the user's order. All results likewise."""
+    """tokens: (N, I); initial: (B, n) each, None for zeros, in the user's order. All results
+    likewise."""
     like = next(iter(parameters.values()))
     packing, given = wiring.given(like.dtype, parameters, sizes)
     tokens = batch.turned(tokens, reverse)
@@ -106,7 +107,12 @@ def run(
     schedule = batch.schedule(jobs, reverse)
     task = Task(wiring.program(like.dtype), packing, schedule, sizes, how.record, how.norms)
     probes = [batch.turned(probe, reverse) for probe in probes]
-    runner = RUNNERS[engine_for(how.engine, like)]
+    engine = engine_for(how.engine, like)
+    if engine == "torch":
+        shapes = wiring.equation.states.values()
+        initial = [tokens.new_zeros(batch.rows, sizes[shape[0]]) if state is None else state
+                   for state, shape in zip(initial, shapes, strict=True)]  # fmt: skip
+    runner = RUNNERS[engine]
     outputs, finals, records = _cut(how, task, runner, tokens, initial, given, probes)
     return (
         batch.turned(outputs, reverse),
@@ -126,14 +132,15 @@ def _cut(
     task: Task,
     runner: Runner,
     tokens: Tensor,
-    initial: list[Tensor],
+    initial: list[Tensor | None],
     parameters: list[Tensor],
     probes: list[Tensor],
 ) -> Result:
     """The whole sequence, or piece by piece."""
     steps = task.schedule.steps
     training = torch.is_grad_enabled() and any(
-        tensor.requires_grad for tensor in (tokens, *initial, *parameters, *probes)
+        tensor is not None and tensor.requires_grad
+        for tensor in (tokens, *initial, *parameters, *probes)
     )
     if how.bptt == "whole" or steps == 0 or not training:
         return runner.whole(task, tokens, initial, parameters, probes)

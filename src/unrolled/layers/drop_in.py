@@ -21,7 +21,7 @@ from unrolled.cells.base import equation
 from unrolled.equations.equation import Equation
 from unrolled.layers import checks, stack
 from unrolled.layers.direction import How, Wiring, engine_for
-from unrolled.layers.forms import Form, form_of
+from unrolled.layers.forms import form_of
 from unrolled.layers.packing import Gates
 from unrolled.layers.stack import Stack
 from unrolled.layers.stream import Stream
@@ -113,8 +113,10 @@ class _DropIn(nn.RNNBase):
             name: (self.num_layers * made.directions, form.rows, made.sizes[shape[0]])
             for name, shape in wiring.equation.states.items()
         }
-        given = None if hx is None else [hx] if isinstance(hx, Tensor) else list(hx)
-        initial = _initial(form, given, shapes, like)
+        initial: list[Tensor | None] = [None] * len(shapes)
+        if hx is not None:
+            given = [hx] if isinstance(hx, Tensor) else list(hx)
+            initial = [*form.given_states(given, shapes, like)]
         how = How(self._asked, self.bptt)
         return stack.answer(made, how, form, initial, names)
 
@@ -134,14 +136,6 @@ class _DropIn(nn.RNNBase):
         found = {name: getattr(self, name) for name in self._all_weights[number]}
         checks.parameters(found, self._shapes, next(iter(found.values())))
         return found
-
-
-def _initial(
-    form: Form, given: list[Tensor] | None, shapes: dict[str, tuple[int, int, int]], like: Tensor
-) -> list[Tensor]:
-    if given is None:
-        return [like.new_zeros(shape) for shape in shapes.values()]
-    return form.given_states(given, shapes, like)
 
 
 class RNN(_DropIn, nn.RNN):

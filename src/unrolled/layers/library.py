@@ -7,6 +7,7 @@ has already started, as many as `torch.set_num_threads` allows.
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -20,7 +21,17 @@ DTYPES = {torch.float32: 32, torch.float64: 64}
 
 @functools.cache
 def _memory(dtype: torch.dtype) -> Memory:
-    return Memory(lambda numbers: torch.empty(numbers, dtype=dtype))
+    def allocate(numbers: int) -> tuple[Tensor, int]:
+        tensor = torch.empty(numbers, dtype=dtype)
+        return tensor, tensor.data_ptr()
+
+    return Memory(allocate, dtype.itemsize)
+
+
+@functools.cache
+def library(dtype: torch.dtype) -> TorchLibrary:
+    """The one for a dtype."""
+    return TorchLibrary(dtype)
 
 
 class TorchLibrary:
@@ -37,8 +48,8 @@ class TorchLibrary:
     def zeros(self, *shape: int) -> Tensor:
         return torch.zeros(shape, dtype=self.dtype)
 
-    def lease(self, numbers: int) -> Lease:
-        return _memory(self.dtype).lease(numbers)
+    def lease(self, pieces: Sequence[int]) -> Lease:
+        return _memory(self.dtype).lease(pieces)
 
     def pointer(self, array: Tensor) -> int:
         return array.data_ptr()
@@ -64,8 +75,8 @@ class TorchLibrary:
     def take(self, array: Tensor, index: Any) -> Tensor:
         return array.index_select(0, torch.from_numpy(index))
 
-    def transpose(self, array: Tensor, axes: tuple[int, ...]) -> Tensor:
-        return array.permute(axes).contiguous()
+    def copy(self, array: Tensor) -> Tensor:
+        return array.clone(memory_format=torch.contiguous_format)
 
     def multiply(self, a: Tensor, b: Tensor, out: Tensor, add: bool) -> None:
         if add:

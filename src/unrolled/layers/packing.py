@@ -1,8 +1,8 @@
-"""How a module's parameters hold the weights of a step. In: parameters. Out: weights by name, and
-from their gradients the parameters' own; next: `autograd`.
+"""How a module's parameters hold the weights of a step. In: parameters. Out: where each weight
+stands in them, and from the weights' gradients the parameters' own; next: `autograd`.
 
 `Recurrent` has a parameter for each weight. torch.nn keeps the gates of a layer one above the other
-in one matrix, and two biases that are added; the kernels want them so too, and take them as is.
+in one matrix, and two biases that are added.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from unrolled.engines.cpu.arrays import Library
 from unrolled.engines.cpu.backward import Gradients
-from unrolled.engines.cpu.call import Weights
+from unrolled.engines.cpu.run import Source, Sources
 
 
 class Packing(Protocol):
@@ -24,9 +23,7 @@ class Packing(Protocol):
 
     def unpack(self, parameters: Sequence[Tensor]) -> dict[str, Tensor]: ...
 
-    def weights(
-        self, library: Library, parameters: Sequence[Tensor], sizes: Mapping[str, int]
-    ) -> Weights: ...
+    def sources(self, sizes: Mapping[str, int]) -> Sources: ...
 
     def gradients(self, parameters: Sequence[Tensor], found: Gradients) -> list[Tensor | None]: ...
 
@@ -40,11 +37,8 @@ class Plain:
     def unpack(self, parameters: Sequence[Tensor]) -> dict[str, Tensor]:
         return dict(zip(self.names, parameters, strict=True))
 
-    def weights(
-        self, library: Library, parameters: Sequence[Tensor], sizes: Mapping[str, int]
-    ) -> Weights:
-        arrays = {n: p.contiguous() for n, p in self.unpack(parameters).items()}
-        return Weights(library, arrays, sizes)
+    def sources(self, sizes: Mapping[str, int]) -> Sources:
+        return {name: (Source(number),) for number, name in enumerate(self.names)}
 
     def gradients(self, parameters: Sequence[Tensor], found: Gradients) -> list[Tensor | None]:
         # a weight that the outputs do not depend on has no derivative: zero
@@ -83,14 +77,16 @@ class Gates:
             found[self.projection] = parameters[-1]
         return found
 
-    def weights(
-        self, library: Library, parameters: Sequence[Tensor], sizes: Mapping[str, int]
-    ) -> Weights:
-        rows = len(parameters[0]) // len(self.inputs)
-        made = Weights(library, self.unpack(parameters), sizes)
-        made.stacks[self.inputs, rows] = parameters[0].contiguous()
-        made.stacks[self.states, rows] = parameters[1].contiguous()
-        return made
+    def sources(self, sizes: Mapping[str, int]) -> Sources:
+        rows = sizes["hidden_size"]
+        found: dict[str, tuple[Source, ...]] = {}
+        stacked = (self.inputs, self.states, self.bias_inputs, self.bias_states)
+        for number, names in enumerate(stacked):
+            for position, name in enumerate(names):
+                found[name] = *found.get(name, ()), Source(number, position * rows)
+        if self.projection is not None:
+            found[self.projection] = (Source(4 if self.bias_inputs else 2),)
+        return found
 
     def gradients(self, parameters: Sequence[Tensor], found: Gradients) -> list[Tensor | None]:
         def stacked(names: tuple[str, ...]) -> Tensor:
@@ -99,7 +95,9 @@ class Gates:
 
         result: list[Tensor | None] = [stacked(self.inputs), stacked(self.states)]
         if self.bias_inputs:
-            result += [stacked(self.bias_inputs), stacked(self.bias_states)]
+            first, second = stacked(self.bias_inputs), stacked(self.bias_states)
+            # a tensor each, for who changes one gradient in place does not mean the other
+            result += [first, second.clone() if second is first else second]
         if self.projection is not None:
             result.append(found.weights[self.projection])
         return result

@@ -148,7 +148,7 @@ class Recurrent(nn.Module):
         return Stack(Wiring(self.equation), self.num_layers, self.directions, self._sizes,
                      self._direction, dropout)  # fmt: skip
 
-    def _initial(self, form: Form, given: list[Tensor] | None, like: Tensor) -> list[Tensor]:
+    def _initial(self, form: Form, given: list[Tensor] | None, like: Tensor) -> list[Tensor | None]:
         count = self.num_layers * self.directions
         shapes = {
             name: (count, form.rows, self._sizes[shape[0]])
@@ -156,7 +156,10 @@ class Recurrent(nn.Module):
         }
         if given is None:
             start = self.equation.initial_state
-            return [like.new_full(s, start.get(name, 0.0)) for name, s in shapes.items()]
+            return [
+                like.new_full(shape, start[name]) if start.get(name) else None
+                for name, shape in shapes.items()
+            ]
         return form.given_states(given, shapes, like)
 
     def _direction(self, layer: int, reverse: bool) -> dict[str, Tensor]:

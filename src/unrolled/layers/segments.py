@@ -27,7 +27,7 @@ def run_segments(
     task: Task,
     length: int,
     xs: Tensor,
-    initial: Sequence[Tensor],
+    initial: Sequence[Tensor | None],
     parameters: Sequence[Tensor],
     probes: Sequence[Tensor] = (),
 ) -> Result:
@@ -43,7 +43,7 @@ def windows(steps: int, length: int) -> list[Window]:
 
 class _Segments(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, task: Task, length: int, count: int, *tensors: Tensor) -> Any:
+    def forward(ctx: Any, task: Task, length: int, count: int, *tensors: Any) -> Any:
         xs, states, parameters = split(task, tensors, count)
         xs = xs.contiguous()
         whole = task.prepare(parameters)
@@ -55,13 +55,17 @@ class _Segments(torch.autograd.Function):
             ctx.between.append(states)
             span = task.schedule.span(*window)
             left = forward(_part(whole, window), xs[span], states, task.record, keep=False)
-            outputs[span] = left.outputs[:, : task.output_size()]
+            outputs[span] = left.outputs
             if records is None:
                 records = [r.new_empty(len(xs), r.shape[1]) for r in left.records.values()]
             for whole_record, part in zip(records, left.records.values(), strict=True):
                 whole_record[span] = part
             states = list(left.finals)
-        finals = [state.clone() for state in states] if not ctx.windows else states
+        finals = states
+        if not ctx.windows:  # a sequence of no steps ends where it starts
+            widths = whole.fit.states.values()
+            finals = [xs.new_zeros(task.schedule.rows, n) if state is None else state.clone()
+                      for state, n in zip(states, widths, strict=True)]  # fmt: skip
         ctx.whole, ctx.task, ctx.count = whole, task, count
         ctx.set_materialize_grads(False)
         ctx.mark_non_differentiable(*(records or []))
@@ -73,7 +77,9 @@ class _Segments(torch.autograd.Function):
         xs, *parameters = ctx.saved_tensors
         with torch.no_grad():
             found = _backward(ctx, xs, d_results)
-            result = gradients_by_argument(ctx.task, parameters, found, ctx.needs_input_grad[3:])
+            result = gradients_by_argument(
+                ctx.task, parameters, found, ctx.count, ctx.needs_input_grad[3:]
+            )
         return None, None, None, *once(xs, result)
 
 
@@ -84,11 +90,7 @@ def _part(whole: Run, window: Window) -> Run:
 def _backward(ctx: Any, xs: Tensor, d_results: Sequence[Tensor | None]) -> Gradients:
     whole: Run = ctx.whole
     task: Task = ctx.task
-    states = list(whole.states.values())
-    d_states = [
-        xs.new_zeros(task.schedule.rows, task.sizes[shape[0]]) if d is None else d
-        for d, shape in zip(d_results[1 : 1 + ctx.count], states, strict=True)
-    ]
+    d_states = d_results[1 : 1 + ctx.count]
     d_xs = torch.zeros_like(xs) if ctx.needs_input_grad[3] else None
     norms = {name: xs.new_empty(len(xs), 1) for name in task.norms}
     total = Gradients(d_xs, tuple(d_states), {}, {}, norms)
@@ -96,8 +98,7 @@ def _backward(ctx: Any, xs: Tensor, d_results: Sequence[Tensor | None]) -> Gradi
         span, part = whole.schedule.span(*window), _part(whole, window)
         left = forward(part, xs[span], before, keep=True)
         d_outputs = d_results[0]
-        d_ys = left.outputs.new_zeros(len(xs[span]), task.output_size()) if d_outputs is None \
-            else d_outputs[span]  # fmt: skip
+        d_ys = torch.zeros_like(left.outputs) if d_outputs is None else d_outputs[span]
         found = backward(part, left, d_ys, total.states, task.norms, need_input=d_xs is not None)
         for name, norm in found.norms.items():
             norms[name][span] = norm

@@ -32,7 +32,7 @@ class Stack:
 
 
 def answer(
-    stack: Stack, how: How, form: Form, initial: Sequence[Tensor], names: Sequence[str]
+    stack: Stack, how: How, form: Form, initial: Sequence[Tensor | None], names: Sequence[str]
 ) -> Any:
     """What a layer returns: outputs, final states, and with `names` a third item, by name: values
     of the step, and for `d_h` zeros whose `.grad`, after backward, says how long the derivative of
@@ -56,11 +56,12 @@ def run(
     how: How,
     batch: Dense | Ragged,
     tokens: Tensor,
-    states: Sequence[Tensor],
+    states: Sequence[Tensor | None],
     probes: Mapping[str, Tensor] | None = None,
 ) -> tuple[Tensor, tuple[Tensor, ...], dict[str, Tensor]]:
-    """tokens: (N, I); states: (layers x directions, B, n) each; probes: (N, directions), whose
-    gradients will be the norms of the derivatives by states: `d_h`, or `d_h_l0`."""
+    """tokens: (N, I); states: (layers x directions, B, n) each, None for zeros; probes:
+    (N, directions), whose gradients will be the norms of the derivatives by states: `d_h`, or
+    `d_h_l0`."""
     finals: list[tuple[Tensor, ...]] = []
     records: dict[str, Tensor] = {}
     for layer in range(stack.num_layers):
@@ -73,7 +74,8 @@ def run(
         sizes = {**stack.sizes, "input_size": tokens.shape[1]}
         outputs, found = [], []
         for number in range(stack.directions):
-            initial = [state[layer * stack.directions + number] for state in states]
+            place = layer * stack.directions + number
+            initial = [None if state is None else state[place] for state in states]
             parameters = stack.parameters(layer, bool(number))
             y, final, recorded = direction.run(
                 stack.wiring, here, batch, bool(number), tokens, initial, parameters, sizes,

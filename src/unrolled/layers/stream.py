@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 
 from unrolled.engines.cpu import schedule
-from unrolled.engines.cpu.call import Call, padded
-from unrolled.engines.cpu.run import Run
+from unrolled.engines.cpu.forward import forward_frame
+from unrolled.engines.cpu.frame import Call
+from unrolled.engines.cpu.run import Run, padded
 from unrolled.errors import ArgumentError, ShapeError, UnrolledError
 from unrolled.layers.autograd import Task
 from unrolled.layers.checks import same_kind
@@ -150,8 +151,9 @@ class Stream:
     def refresh(self) -> None:
         """Take over the layer's weights as they now are; the states stay."""
         with torch.no_grad():
-            runs = [self._run(layer) for layer in range(self._stack.num_layers)]
-            self._turns = [self._prepared(runs, turn) for turn in (0, 1)]
+            # kept: single numbers among the weights are read where they are
+            self._runs = [self._run(layer) for layer in range(self._stack.num_layers)]
+            self._turns = [self._prepared(self._runs, turn) for turn in (0, 1)]
 
     def _run(self, layer: int) -> Run:
         stack = self._stack
@@ -169,11 +171,11 @@ class Stream:
             calls.append(_call(run, source, buffers, turn))
             source = next(iter(buffers.values()))[1 - turn]
         lowest = calls[0]
-        position = lowest.position.get(f"at {runs[0].input_name}")
+        position = lowest.frame.position.get(f"at {runs[0].fit.input_name}")
         word = None
         if position is not None:
             word = ctypes.c_int64.from_buffer(lowest.words, position * 8)
-        kernels = [(_KERNEL(c.kernel.address), int(c.words.ctypes.data)) for c in calls]
+        kernels = [(_KERNEL(c.frame.kernel.address), c.address) for c in calls]
         return _Turn(kernels, word, source.data_ptr(), calls)
 
     def _refuse(self, x: Tensor) -> NoReturn:
@@ -193,16 +195,15 @@ class Stream:
 
 def _call(run: Run, source: Tensor, buffers: Mapping[str, Tensor], turn: int) -> Call:
     """One layer's kernel for every second step: it reads states here, and leaves them there."""
-    made, kernel = run.program.forward(inside=True)
-    call = run.call(kernel)
-    call.place(run.input_name, source, source.shape[1])
+    frame = forward_frame(run, source.shape[1], inside=True)
+    known = run.known | {"x": source.data_ptr(), "y": 0} | {f"given {n}": 0 for n in buffers}
+    call = Call(frame, run.library, run.schedule, known)
+    call.write()
+    call.arrange()  # the weights; the states are where they are
     for name, buffer in buffers.items():
-        call.place(f"initial {name}", buffer[turn], buffer.shape[2])
-        call.place(f"state {name}", buffer[1 - turn], buffer.shape[2])
-    rows = run.schedule.rows
-    for name, place in made.kept.items():  # stored for a backward pass that will not come
-        width = 1 if place.size == "1" else run.padded(place.size)
-        call.place(name, run.library.empty(rows, width), width)
-    call.set("first", 0)
-    call.set("steps", 1)
+        call.known[f"initial {name}"] = buffer[turn].data_ptr()
+        call.known[run.fit.state_at(name)] = buffer[1 - turn].data_ptr()
+    call.write()
+    call.words[frame.position["first"]] = 0
+    call.words[frame.position["steps"]] = 1
     return call

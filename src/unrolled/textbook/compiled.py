@@ -17,8 +17,7 @@ from unrolled.compile import program
 from unrolled.engines.cpu import backward as kernels_backward
 from unrolled.engines.cpu import forward as kernels_forward
 from unrolled.engines.cpu.arrays import NumPyLibrary
-from unrolled.engines.cpu.call import Weights
-from unrolled.engines.cpu.run import Run
+from unrolled.engines.cpu.run import Fit, Run, Source
 from unrolled.engines.cpu.schedule import dense
 from unrolled.equations.derive import adjoints, cotangents
 from unrolled.equations.equation import Equation
@@ -46,13 +45,11 @@ def forward(cell: Cell, xs: Array, states: States, readout: Readout | None = Non
     kernels = program(equation(cell), BITS)
     library = NumPyLibrary(np.float64)
     sizes = sizes_of(cell)
-    weights = Weights(library, _step_weights(cell), sizes)
-    run = Run(kernels, library, dense(steps, batch, 1), sizes, weights)
+    weights = _step_weights(cell)
+    fit = Fit(kernels, sizes, {name: (Source(n),) for n, name in enumerate(weights)})
+    run = Run(fit, library, dense(steps, batch, 1), list(weights.values()))
     left = kernels_forward.forward(run, _rows(xs), [_row(state) for state in states], keep=True)
-    by_name = [
-        _columns(tokens[:, : len(state)], steps)
-        for tokens, state in zip(left.states.values(), states)
-    ]
+    by_name = [_columns(left.state(run, name)[:, :n], steps) for name, n in fit.states.items()]
     all_states = [states, *zip(*by_name)]
     hs = by_name[0]
     outputs = hs if readout is None else readout.forward(hs)

@@ -9,6 +9,7 @@ import ctypes
 import math
 import mmap
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -16,7 +17,6 @@ import torch
 import unrolled
 from tests.tolerances import FLOAT32, FLOAT64, assert_agrees
 from unrolled.cells import SLSTM, GRUCho2014, LayerNormLSTM, MinLSTM
-from unrolled.engines.cpu.memory import Lease, Memory
 from unrolled.layers.library import TorchLibrary
 
 TOLERANCES = {torch.float32: FLOAT32, torch.float64: FLOAT64}
@@ -59,6 +59,14 @@ def results(layer: Any, x: torch.Tensor, states: Any, lengths: Any) -> list[torc
     return [tensor.detach().clone() for tensor in found]
 
 
+class Pieces:
+    """A lease, every piece of which lies apart."""
+
+    def __init__(self, pieces: list[torch.Tensor]) -> None:
+        self.piece = pieces.__getitem__
+        self.addresses = [piece.data_ptr() for piece in pieces]
+
+
 class Apart:
     """`TorchLibrary`'s memory, each piece against a guard, filled with NaN."""
 
@@ -68,8 +76,8 @@ class Apart:
     def zeros(self, *shape: int) -> torch.Tensor:
         return guarded(math.prod(shape), self.dtype).zero_().reshape(shape)
 
-    def lease(self, numbers: int) -> Lease:
-        return Lease(Memory(self.empty), numbers, self.empty(numbers))
+    def lease(self, pieces: Sequence[int]) -> Any:
+        return Pieces([self.empty(numbers) for numbers in pieces])
 
 
 SMALL, WHOLE, MANY = (3, 5, 3), (11, 16, 2), (20, 40, 70)  # inputs, hidden, rows

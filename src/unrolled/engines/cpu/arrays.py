@@ -7,6 +7,7 @@ the torch layers bring their own. The engine itself has no BLAS and no arrays.
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -27,8 +28,8 @@ class Library(Protocol):
 
     def zeros(self, *shape: int) -> Array: ...
 
-    def lease(self, numbers: int) -> Lease:
-        """A flat array of at least so many numbers; its memory is used again once it is let go."""
+    def lease(self, pieces: Sequence[int]) -> Lease:
+        """Flat arrays of at least so many numbers; their memory is used again once it is let go."""
 
     def pointer(self, array: Array) -> int:
         """The address of the first number."""
@@ -44,8 +45,8 @@ class Library(Protocol):
     def take(self, array: Array, index: Any) -> Array:
         """Rows by their numbers (a NumPy array)."""
 
-    def transpose(self, array: Array, axes: tuple[int, ...]) -> Array:
-        """Axes in another order, and the numbers moved accordingly."""
+    def copy(self, array: Array) -> Array:
+        """The same numbers, contiguous, in memory of their own."""
 
     def multiply(self, a: Array, b: Array, out: Array, add: bool) -> None:
         """out = a b, or out += a b."""
@@ -53,7 +54,11 @@ class Library(Protocol):
 
 @functools.cache
 def _memory(dtype: np.dtype[Any]) -> Memory:
-    return Memory(lambda numbers: np.empty(numbers, dtype))
+    def allocate(numbers: int) -> tuple[Array, int]:
+        array = np.empty(numbers, dtype)
+        return array, int(array.ctypes.data)
+
+    return Memory(allocate, dtype.itemsize)
 
 
 class NumPyLibrary:
@@ -70,8 +75,8 @@ class NumPyLibrary:
     def zeros(self, *shape: int) -> Array:
         return np.zeros(shape, self.dtype)
 
-    def lease(self, numbers: int) -> Lease:
-        return _memory(self.dtype).lease(numbers)
+    def lease(self, pieces: Sequence[int]) -> Lease:
+        return _memory(self.dtype).lease(pieces)
 
     def pointer(self, array: Array) -> int:
         return int(array.ctypes.data)
@@ -93,8 +98,8 @@ class NumPyLibrary:
     def take(self, array: Array, index: Any) -> Array:
         return array[index]
 
-    def transpose(self, array: Array, axes: tuple[int, ...]) -> Array:
-        return np.ascontiguousarray(array.transpose(axes))
+    def copy(self, array: Array) -> Array:
+        return np.array(array, self.dtype, order="C")
 
     def multiply(self, a: Array, b: Array, out: Array, add: bool) -> None:
         if add:

@@ -8,25 +8,24 @@ the whole chunk.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from unrolled.engines import directions
 from unrolled.engines.cpu.arrays import Array
-from unrolled.engines.cpu.call import Call
 from unrolled.engines.cpu.forward import Left
-from unrolled.engines.cpu.memory import Lease
-from unrolled.engines.cpu.run import Run
+from unrolled.engines.cpu.frame import Call, Frame
+from unrolled.engines.cpu.program import Kernel
+from unrolled.engines.cpu.run import Fit, Run, padded
 from unrolled.engines.cpu.schedule import token_rows
 from unrolled.engines.plan import Kind, Place
-from unrolled.equations.nodes import ONE
 
 
 @dataclass
 class Gradients:
     """By the input (tokens, I), the initial states (rows, n) and the step's weights. `stacks` holds
-    those of matrices that were computed together, one above the other; `norms` how long the
-    derivative by a state was at each token, (tokens, 1)."""
+    those that were computed together, one above the other; `norms` how long the derivative by a
+    state was at each token, (tokens, 1)."""
 
     inputs: Array | None
     states: tuple[Array, ...]
@@ -35,123 +34,86 @@ class Gradients:
     norms: dict[str, Array]
 
 
-def backward(
-    run: Run,
-    left: Left,
-    d_outputs: Array,
-    d_finals: Sequence[Array],
-    norms: tuple[str, ...] = (),
-    *,
-    need_input: bool,
-) -> Gradients:
-    """d_outputs: (tokens, n); d_finals: (rows, n) each; `norms` names states to be measured."""
-    made, kernel = run.program.backward(norms)
-    schedule = run.schedule
-    call = run.call(kernel)
-    leases: list[Lease] = []
-    run.place_input(call, left.xs)
-    for name, array in left.states.items():
-        call.place(f"state {name}", array, array.shape[1])
-        call.place(f"initial {name}", left.initial[name], array.shape[1])
-    for name, kept in left.kept.items():
-        call.place(name, kept.buffer, kept.buffer.shape[1], 0, kept.column)
-    d_ys = run.wide(d_outputs, left.outputs.shape[1])
-    call.place("d output", d_ys, d_ys.shape[1])
-    measured = {name: run.library.empty(schedule.tokens, 1) for name in norms}
-    for name, place in made.norms.items():
-        call.place(place.name, measured[name], 1)
-    turns = _turns(run, call, d_finals)
-    added = _Added(run, call, made)
-    inputs = _Inputs(run, made, left.xs, need_input)
-    if made.d_input is not None:
-        call.place(made.d_input.name, inputs.array, inputs.array.shape[1])
-    layout = run.layout(made, lambda: LeftColumns(made, run))
-    matrices = _Matrices(run, layout, left)
-    chunks = run.chunks(layout.width)
-    most = run.most_tokens(chunks)
-    buffers = {size: run.lease(leases, most, width) for size, width in layout.widths.items()}
-    for first, last in reversed(chunks):
-        span = schedule.span(first, last)
-        for name, (size, column) in layout.places.items():
-            call.place(name, buffers[size], layout.widths[size], span.start, column)
-        call.run(first, last)
-        matrices.add(buffers, first, last)
-        inputs.add(buffers, layout, span)
-    weights = matrices.weights()
-    weights |= added.weights()
-    after = 1 if schedule.steps else 0
-    states = tuple(
-        pair[after][:, : run.sizes[shape[0]]]
-        for pair, shape in zip(turns, run.states.values(), strict=True)
-    )
-    return Gradients(inputs.result(), states, weights, matrices.stacks(), measured)
+class Backward(Frame):
+    """The backward kernel's frame; where the left sides lie, and which of them are one product."""
 
+    def __init__(self, fit: Fit, left: Left, made: directions.Backward, kernel: Kernel) -> None:
+        super().__init__(kernel, fit.program.bits)
+        self.made = made
+        fit.weights(self, made.plan)
+        units = left.xs.shape[1]
+        is_wide = fit.program.equation.input_is_hidden
+        self.place(fit.input_name, "x", padded(units, fit.lanes) if is_wide else units)
+        for name, (size, column) in left.frame.columns.items():
+            self.place(name, f"buffer {size}", left.frame.widths[size], column)
+        for name, place in made.norms.items():
+            self.place(place.name, f"norm {name}", 1)
+        self.input_width = units if made.d_input is None else fit.padded(made.d_input.size)
+        if made.d_input is not None:
+            self.place(made.d_input.name, "d input", self.input_width)
+        self._states(fit)
+        self._added(fit)
+        self._lefts(fit)
+        self.finish()
 
-def _turns(run: Run, call: Call, d_finals: Sequence[Array]) -> list[tuple[Array, Array]]:
-    """The derivatives by the states, carried from step to step: two buffers that take turns."""
-    turns = []
-    for (name, shape), d in zip(run.states.items(), d_finals, strict=True):
-        width = run.padded(shape[0])
-        pair = run.library.widen(d, width), run.library.widen(d, width)
-        for number, array in enumerate(pair):
-            call.place(f"turn {name} {number}", array, width)
-        turns.append(pair)
-    return turns
+    def _states(self, fit: Fit) -> None:
+        """States where forward left them; and their derivatives, carried from step to step in two
+        buffers that take turns. A sequence may end at any step, so both begin as what arrives."""
+        for name, units in fit.states.items():
+            width = padded(units, fit.lanes)
+            self.place(f"state {name}", fit.state_at(name), width)
+            self.place(f"initial {name}", f"initial {name}", width)
+            for turn in (0, 1):
+                region = f"turn {name} {turn}"
+                self.region(region, "rows", width)
+                self.widen(region, f"d {name}", units, width, fit.lanes)
+                self.place(region, region, width)
+        self.place("d output", "d output", padded(next(iter(fit.states.values())), fit.lanes))
 
-
-class _Added:
-    """Derivatives by vectors of weights: each job sums up its own, in one row for all of them."""
-
-    def __init__(self, run: Run, call: Call, made: directions.Backward) -> None:
-        self.run = run
-        self.columns: dict[str, tuple[int, int]] = {}
+    def _added(self, fit: Fit) -> None:
+        """Derivatives by vectors of weights: each job sums up its own, in one row for all."""
+        self.added: dict[str, tuple[int, int]] = {}
         total = 0
-        for name, place in made.added.items():
-            width = 1 if place.size == ONE else run.padded(place.size)
-            self.columns[name] = (total, 1 if place.size == ONE else run.sizes[place.size])
-            total += width
-        self.sums = run.library.zeros(run.schedule.jobs, total)
-        for name, place in made.added.items():
-            call.place(place.name, self.sums, total, 0, self.columns[name][0])
+        for name, place in self.made.added.items():
+            self.added[name] = total, fit.length(place.size)
+            total += fit.padded(place.size)
+        self.added_width = padded(total, fit.lanes)
+        self.region("added", "jobs", self.added_width)
+        self.copy(
+            ("added", 0), None, units=self.added_width, length=0, height=("jobs", 0),
+            unit_stride=1, k_stride=0, panels=self.added_width // fit.lanes,
+            panel_stride=fit.lanes, row_stride=self.added_width,
+        )  # fmt: skip
+        for name, place in self.made.added.items():
+            self.place(place.name, "added", self.added_width, self.added[name][0])
 
-    def weights(self) -> dict[str, Array]:
-        """Sums over the jobs; for a single number over the units too."""
-        total = self.sums.sum(0)
-        result = {}
-        for name, (column, units) in self.columns.items():
-            part = total[column : column + units]
-            is_number = self.run.program.lowered.step.weights[name] == ()
-            result[name] = part.sum() if is_number else part
-        return result
-
-
-class LeftColumns:
-    """Where the left sides lie, and which of them are one product."""
-
-    def __init__(self, made: directions.Backward, run: Run) -> None:
-        self.places: dict[str, tuple[str, int]] = {}
+    def _lefts(self, fit: Fit) -> None:
+        self.columns: dict[str, tuple[str, int]] = {}
         self.widths: dict[str, int] = {}
-        for place in made.lefts:
+        for place in self.made.lefts:
             column = self.widths.get(place.size, 0)
-            self.places[place.name] = (place.size, column)
-            self.widths[place.size] = column + run.padded(place.size)
-        self.width = sum(self.widths.values())
+            self.columns[place.name] = (place.size, column)
+            self.widths[place.size] = column + fit.padded(place.size)
+        for size, width in self.widths.items():
+            self.region(f"lefts {size}", "buffered", width)
+        for name, (size, column) in self.columns.items():
+            self.place(name, f"lefts {size}", self.widths[size], column)
         rights: dict[Place, list[tuple[Place, str]]] = {}
-        for outer in made.outers:
+        for outer in self.made.outers:
             rights.setdefault(outer.right, []).append((outer.left, outer.matrix))
         self.outers = [
             (right, columns)
             for right, pairs in rights.items()
-            for columns in self._runs(pairs, run)
+            for columns in self._runs(pairs, fit)
         ]
-        self.inner = self._runs(made.inner, run)
+        self.inner = self._runs(self.made.inner, fit)
 
-    def _runs(self, pairs: Iterable[tuple[Place, str]], run: Run) -> list[_Columns]:
+    def _runs(self, pairs: Iterable[tuple[Place, str]], fit: Fit) -> list[_Columns]:
         """Group (left side, matrix) pairs whose left sides stand side by side."""
         result: list[_Columns] = []
-        for left, matrix in sorted(pairs, key=lambda pair: self.places[pair[0].name]):
-            size, column = self.places[left.name]
-            width = run.padded(size)
+        for left, matrix in sorted(pairs, key=lambda pair: self.columns[pair[0].name]):
+            size, column = self.columns[left.name]
+            width = fit.padded(size)
             last = result[-1] if result else None
             if last is not None and (last.size, last.stop) == (size, column):
                 last.matrices += (matrix,)
@@ -169,40 +131,115 @@ class _Columns:
     matrices: tuple[str, ...]
 
 
+def backward(
+    run: Run,
+    left: Left,
+    d_outputs: Array,
+    d_finals: Sequence[Array | None],
+    norms: tuple[str, ...] = (),
+    *,
+    need_input: bool,
+    need_states: bool = True,
+) -> Gradients:
+    """d_outputs: (tokens, n); d_finals: (rows, n) each, None for zeros; `norms` names states to be
+    measured. Without `need_states`, the derivatives by the initial states are left out."""
+    library, schedule, fit = run.library, run.schedule, run.fit
+    frame = fit.once(
+        ("backward", left.frame, norms),
+        lambda: Backward(fit, left, *fit.program.backward(norms)),
+    )
+    given = [None if d is None else library.contiguous(d) for d in d_finals]
+    measured = {name: library.empty(schedule.tokens, 1) for name in norms}
+    matrices, inputs = _Matrices(run, frame, left), _Inputs(run, frame, left.xs, need_input)
+    xs, d_ys = run.input(left.xs), run.wide(d_outputs, left.frame.output_width)
+    arrays = {"x": xs, "d output": d_ys, "d input": inputs.array}
+    arrays |= {"y": left.outputs} if left.frame.output_is_users else {}
+    arrays |= {f"d {name}": d for name, d in zip(fit.states, given, strict=True)}
+    arrays |= {f"norm {name}": array for name, array in measured.items()}
+    known = left.known | run.known
+    known |= {name: 0 if a is None else library.pointer(a) for name, a in arrays.items()}
+    chunks = run.chunks(sum(frame.widths.values()))
+    most = run.most_tokens(chunks)
+    call = Call(frame, library, schedule, known, most)
+    lefts = {size: call.view(f"lefts {size}", most, w) for size, w in frame.widths.items()}
+    for number, (first, last) in enumerate(reversed(chunks or [(0, 0)])):
+        span = schedule.span(first, last)
+        call.write(span.start)
+        if number == 0:
+            call.arrange()
+        call.run(first, last)
+        if first < last:
+            matrices.add(lefts, first, last)
+            inputs.add(lefts, span)
+    weights, stacks = _sums(run, frame, call)
+    matrices.result(weights, stacks)
+    states = tuple(_first(run, call, name) for name in fit.states) if need_states else ()
+    return Gradients(inputs.result(), states, weights, stacks, measured)
+
+
+def _first(run: Run, call: Call, name: str) -> Array:
+    """The derivative by an initial state, which the last turn has left."""
+    units, after = run.fit.states[name], 1 if run.schedule.steps else 0
+    width = padded(units, run.fit.lanes)
+    return run.library.copy(call.view(f"turn {name} {after}", run.schedule.rows, width)[:, :units])
+
+
+def _sums(
+    run: Run, frame: Backward, call: Call
+) -> tuple[dict[str, Array], dict[tuple[str, ...], Array]]:
+    """Derivatives by vectors, summed over the jobs; for a single number over its units too."""
+    if not frame.added:
+        return {}, {}
+    total = call.view("added", run.schedule.jobs, frame.added_width).sum(0)
+    weights = {}
+    for name, (column, units) in frame.added.items():
+        part = total[column : column + units]
+        is_number = run.fit.program.lowered.step.weights[name] == ()
+        weights[name] = part.sum() if is_number else part
+    columns = [column for column, _ in frame.added.values()]
+    units = [units for _, units in frame.added.values()]
+    gapless = all(a + n == b for a, n, b in zip(columns, units, columns[1:], strict=False))
+    stacks = {tuple(frame.added): total[: sum(units)]} if gapless else {}
+    return weights, stacks
+
+
 class _Matrices:
     """The gradients of matrices: for each right side, the products with the left sides."""
 
-    def __init__(self, run: Run, layout: LeftColumns, left: Left) -> None:
+    def __init__(self, run: Run, frame: Backward, left: Left) -> None:
         self.run, self.left = run, left
         self.sums: list[tuple[Place, _Columns, Array]] = []
         make = run.library.empty if run.schedule.tokens else run.library.zeros
-        for right, columns in layout.outers:
-            is_input = right.name == run.input_name
-            length = left.xs.shape[1] if is_input else run.sizes[right.size]
+        for right, columns in frame.outers:
+            is_input = right.name == run.fit.input_name
+            length = left.xs.shape[1] if is_input else run.fit.length(right.size)
             self.sums.append((right, columns, make(columns.stop - columns.start, length)))
         self.begun: set[int] = set()
 
     def _source(self, right: Place) -> Array:
-        if right.name == self.run.input_name:
+        name = right.name.removeprefix("state ")
+        if name == self.run.fit.input_name:
             return self.left.xs
-        if right.kind is Kind.BEFORE:
-            return self.left.states[right.name]
-        if right.name in self.left.kept:
-            return self.left.kept[right.name].array
-        return self.left.states[right.name.removeprefix("state ")]
+        if right.kind is not Kind.BEFORE and right.name in self.left.frame.columns:
+            return self.left.value(self.run, right.name)
+        return self.left.state(self.run, name)
 
-    def add(self, buffers: dict[str, Array], first: int, last: int) -> None:
+    def add(self, lefts: Mapping[str, Array], first: int, last: int) -> None:
         begin = self.run.schedule.span(first, last).start
         for number, (right, columns, total) in enumerate(self.sums):
-            buffer, length = buffers[columns.size], total.shape[1]
+            buffer, length = lefts[columns.size], total.shape[1]
             for tokens, operand in self._operands(right, first, last):
                 rows = slice(tokens.start - begin, tokens.stop - begin)
                 d = buffer[rows, columns.start : columns.stop]
-                self.run.library.multiply(d.T, operand[:, :length], total, number in self.begun)
+                operand = operand if operand.shape[1] == length else operand[:, :length]
+                self.run.library.multiply(d.T, operand, total, number in self.begun)
+                self.begun.add(number)
+            if number not in self.begun:  # a single step, from a state of zeros
+                total[...] = 0
                 self.begun.add(number)
 
     def _operands(self, right: Place, first: int, last: int) -> Iterable[tuple[slice, Array]]:
-        """The tokens of a chunk, and the right side's rows for them."""
+        """The tokens of a chunk, and the right side's rows for them, but for rows of zeros."""
         schedule, library = self.run.schedule, self.run.library
         source = self._source(right)
         if right.kind is not Kind.BEFORE:
@@ -210,54 +247,49 @@ class _Matrices:
             yield span, source[span]
             return
         if first == 0:
-            start = self.left.initial[right.name]
-            if not schedule.is_dense:
-                start = library.take(start, token_rows(schedule, 0))
-            yield schedule.span(0, 1), start
+            names = list(self.run.fit.states)
+            if not self.left.is_zero[names.index(right.name)]:
+                start = self.left.initial(self.run, right.name)
+                if not schedule.is_dense:
+                    start = library.take(start, token_rows(schedule, 0))
+                yield schedule.span(0, 1), start
             first = 1
         if first < last:
             here, before = schedule.before(first, last)
             rows = source[before] if isinstance(before, slice) else library.take(source, before)
             yield here, rows
 
-    def stacks(self) -> dict[tuple[str, ...], Array]:
-        """Sums of matrices that stand one above the other without padding, each of one term."""
-        return {
-            columns.matrices: total
-            for _, columns, total in self.sums
-            if self.run.padded(columns.size) == self.run.sizes[columns.size]
-        }
-
-    def weights(self) -> dict[str, Array]:
-        result: dict[str, Array] = {}
+    def result(self, weights: dict[str, Array], stacks: dict[tuple[str, ...], Array]) -> None:
+        """Each matrix's own; and those that stand one above the other without padding."""
+        fit = self.run.fit
         for _, columns, total in self.sums:
-            height, units = self.run.padded(columns.size), self.run.sizes[columns.size]
+            height, units = fit.padded(columns.size), fit.length(columns.size)
+            if height == units:
+                stacks[columns.matrices] = total
             for number, name in enumerate(columns.matrices):
                 part = total[number * height : number * height + units]
-                result[name] = result[name] + part if name in result else part
-        return result
+                weights[name] = weights[name] + part if name in weights else part
 
 
 class _Inputs:
     """The derivative by the input: what the kernel writes, and products with the left sides."""
 
-    def __init__(self, run: Run, made: directions.Backward, xs: Array, needed: bool) -> None:
-        self.run, self.made, self.needed = run, made, needed
+    def __init__(self, run: Run, frame: Backward, xs: Array, needed: bool) -> None:
+        self.run, self.frame, self.needed = run, frame, needed
         self.units = xs.shape[1]
         self.array: Array = None
-        if needed or made.d_input is not None:
-            width = self.units if made.d_input is None else run.padded(made.d_input.size)
-            self.array = run.library.empty(xs.shape[0], width)
-            if made.d_input is None and not made.inner:
+        if needed or frame.made.d_input is not None:
+            self.array = run.library.empty(xs.shape[0], frame.input_width)
+            if frame.made.d_input is None and not frame.made.inner:
                 self.array[...] = 0
 
-    def add(self, buffers: dict[str, Array], layout: LeftColumns, span: slice) -> None:
+    def add(self, lefts: Mapping[str, Array], span: slice) -> None:
         if not self.needed:
             return
-        fresh = self.made.d_input is None
-        for columns in layout.inner:
-            stacked = self.run.weights.stack(columns.matrices, self.run.padded(columns.size))
-            d = buffers[columns.size][: span.stop - span.start, columns.start : columns.stop]
+        fresh = self.frame.made.d_input is None
+        for columns in self.frame.inner:
+            stacked = self.run.stack(columns.matrices, self.run.fit.padded(columns.size))
+            d = lefts[columns.size][: span.stop - span.start, columns.start : columns.stop]
             self.run.library.multiply(d, stacked, self.array[span, : self.units], not fresh)
             fresh = False
 

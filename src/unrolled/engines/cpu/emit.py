@@ -25,6 +25,7 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
+from unrolled.engines.cpu.loops import loop
 from unrolled.engines.cpu.pointwise import Pointwise
 from unrolled.engines.cpu.target import Target
 from unrolled.engines.cpu.tiles import (
@@ -129,7 +130,7 @@ class _Kernel:
         self.scratch = self.builder.alloca(room)
         self.scratch.align = 64
         self.total = self.builder.alloca(self.vector)
-        with self._loop(first_job, last_job) as job:
+        with loop(self.builder, first_job, last_job) as job:
             self._job(job)
         self.builder.ret_void()
 
@@ -137,7 +138,7 @@ class _Kernel:
         builder, known = self.builder, self.known
         row = self._word("base", job)
         self.job = job
-        with self._loop(I64(0), known["steps"]) as turn:
+        with loop(self.builder, I64(0), known["steps"]) as turn:
             last = builder.add(known["first"], builder.sub(known["steps"], I64(1)))
             step = builder.sub(last, turn) if self.descending else builder.add(known["first"], turn)
             at = builder.add(builder.mul(job, known["table"]), step)
@@ -183,10 +184,10 @@ class _Kernel:
 
     def _stage(self, stage: Stage, now: Now) -> None:
         for reduction in stage.reductions:
-            with self._loop(I64(0), now.rows) as row:
+            with loop(self.builder, I64(0), now.rows) as row:
                 self._reduce(reduction, now, row)
         if stage.scalars.stores:
-            with self._loop(I64(0), now.rows) as row:
+            with loop(self.builder, I64(0), now.rows) as row:
                 self._values(stage.scalars, now, row, None, None)
         for group in stage.groups.values():
             if group.stores:
@@ -199,7 +200,7 @@ class _Kernel:
         zero = ir.Constant(self.vector, [0.0] * self.lanes)
         total = self.total
         builder.store(zero, total)
-        with self._loop(I64(0), self._panels(length)) as panel:
+        with loop(self.builder, I64(0), self._panels(length)) as panel:
             unit = builder.mul(panel, I64(self.lanes))
             at = builder.gep(start, [unit], source_etype=self.element)
             value = builder.load(at, align=4, typ=self.vector)
@@ -234,14 +235,17 @@ class _Kernel:
         panels = self._panels(self.known[f"size {group.size}"])
         width = panel_width(group) if group.accumulators else 1
         if not group.accumulators:
-            with self._loop(I64(0), now.rows) as row, self._loop(I64(0), panels) as panel:
+            with (
+                loop(self.builder, I64(0), now.rows) as row,
+                loop(self.builder, I64(0), panels) as panel,
+            ):
                 self._values(group, now, row, panel, None)
             return
         most = min(most_rows(min(STREAMS, len(group.accumulators) * width), self.target), ROWS)
         with self._parts(panels, width) as (panel, wide), self._parts(now.rows, most) as (row, few):
             for block in group.blocks:
                 self._tiles(block, group, now, (row, few), (panel, wide))
-            with self._loop(I64(0), few) as r, self._loop(I64(0), wide) as w:
+            with loop(self.builder, I64(0), few) as r, loop(self.builder, I64(0), wide) as w:
                 stream = builder.mul(w, I64(len(group.accumulators)))
                 at = (stream, r)
                 self._values(group, now, builder.add(row, r), builder.add(panel, w), at)
@@ -263,7 +267,7 @@ class _Kernel:
         stream = builder.mul(length, I64(self.lanes))  # numbers in one stream of packed weights
         pack = self._pointer(self.known[f"pack {self.pack_number[id(block)]}"])
         whole = count == len(group.accumulators)
-        with self._loop(I64(0), I64(1) if whole else wide) as w:
+        with loop(self.builder, I64(0), I64(1) if whole else wide) as w:
             skip = builder.mul(builder.add(panel, w), builder.mul(I64(count), stream))
             b = builder.gep(pack, [skip], source_etype=self.element)
             place = builder.add(builder.mul(w, I64(len(group.accumulators))), I64(block.first))
@@ -321,30 +325,11 @@ class _Kernel:
     # ---------------------------------------------------------------------------------------- loops
 
     @contextmanager
-    def _loop(self, start: ir.Value, stop: ir.Value) -> Iterator[ir.Value]:
-        """for i in range(start, stop)"""
-        builder = self.builder
-        before = builder.block
-        head = builder.append_basic_block("head")
-        body = builder.append_basic_block("body")
-        done = builder.append_basic_block("done")
-        builder.branch(head)
-        builder.position_at_end(head)
-        i = builder.phi(I64)
-        i.add_incoming(start, before)
-        builder.cbranch(builder.icmp_signed("<", i, stop), body, done)
-        builder.position_at_end(body)
-        yield i
-        i.add_incoming(builder.add(i, I64(1)), builder.block)
-        builder.branch(head)
-        builder.position_at_end(done)
-
-    @contextmanager
     def _parts(self, count: ir.Value, most: int) -> Iterator[tuple[ir.Value, ir.Value]]:
         """Cut `count` into as few parts as `most` allows, all about as long: (start, length)."""
         builder = self.builder
         parts_ = builder.sdiv(builder.add(count, I64(most - 1)), I64(most))
-        with self._loop(I64(0), parts_) as part:
+        with loop(self.builder, I64(0), parts_) as part:
             start = builder.sdiv(builder.mul(part, count), parts_)
             stop = builder.sdiv(builder.mul(builder.add(part, I64(1)), count), parts_)
             yield start, builder.sub(stop, start)

@@ -1,8 +1,9 @@
 """A sequence forward. In: a `Run`, inputs, initial states. Out: `Left`: outputs, final states, and
 what backward needs; next: `backward`, and the autograd function of `layers`.
 
-Chunk by chunk: the input's products for all its steps at once, then the kernel, which overwrites
-them with the values that backward needs.
+With a few sequences beside one another the kernel computes everything, the input's products too.
+A single sequence would read all of W at every step: there `W x` is a library's product, chunk by
+chunk for many steps at once, and the kernel overwrites it with the values that backward needs.
 """
 
 from __future__ import annotations
@@ -12,146 +13,203 @@ from dataclasses import dataclass
 
 from unrolled.engines import directions
 from unrolled.engines.cpu.arrays import Array
-from unrolled.engines.cpu.call import Call
+from unrolled.engines.cpu.frame import Call, Frame, view_of
 from unrolled.engines.cpu.memory import Lease
-from unrolled.engines.cpu.run import Run
-from unrolled.engines.plan import Place
-from unrolled.equations.nodes import ONE
+from unrolled.engines.cpu.program import Kernel
+from unrolled.engines.cpu.run import Fit, Run, padded
 
 # Up to this many inputs, W x is done in the loop: alone it would only move memory.
 INSIDE = 8
+# And with this many sequences for each thread: what is read of W then serves enough rows.
+ENOUGH_ROWS = 4
 
 
-@dataclass(frozen=True)
-class Kept:
-    """Where a kept value lies: in these columns of a buffer of tokens."""
+class Forward(Frame):
+    """The forward kernel's frame, and where what it computes will lie.
 
-    buffer: Array
-    column: int
-    width: int
+    Hoisted products and kept values lie in one buffer for each size, a column for each, and a kept
+    value in the column of a product that is no longer needed.
+    """
 
-    @property
-    def array(self) -> Array:
-        return self.buffer[:, self.column : self.column + self.width]
+    def __init__(
+        self, fit: Fit, width: int, made: directions.Forward, kernel: Kernel, *, keep: bool
+    ) -> None:
+        super().__init__(kernel, fit.program.bits)
+        self.made = made
+        self.columns: dict[str, tuple[str, int]] = {}
+        self.widths: dict[str, int] = {}
+        self.hoisted: dict[str, tuple[str, ...]] = {}
+        fit.weights(self, made.plan)
+        wide = padded(width, fit.lanes) if fit.program.equation.input_is_hidden else width
+        self.place(fit.input_name, "x", wide)
+        self._states(fit, keep)
+        for name, place in made.records.items():
+            self.place(place.name, f"record {name}", fit.padded(place.size))
+        self._columns(fit)
+        for size, total in self.widths.items():
+            self.region(f"buffer {size}", "tokens" if keep else "buffered", total, kept=keep)
+        for name, (size, column) in self.columns.items():
+            self.place(name, f"buffer {size}", self.widths[size], column)
+        self.finish()
+
+    def _states(self, fit: Fit, keep: bool) -> None:
+        """The first state is the output, and the user's; the others stay here."""
+        for number, (name, shape) in enumerate(fit.program.lowered.step.states.items()):
+            units, width = fit.sizes[shape[0]], fit.padded(shape[0])
+            if number == 0:
+                self.output_units, self.output_width = units, width
+                self.output_is_users = units == width
+            if fit.state_at(name) != "y":
+                self.region(f"state {name}", "tokens", width, kept=True)
+            self.place(f"state {name}", fit.state_at(name), width)
+            self.region(f"initial {name}", "rows", width, kept=keep)
+            self.widen(f"initial {name}", f"given {name}", units, width, fit.lanes)
+            self.place(f"initial {name}", f"initial {name}", width)
+
+    def _columns(self, fit: Fit) -> None:
+        hoisted: dict[str, list[str]] = {}
+        for matrix, place in self.made.plan.hoisted:
+            hoisted.setdefault(place.size, []).append(matrix.name)
+            self._column(place.name, place.size, fit)
+        self.hoisted = {size: tuple(names) for size, names in hoisted.items()}
+        for name, place in self.made.kept.items():
+            if name in self.made.shared:
+                self.columns[name] = self.columns[self.made.shared[name]]
+            else:
+                self._column(name, place.size, fit)
+
+    def _column(self, name: str, size: str, fit: Fit) -> None:
+        column = self.widths.get(size, 0)
+        self.columns[name] = (size, column)
+        self.widths[size] = column + fit.padded(size)
 
 
 @dataclass
 class Left:
-    """What a forward pass leaves: states (tokens, padded width) by name, finals (rows, n), records
-    (tokens, n). `leases` holds the memory of what stays within the engine."""
+    """What a forward pass leaves: outputs (tokens, n), finals (rows, n), records (tokens, n); and
+    for backward the input, whether each state began at zero, and `kept`: the rest, by address
+    and as leased memory."""
 
     xs: Array
-    states: dict[str, Array]
-    initial: dict[str, Array]
+    outputs: Array
     finals: tuple[Array, ...]
-    kept: dict[str, Kept]
     records: dict[str, Array]
-    leases: list[Lease]
+    is_zero: tuple[bool, ...]
+    frame: Forward
+    known: dict[str, int]
+    kept: tuple[dict[str, int], Lease] | None
 
-    @property
-    def outputs(self) -> Array:
-        """The first state of every token, in whole vectors."""
-        return next(iter(self.states.values()))
+    def state(self, run: Run, name: str) -> Array:
+        """A state of every token, (tokens, padded width), or the outputs as they are."""
+        shape = run.fit.program.lowered.step.states[name]
+        if name == next(iter(run.fit.states)) and self.frame.output_is_users:
+            return self.outputs
+        return view_of(self.kept, f"state {name}", run.schedule.tokens, run.fit.padded(shape[0]))
+
+    def initial(self, run: Run, name: str) -> Array:
+        shape = run.fit.program.lowered.step.states[name]
+        return view_of(self.kept, f"initial {name}", run.schedule.rows, run.fit.padded(shape[0]))
+
+    def value(self, run: Run, name: str) -> Array:
+        """A kept value of every token."""
+        size, column = self.frame.columns[name]
+        width = self.frame.widths[size]
+        buffer = view_of(self.kept, f"buffer {size}", run.schedule.tokens, width)
+        return buffer[:, column : column + run.fit.length(size)]
 
 
 def forward(
-    run: Run, xs: Array, initial: Sequence[Array], record: tuple[str, ...] = (), *, keep: bool
+    run: Run,
+    xs: Array,
+    initial: Sequence[Array | None],
+    record: tuple[str, ...] = (),
+    *,
+    keep: bool,
 ) -> Left:
-    """xs: (tokens, I), contiguous; initial: (rows, n) each. Without `keep`, no backward follows."""
-    library, schedule = run.library, run.schedule
-    inside = xs.shape[-1] <= INSIDE
-    made, kernel = run.program.forward(inside=inside, record=record)
-    call = run.call(kernel)
-    run.place_input(call, xs)
-    left = Left(xs, {}, {}, (), {}, {}, [])
-    _place_states(run, call, left, initial)
-    records = {name: _record(run, call, place) for name, place in made.records.items()}
-    columns = run.layout(made, lambda: Columns(made, run))
-    chunks = run.chunks(columns.width)
-    tokens = schedule.tokens if keep else run.most_tokens(chunks)
-    buffers = {size: run.lease(left.leases, tokens, w) for size, w in columns.widths.items()}
-    stacks = {s: run.weights.stack(m, run.padded(s)) for s, m in columns.hoisted.items()}
-    for first, last in chunks:
-        span = schedule.span(first, last)
-        begin = 0 if keep else span.start
-        if first == 0 or not keep:
-            for name, (size, column) in columns.places.items():
-                call.place(name, buffers[size], columns.widths[size], begin, column)
-        for size, stacked in stacks.items():
-            rows = slice(span.start - begin, span.stop - begin)
-            out = buffers[size][rows, : stacked.shape[0]]
-            library.multiply(xs[span], stacked.T, out, False)
-        call.run(first, last)
-    if keep:
-        for name, place in made.kept.items():
-            size, column = columns.places[name]
-            width = 1 if size == ONE else run.sizes[place.size]
-            left.kept[name] = Kept(buffers[size], column, width)
-    left.records = {n: library.contiguous(array[:, :u]) for n, (array, u) in records.items()}
+    """xs: (tokens, I), contiguous; initial: (rows, n) each, None for zeros. Without `keep`, no
+    backward follows."""
+    library, fit, tokens = run.library, run.fit, run.schedule.tokens
+    inside = is_inside(run, xs.shape[-1])
+    frame = forward_frame(run, xs.shape[-1], record, inside=inside, keep=keep)
+    given = [None if start is None else library.contiguous(start) for start in initial]
+    outputs = library.empty(tokens, frame.output_width) if frame.output_is_users else None
+    wide = {n: fit.padded(place.size) for n, place in frame.made.records.items()}
+    records = {name: library.empty(tokens, width) for name, width in wide.items()}
+    arrays = {f"given {name}": start for name, start in zip(fit.states, given, strict=True)}
+    arrays |= {f"record {name}": array for name, array in records.items()}
+    call = _run(run, frame, xs, arrays | {"y": outputs}, keep)
+    is_zero = tuple(start is None for start in given)
+    left = Left(xs, outputs, (), {}, is_zero, frame, call.known, call.kept)
+    if outputs is None:
+        first = left.state(run, next(iter(fit.states)))
+        left.outputs = library.copy(first[:, : frame.output_units])
     left.finals = tuple(
-        _final(run, left.states[name], start, run.sizes[shape[0]])
-        for (name, shape), start in zip(run.states.items(), initial, strict=True)
+        _final(run, left.state(run, name), start, units)
+        for (name, units), start in zip(fit.states.items(), given, strict=True)
     )
+    for name, place in frame.made.records.items():
+        left.records[name] = library.contiguous(records[name][:, : fit.length(place.size)])
     return left
 
 
-def _place_states(run: Run, call: Call, left: Left, initial: Sequence[Array]) -> None:
-    """The first state is the output, and the user's; the others stay here."""
-    tokens = run.schedule.tokens
-    for (name, shape), start in zip(run.states.items(), initial, strict=True):
-        width, is_output = run.padded(shape[0]), not left.states
-        is_users = is_output and width == run.sizes[shape[0]]
-        left.states[name] = (
-            run.library.empty(tokens, width) if is_users else run.lease(left.leases, tokens, width)
-        )
-        left.initial[name] = run.library.widen(start, width)
-        call.place(f"state {name}", left.states[name], width)
-        call.place(f"initial {name}", left.initial[name], width)
-
-
-def _record(run: Run, call: Call, place: Place) -> tuple[Array, int]:
-    """The buffer of a recorded value, in whole vectors, and how many of its columns are units."""
-    units = 1 if place.size == ONE else run.sizes[place.size]
-    width = 1 if place.size == ONE else run.padded(place.size)
-    array = run.library.empty(run.schedule.tokens, width)
-    call.place(place.name, array, width)
-    return array, units
-
-
-def _final(run: Run, tokens: Array, start: Array, units: int) -> Array:
-    """The state after each sequence's last step; a sequence of no steps ends where it starts."""
+def is_inside(run: Run, width: int) -> bool:
+    """Whether the kernel computes the input's products, too."""
     schedule = run.schedule
-    final = run.library.empty(schedule.rows, units)
+    rows = schedule.tokens >= ENOUGH_ROWS * schedule.jobs * schedule.steps
+    return width <= INSIDE or rows
+
+
+def forward_frame(
+    run: Run, width: int, record: tuple[str, ...] = (), *, inside: bool, keep: bool = False
+) -> Forward:
+    """The frame for inputs of this width."""
+
+    def build() -> Forward:
+        made, kernel = run.fit.program.forward(inside=inside, record=record, keep=keep)
+        return Forward(run.fit, width, made, kernel, keep=keep)
+
+    return run.fit.once(("forward", width, inside, record, keep), build)
+
+
+def _run(run: Run, frame: Forward, xs: Array, arrays: dict[str, Array | None], keep: bool) -> Call:
+    """Chunk by chunk where products are hoisted, and otherwise all steps at once."""
+    library, schedule = run.library, run.schedule
+    inputs = run.input(xs)
+    known = run.known | {"x": library.pointer(inputs)}
+    known |= {n: 0 if a is None else library.pointer(a) for n, a in arrays.items()}
+    if not frame.hoisted:
+        call = Call(frame, library, schedule, known)
+        call.write()
+        call.arrange()
+        call.run(0, schedule.steps)
+        return call
+    chunks = run.chunks(sum(frame.widths.values()))
+    most = schedule.tokens if keep else run.most_tokens(chunks)
+    call = Call(frame, library, schedule, known, most)
+    stacks = {s: run.stack(names, run.fit.padded(s)) for s, names in frame.hoisted.items()}
+    views = {s: call.view(f"buffer {s}", most, w) for s, w in frame.widths.items()}
+    for number, (first, last) in enumerate(chunks or [(0, 0)]):
+        span = schedule.span(first, last)
+        begin = 0 if keep else span.start
+        if number == 0 or not keep:
+            call.write(begin)
+        if number == 0:
+            call.arrange()
+        for size, stacked in stacks.items():
+            rows = slice(span.start - begin, span.stop - begin)
+            library.multiply(xs[span], stacked.T, views[size][rows, : stacked.shape[0]], False)
+        call.run(first, last)
+    return call
+
+
+def _final(run: Run, tokens: Array, start: Array | None, units: int) -> Array:
+    """The state after each sequence's last step; a sequence of no steps ends where it starts."""
+    library, schedule = run.library, run.schedule
     if schedule.is_dense and schedule.steps:
-        final[...] = tokens[schedule.span(schedule.steps - 1, schedule.steps), :units]
-        return final
-    final[...] = start
+        last = tokens[schedule.span(schedule.steps - 1, schedule.steps)]
+        return library.copy(last if last.shape[1] == units else last[:, :units])
+    final = library.zeros(schedule.rows, units) if start is None else library.copy(start)
     if schedule.steps:
         rows, last = schedule.last_tokens
-        final[rows] = run.library.take(tokens, last)[:, :units]
+        final[rows] = library.take(tokens, last)[:, :units]
     return final
-
-
-class Columns:
-    """Where hoisted products and kept values lie: one buffer a size, a column for each, and a kept
-    value in the column of a product that is no longer needed."""
-
-    def __init__(self, made: directions.Forward, run: Run) -> None:
-        self.places: dict[str, tuple[str, int]] = {}
-        self.widths: dict[str, int] = {}
-        hoisted: dict[str, list[str]] = {}
-        for matrix, place in made.plan.hoisted:
-            hoisted.setdefault(place.size, []).append(matrix.name)
-            self._add(place.name, place.size, run)
-        self.hoisted = {size: tuple(names) for size, names in hoisted.items()}
-        for name, place in made.kept.items():
-            if name in made.shared:
-                self.places[name] = self.places[made.shared[name]]
-            else:
-                self._add(name, place.size, run)
-        self.width = sum(self.widths.values())
-
-    def _add(self, name: str, size: str, run: Run) -> None:
-        column = self.widths.get(size, 0)
-        self.places[name] = (size, column)
-        self.widths[size] = column + (1 if size == ONE else run.padded(size))

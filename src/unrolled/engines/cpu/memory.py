@@ -1,5 +1,5 @@
-"""Memory that is used again. In: how many numbers are wanted. Out: a `Lease` of a flat array; when
-nobody holds the lease any more, the array waits for the next one.
+"""Memory that is used again. In: how many numbers are wanted, in several pieces. Out: a `Lease` of
+flat arrays; when nobody holds the lease any more, its memory waits for the next one.
 
 What a forward pass keeps for the backward one is tens of megabytes, and fresh memory costs as much
 as the kernel that fills it: the system hands it out page by page and clears each. Only memory that
@@ -11,37 +11,48 @@ from __future__ import annotations
 import math
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 # A waiting array that this many leases in a row had no use for is let go.
 PATIENCE = 64
 
 
-class Memory:
-    """Arrays of one kind, kept between uses."""
+# Pieces begin at a multiple of so many numbers: at a line of the cache.
+LINE = 16
 
-    def __init__(self, allocate: Callable[[int], Any]) -> None:
-        self.allocate = allocate
-        self.returned: deque[tuple[int, Any]] = (
-            deque()
-        )  # a finalizer only appends: it needs no lock
-        self.waiting: dict[int, list[tuple[int, Any]]] = {}  # size -> (lease count, array)
+Room = tuple[Any, int]  # an array and its address
+
+
+class Memory:
+    """Arrays of one kind, kept between uses; `allocate` gives an array and its address."""
+
+    def __init__(self, allocate: Callable[[int], Room], bytes: int) -> None:
+        self.allocate, self.bytes = allocate, bytes
+        # (size, room): a finalizer only appends, so it needs no lock
+        self.returned: deque[tuple[int, Room]] = deque()
+        self.waiting: dict[int, list[tuple[int, Room]]] = {}  # size -> (lease count, room)
         self.count = 0
         self.lock = threading.Lock()
 
-    def lease(self, numbers: int) -> Lease:
-        size = _rounded(numbers)
+    def lease(self, pieces: Sequence[int]) -> Lease:
+        """Pieces of so many numbers each, one behind the other in one array."""
+        starts, total = [], 0
+        for numbers in pieces:
+            starts.append(total)
+            total += -(-numbers // LINE) * LINE
+        size = _rounded(total)
         with self.lock:
             self.count += 1
             while self.returned:
-                back, array = self.returned.popleft()
-                self.waiting.setdefault(back, []).append((self.count, array))
+                back, room = self.returned.popleft()
+                self.waiting.setdefault(back, []).append((self.count, room))
             if self.count % PATIENCE == 0:
                 self._forget()
             shelf = self.waiting.get(size)
             found = shelf.pop()[1] if shelf else None
-        return Lease(self, size, self.allocate(size) if found is None else found)
+        room = self.allocate(size) if found is None else found
+        return Lease(self, size, room, starts)
 
     def _forget(self) -> None:
         for size, shelf in list(self.waiting.items()):
@@ -49,15 +60,20 @@ class Memory:
 
 
 class Lease:
-    """An array that goes back when this object goes."""
+    """Pieces of an array that goes back when this object goes."""
 
-    __slots__ = ("array", "memory", "size")
+    __slots__ = ("addresses", "memory", "room", "size", "starts")
 
-    def __init__(self, memory: Memory, size: int, array: Any) -> None:
-        self.memory, self.size, self.array = memory, size, array
+    def __init__(self, memory: Memory, size: int, room: Room, starts: list[int]) -> None:
+        self.memory, self.size, self.room, self.starts = memory, size, room, starts
+        self.addresses = [room[1] + start * memory.bytes for start in starts]
+
+    def piece(self, number: int) -> Any:
+        """From the first number of this piece on: what lies behind it is not its own."""
+        return self.room[0][self.starts[number] :]
 
     def __del__(self) -> None:
-        self.memory.returned.append((self.size, self.array))
+        self.memory.returned.append((self.size, self.room))
 
 
 def _rounded(numbers: int) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from llvmlite import ir
 
@@ -43,10 +44,10 @@ class Program:
         self.bits = bits
         self.lanes = host().lanes(bits)
         self._json = equation.json
-        self._forwards: dict[tuple[bool, tuple[str, ...]], tuple[directions.Forward, Kernel]] = {}
+        self._forwards: dict[tuple[object, ...], tuple[directions.Forward, Kernel]] = {}
         self._backwards: dict[tuple[str, ...], tuple[directions.Backward, Kernel]] = {}
         self._lock = threading.Lock()
-        self.layouts: dict[tuple[object, ...], object] = {}
+        self.fits: dict[object, Any] = {}  # of `run`, by sizes and packing
 
     @cached_property
     def lowered(self) -> Lowered:
@@ -57,15 +58,18 @@ class Program:
         return backward_graphs(self.lowered)
 
     def forward(
-        self, *, inside: bool = False, record: tuple[str, ...] = ()
+        self, *, inside: bool = False, record: tuple[str, ...] = (), keep: bool = True
     ) -> tuple[directions.Forward, Kernel]:
-        """The forward kernel; `inside` computes the input's products in the loop."""
+        """The forward kernel; `inside` computes the input's products in the loop, and `keep` stores
+        what backward needs."""
         with self._lock:
-            if (inside, record) not in self._forwards:
-                made = directions.forward(self.lowered, self.graphs, record, inside=inside)
-                kernel = self._compile(made.plan, f"forward {inside} {record}", descending=False)
-                self._forwards[inside, record] = made, kernel
-            return self._forwards[inside, record]
+            key = inside, record, keep
+            if key not in self._forwards:
+                graphs = self.graphs if keep else None
+                made = directions.forward(self.lowered, graphs, record, inside=inside)
+                what = f"forward {inside} {record} {keep}"
+                self._forwards[key] = made, self._compile(made.plan, what, descending=False)
+            return self._forwards[key]
 
     def backward(self, norms: tuple[str, ...] = ()) -> tuple[directions.Backward, Kernel]:
         """The backward kernel; `norms` names states whose derivative it measures."""

@@ -1,20 +1,22 @@
-"""What both directions of a run share: one cell on one batch of sequences.
+"""What both directions of a run share: a cell whose sizes are known, on one batch of sequences.
 
-In: a `Program`, a `Library`, a `Schedule`, sizes, weights. Out: `Run`; next: `forward`, `backward`.
+In: a `Program`, sizes, where its weights stand in the caller's arrays; then a `Library`, a
+`Schedule` and these arrays. Out: `Fit`, which keeps every frame that was made, and `Run`; next:
+`forward`, `backward`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
 from unrolled.engines.cpu.arrays import Array, Library
-from unrolled.engines.cpu.call import Call, Weights, padded
-from unrolled.engines.cpu.memory import Lease
-from unrolled.engines.cpu.program import Kernel, Program
+from unrolled.engines.cpu.frame import Frame, Word
+from unrolled.engines.cpu.program import Program
 from unrolled.engines.cpu.schedule import Schedule
-from unrolled.equations.nodes import Shape
+from unrolled.engines.plan import Block, Kind, Matrix, Plan
+from unrolled.equations.nodes import ONE
 
 T = TypeVar("T")
 
@@ -25,63 +27,164 @@ LEAST_TOKENS = 2048
 
 
 @dataclass(frozen=True)
-class Run:
-    """A cell's kernels, and what they run on."""
+class Source:
+    """Where a weight begins: in row `row` of the caller's array `array`."""
+
+    array: int
+    row: int = 0
+
+
+# Each weight's sources; a vector may have two, whose sum it is.
+Sources = Mapping[str, tuple[Source, ...]]
+
+
+@dataclass(eq=False)
+class Fit:
+    """A program with all its sizes, and how the caller's arrays hold its weights."""
 
     program: Program
-    library: Library
-    schedule: Schedule
     sizes: Mapping[str, int]
-    weights: Weights
+    sources: Sources
+    frames: dict[tuple[object, ...], Any] = field(default_factory=dict)
 
     @property
     def lanes(self) -> int:
         return self.program.lanes
 
     @property
-    def states(self) -> dict[str, Shape]:
-        return self.program.lowered.step.states
+    def states(self) -> dict[str, int]:
+        """How many units each state has."""
+        return {n: self.sizes[s[0]] for n, s in self.program.lowered.step.states.items()}
 
     @property
     def input_name(self) -> str:
         return next(iter(self.program.lowered.step.inputs))
 
+    def state_at(self, name: str) -> str:
+        """What a call knows as the address of a state's tokens: the first state is the output, and
+        the user's, where its rows are whole vectors; the others are the engine's own."""
+        first, units = next(iter(self.states.items()))
+        is_users = name == first and units % self.lanes == 0
+        return "y" if is_users else f"state {name}"
+
+    def length(self, size: str) -> int:
+        return 1 if size == ONE else self.sizes[size]
+
     def padded(self, size: str) -> int:
         """A length rounded up to whole vectors."""
-        return padded(self.sizes[size], self.lanes)
+        return 1 if size == ONE else padded(self.sizes[size], self.lanes)
 
-    def call(self, kernel: Kernel) -> Call:
-        """A call of a kernel that knows its weights and has its scratch."""
-        call = Call(kernel, self.library, self.schedule, self.sizes)
-        call.weights(self.weights, self.lanes)
-        call.scratch(self.sizes, self.lanes)
-        return call
+    def shape(self, weight: str) -> tuple[int, ...]:
+        return tuple(self.length(size) for size in self.program.lowered.weights[weight])
+
+    def once(self, key: tuple[object, ...], build: Callable[[], T]) -> T:
+        """What follows from the fit and the key alone is found once."""
+        if key not in self.frames:
+            self.frames[key] = build()
+        return cast(T, self.frames[key])
+
+    # ------------------------------------------------------------------------------------- frames
+
+    def weights(self, frame: Frame, plan: Plan) -> None:
+        """Say where the step's weights lie: packed for products, in whole vectors, or as given."""
+        for size, length in self.sizes.items():
+            frame.word(f"size {size}", "", length)
+        for number, (_, block) in enumerate(plan.blocks):
+            self._pack(frame, block, number)
+        for place in plan.of_kind(Kind.UNIT):
+            region, units = f"vector {place.name}", self.sizes[place.size]
+            wide = padded(units, self.lanes)
+            frame.region(region, "", wide)
+            frame.copy(
+                (region, 0), *self._words(place.name), units=units, length=1, height=1,
+                unit_stride=1, k_stride=0, panels=wide // self.lanes, panel_stride=self.lanes,
+                row_stride=0,
+            )  # fmt: skip
+            frame.place(place.name, region, 0)
+        for place in plan.of_kind(Kind.NUMBER):
+            (source,) = self.sources[place.name]
+            frame.word(f"at {place.name}", _array(source), source.row * frame.bytes)
+        for place in plan.of_kind(Kind.ROW):
+            width = self.padded(place.size)
+            frame.region(f"scratch {place.name}", "rows", width)
+            frame.place(place.name, f"scratch {place.name}", width)
+
+    def _pack(self, frame: Frame, block: Block, number: int) -> None:
+        """Panels of units, a vector wide; in a panel accumulator after accumulator, K vectors each.
+        Operands side by side are whole vectors long: so are the rows that they meet."""
+        lanes, count, operands = self.lanes, len(block.matrices), len(block.operands)
+        length, units = self._length_and_units(block.matrices[0][0])
+        height = length if operands == 1 else padded(length, lanes)
+        stream = operands * height * lanes
+        panels = -(-units // lanes)
+        region = f"pack {number}"
+        frame.region(region, "", panels * count * stream)
+        frame.word(f"pack {number}", region)
+        frame.word(f"length {number}", "", operands * height)
+        for m, matrices in enumerate(block.matrices):
+            for o, matrix in enumerate(matrices):
+                flat = matrix.transposed
+                frame.copy(
+                    (region, m * stream + o * height * lanes), *self._words(matrix.name),
+                    units=units, length=length, height=height,
+                    unit_stride=1 if flat else length, k_stride=units if flat else 1,
+                    panels=panels, panel_stride=count * stream, row_stride=lanes,
+                )  # fmt: skip
+
+    def _length_and_units(self, matrix: Matrix) -> tuple[int, int]:
+        rows, columns = self.shape(matrix.name)
+        return (rows, columns) if matrix.transposed else (columns, rows)
+
+    def _words(self, weight: str) -> tuple[Word, Word | None]:
+        """A weight's source, and its second one."""
+        row = self.shape(weight)[1] if len(self.shape(weight)) == 2 else 1
+        words = [(_array(s), s.row * row) for s in self.sources[weight]]
+        return words[0], words[1] if len(words) > 1 else None
+
+
+def _array(source: Source) -> str:
+    return f"array {source.array}"
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A fitted cell, what it runs on, and the arrays that hold its weights (contiguous)."""
+
+    fit: Fit
+    library: Library
+    schedule: Schedule
+    arrays: Sequence[Array]
+
+    @property
+    def known(self) -> dict[str, int]:
+        """Addresses of the weights' arrays."""
+        return {f"array {n}": self.library.pointer(a) for n, a in enumerate(self.arrays)}
+
+    def input(self, xs: Array) -> Array:
+        """The input as the kernels read it: of whole vectors where it is read unit by unit."""
+        if self.fit.program.equation.input_is_hidden:
+            return self.wide(xs, padded(xs.shape[-1], self.fit.lanes))
+        return xs
 
     def wide(self, array: Array, width: int) -> Array:
         """Rows of whole vectors, one after another."""
         if array.shape[-1] != width:
-            array = self.library.widen(array, width)
+            return self.library.widen(array, width)
         return self.library.contiguous(array)
 
-    def place_input(self, call: Call, xs: Array) -> None:
-        """The input as this kernel reads it: of whole vectors where it is read unit by unit."""
-        if f"at {self.input_name}" in call.position:
-            if self.program.equation.input_is_hidden:
-                xs = self.wide(xs, padded(xs.shape[-1], self.lanes))
-            call.place(self.input_name, xs, xs.shape[-1])
-
-    def lease(self, leases: list[Lease], rows: int, width: int) -> Array:
-        """An array of the engine's own, for as long as somebody holds `leases`."""
-        lease = self.library.lease(rows * width)
-        leases.append(lease)
-        return lease.array[: rows * width].reshape(rows, width)
-
-    def layout(self, made: Any, build: Callable[[], T]) -> T:
-        """What follows from a plan and the sizes alone is found once."""
-        key = (id(made), tuple(self.sizes.values()))
-        if key not in self.program.layouts:
-            self.program.layouts[key] = build()
-        return cast(T, self.program.layouts[key])
+    def stack(self, names: Sequence[str], height: int) -> Array:
+        """Matrices one above the other, each padded to so many rows; where they stand so in the
+        caller's array, that is it."""
+        sources = [self.fit.sources[name][0] for name in names]
+        rows = self.fit.shape(names[0])[0]
+        first = sources[0]
+        ready = [Source(first.array, first.row + n * rows) for n in range(len(names))]
+        array = self.arrays[first.array]
+        if rows == height and sources == ready:
+            whole = first.row == 0 and len(array) == len(names) * rows
+            return array if whole else array[first.row : first.row + len(names) * rows]
+        parts = [self.arrays[source.array][source.row : source.row + rows] for source in sources]
+        return self.library.stack(parts, height)
 
     def chunks(self, columns: int) -> list[tuple[int, int]]:
         """The steps in runs whose buffers of so many columns stay in the cache."""
@@ -91,3 +194,7 @@ class Run:
     def most_tokens(self, chunks: list[tuple[int, int]]) -> int:
         spans = (self.schedule.span(first, last) for first, last in chunks)
         return max((span.stop - span.start for span in spans), default=0)
+
+
+def padded(units: int, lanes: int) -> int:
+    return -(-units // lanes) * lanes

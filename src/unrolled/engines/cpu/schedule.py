@@ -35,16 +35,21 @@ class Schedule:
     order: Ints | None = None
     lengths: Ints | None = None
     _chunks: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
-    templates: dict[tuple[object, ...], Ints] = field(default_factory=dict)  # of `call`
 
     @cached_property
     def tokens(self) -> int:
         return int(self.starts[-1])
 
     @cached_property
-    def addresses(self) -> dict[str, int]:
-        """Where kernels find the tables; the first offset is the word before the first step's."""
+    def known(self) -> dict[str, int]:
+        """Counts, and where kernels find the tables: the first offset is the word before the first
+        step's."""
         return {
+            "": 0,
+            "steps": self.steps,
+            "rows": self.rows,
+            "jobs": self.jobs,
+            "tokens": self.tokens,
             "base": self.base.ctypes.data,
             "offsets": self.padded_offsets.ctypes.data + 8,
             "active": self.active.ctypes.data,

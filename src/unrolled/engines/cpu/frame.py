@@ -1,0 +1,159 @@
+"""A kernel's arguments as far as the cell, its sizes and its packing decide them: found once.
+
+In: a `Kernel`, and what `forward` and `backward` say about places, memory and copies. Out: `Frame`,
+and for every call a `Call`: the same words, with this call's addresses added; next: `forward`.
+
+Every word is a number that never changes plus one that a call knows: the address of an array, or of
+a piece of leased memory, or how many rows there are. So a call looks up a few addresses, adds them,
+and has all its words; a place, a packed weight, a copy cost it nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from unrolled.engines.cpu.arrange import FIELDS, arrange
+from unrolled.engines.cpu.arrays import Array, Library
+from unrolled.engines.cpu.memory import Lease
+from unrolled.engines.cpu.program import Kernel
+from unrolled.engines.cpu.schedule import Schedule
+
+# What a call knows by name, and a number that is added to it; the name "" stands for nothing.
+Word = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Region:
+    """Memory that a call needs: `numbers` for each token, row or job ("tokens", "rows", "jobs") or
+    once (""). "buffered" counts the tokens of a chunk, and such a region holds the tokens from the
+    chunk's first one on. `is_kept`: backward reads it."""
+
+    per: str
+    numbers: int
+    is_kept: bool
+
+
+class Frame:
+    """The words of one kernel's calls, and the copies that come before it."""
+
+    def __init__(self, kernel: Kernel, bits: int) -> None:
+        self.kernel, self.bits = kernel, bits
+        self.bytes = bits // 8
+        self.position = kernel.words.position
+        self.regions: dict[str, Region] = {}
+        self._words: list[Word] = [("", 0)] * len(kernel.words)
+        self._copies: list[Word] = []
+        self.word("tiles", "", kernel.tiles.address)
+        self.word("table", "steps")
+        for name in ("jobs", "base", "offsets", "active"):
+            self.word(name, name)
+
+    def word(self, name: str, known: str, number: int = 0) -> None:
+        """Set one word, if this kernel has it."""
+        if name in self.position:
+            self._words[self.position[name]] = known, number
+
+    def place(self, part: str, known: str, stride: int, column: int = 0) -> None:
+        """Where a place lies: in this column of the array that the call knows by that name."""
+        self.word(f"at {part}", known, column * self.bytes)
+        self.word(f"stride {part}", "", stride)
+
+    def region(self, name: str, per: str, numbers: int, *, kept: bool = False) -> None:
+        self.regions[name] = Region(per, numbers, kept)
+
+    def copy(
+        self, to: Word, source: Word | None, more: Word | None = None, **fields: Word | int
+    ) -> None:
+        """One entry of the table of `arrange`; offsets of `to`, `source` and `more` in numbers."""
+        given: dict[str, Word] = {}
+        for name, word in (("to", to), ("from", source), ("more", more)):
+            given[name] = ("", 0) if word is None else (word[0], word[1] * self.bytes)
+        given |= {n: ("", f) if isinstance(f, int) else f for n, f in fields.items()}
+        self._copies += [given[name] for name in FIELDS]
+
+    def widen(self, to: str, source: str | None, units: int, width: int, lanes: int) -> None:
+        """Copy rows of `units` numbers into rows of whole vectors; without a source, zeros."""
+        self.copy(
+            (to, 0), None if source is None else (source, 0), units=units, length=("rows", 0),
+            height=("rows", 0), unit_stride=1, k_stride=units, panels=width // lanes,
+            panel_stride=lanes, row_stride=width,
+        )  # fmt: skip
+
+    def finish(self) -> None:
+        """No more words: lay them out for the sum."""
+        count = len(self._copies) // len(FIELDS)
+        words = [*self._words, ("jobs", 0), ("", count), *self._copies]
+        self.known = list(dict.fromkeys(name for name, _ in words))
+        number = {name: position for position, name in enumerate(self.known)}
+        self.numbers = np.array([word for _, word in words], np.int64)
+        self.which = np.array([number[name] for name, _ in words], np.intp)
+        self.buffered = [
+            (number[name], region.numbers * self.bytes)
+            for name, region in self.regions.items()
+            if region.per == "buffered" and name in number
+        ]
+
+
+class Call:
+    """One kernel on one batch: its memory, and its words."""
+
+    def __init__(
+        self,
+        frame: Frame,
+        library: Library,
+        schedule: Schedule,
+        known: Mapping[str, int],
+        buffered: int = 0,
+    ) -> None:
+        self.frame, self.library, self.schedule = frame, library, schedule
+        self.known = {**schedule.known, **known}
+        counts = {**self.known, "": 1, "buffered": buffered}
+        self.kept = self._lease(True, counts)
+        self.passing = self._lease(False, counts)
+
+    def _lease(self, kept: bool, counts: Mapping[str, int]) -> tuple[dict[str, int], Lease] | None:
+        regions = {n: r for n, r in self.frame.regions.items() if r.is_kept is kept}
+        if not regions:
+            return None
+        lease = self.library.lease([r.numbers * counts[r.per] for r in regions.values()])
+        self.known.update(zip(regions, lease.addresses, strict=True))
+        return {name: piece for piece, name in enumerate(regions)}, lease
+
+    def write(self, first_token: int = 0) -> None:
+        """The words, for a chunk that begins with this token."""
+        found = [self.known[name] for name in self.frame.known]
+        for number, row in self.frame.buffered if first_token else ():
+            found[number] -= first_token * row
+        values = np.array(found, np.int64)
+        self.words = self.frame.numbers + values[self.frame.which]
+        self.address = int(self.words.__array_interface__["data"][0])
+
+    def view(self, region: str, rows: int, width: int) -> Array:
+        """A region as an array of rows."""
+        leased = self.kept if self.frame.regions[region].is_kept else self.passing
+        return view_of(leased, region, rows, width)
+
+    def arrange(self) -> None:
+        """Do the copies."""
+        jobs, table = self.schedule.jobs, self.address + 8 * len(self.frame.kernel.words)
+        function = arrange(self.frame.bits).address("arrange")
+        self.library.parallel(function, table, jobs, jobs)
+
+    def run(self, first: int, last: int) -> None:
+        """The steps first ... last - 1."""
+        position = self.frame.position
+        self.words[position["first"]] = first
+        self.words[position["steps"]] = last - first
+        jobs = self.schedule.jobs
+        self.library.parallel(self.frame.kernel.address, self.address, jobs, jobs)
+
+
+def view_of(leased: tuple[dict[str, int], Lease] | None, region: str, rows: int, width: int) -> Any:
+    """A leased region as an array of rows."""
+    assert leased is not None
+    pieces, lease = leased
+    return lease.piece(pieces[region])[: rows * width].reshape(rows, width)
