@@ -111,7 +111,7 @@ class Loop:
         started, state, settings = time.perf_counter(), self.state, self.settings
         draw_from(seed_of_step(settings.seed, state.step, self.share), self.fabric.device)
         set_rate(self.optimizer, self.rate())
-        self.optimizer.zero_grad(set_to_none=True)
+        self.job.model.zero_grad()
         self.clock.start_lap()
         loss, sums = self.job.compute(self.model, batch, self.share)
         self.clock.lap("forward")

@@ -8,6 +8,8 @@ spread and range, but no order, so the difference is what the recurrence brings.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -36,7 +38,7 @@ class Labeller(nn.Module):
         pooling: str,
     ) -> None:
         super().__init__()
-        self.embed = nn.Embedding(inputs, embedding, padding_idx=PADDING) if is_text else None
+        self.embed = token_table(inputs, embedding) if is_text else None
         size = embedding if is_text else inputs
         self.drop = nn.Dropout(dropout)
         self.recurrent = make_recurrent(cell, size, hidden, layers, bidirectional, dropout)
@@ -49,8 +51,13 @@ class Labeller(nn.Module):
         return x if self.embed is None else self.embed(x)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        y, _ = self.recurrent(self.drop(self.inputs(x)), lengths=lengths)
-        return self.readout(self.drop(self.pool(y, lengths)))
+        y, states = self.recurrent(self.drop(self.inputs(x)), lengths=lengths)
+        return self.readout(self.drop(self.pool(y, lengths, self._ends(states))))
+
+    def _ends(self, states: Tensor | tuple[Tensor, ...]) -> Tensor:
+        """Where each direction of the last layer ended: its output there, (B, directions H)."""
+        outputs = states if isinstance(states, Tensor) else states[0]
+        return torch.cat(outputs[-self.recurrent.directions :].unbind(), 1)
 
 
 class FeedForward(nn.Module):
@@ -67,7 +74,7 @@ class FeedForward(nn.Module):
         dropout: float,
     ) -> None:
         super().__init__()
-        self.embed = nn.Embedding(inputs, embedding, padding_idx=PADDING) if is_text else None
+        self.embed = token_table(inputs, embedding) if is_text else None
         size = embedding if is_text else 4 * inputs
         self.layers = nn.Sequential(
             nn.Linear(size, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, classes)
@@ -82,3 +89,14 @@ class FeedForward(nn.Module):
         low = x.masked_fill(~inside, torch.inf).amin(0)
         high = x.masked_fill(~inside, -torch.inf).amax(0)
         return self.layers(torch.cat([mean, spread, low, high], 1))
+
+
+def token_table(tokens: int, size: int) -> nn.Embedding:
+    """A vector of length about one for each token, and zeros for what fills up.
+
+    torch draws them sqrt(size) times as long, which drowns what is learnt about a rare word.
+    """
+    table = nn.Embedding(tokens, size, padding_idx=PADDING)
+    with torch.no_grad():
+        table.weight /= math.sqrt(size)
+    return table

@@ -82,25 +82,23 @@ class LabellingJob:
 
     def compute(self, model: nn.Module, batch: Any, share: Share) -> tuple[Tensor, Sums]:
         data, rows = batch
-        mine = share.of(rows)
-        has_none = (
-            len(mine) == 0
-        )  # fewer rows than processes: this one adds nothing, but takes part
-        if has_none:
-            mine = rows[:1]
+        mine, taken = share.of(rows), 1.0
+        if not len(mine):  # fewer rows than processes: this one adds nothing, but takes part
+            mine, taken = rows[:1], 0.0
         x, lengths = data.sequences.batch(mine)
         classes = torch.from_numpy(data.classes[mine])
         device = self.weights.device
         logits = model(x.to(device), lengths.to(device))
-        weights = self.weights[classes] * (0.0 if has_none else 1.0)
+        weights = self.weights[classes] * taken
         losses = nn.functional.cross_entropy(logits, classes.to(device), reduction="none")
-        whole = self.weights[torch.from_numpy(data.classes[rows])].sum()
-        loss = (losses * weights).sum()
-        counts = torch.zeros(len(self.weights), len(self.weights), dtype=torch.float64)
-        if not has_none:
-            predicted = logits.detach().argmax(1).cpu()
-            counts.index_put_((classes, predicted), torch.ones(1, dtype=torch.float64), True)
-        return loss / whole, {"loss": loss, "count": weights.sum(), "confusion": counts}
+        loss, count = torch.dot(losses, weights), weights.sum()
+        whole = count
+        if share.world > 1:
+            whole = self.weights[torch.from_numpy(data.classes[rows])].sum()
+        predicted = logits.detach().argmax(1).cpu()
+        names = len(self.weights)
+        pairs = torch.bincount(classes * names + predicted, minlength=names**2) * taken
+        return loss / whole, {"loss": loss, "count": count, "confusion": pairs.view(names, names)}
 
     def measures(self, sums: Sums) -> Measures:
         return {"loss": float(sums["loss"] / sums["count"]), **figures(sums["confusion"].numpy())}

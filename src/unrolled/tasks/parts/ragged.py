@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ class Ragged:
         values = np.concatenate(arrays) if arrays else np.zeros(0, dtype)
         return cls(values, starts)
 
-    @property
+    @cached_property
     def lengths(self) -> Any:
         return np.diff(self.starts)
 
