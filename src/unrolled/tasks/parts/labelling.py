@@ -18,6 +18,7 @@ from unrolled.tasks.parts.pooling import Pooling
 from unrolled.tasks.parts.recurrent import make_recurrent
 
 PADDING = 0  # the number of the token that fills up
+FREQUENT = 1_000  # tokens, more or less letters, that are all seen often; words are more
 
 
 class Labeller(nn.Module):
@@ -92,11 +93,13 @@ class FeedForward(nn.Module):
 
 
 def token_table(tokens: int, size: int) -> nn.Embedding:
-    """A vector of length about one for each token, and zeros for what fills up.
+    """A vector for each token; zeros for what fills up.
 
-    torch draws them sqrt(size) times as long, which drowns what is learnt about a rare word.
+    torch draws vectors of length sqrt(size), which drowns what is learnt about a token that is
+    seldom seen. Most tokens of a large table are: theirs are of length one.
     """
     table = nn.Embedding(tokens, size, padding_idx=PADDING)
-    with torch.no_grad():
-        table.weight /= math.sqrt(size)
+    if tokens > FREQUENT:
+        with torch.no_grad():
+            table.weight /= math.sqrt(size)
     return table
