@@ -35,7 +35,9 @@ from unrolled.training import settings as checks
 from unrolled.training.fabric import is_first_process, start_fabric
 from unrolled.training.job import Share
 from unrolled.training.loop import evaluate, train
+from unrolled.training.optimizers import OPTIMIZERS
 from unrolled.training.run_folder import RunFolder
+from unrolled.training.schedules import SCHEDULES
 
 TASK = "generate"
 KINDS = ("char", "bpe")
@@ -49,10 +51,15 @@ class Generator(Estimator):
     """A recurrent language model of characters or BPE tokens."""
 
     hidden: int = option(256, "units in each layer", int)
+    dropout: float = option(0.1, "share of units left out in training", float)
+    optimizer: str = option("muon", "which one", choices=OPTIMIZERS)
+    lr: float = option(0.006, "learning rate", float)
+    schedule: str = option("warmup", "of the learning rate", choices=tuple(SCHEDULES))
+    epochs: int = option(10, "most epochs", int)
     embedding: int = option(64, "numbers that stand for a token", int)
     tokens: str = option("char", "how the text is cut", choices=KINDS)
     vocabulary: int = option(1_000, "most tokens that are told apart", int)
-    window: int = option(128, "tokens that backpropagation looks back over", int)
+    window: int = option(64, "tokens that backpropagation looks back over", int)
     tied: bool = option(False, "one table for reading and writing tokens", bool)
 
     def check(self) -> ChosenCell:
