@@ -1,6 +1,6 @@
 """Classify texts or numeric series. In: sequences and labels. Out: labels of others; next: `cli`.
 
-    model = Classifier(cell="gru", bidirectional=True, tokens="word", epochs=5)
+    model = Classifier(cell="gru", tokens="word", epochs=5)
     model.fit(texts, labels)
     model.predict(["a film to forget"])
 
@@ -27,6 +27,7 @@ from unrolled.report.page import render
 from unrolled.tasks.parts import estimator as shared
 from unrolled.tasks.parts.cells import ChosenCell
 from unrolled.tasks.parts.encoders import (
+    LONGEST,
     Encoder,
     SeriesEncoder,
     TextEncoder,
@@ -46,6 +47,7 @@ from unrolled.training.fabric import is_first_process
 from unrolled.training.loop import train
 from unrolled.training.progress import Quiet
 from unrolled.training.run_folder import RunFolder
+from unrolled.training.schedules import SCHEDULES
 
 TASK = "classify"
 PREDICTING = 256  # sequences in a batch when nothing is learnt
@@ -55,13 +57,18 @@ PREDICTING = 256  # sequences in a batch when nothing is learnt
 class Classifier(ClassifierMixin, Estimator):
     """A recurrent network that reads a sequence and names its class."""
 
-    bidirectional: bool = option(False, "read each sequence from both ends", bool)
+    bidirectional: bool = option(True, "read each sequence from both ends", bool)
+    dropout: float = option(0.3, "share of units left out in training", float)
+    schedule: str = option("warmup", "of the learning rate", choices=tuple(SCHEDULES))
     tokens: str = option(
-        "auto", "how texts are cut; auto: short phrases into characters", choices=("auto", *KINDS)
+        "auto",
+        "how texts are cut; auto: into characters where words repeat too little",
+        choices=("auto", *KINDS),
     )
+    longest: int = option(LONGEST, "tokens of a text that are read; what comes after is cut", int)
     vocabulary: int = option(20_000, "most tokens that are told apart", int)
     embedding: int = option(64, "numbers that stand for a token", int)
-    pooling: str = option("last", "how the steps become one vector", choices=POOLINGS)
+    pooling: str = option("max", "how the steps become one vector", choices=POOLINGS)
     class_weights: str | None = option(
         None, "balanced: rare classes count as much as frequent ones", choices=("balanced",)
     )
@@ -69,7 +76,7 @@ class Classifier(ClassifierMixin, Estimator):
 
     def check(self) -> ChosenCell:
         cell = super().check()
-        for name in ("vocabulary", "embedding"):
+        for name in ("longest", "vocabulary", "embedding"):
             checks.count(name, getattr(self, name))
         checks.one_of("tokens", self.tokens, ("auto", *KINDS))
         checks.one_of("pooling", self.pooling, POOLINGS)
@@ -119,7 +126,9 @@ class Classifier(ClassifierMixin, Estimator):
         raw = {"train": [inputs[row] for row in rows]}
         if isinstance(inputs[0], str):
             kind = kind_for(raw["train"], self._note) if self.tokens == "auto" else self.tokens
-            self.encoder_: Encoder = TextEncoder.fit(raw["train"], kind, self.vocabulary)
+            self.encoder_: Encoder = TextEncoder.fit(
+                raw["train"], kind, self.vocabulary, self.longest
+            )
         else:
             self.encoder_ = SeriesEncoder.fit(raw["train"])
         whole = Labelled(self.encoder_.encode(inputs, self._note), numbers)

@@ -57,6 +57,16 @@ def test_padding_is_inert(pooling):
     assert_agrees(beside[0], alone[0], tolerance=FIGURE)
 
 
+def test_what_comes_after_the_longest_is_cut_and_said(tmp_path):
+    X, y = opinions(40)
+    small = SMALL | {"epochs": 1, "tokens": "word"}
+    model = Classifier(longest=3, out=tmp_path / "run", **small).fit(X, y)
+    assert any("texts were cut after 3 tokens" in note for note in model.notes_)
+    for one in (model, Classifier.load(tmp_path / "run")):
+        whole, cut = one.predict_proba(["it is good and so on", "it is good"])
+        assert_agrees(whole, cut, tolerance=FIGURE)
+
+
 def test_probabilities_sum_to_one_and_keep_the_order_of_rows():
     X, y = opinions(60)
     model = Classifier(**SMALL).fit(X, y)

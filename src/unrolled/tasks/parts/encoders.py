@@ -16,7 +16,7 @@ from unrolled.tasks.parts.ragged import Ragged
 from unrolled.tasks.parts.tokens import DamagedVocabulary, Tokens
 
 Note = Callable[[str], None]
-LONGEST = 2_000  # tokens of a text that are read: what comes after is cut off, and counted
+LONGEST = 2_000  # tokens of a text that are read, where nothing else is said
 
 
 class TextEncoder:
@@ -28,8 +28,8 @@ class TextEncoder:
         self.tokens, self.longest = tokens, longest
 
     @classmethod
-    def fit(cls, texts: Sequence[str], kind: str, most: int) -> TextEncoder:
-        return cls(Tokens.fit(kind, texts, most))
+    def fit(cls, texts: Sequence[str], kind: str, most: int, longest: int = LONGEST) -> TextEncoder:
+        return cls(Tokens.fit(kind, texts, most), longest)
 
     @property
     def inputs(self) -> int:

@@ -20,7 +20,8 @@ KINDS = ("char", "word", "bpe")
 SPECIAL = ("<fill>", "<unknown>")
 UNKNOWN = 1
 WORDS = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[^\w\s]|_+")
-SHORT = 8  # words: a phrase of fewer shares too few of them with other phrases to be told by
+FEW = 3  # words of a text that others have too: with fewer it is told by its letters
+SAMPLE = 5_000  # texts that are looked at to choose
 ONCE_IS_UNKNOWN = 2  # a word seen once teaches the network what an unknown word is
 
 
@@ -92,12 +93,18 @@ class Tokens:
 
 
 def kind_for(texts: Sequence[str], note: Callable[[str], None]) -> str:
-    """Characters for short phrases, words for sentences and more; and say which."""
-    words = sorted(len(WORDS.findall(text)) for text in texts)
-    middle = words[len(words) // 2]
-    kind = "char" if middle < SHORT else "word"
-    names = {"char": "characters", "word": "words"}
-    note(f"texts are cut into {names[kind]} (half of them have {middle} words or fewer)")
+    """Words where most texts share some with other texts, else characters; and say which.
+
+    A word that stands in one text alone tells nothing about another text: names, or phrases in
+    many languages, are made of such words, while a title shares its words with other titles.
+    """
+    some = texts[:: -(-len(texts) // SAMPLE)]
+    cut = [WORDS.findall(text.lower()) for text in some]
+    texts_with = Counter(word for words in cut for word in set(words))
+    shared = sorted(sum(texts_with[word] > 1 for word in words) for words in cut)
+    middle = shared[len(shared) // 2]
+    kind, name = ("char", "characters") if middle < FEW else ("word", "words")
+    note(f"texts are cut into {name} (half of them share {middle} words or fewer with another)")
     return kind
 
 

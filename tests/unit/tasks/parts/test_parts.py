@@ -68,11 +68,28 @@ def test_words():
     assert "bad" not in tokens.table  # once is not enough to learn a word from
 
 
-def test_short_phrases_are_cut_into_characters():
+def test_texts_that_share_few_words_are_cut_into_characters():
     said = []
-    assert kind_for(["red apple", "green pear", "a " * 50], said.append) == "char"
-    assert kind_for(["a " * 8, "a " * 9, "red apple"], said.append) == "word"
-    assert said[0] == "texts are cut into characters (half of them have 2 words or fewer)"
+    assert kind_for(["red apple", "green pear", "a long name of many words"], said.append) == "char"
+    assert said == [
+        "texts are cut into characters (half of them share 0 words or fewer with another)"
+    ]
+
+
+def test_short_texts_that_share_words_are_cut_into_words():
+    said = []
+    titles = ["How to mend a chair", "how to paint a chair", "To mend a WALL", "Spring"]
+    assert kind_for(titles, said.append) == "word"
+    assert said == ["texts are cut into words (half of them share 4 words or fewer with another)"]
+
+
+def test_a_word_that_one_text_repeats_is_not_shared():
+    assert kind_for(["tra la la la la la", "hey ho ho ho ho"], lambda note: None) == "char"
+
+
+def test_a_sample_decides_for_very_many_texts():
+    texts = [f"{number} of the same kind" for number in range(12_001)]
+    assert kind_for(texts, lambda note: None) == "word"
 
 
 def test_a_vocabulary_has_a_bound():
