@@ -73,10 +73,11 @@ def run(
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors):
         outputs, *rest = _Sequence.apply(task, len(initial), *tensors)
     else:
-        left = forward(task.prepare(parameters), xs.contiguous(), initial, task.record, keep=False)
-        outputs, *rest = left.outputs, *left.finals, *left.records.values()
-    finals = tuple(rest[: len(initial)])
-    return outputs, finals, tuple(rest[len(initial) :])
+        outputs, finals, records, _ = forward(
+            task.prepare(parameters), xs.contiguous(), initial, task.record, keep=False
+        )
+        return outputs, tuple(finals), tuple(records)
+    return outputs, tuple(rest[: len(initial)]), tuple(rest[len(initial) :])
 
 
 class _Sequence(torch.autograd.Function):
@@ -87,27 +88,26 @@ class _Sequence(torch.autograd.Function):
         xs, initial, parameters = split(task, tensors, count)
         xs = xs.contiguous()
         ctx.run = task.prepare(parameters)
-        left = forward(ctx.run, xs, initial, task.record, keep=True)
-        results = left.outputs, *left.finals, *left.records.values()
+        outputs, finals, records, ctx.left = forward(ctx.run, xs, initial, task.record, keep=True)
         ctx.task, ctx.count = task, count
         ctx.set_materialize_grads(False)
-        ctx.mark_non_differentiable(*results[1 + count :])
+        if records:
+            ctx.mark_non_differentiable(*records)
         # The outputs are saved, not held: held, they would hold this context in turn. And torch
         # then notices when somebody has changed them, the input or a parameter in place.
-        ctx.left = replace(left, xs=None, outputs=None, finals=(), records={})
-        ctx.save_for_backward(left.outputs, xs, *parameters)
-        return results
+        ctx.save_for_backward(outputs, xs, *parameters)
+        return outputs, *finals, *records
 
     @staticmethod
     def backward(ctx: Any, *d_results: Tensor | None) -> tuple[Tensor | None, ...]:
         outputs, xs, *parameters = ctx.saved_tensors
         needed = ctx.needs_input_grad[2:]
         with torch.no_grad():
-            left = replace(ctx.left, xs=xs, outputs=outputs)
             d_output = torch.zeros_like(outputs) if d_results[0] is None else d_results[0]
-            found = backward(ctx.run, left, d_output, d_results[1 : 1 + ctx.count], ctx.task.norms,
-                             need_input=needed[0],
-                             need_states=any(needed[1 : 1 + ctx.count]))  # fmt: skip
+            found = backward(
+                ctx.run, ctx.left, xs, outputs, d_output, d_results[1 : 1 + ctx.count],
+                ctx.task.norms, need_input=needed[0], need_states=any(needed[1 : 1 + ctx.count]),
+            )  # fmt: skip
             gradients = gradients_by_argument(ctx.task, parameters, found, ctx.count, needed)
         return None, None, *once(xs, gradients)
 

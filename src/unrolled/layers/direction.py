@@ -52,7 +52,7 @@ class Wiring:
         return Plain(tuple(step.weights)), values
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class How:
     """What decides how a layer runs."""
 

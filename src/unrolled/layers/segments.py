@@ -54,13 +54,14 @@ class _Segments(torch.autograd.Function):
         for window in ctx.windows:
             ctx.between.append(states)
             span = task.schedule.span(*window)
-            left = forward(_part(whole, window), xs[span], states, task.record, keep=False)
-            outputs[span] = left.outputs
+            part, states, parts, _ = forward(
+                _part(whole, window), xs[span], states, task.record, keep=False
+            )
+            outputs[span] = part
             if records is None:
-                records = [r.new_empty(len(xs), r.shape[1]) for r in left.records.values()]
-            for whole_record, part in zip(records, left.records.values(), strict=True):
+                records = [r.new_empty(len(xs), r.shape[1]) for r in parts]
+            for whole_record, part in zip(records, parts, strict=True):
                 whole_record[span] = part
-            states = list(left.finals)
         finals = states
         if not ctx.windows:  # a sequence of no steps ends where it starts
             widths = whole.fit.states.values()
@@ -96,10 +97,13 @@ def _backward(ctx: Any, xs: Tensor, d_results: Sequence[Tensor | None]) -> Gradi
     total = Gradients(d_xs, tuple(d_states), {}, {}, norms)
     for window, before in zip(reversed(ctx.windows), reversed(ctx.between), strict=True):
         span, part = whole.schedule.span(*window), _part(whole, window)
-        left = forward(part, xs[span], before, keep=True)
+        outputs, _, _, left = forward(part, xs[span], before, keep=True)
         d_outputs = d_results[0]
-        d_ys = torch.zeros_like(left.outputs) if d_outputs is None else d_outputs[span]
-        found = backward(part, left, d_ys, total.states, task.norms, need_input=d_xs is not None)
+        d_ys = torch.zeros_like(outputs) if d_outputs is None else d_outputs[span]
+        found = backward(
+            part, left, xs[span], outputs, d_ys, total.states, task.norms,
+            need_input=d_xs is not None,
+        )  # fmt: skip
         for name, norm in found.norms.items():
             norms[name][span] = norm
         if d_xs is not None:

@@ -19,7 +19,7 @@ from unrolled.layers.direction import How, Wiring
 from unrolled.layers.forms import Form
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Stack:
     """`parameters(layer, reverse)` gives one direction's, in the order that its wiring expects."""
 
@@ -37,6 +37,9 @@ def answer(
     """What a layer returns: outputs, final states, and with `names` a third item, by name: values
     of the step, and for `d_h` zeros whose `.grad`, after backward, says how long the derivative of
     the loss by h was at every step."""
+    if not names:
+        outputs, finals, _ = run(stack, how, form.batch, form.tokens(), initial)
+        return form.restore(outputs), form.states(finals)
     measured = [name for name in names if name.startswith("d_")]
     probes = {name: form.probe(stack.directions) for name in measured}
     how = replace(how, record=tuple(name for name in names if name not in probes))
@@ -44,8 +47,6 @@ def answer(
         stack, how, form.batch, form.tokens(), initial, {n: t for n, (_, t) in probes.items()}
     )
     results = form.restore(outputs), form.states(finals)
-    if not names:
-        return results
     found = {name: form.restore(r) for name, r in records.items()}
     found |= {name: zeros for name, (zeros, _) in probes.items()}
     return *results, {name: found[name] for name in names}
@@ -69,8 +70,10 @@ def run(
             tokens = torch.nn.functional.dropout(tokens, stack.dropout)
         wanted = _recorded(how.record, layer, stack.num_layers)
         norms = _recorded(tuple(probes or ()), layer, stack.num_layers)
-        measured = tuple(name.removeprefix("d_") for name in norms)
-        here = replace(how, record=tuple(wanted), norms=measured)
+        here = how
+        if wanted or norms or how.record:
+            measured = tuple(name.removeprefix("d_") for name in norms)
+            here = replace(how, record=tuple(wanted), norms=measured)
         sizes = {**stack.sizes, "input_size": tokens.shape[1]}
         outputs, found = [], []
         for number in range(stack.directions):
@@ -87,6 +90,8 @@ def run(
         tokens = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=1)
         for name, parts in zip(wanted.values(), zip(*found, strict=True), strict=True):
             records[name] = torch.cat(parts, dim=1)
+    if len(finals) == 1:
+        return tokens, tuple([final.unsqueeze(0) for final in finals[0]]), records
     last = tuple(torch.stack(parts) for parts in zip(*finals, strict=True))
     return tokens, last, records
 
@@ -95,6 +100,8 @@ def _recorded(record: Sequence[str], layer: int, num_layers: int) -> dict[str, s
     """A value's name in the step -> what the user called it: `f` is the top layer's, `f_l0` the
     lowest one's."""
     suffix = f"_l{layer}"
+    if not record:
+        return {}
     wanted = {name.removesuffix(suffix): name for name in record if name.endswith(suffix)}
     if layer == num_layers - 1:
         wanted |= {name: name for name in record if not _layer_of(name)}

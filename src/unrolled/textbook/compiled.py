@@ -36,6 +36,8 @@ class CompiledTrace(Trace):
     """A sequence that the kernels have run, and what they left for the way back."""
 
     run: Run
+    rows: Array  # the input, token after token, and the first state
+    tokens: Array
     left: kernels_forward.Left
 
 
@@ -48,12 +50,17 @@ def forward(cell: Cell, xs: Array, states: States, readout: Readout | None = Non
     weights = _step_weights(cell)
     fit = Fit(kernels, sizes, {name: (Source(n),) for n, name in enumerate(weights)})
     run = Run(fit, library, dense(steps, batch, 1), list(weights.values()))
-    left = kernels_forward.forward(run, _rows(xs), [_row(state) for state in states], keep=True)
-    by_name = [_columns(left.state(run, name)[:, :n], steps) for name, n in fit.states.items()]
+    rows = _rows(xs)
+    tokens, _, _, left = kernels_forward.forward(
+        run, rows, [_row(state) for state in states], keep=True
+    )
+    by_name = [
+        _columns(left.state(run, name, tokens)[:, :n], steps) for name, n in fit.states.items()
+    ]
     all_states = [states, *zip(*by_name)]
     hs = by_name[0]
     outputs = hs if readout is None else readout.forward(hs)
-    return CompiledTrace(cell, readout, outputs, all_states, [], run, left)
+    return CompiledTrace(cell, readout, outputs, all_states, [], run, rows, tokens, left)
 
 
 def backward(
@@ -76,8 +83,9 @@ def backward(
         d_readout = {name: sum(share[0][name] for share in shares) for name in ("V", "c")}
         d_hs = np.stack([share[1] for share in shares])
     found = kernels_backward.backward(
-        trace.run, trace.left, _rows(d_hs), [_row(d) for d in d_states], need_input=True
-    )
+        trace.run, trace.left, trace.rows, trace.tokens, _rows(d_hs),
+        [_row(d) for d in d_states], need_input=True,
+    )  # fmt: skip
     inputs = _columns(found.inputs, steps)
     first = tuple(d.T.copy() for d in found.states)
     return Gradients(_cell_gradients(trace.cell, found.weights), d_readout, inputs, [first])

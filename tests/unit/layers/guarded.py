@@ -63,8 +63,11 @@ class Pieces:
     """A lease, every piece of which lies apart."""
 
     def __init__(self, pieces: list[torch.Tensor]) -> None:
-        self.piece = pieces.__getitem__
+        self.pieces = pieces
         self.addresses = [piece.data_ptr() for piece in pieces]
+
+    def piece(self, number: int, numbers: int) -> torch.Tensor:
+        return self.pieces[number][:numbers]
 
 
 class Apart:

@@ -37,12 +37,13 @@ class Gradients:
 class Backward(Frame):
     """The backward kernel's frame; where the left sides lie, and which of them are one product."""
 
-    def __init__(self, fit: Fit, left: Left, made: directions.Backward, kernel: Kernel) -> None:
+    def __init__(
+        self, fit: Fit, units: int, left: Left, made: directions.Backward, kernel: Kernel
+    ) -> None:
         super().__init__(kernel, fit.program.bits)
         self.made = made
         fit.weights(self, made.plan)
-        units = left.xs.shape[1]
-        is_wide = fit.program.equation.input_is_hidden
+        is_wide = fit.input_is_hidden
         self.place(fit.input_name, "x", padded(units, fit.lanes) if is_wide else units)
         for name, (size, column) in left.frame.columns.items():
             self.place(name, f"buffer {size}", left.frame.widths[size], column)
@@ -94,6 +95,7 @@ class Backward(Frame):
             column = self.widths.get(place.size, 0)
             self.columns[place.name] = (place.size, column)
             self.widths[place.size] = column + fit.padded(place.size)
+        self.lefts_width = sum(self.widths.values())
         for size, width in self.widths.items():
             self.region(f"lefts {size}", "buffered", width)
         for name, (size, column) in self.columns.items():
@@ -134,6 +136,8 @@ class _Columns:
 def backward(
     run: Run,
     left: Left,
+    xs: Array,
+    outputs: Array,
     d_outputs: Array,
     d_finals: Sequence[Array | None],
     norms: tuple[str, ...] = (),
@@ -141,40 +145,53 @@ def backward(
     need_input: bool,
     need_states: bool = True,
 ) -> Gradients:
-    """d_outputs: (tokens, n); d_finals: (rows, n) each, None for zeros; `norms` names states to be
-    measured. Without `need_states`, the derivatives by the initial states are left out."""
+    """xs, outputs, d_outputs: (tokens, n); d_finals: (rows, n) each, None for zeros; `norms` names
+    states to be measured. Without `need_states`, the derivatives by the initial states are left
+    out."""
     library, schedule, fit = run.library, run.schedule, run.fit
     frame = fit.once(
         ("backward", left.frame, norms),
-        lambda: Backward(fit, left, *fit.program.backward(norms)),
+        lambda: Backward(fit, xs.shape[1], left, *fit.program.backward(norms)),
     )
-    given = [None if d is None else library.contiguous(d) for d in d_finals]
     measured = {name: library.empty(schedule.tokens, 1) for name in norms}
-    matrices, inputs = _Matrices(run, frame, left), _Inputs(run, frame, left.xs, need_input)
-    xs, d_ys = run.input(left.xs), run.wide(d_outputs, left.frame.output_width)
-    arrays = {"x": xs, "d output": d_ys, "d input": inputs.array}
-    arrays |= {"y": left.outputs} if left.frame.output_is_users else {}
-    arrays |= {f"d {name}": d for name, d in zip(fit.states, given, strict=True)}
-    arrays |= {f"norm {name}": array for name, array in measured.items()}
+    inputs = _Inputs(run, frame, xs, need_input)
+    arrays = {"x": run.input(xs), "y": outputs, "d input": inputs.array}
+    arrays["d output"] = run.wide(d_outputs, left.frame.output_width)
+    for name, d in zip(fit.states, d_finals, strict=True):
+        arrays[f"d {name}"] = None if d is None else library.contiguous(d)
+    for name, array in measured.items():
+        arrays[f"norm {name}"] = array
     known = left.known | run.known
-    known |= {name: 0 if a is None else library.pointer(a) for name, a in arrays.items()}
-    chunks = run.chunks(sum(frame.widths.values()))
-    most = run.most_tokens(chunks)
-    call = Call(frame, library, schedule, known, most)
-    lefts = {size: call.view(f"lefts {size}", most, w) for size, w in frame.widths.items()}
-    for number, (first, last) in enumerate(reversed(chunks or [(0, 0)])):
-        span = schedule.span(first, last)
-        call.write(span.start)
-        if number == 0:
-            call.arrange()
-        call.run(first, last)
-        if first < last:
-            matrices.add(lefts, first, last)
-            inputs.add(lefts, span)
+    for name, array in arrays.items():
+        known[name] = 0 if array is None else library.pointer(array)
+    matrices = _Matrices(run, frame, left, xs, outputs)
+    call = _run(run, frame, known, matrices, inputs)
     weights, stacks = _sums(run, frame, call)
     matrices.result(weights, stacks)
     states = tuple(_first(run, call, name) for name in fit.states) if need_states else ()
     return Gradients(inputs.result(), states, weights, stacks, measured)
+
+
+def _run(
+    run: Run, frame: Backward, known: dict[str, int], matrices: _Matrices, inputs: _Inputs
+) -> Call:
+    """Chunk by chunk: the kernel, then the products of what it leaves."""
+    chunks = run.chunks(frame.lefts_width)
+    most = run.most_tokens(chunks)
+    call = Call(frame, run.library, run.schedule, known, most)
+    lefts = {size: call.view(f"lefts {size}", most, w) for size, w in frame.widths.items()}
+    if not chunks:
+        call.write()
+        call.arrange()
+    for first, last in reversed(chunks):
+        span = run.schedule.span(first, last)
+        call.write(span.start)
+        if last == run.schedule.steps:
+            call.arrange()
+        call.run(first, last)
+        matrices.add(lefts, first, last)
+        inputs.add(lefts, span)
+    return call
 
 
 def _first(run: Run, call: Call, name: str) -> Array:
@@ -206,23 +223,23 @@ def _sums(
 class _Matrices:
     """The gradients of matrices: for each right side, the products with the left sides."""
 
-    def __init__(self, run: Run, frame: Backward, left: Left) -> None:
-        self.run, self.left = run, left
+    def __init__(self, run: Run, frame: Backward, left: Left, xs: Array, outputs: Array) -> None:
+        self.run, self.left, self.xs, self.outputs = run, left, xs, outputs
         self.sums: list[tuple[Place, _Columns, Array]] = []
         make = run.library.empty if run.schedule.tokens else run.library.zeros
         for right, columns in frame.outers:
             is_input = right.name == run.fit.input_name
-            length = left.xs.shape[1] if is_input else run.fit.length(right.size)
+            length = xs.shape[1] if is_input else run.fit.length(right.size)
             self.sums.append((right, columns, make(columns.stop - columns.start, length)))
         self.begun: set[int] = set()
 
     def _source(self, right: Place) -> Array:
         name = right.name.removeprefix("state ")
         if name == self.run.fit.input_name:
-            return self.left.xs
+            return self.xs
         if right.kind is not Kind.BEFORE and right.name in self.left.frame.columns:
             return self.left.value(self.run, right.name)
-        return self.left.state(self.run, name)
+        return self.left.state(self.run, name, self.outputs)
 
     def add(self, lefts: Mapping[str, Array], first: int, last: int) -> None:
         begin = self.run.schedule.span(first, last).start

@@ -40,11 +40,12 @@ class Forward(Frame):
         self.widths: dict[str, int] = {}
         self.hoisted: dict[str, tuple[str, ...]] = {}
         fit.weights(self, made.plan)
-        wide = padded(width, fit.lanes) if fit.program.equation.input_is_hidden else width
+        wide = padded(width, fit.lanes) if fit.input_is_hidden else width
         self.place(fit.input_name, "x", wide)
         self._states(fit, keep)
+        self.recorded = {name: fit.padded(place.size) for name, place in made.records.items()}
         for name, place in made.records.items():
-            self.place(place.name, f"record {name}", fit.padded(place.size))
+            self.place(place.name, f"record {name}", self.recorded[name])
         self._columns(fit)
         for size, total in self.widths.items():
             self.region(f"buffer {size}", "tokens" if keep else "buffered", total, kept=keep)
@@ -86,36 +87,33 @@ class Forward(Frame):
 
 @dataclass
 class Left:
-    """What a forward pass leaves: outputs (tokens, n), finals (rows, n), records (tokens, n); and
-    for backward the input, whether each state began at zero, and `kept`: the rest, by address
-    and as leased memory."""
+    """What a forward pass leaves for backward, beside its input and outputs: memory, addresses, and
+    whether each state began at zero."""
 
-    xs: Array
-    outputs: Array
-    finals: tuple[Array, ...]
-    records: dict[str, Array]
-    is_zero: tuple[bool, ...]
     frame: Forward
     known: dict[str, int]
-    kept: tuple[dict[str, int], Lease] | None
+    lease: Lease | None
+    is_zero: tuple[bool, ...]
 
-    def state(self, run: Run, name: str) -> Array:
+    def state(self, run: Run, name: str, outputs: Array) -> Array:
         """A state of every token, (tokens, padded width), or the outputs as they are."""
-        shape = run.fit.program.lowered.step.states[name]
-        if name == next(iter(run.fit.states)) and self.frame.output_is_users:
-            return self.outputs
-        return view_of(self.kept, f"state {name}", run.schedule.tokens, run.fit.padded(shape[0]))
+        if run.fit.state_at(name) == "y":
+            return outputs
+        width = padded(run.fit.states[name], run.fit.lanes)
+        return self._view(f"state {name}", run.schedule.tokens, width)
 
     def initial(self, run: Run, name: str) -> Array:
-        shape = run.fit.program.lowered.step.states[name]
-        return view_of(self.kept, f"initial {name}", run.schedule.rows, run.fit.padded(shape[0]))
+        width = padded(run.fit.states[name], run.fit.lanes)
+        return self._view(f"initial {name}", run.schedule.rows, width)
 
     def value(self, run: Run, name: str) -> Array:
         """A kept value of every token."""
         size, column = self.frame.columns[name]
-        width = self.frame.widths[size]
-        buffer = view_of(self.kept, f"buffer {size}", run.schedule.tokens, width)
+        buffer = self._view(f"buffer {size}", run.schedule.tokens, self.frame.widths[size])
         return buffer[:, column : column + run.fit.length(size)]
+
+    def _view(self, region: str, rows: int, width: int) -> Array:
+        return view_of(self.frame.kept, self.lease, region, rows, width)
 
 
 def forward(
@@ -125,31 +123,35 @@ def forward(
     record: tuple[str, ...] = (),
     *,
     keep: bool,
-) -> Left:
-    """xs: (tokens, I), contiguous; initial: (rows, n) each, None for zeros. Without `keep`, no
-    backward follows."""
+) -> tuple[Array, list[Array], list[Array], Left]:
+    """xs: (tokens, I), contiguous; initial: (rows, n) each, None for zeros. Outputs (tokens, n),
+    final states (rows, n), records (tokens, n). Without `keep`, no backward follows."""
     library, fit, tokens = run.library, run.fit, run.schedule.tokens
     inside = is_inside(run, xs.shape[-1])
     frame = forward_frame(run, xs.shape[-1], record, inside=inside, keep=keep)
-    given = [None if start is None else library.contiguous(start) for start in initial]
-    outputs = library.empty(tokens, frame.output_width) if frame.output_is_users else None
-    wide = {n: fit.padded(place.size) for n, place in frame.made.records.items()}
-    records = {name: library.empty(tokens, width) for name, width in wide.items()}
-    arrays = {f"given {name}": start for name, start in zip(fit.states, given, strict=True)}
-    arrays |= {f"record {name}": array for name, array in records.items()}
-    call = _run(run, frame, xs, arrays | {"y": outputs}, keep)
-    is_zero = tuple(start is None for start in given)
-    left = Left(xs, outputs, (), {}, is_zero, frame, call.known, call.kept)
+    known, alive = run.known, []
+    for name, start in zip(fit.states, initial, strict=True):
+        alive.append(None if start is None else library.contiguous(start))
+        known[f"given {name}"] = 0 if start is None else library.pointer(alive[-1])
+    records = []
+    for name, width in frame.recorded.items():
+        records.append(library.empty(tokens, width))
+        known[f"record {name}"] = library.pointer(records[-1])
+    outputs = None
+    if frame.output_is_users:
+        outputs = library.empty(tokens, frame.output_width)
+        known["y"] = library.pointer(outputs)
+    call = _run(run, frame, xs, known, keep)
+    left = Left(frame, known, call.kept, tuple([start is None for start in initial]))
     if outputs is None:
-        first = left.state(run, next(iter(fit.states)))
-        left.outputs = library.copy(first[:, : frame.output_units])
-    left.finals = tuple(
-        _final(run, left.state(run, name), start, units)
-        for (name, units), start in zip(fit.states.items(), given, strict=True)
-    )
-    for name, place in frame.made.records.items():
-        left.records[name] = library.contiguous(records[name][:, : fit.length(place.size)])
-    return left
+        outputs = library.copy(left.state(run, fit.output, None)[:, : frame.output_units])
+    finals = [
+        _final(run, left.state(run, name, outputs), start, fit.states[name])
+        for name, start in zip(fit.states, alive, strict=True)
+    ]
+    for number, place in enumerate(frame.made.records.values()):
+        records[number] = library.contiguous(records[number][:, : fit.length(place.size)])
+    return outputs, finals, records, left
 
 
 def is_inside(run: Run, width: int) -> bool:
@@ -171,12 +173,11 @@ def forward_frame(
     return run.fit.once(("forward", width, inside, record, keep), build)
 
 
-def _run(run: Run, frame: Forward, xs: Array, arrays: dict[str, Array | None], keep: bool) -> Call:
+def _run(run: Run, frame: Forward, xs: Array, known: dict[str, int], keep: bool) -> Call:
     """Chunk by chunk where products are hoisted, and otherwise all steps at once."""
     library, schedule = run.library, run.schedule
     inputs = run.input(xs)
-    known = run.known | {"x": library.pointer(inputs)}
-    known |= {n: 0 if a is None else library.pointer(a) for n, a in arrays.items()}
+    known["x"] = library.pointer(inputs)
     if not frame.hoisted:
         call = Call(frame, library, schedule, known)
         call.write()

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -28,13 +27,13 @@ Word = tuple[str, int]
 
 @dataclass(frozen=True)
 class Region:
-    """Memory that a call needs: `numbers` for each token, row or job ("tokens", "rows", "jobs") or
-    once (""). "buffered" counts the tokens of a chunk, and such a region holds the tokens from the
-    chunk's first one on. `is_kept`: backward reads it."""
+    """Memory that a call needs: `numbers` for each of the "tokens", "rows" or "jobs", or "once".
+    "buffered" counts the tokens of a chunk, and such a region holds the tokens from the chunk's
+    first one on. `number`: which piece of its lease."""
 
     per: str
     numbers: int
-    is_kept: bool
+    number: int
 
 
 class Frame:
@@ -43,8 +42,11 @@ class Frame:
     def __init__(self, kernel: Kernel, bits: int) -> None:
         self.kernel, self.bits = kernel, bits
         self.bytes = bits // 8
+        self.arrange = arrange(bits).address("arrange")
+        self.address = kernel.address
         self.position = kernel.words.position
-        self.regions: dict[str, Region] = {}
+        self.kept: dict[str, Region] = {}  # what backward reads
+        self.passing: dict[str, Region] = {}
         self._words: list[Word] = [("", 0)] * len(kernel.words)
         self._copies: list[Word] = []
         self.word("tiles", "", kernel.tiles.address)
@@ -63,7 +65,8 @@ class Frame:
         self.word(f"stride {part}", "", stride)
 
     def region(self, name: str, per: str, numbers: int, *, kept: bool = False) -> None:
-        self.regions[name] = Region(per, numbers, kept)
+        regions = self.kept if kept else self.passing
+        regions[name] = Region(per, numbers, len(regions))
 
     def copy(
         self, to: Word, source: Word | None, more: Word | None = None, **fields: Word | int
@@ -93,7 +96,7 @@ class Frame:
         self.which = np.array([number[name] for name, _ in words], np.intp)
         self.buffered = [
             (number[name], region.numbers * self.bytes)
-            for name, region in self.regions.items()
+            for name, region in (self.kept | self.passing).items()
             if region.per == "buffered" and name in number
         ]
 
@@ -106,22 +109,21 @@ class Call:
         frame: Frame,
         library: Library,
         schedule: Schedule,
-        known: Mapping[str, int],
+        known: dict[str, int],
         buffered: int = 0,
     ) -> None:
         self.frame, self.library, self.schedule = frame, library, schedule
-        self.known = {**schedule.known, **known}
-        counts = {**self.known, "": 1, "buffered": buffered}
-        self.kept = self._lease(True, counts)
-        self.passing = self._lease(False, counts)
+        self.known = known
+        known |= schedule.known
+        known["buffered"] = buffered
+        self.kept = self._lease(frame.kept) if frame.kept else None
+        self.passing = self._lease(frame.passing)
 
-    def _lease(self, kept: bool, counts: Mapping[str, int]) -> tuple[dict[str, int], Lease] | None:
-        regions = {n: r for n, r in self.frame.regions.items() if r.is_kept is kept}
-        if not regions:
-            return None
-        lease = self.library.lease([r.numbers * counts[r.per] for r in regions.values()])
-        self.known.update(zip(regions, lease.addresses, strict=True))
-        return {name: piece for piece, name in enumerate(regions)}, lease
+    def _lease(self, regions: Mapping[str, Region]) -> Lease:
+        known = self.known
+        lease = self.library.lease([r.numbers * known[r.per] for r in regions.values()])
+        known.update(zip(regions, lease.addresses, strict=True))
+        return lease
 
     def write(self, first_token: int = 0) -> None:
         """The words, for a chunk that begins with this token."""
@@ -134,14 +136,14 @@ class Call:
 
     def view(self, region: str, rows: int, width: int) -> Array:
         """A region as an array of rows."""
-        leased = self.kept if self.frame.regions[region].is_kept else self.passing
-        return view_of(leased, region, rows, width)
+        if region in self.frame.passing:
+            return view_of(self.frame.passing, self.passing, region, rows, width)
+        return view_of(self.frame.kept, self.kept, region, rows, width)
 
     def arrange(self) -> None:
         """Do the copies."""
         jobs, table = self.schedule.jobs, self.address + 8 * len(self.frame.kernel.words)
-        function = arrange(self.frame.bits).address("arrange")
-        self.library.parallel(function, table, jobs, jobs)
+        self.library.parallel(self.frame.arrange, table, jobs, jobs)
 
     def run(self, first: int, last: int) -> None:
         """The steps first ... last - 1."""
@@ -149,11 +151,12 @@ class Call:
         self.words[position["first"]] = first
         self.words[position["steps"]] = last - first
         jobs = self.schedule.jobs
-        self.library.parallel(self.frame.kernel.address, self.address, jobs, jobs)
+        self.library.parallel(self.frame.address, self.address, jobs, jobs)
 
 
-def view_of(leased: tuple[dict[str, int], Lease] | None, region: str, rows: int, width: int) -> Any:
+def view_of(
+    regions: Mapping[str, Region], lease: Lease | None, region: str, rows: int, width: int
+) -> Array:
     """A leased region as an array of rows."""
-    assert leased is not None
-    pieces, lease = leased
-    return lease.piece(pieces[region])[: rows * width].reshape(rows, width)
+    assert lease is not None
+    return lease.piece(regions[region].number, rows * width).reshape(rows, width)

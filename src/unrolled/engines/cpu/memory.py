@@ -68,9 +68,10 @@ class Lease:
         self.memory, self.size, self.room, self.starts = memory, size, room, starts
         self.addresses = [room[1] + start * memory.bytes for start in starts]
 
-    def piece(self, number: int) -> Any:
-        """From the first number of this piece on: what lies behind it is not its own."""
-        return self.room[0][self.starts[number] :]
+    def piece(self, number: int, numbers: int) -> Any:
+        """The first so many numbers of a piece."""
+        start = self.starts[number]
+        return self.room[0][start : start + numbers]
 
     def __del__(self) -> None:
         self.memory.returned.append((self.size, self.room))

@@ -8,7 +8,7 @@ In: a `Program`, sizes, where its weights stand in the caller's arrays; then a `
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from unrolled.engines.cpu.arrays import Array, Library
@@ -38,33 +38,25 @@ class Source:
 Sources = Mapping[str, tuple[Source, ...]]
 
 
-@dataclass(eq=False)
 class Fit:
     """A program with all its sizes, and how the caller's arrays hold its weights."""
 
-    program: Program
-    sizes: Mapping[str, int]
-    sources: Sources
-    frames: dict[tuple[object, ...], Any] = field(default_factory=dict)
-
-    @property
-    def lanes(self) -> int:
-        return self.program.lanes
-
-    @property
-    def states(self) -> dict[str, int]:
-        """How many units each state has."""
-        return {n: self.sizes[s[0]] for n, s in self.program.lowered.step.states.items()}
-
-    @property
-    def input_name(self) -> str:
-        return next(iter(self.program.lowered.step.inputs))
+    def __init__(self, program: Program, sizes: Mapping[str, int], sources: Sources) -> None:
+        step = program.lowered.step
+        self.program, self.sizes, self.sources = program, sizes, sources
+        self.lanes = program.lanes
+        self.states = {name: sizes[shape[0]] for name, shape in step.states.items()}  # units
+        self.output = next(iter(step.states))
+        self.input_name = next(iter(step.inputs))
+        self.input_is_hidden = program.equation.input_is_hidden
+        arrays = {source.array for given in sources.values() for source in given}
+        self.array_names = [f"array {number}" for number in range(1 + max(arrays, default=-1))]
+        self.frames: dict[tuple[object, ...], Any] = {}
 
     def state_at(self, name: str) -> str:
         """What a call knows as the address of a state's tokens: the first state is the output, and
         the user's, where its rows are whole vectors; the others are the engine's own."""
-        first, units = next(iter(self.states.items()))
-        is_users = name == first and units % self.lanes == 0
+        is_users = name == self.output and self.states[name] % self.lanes == 0
         return "y" if is_users else f"state {name}"
 
     def length(self, size: str) -> int:
@@ -79,9 +71,10 @@ class Fit:
 
     def once(self, key: tuple[object, ...], build: Callable[[], T]) -> T:
         """What follows from the fit and the key alone is found once."""
-        if key not in self.frames:
-            self.frames[key] = build()
-        return cast(T, self.frames[key])
+        found = self.frames.get(key)
+        if found is None:
+            found = self.frames[key] = build()
+        return cast(T, found)
 
     # ------------------------------------------------------------------------------------- frames
 
@@ -94,7 +87,7 @@ class Fit:
         for place in plan.of_kind(Kind.UNIT):
             region, units = f"vector {place.name}", self.sizes[place.size]
             wide = padded(units, self.lanes)
-            frame.region(region, "", wide)
+            frame.region(region, "once", wide)
             frame.copy(
                 (region, 0), *self._words(place.name), units=units, length=1, height=1,
                 unit_stride=1, k_stride=0, panels=wide // self.lanes, panel_stride=self.lanes,
@@ -118,7 +111,7 @@ class Fit:
         stream = operands * height * lanes
         panels = -(-units // lanes)
         region = f"pack {number}"
-        frame.region(region, "", panels * count * stream)
+        frame.region(region, "once", panels * count * stream)
         frame.word(f"pack {number}", region)
         frame.word(f"length {number}", "", operands * height)
         for m, matrices in enumerate(block.matrices):
@@ -146,7 +139,7 @@ def _array(source: Source) -> str:
     return f"array {source.array}"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Run:
     """A fitted cell, what it runs on, and the arrays that hold its weights (contiguous)."""
 
@@ -158,11 +151,11 @@ class Run:
     @property
     def known(self) -> dict[str, int]:
         """Addresses of the weights' arrays."""
-        return {f"array {n}": self.library.pointer(a) for n, a in enumerate(self.arrays)}
+        return dict(zip(self.fit.array_names, map(self.library.pointer, self.arrays), strict=False))
 
     def input(self, xs: Array) -> Array:
         """The input as the kernels read it: of whole vectors where it is read unit by unit."""
-        if self.fit.program.equation.input_is_hidden:
+        if self.fit.input_is_hidden:
             return self.wide(xs, padded(xs.shape[-1], self.fit.lanes))
         return xs
 

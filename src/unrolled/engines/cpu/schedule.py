@@ -46,6 +46,7 @@ class Schedule:
         step's."""
         return {
             "": 0,
+            "once": 1,
             "steps": self.steps,
             "rows": self.rows,
             "jobs": self.jobs,

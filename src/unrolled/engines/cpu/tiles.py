@@ -35,10 +35,14 @@ Step = Callable[[list[ir.Value], ir.Value], list[ir.Value]]
 SIGNATURE = ir.FunctionType(VOID, [POINTER, I64, POINTER, I64, I64, POINTER, I1])
 
 
+def accumulators(target: Target) -> int:
+    """How many sums stay in registers (of 32 or 16), beside what they are made of."""
+    return 24 if target.vector_bytes in (16, 64) else 12
+
+
 def most_rows(streams: int, target: Target) -> int:
     """How many rows keep all accumulators, and the weights they meet, in registers."""
-    accumulators = 24 if target.vector_bytes in (16, 64) else 12  # of 32 or of 16 registers
-    return min(ROWS, accumulators // streams)
+    return min(ROWS, accumulators(target) // streams)
 
 
 @dataclass(frozen=True)
@@ -79,11 +83,15 @@ def module(bits: int, target: Target) -> ir.Module:
     vector = ir.VectorType(element, target.lanes(bits))
     for streams in range(1, STREAMS + 1):
         for rows in range(1, most_rows(streams, target) + 1):
-            _write(ir.Function(result, SIGNATURE, f"tile_{rows}_{streams}"), rows, streams, vector)
+            function = ir.Function(result, SIGNATURE, f"tile_{rows}_{streams}")
+            write_tile(function, rows, streams, vector)
     return result
 
 
-def _write(function: ir.Function, rows: int, streams: int, vector: ir.VectorType) -> None:
+def write_tile(
+    function: ir.Function, rows: int, streams: int, vector: ir.VectorType, distance: int = 1
+) -> None:
+    """The body of one tile; a row's numbers stand at this distance from one another."""
     a, lda, b, b_stride, length, c, accumulate = function.args
     for pointer in (a, b, c):
         pointer.add_attribute("noalias")
@@ -116,7 +124,7 @@ def _write(function: ir.Function, rows: int, streams: int, vector: ir.VectorType
 
     # A single row has too few accumulators to hide the latency: two steps of k take turns.
     turns = 2 if rows * streams < 8 else 1
-    step = functools.partial(_multiply_add, builder, a_rows, b_starts, vector)
+    step = functools.partial(_multiply_add, builder, a_rows, b_starts, vector, distance)
     sums = [start, *([zero] * len(c_at) for _ in range(turns - 1))]
     k, sums = _loop(builder, sums, length, step)
     total = sums[0]
@@ -185,6 +193,7 @@ def _multiply_add(
     a_rows: list[ir.Value],
     b_starts: list[ir.Value],
     vector: ir.VectorType,
+    distance: int,
     sums: list[ir.Value],
     k: ir.Value,
 ) -> list[ir.Value]:
@@ -197,7 +206,8 @@ def _multiply_add(
     ]
     result = []
     for r, row in enumerate(a_rows):
-        at = builder.gep(row, [k], source_etype=vector.element)
+        index_ = k if distance == 1 else builder.mul(k, I64(distance))
+        at = builder.gep(row, [index_], source_etype=vector.element)
         number = spread(builder, builder.load(at, typ=vector.element), vector)
         for n, weight in enumerate(weights):
             result.append(lanes.fma(number, weight, sums[r * len(b_starts) + n]))
