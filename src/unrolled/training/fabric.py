@@ -74,3 +74,11 @@ def agreed(fabric: Fabric, mine: bool) -> bool:
     if fabric.world_size == 1:
         return mine
     return bool(fabric.broadcast(torch.tensor(mine), src=0))
+
+
+def said_by_first(fabric: Fabric, mine: int | None) -> int | None:
+    """The number of the first process, or None if it has none."""
+    if fabric.world_size == 1:
+        return mine
+    number = int(fabric.broadcast(torch.tensor(-1 if mine is None else mine), src=0))
+    return None if number < 0 else number

@@ -87,6 +87,8 @@ class State:
     best_epoch: int = 0
     waited: int = 0  # epochs since the best one
     plateau_waited: int = 0
+    planned: int = 0  # steps that a budget has room for; 0 until that is settled
+    planned_for: float = 0.0  # the minutes of that budget
     finished: str = ""  # why training ended; empty while it has not
     history: list[dict[str, Any]] = field(default_factory=list)
 

@@ -19,11 +19,12 @@ import torch
 from unrolled.training import diagnosis, schedules
 from unrolled.training.clipping import clip_gradients
 from unrolled.training.clock import Clock
-from unrolled.training.fabric import agreed, start_fabric, whole_sums
+from unrolled.training.fabric import agreed, said_by_first, start_fabric, whole_sums
 from unrolled.training.interrupts import Interrupted, interruptible
 from unrolled.training.job import Job, Measures, Share, State, Sums
 from unrolled.training.keeping import Keeper
 from unrolled.training.optimizers import make_optimizer, set_rate
+from unrolled.training.planning import Planner
 from unrolled.training.progress import Quiet, Silent, Watcher
 from unrolled.training.run_folder import RunFolder
 from unrolled.training.settings import Settings
@@ -73,7 +74,10 @@ class Loop:
         self.keeper = Keeper(job, self.optimizer, run, self.watcher, writes, settings.tensorboard)
         self.state, self.sums = State(), Sums()
         self.clock = Clock(minutes=settings.minutes)
+        ends = settings.minutes if schedules.has_an_end(settings.schedule) else None
+        self.planner = None if ends is None else Planner(ends)
         self.steps_an_epoch = max(1, len(job.batches("train", 0)))
+        self.batches_measured = sum(len(job.batches(part, 0)) for part in ("validation", "test"))
 
     def go_on(self) -> None:
         """Take everything from the last whole checkpoint."""
@@ -130,13 +134,33 @@ class Loop:
         if diagnosis.watch_loss(state, value):
             raise diagnosis.growing(self.job.model, state, settings, self.keeper.last_good)
         self.clock.count_step(time.perf_counter() - started)
+        self.settle_plan()
         self.tell(value)
 
     def rate(self) -> float:
         """The learning rate of the next step."""
         planned = self.settings.epochs * self.steps_an_epoch
-        share = (self.state.epoch * self.steps_an_epoch + self.state.position) / planned
+        done = self.state.epoch * self.steps_an_epoch + self.state.position
+        if self.has_plan():
+            planned, done = min(planned, self.state.planned), self.state.step
+        share = done / max(1, planned)
         return self.settings.lr * schedules.factor(self.settings.schedule, share, self.state)
+
+    def has_plan(self) -> bool:
+        """Whether it is settled how many steps the budget has room for."""
+        return self.state.planned_for == self.settings.minutes
+
+    def settle_plan(self) -> None:
+        """Once, early: let the schedule end when the minutes do."""
+        if self.planner is None or self.has_plan():
+            return
+        state, ends = self.state, self.state.position == self.steps_an_epoch
+        planned = self.planner.plan(
+            self.clock.seconds(), state.step, ends, self.steps_an_epoch, self.batches_measured
+        )
+        planned = said_by_first(self.fabric, planned)
+        if planned is not None:
+            state.planned, state.planned_for = planned, self.planner.minutes
 
     def end_epoch(self) -> None:
         """Measure; keep the weights if the validation figure is the best so far."""
@@ -191,6 +215,8 @@ class Loop:
     def is_out_of_time(self) -> bool:
         if self.settings.minutes is None:
             return False
+        if self.has_plan() and self.state.step >= self.state.planned:
+            return True
         return agreed(self.fabric, self.clock.is_over())
 
     def finish(self) -> None:

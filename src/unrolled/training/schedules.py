@@ -1,7 +1,7 @@
 """How the learning rate changes from step to step. In: how far training is. Out: a factor.
 
 A schedule is a function of the share of all planned steps that is done, so the same run gives the
-same rates however often it was interrupted, and a budget in minutes changes none of them.
+same rates however often it was interrupted; `planning` says how many a budget in minutes has.
 `plateau` alone looks at the validation figure, after every epoch. Next: `loop`.
 """
 
@@ -60,6 +60,11 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
     "warmup": warmup,
     "plateau": constant,  # its factor is State.scale, moved by `after_epoch`
 }
+
+
+def has_an_end(schedule: str) -> bool:
+    """Whether the rate depends on how much of the training is done."""
+    return SCHEDULES[schedule] is not constant
 
 
 def factor(schedule: str, done: float, state: State) -> float:

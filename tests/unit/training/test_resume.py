@@ -14,6 +14,7 @@ import torch
 from tests.toy_job import ToyJob
 from unrolled.training.interrupts import Interrupted
 from unrolled.training.loop import train
+from unrolled.training.planning import Planner
 from unrolled.training.run_folder import RunFolder
 from unrolled.training.settings import Settings
 
@@ -66,6 +67,23 @@ def test_after_ctrl_c(tmp_path, optimizer, stop_at):
         train(job, settings, run)
     train(ToyJob(), settings, run, resume=True)
     assert_same_run(run, whole)
+
+
+def test_a_plan_that_a_budget_settled_is_gone_on_with(tmp_path, monkeypatch):
+    """However slow the machine is by then: the rates are those of the plan."""
+    settings = Settings(**{**SETTINGS, "minutes": 60.0, "epochs": 50})
+    monkeypatch.setattr(Planner, "plan", lambda self, *rest: 15)
+    whole = RunFolder.create(tmp_path / "whole", {})
+    state = train(ToyJob(), settings, whole)
+    assert (state.step, state.finished) == (15, "the minutes are used up")
+    run = RunFolder.create(tmp_path / "cut", {})
+    with pytest.raises(Interrupted):
+        train(Stopping(), settings, run)
+    monkeypatch.setattr(Planner, "plan", lambda self, *rest: 99)
+    train(ToyJob(), settings, run, resume=True)
+    assert_same_run(run, whole)
+    more = Settings(**{**SETTINGS, "minutes": 70.0, "epochs": 50})
+    assert train(ToyJob(), more, run, resume=True).step == 99
 
 
 def test_resuming_a_finished_run_changes_nothing(whole):

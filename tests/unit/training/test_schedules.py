@@ -4,7 +4,7 @@ import pytest
 
 from tests.tolerances import FLOAT64, assert_agrees
 from unrolled.training.job import State
-from unrolled.training.schedules import SCHEDULES, after_epoch, factor
+from unrolled.training.schedules import SCHEDULES, after_epoch, factor, has_an_end
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,7 @@ def test_other_schedules_do_not_look_at_the_figures():
     for _ in range(9):
         after_epoch("cosine", state, False)
     assert state.scale == 1.0
+
+
+def test_a_steady_rate_knows_no_end():
+    assert {name for name in SCHEDULES if not has_an_end(name)} == {"constant", "plateau"}
