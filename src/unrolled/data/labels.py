@@ -64,6 +64,7 @@ def check_classes(labels: Sequence[str], column: str, notes: Notes) -> None:
             "rows: most classes have a single example, so that it is no label; name another "
             "column"
         )
+    _tell_look_alikes(counts, column, notes)
     single = sorted(label for label, count in counts.items() if count == 1)
     if single:
         classes = "1 class has" if len(single) == 1 else f"{len(single):,} classes have"
@@ -71,3 +72,18 @@ def check_classes(labels: Sequence[str], column: str, notes: Notes) -> None:
             f"{classes} a single example ({listed(single, 5)}): it is learnt from, and nothing "
             "can be said about how well it is recognised"
         )
+
+
+def _tell_look_alikes(counts: Counter[str], column: str, notes: Notes) -> None:
+    """'ham' and 'HAM' may be two classes; more often somebody has typed one of them."""
+    alike: dict[str, list[str]] = {}
+    for label in sorted(counts):
+        alike.setdefault(" ".join(label.casefold().split()), []).append(label)
+    for same in alike.values():
+        if len(same) > 1:
+            rare = min(same, key=lambda label: (counts[label], label))
+            notes.say(
+                f"the labels {listed(same, 5)} of {column!r} differ in capitals or spaces alone "
+                f"and are taken for {len(same)} classes (the rarer one, {rare!r}, has "
+                f"{counts[rare]:,}): write them alike if they are one"
+            )

@@ -174,7 +174,7 @@ def _cleaned(
     notes.count(
         too_long, len(texts), "texts", f"were longer than {longest:,} characters and were cut there"
     )
-    repeated = len(texts) - len(set(texts))
+    repeated = 0 if labels is None else len(texts) - len(set(texts))  # only labels lead to parts
     notes.count(
         repeated, len(texts), "texts", "repeat an earlier one; equal texts stay in the same part"
     )

@@ -43,9 +43,11 @@ from unrolled.tasks.parts.pooling import POOLINGS
 from unrolled.tasks.parts.ragged import Ragged
 from unrolled.tasks.parts.tokens import KINDS, kind_for
 from unrolled.training import settings as checks
+from unrolled.training.diagnosis import Diverged
 from unrolled.training.fabric import is_first_process
+from unrolled.training.interrupts import Interrupted
 from unrolled.training.loop import train
-from unrolled.training.progress import Quiet
+from unrolled.training.progress import Beside
 from unrolled.training.run_folder import RunFolder
 from unrolled.training.schedules import SCHEDULES
 
@@ -181,7 +183,7 @@ class Classifier(ClassifierMixin, Estimator):
                 pooling=self.pooling,
             )
 
-    def _train_baseline(self, parts: Any, weights: Any) -> nn.Module:
+    def _train_baseline(self, parts: Any, weights: Any) -> nn.Module | None:
         """The network without recurrence, on the same rows with the same settings."""
         with seeded(self.seed):
             model = FeedForward(
@@ -193,7 +195,13 @@ class Classifier(ClassifierMixin, Estimator):
                 dropout=self.dropout,
             )
         job = LabellingJob(model, parts, weights, self.batch_size, self.seed)
-        train(job, self.settings(), None, Quiet())
+        watcher = Beside(self.watcher(), "the network without order")
+        watcher.note("a network that is told no order learns beside it, for the report")
+        try:
+            train(job, self.settings(), None, watcher)
+        except (Interrupted, Diverged) as stopped:  # the run itself is whole
+            watcher.note(f"the report goes without it: {stopped}")
+            return None
         return model.eval()
 
     def _findings(self, config: Any, inputs: Any, parts: Any, beside: Any) -> Findings:

@@ -59,6 +59,23 @@ class Silent(Quiet):
         pass
 
 
+class Beside(Quiet):
+    """A second training beside a run's own: the bar goes on, and one note tells what came out."""
+
+    def __init__(self, other: Watcher, name: str) -> None:
+        self.other, self.name = other, name
+
+    def step(self, epoch: int, epochs: int, share: float, loss: float, left: float | None) -> None:
+        self.other.step(epoch, epochs, share, loss, left)
+
+    def kept(self, record: dict[str, Any], line: Sequence[Shown]) -> None:
+        shown = [one for one in line if one.part != "train"]
+        self.note(f"{self.name}: {figures(record, shown) or 'done'}")
+
+    def note(self, text: str) -> None:
+        self.other.note(text)
+
+
 class Lines(Quiet):
     """An epoch line each, and a live bar below them where there is a terminal."""
 

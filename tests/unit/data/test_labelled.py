@@ -48,6 +48,23 @@ def test_a_class_with_one_example(tmp_path: Path) -> None:
     )
 
 
+def test_labels_that_look_alike_are_told(tmp_path: Path) -> None:
+    path = table(tmp_path / "r.csv", "text,mood\n" + "x,ham\n" * 9 + "y,HAM\nz, spam \nw,spam\n")
+    found = read_texts(path, text="text", label="mood")
+    assert set(found.labels or ()) == {"ham", "HAM", "spam"}
+    assert found.notes.sentences[0] == (
+        "the labels 'HAM', 'ham' of 'mood' differ in capitals or spaces alone and are taken for 2 "
+        "classes (the rarer one, 'HAM', has 1): write them alike if they are one"
+    )
+
+
+def test_texts_that_repeat_are_told_where_there_are_parts(tmp_path: Path) -> None:
+    path = table(tmp_path / "r.csv", "text,label\nx,a\nx,a\ny,b\n")
+    repeat = "1 of 3 texts repeat an earlier one; equal texts stay in the same part"
+    assert repeat in read_texts(path).notes.sentences
+    assert repeat not in read_texts(path, text="text", labelled=False).notes.sentences
+
+
 def test_long_texts_are_cut(tmp_path: Path) -> None:
     path = table(tmp_path / "r.csv", "text,label\n" + "x" * 50 + ",a\ny,b\n")
     found = read_texts(path, longest=20)

@@ -2,6 +2,7 @@
 
 import math
 import shutil
+import signal
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from tests.made_up import opinions, waves
 from tests.tolerances import FIGURE, assert_agrees
 from unrolled.errors import ArgumentError, UnrolledError
 from unrolled.tasks.classify import Classifier, cross_validate
+from unrolled.tasks.parts.labelling import FeedForward
 from unrolled.training.run_folder import NotARun
 
 SMALL = {"hidden": 12, "embedding": 8, "epochs": 8, "lr": 0.02, "batch_size": 16}
@@ -97,6 +99,23 @@ def test_a_run_that_was_moved_predicts_the_same(tmp_path):
     for words in ("feed-forward network", "Who is taken for whom", "Inside the network"):
         assert words in report
     assert "http" not in report.replace("http://www.w3.org", "")
+
+
+def test_a_run_is_whole_and_has_its_report_when_the_baseline_is_stopped(
+    tmp_path, monkeypatch, capsys
+):
+    X, y = opinions(60)
+    forward = FeedForward.forward
+
+    def stopped(*given):
+        signal.raise_signal(signal.SIGINT)
+        return forward(*given)
+
+    monkeypatch.setattr(FeedForward, "forward", stopped)
+    Classifier(out=tmp_path / "run", baseline=True, **SMALL).fit(X, y)
+    assert "the report goes without it" in capsys.readouterr().err
+    assert "feed-forward" not in (tmp_path / "run" / "report.html").read_text()
+    Classifier.load(tmp_path / "run").predict(X)
 
 
 def test_labels_that_are_numbers_come_back_as_numbers(tmp_path):

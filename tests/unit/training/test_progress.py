@@ -6,7 +6,7 @@ import json
 import pytest
 
 from unrolled.training.job import Shown
-from unrolled.training.progress import Json, Lines, Quiet, duration
+from unrolled.training.progress import Beside, Json, Lines, Quiet, duration
 
 LINE = (
     Shown("train", "loss", "Train Loss"),
@@ -53,6 +53,18 @@ def test_a_bar_is_drawn_and_wiped_before_a_line():
     lines.step(2, 3, 0.5, 0.7, 200.0)
     assert "[2/3] ##########.......... loss 0.7000, 3 min 20 s left" in bar.getvalue()
     lines.epoch(RECORD, 5, LINE)
+    assert bar.getvalue().endswith("\r")
+
+
+def test_a_second_training_moves_the_bar_and_says_one_thing(capsys):
+    out, bar = io.StringIO(), Terminal()
+    beside = Beside(Lines(out, bar), "without order")
+    beside.step(2, 3, 0.5, 0.7, None)
+    assert "[2/3]" in bar.getvalue()
+    beside.epoch(RECORD, 5, LINE)
+    beside.kept(RECORD, LINE)
+    assert out.getvalue() == ""
+    assert capsys.readouterr().err == "note: without order: Test Acc: 94.7%\n"
     assert bar.getvalue().endswith("\r")
 
 
