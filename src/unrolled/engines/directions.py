@@ -8,7 +8,8 @@ Products that need no state are done for many time steps at once, where they are
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from unrolled.engines.layout import plan
 from unrolled.engines.lower import Graphs, Lowered, replace_nodes
@@ -41,13 +42,24 @@ class Outer:
     right: Place
 
 
+class Inputs(StrEnum):
+    """Who computes the derivative by the input: nobody; the kernel; the kernel what is pointwise,
+    and a library the products, for many steps at once."""
+
+    NONE = "none"
+    INSIDE = "inside"
+    OUTSIDE = "outside"
+
+
 @dataclass(frozen=True)
 class Backward:
-    """`lefts`: the left sides of outer products, which lie side by side in this order. `inner`:
-    d_x += left @ matrix, for each; `d_input` says that the kernel writes a part of d_x too."""
+    """`lefts`: the left sides of outer products in rows, side by side in this order; and again in
+    panels, by the same names. `inner`: d_x += left @ matrix, for each; `d_input` says that the
+    kernel writes a part of d_x too."""
 
     plan: Plan
     lefts: list[Place]
+    panels: dict[str, Place]
     outers: list[Outer]
     inner: list[tuple[Place, str]]
     d_input: Place | None
@@ -116,7 +128,12 @@ def _share(layout: Plan, kept: set[Place]) -> dict[str, str]:
     return shared
 
 
-def backward(lowered: Lowered, graphs: Graphs, norms: Iterable[str] = ()) -> Backward:
+def backward(
+    lowered: Lowered,
+    graphs: Graphs,
+    norms: Iterable[str] = (),
+    inputs: Inputs = Inputs.OUTSIDE,
+) -> Backward:
     """The backward kernel, and the products that follow it; `norms` names states whose derivative's
     length is wanted at every step."""
     step = lowered.step
@@ -129,7 +146,7 @@ def backward(lowered: Lowered, graphs: Graphs, norms: Iterable[str] = ()) -> Bac
         places[new] = _place(Kind.TOKEN, node, f"state {state}")
     arriving = _arriving(lowered, places)
     sources = {v: replace_nodes([node], arriving)[node] for v, node in graphs.gradients.items()}
-    lefts = _Lefts()
+    lefts = _Lefts(Kind.TOKEN if inputs is Inputs.OUTSIDE else Kind.ROW)
     outers: list[Outer] = []
     inner: list[tuple[Place, str]] = []
     targets: list[Target] = []
@@ -140,7 +157,9 @@ def backward(lowered: Lowered, graphs: Graphs, norms: Iterable[str] = ()) -> Bac
         if v.role == "state":
             targets.append((d, _place(Kind.NEXT, v, v.name)))
         elif v.role == "input":
-            inner, rest = _inner(d, lefts)
+            if inputs is Inputs.NONE:
+                continue
+            inner, rest = ([], d) if inputs is Inputs.INSIDE else _inner(d, lefts)
             if rest is not None:
                 d_input = _place(Kind.TOKEN, v, f"d {v.name}")
                 targets.append((rest, d_input))
@@ -156,10 +175,16 @@ def backward(lowered: Lowered, graphs: Graphs, norms: Iterable[str] = ()) -> Bac
         d = replace_nodes([graphs.states[state]], arriving)[graphs.states[state]]
         measured[state] = Place(Kind.TOKEN, f"norm {state}", ONE)
         targets.append((apply("sqrt", apply("sum", d * d)), measured[state]))
-    targets = [*((node, place) for node, place in lefts.places.items()), *targets]
+    panels = {place.name: replace(place, kind=Kind.PANEL, name=f"panel {place.name}")
+              for place in lefts.places.values()}  # fmt: skip
+    targets = [
+        *lefts.places.items(),
+        *((node, panels[place.name]) for node, place in lefts.places.items()),
+        *targets,
+    ]
     order = _side_by_side(lefts, outers, _rank(lowered))
     layout = plan(targets, places, lambda v: False, _rank(lowered), order)
-    return Backward(layout, order, outers, inner, d_input, added, measured)
+    return Backward(layout, order, panels, outers, inner, d_input, added, measured)
 
 
 def _side_by_side(lefts: _Lefts, outers: list[Outer], rank: dict[str, int]) -> list[Place]:
@@ -197,13 +222,14 @@ def _arriving(lowered: Lowered, places: dict[Variable, Place]) -> dict[Node, Nod
 class _Lefts:
     """The left sides of outer products, each stored once for every token."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
         self.places: dict[Node, Place] = {}
 
     def place(self, node: Node) -> Place:
         if node not in self.places:
             self.places[node] = Place(
-                Kind.TOKEN, f"left {len(self.places)}", shape_of(node)[0], clear=True
+                self.kind, f"left {len(self.places)}", shape_of(node)[0], clear=True
             )
         return self.places[node]
 

@@ -9,7 +9,8 @@ What a kernel reads and writes lies in named *places*, each with a base address 
 the caller gives. A TOKEN is one time step of one sequence, so a place per token serves dense and
 ragged batches alike; BEFORE is the state of the token before (or the initial state); NOW and NEXT
 are two rows for each sequence that take turns; ROW is scratch for each sequence; UNIT is one vector
-for all; NUMBER is a single number; ADD gathers a sum over tokens, for each thread apart.
+for all; NUMBER is a single number; ADD gathers a sum over tokens, for each thread apart. PANEL is
+a TOKEN laid out for `outer`: of a vector of units all tokens, and then those of the next vector.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class Kind(StrEnum):
     UNIT = "unit"
     NUMBER = "number"
     ADD = "add"
+    PANEL = "panel"
 
 
 @dataclass(frozen=True)

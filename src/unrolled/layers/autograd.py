@@ -128,7 +128,11 @@ def gradients_by_argument(
     needed: Sequence[bool],
 ) -> list[Tensor | None]:
     """In the order of the arguments: input, `count` initial states, parameters, probes."""
-    by_parameter = task.packing.gradients(parameters, found)
+    # a weight that the outputs do not depend on has no derivative: zero
+    by_parameter = [
+        torch.zeros_like(parameter) if gradient is None else gradient
+        for parameter, gradient in zip(parameters, found.arrays, strict=True)
+    ]
     norms = [found.norms[name] for name in task.norms]
     every = [found.inputs, *(found.states or [None] * count), *by_parameter, *norms]
     return [g if need else None for g, need in zip(every, needed, strict=True)]

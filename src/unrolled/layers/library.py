@@ -42,6 +42,10 @@ class TorchLibrary:
         self.bits = DTYPES[dtype]
         self.parallel = choose()
 
+    @property
+    def threads(self) -> int:
+        return torch.get_num_threads()
+
     def empty(self, *shape: int) -> Tensor:
         return torch.empty(shape, dtype=self.dtype)
 

@@ -1,5 +1,5 @@
 """How a module's parameters hold the weights of a step. In: parameters. Out: where each weight
-stands in them, and from the weights' gradients the parameters' own; next: `autograd`.
+stands in them; next: `autograd`.
 
 `Recurrent` has a parameter for each weight. torch.nn keeps the gates of a layer one above the other
 in one matrix, and two biases that are added.
@@ -11,21 +11,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import torch
 from torch import Tensor
 
-from unrolled.engines.cpu.backward import Gradients
 from unrolled.engines.cpu.run import Source, Sources
 
 
 class Packing(Protocol):
-    """Parameters in a fixed order -> weights by name, and back."""
+    """Parameters in a fixed order -> weights by name."""
 
     def unpack(self, parameters: Sequence[Tensor]) -> dict[str, Tensor]: ...
 
     def sources(self, sizes: Mapping[str, int]) -> Sources: ...
-
-    def gradients(self, parameters: Sequence[Tensor], found: Gradients) -> list[Tensor | None]: ...
 
 
 @dataclass(frozen=True)
@@ -39,13 +35,6 @@ class Plain:
 
     def sources(self, sizes: Mapping[str, int]) -> Sources:
         return {name: (Source(number),) for number, name in enumerate(self.names)}
-
-    def gradients(self, parameters: Sequence[Tensor], found: Gradients) -> list[Tensor | None]:
-        # a weight that the outputs do not depend on has no derivative: zero
-        return [
-            found.weights[name].reshape(p.shape) if name in found.weights else torch.zeros_like(p)
-            for name, p in zip(self.names, parameters, strict=True)
-        ]
 
 
 @dataclass(frozen=True)
@@ -87,17 +76,3 @@ class Gates:
         if self.projection is not None:
             found[self.projection] = (Source(4 if self.bias_inputs else 2),)
         return found
-
-    def gradients(self, parameters: Sequence[Tensor], found: Gradients) -> list[Tensor | None]:
-        def stacked(names: tuple[str, ...]) -> Tensor:
-            ready = found.stacks.get(names)
-            return torch.cat([found.weights[name] for name in names]) if ready is None else ready
-
-        result: list[Tensor | None] = [stacked(self.inputs), stacked(self.states)]
-        if self.bias_inputs:
-            first, second = stacked(self.bias_inputs), stacked(self.bias_states)
-            # a tensor each, for who changes one gradient in place does not mean the other
-            result += [first, second.clone() if second is first else second]
-        if self.projection is not None:
-            result.append(found.weights[self.projection])
-        return result

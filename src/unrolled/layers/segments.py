@@ -94,7 +94,7 @@ def _backward(ctx: Any, xs: Tensor, d_results: Sequence[Tensor | None]) -> Gradi
     d_states = d_results[1 : 1 + ctx.count]
     d_xs = torch.zeros_like(xs) if ctx.needs_input_grad[3] else None
     norms = {name: xs.new_empty(len(xs), 1) for name in task.norms}
-    total = Gradients(d_xs, tuple(d_states), {}, {}, norms)
+    total = Gradients(d_xs, tuple(d_states), [None] * len(whole.arrays), norms)
     for window, before in zip(reversed(ctx.windows), reversed(ctx.between), strict=True):
         span, part = whole.schedule.span(*window), _part(whole, window)
         outputs, _, _, left = forward(part, xs[span], before, keep=True)
@@ -109,7 +109,8 @@ def _backward(ctx: Any, xs: Tensor, d_results: Sequence[Tensor | None]) -> Gradi
         if d_xs is not None:
             d_xs[span] = found.inputs
         total.states = found.states
-        for name, gradient in found.weights.items():
-            known = total.weights.get(name)
-            total.weights[name] = gradient.clone() if known is None else known.add_(gradient)
+        total.arrays = [
+            part if known is None else known.add_(part)
+            for known, part in zip(total.arrays, found.arrays, strict=True)
+        ]
     return total

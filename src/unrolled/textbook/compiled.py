@@ -88,7 +88,9 @@ def backward(
     )  # fmt: skip
     inputs = _columns(found.inputs, steps)
     first = tuple(d.T.copy() for d in found.states)
-    return Gradients(_cell_gradients(trace.cell, found.weights), d_readout, inputs, [first])
+    names = trace.run.fit.sources
+    by_name = {n: d for n, d in zip(names, found.arrays, strict=True) if d is not None}
+    return Gradients(_cell_gradients(trace.cell, by_name), d_readout, inputs, [first])
 
 
 def _rows(columns: Array) -> Array:

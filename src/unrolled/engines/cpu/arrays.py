@@ -24,6 +24,10 @@ class Library(Protocol):
     bits: int
     parallel: Parallel
 
+    @property
+    def threads(self) -> int:
+        """On how many threads a large product may run."""
+
     def empty(self, *shape: int) -> Array: ...
 
     def zeros(self, *shape: int) -> Array: ...
@@ -68,6 +72,10 @@ class NumPyLibrary:
         self.dtype = np.dtype(dtype)
         self.bits = self.dtype.itemsize * 8
         self.parallel: Parallel = choose()
+
+    @property
+    def threads(self) -> int:
+        return 1
 
     def empty(self, *shape: int) -> Array:
         return np.empty(shape, self.dtype)

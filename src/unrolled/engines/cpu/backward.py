@@ -2,35 +2,35 @@
 Out: `Gradients`; next: the autograd function of `layers`, or the textbook.
 
 Chunk by chunk from the end: the kernel stores, for every token, the derivatives that stand left in
-an outer product (`d_net_i`); then the gradients of the matrices and of the input are products over
-the whole chunk.
+an outer product (`d_net_i`); then the gradients of the matrices are sums of outer products over the
+whole chunk, and so, where few sequences run beside one another, is the derivative by the input.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from unrolled.engines import directions
 from unrolled.engines.cpu.arrays import Array
-from unrolled.engines.cpu.forward import Left
+from unrolled.engines.cpu.forward import Left, is_inside
 from unrolled.engines.cpu.frame import Call, Frame
+from unrolled.engines.cpu.gradients import Sums
 from unrolled.engines.cpu.program import Kernel
 from unrolled.engines.cpu.run import Fit, Run, padded
-from unrolled.engines.cpu.schedule import token_rows
-from unrolled.engines.plan import Kind, Place
+from unrolled.engines.directions import Inputs
+from unrolled.engines.plan import Place
 
 
 @dataclass
 class Gradients:
-    """By the input (tokens, I), the initial states (rows, n) and the step's weights. `stacks` holds
-    those that were computed together, one above the other; `norms` how long the derivative by a
-    state was at each token, (tokens, 1)."""
+    """By the input (tokens, I), the initial states (rows, n) and the caller's arrays of weights, in
+    their forms: None where nothing depends on an array. `norms`: how long the derivative by a state
+    was at each token, (tokens, 1)."""
 
     inputs: Array | None
     states: tuple[Array, ...]
-    weights: dict[str, Array]
-    stacks: dict[tuple[str, ...], Array]
+    arrays: list[Array | None]
     norms: dict[str, Array]
 
 
@@ -41,20 +41,21 @@ class Backward(Frame):
         self, fit: Fit, units: int, left: Left, made: directions.Backward, kernel: Kernel
     ) -> None:
         super().__init__(kernel, fit.program.bits)
-        self.made = made
-        fit.weights(self, made.plan)
-        is_wide = fit.input_is_hidden
-        self.place(fit.input_name, "x", padded(units, fit.lanes) if is_wide else units)
+        self.made, self.units = made, units
+        fit.weights(self, made.plan, placed=made.lefts)
+        self.x_width = padded(units, fit.lanes) if fit.input_is_hidden else units
+        self.place(fit.input_name, "x", self.x_width)
         for name, (size, column) in left.frame.columns.items():
             self.place(name, f"buffer {size}", left.frame.widths[size], column)
         for name, place in made.norms.items():
             self.place(place.name, f"norm {name}", 1)
-        self.input_width = units if made.d_input is None else fit.padded(made.d_input.size)
+        self.input_width = units if made.d_input is None else padded(units, fit.lanes)
         if made.d_input is not None:
             self.place(made.d_input.name, "d input", self.input_width)
         self._states(fit)
         self._added(fit)
         self._lefts(fit)
+        self._panels(fit)
         self.finish()
 
     def _states(self, fit: Fit) -> None:
@@ -69,7 +70,7 @@ class Backward(Frame):
                 self.region(region, "rows", width)
                 self.widen(region, f"d {name}", units, width, fit.lanes)
                 self.place(region, region, width)
-        self.place("d output", "d output", padded(next(iter(fit.states.values())), fit.lanes))
+        self.place("d output", "d output", padded(fit.states[fit.output], fit.lanes))
 
     def _added(self, fit: Fit) -> None:
         """Derivatives by vectors of weights: each job sums up its own, in one row for all."""
@@ -89,26 +90,33 @@ class Backward(Frame):
             self.place(place.name, "added", self.added_width, self.added[name][0])
 
     def _lefts(self, fit: Fit) -> None:
+        """Left sides in rows: of all tokens where a library multiplies them, or only of a step."""
         self.columns: dict[str, tuple[str, int]] = {}
         self.widths: dict[str, int] = {}
         for place in self.made.lefts:
             column = self.widths.get(place.size, 0)
             self.columns[place.name] = (place.size, column)
             self.widths[place.size] = column + fit.padded(place.size)
-        self.lefts_width = sum(self.widths.values())
+        self.inner = self._runs(self.made.inner, fit)
         for size, width in self.widths.items():
-            self.region(f"lefts {size}", "buffered", width)
+            self.region(f"lefts {size}", "buffered" if self.inner else "rows", width)
         for name, (size, column) in self.columns.items():
             self.place(name, f"lefts {size}", self.widths[size], column)
-        rights: dict[Place, list[tuple[Place, str]]] = {}
+
+    def _panels(self, fit: Fit) -> None:
+        """Left sides in panels, as the kernel writes them; right sides, as a chunk copies them."""
+        self.token_width = sum(self.widths.values())
+        for place in self.made.panels.values():
+            self.region(place.name, "buffered", fit.padded(place.size), step=fit.lanes)
+            self.word(f"at {place.name}", place.name)
+            self.word(f"stride {place.name}", "buffered")
+        self.rights: dict[Place, int] = {}
         for outer in self.made.outers:
-            rights.setdefault(outer.right, []).append((outer.left, outer.matrix))
-        self.outers = [
-            (right, columns)
-            for right, pairs in rights.items()
-            for columns in self._runs(pairs, fit)
-        ]
-        self.inner = self._runs(self.made.inner, fit)
+            is_input = outer.right.name == fit.input_name
+            self.rights[outer.right] = self.units if is_input else fit.length(outer.right.size)
+        for right, units in self.rights.items():
+            wide = padded(units, fit.lanes)
+            self.region(f"right {right.name}", "buffered", wide, step=fit.lanes)
 
     def _runs(self, pairs: Iterable[tuple[Place, str]], fit: Fit) -> list[_Columns]:
         """Group (left side, matrix) pairs whose left sides stand side by side."""
@@ -149,12 +157,9 @@ def backward(
     states to be measured. Without `need_states`, the derivatives by the initial states are left
     out."""
     library, schedule, fit = run.library, run.schedule, run.fit
-    frame = fit.once(
-        ("backward", left.frame, norms),
-        lambda: Backward(fit, xs.shape[1], left, *fit.program.backward(norms)),
-    )
+    frame = _frame(run, left, xs.shape[1], norms, need_input)
     measured = {name: library.empty(schedule.tokens, 1) for name in norms}
-    inputs = _Inputs(run, frame, xs, need_input)
+    inputs = _Inputs(run, frame, need_input)
     arrays = {"x": run.input(xs), "y": outputs, "d input": inputs.array}
     arrays["d output"] = run.wide(d_outputs, left.frame.output_width)
     for name, d in zip(fit.states, d_finals, strict=True):
@@ -164,34 +169,36 @@ def backward(
     known = left.known | run.known
     for name, array in arrays.items():
         known[name] = 0 if array is None else library.pointer(array)
-    matrices = _Matrices(run, frame, left, xs, outputs)
-    call = _run(run, frame, known, matrices, inputs)
-    weights, stacks = _sums(run, frame, call)
-    matrices.result(weights, stacks)
+    chunks = run.chunks(frame.token_width)
+    call = Call(frame, library, schedule, known, run.most_tokens(chunks))
+    sums = Sums(run, frame, left, call, outputs)
+    _run(call, chunks, sums, inputs)
     states = tuple(_first(run, call, name) for name in fit.states) if need_states else ()
-    return Gradients(inputs.result(), states, weights, stacks, measured)
+    return Gradients(inputs.result(), states, sums.result(), measured)
 
 
-def _run(
-    run: Run, frame: Backward, known: dict[str, int], matrices: _Matrices, inputs: _Inputs
-) -> Call:
+def _frame(run: Run, left: Left, units: int, norms: tuple[str, ...], need_input: bool) -> Backward:
+    inputs = Inputs.NONE
+    if need_input:
+        inputs = Inputs.INSIDE if is_inside(run, units) else Inputs.OUTSIDE
+    return run.fit.once(
+        ("backward", left.frame, norms, inputs),
+        lambda: Backward(run.fit, units, left, *run.fit.program.backward(norms, inputs)),
+    )
+
+
+def _run(call: Call, chunks: list[tuple[int, int]], sums: Sums, inputs: _Inputs) -> None:
     """Chunk by chunk: the kernel, then the products of what it leaves."""
-    chunks = run.chunks(frame.lefts_width)
-    most = run.most_tokens(chunks)
-    call = Call(frame, run.library, run.schedule, known, most)
-    lefts = {size: call.view(f"lefts {size}", most, w) for size, w in frame.widths.items()}
     if not chunks:
         call.write()
         call.arrange()
     for first, last in reversed(chunks):
-        span = run.schedule.span(first, last)
-        call.write(span.start)
-        if last == run.schedule.steps:
+        call.write(call.schedule.span(first, last).start)
+        if last == call.schedule.steps:
             call.arrange()
         call.run(first, last)
-        matrices.add(lefts, first, last)
-        inputs.add(lefts, span)
-    return call
+        sums.add(first, last)
+        inputs.add(call, first, last)
 
 
 def _first(run: Run, call: Call, name: str) -> Array:
@@ -201,114 +208,28 @@ def _first(run: Run, call: Call, name: str) -> Array:
     return run.library.copy(call.view(f"turn {name} {after}", run.schedule.rows, width)[:, :units])
 
 
-def _sums(
-    run: Run, frame: Backward, call: Call
-) -> tuple[dict[str, Array], dict[tuple[str, ...], Array]]:
-    """Derivatives by vectors, summed over the jobs; for a single number over its units too."""
-    if not frame.added:
-        return {}, {}
-    total = call.view("added", run.schedule.jobs, frame.added_width).sum(0)
-    weights = {}
-    for name, (column, units) in frame.added.items():
-        part = total[column : column + units]
-        is_number = run.fit.program.lowered.step.weights[name] == ()
-        weights[name] = part.sum() if is_number else part
-    columns = [column for column, _ in frame.added.values()]
-    units = [units for _, units in frame.added.values()]
-    gapless = all(a + n == b for a, n, b in zip(columns, units, columns[1:], strict=False))
-    stacks = {tuple(frame.added): total[: sum(units)]} if gapless else {}
-    return weights, stacks
-
-
-class _Matrices:
-    """The gradients of matrices: for each right side, the products with the left sides."""
-
-    def __init__(self, run: Run, frame: Backward, left: Left, xs: Array, outputs: Array) -> None:
-        self.run, self.left, self.xs, self.outputs = run, left, xs, outputs
-        self.sums: list[tuple[Place, _Columns, Array]] = []
-        make = run.library.empty if run.schedule.tokens else run.library.zeros
-        for right, columns in frame.outers:
-            is_input = right.name == run.fit.input_name
-            length = xs.shape[1] if is_input else run.fit.length(right.size)
-            self.sums.append((right, columns, make(columns.stop - columns.start, length)))
-        self.begun: set[int] = set()
-
-    def _source(self, right: Place) -> Array:
-        name = right.name.removeprefix("state ")
-        if name == self.run.fit.input_name:
-            return self.xs
-        if right.kind is not Kind.BEFORE and right.name in self.left.frame.columns:
-            return self.left.value(self.run, right.name)
-        return self.left.state(self.run, name, self.outputs)
-
-    def add(self, lefts: Mapping[str, Array], first: int, last: int) -> None:
-        begin = self.run.schedule.span(first, last).start
-        for number, (right, columns, total) in enumerate(self.sums):
-            buffer, length = lefts[columns.size], total.shape[1]
-            for tokens, operand in self._operands(right, first, last):
-                rows = slice(tokens.start - begin, tokens.stop - begin)
-                d = buffer[rows, columns.start : columns.stop]
-                operand = operand if operand.shape[1] == length else operand[:, :length]
-                self.run.library.multiply(d.T, operand, total, number in self.begun)
-                self.begun.add(number)
-            if number not in self.begun:  # a single step, from a state of zeros
-                total[...] = 0
-                self.begun.add(number)
-
-    def _operands(self, right: Place, first: int, last: int) -> Iterable[tuple[slice, Array]]:
-        """The tokens of a chunk, and the right side's rows for them, but for rows of zeros."""
-        schedule, library = self.run.schedule, self.run.library
-        source = self._source(right)
-        if right.kind is not Kind.BEFORE:
-            span = schedule.span(first, last)
-            yield span, source[span]
-            return
-        if first == 0:
-            names = list(self.run.fit.states)
-            if not self.left.is_zero[names.index(right.name)]:
-                start = self.left.initial(self.run, right.name)
-                if not schedule.is_dense:
-                    start = library.take(start, token_rows(schedule, 0))
-                yield schedule.span(0, 1), start
-            first = 1
-        if first < last:
-            here, before = schedule.before(first, last)
-            rows = source[before] if isinstance(before, slice) else library.take(source, before)
-            yield here, rows
-
-    def result(self, weights: dict[str, Array], stacks: dict[tuple[str, ...], Array]) -> None:
-        """Each matrix's own; and those that stand one above the other without padding."""
-        fit = self.run.fit
-        for _, columns, total in self.sums:
-            height, units = fit.padded(columns.size), fit.length(columns.size)
-            if height == units:
-                stacks[columns.matrices] = total
-            for number, name in enumerate(columns.matrices):
-                part = total[number * height : number * height + units]
-                weights[name] = weights[name] + part if name in weights else part
-
-
 class _Inputs:
     """The derivative by the input: what the kernel writes, and products with the left sides."""
 
-    def __init__(self, run: Run, frame: Backward, xs: Array, needed: bool) -> None:
-        self.run, self.frame, self.needed = run, frame, needed
-        self.units = xs.shape[1]
+    def __init__(self, run: Run, frame: Backward, needed: bool) -> None:
+        self.run, self.frame = run, frame
         self.array: Array = None
-        if needed or frame.made.d_input is not None:
-            self.array = run.library.empty(xs.shape[0], frame.input_width)
+        if needed:
+            self.array = run.library.empty(run.schedule.tokens, frame.input_width)
             if frame.made.d_input is None and not frame.made.inner:
                 self.array[...] = 0
 
-    def add(self, lefts: Mapping[str, Array], span: slice) -> None:
-        if not self.needed:
-            return
+    def add(self, call: Call, first: int, last: int) -> None:
         fresh = self.frame.made.d_input is None
+        span = self.run.schedule.span(first, last)
         for columns in self.frame.inner:
+            width = self.frame.widths[columns.size]
+            lefts = call.view(f"lefts {columns.size}", span.stop - span.start, width)
             stacked = self.run.stack(columns.matrices, self.run.fit.padded(columns.size))
-            d = lefts[columns.size][: span.stop - span.start, columns.start : columns.stop]
-            self.run.library.multiply(d, stacked, self.array[span, : self.units], not fresh)
+            d = lefts[:, columns.start : columns.stop]
+            into = self.array[span, : self.frame.units]
+            self.run.library.multiply(d, stacked, into, not fresh)
             fresh = False
 
     def result(self) -> Array | None:
-        return self.array[:, : self.units] if self.needed else None
+        return None if self.array is None else self.array[:, : self.frame.units]

@@ -163,7 +163,8 @@ class _Kernel:
         names = parts(place)
         at = [known[f"at {name}"] for name in names]
         strides = [known[f"stride {name}"] for name in names]
-        rows = {Kind.TOKEN: [now.offset], Kind.ROW: [now.first_row], Kind.ADD: [self.job]}
+        rows = {Kind.TOKEN: [now.offset], Kind.PANEL: [now.offset], Kind.ROW: [now.first_row],
+                Kind.ADD: [self.job]}  # fmt: skip
         if place.kind is Kind.BEFORE:
             initial = builder.icmp_signed("==", step, I64(0))
             at = [builder.select(initial, at[1], at[0])]
@@ -176,7 +177,8 @@ class _Kernel:
             row = now.first_row
         else:
             row = rows.get(place.kind, [I64(0)])[0]
-        distance = builder.mul(builder.mul(row, strides[0]), I64(self.bytes))
+        stride = I64(self.lanes) if place.kind is Kind.PANEL else strides[0]
+        distance = builder.mul(builder.mul(row, stride), I64(self.bytes))
         now.starts[place] = builder.add(at[0], distance)
         now.strides[place] = strides[0]
 
@@ -317,6 +319,9 @@ class _Kernel:
         builder = self.builder
         if place.kind in (Kind.ADD, Kind.UNIT, Kind.NUMBER):
             number = unit
+        elif place.kind is Kind.PANEL:  # its stride is how many tokens a panel has room for
+            number = builder.add(builder.mul(unit, now.strides[place]),
+                                 builder.mul(row, I64(self.lanes)))  # fmt: skip
         else:
             number = builder.add(builder.mul(row, now.strides[place]), unit)
         start = self._pointer(now.starts[place])

@@ -29,11 +29,12 @@ Word = tuple[str, int]
 class Region:
     """Memory that a call needs: `numbers` for each of the "tokens", "rows" or "jobs", or "once".
     "buffered" counts the tokens of a chunk, and such a region holds the tokens from the chunk's
-    first one on. `number`: which piece of its lease."""
+    first one on, at a distance of `step`. `number`: which piece of its lease."""
 
     per: str
     numbers: int
     number: int
+    step: int
 
 
 class Frame:
@@ -64,9 +65,11 @@ class Frame:
         self.word(f"at {part}", known, column * self.bytes)
         self.word(f"stride {part}", "", stride)
 
-    def region(self, name: str, per: str, numbers: int, *, kept: bool = False) -> None:
+    def region(
+        self, name: str, per: str, numbers: int, *, kept: bool = False, step: int = 0
+    ) -> None:
         regions = self.kept if kept else self.passing
-        regions[name] = Region(per, numbers, len(regions))
+        regions[name] = Region(per, numbers, len(regions), step or numbers)
 
     def copy(
         self, to: Word, source: Word | None, more: Word | None = None, **fields: Word | int
@@ -95,7 +98,7 @@ class Frame:
         self.numbers = np.array([word for _, word in words], np.int64)
         self.which = np.array([number[name] for name, _ in words], np.intp)
         self.buffered = [
-            (number[name], region.numbers * self.bytes)
+            (number[name], region.step * self.bytes)
             for name, region in (self.kept | self.passing).items()
             if region.per == "buffered" and name in number
         ]

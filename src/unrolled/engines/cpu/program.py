@@ -17,6 +17,7 @@ from unrolled.engines import directions
 from unrolled.engines.cpu import emit, jit
 from unrolled.engines.cpu.target import host
 from unrolled.engines.cpu.tiles import Tiles, tiles
+from unrolled.engines.directions import Inputs
 from unrolled.engines.lower import Graphs, Lowered, backward_graphs, lower
 from unrolled.engines.plan import Plan
 from unrolled.equations.equation import Equation
@@ -45,7 +46,7 @@ class Program:
         self.lanes = host().lanes(bits)
         self._json = equation.json
         self._forwards: dict[tuple[object, ...], tuple[directions.Forward, Kernel]] = {}
-        self._backwards: dict[tuple[str, ...], tuple[directions.Backward, Kernel]] = {}
+        self._backwards: dict[tuple[object, ...], tuple[directions.Backward, Kernel]] = {}
         self._lock = threading.Lock()
         self.fits: dict[object, Any] = {}  # of `run`, by sizes and packing
 
@@ -71,14 +72,17 @@ class Program:
                 self._forwards[key] = made, self._compile(made.plan, what, descending=False)
             return self._forwards[key]
 
-    def backward(self, norms: tuple[str, ...] = ()) -> tuple[directions.Backward, Kernel]:
+    def backward(
+        self, norms: tuple[str, ...] = (), inputs: Inputs = Inputs.OUTSIDE
+    ) -> tuple[directions.Backward, Kernel]:
         """The backward kernel; `norms` names states whose derivative it measures."""
         with self._lock:
-            if norms not in self._backwards:
-                made = directions.backward(self.lowered, self.graphs, norms)
-                kernel = self._compile(made.plan, f"backward {norms}", descending=True)
-                self._backwards[norms] = made, kernel
-            return self._backwards[norms]
+            key = norms, inputs
+            if key not in self._backwards:
+                made = directions.backward(self.lowered, self.graphs, norms, inputs)
+                what = f"backward {norms} {inputs}"
+                self._backwards[key] = made, self._compile(made.plan, what, descending=True)
+            return self._backwards[key]
 
     def _compile(self, plan: Plan, what: str, *, descending: bool) -> Kernel:
         def build() -> ir.Module:

@@ -7,7 +7,7 @@ In: a `Program`, sizes, where its weights stand in the caller's arrays; then a `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
@@ -15,7 +15,7 @@ from unrolled.engines.cpu.arrays import Array, Library
 from unrolled.engines.cpu.frame import Frame, Word
 from unrolled.engines.cpu.program import Program
 from unrolled.engines.cpu.schedule import Schedule
-from unrolled.engines.plan import Block, Kind, Matrix, Plan
+from unrolled.engines.plan import Block, Kind, Matrix, Place, Plan
 from unrolled.equations.nodes import ONE
 
 T = TypeVar("T")
@@ -78,8 +78,9 @@ class Fit:
 
     # ------------------------------------------------------------------------------------- frames
 
-    def weights(self, frame: Frame, plan: Plan) -> None:
-        """Say where the step's weights lie: packed for products, in whole vectors, or as given."""
+    def weights(self, frame: Frame, plan: Plan, placed: Collection[Place] = ()) -> None:
+        """Say where the step's weights lie: packed for products, in whole vectors, or as given; and
+        where scratch does that has no place yet."""
         for size, length in self.sizes.items():
             frame.word(f"size {size}", "", length)
         for number, (_, block) in enumerate(plan.blocks):
@@ -98,6 +99,8 @@ class Fit:
             (source,) = self.sources[place.name]
             frame.word(f"at {place.name}", _array(source), source.row * frame.bytes)
         for place in plan.of_kind(Kind.ROW):
+            if place in placed:
+                continue
             width = self.padded(place.size)
             frame.region(f"scratch {place.name}", "rows", width)
             frame.place(place.name, f"scratch {place.name}", width)
