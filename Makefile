@@ -18,7 +18,7 @@ help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(STAMPS)/data  ## learn the language of a phrase, from built-in data
-	$(BIN)/unrolled train classify builtin:languages --bidirectional --dropout 0.2 \
+	$(BIN)/unrolled train classify builtin:languages --pooling last --dropout 0.2 \
 		--lr 0.005 --schedule cosine --batch-size 64 --epochs 6
 
 test: $(STAMPS)/dev $(STAMPS)/data  ## every test
