@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Series = Mapping[str, Any]
 
-SMALLEST = 5.0  # points, of the text beside a cell
+SMALLEST = 6.5  # points, of the text beside a cell: 9 pixels on a phone
 FEW = 30  # points up to which each is marked
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -62,6 +62,8 @@ def curves(
         axes.set(xlabel=x_label, ylabel=y_label)
         if not log_x and all(float(place).is_integer() for at, _ in lines.values() for place in at):
             _whole_numbers(axes.xaxis)
+            if all(len(at) == 1 for at, _ in lines.values()):  # a lone point says nothing of scale
+                axes.set_xlim(0, 2 * max(at[0] for at, _ in lines.values()))
 
     return Panel(paint, title)
 
@@ -149,6 +151,22 @@ def heat_map(
 
     height = min(6.5, 1.2 + 0.24 * max(6, grid.shape[0]))
     return Panel(paint, title, height, height)
+
+
+def steps(
+    values: Any, *, names: Sequence[Any], x_label: str, y_label: str, title: str = ""
+) -> Panel:
+    """One upright bar for each step of a sequence, over the step's name."""
+    heights = np.asarray(values, float)
+
+    def paint(axes: Axes) -> None:
+        axes.bar(np.arange(len(heights)), heights, color=SERIES[0], width=0.8)
+        axes.set_xlim(-0.5, len(heights) - 0.5)
+        _name_cells(axes.xaxis, names, len(heights), turn=True)
+        axes.grid(axis="x", visible=False)
+        axes.set(xlabel=x_label, ylabel=y_label)
+
+    return Panel(paint, title, 2.1, 2.3)
 
 
 def confusion_matrix(counts: Any, classes: Sequence[str], *, title: str = "") -> Panel:

@@ -1,8 +1,9 @@
 """Prose with a few marks becomes HTML. In: text. Out: HTML in which all else is escaped.
 
-`code`, *emphasis*, **strong**, $LaTeX$ and [@key], a link to a block. A blank line parts
-paragraphs; lines that begin with `- ` or `1. ` are lists. Numbers are set as in a book: a true
-minus sign, and 1.2e-07 as a power of ten. Next: `page`.
+`code`, *emphasis*, **strong**, $LaTeX$ and [@key], a link to a block; a backslash before a mark
+makes it a letter (`literal` puts them there). A blank line parts paragraphs; lines that begin with
+`- ` or `1. ` are lists. Numbers are set as in a book: a true minus sign, and 1.2e-07 as a power of
+ten. Next: `page`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from unrolled.report.mathml import mathml
 Link = Callable[[str], str]
 
 _TOKENS = re.compile(
-    r"`(?P<code>[^`]+)`"
+    r"\\(?P<literal>[\\`$*\[])"
+    r"|`(?P<code>[^`]+)`"
     r"|\$(?P<math>[^$]+)\$"
     r"|\[@(?P<key>[\w-]+)\]"
     r"|\*\*(?P<strong>.+?)\*\*"
@@ -42,6 +44,8 @@ def inline(text: str, link: Link) -> str:
 
 def _token(found: re.Match[str], link: Link) -> str:
     kind, inside = found.lastgroup, found[found.lastgroup or 0]
+    if kind == "literal":
+        return html.escape(inside, quote=False)
     if kind == "code":
         return f"<code>{html.escape(inside, quote=False)}</code>"
     if kind == "math":
@@ -50,6 +54,11 @@ def _token(found: re.Match[str], link: Link) -> str:
         return link(inside)
     tag = {"strong": "strong", "emphasis": "em"}[str(kind)]
     return f"<{tag}>{inline(inside, link)}</{tag}>"
+
+
+def literal(text: str) -> str:
+    """Prose that prints as exactly this text, whoever wrote it."""
+    return re.sub(r"[\\`$*\[]", r"\\\g<0>", " ".join(text.split()))
 
 
 def plain(text: str) -> str:

@@ -136,7 +136,8 @@ class Rendering:
         drawing = draw(block.panels)
         self.drawings[block.key] = block, drawing
         drawn = drawing.inline(block.key, block.title, block.alt)
-        caption = f"**{block.title}.** {block.caption}".strip()
+        stop = "" if block.title.endswith(("?", "!", ".")) else "."
+        caption = f"**{block.title}{stop}** {block.caption}".strip()
         return self.framed("drawn", block.key, drawn, caption)
 
     def question(self, block: Question) -> str:

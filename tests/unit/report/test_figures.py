@@ -39,6 +39,7 @@ def panels() -> dict[str, Panel]:
             [[-1.0, np.nan], [0.5, 2.0]], x_label="x", y_label="y", unit="weight",
             center=0, show_values=True, columns=["a", "b"], rows=["c", "d"],
         ),
+        "steps": figures.steps([0.1, 0.9], names=["a", "<b>"], x_label="step", y_label="share"),
         "confusion": figures.confusion_matrix([[5, 1], [0, 0]], ["$yes$", "日本\0"]),
         "forecast": figures.forecast(
             (DAYS[:20], heights[:20]), (DAYS[20:], heights[20:]), truth=(DAYS[20:], heights[20:]),
@@ -57,6 +58,13 @@ def test_every_kind_is_drawn_twice_and_the_same_again(kind: str) -> None:
     for svg in (drawing.wide, drawing.narrow, drawing.file("A <title>", "in words")):
         ET.fromstring(svg.partition("?>\n")[2] or svg)
         assert "<metadata" not in svg
+
+
+def test_a_lone_epoch_has_whole_numbers_beside_it() -> None:
+    axes = Figure().subplots()
+    figures.curves({"train": [0.5], "test": [0.6]}, x_label="epoch", y_label="loss").paint(axes)
+    assert axes.get_xlim() == (0, 2)
+    assert all(float(place).is_integer() for place in axes.get_xticks())
 
 
 def points(inches: float) -> float:

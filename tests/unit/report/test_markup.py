@@ -2,7 +2,7 @@
 
 import pytest
 
-from unrolled.report.markup import inline, paragraphs
+from unrolled.report.markup import inline, literal, paragraphs
 from unrolled.report.numbers import counted, number, percent
 
 
@@ -29,6 +29,14 @@ def link(key: str) -> str:
 )
 def test_marks(text: str, expected: str) -> None:
     assert inline(text, link) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["a `b` *c* **d**", "$x$ for [@key]", r"C:\data\*.csv", "1*2*3 [a](b) `", "\\`x`"]
+)
+def test_any_text_can_stand_as_it_is(text: str) -> None:
+    assert inline(literal(text), link) == text
+    assert paragraphs(f"- {literal(text)}", link) == f"<ul><li>{text}</li></ul>"
 
 
 def test_equations_stand_in_the_text() -> None:

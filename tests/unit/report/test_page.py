@@ -94,6 +94,13 @@ def test_it_needs_no_network_and_no_script() -> None:
     assert not re.search(r"@import|url\((?!#)", text)
 
 
+def test_a_title_that_asks_has_no_full_stop() -> None:
+    asked = Figure("bars", "Who is best?", bars({"LSTM": 0.9}, y_label="accuracy"), "One bar.")
+    text = render(page(asked))
+    assert "<strong>Who is best?</strong>" in text
+    assert "<strong>Accuracy.</strong>" in render(page(figure()))
+
+
 def test_what_was_given_stands_in_it() -> None:
     text = render(FULL)
     for part in ("A &lt;title&gt;", "Elman &lt;1&gt;", "1.235", "unrolled lab x --seed 1",

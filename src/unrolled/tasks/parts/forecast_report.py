@@ -17,7 +17,14 @@ from unrolled.tasks.parts.backtests import NETWORK, Backtest, Tried
 from unrolled.tasks.parts.cells import ChosenCell
 from unrolled.tasks.parts.forecasting import ForecastNetwork
 from unrolled.tasks.parts.looking import Reading, norms_by_lag, read_closely
-from unrolled.tasks.parts.reporting import inside, learning, quoted, the_cell, trained_on
+from unrolled.tasks.parts.reporting import (
+    every_parameter,
+    inside,
+    learning,
+    quoted,
+    the_cell,
+    trained_on,
+)
 from unrolled.training.job import State
 
 HISTORY = 3  # horizons of history in a picture
@@ -59,7 +66,7 @@ def page_of(found: Findings) -> Page:
         lead=(
             f"A recurrent network ({found.cell.name}) forecasts {horizon} steps of {step} ahead; "
             f"on the {found.part} part it is off by {mae:.4g} in the mean, "
-            f"{_compared(found.backtest)} the seasonal naive method."
+            f"{_compared(found.backtest)} the seasonal naive method{_better(found.backtest)}."
         ),
         sections=[
             trained_on(found.config, _part_rows(found), found.notes),
@@ -73,6 +80,7 @@ def page_of(found: Findings) -> Page:
             _pictures(found),
             _future(found),
             _inside(found),
+            every_parameter(found.config),
         ],
         command=found.command,
     )
@@ -81,6 +89,13 @@ def page_of(found: Findings) -> Page:
 def _compared(backtest: Backtest) -> str:
     gain = backtest.gain
     return f"{abs(gain):.0%} {'less' if gain >= 0 else 'more'} than"
+
+
+def _better(backtest: Backtest) -> str:
+    """The method to take instead, where the network is not the nearest."""
+    errors = {method: figures["mae"] for method, figures in backtest.figures.items()}
+    best = min(errors, key=lambda method: (errors[method], method != NETWORK))
+    return "" if best == NETWORK else f"; nearest is the method {best} ({errors[best]:.4g})"
 
 
 def _part_rows(found: Findings) -> list[list[Any]]:

@@ -16,7 +16,14 @@ from unrolled.tasks.parts.cells import ChosenCell
 from unrolled.tasks.parts.labelling import Labeller
 from unrolled.tasks.parts.labelling_job import Labelled, figures
 from unrolled.tasks.parts.looking import Reading, norms_by_lag, read_closely
-from unrolled.tasks.parts.reporting import inside, learning, quoted, the_cell, trained_on
+from unrolled.tasks.parts.reporting import (
+    every_parameter,
+    inside,
+    learning,
+    quoted,
+    the_cell,
+    trained_on,
+)
 from unrolled.training.job import State
 
 FIGURES = ["model", "accuracy", "macro F1"]
@@ -72,7 +79,8 @@ def page_of(found: Findings) -> Page:
         title=f"A classifier of {len(found.classes)} classes",
         lead=(
             f"A recurrent network ({found.cell.name}) tells {accuracy:.1%} of the "
-            f"{len(found.told.data):,} sequences of the {found.told_part} part right."
+            f"{len(found.told.data):,} sequences of the {found.told_part} part right; who always "
+            f"names the most frequent class tells {_commonest(found.told):.1%}."
         ),
         sections=[
             trained_on(found.config, _part_rows(found), found.notes),
@@ -85,13 +93,14 @@ def page_of(found: Findings) -> Page:
             _how_good(found),
             _examples(found),
             _inside(found),
+            every_parameter(found.config),
         ],
         command=found.command,
     )
 
 
 def _part_rows(found: Findings) -> list[list[Any]]:
-    rows: list[list[Any]] = [["part", "sequences", "steps (median)", "steps (longest)"]]
+    rows: list[list[Any]] = [["part", "sequences", "median steps", "most steps"]]
     for name, data in found.parts.items():
         lengths = data.sequences.lengths
         rows.append([name, len(data), int(np.median(lengths)), int(lengths.max())])
@@ -102,8 +111,7 @@ def _how_good(found: Findings) -> Section:
     rows = [["recurrent network", *_percent(found.told)]]
     if found.baseline is not None:
         rows.append(["feed-forward network (no order)", *_percent(found.baseline)])
-    common = np.bincount(found.told.data.classes).max() / len(found.told.data)
-    rows.append(["always the most frequent class", f"{common:.1%}", "–"])
+    rows.append(["always the most frequent class", f"{_commonest(found.told):.1%}", "–"])
     table = found.told.confusion()
     blocks: list[Block] = [
         Table("figures", f"On the {found.told_part} part.", FIGURES, rows),
@@ -130,6 +138,11 @@ def _how_good(found: Findings) -> Section:
     return Section("How good it is", blocks)
 
 
+def _commonest(told: Told) -> float:
+    """The share of the most frequent class."""
+    return float(np.bincount(told.data.classes).max() / len(told.data))
+
+
 def _percent(told: Told) -> list[str]:
     found = figures(told.confusion())
     return [f"{found['accuracy']:.1%}", f"{found['macro_f1']:.1%}"]
@@ -154,16 +167,17 @@ def _examples(found: Findings) -> Section:
     columns = ["text or series", "is", "said", "sure"]
 
     def listed(which: Any) -> list[list[Any]]:
-        chosen = [row for row in order if which[row]][:LISTED]
-        return [
-            [
-                quoted(found.show(row)),
-                quoted(str(found.classes[told.data.classes[row]]), 40),
-                quoted(str(found.classes[told.said[row]]), 40),
-                f"{sure[row]:.1%}",
-            ]
-            for row in chosen
-        ]
+        chosen: dict[tuple[str, ...], list[Any]] = {}  # a text that stands there twice, once
+        for row in order:
+            if which[row] and len(chosen) < LISTED:
+                words = (
+                    quoted(found.show(row)),
+                    quoted(str(found.classes[told.data.classes[row]]), 40),
+                    quoted(str(found.classes[told.said[row]]), 40),
+                    f"{sure[row]:.1%}",
+                )
+                chosen.setdefault(words, list(words))
+        return list(chosen.values())
 
     blocks: list[Block] = []
     for key, caption, which in (

@@ -16,7 +16,13 @@ from unrolled.tasks.parts.cells import ChosenCell
 from unrolled.tasks.parts.language import LanguageModel
 from unrolled.tasks.parts.language_job import Stream
 from unrolled.tasks.parts.looking import Reading, norms_by_lag, read_closely
-from unrolled.tasks.parts.reporting import inside, learning, the_cell, trained_on
+from unrolled.tasks.parts.reporting import (
+    every_parameter,
+    inside,
+    learning,
+    the_cell,
+    trained_on,
+)
 from unrolled.tasks.parts.tokens import Tokens
 from unrolled.training.job import State
 
@@ -63,6 +69,7 @@ def page_of(found: Findings) -> Page:
             _how_good(found, kept),
             _samples(found),
             _inside(found),
+            every_parameter(found.config),
         ],
         command=found.command,
     )

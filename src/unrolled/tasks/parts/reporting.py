@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from unrolled.report import figures
 from unrolled.report.blocks import Block, Figure, Math, Prose, Section, Table
 from unrolled.report.figures import curves, gradient_by_lag, heat_map
+from unrolled.report.markup import literal
 from unrolled.tasks.parts.cells import ChosenCell
 from unrolled.tasks.parts.looking import Reading
 from unrolled.training.progress import duration
@@ -19,7 +21,9 @@ from unrolled.training.progress import duration
 PARTS = {"train": "training", "validation": "validation", "test": "test"}
 SPENT = ("forward", "backward", "update", "evaluation")
 UNITS_SHOWN = 24  # of the hidden state, the most lively ones: more are no longer told apart
-STEPS_SHOWN = 40  # of a sequence: more do not fit on a phone
+STEPS_SHOWN = 24  # of a sequence: more names do not fit on a phone
+LETTERS_SHOWN = 30  # where each step is a single letter
+ROLES = ("text", "label", "time", "value", "series", "known", "past")  # of a table's columns
 
 
 def quoted(text: str, most: int = 160) -> str:
@@ -32,19 +36,40 @@ def quoted(text: str, most: int = 160) -> str:
 def trained_on(
     config: Mapping[str, Any], rows: Sequence[Sequence[Any]], notes: Sequence[str]
 ) -> Section:
-    """What was trained on what: parts of the data, what was done to it, every parameter."""
+    """What was trained on what: the source, its parts, what was done to it."""
     blocks: list[Block] = [
+        Prose(_source(config.get("data", {}))),
         Table("parts", "What was learnt from, looked at, and tested on.", *_split(rows)),
     ]
     if notes:
-        blocks.append(Prose("\n".join(f"- {quoted(note, 400)}" for note in notes)))
+        done = "\n".join(f"- {literal(note)}" for note in notes)
+        blocks.append(Prose(f"What was done to the data:\n\n{done}"))
+    return Section("What was trained on what", blocks)
+
+
+def _source(data: Mapping[str, Any]) -> str:
+    """The file and the columns that were read."""
+    if "source" not in data:
+        return "The data were given in Python."
+    source = str(data["source"])
+    name = source if source.startswith("builtin:") else source.replace("\\", "/").split("/")[-1]
+    columns = []
+    for role in ROLES:
+        value = data.get(role)
+        if value:
+            names = value if isinstance(value, (list, tuple)) else [value]
+            columns.append(f"{role} {', '.join(quoted(str(one), 40) for one in names)}")
+    read = f", columns: {'; '.join(columns)}" if columns else ""
+    return f"The data: {quoted(name)}{read}."
+
+
+def every_parameter(config: Mapping[str, Any]) -> Section:
+    """All settings, at the end: to look one up."""
     chosen = [
         [name, str(value)] for name, value in config["parameters"].items() if value is not None
     ]
-    blocks.append(
-        Table("parameters", "Every parameter of the run.", ["parameter", "value"], chosen)
-    )
-    return Section("What was trained on what", blocks)
+    table = Table("parameters", "As the run was made.", ["parameter", "value"], chosen)
+    return Section("Every parameter", [table])
 
 
 def the_cell(cell: ChosenCell, weights: int) -> Section:
@@ -106,20 +131,26 @@ def inside(readings: Sequence[Reading], norms: Any, explanation: str) -> Section
         )
     ]
     for number, reading in enumerate(readings, 1):
-        names = [name if name.strip() else "␣" for name in reading.steps[:STEPS_SHOWN]]
-        states = reading.hidden[:STEPS_SHOWN]
+        names = [name if name.strip() else "␣" for name in reading.steps]
+        part = _most_counted(names, reading.counted)
+        names, states = names[part], reading.hidden[part]
+        title = reading.title
+        if len(names) < len(reading.steps):
+            title += f", steps {part.start + 1} to {part.stop} of {len(reading.steps)}"
         lively = np.sort(np.argsort(-states.std(0), kind="stable")[:UNITS_SHOWN])
         heat = heat_map(
             states[:, lively].T, x_label="step", y_label="unit", unit="h", center=0.0,
-            columns=names, rows=[str(unit + 1) for unit in lively], title=reading.title,
+            columns=names, rows=[str(unit + 1) for unit in lively],
         )  # fmt: skip
-        counted = heat_map(
-            reading.counted[None, :STEPS_SHOWN], x_label="step", y_label="", unit="share",
-            columns=names, rows=["counted"], title="how much each step counted",
-        )  # fmt: skip
+        counted = figures.steps(
+            reading.counted[part], names=names, x_label="step", y_label="share"
+        )
         alt = f"heat map of {len(lively)} units over {len(names)} steps"
-        blocks.append(Figure(f"state-{number}", reading.title, heat, alt))
-        blocks.append(Figure(f"counted-{number}", "How much each step counted", counted, alt))
+        blocks.append(Figure(f"state-{number}", title, heat, alt))
+        blocks.append(
+            Figure(f"counted-{number}", "How much each of these steps counted", counted,
+                   f"bars, one for each of {len(names)} steps")
+        )  # fmt: skip
     panel = gradient_by_lag({"norm": norms}, y_label="norm of the derivative")
     blocks.append(
         Figure(
@@ -133,6 +164,16 @@ def inside(readings: Sequence[Reading], norms: Any, explanation: str) -> Section
         )
     )
     return Section("Inside the network", blocks)
+
+
+def _most_counted(names: Sequence[str], counted: Any) -> slice:
+    """The stretch of neighbouring steps, as long as fits, that counted most."""
+    letters = all(len(name) == 1 for name in names)
+    length = min(LETTERS_SHOWN if letters else STEPS_SHOWN, len(names))
+    sums = np.convolve(counted, np.ones(length), "valid")
+    # of stretches that count the same but for rounding, the first
+    start = int(np.argmax(sums > sums.max() - 1e-6))
+    return slice(start, start + length)
 
 
 def _split(rows: Sequence[Sequence[Any]]) -> tuple[list[str], list[list[Any]]]:
