@@ -142,9 +142,7 @@ def inside(readings: Sequence[Reading], norms: Any, explanation: str) -> Section
             states[:, lively].T, x_label="step", y_label="unit", unit="h", center=0.0,
             columns=names, rows=[str(unit + 1) for unit in lively],
         )  # fmt: skip
-        counted = figures.steps(
-            reading.counted[part], names=names, x_label="step", y_label="share"
-        )
+        counted = figures.steps(reading.counted[part], names=names, x_label="step", y_label="share")
         alt = f"heat map of {len(lively)} units over {len(names)} steps"
         blocks.append(Figure(f"state-{number}", title, heat, alt))
         blocks.append(
