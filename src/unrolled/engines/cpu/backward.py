@@ -15,7 +15,7 @@ from unrolled.engines import directions
 from unrolled.engines.cpu.arrays import Array
 from unrolled.engines.cpu.forward import Left, is_inside
 from unrolled.engines.cpu.frame import Call, Frame
-from unrolled.engines.cpu.gradients import Sums
+from unrolled.engines.cpu.gradients import Products, Sums, Vectors
 from unrolled.engines.cpu.program import Kernel
 from unrolled.engines.cpu.run import Fit, Run, padded
 from unrolled.engines.directions import Inputs
@@ -110,13 +110,8 @@ class Backward(Frame):
             self.region(place.name, "buffered", fit.padded(place.size), step=fit.lanes)
             self.word(f"at {place.name}", place.name)
             self.word(f"stride {place.name}", "buffered")
-        self.rights: dict[Place, int] = {}
-        for outer in self.made.outers:
-            is_input = outer.right.name == fit.input_name
-            self.rights[outer.right] = self.units if is_input else fit.length(outer.right.size)
-        for right, units in self.rights.items():
-            wide = padded(units, fit.lanes)
-            self.region(f"right {right.name}", "buffered", wide, step=fit.lanes)
+        self.products = Products(fit, self, self.units, self.made.outers)
+        self.vectors = Vectors(fit, self.added)
 
     def _runs(self, pairs: Iterable[tuple[Place, str]], fit: Fit) -> list[_Columns]:
         """Group (left side, matrix) pairs whose left sides stand side by side."""
@@ -171,10 +166,12 @@ def backward(
         known[name] = 0 if array is None else library.pointer(array)
     chunks = run.chunks(frame.token_width)
     call = Call(frame, library, schedule, known, run.most_tokens(chunks))
-    sums = Sums(run, frame, left, call, outputs)
+    sums = Sums(run, frame.products, left, call, outputs)
     _run(call, chunks, sums, inputs)
     states = tuple(_first(run, call, name) for name in fit.states) if need_states else ()
-    return Gradients(inputs.result(), states, sums.result(), measured)
+    return Gradients(
+        inputs.result(), states, sums.result(frame.vectors, frame.added_width), measured
+    )
 
 
 def _frame(run: Run, left: Left, units: int, norms: tuple[str, ...], need_input: bool) -> Backward:

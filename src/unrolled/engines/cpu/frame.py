@@ -10,10 +10,11 @@ and has all its words; a place, a packed weight, a copy cost it nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unrolled.engines.cpu.arrange import FIELDS, arrange
 from unrolled.engines.cpu.arrays import Array, Library
@@ -23,6 +24,12 @@ from unrolled.engines.cpu.schedule import Schedule
 
 # What a call knows by name, and a number that is added to it; the name "" stands for nothing.
 Word = tuple[str, int]
+
+
+def entry(names: Sequence[str], fields: Mapping[str, Word | int]) -> list[Word]:
+    """One entry of a table, its fields in order."""
+    words = (fields[name] for name in names)
+    return [("", word) if isinstance(word, int) else word for word in words]
 
 
 @dataclass(frozen=True)
@@ -35,6 +42,20 @@ class Region:
     numbers: int
     number: int
     step: int
+
+
+class Table:
+    """Words, of which every call knows a part: numbers, and which known number is added to each."""
+
+    def __init__(self, words: Sequence[Word]) -> None:
+        self.known = list(dict.fromkeys(name for name, _ in words))
+        number = {name: position for position, name in enumerate(self.known)}
+        self.numbers = np.array([word for _, word in words], np.int64)
+        self.which = np.array([number[name] for name, _ in words], np.intp)
+
+    def fill(self, found: list[int]) -> NDArray[np.int64]:
+        """The words, from the known numbers in the order of `known`."""
+        return self.numbers + np.array(found, np.int64)[self.which]
 
 
 class Frame:
@@ -75,11 +96,9 @@ class Frame:
         self, to: Word, source: Word | None, more: Word | None = None, **fields: Word | int
     ) -> None:
         """One entry of the table of `arrange`; offsets of `to`, `source` and `more` in numbers."""
-        given: dict[str, Word] = {}
         for name, word in (("to", to), ("from", source), ("more", more)):
-            given[name] = ("", 0) if word is None else (word[0], word[1] * self.bytes)
-        given |= {n: ("", f) if isinstance(f, int) else f for n, f in fields.items()}
-        self._copies += [given[name] for name in FIELDS]
+            fields[name] = ("", 0) if word is None else (word[0], word[1] * self.bytes)
+        self._copies += entry(FIELDS, fields)
 
     def widen(self, to: str, source: str | None, units: int, width: int, lanes: int) -> None:
         """Copy rows of `units` numbers into rows of whole vectors; without a source, zeros."""
@@ -92,15 +111,11 @@ class Frame:
     def finish(self) -> None:
         """No more words: lay them out for the sum."""
         count = len(self._copies) // len(FIELDS)
-        words = [*self._words, ("jobs", 0), ("", count), *self._copies]
-        self.known = list(dict.fromkeys(name for name, _ in words))
-        number = {name: position for position, name in enumerate(self.known)}
-        self.numbers = np.array([word for _, word in words], np.int64)
-        self.which = np.array([number[name] for name, _ in words], np.intp)
+        self.table = Table([*self._words, ("jobs", 0), ("", count), *self._copies])
         self.buffered = [
-            (number[name], region.step * self.bytes)
+            (self.table.known.index(name), region.step * self.bytes)
             for name, region in (self.kept | self.passing).items()
-            if region.per == "buffered" and name in number
+            if region.per == "buffered" and name in self.table.known
         ]
 
 
@@ -130,12 +145,11 @@ class Call:
 
     def write(self, first_token: int = 0) -> None:
         """The words, for a chunk that begins with this token."""
-        found = [self.known[name] for name in self.frame.known]
+        found = [self.known[name] for name in self.frame.table.known]
         for number, row in self.frame.buffered if first_token else ():
             found[number] -= first_token * row
-        values = np.array(found, np.int64)
-        self.words = self.frame.numbers + values[self.frame.which]
-        self.address = int(self.words.__array_interface__["data"][0])
+        self.words = self.frame.table.fill(found)
+        self.address = address_of(self.words)
 
     def view(self, region: str, rows: int, width: int) -> Array:
         """A region as an array of rows."""
@@ -155,6 +169,10 @@ class Call:
         self.words[position["steps"]] = last - first
         jobs = self.schedule.jobs
         self.library.parallel(self.frame.address, self.address, jobs, jobs)
+
+
+def address_of(words: NDArray[np.int64]) -> int:
+    return int(words.__array_interface__["data"][0])
 
 
 def view_of(

@@ -4,144 +4,240 @@ and the right sides they meet. Out: an array for each of the caller's, in its fo
 
 A matrix's gradient is a sum of outer products, which `outer` adds straight into the rows where the
 caller's array holds the matrix. A vector's is a sum over the jobs, each of which has added up its
-own.
+own. `Products` is what the sizes decide, found once; `Sums` are those of one call.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
-
-import numpy as np
+import itertools
+import math
+from collections.abc import Mapping, Sequence
 
 from unrolled.engines.cpu import arrange, outer
 from unrolled.engines.cpu.arrays import Array
 from unrolled.engines.cpu.forward import Left
-from unrolled.engines.cpu.frame import Call
-from unrolled.engines.cpu.run import Run, Source, padded
+from unrolled.engines.cpu.frame import Call, Frame, Table, Word, address_of, entry
+from unrolled.engines.cpu.run import Fit, Run, Source, padded
 from unrolled.engines.cpu.schedule import token_rows
+from unrolled.engines.directions import Outer
 from unrolled.engines.plan import Kind, Place
-
-if TYPE_CHECKING:
-    from unrolled.engines.cpu.backward import Backward
 
 # So many multiplications are worth a second thread.
 WORTH_THREADS = 500_000
 
-# Rows of a right side: (address, distance from row to row, how many); address 0 means zeros.
-Rows = tuple[int, int, int]
+
+class Products:
+    """The tables of one chunk's copies and products; where the sums of vectors stand."""
+
+    def __init__(self, fit: Fit, frame: Frame, units: int, outers: Sequence[Outer]) -> None:
+        self.fit, self.bytes = fit, frame.bytes
+        self.rights: dict[Place, int] = {}
+        for product in outers:
+            is_input = product.right.name == fit.input_name
+            self.rights[product.right] = units if is_input else fit.length(product.right.size)
+        for right, length in self.rights.items():
+            wide = padded(length, fit.lanes)
+            frame.region(f"right {right.name}", "buffered", wide, step=fit.lanes)
+        copies: list[Word] = []
+        for right in self.rights:
+            for part in ("first", "rest") if right.kind is Kind.BEFORE else ("rest",):
+                copies += self._copy(right, part)
+        products: list[Word] = []
+        begun: set[str] = set()
+        for product in outers:
+            products += self._product(product, product.matrix not in begun)
+            begun.add(product.matrix)
+        self.copies = len(copies) // len(arrange.FIELDS)
+        self.table = Table(
+            [("jobs", 0), ("", self.copies), *copies, ("jobs", 0), ("", len(outers)), *products]
+        )
+        self.work = sum(math.prod(fit.shape(product.matrix)) for product in outers)
+        self.covered = _covered(fit, begun)
+
+    def _copy(self, right: Place, part: str) -> list[Word]:
+        """Rows of the right side into panels: a chunk's first step, or the rest of it."""
+        name, lanes, units = f"{part} {right.name}", self.fit.lanes, self.rights[right]
+        return entry(arrange.FIELDS, {
+            "to": (f"to {name}", 0), "from": (f"from {name}", 0), "more": 0, "units": units,
+            "length": (f"count {name}", 0), "height": (f"count {name}", 0), "unit_stride": 1,
+            "k_stride": (f"width {right.name}", 0), "panels": padded(units, lanes) // lanes,
+            "panel_stride": ("panel", 0), "row_stride": lanes,
+        })  # fmt: skip
+
+    def _product(self, product: Outer, is_first: bool) -> list[Word]:
+        units, columns = self.fit.shape(product.matrix)
+        source = self.fit.sources[product.matrix][0]
+        return entry(outer.FIELDS, {
+            "a": (f"panel {product.left.name}", 0), "a_panel": ("panel", 0), "units": units,
+            "b": (f"right {product.right.name}", 0), "b_panel": ("panel", 0), "columns": columns,
+            "c": (f"sum {source.array}", source.row * columns * self.bytes),
+            "tokens": ("count", 0), "fresh": ("fresh", 0) if is_first else 0,
+        })  # fmt: skip
+
+
+def _covered(fit: Fit, matrices: set[str]) -> dict[int, int]:
+    """How many rows of each of the caller's arrays get a sum."""
+    covered: dict[int, int] = {}
+    for matrix in matrices:
+        number = fit.sources[matrix][0].array
+        covered[number] = covered.get(number, 0) + fit.shape(matrix)[0]
+    return covered
+
+
+class Vectors:
+    """Where the sums of vectors stand in a job's row, array by array of the caller's."""
+
+    def __init__(self, fit: Fit, added: Mapping[str, tuple[int, int]]) -> None:
+        parts: dict[int, list[tuple[Source, str]]] = {}
+        for name in added:
+            for source in fit.sources[name]:
+                parts.setdefault(source.array, []).append((source, name))
+        self.numbers: dict[int, slice] = {}  # single numbers, to be summed over their units too
+        self.slices: dict[int, slice] = {}
+        self.gathered: dict[int, list[tuple[slice, slice]]] = {}
+        for array, given in parts.items():
+            given.sort(key=lambda part: part[0].row)
+            moves = []
+            for source, name in given:
+                column, units = added[name]
+                here = slice(source.row, source.row + units)
+                moves.append((here, slice(column, column + units)))
+            whole = slice(moves[0][1].start, moves[-1][1].stop)
+            together = all(a.stop == b.start for (_, a), (_, b) in itertools.pairwise(moves))
+            if not fit.shape(given[0][1]):
+                self.numbers[array] = whole
+            elif together and moves[0][0].start == 0:
+                self.slices[array] = whole
+            else:
+                self.gathered[array] = moves
+
+    def sums(self, run: Run, total: Array, arrays: list[Array | None]) -> None:
+        """From the sums over the jobs to the caller's arrays."""
+        used: set[int] = set()
+        for number, part in self.numbers.items():
+            arrays[number] = total[part].sum()
+        for number, part in self.slices.items():
+            found = total[part]
+            # who changes one gradient in place does not mean another
+            arrays[number] = run.library.copy(found) if part.start in used else found
+            used.add(part.start)
+        for number, moves in self.gathered.items():
+            found = run.library.zeros(math.prod(run.arrays[number].shape))
+            for here, there in moves:
+                found[here] = total[there]
+            arrays[number] = found
+        for number in (*self.numbers, *self.slices, *self.gathered):
+            shape = run.arrays[number].shape
+            if arrays[number].shape != shape:
+                arrays[number] = _filled(run, arrays[number], shape)
+
+
+def _filled(run: Run, found: Array, shape: Sequence[int]) -> Array:
+    """In the form of the caller's array, which may be longer than what depends on it."""
+    size = math.prod(shape)
+    if math.prod(found.shape) < size:
+        whole = run.library.zeros(size)
+        whole[: len(found)] = found
+        found = whole
+    return found.reshape(shape)
 
 
 class Sums:
     """The gradients so far."""
 
-    def __init__(self, run: Run, frame: Backward, left: Left, call: Call, outputs: Array) -> None:
-        self.run, self.frame, self.left, self.call, self.outputs = run, frame, left, call, outputs
+    def __init__(
+        self, run: Run, products: Products, left: Left, call: Call, outputs: Array
+    ) -> None:
+        self.run, self.products, self.left, self.call = run, products, left, call
+        self.outputs = outputs
+        self.known = call.known
+        self.known |= {"panel": call.known["buffered"] * run.fit.lanes, "fresh": 1}
         self.arrays: list[Array | None] = [None] * len(run.arrays)
-        self.begun: set[Source] = set()
         self.alive: list[Array] = []  # gathered rows, until they have been read
-        covered: dict[int, int] = {}
-        for matrix in {made.matrix for made in frame.made.outers}:
-            source, rows = run.fit.sources[matrix][0], run.fit.shape(matrix)[0]
-            covered[source.array] = covered.get(source.array, 0) + rows
-        for number, rows in covered.items():
+        for number, rows in products.covered.items():
             shape = run.arrays[number].shape
-            whole = rows == shape[0] and run.schedule.tokens
-            make = run.library.empty if whole else run.library.zeros
+            make = (
+                run.library.empty
+                if rows == shape[0] and call.schedule.tokens
+                else run.library.zeros
+            )
             self.arrays[number] = make(*shape)
+            self.known[f"sum {number}"] = run.library.pointer(self.arrays[number])
 
     def add(self, first: int, last: int) -> None:
         """One chunk: right sides into panels, then all the products."""
-        if not self.frame.made.outers:
+        products, library, known = self.products, self.run.library, self.known
+        if not products.rights:
             return
-        run, bits = self.run, self.run.fit.program.bits
-        span = run.schedule.span(first, last)
-        copies, products = [], []
-        for right, units in self.frame.rights.items():
-            copies += self._copies(right, units, self._rows(right, first, last))
-        work = 0
-        for made in self.frame.made.outers:
-            units, columns = run.fit.shape(made.matrix)
-            work += units * columns
-            products += self._product(made.matrix, made.left, made.right, span)
-        jobs = run.library.threads if work * (span.stop - span.start) > WORTH_THREADS else 1
-        for table, module, fields in (
-            (copies, arrange.arrange(bits).address("arrange"), arrange.FIELDS),
-            (products, outer.outer(bits).address("outer"), outer.FIELDS),
-        ):
-            words = np.array([jobs, len(table) // len(fields), *table], np.int64)
-            address = int(words.__array_interface__["data"][0])
-            run.library.parallel(module, address, jobs, jobs)
+        span = self.run.schedule.span(first, last)
+        known["count"] = span.stop - span.start
+        for right in products.rights:
+            self._right(right, first, last)
+        known["jobs"] = library.threads if products.work * known["count"] > WORTH_THREADS else 1
+        words = products.table.fill([known[name] for name in products.table.known])
+        copies, bits = address_of(words), self.run.fit.program.bits
+        sums = copies + 8 * (2 + products.copies * len(arrange.FIELDS))
+        library.parallel(
+            arrange.arrange(bits).address("arrange"), copies, known["jobs"], known["jobs"]
+        )
+        library.parallel(outer.outer(bits).address("outer"), sums, known["jobs"], known["jobs"])
+        known["fresh"], known["jobs"] = 0, self.run.schedule.jobs
         self.alive.clear()
 
-    def _product(self, matrix: str, left: Place, right: Place, span: slice) -> list[int]:
-        """One entry of the table of `outer`."""
-        run, known = self.run, self.call.known
-        units, columns = run.fit.shape(matrix)
-        source = run.fit.sources[matrix][0]
-        panel = known["buffered"] * run.fit.lanes
-        total = self.arrays[source.array]
-        to = run.library.pointer(total) + source.row * columns * self.frame.bytes
-        is_fresh = source not in self.begun
-        self.begun.add(source)
-        return [known[f"panel {left.name}"], panel, units, known[f"right {right.name}"], panel,
-                columns, to, span.stop - span.start, int(is_fresh)]  # fmt: skip
-
-    def _copies(self, right: Place, units: int, parts: Iterable[Rows]) -> list[int]:
-        """Entries of the table of `arrange`: rows, one part behind the other, into panels."""
-        lanes, known = self.run.fit.lanes, self.call.known
-        room = known["buffered"] * lanes
-        panels = padded(units, lanes) // lanes
-        to, table = known[f"right {right.name}"], []
-        for address, width, count in parts:
-            table += [to, address, 0, units, count, count, 1, width, panels, room, lanes]
-            to += count * lanes * self.frame.bytes
-        return table
-
-    def _rows(self, right: Place, first: int, last: int) -> list[Rows]:
-        """Where the right side's numbers for a chunk's tokens are, in the order of the tokens."""
-        known, schedule = self.call.known, self.run.schedule
-        span = schedule.span(first, last)
-        count = span.stop - span.start
-        if right.name == self.run.fit.input_name:
-            return [self._slice("x", self.frame.x_width, span.start, count)]
+    def _right(self, right: Place, first: int, last: int) -> None:
+        """Say where a right side's rows for a chunk's tokens are."""
+        fit, known = self.run.fit, self.known
+        start = self.run.schedule.span(first, last).start
+        name, here, column = right.name, right.name.removeprefix("state "), 0
         if right.kind is Kind.BEFORE:
-            return self._before(right.name, first, last)
-        if right.name in self.left.frame.columns:
-            size, column = self.left.frame.columns[right.name]
-            width = self.left.frame.widths[size]
-            start = known[f"buffer {size}"] + (column + span.start * width) * self.frame.bytes
-            return [(start, width, count)]
-        name = right.name.removeprefix("state ")
-        return [self._slice(self.run.fit.state_at(name), self._width(name), span.start, count)]
+            self._before(name, first, last)
+            return
+        if name == fit.input_name:
+            at, width = "x", self.call.frame.x_width
+        elif name in self.left.frame.columns:
+            size, column = self.left.frame.columns[name]
+            at, width = f"buffer {size}", self.left.frame.widths[size]
+        else:
+            at, width = fit.state_at(here), self._width(here)
+        known[f"width {name}"] = width
+        address = known[at] + (column + start * width) * self.products.bytes
+        self._part("rest", name, known[f"right {name}"], address, known["count"])
 
-    def _before(self, name: str, first: int, last: int) -> list[Rows]:
+    def _before(self, name: str, first: int, last: int) -> None:
         """The state before each token of a chunk: of the same sequence, one step earlier."""
-        schedule, width = self.run.schedule, self._width(name)
-        parts: list[Rows] = []
+        fit, schedule, known = self.run.fit, self.run.schedule, self.known
+        width = known[f"width {name}"] = self._width(name)
+        row, token = width * self.products.bytes, fit.lanes * self.products.bytes
+        begin, to = schedule.span(first, last).start, known[f"right {name}"]
+        self._part("first", name, to, 0, 0)
         if first == 0:
             span = schedule.span(0, 1)
-            number = list(self.run.fit.states).index(name)
-            address = 0 if self.left.is_zero[number] else self.call.known[f"initial {name}"]
-            if address and not schedule.is_dense:
-                start = self.left.initial(self.run, name)
-                address = self._gathered(start, token_rows(schedule, 0))
-            parts.append((address, width, span.stop - span.start))
+            address = 0
+            if not self.left.is_zero[fit.state_names.index(name)]:
+                address = known[f"initial {name}"]
+                if not schedule.is_dense:
+                    start = self.left.initial(self.run, name)
+                    address = self._gathered(start, token_rows(schedule, 0))
+            there = to + (span.start - begin) * token
+            self._part("first", name, there, address, span.stop - span.start)
             first = 1
-        if first < last:
-            here, before = schedule.before(first, last)
-            count = here.stop - here.start
-            if isinstance(before, slice):
-                part = self._slice(self.run.fit.state_at(name), width, before.start, count)
-            else:
-                tokens = self.left.state(self.run, name, self.outputs)
-                part = self._gathered(tokens, before), width, count
-            # a dense sequence that is read from its end has its first step last
-            parts = [part, *parts] if schedule.reverse else [*parts, part]
-        return parts
+        if first >= last:
+            self._part("rest", name, to, 0, 0)
+            return
+        here, before = schedule.before(first, last)
+        if isinstance(before, slice):
+            address = known[fit.state_at(name)] + before.start * row
+        else:
+            tokens = self.left.state(self.run, name, self.outputs)
+            address = self._gathered(tokens, before)
+        there = to + (here.start - begin) * token
+        self._part("rest", name, there, address, here.stop - here.start)
 
-    def _slice(self, known: str, width: int, first: int, count: int) -> Rows:
-        return self.call.known[known] + first * width * self.frame.bytes, width, count
+    def _part(self, part: str, name: str, to: int, address: int, count: int) -> None:
+        known = self.known
+        known[f"to {part} {name}"] = to
+        known[f"from {part} {name}"] = address
+        known[f"count {part} {name}"] = count
 
     def _gathered(self, rows: Array, index: Array) -> int:
         self.alive.append(self.run.library.take(rows, index))
@@ -150,36 +246,9 @@ class Sums:
     def _width(self, state: str) -> int:
         return padded(self.run.fit.states[state], self.run.fit.lanes)
 
-    def result(self) -> list[Array | None]:
+    def result(self, vectors: Vectors, width: int) -> list[Array | None]:
         """In the caller's forms; vectors are summed over the jobs."""
-        if not self.frame.added:
-            return self.arrays
-        run, jobs = self.run, self.run.schedule.jobs
-        total = self.call.view("added", jobs, self.frame.added_width).sum(0)
-        parts: dict[int, list[tuple[int, int, str]]] = {}
-        for name in self.frame.added:
-            for source in run.fit.sources[name]:
-                parts.setdefault(source.array, []).append((source.row, len(parts), name))
-        used: set[int] = set()
-        for number, given in parts.items():
-            self.arrays[number] = self._vector(number, sorted(given), total, used)
+        if width:
+            total = self.call.view("added", self.run.schedule.jobs, width).sum(0)
+            vectors.sums(self.run, total, self.arrays)
         return self.arrays
-
-    def _vector(
-        self, number: int, parts: list[tuple[int, int, str]], total: Array, used: set[int]
-    ) -> Array:
-        """One of the caller's arrays of vectors; where its parts stand together they are it."""
-        run, shape = self.run, self.run.arrays[number].shape
-        places = [self.frame.added[name] for _, _, name in parts]
-        (start, _), stop = places[0], sum(places[-1])
-        length = sum(units for _, units in places)
-        size = int(np.prod(shape, dtype=np.int64))
-        if len(parts) == 1 and not run.fit.shape(parts[0][2]):
-            return total[start:stop].sum().reshape(shape)  # a number, over its units too
-        if length == size == stop - start and start not in used:
-            used.add(start)  # who changes one gradient in place does not mean another
-            return total[start:stop].reshape(shape)
-        result = run.library.zeros(size)
-        for (row, _, _), (column, units) in zip(parts, places, strict=True):
-            result[row : row + units] = total[column : column + units]
-        return result.reshape(shape)
