@@ -3,13 +3,14 @@
 
 Everything that a call of the kernels needs is laid out once: packed weights, scratch, and for each
 state two rows that take turns, so that the states of one step are where the next one looks for
-them. A step then sets one address and calls one kernel a layer, on the thread it is called on.
+them. A step then sets one address and calls one kernel a layer, on the thread it is called on; the
+top layer's stores its output once more, for the user.
 """
 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -18,7 +19,7 @@ from torch import Tensor
 
 from unrolled.engines.cpu import schedule
 from unrolled.engines.cpu.forward import forward_frame
-from unrolled.engines.cpu.frame import Call
+from unrolled.engines.cpu.frame import Call, address_of
 from unrolled.engines.cpu.run import Run, padded
 from unrolled.errors import ArgumentError, ShapeError, UnrolledError
 from unrolled.layers.autograd import Task
@@ -35,8 +36,25 @@ class _Turn:
 
     kernels: list[tuple[Any, int]]
     input_word: Any  # where the lowest layer is told its input's address; None: it reads none
-    output: int  # the address at which the top layer leaves its output
-    calls: list[Call]  # own the memory that the addresses mean
+    words: list[Any]  # what the addresses mean
+
+    def add(
+        self, call: Call, run: Run, buffers: Mapping[str, Tensor], source: Tensor, turn: int
+    ) -> None:
+        """One more layer: it reads states in this turn's rows, and leaves them in the other's."""
+        known = call.known | {"x": source.data_ptr()}
+        for name, buffer in buffers.items():
+            known[f"initial {name}"] = buffer[turn].data_ptr()
+            known[run.fit.state_at(name)] = buffer[1 - turn].data_ptr()
+        frame = call.frame
+        words = frame.table.fill([known[name] for name in frame.table.known])
+        words[frame.position["first"]] = 0
+        words[frame.position["steps"]] = 1
+        position = frame.position.get(f"at {run.fit.input_name}")
+        if not self.words and position is not None:
+            self.input_word = ctypes.c_int64.from_buffer(words, position * 8)
+        self.kernels.append((_KERNEL(frame.address), address_of(words)))
+        self.words.append(words)
 
 
 class Stream:
@@ -86,7 +104,6 @@ class Stream:
         first = next(iter(self._shapes))
         self._result = torch.zeros(batch, widths[first], dtype=self._dtype)
         self._y = self._result[:, : self._shapes[first]]
-        self._copied = self._result.data_ptr(), self._result.numel() * self._result.element_size()
         self._given = {(batch, self._inputs): self._y}
         if batch == 1:
             self._given[self._inputs,] = self._y[0]
@@ -107,8 +124,6 @@ class Stream:
         for kernel, words in turn.kernels:
             kernel(words, 0, 1)
         self._turn = 1 - self._turn
-        address, count = self._copied
-        ctypes.memmove(address, turn.output, count)
         return y
 
     @property
@@ -153,7 +168,7 @@ class Stream:
         with torch.no_grad():
             # kept: single numbers among the weights are read where they are
             self._runs = [self._run(layer) for layer in range(self._stack.num_layers)]
-            self._turns = [self._prepared(self._runs, turn) for turn in (0, 1)]
+            self._turns = self._prepared()
 
     def _run(self, layer: int) -> Run:
         stack = self._stack
@@ -164,19 +179,26 @@ class Stream:
         alone = schedule.dense(1, self.batch, 1)
         return Task(stack.wiring.program(self._dtype), packing, alone, sizes).prepare(given)
 
-    def _prepared(self, runs: Sequence[Run], turn: int) -> _Turn:
-        calls = []
-        source = self._x
-        for run, buffers in zip(runs, self._buffers, strict=True):
-            calls.append(_call(run, source, buffers, turn))
-            source = next(iter(buffers.values()))[1 - turn]
-        lowest = calls[0]
-        position = lowest.frame.position.get(f"at {runs[0].fit.input_name}")
-        word = None
-        if position is not None:
-            word = ctypes.c_int64.from_buffer(lowest.words, position * 8)
-        kernels = [(_KERNEL(c.frame.kernel.address), c.address) for c in calls]
-        return _Turn(kernels, word, source.data_ptr(), calls)
+    def _prepared(self) -> list[_Turn]:
+        """Both turns' words, over the same packed weights: the states of one are where the other
+        looks for them."""
+        output = next(iter(self._shapes))
+        calls, turns = [], [_Turn([], None, []) for _ in range(2)]
+        source: list[Tensor] = [self._x, self._x]
+        for layer, run in enumerate(self._runs):
+            is_top = layer == len(self._runs) - 1
+            frame = forward_frame(run, source[0].shape[1], (output,) if is_top else (), inside=True)
+            buffers = self._buffers[layer]
+            known = run.known | {"x": 0, "y": 0, f"record {output}": self._result.data_ptr()}
+            known |= {f"given {name}": 0 for name in buffers}
+            calls.append(Call(frame, run.library, run.schedule, known))
+            calls[-1].write()
+            calls[-1].arrange()  # the weights; the states are where they are
+            for number, turn in enumerate(turns):
+                turn.add(calls[-1], run, buffers, source[number], number)
+            source = [buffers[output][1], buffers[output][0]]
+        self._calls = calls
+        return turns
 
     def _refuse(self, x: Tensor) -> NoReturn:
         if not isinstance(x, Tensor) or x.shape not in self._given:
@@ -191,19 +213,3 @@ class Stream:
             "a stream holds addresses in this process and cannot be copied or pickled: make "
             "another with layer.stream(), and give it the states: other.states = stream.states"
         )
-
-
-def _call(run: Run, source: Tensor, buffers: Mapping[str, Tensor], turn: int) -> Call:
-    """One layer's kernel for every second step: it reads states here, and leaves them there."""
-    frame = forward_frame(run, source.shape[1], inside=True)
-    known = run.known | {"x": source.data_ptr(), "y": 0} | {f"given {n}": 0 for n in buffers}
-    call = Call(frame, run.library, run.schedule, known)
-    call.write()
-    call.arrange()  # the weights; the states are where they are
-    for name, buffer in buffers.items():
-        call.known[f"initial {name}"] = buffer[turn].data_ptr()
-        call.known[run.fit.state_at(name)] = buffer[1 - turn].data_ptr()
-    call.write()
-    call.words[frame.position["first"]] = 0
-    call.words[frame.position["steps"]] = 1
-    return call
