@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import RegressorMixin
 
+from unrolled.data.notes import Notes
 from unrolled.data.timeseries import TimeSeries
 from unrolled.data.windows import Layout, Prepared, prepare
 from unrolled.errors import ArgumentError
@@ -72,7 +73,9 @@ class Forecaster(RegressorMixin, Estimator):
     horizon: int = option(24, "how many steps ahead", int)
     mode: str = option("direct", "all steps at once, or each fed back", choices=MODES)
     quantiles: Any = option((0.1, 0.5, 0.9), "which ones, with 0.5 among them", read_quantiles)
-    season: int | None = option(None, "steps of the main cycle (default: by the calendar)", int)
+    season: int | None = option(
+        None, "steps of the main cycle (default: by the calendar, or found)", int
+    )
     calendar: bool = option(True, "tell the network the hour, the weekday, the season", bool)
     window: int = option(128, "steps that backpropagation looks back over", int)
     paths: int = option(100, "sample paths of a forecast that is fed back", int)
@@ -110,12 +113,19 @@ class Forecaster(RegressorMixin, Estimator):
         parts, self.learnt_, self.tested_ = parts_of(
             self.series_, steps_ahead, self.horizon, self.validation, test
         )
-        chosen = {"season": self.season, "calendar": self.calendar}
-        self.layout_ = layout_of(self.series_, self.learnt_, self.horizon, **chosen)
+        notes = Notes((data or {}).get("notes", ()))
+        said = len(notes)
+        self.layout_ = layout_of(
+            self.series_, self.learnt_, self.horizon, season=self.season, calendar=self.calendar,
+            note=notes.say,
+        )  # fmt: skip
+        for sentence in notes.sentences[said:]:
+            self.watcher().note(sentence)
         layout = self._step_layout()
         prepared = [prepare(one, layout, learnt) for one, learnt in zip(self.series_, self.learnt_)]
         model = self._build()
-        config = shared.config_of(TASK, self, self.cell_, test=test, data=data or {})
+        data = {**(data or {}), "notes": notes.sentences} if len(notes) else data or {}
+        config = shared.config_of(TASK, self, self.cell_, test=test, data=data)
         run = self.open_run(config, layout_plain(self.layout_, 0.0), resume)
         if run is not None and not resume and is_first_process():
             run.write_json(SERIES, series_plain(self.series_, self.learnt_, self.tested_))

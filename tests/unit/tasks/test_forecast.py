@@ -126,6 +126,22 @@ def test_a_known_covariate_is_used_and_must_be_known() -> None:
         model.forecast(without)
 
 
+def test_a_season_that_no_calendar_knows_is_found_and_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = np.sin(2 * np.pi * np.arange(200) / 9) + 0.05 * np.random.default_rng(0).normal(
+        size=200
+    )
+    quick = {**SMALL, "epochs": 1, "season": None}
+    found = Forecaster(**quick, out=tmp_path / "run").fit(values)
+    assert found.layout_.season == 9
+    said = "note: the season is taken to be 9 steps of 1 step"
+    assert said in capsys.readouterr().err
+    assert "the season is taken to be 9 steps" in (tmp_path / "run" / "report.html").read_text()
+    assert Forecaster(**{**quick, "season": 1}).fit(values).layout_.season == 1
+    assert said not in capsys.readouterr().err
+
+
 def test_gaps_are_never_judged() -> None:
     whole = series(200)
     whole.values[150:180:3] = np.nan

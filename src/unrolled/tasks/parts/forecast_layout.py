@@ -5,12 +5,13 @@ In: whatever a person hands in. Out: `TimeSeries`, parts, a `Layout`, or a sente
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from unrolled.data.calendar import cycles_of, season_of
+from unrolled.data.seasons import found_season
 from unrolled.data.times import Step
 from unrolled.data.timeseries import TimeSeries, TimeSeriesSet
 from unrolled.data.windows import Layout, drifts
@@ -116,8 +117,12 @@ def layout_of(
     *,
     season: int | None,
     calendar: bool,
+    note: Callable[[str], None] = lambda text: None,
 ) -> Layout:
-    """What the network is told, from the parts that may be learnt from."""
+    """What the network is told, from the parts that may be learnt from.
+
+    A season that nobody names is the calendar's, or where that has none, the data's own.
+    """
     steps = {(one.step.count, one.step.unit) for one in series}
     if len(steps) > 1:
         names = ", ".join(f"{one.name!r} goes by {one.step}" for one in series[:3])
@@ -127,8 +132,11 @@ def layout_of(
         raise DataError("all series are to have the same covariates")
     step = series[0].step
     fewest = min(learnt)
-    season = season_of(step) if season is None else season
     pasts = [one.without_gaps()[:end] for one, end in zip(series, learnt)]
+    if season is None:
+        season = season_of(step)
+        if season == 1:
+            season = _season_of_data(pasts, step, note)
     known = np.concatenate([one.known[:end] for one, end in zip(series, learnt)])
     past = np.concatenate([one.past[:end] for one, end in zip(series, learnt)])
     dated = all(one.has_dates for one in series)
@@ -143,6 +151,18 @@ def layout_of(
         past_means=past.mean(0).tolist(),
         past_scales=_scales(past),
     )
+
+
+def _season_of_data(pasts: Sequence[Any], step: Step, note: Callable[[str], None]) -> int:
+    found = found_season(pasts)
+    if found is None:
+        return 1
+    note(
+        f"the season is taken to be {found.steps} steps of {step}, after which the data are most "
+        f"like themselves (correlation {found.correlation:.2f}); --season N names another, "
+        "--season 1 none"
+    )
+    return found.steps
 
 
 def _scales(columns: Any) -> list[float]:

@@ -1,0 +1,73 @@
+"""Two processes of each task come to the losses of one, and leave one whole run."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.tolerances import PROCESSES, assert_agrees
+
+ROOT = Path(__file__).parents[3]
+TASKS = ("classify", "forecast", "generate")
+
+# The pinball loss has gradients that cancel but for rounding; Adam would make whole steps of them.
+CHILD = """
+import json, sys
+sys.path.insert(0, {root!r})
+import numpy as np
+from tests.made_up import opinions
+from unrolled.tasks.classify import Classifier
+from unrolled.tasks.forecast import Forecaster
+from unrolled.tasks.generate import Generator
+from unrolled.training.fabric import is_first_process
+
+def shared(task):
+    return {{"hidden": 9, "epochs": 2, "dropout": 0.0, "out": f"{{sys.argv[1]}}/{{task}}"}}
+
+texts, labels = opinions(61)
+models = {{
+    "classify": Classifier(**shared("classify"), batch_size=4).fit(texts, labels),
+    "forecast": Forecaster(
+        **shared("forecast"), horizon=5, season=7, window=16, batch_size=3, patience=None,
+        optimizer="sgd", lr=0.05,
+    ).fit(np.sin(np.arange(150) / 7) + np.arange(150) % 7),
+    "generate": Generator(**shared("generate"), window=16, batch_size=3).fit(" ".join(texts)),
+}}
+if is_first_process():
+    print(json.dumps({{task: model.history_ for task, model in models.items()}}))
+"""
+
+
+def histories(tmp_path, *launcher):
+    script = tmp_path / "child.py"
+    script.write_text(CHILD.format(root=str(ROOT)))
+    words = [*launcher, str(script), str(tmp_path)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    return histories(tmp_path_factory.mktemp("alone"), sys.executable, "-W", "ignore")
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("together")
+    torchrun = str(Path(sys.executable).with_name("torchrun"))
+    return folder, histories(folder, torchrun, "--nproc-per-node", "2")
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_two_processes(task, alone, together):
+    folder, found = together
+    assert len(found[task]) == len(alone[task]) == 2
+    for ours, theirs in zip(found[task], alone[task], strict=True):
+        for name in ("train_loss", "validation_loss"):
+            assert_agrees(ours[name], theirs[name], tolerance=PROCESSES, name=name)
+    lines = (folder / task / "metrics.jsonl").read_text().splitlines()
+    assert len(lines) == 2
+    assert (folder / task / "report.html").is_file()
