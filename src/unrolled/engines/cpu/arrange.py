@@ -31,7 +31,7 @@ HEADER = ("jobs", "copies")
 @functools.cache
 def arrange(bits: int) -> jit.Kernels:
     """`arrange(table, first_job, last_job)` for float32 or float64 on this machine."""
-    return jit.load(f"arrange {bits}", lambda: module(bits, host()), ("arrange",))
+    return jit.load(f"arrange {bits}", lambda: module(bits, host()), ("arrange",), optimise=False)
 
 
 def module(bits: int, target: Target) -> ir.Module:

@@ -41,7 +41,7 @@ BLOCK = 384
 @functools.cache
 def outer(bits: int) -> jit.Kernels:
     """`outer(table, first_job, last_job)` for float32 or float64 on this machine."""
-    return jit.load(f"outer {bits}", lambda: module(bits, host()), ("outer",))
+    return jit.load(f"outer {bits}", lambda: module(bits, host()), ("outer",), optimise=False)
 
 
 def module(bits: int, target: Target) -> ir.Module:
