@@ -1,8 +1,9 @@
 """The two kernels of a cell, on paper. In: a `Lowered` step. Out: `Forward` and `Backward`, each a
-plan and what is left to library products outside the loop; next: `cpu/sequence.py` runs them.
+plan and what is left to products outside the loop; next: `cpu/forward` and `cpu/backward`.
 
-Products that need no state are done for many time steps at once, where they are matrix products:
-`W x` before the forward kernel; `d_W`, `d_U` and the products of `d_x` after the backward kernel.
+The gradients of matrices are sums over all tokens, done for many time steps at once after the
+backward kernel. With a single sequence so are the products that need no state: `W x` before the
+forward kernel, those of `d_x` after the backward one.
 """
 
 from __future__ import annotations
@@ -136,14 +137,7 @@ def backward(
 ) -> Backward:
     """The backward kernel, and the products that follow it; `norms` names states whose derivative's
     length is wanted at every step."""
-    step = lowered.step
-    places = leaf_places(lowered)
-    for name, node in graphs.kept.items():
-        places[variable(name, "value", shape_of(node))] = _place(Kind.TOKEN, node, name)
-    for state in step.results:
-        node = step.locals[state]
-        new = variable(f"state {state}", "value", shape_of(node))
-        places[new] = _place(Kind.TOKEN, node, f"state {state}")
+    step, places = lowered.step, _known_places(lowered, graphs)
     arriving = _arriving(lowered, places)
     sources = {v: replace_nodes([node], arriving)[node] for v, node in graphs.gradients.items()}
     lefts = _Lefts(Kind.TOKEN if inputs is Inputs.OUTSIDE else Kind.ROW)
@@ -175,16 +169,24 @@ def backward(
         d = replace_nodes([graphs.states[state]], arriving)[graphs.states[state]]
         measured[state] = Place(Kind.TOKEN, f"norm {state}", ONE)
         targets.append((apply("sqrt", apply("sum", d * d)), measured[state]))
-    panels = {place.name: replace(place, kind=Kind.PANEL, name=f"panel {place.name}")
-              for place in lefts.places.values()}  # fmt: skip
-    targets = [
-        *lefts.places.items(),
-        *((node, panels[place.name]) for node, place in lefts.places.items()),
-        *targets,
-    ]
+    panels = lefts.panels()
+    in_panels = [(node, panels[place.name]) for node, place in lefts.places.items()]
+    targets = [*lefts.places.items(), *in_panels, *targets]
     order = _side_by_side(lefts, outers, _rank(lowered))
     layout = plan(targets, places, lambda v: False, _rank(lowered), order)
     return Backward(layout, order, panels, outers, inner, d_input, added, measured)
+
+
+def _known_places(lowered: Lowered, graphs: Graphs) -> dict[Variable, Place]:
+    """Where the backward kernel finds what the forward one was given, and what it has left."""
+    step, places = lowered.step, leaf_places(lowered)
+    for name, node in graphs.kept.items():
+        places[variable(name, "value", shape_of(node))] = _place(Kind.TOKEN, node, name)
+    for state in step.results:
+        node = step.locals[state]
+        new = variable(f"state {state}", "value", shape_of(node))
+        places[new] = _place(Kind.TOKEN, node, f"state {state}")
+    return places
 
 
 def _side_by_side(lefts: _Lefts, outers: list[Outer], rank: dict[str, int]) -> list[Place]:
@@ -232,6 +234,11 @@ class _Lefts:
                 self.kind, f"left {len(self.places)}", shape_of(node)[0], clear=True
             )
         return self.places[node]
+
+    def panels(self) -> dict[str, Place]:
+        """By a left side's name, its second place: in panels."""
+        return {place.name: replace(place, kind=Kind.PANEL, name=f"panel {place.name}")
+                for place in self.places.values()}  # fmt: skip
 
 
 def _terms(node: Node) -> Iterable[Node]:

@@ -43,8 +43,8 @@ class Backward(Frame):
         super().__init__(kernel, fit.program.bits)
         self.made, self.units = made, units
         fit.weights(self, made.plan, placed=made.lefts)
-        self.x_width = padded(units, fit.lanes) if fit.input_is_hidden else units
-        self.place(fit.input_name, "x", self.x_width)
+        wide = padded(units, fit.lanes) if fit.input_is_hidden else units
+        self.place(fit.input_name, "x", wide)
         for name, (size, column) in left.frame.columns.items():
             self.place(name, f"buffer {size}", left.frame.widths[size], column)
         for name, place in made.norms.items():

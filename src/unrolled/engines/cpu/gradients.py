@@ -31,6 +31,7 @@ class Products:
 
     def __init__(self, fit: Fit, frame: Frame, units: int, outers: Sequence[Outer]) -> None:
         self.fit, self.bytes = fit, frame.bytes
+        self.x_width = padded(units, fit.lanes) if fit.input_is_hidden else units
         self.rights: dict[Place, int] = {}
         for product in outers:
             is_input = product.right.name == fit.input_name
@@ -127,13 +128,13 @@ class Vectors:
                 found[here] = total[there]
             arrays[number] = found
         for number in (*self.numbers, *self.slices, *self.gathered):
-            shape = run.arrays[number].shape
-            if arrays[number].shape != shape:
-                arrays[number] = _filled(run, arrays[number], shape)
+            arrays[number] = _filled(run, arrays[number], run.arrays[number].shape)
 
 
 def _filled(run: Run, found: Array, shape: Sequence[int]) -> Array:
     """In the form of the caller's array, which may be longer than what depends on it."""
+    if found.shape == shape:
+        return found
     size = math.prod(shape)
     if math.prod(found.shape) < size:
         whole = run.library.zeros(size)
@@ -193,7 +194,7 @@ class Sums:
             self._before(name, first, last)
             return
         if name == fit.input_name:
-            at, width = "x", self.call.frame.x_width
+            at, width = "x", self.products.x_width
         elif name in self.left.frame.columns:
             size, column = self.left.frame.columns[name]
             at, width = f"buffer {size}", self.left.frame.widths[size]

@@ -1,7 +1,7 @@
 """A cell's kernels, planned and compiled when first asked for.
 
 In: an `Equation` and the size of its numbers. Out: `Program`, whose kernels have an address; next:
-`sequence` runs them. A kernel is kept by the equation and the machine, never by a shape.
+`run` runs them. A kernel is kept by the equation and the machine, never by a shape.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """Which sequences go on at which step, and where their tokens lie. In: T, B or lengths. Out: tables
-that kernels read; next: `sequence`.
+that kernels read; next: `run`.
 
 A token is one step of one sequence. Tokens lie step after step; within a step job after job; within
 a job row after row, longest first, so that the sequences that go on are always the first rows.
