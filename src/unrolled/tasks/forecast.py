@@ -133,6 +133,7 @@ class Forecaster(RegressorMixin, Estimator):
             model, prepared, parts, self._levels(),
             window=self.window, batch_size=self.batch_size, seed=self.seed,
         )  # fmt: skip
+        model.begin_at(job.usual_quantiles())
         state = train(job, self.settings(), run, self.watcher(), resume)
         self.model_, self.state_, self.run_ = model.eval(), state, run
         self.history_ = state.history

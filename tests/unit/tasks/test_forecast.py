@@ -242,6 +242,34 @@ def test_the_shares_of_processes_add_up(part: str) -> None:
     assert float(sums["count"]) > 0
 
 
+def test_it_begins_with_the_spread_around_the_anchor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of what it may learn from alone, whatever the size of a piece; a gap says nothing."""
+    one = series(200)
+    one.values[30] = np.nan
+    parts, learnt, _ = parts_of([one], 6, 6, 0.4, 0.0)
+    layout = layout_of([one], learnt, 6, season=8, calendar=False)
+    prepared = prepare(one, layout, learnt[0])
+    levels = [0.1, 0.5, 0.9]
+    network = ForecastNetwork(choose_cell("gru"), layout.inputs, layout.ahead, 6, 3, hidden=5,
+                              layers=1, dropout=0.0)  # fmt: skip
+    job = ForecastJob(network, [prepared], parts, levels, window=32, batch_size=4, seed=0)
+    distances = [
+        (one.values[origin + ahead] - prepared.around([origin])[1][0, ahead - 1])
+        for origin in range(learnt[0] - 1)
+        for ahead in range(1, 7)
+        if origin + ahead < learnt[0] and origin + ahead != 30
+    ]
+    expected = np.quantile(np.array(distances) / prepared.scale.unit, levels)
+    for piece in (2048, 10):
+        monkeypatch.setattr(forecast_job, "PIECE", piece)
+        assert_agrees(job.usual_quantiles().astype(np.float32), expected.astype(np.float32),
+                      tolerance=FLOAT32)  # fmt: skip
+    network.begin_at(job.usual_quantiles())
+    told, _ = network(torch.randn(7, 2, layout.inputs), torch.randn(7, 2, 6, layout.ahead))
+    assert_agrees(told.detach(), torch.tensor(expected).float().expand(7, 2, 6, 3),
+                  tolerance=FLOAT32)  # fmt: skip
+
+
 def test_a_long_series_is_judged_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every origin once, whatever the size of a piece."""
     one = series(200)

@@ -105,6 +105,17 @@ class ForecastJob:
             windows.append(Window(number, start, start + length, first, bounds.end[number]))
         return [windows[at : at + self.batch_size] for at in range(0, count, self.batch_size)]
 
+    def usual_quantiles(self) -> Any:
+        """Those of all distances from the anchor in the training part, whatever is told of them."""
+        found = []
+        for one, last, end in zip(self.series, self.parts["train"].last, self.parts["train"].end):
+            for first in range(0, last + 1, PIECE):
+                origins = np.arange(first, min(first + PIECE, last + 1))
+                targets, counts = one.targets(origins, one.around(origins)[1], end)
+                found.append(targets[counts])
+        known = np.concatenate(found)
+        return np.quantile(known, self.quantiles.numpy()) if len(known) else np.zeros(1)
+
     def begin(self, part: str) -> None:
         """Nothing is carried from batch to batch."""
 

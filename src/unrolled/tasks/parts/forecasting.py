@@ -49,6 +49,15 @@ class ForecastNetwork(nn.Module):
         for weight in (*self.readout.parameters(), *self.straight.parameters()):
             nn.init.zeros_(weight)  # at first it forecasts the anchor
 
+    @torch.no_grad()
+    def begin_at(self, quantiles: Any) -> None:
+        """Let it forecast, at first, these distances from the anchor, whatever it is told.
+
+        Otherwise the first thing that it learns is that spread, the fastest way to which is to
+        drive all units of the state to their ends, where nothing moves them again.
+        """
+        self.readout.bias.copy_(torch.as_tensor(quantiles))
+
     def forward(self, x: Tensor, ahead: Tensor, states: Any = None) -> tuple[Tensor, Any]:
         """(T, B, inputs) and (T, B, horizon, ahead) to (T, B, horizon, quantiles) and states."""
         y, states = self.recurrent(x, states)
