@@ -46,12 +46,24 @@ LINES = [
     ("train classify good.csv --folds 1000", "1000 folds cannot be made"),
     ("train classify good.csv --strategy dpp", "training cannot start"),
     ("train classify good.csv --accelerator tpux", "training cannot start"),
+    ("train classify good.csv --folds 0", "0 folds cannot be made"),
+    ("train classify good.csv --test good.csv --test-share 0.2", "choose one"),
+    ("train classify good.csv --hidden 99999999999999999999", "up to 2,147,483,647"),
+    ("train classify good.csv --hidden 100000000", "more weights than the machine has memory"),
+    ("train classify good.csv --nodes 3", "3 nodes would wait for each other forever"),
+    ("train forecast good.csv --quantiles 0.5,0.1", "quantiles ascend between 0 and 1"),
+    ("train forecast good.csv --quantiles few", "written like 0.1,0.5,0.9"),
+    ("train forecast good.csv --season 0", "season is a whole number"),
+    ("train forecast good.csv --mode sideways", "no choice 'sideways'"),
+    ("train forecast sales.csv --every fortnight", "fortnight"),
     # cells
     ("train classify good.csv --cell lstn", "there is no cell 'lstn'; did you mean 'lstm'?"),
     ("train classify good.csv --cell none.py:Mine", "there is no file 'none.py'"),
     ("train classify good.csv --cell broken.py:Mine", "raises SyntaxError"),
     ("train classify good.csv --cell empty.py:Mine", "write FILE.py:CLASS"),
     ("train classify good.csv --cell fine.py:Yours", "fine.py has Mine"),
+    ("train classify good.csv --cell leaves.py:Mine", "raises SystemExit"),
+    ("train classify good.csv --cell :Mine", "there is no cell ':Mine'"),
     # data
     ("train classify nothere.csv", "there is no file 'nothere.csv'"),
     ("train classify good.csv --text txt", "no column 'txt' for --text; did you mean 'text'?"),
@@ -74,7 +86,9 @@ LINES = [
     ("train classify good.csv --config good.csv", "is no TOML file"),
     ("train classify good.csv --config odd.toml", "there is no parameter 'hiden'"),
     ("train classify good.csv --config text-run", "is of 'generate'"),
+    ("train classify good.csv --config number.toml", "`parameters` is a table"),
     # runs that go on
+    ('train --resume ""', "is no run"),
     ("train --resume nowhere", "there is no run 'nowhere'"),
     ("train --resume taken", "'taken' is no run"),
     ("train generate short.txt --resume run", "is a run of 'classify'"),
@@ -86,6 +100,10 @@ LINES = [
     ("predict run good.csv --text txt", "no column 'txt'"),
     ("predict run good.csv --out nowhere/a.csv", "could not be written"),
     ("predict text-run good.csv", "unrolled generate text-run"),
+    ("predict run good.csv --out taken", "taken is a folder: name a file in it"),
+    ("predict spoilt good.csv", "its vocabulary is damaged"),
+    ("predict blank good.csv", "vocabulary.json cannot be read"),
+    ("predict alien good.csv", "fly"),
     ("evaluate run nothere.csv", "there is no file 'nothere.csv'"),
     ("evaluate run other.csv", "the label 'new' of the test data"),
     ("generate nowhere", "there is no run 'nowhere'"),
@@ -94,6 +112,11 @@ LINES = [
     ("generate text-run --top-p 2", "top_p is a share"),
     ("generate text-run --top-k 0", "top_k is a whole number"),
     ("generate text-run --length 0", "--length is a whole number"),
+    ("forecast run", "is a run of 'classify'"),
+    ("data nothing", "nothing"),
+    ("check lstn", "did you mean"),
+    ("bench --shapes 0,1,1,1", "0,1,1,1"),
+    ("bench --rounds 0", "--rounds is a whole number"),
 ]
 
 
@@ -115,11 +138,20 @@ def place(tmp_path_factory):
         "from unrolled import Cell, tanh\n\n\nclass Mine(Cell):\n"
         "    def step(self, x, h):\n        return tanh(self.W @ x + self.U @ h)\n"
     )
+    days = "".join(f"2024-01-{day:02d},{day % 7}\n" for day in range(1, 32))
+    (place / "sales.csv").write_text("date,units\n" + days)
+    (place / "leaves.py").write_text("raise SystemExit(3)\n")
     (place / "odd.toml").write_text("hiden = 4\n")
+    (place / "number.toml").write_text("parameters = 3\n")
     (place / "taken").mkdir()
     (place / "taken" / "precious.txt").write_text("mine")
     where = {"data": {"source": str(place / "gone.csv")}}
     Classifier(out=place / "run", **TINY).fit(X, y, **where)
+    for name, vocabulary in (("spoilt", "[3]"), ("blank", "{}")):
+        shutil.copytree(place / "run", place / name)
+        (place / name / "vocabulary.json").write_text(vocabulary)
+    (place / "alien").mkdir()
+    (place / "alien" / "config.toml").write_text('task = "fly"\n')
     Generator(out=place / "text-run", window=8, **TINY).fit(chatter(300))
     return place
 

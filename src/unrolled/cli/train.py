@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.job is None and arguments.resume is None:
         raise UsageError(f"name a job: unrolled train {' | '.join(jobs.JOBS)} (see --help)")
     try:
-        path = go_on(arguments) if arguments.resume else begin(arguments)
+        path = begin(arguments) if arguments.resume is None else go_on(arguments)
     except Interrupted as stopped:
         print(f"unrolled: {stopped}", file=sys.stderr)
         return 130
@@ -122,6 +122,8 @@ def from_config(file: str | None, job: Any) -> dict[str, Any]:
     if task != job.name:
         raise UsageError(f"--config {file} is of {task!r}, and this is {job.name!r}")
     given = config.get("parameters", {} if "task" in config else config)
+    if not isinstance(given, dict):
+        raise UsageError(f"--config {file}: `parameters` is a table of names and values")
     strange = [name for name in given if name not in job.parameters()]
     if strange:
         raise UsageError(f"--config {file}: there is no parameter {strange[0]!r}")

@@ -41,7 +41,7 @@ from unrolled.tasks.parts.labelling_report import Findings, Told, page_of
 from unrolled.tasks.parts.options import option
 from unrolled.tasks.parts.pooling import POOLINGS
 from unrolled.tasks.parts.ragged import Ragged
-from unrolled.tasks.parts.tokens import KINDS, kind_for
+from unrolled.tasks.parts.tokens import KINDS, DamagedVocabulary, kind_for
 from unrolled.training import settings as checks
 from unrolled.training.diagnosis import Diverged
 from unrolled.training.fabric import is_first_process
@@ -267,6 +267,8 @@ class Classifier(ClassifierMixin, Estimator):
         config = run.config()
         model = shared.from_config(cls, TASK, config, run)
         vocabulary = run.read_json("vocabulary.json")
+        if not isinstance(vocabulary, dict) or "classes" not in vocabulary:
+            raise DamagedVocabulary(f"{run.path}: its vocabulary is damaged: copy the run again")
         model.encoder_ = encoder_from(vocabulary.get("encoder"))
         model.classes_ = np.asarray(vocabulary["classes"])
         network = model._build()

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 
+# Where processes of several machines learn of each other: set by hand, by Slurm, by LSF, by MPI.
+MEETINGS = ("MASTER_ADDR", "SLURM_JOB_ID", "LSB_JOBID", "OMPI_COMM_WORLD_SIZE")
+
+
 class CannotLaunch(UnrolledError):
     """The devices, nodes or strategy that were asked for are not to be had."""
 
@@ -41,6 +45,12 @@ def make_fabric(settings: Settings) -> Fabric:
     nodes = settings.nodes
     if under_torchrun:
         nodes = int(os.environ["WORLD_SIZE"]) // devices
+    if nodes > 1 and not under_torchrun and not any(name in os.environ for name in MEETINGS):
+        raise CannotLaunch(
+            f"{nodes} nodes would wait for each other forever, since nothing says where they meet: "
+            "start this command on each of them with torchrun, or under Slurm, or with MASTER_ADDR "
+            "and NODE_RANK set"
+        )
     many = devices * nodes > 1
     strategy = "ddp" if many and settings.strategy == "auto" else settings.strategy
     try:

@@ -101,7 +101,10 @@ class RunFolder:
 
     def read_json(self, name: str) -> Any:
         try:
-            return json.loads((self.path / name).read_text(encoding="utf-8"))
+            found = json.loads((self.path / name).read_text(encoding="utf-8"))
+            if not isinstance(found, (dict, list)) or not found:
+                raise ValueError("it holds nothing")
+            return found
         except FileNotFoundError:
             raise NotARun(f"{self.path} is not complete: it has no {name}") from None
         except (OSError, ValueError) as error:

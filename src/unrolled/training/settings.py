@@ -10,6 +10,8 @@ from unrolled.errors import ArgumentError
 from unrolled.training.optimizers import OPTIMIZERS
 from unrolled.training.schedules import SCHEDULES
 
+MOST = 2**31 - 1  # of anything that is counted: no machine has room or time for more
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -81,6 +83,8 @@ def count(name: str, value: Any, optional: bool = False) -> None:
         return
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ArgumentError(f"{name} is a whole number from 1 up, not {value!r}")
+    if value > MOST:
+        raise ArgumentError(f"{name} is a whole number up to {MOST:,}, not {value!r}")
 
 
 def share(name: str, value: Any) -> None:

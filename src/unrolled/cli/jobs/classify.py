@@ -11,7 +11,7 @@ from unrolled.cli.jobs.job import CommandJob, say_notes
 from unrolled.data import builtin, sources
 from unrolled.data.labelled import Labelled, inputs_of
 from unrolled.data.notes import Notes
-from unrolled.errors import DataError
+from unrolled.errors import DataError, UsageError
 from unrolled.tasks.classify import Classifier, cross_validate
 from unrolled.tasks.parts.origin import checksum, origin, require_same
 from unrolled.training.fabric import is_first_process
@@ -61,7 +61,7 @@ class ClassifyJob(CommandJob):
             require_same(how, found, estimator.out)
         kept = {key: value for key, value in how.items() if key not in ("source", "command")}
         table = origin(how["source"], command, **{**kept, "checksum": found, "notes": notes})
-        if how.get("folds") and not resume:
+        if how.get("folds") is not None and not resume:
             say_folds(cross_validate(estimator, X, y, how["folds"]))
         estimator.fit(X, y, test, data=table, resume=resume)
 
@@ -70,6 +70,10 @@ class ClassifyJob(CommandJob):
         columns = {name: how.get(name) for name in ("text", "label", "series", "time", "test")}
         data = sources.labelled(how["source"], **columns)
         share = how.get("test_share")
+        if share is not None and how.get("test"):
+            raise UsageError(
+                "--test names what to test on, and --test-share a part of the data: choose one"
+            )
         if share is None:
             is_builtin = builtin.is_builtin(how["source"])
             share = (builtin.find(how["source"]).test or HELD_OUT) if is_builtin else HELD_OUT

@@ -74,7 +74,10 @@ def _from_file(choice: str) -> type[Cell]:
         spec.loader.exec_module(module)
     except UnrolledError:
         raise
-    except Exception as error:  # whatever a person's own file raises is theirs to put right
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # what a person's own file raises is theirs to put right
         raise ArgumentError(
             f"--cell {choice}: {file} raises {type(error).__name__}: {error}"
         ) from error

@@ -38,6 +38,10 @@ class NotFitted(UnrolledError, NotFittedError):
     """An estimator was asked before it had learnt."""
 
 
+class TooLarge(UnrolledError):
+    """A network that does not fit into the machine."""
+
+
 @dataclass(kw_only=True, eq=False, repr=False)
 class Estimator(BaseEstimator):
     """The parameters that all tasks share; each task sets defaults of its own."""
@@ -166,4 +170,12 @@ def seeded(seed: int) -> Iterator[None]:
     """First weights from the seed, and the caller's random numbers left alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        yield
+        try:
+            yield
+        except RuntimeError as error:
+            if "allocate memory" not in str(error):  # torch has no class for it on the CPU
+                raise
+            raise TooLarge(
+                "this network has more weights than the machine has memory: choose a smaller "
+                "--hidden, --embedding or --layers"
+            ) from error
