@@ -106,6 +106,11 @@ def _notes(records: Sequence[Record]) -> list[str]:
     if parity:
         notes.append(f"largest relative difference between contestants: {max(parity):.1e}")
     for record in records:
+        if "spent" in record.facts:
+            shares = ", ".join(
+                f"{what} {share:.0%}" for what, share in record.facts["spent"].items()
+            )
+            notes.append(f"of an epoch of unrolled's: {shares}")
         if "seconds to compile" in record.facts:
             seconds = record.facts["seconds to compile"]
             notes.append(f"{record.cell} {record.shape}: torch.compile took {seconds} s")

@@ -150,4 +150,7 @@ def test_text(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(text, "load", lambda name: SimpleNamespace(train=part))
     (record,) = measured("text")
     assert set(record.samples) == {OURS, "torch.nn"}
+    spent = record.facts.pop("spent")
+    assert list(spent) == ["forward", "backward", "update", "the rest"]
+    assert 0.99 < sum(spent.values()) < 1.01
     assert record.facts == {"texts": 80, "words": 20 * (3 + 1 + 5 + 3)}

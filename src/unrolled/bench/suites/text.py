@@ -47,8 +47,19 @@ def measure(settings: Settings) -> Iterator[Record]:
         return
     makers = {"torch.nn": lambda: plain(data), OURS: lambda: ours(data)}
     record = hold(settings, "text", CELL, None, makers)
-    record.facts = {"texts": len(data), "words": int(data.sequences.lengths.sum())}
+    record.facts = {
+        "texts": len(data), "words": int(data.sequences.lengths.sum()), "spent": spent(data)
+    }  # fmt: skip
     yield record
+
+
+def spent(data: Labelled) -> dict[str, float]:
+    """What one of our epochs goes to: shares, in the order in which a step does them."""
+    job = LabellingJob(network(data), {"train": data}, torch.ones(classes_of(data)), BATCH, seed=0)
+    epoch = train(job, HOW, None, Quiet()).history[-1]
+    parts = {what: epoch[f"seconds_{what}"] for what in ("forward", "backward", "update")}
+    parts["the rest"] = max(0.0, epoch["seconds"] - sum(parts.values()))
+    return {what: seconds / epoch["seconds"] for what, seconds in parts.items()}
 
 
 def labelled(count: int) -> Labelled:
