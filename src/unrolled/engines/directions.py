@@ -45,7 +45,7 @@ class Outer:
 
 class Inputs(StrEnum):
     """Who computes the derivative by the input: nobody; the kernel; the kernel what is pointwise,
-    and a library the products, for many steps at once."""
+    and the products are done outside, for many steps at once."""
 
     NONE = "none"
     INSIDE = "inside"

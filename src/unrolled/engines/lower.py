@@ -121,7 +121,7 @@ def _choose(gradients: Iterable[Node], forward: set[Node], stored: set[Node]) ->
     needed = {argument for node in order if node not in forward and isinstance(node, Apply)
               for argument in node.args if argument in forward}  # fmt: skip
     needed |= {node for node in gradients if node in forward}
-    # a product's right-hand side is read by a library product outside, so it must stand in memory
+    # a product's right-hand side is read by a product outside, so it must stand in memory
     for node in order:
         if isinstance(node, Apply) and node.op == "outer" and _computed(node.args[1], stored):
             kept[node.args[1]] = None

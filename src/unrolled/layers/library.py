@@ -1,4 +1,4 @@
-"""Torch's memory, products and threads, as the CPU engine borrows them.
+"""Torch's memory and threads, as the CPU engine borrows them.
 
 In: nothing. Out: `TorchLibrary`; next: `autograd`. The kernels run on the OpenMP threads that torch
 has already started, as many as `torch.set_num_threads` allows.
@@ -61,14 +61,6 @@ class TorchLibrary:
     def contiguous(self, array: Tensor) -> Tensor:
         return array.contiguous()
 
-    def stack(self, arrays: list[Tensor], rows: int) -> Tensor:
-        if all(len(array) == rows for array in arrays):
-            return torch.cat(arrays)
-        result = self.zeros(len(arrays) * rows, *arrays[0].shape[1:])
-        for number, array in enumerate(arrays):
-            result[number * rows : number * rows + len(array)] = array
-        return result
-
     def widen(self, array: Tensor, width: int) -> Tensor:
         if array.shape[-1] == width:
             return array.clone(memory_format=torch.contiguous_format)
@@ -81,9 +73,3 @@ class TorchLibrary:
 
     def copy(self, array: Tensor) -> Tensor:
         return array.clone(memory_format=torch.contiguous_format)
-
-    def multiply(self, a: Tensor, b: Tensor, out: Tensor, add: bool) -> None:
-        if add:
-            out.addmm_(a, b)
-        else:
-            torch.mm(a, b, out=out)

@@ -1,7 +1,7 @@
-"""What a kernel's caller lends it: memory, products of matrices, threads.
+"""What a kernel's caller lends it: memory, and threads.
 
 In: nothing. Out: `Library`, the little that the engine needs of arrays, and `NumPyLibrary`;
-the torch layers bring their own. The engine itself has no BLAS and no arrays.
+the torch layers bring their own. The engine itself has no arrays, and needs no BLAS.
 """
 
 from __future__ import annotations
@@ -40,9 +40,6 @@ class Library(Protocol):
 
     def contiguous(self, array: Array) -> Array: ...
 
-    def stack(self, arrays: list[Array], rows: int) -> Array:
-        """One above the other, each padded with rows of zeros to a height of `rows`."""
-
     def widen(self, array: Array, width: int) -> Array:
         """A copy, its last axis padded with zeros."""
 
@@ -51,9 +48,6 @@ class Library(Protocol):
 
     def copy(self, array: Array) -> Array:
         """The same numbers, contiguous, in memory of their own."""
-
-    def multiply(self, a: Array, b: Array, out: Array, add: bool) -> None:
-        """out = a b, or out += a b."""
 
 
 @functools.cache
@@ -66,7 +60,7 @@ def _memory(dtype: np.dtype[Any]) -> Memory:
 
 
 class NumPyLibrary:
-    """NumPy's arrays, and its BLAS."""
+    """NumPy's arrays."""
 
     def __init__(self, dtype: Any) -> None:
         self.dtype = np.dtype(dtype)
@@ -92,12 +86,6 @@ class NumPyLibrary:
     def contiguous(self, array: Array) -> Array:
         return np.ascontiguousarray(array, self.dtype)
 
-    def stack(self, arrays: list[Array], rows: int) -> Array:
-        result = self.zeros(len(arrays) * rows, *arrays[0].shape[1:])
-        for number, array in enumerate(arrays):
-            result[number * rows : number * rows + len(array)] = array
-        return result
-
     def widen(self, array: Array, width: int) -> Array:
         result = self.zeros(*array.shape[:-1], width)
         result[..., : array.shape[-1]] = array
@@ -108,9 +96,3 @@ class NumPyLibrary:
 
     def copy(self, array: Array) -> Array:
         return np.array(array, self.dtype, order="C")
-
-    def multiply(self, a: Array, b: Array, out: Array, add: bool) -> None:
-        if add:
-            out += a @ b
-        else:
-            np.matmul(a, b, out=out)

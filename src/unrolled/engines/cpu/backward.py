@@ -8,7 +8,7 @@ whole chunk, and so, where few sequences run beside one another, is the derivati
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from unrolled.engines import directions
@@ -19,7 +19,7 @@ from unrolled.engines.cpu.gradients import Products, Sums, Vectors
 from unrolled.engines.cpu.program import Kernel
 from unrolled.engines.cpu.run import Fit, Run, padded
 from unrolled.engines.directions import Inputs
-from unrolled.engines.plan import Place
+from unrolled.engines.plan import Matrix
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Gradients:
 
 
 class Backward(Frame):
-    """The backward kernel's frame; where the left sides lie, and which of them are one product."""
+    """The backward kernel's frame; where the left sides lie."""
 
     def __init__(
         self, fit: Fit, units: int, left: Left, made: directions.Backward, kernel: Kernel
@@ -49,7 +49,7 @@ class Backward(Frame):
             self.place(name, f"buffer {size}", left.frame.widths[size], column)
         for name, place in made.norms.items():
             self.place(place.name, f"norm {name}", 1)
-        self.input_width = units if made.d_input is None else padded(units, fit.lanes)
+        self.input_width = padded(units, fit.lanes)
         if made.d_input is not None:
             self.place(made.d_input.name, "d input", self.input_width)
         self._states(fit)
@@ -97,9 +97,17 @@ class Backward(Frame):
             column = self.widths.get(place.size, 0)
             self.columns[place.name] = (place.size, column)
             self.widths[place.size] = column + fit.padded(place.size)
-        self.inner = self._runs(self.made.inner, fit)
+        inner = self.made.inner
         for size, width in self.widths.items():
-            self.region(f"lefts {size}", "buffered" if self.inner else "rows", width)
+            self.region(f"lefts {size}", "buffered" if inner else "rows", width)
+        for number, (left, matrix) in enumerate(inner):
+            size, column = self.columns[left.name]
+            panels, length = fit.panels(self, f"inner {number}", Matrix(matrix, transposed=True))
+            self.product(
+                (f"lefts {size}", column), f"inner {number}", ("chunk", 0), panels * fit.lanes,
+                length, a_stride=self.widths[size], panels=panels, c_stride=self.input_width,
+                add=int(number > 0 or self.made.d_input is not None),
+            )  # fmt: skip
         for name, (size, column) in self.columns.items():
             self.place(name, f"lefts {size}", self.widths[size], column)
 
@@ -110,30 +118,8 @@ class Backward(Frame):
             self.region(place.name, "buffered", fit.padded(place.size), step=fit.lanes)
             self.word(f"at {place.name}", place.name)
             self.word(f"stride {place.name}", "buffered")
-        self.products = Products(fit, self, self.units, self.made.outers)
+        self.outer = Products(fit, self, self.units, self.made.outers)
         self.vectors = Vectors(fit, self.added)
-
-    def _runs(self, pairs: Iterable[tuple[Place, str]], fit: Fit) -> list[_Columns]:
-        """Group (left side, matrix) pairs whose left sides stand side by side."""
-        result: list[_Columns] = []
-        for left, matrix in sorted(pairs, key=lambda pair: self.columns[pair[0].name]):
-            size, column = self.columns[left.name]
-            width = fit.padded(size)
-            last = result[-1] if result else None
-            if last is not None and (last.size, last.stop) == (size, column):
-                last.matrices += (matrix,)
-                last.stop += width
-            else:
-                result.append(_Columns(size, column, column + width, (matrix,)))
-        return result
-
-
-@dataclass
-class _Columns:
-    size: str
-    start: int
-    stop: int
-    matrices: tuple[str, ...]
 
 
 def backward(
@@ -154,8 +140,8 @@ def backward(
     library, schedule, fit = run.library, run.schedule, run.fit
     frame = _frame(run, left, xs.shape[1], norms, need_input)
     measured = {name: library.empty(schedule.tokens, 1) for name in norms}
-    inputs = _Inputs(run, frame, need_input)
-    arrays = {"x": run.input(xs), "y": outputs, "d input": inputs.array}
+    d_xs = _input(run, frame) if need_input else None
+    arrays = {"x": run.input(xs), "y": outputs, "d input": d_xs}
     arrays["d output"] = run.wide(d_outputs, left.frame.output_width)
     for name, d in zip(fit.states, d_finals, strict=True):
         arrays[f"d {name}"] = None if d is None else library.contiguous(d)
@@ -166,12 +152,12 @@ def backward(
         known[name] = 0 if array is None else library.pointer(array)
     chunks = run.chunks(frame.token_width)
     call = Call(frame, library, schedule, known, run.most_tokens(chunks))
-    sums = Sums(run, frame.products, left, call, outputs)
-    _run(call, chunks, sums, inputs)
+    sums = Sums(run, frame.outer, left, call, outputs)
+    _run(call, frame, chunks, sums)
     states = tuple(_first(run, call, name) for name in fit.states) if need_states else ()
-    return Gradients(
-        inputs.result(), states, sums.result(frame.vectors, frame.added_width), measured
-    )
+    weights = sums.result(frame.vectors, frame.added_width)
+    inputs = None if d_xs is None else d_xs[:, : xs.shape[1]]
+    return Gradients(inputs, states, weights, measured)
 
 
 def _frame(run: Run, left: Left, units: int, norms: tuple[str, ...], need_input: bool) -> Backward:
@@ -184,18 +170,29 @@ def _frame(run: Run, left: Left, units: int, norms: tuple[str, ...], need_input:
     )
 
 
-def _run(call: Call, chunks: list[tuple[int, int]], sums: Sums, inputs: _Inputs) -> None:
+def _input(run: Run, frame: Backward) -> Array:
+    """Room for the derivative by the input, in whole vectors: zeros where nothing will be added."""
+    is_written = frame.made.d_input is not None or frame.made.inner
+    make = run.library.empty if is_written else run.library.zeros
+    return make(run.schedule.tokens, frame.input_width)
+
+
+def _run(call: Call, frame: Backward, chunks: list[tuple[int, int]], sums: Sums) -> None:
     """Chunk by chunk: the kernel, then the products of what it leaves."""
     if not chunks:
         call.write()
         call.arrange()
     for first, last in reversed(chunks):
-        call.write(call.schedule.span(first, last).start)
+        span = call.schedule.span(first, last)
+        call.write(span.start)
         if last == call.schedule.steps:
             call.arrange()
         call.run(first, last)
         sums.add(first, last)
-        inputs.add(call, first, last)
+        if frame.products is not None:
+            at = span.start * frame.input_width * frame.bytes
+            call.known["chunk"] = call.known["d input"] + at
+            call.multiply(span.stop - span.start)
 
 
 def _first(run: Run, call: Call, name: str) -> Array:
@@ -203,30 +200,3 @@ def _first(run: Run, call: Call, name: str) -> Array:
     units, after = run.fit.states[name], 1 if run.schedule.steps else 0
     width = padded(units, run.fit.lanes)
     return run.library.copy(call.view(f"turn {name} {after}", run.schedule.rows, width)[:, :units])
-
-
-class _Inputs:
-    """The derivative by the input: what the kernel writes, and products with the left sides."""
-
-    def __init__(self, run: Run, frame: Backward, needed: bool) -> None:
-        self.run, self.frame = run, frame
-        self.array: Array = None
-        if needed:
-            self.array = run.library.empty(run.schedule.tokens, frame.input_width)
-            if frame.made.d_input is None and not frame.made.inner:
-                self.array[...] = 0
-
-    def add(self, call: Call, first: int, last: int) -> None:
-        fresh = self.frame.made.d_input is None
-        span = self.run.schedule.span(first, last)
-        for columns in self.frame.inner:
-            width = self.frame.widths[columns.size]
-            lefts = call.view(f"lefts {columns.size}", span.stop - span.start, width)
-            stacked = self.run.stack(columns.matrices, self.run.fit.padded(columns.size))
-            d = lefts[:, columns.start : columns.stop]
-            into = self.array[span, : self.frame.units]
-            self.run.library.multiply(d, stacked, into, not fresh)
-            fresh = False
-
-    def result(self) -> Array | None:
-        return None if self.array is None else self.array[:, : self.frame.units]

@@ -2,8 +2,8 @@
 what backward needs; next: `backward`, and the autograd function of `layers`.
 
 With a few sequences beside one another the kernel computes everything, the input's products too.
-A single sequence would read all of W at every step: there `W x` is a library's product, chunk by
-chunk for many steps at once, and the kernel overwrites it with the values that backward needs.
+A single sequence would read all of W at every step: there `W x` is a product for many steps at
+once, chunk by chunk, and the kernel overwrites it with the values that backward needs.
 """
 
 from __future__ import annotations
@@ -38,10 +38,9 @@ class Forward(Frame):
         self.made = made
         self.columns: dict[str, tuple[str, int]] = {}
         self.widths: dict[str, int] = {}
-        self.hoisted: dict[str, tuple[str, ...]] = {}
         fit.weights(self, made.plan)
-        wide = padded(width, fit.lanes) if fit.input_is_hidden else width
-        self.place(fit.input_name, "x", wide)
+        self.x_width = padded(width, fit.lanes) if fit.input_is_hidden else width
+        self.place(fit.input_name, "x", self.x_width)
         self._states(fit, keep)
         self.recorded = {name: fit.padded(place.size) for name, place in made.records.items()}
         for name, place in made.records.items():
@@ -51,6 +50,14 @@ class Forward(Frame):
             self.region(f"buffer {size}", "tokens" if keep else "buffered", total, kept=keep)
         for name, (size, column) in self.columns.items():
             self.place(name, f"buffer {size}", self.widths[size], column)
+        for matrix, place in made.plan.hoisted:
+            size, column = self.columns[place.name]
+            panels, length = fit.panels(self, f"hoisted {matrix.name}", matrix)
+            self.product(
+                ("chunk", 0), f"hoisted {matrix.name}", (f"chunk {size}", column),
+                panels * fit.lanes, length, a_stride=self.x_width, panels=panels,
+                c_stride=self.widths[size], add=0,
+            )  # fmt: skip
         self.finish()
 
     def _states(self, fit: Fit, keep: bool) -> None:
@@ -68,11 +75,8 @@ class Forward(Frame):
             self.place(f"initial {name}", f"initial {name}", width)
 
     def _columns(self, fit: Fit) -> None:
-        hoisted: dict[str, list[str]] = {}
-        for matrix, place in self.made.plan.hoisted:
-            hoisted.setdefault(place.size, []).append(matrix.name)
+        for _, place in self.made.plan.hoisted:
             self._column(place.name, place.size, fit)
-        self.hoisted = {size: tuple(names) for size, names in hoisted.items()}
         for name, place in self.made.kept.items():
             if name in self.made.shared:
                 self.columns[name] = self.columns[self.made.shared[name]]
@@ -178,7 +182,7 @@ def _run(run: Run, frame: Forward, xs: Array, known: dict[str, int], keep: bool)
     library, schedule = run.library, run.schedule
     inputs = run.input(xs)
     known["x"] = library.pointer(inputs)
-    if not frame.hoisted:
+    if frame.products is None:
         call = Call(frame, library, schedule, known)
         call.write()
         call.arrange()
@@ -187,8 +191,6 @@ def _run(run: Run, frame: Forward, xs: Array, known: dict[str, int], keep: bool)
     chunks = run.chunks(sum(frame.widths.values()))
     most = schedule.tokens if keep else run.most_tokens(chunks)
     call = Call(frame, library, schedule, known, most)
-    stacks = {s: run.stack(names, run.fit.padded(s)) for s, names in frame.hoisted.items()}
-    views = {s: call.view(f"buffer {s}", most, w) for s, w in frame.widths.items()}
     for number, (first, last) in enumerate(chunks or [(0, 0)]):
         span = schedule.span(first, last)
         begin = 0 if keep else span.start
@@ -196,9 +198,11 @@ def _run(run: Run, frame: Forward, xs: Array, known: dict[str, int], keep: bool)
             call.write(begin)
         if number == 0:
             call.arrange()
-        for size, stacked in stacks.items():
-            rows = slice(span.start - begin, span.stop - begin)
-            library.multiply(xs[span], stacked.T, views[size][rows, : stacked.shape[0]], False)
+        known["chunk"] = known["x"] + span.start * frame.x_width * frame.bytes
+        for size, width in frame.widths.items():
+            at = known[f"buffer {size}"] + (span.start - begin) * width * frame.bytes
+            known[f"chunk {size}"] = at
+        call.multiply(span.stop - span.start)
         call.run(first, last)
     return call
 

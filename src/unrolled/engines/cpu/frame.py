@@ -16,11 +16,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from unrolled.engines.cpu import rows
 from unrolled.engines.cpu.arrange import FIELDS, arrange
 from unrolled.engines.cpu.arrays import Array, Library
 from unrolled.engines.cpu.memory import Lease
 from unrolled.engines.cpu.program import Kernel
 from unrolled.engines.cpu.schedule import Schedule
+from unrolled.engines.cpu.tiles import tiles
+
+# So many multiplications are worth a second thread.
+WORTH_THREADS = 500_000
 
 # What a call knows by name, and a number that is added to it; the name "" stands for nothing.
 Word = tuple[str, int]
@@ -71,6 +76,8 @@ class Frame:
         self.passing: dict[str, Region] = {}
         self._words: list[Word] = [("", 0)] * len(kernel.words)
         self._copies: list[Word] = []
+        self._products: list[Word] = []
+        self.work = 0
         self.word("tiles", "", kernel.tiles.address)
         self.word("table", "steps")
         for name in ("jobs", "base", "offsets", "active"):
@@ -100,6 +107,16 @@ class Frame:
             fields[name] = ("", 0) if word is None else (word[0], word[1] * self.bytes)
         self._copies += entry(FIELDS, fields)
 
+    def product(
+        self, a: Word, b: str, c: Word, units: int, length: int, **fields: Word | int
+    ) -> None:
+        """One entry of the table of `rows`, for the tokens of a chunk; offsets of `a` and `c` in
+        numbers."""
+        self.work += units * length
+        fields |= {"a": (a[0], a[1] * self.bytes), "b": (b, 0), "c": (c[0], c[1] * self.bytes)}
+        fields |= {"rows": ("count", 0), "length": length}
+        self._products += entry(rows.FIELDS, fields)
+
     def widen(self, to: str, source: str | None, units: int, width: int, lanes: int) -> None:
         """Copy rows of `units` numbers into rows of whole vectors; without a source, zeros."""
         self.copy(
@@ -112,6 +129,9 @@ class Frame:
         """No more words: lay them out for the sum."""
         count = len(self._copies) // len(FIELDS)
         self.table = Table([*self._words, ("jobs", 0), ("", count), *self._copies])
+        count = len(self._products) // len(rows.FIELDS)
+        header: list[Word] = [("threads", 0), ("", count), ("", tiles(self.bits).address)]
+        self.products = Table([*header, *self._products]) if count else None
         self.buffered = [
             (self.table.known.index(name), region.step * self.bytes)
             for name, region in (self.kept | self.passing).items()
@@ -161,6 +181,16 @@ class Call:
         """Do the copies."""
         jobs, table = self.schedule.jobs, self.address + 8 * len(self.frame.kernel.words)
         self.library.parallel(self.frame.arrange, table, jobs, jobs)
+
+    def multiply(self, count: int) -> None:
+        """The products of rows, for so many tokens."""
+        frame, known = self.frame, self.known
+        assert frame.products is not None
+        threads = self.library.threads if frame.work * count > WORTH_THREADS else 1
+        known |= {"count": count, "threads": threads}
+        words = frame.products.fill([known[name] for name in frame.products.known])
+        function = rows.rows(frame.bits).address("rows")
+        self.library.parallel(function, address_of(words), threads, threads)
 
     def run(self, first: int, last: int) -> None:
         """The steps first ... last - 1."""

@@ -16,14 +16,11 @@ from collections.abc import Mapping, Sequence
 from unrolled.engines.cpu import arrange, outer
 from unrolled.engines.cpu.arrays import Array
 from unrolled.engines.cpu.forward import Left
-from unrolled.engines.cpu.frame import Call, Frame, Table, Word, address_of, entry
+from unrolled.engines.cpu.frame import WORTH_THREADS, Call, Frame, Table, Word, address_of, entry
 from unrolled.engines.cpu.run import Fit, Run, Source, padded
 from unrolled.engines.cpu.schedule import token_rows
 from unrolled.engines.directions import Outer
 from unrolled.engines.plan import Kind, Place
-
-# So many multiplications are worth a second thread.
-WORTH_THREADS = 500_000
 
 
 class Products:

@@ -1,5 +1,6 @@
 """Counted loops in code that is being written. In: a builder and two bounds. Out: the counter, with
-the builder standing inside the loop, and behind it afterwards; next: `emit`, `arrange`.
+the builder standing inside the loop, and behind it afterwards; next: `emit`, and what copies
+(`arrange`) and multiplies (`rows`, `outer`) for it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 
 from llvmlite import ir
 
-I64 = ir.IntType(64)
+from unrolled.engines.cpu.tiles import I64
 
 
 @contextmanager
@@ -29,3 +30,13 @@ def loop(builder: ir.IRBuilder, start: ir.Value, stop: ir.Value) -> Iterator[ir.
     i.add_incoming(builder.add(i, I64(1)), builder.block)
     builder.branch(head)
     builder.position_at_end(done)
+
+
+def parts(builder: ir.IRBuilder, count: ir.Value, most: int) -> ir.Value:
+    """How many parts of at most so many there are in a count."""
+    return builder.sdiv(builder.add(count, I64(most - 1)), I64(most))
+
+
+def least(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
+    """The smaller of two counts."""
+    return builder.select(builder.icmp_signed("<", a, b), a, b)

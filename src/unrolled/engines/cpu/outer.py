@@ -18,7 +18,7 @@ import functools
 from llvmlite import ir
 
 from unrolled.engines.cpu import jit
-from unrolled.engines.cpu.loops import loop
+from unrolled.engines.cpu.loops import least, loop, parts
 from unrolled.engines.cpu.target import Target, host
 from unrolled.engines.cpu.tiles import (
     I1,
@@ -82,23 +82,23 @@ class _Writer:
         with loop(builder, first, last) as job, loop(builder, I64(0), products) as product:
             at = builder.add(builder.mul(product, I64(len(FIELDS))), I64(len(HEADER)))
             self.known = {n: self._word(builder.add(at, I64(i))) for i, n in enumerate(FIELDS)}
-            blocks = self._parts(self.known["units"], self.rows)
+            blocks = parts(builder, self.known["units"], self.rows)
             begin = builder.sdiv(builder.mul(blocks, job), jobs)
             end = builder.sdiv(builder.mul(blocks, builder.add(job, I64(1))), jobs)
-            with loop(builder, I64(0), self._parts(self.known["tokens"], BLOCK)) as part:
+            with loop(builder, I64(0), parts(builder, self.known["tokens"], BLOCK)) as part:
                 self._part(builder.mul(part, I64(BLOCK)), begin, end)
         builder.ret_void()
 
     def _part(self, token: ir.Value, begin: ir.Value, end: ir.Value) -> None:
         """Some tokens: a few vectors of columns after another, all of the job's units for each."""
         builder, known = self.builder, self.known
-        length = self._least(builder.sub(known["tokens"], token), I64(BLOCK))
-        vectors = self._parts(known["columns"], self.lanes)
+        length = least(builder, builder.sub(known["tokens"], token), I64(BLOCK))
+        vectors = parts(builder, known["columns"], self.lanes)
         old = builder.or_(builder.icmp_signed("==", known["fresh"], I64(0)),
                           builder.icmp_signed("!=", token, I64(0)))  # fmt: skip
-        with loop(builder, I64(0), self._parts(vectors, self.vectors)) as group:
+        with loop(builder, I64(0), parts(builder, vectors, self.vectors)) as group:
             first = builder.mul(group, I64(self.vectors))
-            wide = self._least(builder.sub(vectors, first), I64(self.vectors))
+            wide = least(builder, builder.sub(vectors, first), I64(self.vectors))
             at = builder.add(builder.mul(first, known["b_panel"]),
                              builder.mul(token, I64(self.lanes)))  # fmt: skip
             b = self._at("b", at)
@@ -131,7 +131,7 @@ class _Writer:
     def _add(self, unit: ir.Value, first: ir.Value, wide: ir.Value, old: ir.Value) -> None:
         """Scratch to the rows and columns that C has: whole vectors, or number by number."""
         builder, known = self.builder, self.known
-        rows = self._least(builder.sub(known["units"], unit), I64(self.rows))
+        rows = least(builder, builder.sub(known["units"], unit), I64(self.rows))
         with loop(builder, I64(0), rows) as r, loop(builder, I64(0), wide) as n:
             column = builder.mul(builder.add(first, n), I64(self.lanes))
             number = builder.add(builder.mul(builder.add(unit, r), known["columns"]), column)
@@ -155,12 +155,6 @@ class _Writer:
         zero = ir.Constant(type_, 0.0 if type_ is self.element else [0.0] * self.lanes)
         before = builder.select(old, builder.load(to, align=4, typ=type_), zero)
         builder.store(builder.fadd(before, value), to, align=4)
-
-    def _parts(self, count: ir.Value, most: int) -> ir.Value:
-        return self.builder.sdiv(self.builder.add(count, I64(most - 1)), I64(most))
-
-    def _least(self, a: ir.Value, b: ir.Value) -> ir.Value:
-        return self.builder.select(self.builder.icmp_signed("<", a, b), a, b)
 
     def _word(self, number: ir.Value) -> ir.Value:
         at = self.builder.gep(self.table, [number], source_etype=I64)

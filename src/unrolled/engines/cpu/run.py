@@ -128,6 +128,19 @@ class Fit:
                     panels=panels, panel_stride=count * stream, row_stride=lanes,
                 )  # fmt: skip
 
+    def panels(self, frame: Frame, region: str, matrix: Matrix) -> tuple[int, int]:
+        """Pack one matrix alone, for `rows`; how many panels, and how long."""
+        length, units = self._length_and_units(matrix)
+        panels = -(-units // self.lanes)
+        frame.region(region, "once", panels * length * self.lanes)
+        flat = matrix.transposed
+        frame.copy(
+            (region, 0), *self._words(matrix.name), units=units, length=length, height=length,
+            unit_stride=1 if flat else length, k_stride=units if flat else 1,
+            panels=panels, panel_stride=length * self.lanes, row_stride=self.lanes,
+        )  # fmt: skip
+        return panels, length
+
     def _length_and_units(self, matrix: Matrix) -> tuple[int, int]:
         rows, columns = self.shape(matrix.name)
         return (rows, columns) if matrix.transposed else (columns, rows)
@@ -168,20 +181,6 @@ class Run:
         if array.shape[-1] != width:
             return self.library.widen(array, width)
         return self.library.contiguous(array)
-
-    def stack(self, names: Sequence[str], height: int) -> Array:
-        """Matrices one above the other, each padded to so many rows; where they stand so in the
-        caller's array, that is it."""
-        sources = [self.fit.sources[name][0] for name in names]
-        rows = self.fit.shape(names[0])[0]
-        first = sources[0]
-        ready = [Source(first.array, first.row + n * rows) for n in range(len(names))]
-        array = self.arrays[first.array]
-        if rows == height and sources == ready:
-            whole = first.row == 0 and len(array) == len(names) * rows
-            return array if whole else array[first.row : first.row + len(names) * rows]
-        parts = [self.arrays[source.array][source.row : source.row + rows] for source in sources]
-        return self.library.stack(parts, height)
 
     def chunks(self, columns: int) -> list[tuple[int, int]]:
         """The steps in runs whose buffers of so many columns stay in the cache."""
