@@ -65,7 +65,7 @@ def test_stream(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_peephole() -> None:
     (record,) = measured("peephole")
-    assert set(record.samples) == set(record.parity) == {"LSTM", "PeepholeLSTM"}
+    assert set(record.samples) == set(record.parity) == {"LSTM", "Recurrent(LSTM)", "PeepholeLSTM"}
 
 
 def test_rate(monkeypatch: pytest.MonkeyPatch) -> None:
