@@ -213,8 +213,10 @@ def _final(run: Run, tokens: Array, start: Array | None, units: int) -> Array:
     if schedule.is_dense and schedule.steps:
         last = tokens[schedule.span(schedule.steps - 1, schedule.steps)]
         return library.copy(last if last.shape[1] == units else last[:, :units])
+    rows, last = schedule.last_tokens
+    if len(rows) == schedule.rows:
+        return library.contiguous(library.take(tokens, last)[:, :units])
     final = library.zeros(schedule.rows, units) if start is None else library.copy(start)
-    if schedule.steps:
-        rows, last = schedule.last_tokens
+    if len(rows):
         final[rows] = library.take(tokens, last)[:, :units]
     return final

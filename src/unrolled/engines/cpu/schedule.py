@@ -77,10 +77,10 @@ class Schedule:
     @cached_property
     def table(self) -> tuple[Ints, Ints]:
         """Every token's step and row, in the order of tokens, step after step."""
-        rows = [token_rows(self, step) for step in range(self.steps)]
-        counts = [len(r) for r in rows]
-        steps = np.repeat(np.arange(self.steps, dtype=np.int64), counts)
-        return steps, np.concatenate([*rows, np.zeros(0, np.int64)])
+        counts = self.active.T.ravel()  # of a step's first job, its second, ...
+        number = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
+        rows = np.repeat(np.tile(self.base, self.steps), counts) + number
+        return np.repeat(np.arange(self.steps, dtype=np.int64), np.diff(self.starts)), rows
 
     @cached_property
     def previous(self) -> Ints:
