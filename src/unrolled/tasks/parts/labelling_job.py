@@ -87,14 +87,14 @@ class LabellingJob:
             mine, taken = rows[:1], 0.0
         x, lengths = data.sequences.batch(mine)
         classes = torch.from_numpy(data.classes[mine])
-        device = self.weights.device
+        device = next(model.parameters()).device
         logits = model(x.to(device), lengths.to(device))
-        weights = self.weights[classes] * taken
+        weights = (self.weights[classes] * taken).to(device)
         losses = nn.functional.cross_entropy(logits, classes.to(device), reduction="none")
         loss, count = torch.dot(losses, weights), weights.sum()
         whole = count
         if share.world > 1:
-            whole = self.weights[torch.from_numpy(data.classes[rows])].sum()
+            whole = self.weights[torch.from_numpy(data.classes[rows])].sum().to(device)
         predicted = logits.detach().argmax(1).cpu()
         names = len(self.weights)
         pairs = torch.bincount(classes * names + predicted, minlength=names**2) * taken
