@@ -110,7 +110,7 @@ def _notes(records: Sequence[Record]) -> list[str]:
             shares = ", ".join(
                 f"{what} {share:.0%}" for what, share in record.facts["spent"].items()
             )
-            notes.append(f"of an epoch of unrolled's: {shares}")
+            notes.append(f"of an epoch of unrolled's ({record.cell}): {shares}")
         if "seconds to compile" in record.facts:
             seconds = record.facts["seconds to compile"]
             notes.append(f"{record.cell} {record.shape}: torch.compile took {seconds} s")

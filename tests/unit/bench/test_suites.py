@@ -148,9 +148,11 @@ def test_text(monkeypatch: pytest.MonkeyPatch) -> None:
     sentences = ["a good film", "bad", "what a very bad film", "good good good"] * 20
     part = SimpleNamespace(texts=sentences, labels=["+", "-", "-", "+"] * 20)
     monkeypatch.setattr(text, "load", lambda name: SimpleNamespace(train=part))
-    (record,) = measured("text")
-    assert set(record.samples) == {OURS, "torch.nn"}
-    spent = record.facts.pop("spent")
-    assert list(spent) == ["forward", "backward", "update", "the rest"]
-    assert 0.99 < sum(spent.values()) < 1.01
-    assert record.facts == {"texts": 80, "words": 20 * (3 + 1 + 5 + 3)}
+    records = measured("text")
+    assert cells_of(records) == ["LSTM, sentences", "LSTM, reviews"]
+    for record in records:
+        assert set(record.samples) == {OURS, "torch.nn"}
+        spent = record.facts.pop("spent")
+        assert list(spent) == ["forward", "backward", "update", "the rest"]
+        assert 0.99 < sum(spent.values()) < 1.01
+        assert record.facts == {"texts": 80, "words": 20 * (3 + 1 + 5 + 3)}

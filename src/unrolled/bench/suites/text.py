@@ -30,27 +30,28 @@ from unrolled.training import settings as training
 from unrolled.training.loop import train
 from unrolled.training.progress import Quiet
 
-TEXTS = "movie-sentences"
-COUNT, QUICK_COUNT = 4096, 512
+# What is read: its name, how many texts, how many for a quick look.
+TEXTS = {"sentences": ("movie-sentences", 4096, 512), "reviews": ("movie-reviews", 512, 64)}
 WIDTH, BATCH, VOCABULARY = 64, 32, 20_000
 CELL = "LSTM"
-HOW = training.Settings(epochs=1)
+HOW = training.Settings(epochs=1, lr=1e-4)  # the same weights learn again in every round
 
 
 def measure(settings: Settings) -> Iterator[Record]:
     if not settings.chosen((CELL,)):
         return
-    try:
-        data = labelled(QUICK_COUNT if settings.quick else COUNT)
-    except MissingExtra as missing:
-        yield Record("text", CELL, None, left_out={"the whole suite": str(missing)})
-        return
-    makers = {"torch.nn": lambda: plain(data), OURS: lambda: ours(data)}
-    record = hold(settings, "text", CELL, None, makers)
-    record.facts = {
-        "texts": len(data), "words": int(data.sequences.lengths.sum()), "spent": spent(data)
-    }  # fmt: skip
-    yield record
+    for what, (name, count, quick) in TEXTS.items():
+        try:
+            data = labelled(name, quick if settings.quick else count)
+        except MissingExtra as missing:
+            yield Record("text", CELL, None, left_out={"the whole suite": str(missing)})
+            return
+        makers = {"torch.nn": lambda data=data: plain(data), OURS: lambda data=data: ours(data)}
+        record = hold(settings, "text", f"{CELL}, {what}", None, makers)
+        record.facts = {
+            "texts": len(data), "words": int(data.sequences.lengths.sum()), "spent": spent(data)
+        }  # fmt: skip
+        yield record
 
 
 def spent(data: Labelled) -> dict[str, float]:
@@ -62,10 +63,11 @@ def spent(data: Labelled) -> dict[str, float]:
     return {what: seconds / epoch["seconds"] for what, seconds in parts.items()}
 
 
-def labelled(count: int) -> Labelled:
-    """The first sentences as numbers of words."""
-    part = load(TEXTS).train
-    texts, labels = list(part.texts[:count]), part.labels[:count]
+def labelled(name: str, count: int) -> Labelled:
+    """So many texts, from all over the data, as numbers of words."""
+    part = load(name).train
+    rows = np.linspace(0, len(part.texts) - 1, min(count, len(part.texts))).astype(int).tolist()
+    texts, labels = [part.texts[row] for row in rows], [part.labels[row] for row in rows]
     encoder = TextEncoder.fit(texts, "word", VOCABULARY)
     return Labelled(
         encoder.encode(texts, lambda note: None), np.unique(labels, return_inverse=True)[1]

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from unrolled.errors import ArgumentError, UnrolledError
+from unrolled.report.numbers import counted
 
 KINDS = ("char", "word", "bpe")
 SPECIAL = ("<fill>", "<unknown>")
@@ -104,7 +105,8 @@ def kind_for(texts: Sequence[str], note: Callable[[str], None]) -> str:
     shared = sorted(sum(texts_with[word] > 1 for word in words) for words in cut)
     middle = shared[len(shared) // 2]
     kind, name = ("char", "characters") if middle < FEW else ("word", "words")
-    note(f"texts are cut into {name} (half of them share {middle} words or fewer with another)")
+    few = counted(middle, "word")
+    note(f"texts are cut into {name} (half of them share {few} or fewer with another)")
     return kind
 
 
