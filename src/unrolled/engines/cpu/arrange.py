@@ -20,12 +20,12 @@ from llvmlite import ir
 
 from unrolled.engines.cpu import jit
 from unrolled.engines.cpu.loops import loop
+from unrolled.engines.cpu.tabled import TabledFunction
 from unrolled.engines.cpu.target import Target, host
-from unrolled.engines.cpu.tiles import I64, POINTER, VOID
+from unrolled.engines.cpu.tiles import I64
 
 FIELDS = ("to", "from", "more", "units", "length", "height", "unit_stride", "k_stride", "panels",
           "panel_stride", "row_stride")  # fmt: skip
-HEADER = ("jobs", "copies")
 
 
 @functools.cache
@@ -37,42 +37,26 @@ def arrange(bits: int) -> jit.Kernels:
 def module(bits: int, target: Target) -> ir.Module:
     """The function in a module of its own."""
     result = ir.Module("arrange")
-    function = ir.Function(result, ir.FunctionType(VOID, [POINTER, I64, I64]), "arrange")
-    element = ir.FloatType() if bits == 32 else ir.DoubleType()
-    _Writer(function, ir.VectorType(element, target.lanes(bits))).write()
+    _Writer(result, bits, target).write()
     return result
 
 
-class _Writer:
-    def __init__(self, function: ir.Function, vector: ir.VectorType) -> None:
-        self.function, self.vector = function, vector
-        self.element, self.lanes = vector.element, vector.count
-        self.zero = ir.Constant(vector, [0.0] * vector.count)
-        self.builder = ir.IRBuilder(function.append_basic_block("entry"))
+class _Writer(TabledFunction):
+    fields = FIELDS
 
-    def write(self) -> None:
-        builder = self.builder
-        self.table, first, last = self.function.args
-        jobs, copies = (self._word(I64(n)) for n in range(len(HEADER)))
-        with loop(self.builder, first, last) as job, loop(self.builder, I64(0), copies) as copy:
-            at = builder.add(builder.mul(copy, I64(len(FIELDS))), I64(len(HEADER)))
-            known = {name: self._word(builder.add(at, I64(n))) for n, name in enumerate(FIELDS)}
-            begin = builder.sdiv(builder.mul(known["panels"], job), jobs)
-            end = builder.sdiv(builder.mul(known["panels"], builder.add(job, I64(1))), jobs)
-            with loop(self.builder, begin, end) as panel:
-                self._panel(known, panel)
-        builder.ret_void()
+    def entry(self) -> None:
+        with loop(self.builder, *self.share(self.known["panels"])) as panel:
+            self._panel(panel)
 
-    def _panel(self, known: dict[str, ir.Value], panel: ir.Value) -> None:
+    def _panel(self, panel: ir.Value) -> None:
         """One panel of one copy: zeros, whole vectors, squares turned over, or number by number."""
-        builder = self.builder
-        self.known = known
+        builder, known = self.builder, self.known
         self.unit = builder.mul(panel, I64(self.lanes))
         self.left = builder.sub(known["units"], self.unit)
-        self.to = self._at(known["to"], builder.mul(panel, known["panel_stride"]))
+        self.to = self.at("to", builder.mul(panel, known["panel_stride"]))
         begin = builder.mul(self.unit, known["unit_stride"])
-        self.source = self._at(known["from"], begin)
-        self.second = self._at(known["more"], begin)
+        self.source = self.at("from", begin)
+        self.second = self.at("more", begin)
         self.has_second = builder.icmp_signed("!=", known["more"], I64(0))
         is_given = builder.icmp_signed("!=", known["from"], I64(0))
         is_whole = builder.icmp_signed(">=", self.left, I64(self.lanes))
@@ -149,14 +133,6 @@ class _Writer:
         at = self.builder.mul(k, self.known["row_stride"])
         pointer = self.builder.gep(self.to, [at], source_etype=self.element)
         self.builder.store(value, pointer, align=4)
-
-    def _word(self, number: ir.Value) -> ir.Value:
-        at = self.builder.gep(self.table, [number], source_etype=I64)
-        return self.builder.load(at, typ=I64)
-
-    def _at(self, address: ir.Value, number: ir.Value) -> ir.Value:
-        pointer = self.builder.inttoptr(address, POINTER)
-        return self.builder.gep(pointer, [number], source_etype=self.element)
 
 
 def turned(builder: ir.IRBuilder, rows: list[ir.Value]) -> list[ir.Value]:

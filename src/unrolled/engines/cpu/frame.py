@@ -117,10 +117,10 @@ class Frame:
         fields |= {"rows": ("count", 0), "length": length}
         self._products += entry(rows.FIELDS, fields)
 
-    def widen(self, to: str, source: str | None, units: int, width: int, lanes: int) -> None:
-        """Copy rows of `units` numbers into rows of whole vectors; without a source, zeros."""
+    def widen(self, to: str, source: str, units: int, width: int, lanes: int) -> None:
+        """Copy rows of `units` numbers into rows of whole vectors."""
         self.copy(
-            (to, 0), None if source is None else (source, 0), units=units, length=("rows", 0),
+            (to, 0), (source, 0), units=units, length=("rows", 0),
             height=("rows", 0), unit_stride=1, k_stride=units, panels=width // lanes,
             panel_stride=lanes, row_stride=width,
         )  # fmt: skip
@@ -172,10 +172,8 @@ class Call:
         self.address = address_of(self.words)
 
     def view(self, region: str, rows: int, width: int) -> Array:
-        """A region as an array of rows."""
-        if region in self.frame.passing:
-            return view_of(self.frame.passing, self.passing, region, rows, width)
-        return view_of(self.frame.kept, self.kept, region, rows, width)
+        """A passing region as an array of rows."""
+        return view_of(self.frame.passing, self.passing, region, rows, width)
 
     def arrange(self) -> None:
         """Do the copies."""

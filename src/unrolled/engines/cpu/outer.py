@@ -19,21 +19,19 @@ from llvmlite import ir
 
 from unrolled.engines.cpu import jit
 from unrolled.engines.cpu.loops import least, loop, parts
+from unrolled.engines.cpu.tabled import TabledFunction
 from unrolled.engines.cpu.target import Target, host
 from unrolled.engines.cpu.tiles import (
     I1,
     I64,
-    POINTER,
     ROWS,
     SIGNATURE,
     STREAMS,
-    VOID,
     accumulators,
     write_tile,
 )
 
 FIELDS = ("a", "a_panel", "units", "b", "b_panel", "columns", "c", "tokens", "fresh")
-HEADER = ("jobs", "products")
 # Tokens at a time: what is read of B then stays near while all units go by.
 BLOCK = 384
 
@@ -47,8 +45,7 @@ def outer(bits: int) -> jit.Kernels:
 def module(bits: int, target: Target) -> ir.Module:
     """The function and its tiles in a module of their own."""
     result = ir.Module("outer")
-    element = ir.FloatType() if bits == 32 else ir.DoubleType()
-    _Writer(result, ir.VectorType(element, target.lanes(bits)), target).write()
+    _Writer(result, bits, target).write()
     return result
 
 
@@ -60,34 +57,25 @@ def shape(lanes: int, target: Target) -> tuple[int, int]:
     return rows, min(STREAMS, room // rows)
 
 
-class _Writer:
-    def __init__(self, result: ir.Module, vector: ir.VectorType, target: Target) -> None:
-        self.vector, self.element, self.lanes = vector, vector.element, vector.count
+class _Writer(TabledFunction):
+    fields = FIELDS
+
+    def __init__(self, result: ir.Module, bits: int, target: Target) -> None:
+        super().__init__(result, bits, target)
         self.rows, self.vectors = shape(self.lanes, target)
         self.tiles = []
         for vectors in range(1, self.vectors + 1):
             tile = ir.Function(result, SIGNATURE, f"tile_{vectors}")
             tile.linkage = "internal"
-            write_tile(tile, self.rows, vectors, vector, distance=self.lanes)
+            write_tile(tile, self.rows, vectors, self.vector, distance=self.lanes)
             self.tiles.append(tile)
-        self.function = ir.Function(result, ir.FunctionType(VOID, [POINTER, I64, I64]), "outer")
-        self.builder = ir.IRBuilder(self.function.append_basic_block("entry"))
+        self.scratch = self.tile_scratch()
 
-    def write(self) -> None:
+    def entry(self) -> None:
         builder = self.builder
-        self.table, first, last = self.function.args
-        self.scratch = builder.alloca(ir.ArrayType(self.vector, STREAMS * ROWS))
-        self.scratch.align = 64
-        jobs, products = (self._word(I64(n)) for n in range(len(HEADER)))
-        with loop(builder, first, last) as job, loop(builder, I64(0), products) as product:
-            at = builder.add(builder.mul(product, I64(len(FIELDS))), I64(len(HEADER)))
-            self.known = {n: self._word(builder.add(at, I64(i))) for i, n in enumerate(FIELDS)}
-            blocks = parts(builder, self.known["units"], self.rows)
-            begin = builder.sdiv(builder.mul(blocks, job), jobs)
-            end = builder.sdiv(builder.mul(blocks, builder.add(job, I64(1))), jobs)
-            with loop(builder, I64(0), parts(builder, self.known["tokens"], BLOCK)) as part:
-                self._part(builder.mul(part, I64(BLOCK)), begin, end)
-        builder.ret_void()
+        begin, end = self.share(parts(builder, self.known["units"], self.rows))
+        with loop(builder, I64(0), parts(builder, self.known["tokens"], BLOCK)) as part:
+            self._part(builder.mul(part, I64(BLOCK)), begin, end)
 
     def _part(self, token: ir.Value, begin: ir.Value, end: ir.Value) -> None:
         """Some tokens: a few vectors of columns after another, all of the job's units for each."""
@@ -101,7 +89,7 @@ class _Writer:
             wide = least(builder, builder.sub(vectors, first), I64(self.vectors))
             at = builder.add(builder.mul(first, known["b_panel"]),
                              builder.mul(token, I64(self.lanes)))  # fmt: skip
-            b = self._at("b", at)
+            b = self.at("b", at)
             with loop(builder, begin, end) as block:
                 unit = builder.mul(block, I64(self.rows))
                 self._tile(unit, token, b, wide, length)
@@ -116,7 +104,7 @@ class _Writer:
         inside = builder.srem(unit, I64(self.lanes))
         number = builder.add(builder.mul(panel, known["a_panel"]),
                              builder.add(builder.mul(token, I64(self.lanes)), inside))  # fmt: skip
-        a = self._at("a", number)
+        a = self.at("a", number)
         done = builder.append_basic_block("tiled")
         switch = builder.switch(wide, done)
         for vectors, tile in enumerate(self.tiles, 1):
@@ -135,7 +123,7 @@ class _Writer:
         with loop(builder, I64(0), rows) as r, loop(builder, I64(0), wide) as n:
             column = builder.mul(builder.add(first, n), I64(self.lanes))
             number = builder.add(builder.mul(builder.add(unit, r), known["columns"]), column)
-            to = self._at("c", number)
+            to = self.at("c", number)
             slot = builder.add(builder.mul(n, I64(ROWS)), r)
             source = builder.gep(self.scratch, [slot], source_etype=self.vector)
             left = builder.sub(known["columns"], column)
@@ -155,11 +143,3 @@ class _Writer:
         zero = ir.Constant(type_, 0.0 if type_ is self.element else [0.0] * self.lanes)
         before = builder.select(old, builder.load(to, align=4, typ=type_), zero)
         builder.store(builder.fadd(before, value), to, align=4)
-
-    def _word(self, number: ir.Value) -> ir.Value:
-        at = self.builder.gep(self.table, [number], source_etype=I64)
-        return self.builder.load(at, typ=I64)
-
-    def _at(self, name: str, number: ir.Value) -> ir.Value:
-        pointer = self.builder.inttoptr(self.known[name], POINTER)
-        return self.builder.gep(pointer, [number], source_etype=self.element)

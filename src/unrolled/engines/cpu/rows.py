@@ -17,6 +17,7 @@ from llvmlite import ir
 
 from unrolled.engines.cpu import jit
 from unrolled.engines.cpu.loops import least, loop, parts
+from unrolled.engines.cpu.tabled import TabledFunction
 from unrolled.engines.cpu.target import Target, host
 from unrolled.engines.cpu.tiles import (
     I1,
@@ -25,13 +26,11 @@ from unrolled.engines.cpu.tiles import (
     ROWS,
     SIGNATURE,
     STREAMS,
-    VOID,
     index,
     most_rows,
 )
 
 FIELDS = ("a", "a_stride", "rows", "b", "panels", "length", "c", "c_stride", "add")
-HEADER = ("jobs", "products", "tiles")
 
 
 @functools.cache
@@ -43,48 +42,39 @@ def rows(bits: int) -> jit.Kernels:
 def module(bits: int, target: Target) -> ir.Module:
     """The function in a module of its own; its tiles are those of `tiles`."""
     result = ir.Module("rows")
-    element = ir.FloatType() if bits == 32 else ir.DoubleType()
-    function = ir.Function(result, ir.FunctionType(VOID, [POINTER, I64, I64]), "rows")
-    _Writer(function, ir.VectorType(element, target.lanes(bits)), target).write()
+    _Writer(result, bits, target).write()
     return result
 
 
-class _Writer:
-    def __init__(self, function: ir.Function, vector: ir.VectorType, target: Target) -> None:
-        self.function, self.vector = function, vector
-        self.element, self.lanes = vector.element, vector.count
-        self.most = most_rows(STREAMS, target)
-        self.builder = ir.IRBuilder(function.append_basic_block("entry"))
+class _Writer(TabledFunction):
+    fields = FIELDS
+    more_header = ("tiles",)
 
-    def write(self) -> None:
-        builder = self.builder
-        self.table, first, last = self.function.args
-        self.scratch = builder.alloca(ir.ArrayType(self.vector, STREAMS * ROWS))
-        self.scratch.align = 64
-        jobs, products, self.tiles = (self._word(I64(n)) for n in range(len(HEADER)))
-        with loop(builder, first, last) as job, loop(builder, I64(0), products) as product:
-            at = builder.add(builder.mul(product, I64(len(FIELDS))), I64(len(HEADER)))
-            self.known = {n: self._word(builder.add(at, I64(i))) for i, n in enumerate(FIELDS)}
-            begin = builder.sdiv(builder.mul(self.known["rows"], job), jobs)
-            end = builder.sdiv(builder.mul(self.known["rows"], builder.add(job, I64(1))), jobs)
-            with loop(builder, I64(0), parts(builder, self.known["panels"], STREAMS)) as group:
-                panel = builder.mul(group, I64(STREAMS))
-                wide = least(builder, builder.sub(self.known["panels"], panel), I64(STREAMS))
-                count = builder.sub(end, begin)
-                with loop(builder, I64(0), parts(builder, count, self.most)) as part:
-                    row = builder.add(begin, builder.mul(part, I64(self.most)))
-                    few = least(builder, builder.sub(end, row), I64(self.most))
-                    self._tile(row, few, panel, wide)
-        builder.ret_void()
+    def __init__(self, result: ir.Module, bits: int, target: Target) -> None:
+        super().__init__(result, bits, target)
+        self.most = most_rows(STREAMS, target)
+        self.scratch = self.tile_scratch()
+
+    def entry(self) -> None:
+        builder, panels = self.builder, self.known["panels"]
+        begin, end = self.share(self.known["rows"])
+        with loop(builder, I64(0), parts(builder, panels, STREAMS)) as group:
+            panel = builder.mul(group, I64(STREAMS))
+            wide = least(builder, builder.sub(panels, panel), I64(STREAMS))
+            count = builder.sub(end, begin)
+            with loop(builder, I64(0), parts(builder, count, self.most)) as part:
+                row = builder.add(begin, builder.mul(part, I64(self.most)))
+                few = least(builder, builder.sub(end, row), I64(self.most))
+                self._tile(row, few, panel, wide)
 
     def _tile(self, row: ir.Value, few: ir.Value, panel: ir.Value, wide: ir.Value) -> None:
         """A few rows by a few panels, and its vectors to their places."""
         builder, known = self.builder, self.known
         stream = builder.mul(known["length"], I64(self.lanes))
-        a = self._at("a", builder.mul(row, known["a_stride"]))
-        b = self._at("b", builder.mul(panel, stream))
+        a = self.at("a", builder.mul(row, known["a_stride"]))
+        b = self.at("b", builder.mul(panel, stream))
         slot = builder.add(builder.mul(wide, I64(index(0, 1))), few)
-        words = builder.inttoptr(self.tiles, POINTER)
+        words = builder.inttoptr(self.header["tiles"], POINTER)
         word = builder.load(builder.gep(words, [slot], source_etype=I64), typ=I64)
         tile = builder.inttoptr(word, SIGNATURE.as_pointer())
         scratch = builder.gep(self.scratch, [I64(0)], source_etype=self.vector)
@@ -94,21 +84,12 @@ class _Writer:
             source = builder.gep(self.scratch, [number], source_etype=self.vector)
             column = builder.mul(builder.add(panel, n), I64(self.lanes))
             offset = builder.mul(builder.add(row, r), known["c_stride"])
-            to = self._at("c", builder.add(offset, column))
+            to = self.at("c", builder.add(offset, column))
             self._store(builder.load(source, align=4, typ=self.vector), to)
 
     def _store(self, value: ir.Value, to: ir.Value) -> None:
         """Beside what is there, or instead of it: it is then not read as a number."""
         builder = self.builder
-        zero = ir.Constant(self.vector, [0.0] * self.lanes)
         old = builder.icmp_signed("!=", self.known["add"], I64(0))
-        before = builder.select(old, builder.load(to, align=4, typ=self.vector), zero)
+        before = builder.select(old, builder.load(to, align=4, typ=self.vector), self.zero)
         builder.store(builder.fadd(before, value), to, align=4)
-
-    def _word(self, number: ir.Value) -> ir.Value:
-        at = self.builder.gep(self.table, [number], source_etype=I64)
-        return self.builder.load(at, typ=I64)
-
-    def _at(self, name: str, number: ir.Value) -> ir.Value:
-        pointer = self.builder.inttoptr(self.known[name], POINTER)
-        return self.builder.gep(pointer, [number], source_etype=self.element)

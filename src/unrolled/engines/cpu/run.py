@@ -120,26 +120,26 @@ class Fit:
         frame.word(f"length {number}", "", operands * height)
         for m, matrices in enumerate(block.matrices):
             for o, matrix in enumerate(matrices):
-                flat = matrix.transposed
-                frame.copy(
-                    (region, m * stream + o * height * lanes), *self._words(matrix.name),
-                    units=units, length=length, height=height,
-                    unit_stride=1 if flat else length, k_stride=units if flat else 1,
-                    panels=panels, panel_stride=count * stream, row_stride=lanes,
-                )  # fmt: skip
+                at = region, m * stream + o * height * lanes
+                self._panels(frame, at, matrix, height, count * stream)
 
     def panels(self, frame: Frame, region: str, matrix: Matrix) -> tuple[int, int]:
         """Pack one matrix alone, for `rows`; how many panels, and how long."""
         length, units = self._length_and_units(matrix)
         panels = -(-units // self.lanes)
         frame.region(region, "once", panels * length * self.lanes)
+        self._panels(frame, (region, 0), matrix, length, length * self.lanes)
+        return panels, length
+
+    def _panels(self, frame: Frame, to: Word, matrix: Matrix, height: int, distance: int) -> None:
+        """Copy a matrix into panels at this distance, `height` vectors each."""
+        length, units = self._length_and_units(matrix)
         flat = matrix.transposed
         frame.copy(
-            (region, 0), *self._words(matrix.name), units=units, length=length, height=length,
+            to, *self._words(matrix.name), units=units, length=length, height=height,
             unit_stride=1 if flat else length, k_stride=units if flat else 1,
-            panels=panels, panel_stride=length * self.lanes, row_stride=self.lanes,
+            panels=-(-units // self.lanes), panel_stride=distance, row_stride=self.lanes,
         )  # fmt: skip
-        return panels, length
 
     def _length_and_units(self, matrix: Matrix) -> tuple[int, int]:
         rows, columns = self.shape(matrix.name)
