@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 # Suite -> the peers whose fastest stands for 1 in its panel, and how the axis says so.
 DRAWN: dict[str, tuple[tuple[str, ...], str]] = {
     "training": (("torch.nn",), "torch.nn's time / unrolled's"),
-    "inference": (("torch.nn", "ONNX Runtime"), "time of the faster peer / unrolled's"),
+    "inference": (("torch.nn", "ONNX Runtime"), "best peer's time / unrolled's"),
     "ragged": (("torch.nn",), "torch.nn's time / unrolled's"),
     "own-cells": (("Python loop",), "Python loop's time / unrolled's"),
 }
+WIDE = 60  # times from the least to the most: then there is room for powers of ten alone
 ALT = "How many times as long a peer takes as unrolled, for each cell and shape."
 
 
@@ -42,15 +43,19 @@ def _panel(suite: str, records: Sequence[Record], peers: tuple[str, ...], label:
         from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
         axes.set_xscale("log")
+        every: list[float] = []
         for number, cell in enumerate(cells):
             mine = [record for record in records if record.cell == cell]
             ratios = [record.best_ratio(peers) for record in mine]
             places = [-shapes.index(record.shape) for record in mine]
+            every += [ratio for ratio in ratios if ratio is not None]
             turn = number % len(SERIES)
             axes.plot(ratios, places, MARKERS[turn], color=SERIES[turn], label=cell)
         axes.axvline(1.0, color=INK, lw=1.1)
         axes.set_yticks([-place for place in range(len(shapes))], [str(s) for s in shapes])
-        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        is_wide = max(every) > WIDE * min(every)
+        subs = (1.0,) if is_wide else (1.0, 2.0, 5.0)
+        axes.xaxis.set_major_locator(LogLocator(subs=subs))
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.set_xlabel(label)
