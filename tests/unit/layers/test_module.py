@@ -266,6 +266,7 @@ def test_two_threads_at_once(make: Any) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")  # JAX's, where a test has imported it
 def test_a_forked_child() -> None:
     layer = unrolled.LSTM(3, 64)
     x = sequence(40, 16, 3)  # enough work for several threads
