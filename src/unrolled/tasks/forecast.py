@@ -26,7 +26,8 @@ from unrolled.errors import ArgumentError
 from unrolled.report.page import render
 from unrolled.tasks.parts import estimator as shared
 from unrolled.tasks.parts.backtests import Backtest, judge
-from unrolled.tasks.parts.calibration import shifts
+from unrolled.tasks.parts.calibrated import Calibrated, of_validation
+from unrolled.tasks.parts.calibration import Calibration
 from unrolled.tasks.parts.cells import ChosenCell
 from unrolled.tasks.parts.estimator import Estimator, seeded
 from unrolled.tasks.parts.forecast_job import ForecastJob
@@ -35,6 +36,7 @@ from unrolled.tasks.parts.forecast_layout import (
     checked_quantiles,
     layout_of,
     parts_of,
+    place_in,
     read_quantiles,
     refuse_other_columns,
     refuse_unknown_future,
@@ -126,7 +128,7 @@ class Forecaster(RegressorMixin, Estimator):
         model = self._build()
         data = {**(data or {}), "notes": notes.sentences} if len(notes) else data or {}
         config = shared.config_of(TASK, self, self.cell_, test=test, data=data)
-        run = self.open_run(config, layout_plain(self.layout_, 0.0), resume)
+        run = self.open_run(config, layout_plain(self.layout_, self._uncalibrated()), resume)
         if run is not None and not resume and is_first_process():
             run.write_json(SERIES, series_plain(self.series_, self.learnt_, self.tested_))
         job = ForecastJob(
@@ -137,27 +139,21 @@ class Forecaster(RegressorMixin, Estimator):
         state = train(job, self.settings(), run, self.watcher(), resume)
         self.model_, self.state_, self.run_ = model.eval(), state, run
         self.history_ = state.history
-        self.shift_ = self._calibrate()
+        self.calibration_ = self._calibrate()
         if run is not None and is_first_process():
-            run.write_json("vocabulary.json", layout_plain(self.layout_, self.shift_))
+            run.write_json("vocabulary.json", layout_plain(self.layout_, self.calibration_))
             run.write_text("report.html", render(page_of(self._findings(config, test))))
         return self
 
-    def _calibrate(self) -> Any:
+    def _calibrate(self) -> Calibration:
         """How far the outer quantiles must move; not at all where there is no validation part."""
-        self.shift_ = np.zeros(())
-        bounds = [
-            (learnt - 1, end - self.horizon) for learnt, end in zip(self.learnt_, self.tested_)
-        ]
-        usable = [number for number, (first, last) in enumerate(bounds) if last > first]
-        if not usable or not self.validation:
-            return self.shift_
-        roller = self._roller()
-        prepared = self._prepared([self.series_[number] for number in usable])
-        stride = max(1, self.horizon // 4) if self.mode == "fed-back" else 1
-        origins = [np.arange(*bounds[number], stride) for number in usable]
-        forecasts = [roller.forecast(one, at) for one, at in zip(prepared, origins)]
-        return shifts(prepared, forecasts, origins, self._levels())
+        if not self.validation:
+            return self._uncalibrated()
+        parts = list(zip(self.learnt_, self.tested_))
+        return of_validation(self._roller(), self._prepared(self.series_), parts)
+
+    def _uncalibrated(self) -> Calibration:
+        return Calibration.none(self.horizon, self._levels())
 
     def _levels(self) -> list[float]:
         return checked_quantiles(self.quantiles)
@@ -204,11 +200,11 @@ class Forecaster(RegressorMixin, Estimator):
         self.require_fitted("model_")
         series = self._series(X)
         refuse_unknown_future(series, self.horizon)
-        roller = self._roller()
+        network = Calibrated(self._roller(), self.calibration_)
         results = []
-        for one in self._prepared(series):
+        for one, free in zip(self._prepared(series), self.after_learning(series)):
             end = len(one) - 1
-            quantiles = roller.forecast(one, np.array([end]))[0]
+            quantiles = network.forecast(one, np.array([end]), free)[0][0]
             median = quantiles[:, self._levels().index(0.5)]
             times = one.series.times(end + 1, end + 1 + self.horizon)
             results.append(Forecast(one.series.name, times, median, quantiles, self._levels()))
@@ -224,25 +220,30 @@ class Forecaster(RegressorMixin, Estimator):
     ) -> Backtest:
         """Forecasts from every `stride`-th origin, from before step `start` on, and how good.
 
+        Without a start: from where the test began in the series that were learnt from, in another
+        file too; of other series their second half.
         Without a stride: from every origin, from every horizon-th where steps are fed back, and
         from fewer where that would be more than 5,000 of a series.
         """
         self.require_fitted("model_")
         series = self._series(X)
         if start is None:
-            start = self._first_judged() if X is None else [len(one) // 2 for one in series]
+            start = self._first_judged(series)
         starts = [start] * len(series) if isinstance(start, int) else list(start)
         if stride is None:
             longest = max(len(one) - start for one, start in zip(series, starts))
             stride = max(self.horizon if self.mode == "fed-back" else 1, longest // MOST_ORIGINS)
         checks.count("stride", stride)
-        return judge(self._prepared(series), self._roller(), starts, stride, self._levels())
+        network = Calibrated(self._roller(), self.calibration_)
+        free = self.after_learning(series)
+        return judge(self._prepared(series, starts), network, free, starts, stride)
 
-    def _first_judged(self) -> list[int]:
+    def _first_judged(self, series: Sequence[TimeSeries]) -> list[int]:
         """Where the test begins, or the validation where there is no test."""
+        places = zip(series, self.after_learning(series), self._places(series, self.tested_))
         return [
-            test if test < len(one) else learnt
-            for one, learnt, test in zip(self.series_, self.learnt_, self.tested_)
+            (test if test + self.horizon <= len(one) else learnt) or len(one) // 2
+            for one, learnt, test in places
         ]
 
     def score(self, X: Any = None, y: None = None) -> float:
@@ -256,14 +257,31 @@ class Forecaster(RegressorMixin, Estimator):
         refuse_other_columns(series, self.layout_)
         return series
 
-    def _prepared(self, series: Sequence[TimeSeries]) -> list[Prepared]:
-        """A series that was learnt from keeps its scale; another is measured by all of itself."""
-        mine = {id(one): learnt for one, learnt in zip(self.series_, self.learnt_)}
-        return [prepare(one, self.layout_, mine.get(id(one))) for one in series]
+    def _prepared(
+        self, series: Sequence[TimeSeries], starts: Sequence[int] | None = None
+    ) -> list[Prepared]:
+        """A series that was learnt from keeps its scale; another has that of what is known of it.
+
+        What is known is what comes before its start, if there is enough of that, or all of it.
+        """
+        least, known = 2 * self.layout_.season, starts or [0] * len(series)
+        return [
+            prepare(one, self.layout_, learnt or (start if start >= least else None))
+            for one, learnt, start in zip(series, self.after_learning(series), known)
+        ]
+
+    def after_learning(self, series: Sequence[TimeSeries]) -> list[int]:
+        """The first step of each that was not learnt from: 0 where no series has its name."""
+        return self._places(series, self.learnt_)
+
+    def _places(self, series: Sequence[TimeSeries], steps: Sequence[int]) -> list[int]:
+        """Where a step of the series that were learnt from lies in those of the same name."""
+        mine = {one.name: (one, step) for one, step in zip(self.series_, steps)}
+        return [place_in(one, *mine[one.name]) if one.name in mine else 0 for one in series]
 
     def _roller(self) -> Roller:
         fed_back = self.mode == "fed-back"
-        return Roller(self.model_, self._levels(), fed_back, self.paths, self.seed, self.shift_)
+        return Roller(self.model_, self._levels(), fed_back, self.paths, self.seed)
 
     # ----------------------------------------------------------------------------------- a run
 
@@ -272,7 +290,7 @@ class Forecaster(RegressorMixin, Estimator):
         """The forecaster of a run, with the series that it learnt from."""
         run = RunFolder.open(path)
         model = shared.from_config(cls, TASK, run.config(), run)
-        model.layout_, model.shift_ = layout_from(run.read_json("vocabulary.json"), run.path)
+        model.layout_, model.calibration_ = layout_from(run.read_json("vocabulary.json"), run.path)
         model.series_, model.learnt_, model.tested_ = series_from(run.read_json(SERIES), run.path)
         network = model._build()
         shared.load_weights(network, run)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from unrolled.cli import main
+from unrolled.report.numbers import number
 
 SMALL = ["--horizon", "7", "--epochs", "2", "--hidden", "6", "--window", "28", "--batch-size", "4"]
 
@@ -67,6 +68,23 @@ def test_train_forecast_move_forecast_again(
     figures = json.loads(capsys.readouterr().out)
     assert figures["network_mae"] > 0
     assert figures["seasonal_naive_mae"] > 0
+    assert len(figures["smoothing_mae_by_step"]) == 7
+    assert 0 <= figures["network_coverage_as_said"] <= 1
+
+    assert main(["evaluate", "moved", "newer.csv"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "On the second half, 48 forecasts of each method:"
+    head, *rows = lines[1:6]
+    assert head.split() == ["MAE", "RMSE", "sMAPE", "%", "MASE", "pinball", "coverage"]
+    assert [row[2:16].strip() for row in rows] == [
+        "network", "naive", "seasonal naive", "smoothing"
+    ]  # fmt: skip
+    assert {len(line) for line in (head, *rows)} == {len(head)}
+    assert rows[0].split()[1] == number(figures["network_mae"])
+    assert lines[-6:-4] == ["MAE by steps ahead:", lines[-5]]
+    assert lines[-5].split() == ["1-2", "3-4", "5-6", "7"]
+    mean = sum(figures["naive_mae_by_step"][:2]) / 2
+    assert lines[-3].split()[:2] == ["naive", number(mean)]
 
 
 def test_a_training_on_built_in_data_goes_on(

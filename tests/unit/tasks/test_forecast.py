@@ -91,6 +91,48 @@ def test_the_state_at_an_origin_knows_nothing_of_what_comes(mode: str) -> None:
         )
 
 
+@cache
+def uneasy() -> Forecaster:
+    """The noise swells with the wave, and grows fourfold over the series."""
+    draw, t = np.random.default_rng(3), np.arange(2000)
+    scale = 0.1 * (1.5 + np.sin(2 * np.pi * t / 8)) * np.linspace(1, 4, 2000)
+    values = np.sin(2 * np.pi * t / 8) + scale * draw.normal(size=2000)
+    return Forecaster(**{**SMALL, "epochs": 8}).fit(dated(values), test=0.25)
+
+
+def dated(values: Any) -> TimeSeries:
+    nothing = np.zeros((len(values), 0))
+    return TimeSeries("s", np.datetime64("2024-01-01", "us"), HOURS, values, nothing, nothing)
+
+
+def test_an_interval_holds_the_share_that_it_says() -> None:
+    backtest = uneasy().backtest()
+    before, after = backtest.as_said, backtest.figures["network"]
+    assert before["coverage"] < 0.75
+    assert abs(after["coverage"] - 0.8) < 0.03
+    assert after["pinball"] < before["pinball"]
+    for name in ("mae", "rmse", "smape", "mase"):
+        assert after[name] == before[name]
+    one = backtest.series[0]
+    wide = one.forecasts["network"][..., 2] - one.forecasts["network"][..., 0]
+    calm, stormy = (wide[(one.origins + 1) % 8 == phase, 0].mean() for phase in (6, 2))
+    assert stormy > 1.5 * calm  # what the network knows of the noise is still there
+
+
+def test_a_longer_file_is_judged_where_learning_ended() -> None:
+    """Read again with the run's own steps in it, those are no test."""
+    model = uneasy()
+    whole = model.series_[0]
+    again = model.backtest([replace(whole, values=whole.values.copy())])
+    assert again.figures == model.backtest().figures
+    cut = replace(whole, first=whole.times(900, 901)[0], values=whole.values[900:].copy())
+    assert model.after_learning([cut]) == [model.learnt_[0] - 900]
+    assert model.backtest([cut]).series[0].origins[0] == model.tested_[0] - 901
+    other = replace(whole, values=-whole.values)
+    assert model.after_learning([other]) == [0]
+    assert model.backtest([other]).series[0].origins[0] == 999
+
+
 def test_the_end_of_the_series_is_the_test() -> None:
     """What is held out decides nothing: other values there, the same network."""
     whole = series(160)

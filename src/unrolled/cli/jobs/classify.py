@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from unrolled.cli.jobs.job import CommandJob, say_notes
+from unrolled.cli.jobs.figures import lines_of
+from unrolled.cli.jobs.job import CommandJob, Evaluation, say_notes
 from unrolled.data import builtin, sources
 from unrolled.data.labelled import Labelled, inputs_of
 from unrolled.data.notes import Notes
@@ -81,18 +82,19 @@ class ClassifyJob(CommandJob):
             return data
         return data.split(share, seed)
 
-    def evaluate(self, run: RunFolder, source: str, given: dict[str, Any]) -> dict[str, Any]:
+    def evaluate(self, run: RunFolder, source: str, given: dict[str, Any]) -> Evaluation:
         model = Classifier.load(run.path)
         columns = self.columns_of(run, given)
         data = sources.labelled(source, **columns).train
         say_notes(data.notes)
         figures = model.evaluate(inputs_of(data), self.labels_like(model, data.labels))
         confusion = figures.pop("confusion")
-        return {
+        found = {
             **figures,
             "classes": [str(name) for name in model.classes_],
             "confusion": confusion.tolist(),
         }
+        return found, lines_of(found)
 
     def predict(self, run: RunFolder, arguments: argparse.Namespace) -> None:
         model = Classifier.load(run.path)

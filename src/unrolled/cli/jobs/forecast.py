@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from unrolled.cli.jobs.job import CommandJob, say_notes
+from unrolled.cli.jobs.forecast_table import lines_of, plain
+from unrolled.cli.jobs.job import CommandJob, Evaluation, say_notes
 from unrolled.data import builtin, sources
 from unrolled.data.timeseries import TimeSeriesSet
 from unrolled.errors import UsageError
@@ -64,7 +65,12 @@ class ForecastJob(CommandJob):
         table = origin(how["source"], command, **more)
         estimator.fit(data, test=share, data=table, resume=resume)
         if is_first_process() and estimator.progress == "lines":
-            print("\n".join(lines_of(estimator.backtest().figures)))
+            where = (
+                "On the last part of each series"
+                if share
+                else "On the validation part of each series"
+            )
+            print("", *lines_of(estimator.backtest(), where), sep="\n")
 
     def read(self, how: dict[str, Any]) -> TimeSeriesSet:
         value = how.get("value")
@@ -84,16 +90,14 @@ class ForecastJob(CommandJob):
         columns = {name: given.get(name) or before.get(name) for name in COLUMNS}
         return self.read({"source": source, **columns})
 
-    def evaluate(self, run: RunFolder, source: str, given: dict[str, Any]) -> dict[str, Any]:
+    def evaluate(self, run: RunFolder, source: str, given: dict[str, Any]) -> Evaluation:
         model = Forecaster.load(run.path)
         data = self.reread(run, source, given)
         say_notes(data.notes)
-        found = model.backtest(data).figures
-        return {
-            f"{method.replace(' ', '_')}_{name}": value
-            for method, figures in found.items()
-            for name, value in figures.items()
-        }
+        found = model.backtest(data)
+        known = any(model.after_learning(data.series))
+        where = "On what comes after the part learnt from" if known else "On the second half"
+        return plain(found), lines_of(found, where)
 
     def predict(self, run: RunFolder, arguments: argparse.Namespace) -> None:
         if arguments.probabilities:
@@ -125,15 +129,3 @@ def as_csv(lines: list[list[str]]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(lines)
     return text.getvalue()
-
-
-def lines_of(figures: dict[str, dict[str, float]]) -> list[str]:
-    """The figures of each method below one another."""
-    names = list(next(iter(figures.values())))
-    wide = max(map(len, figures))
-    head = " " * wide + "".join(f"{name:>10}" for name in names)
-    rows = [
-        f"{method:<{wide}}" + "".join(f"{values[name]:>10.4g}" for name in names)
-        for method, values in figures.items()
-    ]
-    return ["", "On the last part of each series, beside what it must beat:", head, *rows]

@@ -3,7 +3,8 @@
 import argparse
 from typing import Any
 
-from unrolled.cli.jobs.job import CommandJob, say_notes
+from unrolled.cli.jobs.figures import lines_of
+from unrolled.cli.jobs.job import CommandJob, Evaluation, say_notes
 from unrolled.data import builtin, sources
 from unrolled.data.corpus import Corpus
 from unrolled.errors import DataError, UsageError
@@ -56,10 +57,11 @@ class GenerateJob(CommandJob):
             raise DataError(f"--test-share is a share from 0 to below 1, not {share!r}")
         return hold_out_end(corpus, share, seed)
 
-    def evaluate(self, run: RunFolder, source: str, given: dict[str, Any]) -> dict[str, Any]:
+    def evaluate(self, run: RunFolder, source: str, given: dict[str, Any]) -> Evaluation:
         corpus = sources.corpus(source)
         say_notes(corpus.notes)
-        return Generator.load(run.path).evaluate(corpus)
+        figures = Generator.load(run.path).evaluate(corpus)
+        return figures, lines_of(figures)
 
     def predict(self, run: RunFolder, arguments: argparse.Namespace) -> None:
         raise UsageError(f"{run.path} continues texts: ask it with `unrolled generate {run.path}`")

@@ -14,6 +14,8 @@ from unrolled.training.run_folder import RunFolder
 
 NOT_OPTIONS = ("out", "progress")
 
+Evaluation = tuple[dict[str, Any], list[str]]  # figures by name, and lines for people
+
 
 class CommandJob:
     """One task; its subclasses read data, fit, measure and answer."""
@@ -79,7 +81,7 @@ class CommandJob:
         """Read the data and train."""
         raise NotImplementedError
 
-    def evaluate(self, run: RunFolder, source: str, given: dict[str, Any]) -> dict[str, Any]:
+    def evaluate(self, run: RunFolder, source: str, given: dict[str, Any]) -> Evaluation:
         """Figures of a run on data with answers."""
         raise NotImplementedError
 

@@ -15,8 +15,8 @@ import numpy as np
 from unrolled.data.windows import Prepared
 from unrolled.errors import DataError
 from unrolled.tasks.parts.baselines import baselines
+from unrolled.tasks.parts.calibrated import Calibrated
 from unrolled.tasks.parts.forecast_scores import figures, mae_by_step
-from unrolled.tasks.parts.rolling import Roller
 
 NETWORK = "network"
 
@@ -40,6 +40,7 @@ class Backtest:
     levels: list[float]
     figures: dict[str, dict[str, float]]
     mae_by_step: dict[str, Any]  # method -> (H,)
+    as_said: dict[str, float]  # the network's figures before its quantiles were set right
 
     @property
     def gain(self) -> float:
@@ -49,22 +50,26 @@ class Backtest:
 
 def judge(
     prepared: Sequence[Prepared],
-    roller: Roller,
+    network: Calibrated,
+    free: Sequence[int],
     starts: Sequence[int],
     stride: int,
-    levels: list[float],
 ) -> Backtest:
     """Origins from the step before each start, as far as a whole horizon is known."""
-    tried, units = [], []
-    for one, start in zip(prepared, starts):
+    tried, units, said = [], [], []
+    levels = list(network.roller.levels)
+    for one, first_free, start in zip(prepared, free, starts):
         horizon = one.layout.horizon
         origins = np.arange(max(start - 1, 0), len(one) - horizon, stride)
         if not len(origins):
             raise DataError(
                 f"the series {one.series.name!r} has {len(one):,} steps: none is left to try "
-                f"{horizon} steps ahead from step {start:,} on"
+                f"{horizon} steps ahead from step {start:,} on (what comes before was learnt from, "
+                "or is what a forecast needs to begin with)"
             )
-        forecasts = {NETWORK: roller.forecast(one, origins), **baselines(one, origins, levels)}
+        right, as_said = network.forecast(one, origins, first_free)
+        forecasts = {NETWORK: right, **baselines(one, origins, levels)}
+        said.append(as_said)
         times = one.series.step.at(one.series.first, origins)
         tried.append(Tried(one.series.name, origins, times, _actual(one, origins), forecasts))
         units.append(np.full(len(origins), one.scale.unit))
@@ -77,7 +82,8 @@ def judge(
         forecast = np.concatenate([one.forecasts[method] for one in tried])
         found[method] = figures(actual, forecast, levels, unit)
         by_step[method] = mae_by_step(actual, forecast, levels)
-    return Backtest(tried, levels, found, by_step)
+    before = figures(actual, np.concatenate(said), levels, unit)
+    return Backtest(tried, levels, found, by_step, before)
 
 
 def _actual(one: Prepared, origins: Any) -> Any:

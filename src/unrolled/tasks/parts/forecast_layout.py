@@ -187,6 +187,20 @@ def refuse_other_columns(series: Sequence[TimeSeries], layout: Layout) -> None:
             )
 
 
+def place_in(other: TimeSeries, one: TimeSeries, step: int) -> int:
+    """Where a step of a series lies in another one, if that holds the same values; else 0."""
+    if other is one:
+        return step
+    if other.has_dates != one.has_dates or other.step != one.step:
+        return 0
+    times = other.times(0, len(other))
+    _, theirs, ours = np.intersect1d(times, one.times(0, len(one)), return_indices=True)
+    alike = np.isclose(other.values[theirs], one.values[ours], equal_nan=True)
+    if alike.sum() <= len(alike) / 2:  # a few may have been put right since
+        return 0
+    return int(np.searchsorted(times, one.times(step, step + 1)[0]))
+
+
 def refuse_unknown_future(series: Sequence[TimeSeries], horizon: int) -> None:
     """A known covariate must be known as far as the forecast goes."""
     for one in series:

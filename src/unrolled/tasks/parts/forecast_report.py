@@ -135,6 +135,8 @@ def _how_good(found: Findings) -> Section:
             rows,
         )
     ]
+    if len(backtest.levels) > 1:
+        blocks.append(Prose(_how_sure(found)))
     if len(next(iter(backtest.mae_by_step.values()))) > 1:
         panel = curves(backtest.mae_by_step, x_label="steps ahead", y_label="mean absolute error")
         blocks.append(
@@ -142,6 +144,28 @@ def _how_good(found: Findings) -> Section:
                    "What lies further ahead is harder: how fast does each method lose its grip?")
         )  # fmt: skip
     return Section("How good it is", blocks)
+
+
+def _how_sure(found: Findings) -> str:
+    """How the interval came about, what that changed, and what it takes for granted."""
+    backtest = found.backtest
+    before, after = backtest.as_said, backtest.figures[NETWORK]
+    looked_at = (
+        " These figures are a little too good: here the errors that set it right are of the very "
+        "steps that it is judged by." if found.part == "validation" else ""
+    )  # fmt: skip
+    return (
+        f"How sure the network is. As learnt, its interval held {before['coverage']:.0%} of what "
+        f"came (pinball {before['pinball']:.4g}): a network is surer of what it learnt from than "
+        "of what comes. So both ends of the interval are moved, for each step ahead, by the errors "
+        "of its latest forecasts of steps that it had not learnt from, as many as the validation "
+        f"part has; it then held {after['coverage']:.0%} (pinball {after['pinball']:.4g}). No "
+        "forecast is set right by what comes after its origin, and the median stays where it is. "
+        "This takes for granted that the next errors are like the latest ones; those of the "
+        "validation part, which has also chosen the weights, are a little too small."
+        f"{looked_at} The intervals of the other methods are of their errors in the part that was "
+        "learnt from."
+    )
 
 
 def _pictures(found: Findings) -> Section:

@@ -2,7 +2,7 @@
 
 The network reads the series once. Direct: its output at each origin is the forecast. Fed back: its
 state at each origin is copied for many paths; each draws the next value from the quantiles, reads
-it, and goes on; the quantiles of the paths are the forecast. Next: `backtests`, forecast.
+it, and goes on; the quantiles of the paths are the forecast. Next: `calibrated`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import numpy as np
 import torch
 
 from unrolled.data.windows import Prepared, around_anchor, memory, own_inputs
-from unrolled.tasks.parts.calibration import shifted
 from unrolled.tasks.parts.forecasting import ForecastNetwork
 
 ROWS = 4096  # origins, or paths, that are worked on at once
@@ -30,13 +29,11 @@ class Roller:
     fed_back: bool
     paths: int
     seed: int
-    shift: Any = 0.0  # see `calibration`
 
     @torch.no_grad()
     def forecast(self, series: Prepared, origins: Any) -> Any:
         """The quantiles from each origin, (origins, H, Q); origins ascend."""
-        one = self._fed_back if self.fed_back else self._direct
-        return shifted(one(series, origins), self.shift, series.scale.unit)
+        return (self._fed_back if self.fed_back else self._direct)(series, origins)
 
     def _direct(self, series: Prepared, origins: Any) -> Any:
         """One pass: the output at each origin."""

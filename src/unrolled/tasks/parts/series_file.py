@@ -13,17 +13,24 @@ import numpy as np
 from unrolled.data.times import Step
 from unrolled.data.timeseries import TimeSeries
 from unrolled.data.windows import Layout
+from unrolled.tasks.parts.calibration import Calibration
 from unrolled.training.run_folder import NotARun
 
 
-def layout_plain(layout: Layout, shift: Any) -> dict[str, Any]:
-    """The layout, and the shift of the quantiles."""
-    return {"layout": asdict(layout), "shift": np.asarray(shift).tolist()}
+def layout_plain(layout: Layout, calibration: Calibration) -> dict[str, Any]:
+    """The layout, and what sets the quantiles right."""
+    arrays = {"shift": calibration.shift.tolist(), "counts": calibration.counts.tolist()}
+    return {"layout": asdict(layout), "calibration": {**asdict(calibration), **arrays}}
 
 
-def layout_from(data: Any, path: Path) -> tuple[Layout, Any]:
+def layout_from(data: Any, path: Path) -> tuple[Layout, Calibration]:
     try:
-        return Layout(**data["layout"]), np.asarray(data["shift"], np.float64)
+        kept = data["calibration"]
+        shift, counts = np.asarray(kept["shift"], float), np.asarray(kept["counts"], int)
+        calibration = Calibration(shift, counts, int(kept["size"]), int(kept["stride"]))
+        if shift.ndim != 2 or counts.shape != shift.shape[:1] or calibration.stride < 1:
+            raise ValueError("calibration")
+        return Layout(**data["layout"]), calibration
     except (KeyError, TypeError, ValueError) as error:
         raise NotARun(f"{path} is damaged (vocabulary.json: {error!r}): copy it again") from error
 

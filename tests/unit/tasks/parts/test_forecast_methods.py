@@ -10,7 +10,6 @@ from unrolled.data.times import Step
 from unrolled.data.timeseries import TimeSeries
 from unrolled.data.windows import Layout, Prepared, prepare
 from unrolled.tasks.parts.baselines import METHODS, baselines, known_origins, methods
-from unrolled.tasks.parts.calibration import shifted, shifts
 from unrolled.tasks.parts.forecast_scores import figures, mae_by_step, pinball
 from unrolled.tasks.parts.forecasting import pinball as torch_pinball
 from unrolled.tasks.parts.rolling import draw_from
@@ -142,23 +141,6 @@ def test_values_are_drawn_from_the_quantiles() -> None:
     found = [(drawn < at).mean() for at in (0.0, 1.0, 4.0)]
     assert abs(found - np.array([0.1, 0.5, 0.9])).max() < 0.01
     assert draw_from(quantiles[:5, 1:2], [0.5], np.full(5, 0.3)).tolist() == [1.0] * 5
-
-
-def test_quantiles_are_set_right() -> None:
-    """Outer quantiles that are far too narrow hold the right share afterwards; the median stays."""
-    one, levels = prepared(), [0.1, 0.5, 0.9]
-    origins = np.arange(20, 140)
-    actual = one.values[origins[:, None] + 1 + np.arange(6)]
-    middle = actual + np.random.default_rng(0).normal(size=actual.shape)
-    narrow = np.stack([middle - 0.01, middle, middle + 0.01], -1)
-    shift = shifts([one], [narrow], [origins], levels)
-    wide = shifted(narrow, shift, one.scale.unit)
-    assert abs((actual < wide[..., 0]).mean(0) - 0.1).max() < 0.02
-    assert abs((actual < wide[..., 2]).mean(0) - 0.9).max() < 0.02
-    assert np.array_equal(shift[:, 1], np.zeros(6))
-    assert (np.diff(wide, axis=-1) >= 0).all()
-    few = shifts([one], [narrow[:5]], [origins[:5]], levels)
-    assert not few.any()
 
 
 def test_smoothing_begins_with_what_the_first_seasons_are() -> None:

@@ -1,0 +1,87 @@
+"""How good forecasts are, in a terminal. In: a `Backtest`. Out: lines, plain data; next: `cli`."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from unrolled.report.numbers import number
+from unrolled.tasks.parts.backtests import NETWORK, Backtest
+
+BANDS = 4  # groups of steps ahead, at most
+TITLES = {"mae": "MAE", "rmse": "RMSE", "smape": "sMAPE %", "mase": "MASE", "pinball": "pinball"}
+LEFT = "  "
+
+
+def lines_of(backtest: Backtest, where: str) -> list[str]:
+    """The figures of every method below one another, then its errors by steps ahead."""
+    figures = backtest.figures
+    origins = sum(len(one.origins) for one in backtest.series)
+    rows = [
+        [method, *(number(values[name]) for name in TITLES), f"{values['coverage']:.1%}"]
+        for method, values in figures.items()
+    ]
+    bands = bands_of(backtest)
+    errors = [
+        [method, *(number(value) for value in band_means(by_step, bands))]
+        for method, by_step in backtest.mae_by_step.items()
+    ]
+    names = [str(first) if first == last else f"{first}-{last}" for first, last in bands]
+    lines = [
+        f"{where}, {origins:,} forecasts of each method:",
+        *aligned([["", *TITLES.values(), "coverage"], *rows]),
+        *said(backtest),
+    ]
+    if len(bands) > 1:
+        lines += ["", "MAE by steps ahead:", *aligned([["", *names], *errors])]
+    return lines
+
+
+def said(backtest: Backtest) -> list[str]:
+    """What the figures should be, and what setting the quantiles right has changed."""
+    share = f"{backtest.levels[-1] - backtest.levels[0]:.0%}"
+    lines = ["MASE below 1 beats the seasonal naive method of the part that was learnt from."]
+    if len(backtest.levels) == 1:
+        return lines
+    before, after = backtest.as_said["coverage"], backtest.figures[NETWORK]["coverage"]
+    return [
+        *lines,
+        f"The network's interval is to hold {share} of what comes: it held {before:.1%} as learnt,",
+        f"{after:.1%} set right by the latest errors before each forecast.",
+    ]
+
+
+def plain(backtest: Backtest) -> dict[str, Any]:
+    """Every figure under one name, and the errors of each step ahead."""
+    found: dict[str, Any] = {}
+    for method, figures in backtest.figures.items():
+        name = method.replace(" ", "_")
+        found |= {f"{name}_{figure}": value for figure, value in figures.items()}
+        by_step = backtest.mae_by_step[method].tolist()
+        found[f"{name}_mae_by_step"] = [None if math.isnan(mae) else mae for mae in by_step]
+    for figure in ("pinball", "coverage"):
+        found[f"network_{figure}_as_said"] = backtest.as_said[figure]
+    return found
+
+
+def bands_of(backtest: Backtest) -> list[tuple[int, int]]:
+    """First and last steps ahead of groups that are as good as equal."""
+    horizon = len(backtest.mae_by_step[NETWORK])
+    groups = np.array_split(np.arange(1, horizon + 1), min(BANDS, horizon))
+    return [(int(group[0]), int(group[-1])) for group in groups]
+
+
+def band_means(by_step: Any, bands: list[tuple[int, int]]) -> list[float]:
+    groups = [by_step[first - 1 : last] for first, last in bands]
+    groups = [group[~np.isnan(group)] for group in groups]
+    return [float(group.mean()) if len(group) else math.nan for group in groups]
+
+
+def aligned(rows: list[list[str]]) -> list[str]:
+    """Names to the left, numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return [
+        (LEFT + row[0].ljust(widths[0])
+         + "".join(LEFT + word.rjust(width) for word, width in zip(row[1:], widths[1:]))).rstrip()
+        for row in rows
+    ]  # fmt: skip
