@@ -7,7 +7,6 @@ has already started, as many as `torch.set_num_threads` allows.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -52,7 +51,7 @@ class TorchLibrary:
     def zeros(self, *shape: int) -> Tensor:
         return torch.zeros(shape, dtype=self.dtype)
 
-    def lease(self, pieces: Sequence[int]) -> Lease:
+    def lease(self, pieces: tuple[int, ...]) -> Lease:
         return _memory(self.dtype).lease(pieces)
 
     def pointer(self, array: Tensor) -> int:

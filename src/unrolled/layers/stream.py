@@ -18,9 +18,10 @@ import torch
 from torch import Tensor
 
 from unrolled.engines.cpu import schedule
-from unrolled.engines.cpu.forward import forward_frame
-from unrolled.engines.cpu.frame import Call, address_of
+from unrolled.engines.cpu.forward import Forward, forward_frame
 from unrolled.engines.cpu.run import Run, padded
+from unrolled.engines.cpu.script import Script, address_of
+from unrolled.engines.cpu.threads import Launches
 from unrolled.errors import ArgumentError, ShapeError, UnrolledError
 from unrolled.layers.autograd import Task
 from unrolled.layers.checks import same_kind
@@ -39,21 +40,16 @@ class _Turn:
     words: list[Any]  # what the addresses mean
 
     def add(
-        self, call: Call, run: Run, buffers: Mapping[str, Tensor], source: Tensor, turn: int
+        self, run: Run, frame: Forward, script: Script, known: Mapping[str, int], first: bool
     ) -> None:
-        """One more layer: it reads states in this turn's rows, and leaves them in the other's."""
-        known = call.known | {"x": source.data_ptr()}
-        for name, buffer in buffers.items():
-            known[f"initial {name}"] = buffer[turn].data_ptr()
-            known[run.fit.state_at(name)] = buffer[1 - turn].data_ptr()
-        frame = call.frame
-        words = frame.table.fill([known[name] for name in frame.table.known])
-        words[frame.position["first"]] = 0
-        words[frame.position["steps"]] = 1
+        """One more layer, with these addresses; the first one reads the user's input."""
+        words = script.words([0, *known.values()])
+        launch = next(n for n in script.launches.each if n.function == frame.kernel.address)
         position = frame.position.get(f"at {run.fit.input_name}")
-        if not self.words and position is not None:
-            self.input_word = ctypes.c_int64.from_buffer(words, position * 8)
-        self.kernels.append((_KERNEL(frame.address), address_of(words)))
+        if first and position is not None:
+            place = launch.arguments + 8 * position
+            self.input_word = ctypes.c_int64.from_buffer(words, place)
+        self.kernels.append((_KERNEL(launch.function), address_of(words) + launch.arguments))
         self.words.append(words)
 
 
@@ -183,21 +179,30 @@ class Stream:
         """Both turns' words, over the same packed weights: the states of one are where the other
         looks for them."""
         output = next(iter(self._shapes))
-        calls, turns = [], [_Turn([], None, []) for _ in range(2)]
+        turns = [_Turn([], None, []) for _ in range(2)]
+        self._leases = []
         source: list[Tensor] = [self._x, self._x]
         for layer, run in enumerate(self._runs):
             is_top = layer == len(self._runs) - 1
             frame = forward_frame(run, source[0].shape[1], (output,) if is_top else (), inside=True)
+            script = frame.write(run.fit, run.schedule, 1)
+            lease = run.library.lease(script.passing)
+            known = dict.fromkeys(frame.given, 0)
+            known |= zip(frame.given, run.addresses[1:], strict=False)
+            known |= zip(frame.passing, lease.addresses, strict=True)
+            known[f"record {output}"] = self._result.data_ptr()
             buffers = self._buffers[layer]
-            known = run.known | {"x": 0, "y": 0, f"record {output}": self._result.data_ptr()}
-            known |= {f"given {name}": 0 for name in buffers}
-            calls.append(Call(frame, run.library, run.schedule, known))
-            calls[-1].write()
-            calls[-1].arrange()  # the weights; the states are where they are
+            words = script.words([0, *known.values()])
+            packing = Launches(script.launches.each[:1])  # the states are where they are
+            run.library.parallel(packing, address_of(words))
             for number, turn in enumerate(turns):
-                turn.add(calls[-1], run, buffers, source[number], number)
+                known["x"] = source[number].data_ptr()
+                for name, buffer in buffers.items():
+                    known[f"initial {name}"] = buffer[number].data_ptr()
+                    known[run.fit.state_at(name)] = buffer[1 - number].data_ptr()
+                turn.add(run, frame, script, known, layer == 0)
+            self._leases.append(lease)
             source = [buffers[output][1], buffers[output][0]]
-        self._calls = calls
         return turns
 
     def _refuse(self, x: Tensor) -> NoReturn:

@@ -1,14 +1,16 @@
-"""Copies that bring numbers into the order in which kernels read them.
+"""Copies that bring numbers into the order in which kernels read them, and results back.
 
 Comes in: a table of copies in words of 64 bits. Goes out: the address of a compiled function that
 does them all; next: `frame` writes the table. A weight becomes panels (as many units side by side
 as a vector has lanes), a state rows of whole vectors, and what starts at nothing zeros:
 
-    to[p * panel_stride + k * row_stride + lane] = from[u * unit_stride + k * k_stride],
+    to[p * panel_stride + k * row_stride + lane] = from[u * unit_stride + row(k) * k_stride],
         u = p * lanes + lane < units  and  k < length,    for k < height; 0 elsewhere
 
-`from` may be no address, which is all zeros, and `more` is a second source that is added. The
-panels of every copy are dealt to the jobs, so threads share the work.
+`row(k)` is k, or the k-th of the whole numbers at `index`. `from` may be no address, which is all
+zeros. Where there are more `sources` than one, the second, and further ones `apart` from one
+another, are added. `to` is written only where u < `room`. The panels of every copy are dealt to the
+jobs, so threads share the work.
 """
 
 from __future__ import annotations
@@ -22,10 +24,10 @@ from unrolled.engines.cpu import jit
 from unrolled.engines.cpu.loops import loop
 from unrolled.engines.cpu.tabled import TabledFunction
 from unrolled.engines.cpu.target import Target, host
-from unrolled.engines.cpu.tiles import I64
+from unrolled.engines.cpu.tiles import I64, POINTER
 
-FIELDS = ("to", "from", "more", "units", "length", "height", "unit_stride", "k_stride", "panels",
-          "panel_stride", "row_stride")  # fmt: skip
+FIELDS = ("to", "from", "second", "apart", "sources", "units", "length", "height", "unit_stride",
+          "k_stride", "index", "panels", "panel_stride", "row_stride", "room")  # fmt: skip
 
 
 @functools.cache
@@ -44,6 +46,10 @@ def module(bits: int, target: Target) -> ir.Module:
 class _Writer(TabledFunction):
     fields = FIELDS
 
+    def __init__(self, result: ir.Module, bits: int, target: Target) -> None:
+        super().__init__(result, bits, target)
+        self.sum = self.builder.alloca(self.vector)
+
     def entry(self) -> None:
         with loop(self.builder, *self.share(self.known["panels"])) as panel:
             self._panel(panel)
@@ -51,23 +57,15 @@ class _Writer(TabledFunction):
     def _panel(self, panel: ir.Value) -> None:
         """One panel of one copy: zeros, whole vectors, squares turned over, or number by number."""
         builder, known = self.builder, self.known
-        self.unit = builder.mul(panel, I64(self.lanes))
-        self.left = builder.sub(known["units"], self.unit)
+        unit = builder.mul(panel, I64(self.lanes))
+        self.left = builder.sub(known["units"], unit)
+        self.room = builder.sub(known["room"], unit)
+        self.has_room = builder.icmp_signed(">=", self.room, I64(self.lanes))
         self.to = self.at("to", builder.mul(panel, known["panel_stride"]))
-        begin = builder.mul(self.unit, known["unit_stride"])
-        self.source = self.at("from", begin)
-        self.second = self.at("more", begin)
-        self.has_second = builder.icmp_signed("!=", known["more"], I64(0))
-        is_given = builder.icmp_signed("!=", known["from"], I64(0))
-        is_whole = builder.icmp_signed(">=", self.left, I64(self.lanes))
-        length = builder.select(is_given, known["length"], I64(0))
-        is_line = builder.icmp_signed("==", known["unit_stride"], I64(1))
-        is_square = builder.and_(builder.icmp_signed("==", known["k_stride"], I64(1)),
-                                 builder.not_(self.has_second))  # fmt: skip
-        lines = builder.select(builder.and_(is_whole, is_line), length, I64(0))
-        whole = builder.and_(length, I64(-self.lanes))
-        turn = builder.and_(is_whole, builder.and_(is_square, builder.not_(is_line)))
-        squares = builder.select(turn, whole, I64(0))
+        begin = builder.mul(unit, known["unit_stride"])
+        self.source, self.second = self.at("from", begin), self.at("second", begin)
+        self.has_index = builder.icmp_signed("!=", known["index"], I64(0))
+        lines, squares, length = self._parts()
         with loop(self.builder, I64(0), lines) as k:
             self._line(k)
         with loop(self.builder, I64(0), builder.sdiv(squares, I64(self.lanes))) as block:
@@ -77,20 +75,48 @@ class _Writer(TabledFunction):
         with loop(self.builder, length, known["height"]) as k:
             self._store(self.zero, k)
 
+    def _parts(self) -> tuple[ir.Value, ir.Value, ir.Value]:
+        """How many k are whole vectors, how many stand in squares, and how many there are."""
+        builder, known = self.builder, self.known
+        is_given = builder.icmp_signed("!=", known["from"], I64(0))
+        is_whole = builder.icmp_signed(">=", self.left, I64(self.lanes))
+        length = builder.select(is_given, known["length"], I64(0))
+        is_line = builder.icmp_signed("==", known["unit_stride"], I64(1))
+        is_alone = builder.icmp_signed("==", known["sources"], I64(1))
+        is_flat = builder.icmp_signed("==", known["k_stride"], I64(1))
+        is_square = builder.and_(is_flat, builder.and_(is_alone, builder.not_(self.has_index)))
+        lines = builder.select(builder.and_(is_whole, is_line), length, I64(0))
+        turn = builder.and_(is_whole, builder.and_(is_square, builder.not_(is_line)))
+        squares = builder.select(turn, builder.and_(length, I64(-self.lanes)), I64(0))
+        return lines, squares, length
+
+    def _row(self, k: ir.Value) -> ir.Value:
+        """Where the k-th row of the source begins."""
+        builder = self.builder
+        before = builder.block
+        with builder.if_then(self.has_index):
+            index = builder.inttoptr(self.known["index"], POINTER)
+            found = builder.load(builder.gep(index, [k], source_etype=I64), typ=I64)
+            inside = builder.block
+        row = builder.phi(I64)
+        row.add_incoming(k, before)
+        row.add_incoming(found, inside)
+        return builder.mul(row, self.known["k_stride"])
+
     def _line(self, k: ir.Value) -> None:
         """A vector whose numbers lie side by side."""
-        at = self.builder.mul(k, self.known["k_stride"])
+        at = self._row(k)
 
         def load(source: ir.Value) -> ir.Value:
             pointer = self.builder.gep(source, [at], source_etype=self.element)
             return self.builder.load(pointer, align=4, typ=self.vector)
 
-        self._store(self._with_second(load), k)
+        self._store(self._summed(load), k)
 
     def _numbers(self, k: ir.Value) -> None:
         """A vector number by number; behind the last unit its number again, and then zero."""
         builder, known = self.builder, self.known
-        at = builder.mul(k, known["k_stride"])
+        at = self._row(k)
 
         def load(source: ir.Value) -> ir.Value:
             value = self.zero
@@ -104,19 +130,17 @@ class _Writer(TabledFunction):
                 value = builder.insert_element(value, found, ir.IntType(32)(lane))
             return value
 
-        self._store(self._with_second(load), k)
+        self._store(self._summed(load), k)
 
-    def _with_second(self, load: Callable[[ir.Value], ir.Value]) -> ir.Value:
-        builder = self.builder
-        value = load(self.source)
-        before = builder.block
-        with builder.if_then(self.has_second):
-            total = builder.fadd(value, load(self.second))
-            inside = builder.block
-        result = builder.phi(self.vector)
-        result.add_incoming(value, before)
-        result.add_incoming(total, inside)
-        return result
+    def _summed(self, load: Callable[[ir.Value], ir.Value]) -> ir.Value:
+        """What the sources hold, added up."""
+        builder, known = self.builder, self.known
+        builder.store(load(self.source), self.sum)
+        with loop(builder, I64(1), known["sources"]) as source:
+            apart = builder.mul(builder.sub(source, I64(1)), known["apart"])
+            more = load(builder.gep(self.second, [apart], source_etype=self.element))
+            builder.store(builder.fadd(builder.load(self.sum, typ=self.vector), more), self.sum)
+        return builder.load(self.sum, typ=self.vector)
 
     def _square(self, k: ir.Value) -> None:
         """As many units as a vector has lanes by as many k: rows become columns, in log2 steps."""
@@ -130,9 +154,19 @@ class _Writer(TabledFunction):
             self._store(value, builder.add(k, I64(row)))
 
     def _store(self, value: ir.Value, k: ir.Value) -> None:
-        at = self.builder.mul(k, self.known["row_stride"])
-        pointer = self.builder.gep(self.to, [at], source_etype=self.element)
-        self.builder.store(value, pointer, align=4)
+        """A vector, or as many of its numbers as there is room for."""
+        builder = self.builder
+        at = builder.mul(k, self.known["row_stride"])
+        to = builder.gep(self.to, [at], source_etype=self.element)
+        with builder.if_else(self.has_room) as (whole, numbers):
+            with whole:
+                builder.store(value, to, align=4)
+            with numbers:
+                builder.store(value, self.sum)
+                with loop(builder, I64(0), self.room) as lane:
+                    one = builder.gep(self.sum, [lane], source_etype=self.element)
+                    there = builder.gep(to, [lane], source_etype=self.element)
+                    builder.store(builder.load(one, typ=self.element), there)
 
 
 def turned(builder: ir.IRBuilder, rows: list[ir.Value]) -> list[ir.Value]:

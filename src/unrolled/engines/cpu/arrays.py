@@ -7,7 +7,6 @@ the torch layers bring their own. The engine itself has no arrays, and needs no 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -32,7 +31,7 @@ class Library(Protocol):
 
     def zeros(self, *shape: int) -> Array: ...
 
-    def lease(self, pieces: Sequence[int]) -> Lease:
+    def lease(self, pieces: tuple[int, ...]) -> Lease:
         """Flat arrays of at least so many numbers; their memory is used again once it is let go."""
 
     def pointer(self, array: Array) -> int:
@@ -77,7 +76,7 @@ class NumPyLibrary:
     def zeros(self, *shape: int) -> Array:
         return np.zeros(shape, self.dtype)
 
-    def lease(self, pieces: Sequence[int]) -> Lease:
+    def lease(self, pieces: tuple[int, ...]) -> Lease:
         return _memory(self.dtype).lease(pieces)
 
     def pointer(self, array: Array) -> int:

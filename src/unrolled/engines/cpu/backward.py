@@ -8,16 +8,19 @@ whole chunk, and so, where few sequences run beside one another, is the derivati
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from unrolled.engines import directions
 from unrolled.engines.cpu.arrays import Array
-from unrolled.engines.cpu.forward import Left, is_inside
-from unrolled.engines.cpu.frame import Call, Frame
-from unrolled.engines.cpu.gradients import Products, Sums, Vectors
+from unrolled.engines.cpu.forward import Forward, Left, is_inside
+from unrolled.engines.cpu.frame import Frame
+from unrolled.engines.cpu.gradients import Products, Vectors
 from unrolled.engines.cpu.program import Kernel
-from unrolled.engines.cpu.run import Fit, Run, padded
+from unrolled.engines.cpu.run import Fit, Run, chunks, most_tokens, padded
+from unrolled.engines.cpu.schedule import Schedule
+from unrolled.engines.cpu.script import Script, Writer
 from unrolled.engines.directions import Inputs
 from unrolled.engines.plan import Matrix
 
@@ -38,24 +41,37 @@ class Backward(Frame):
     """The backward kernel's frame; where the left sides lie."""
 
     def __init__(
-        self, fit: Fit, units: int, left: Left, made: directions.Backward, kernel: Kernel
+        self,
+        fit: Fit,
+        units: int,
+        left: Forward,
+        made: directions.Backward,
+        kernel: Kernel,
+        *,
+        need_states: bool,
     ) -> None:
         super().__init__(kernel, fit.program.bits)
-        self.made, self.units = made, units
+        self.made, self.left, self.need_states = made, left, need_states
         fit.weights(self, made.plan, placed=made.lefts)
-        wide = padded(units, fit.lanes) if fit.input_is_hidden else units
-        self.place(fit.input_name, "x", wide)
-        for name, (size, column) in left.frame.columns.items():
-            self.place(name, f"buffer {size}", left.frame.widths[size], column)
+        self.place(fit.input_name, "x", left.x_width)
+        for name, (size, column) in left.columns.items():
+            self.place(name, f"buffer {size}", left.widths[size], column)
         for name, place in made.norms.items():
             self.place(place.name, f"norm {name}", 1)
         self.input_width = padded(units, fit.lanes)
         if made.d_input is not None:
             self.place(made.d_input.name, "d input", self.input_width)
         self._states(fit)
-        self._added(fit)
+        self.vectors = Vectors(fit, self, made.added)
         self._lefts(fit)
         self._panels(fit)
+        self.covered = self.outer.covered | self.vectors.covered
+        firsts = [f"first {name}" for name in fit.states] if need_states else []
+        self.given = [
+            *fit.array_names, "x", "y", "d output", *(f"d {name}" for name in fit.states),
+            *(f"norm {name}" for name in made.norms), "d input",
+            *(f"sum {number}" for number in self.covered), *firsts, *left.kept,
+        ]  # fmt: skip
         self.finish()
 
     def _states(self, fit: Fit) -> None:
@@ -63,31 +79,24 @@ class Backward(Frame):
         buffers that take turns. A sequence may end at any step, so both begin as what arrives."""
         for name, units in fit.states.items():
             width = padded(units, fit.lanes)
-            self.place(f"state {name}", fit.state_at(name), width)
+            self.place(f"state {name}", self.left.states[name], width)
             self.place(f"initial {name}", f"initial {name}", width)
             for turn in (0, 1):
                 region = f"turn {name} {turn}"
                 self.region(region, "rows", width)
-                self.widen(region, f"d {name}", units, width, fit.lanes)
+                self.before.widen(region, f"d {name}", units, width, fit.lanes)
                 self.place(region, region, width)
-        self.place("d output", "d output", padded(fit.states[fit.output], fit.lanes))
-
-    def _added(self, fit: Fit) -> None:
-        """Derivatives by vectors of weights: each job sums up its own, in one row for all."""
-        self.added: dict[str, tuple[int, int]] = {}
-        total = 0
-        for name, place in self.made.added.items():
-            self.added[name] = total, fit.length(place.size)
-            total += fit.padded(place.size)
-        self.added_width = padded(total, fit.lanes)
-        self.region("added", "jobs", self.added_width)
-        self.copy(
-            ("added", 0), None, units=self.added_width, length=0, height=("jobs", 0),
-            unit_stride=1, k_stride=0, panels=self.added_width // fit.lanes,
-            panel_stride=fit.lanes, row_stride=self.added_width,
-        )  # fmt: skip
-        for name, place in self.made.added.items():
-            self.place(place.name, "added", self.added_width, self.added[name][0])
+            if self.need_states:
+                self.after.narrow(
+                    f"first {name}", f"last turn {name}", units, fit.lanes, "rows", k_stride=width
+                )
+        units, arriving = fit.states[fit.output], "d output"
+        width = padded(units, fit.lanes)
+        if width != units:
+            arriving = "d output wide"
+            self.region(arriving, "tokens", width)
+            self.before.widen(arriving, "d output", units, width, fit.lanes, "tokens")
+        self.place("d output", arriving, width)
 
     def _lefts(self, fit: Fit) -> None:
         """Left sides in rows: of all tokens where a library multiplies them, or only of a step."""
@@ -104,9 +113,9 @@ class Backward(Frame):
             size, column = self.columns[left.name]
             panels, length = fit.panels(self, f"inner {number}", Matrix(matrix, transposed=True))
             self.product(
-                (f"lefts {size}", column), f"inner {number}", ("chunk", 0), panels * fit.lanes,
-                length, a_stride=self.widths[size], panels=panels, c_stride=self.input_width,
-                add=int(number > 0 or self.made.d_input is not None),
+                (f"chunk lefts {size}", column), f"inner {number}", ("chunk d input", 0),
+                panels * fit.lanes, length, a_stride=self.widths[size], panels=panels,
+                c_stride=self.input_width, add=int(number > 0 or self.made.d_input is not None),
             )  # fmt: skip
         for name, (size, column) in self.columns.items():
             self.place(name, f"lefts {size}", self.widths[size], column)
@@ -118,8 +127,24 @@ class Backward(Frame):
             self.region(place.name, "buffered", fit.padded(place.size), step=fit.lanes)
             self.word(f"at {place.name}", place.name)
             self.word(f"stride {place.name}", "buffered")
-        self.outer = Products(fit, self, self.units, self.made.outers)
-        self.vectors = Vectors(fit, self.added)
+        self.outer = Products(fit, self, self.left, self.made.outers)
+
+    def write(self, fit: Fit, schedule: Schedule, threads: int) -> Script:
+        """What calls on this batch do: chunk by chunk from the end the kernel, then the products of
+        what it leaves."""
+        runs = chunks(schedule, self.token_width, self.bytes)
+        writer = Writer(self, schedule, threads, self.given, most_tokens(schedule, runs))
+        writer.copy()
+        for first, last in reversed(runs):
+            writer.begin_chunk(first, last)
+            writer.run()
+            self.outer.write(writer, first, last, fresh=last == schedule.steps)
+            start = schedule.span(first, last).start
+            writer.set("chunk d input", start * self.input_width * self.bytes, "d input")
+            writer.multiply()
+        for name in fit.states:
+            writer.set(f"last turn {name}", 0, f"turn {name} {1 if schedule.steps else 0}")
+        return writer.finish()
 
 
 def backward(
@@ -138,36 +163,54 @@ def backward(
     states to be measured. Without `need_states`, the derivatives by the initial states are left
     out."""
     library, schedule, fit = run.library, run.schedule, run.fit
-    frame = _frame(run, left, xs.shape[1], norms, need_input)
+    pointer = library.pointer
+    frame = _frame(run, left, xs.shape[1], norms, need_input, need_states)
+    script = run.script(frame, lambda threads: frame.write(fit, schedule, threads))
     measured = {name: library.empty(schedule.tokens, 1) for name in norms}
     d_xs = _input(run, frame) if need_input else None
-    arrays = {"x": run.input(xs), "y": outputs, "d input": d_xs}
-    arrays["d output"] = run.wide(d_outputs, left.frame.output_width)
-    for name, d in zip(fit.states, d_finals, strict=True):
-        arrays[f"d {name}"] = None if d is None else library.contiguous(d)
-    for name, array in measured.items():
-        arrays[f"norm {name}"] = array
-    known = left.known | run.known
-    for name, array in arrays.items():
-        known[name] = 0 if array is None else library.pointer(array)
-    chunks = run.chunks(frame.token_width)
-    call = Call(frame, library, schedule, known, run.most_tokens(chunks))
-    sums = Sums(run, frame.outer, left, call, outputs)
-    _run(call, frame, chunks, sums)
-    states = tuple(_first(run, call, name) for name in fit.states) if need_states else ()
-    weights = sums.result(frame.vectors, frame.added_width)
+    inputs, d_outputs = run.input(xs), library.contiguous(d_outputs)
+    ends = [None if d is None else library.contiguous(d) for d in d_finals]
+    sums = {number: _sum(run, frame, number) for number in frame.covered}
+    rows = schedule.rows
+    states = [library.empty(rows, units) for units in fit.states.values()] if need_states else []
+    passing = library.lease(script.passing)
+    addresses = run.addresses
+    addresses += [pointer(inputs), pointer(outputs), pointer(d_outputs)]
+    addresses += [0 if d is None else pointer(d) for d in ends]
+    addresses += map(pointer, measured.values())
+    addresses.append(0 if d_xs is None else pointer(d_xs))
+    addresses += map(pointer, (*sums.values(), *states))
+    assert left.lease is not None
+    script.call(library, addresses + left.lease.addresses + passing.addresses)
+    for number in frame.vectors.numbers:
+        sums[number] = sums[number].sum().reshape(run.arrays[number].shape)
     inputs = None if d_xs is None else d_xs[:, : xs.shape[1]]
-    return Gradients(inputs, states, weights, measured)
+    arrays = [sums.get(number) for number in range(len(run.arrays))]
+    return Gradients(inputs, tuple(states), arrays, measured)
 
 
-def _frame(run: Run, left: Left, units: int, norms: tuple[str, ...], need_input: bool) -> Backward:
+def _frame(
+    run: Run, left: Left, units: int, norms: tuple[str, ...], need_input: bool, need_states: bool
+) -> Backward:
     inputs = Inputs.NONE
     if need_input:
         inputs = Inputs.INSIDE if is_inside(run, units) else Inputs.OUTSIDE
-    return run.fit.once(
-        ("backward", left.frame, norms, inputs),
-        lambda: Backward(run.fit, units, left, *run.fit.program.backward(norms, inputs)),
-    )
+
+    def build() -> Backward:
+        made, kernel = run.fit.program.backward(norms, inputs)
+        return Backward(run.fit, units, left.frame, made, kernel, need_states=need_states)
+
+    return run.fit.once(("backward", left.frame, norms, inputs, need_states), build)
+
+
+def _sum(run: Run, frame: Backward, number: int) -> Array:
+    """Room for the derivative by one of the caller's arrays: zeros where nothing will be written,
+    for an array may be longer than what depends on it."""
+    if number in frame.vectors.numbers:
+        return run.library.empty(frame.vectors.numbers[number])
+    shape = run.arrays[number].shape
+    is_whole = frame.covered[number] == math.prod(shape) and run.schedule.tokens
+    return (run.library.empty if is_whole else run.library.zeros)(*shape)
 
 
 def _input(run: Run, frame: Backward) -> Array:
@@ -175,28 +218,3 @@ def _input(run: Run, frame: Backward) -> Array:
     is_written = frame.made.d_input is not None or frame.made.inner
     make = run.library.empty if is_written else run.library.zeros
     return make(run.schedule.tokens, frame.input_width)
-
-
-def _run(call: Call, frame: Backward, chunks: list[tuple[int, int]], sums: Sums) -> None:
-    """Chunk by chunk: the kernel, then the products of what it leaves."""
-    if not chunks:
-        call.write()
-        call.arrange()
-    for first, last in reversed(chunks):
-        span = call.schedule.span(first, last)
-        call.write(span.start)
-        if last == call.schedule.steps:
-            call.arrange()
-        call.run(first, last)
-        sums.add(first, last)
-        if frame.products is not None:
-            at = span.start * frame.input_width * frame.bytes
-            call.known["chunk"] = call.known["d input"] + at
-            call.multiply(span.stop - span.start)
-
-
-def _first(run: Run, call: Call, name: str) -> Array:
-    """The derivative by an initial state, which the last turn has left."""
-    units, after = run.fit.states[name], 1 if run.schedule.steps else 0
-    width = padded(units, run.fit.lanes)
-    return run.library.copy(call.view(f"turn {name} {after}", run.schedule.rows, width)[:, :units])

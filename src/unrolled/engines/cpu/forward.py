@@ -13,10 +13,12 @@ from dataclasses import dataclass
 
 from unrolled.engines import directions
 from unrolled.engines.cpu.arrays import Array
-from unrolled.engines.cpu.frame import Call, Frame, view_of
+from unrolled.engines.cpu.frame import Frame
 from unrolled.engines.cpu.memory import Lease
 from unrolled.engines.cpu.program import Kernel
-from unrolled.engines.cpu.run import Fit, Run, padded
+from unrolled.engines.cpu.run import Fit, Run, chunks, most_tokens, padded
+from unrolled.engines.cpu.schedule import Schedule
+from unrolled.engines.cpu.script import Script, Writer
 
 # Up to this many inputs, W x is done in the loop: alone it would only move memory.
 INSIDE = 8
@@ -35,13 +37,16 @@ class Forward(Frame):
         self, fit: Fit, width: int, made: directions.Forward, kernel: Kernel, *, keep: bool
     ) -> None:
         super().__init__(kernel, fit.program.bits)
-        self.made = made
+        self.made, self.keep = made, keep
         self.columns: dict[str, tuple[str, int]] = {}
         self.widths: dict[str, int] = {}
         fit.weights(self, made.plan)
+        self.input_units = width
         self.x_width = padded(width, fit.lanes) if fit.input_is_hidden else width
         self.place(fit.input_name, "x", self.x_width)
-        self._states(fit, keep)
+        self.states = {name: fit.state_at(name) for name in fit.states}
+        for name in fit.states:
+            self._state(fit, name)
         self.recorded = {name: fit.padded(place.size) for name, place in made.records.items()}
         for name, place in made.records.items():
             self.place(place.name, f"record {name}", self.recorded[name])
@@ -54,25 +59,33 @@ class Forward(Frame):
             size, column = self.columns[place.name]
             panels, length = fit.panels(self, f"hoisted {matrix.name}", matrix)
             self.product(
-                ("chunk", 0), f"hoisted {matrix.name}", (f"chunk {size}", column),
+                ("chunk x", 0), f"hoisted {matrix.name}", (f"chunk buffer {size}", column),
                 panels * fit.lanes, length, a_stride=self.x_width, panels=panels,
                 c_stride=self.widths[size], add=0,
             )  # fmt: skip
+        self.given = [
+            *fit.array_names, "x", "y", *(f"given {name}" for name in fit.states),
+            *(f"final {name}" for name in fit.states), *(f"record {name}" for name in made.records),
+        ]  # fmt: skip
         self.finish()
 
-    def _states(self, fit: Fit, keep: bool) -> None:
-        """The first state is the output, and the user's; the others stay here."""
-        for number, (name, shape) in enumerate(fit.program.lowered.step.states.items()):
-            units, width = fit.sizes[shape[0]], fit.padded(shape[0])
-            if number == 0:
-                self.output_units, self.output_width = units, width
-                self.output_is_users = units == width
-            if fit.state_at(name) != "y":
-                self.region(f"state {name}", "tokens", width, kept=True)
-            self.place(f"state {name}", fit.state_at(name), width)
-            self.region(f"initial {name}", "rows", width, kept=keep)
-            self.widen(f"initial {name}", f"given {name}", units, width, fit.lanes)
-            self.place(f"initial {name}", f"initial {name}", width)
+    def _state(self, fit: Fit, name: str) -> None:
+        """The first state is the output, and its rows the user's where they are whole vectors; the
+        others stay here, and give the user their last rows."""
+        units, lanes, source = fit.states[name], fit.lanes, self.states[name]
+        width = padded(units, lanes)
+        if source != "y":
+            self.region(source, "tokens", width, kept=self.keep)
+        if name == fit.output and source != "y":
+            self.after.narrow("y", source, units, lanes, "tokens", k_stride=width)
+        self.place(f"state {name}", source, width)
+        self.region(f"initial {name}", "rows", width, kept=self.keep)
+        self.before.widen(f"initial {name}", f"given {name}", units, width, lanes)
+        self.place(f"initial {name}", f"initial {name}", width)
+        self.after.narrow(
+            f"final {name}", f"last {name}", units, lanes, "rows",
+            k_stride=(f"last width {name}", 0), index=("last index", 0),
+        )  # fmt: skip
 
     def _columns(self, fit: Fit) -> None:
         for _, place in self.made.plan.hoisted:
@@ -88,36 +101,55 @@ class Forward(Frame):
         self.columns[name] = (size, column)
         self.widths[size] = column + fit.padded(size)
 
+    def write(self, fit: Fit, schedule: Schedule, threads: int) -> Script:
+        """What calls on this batch do: chunk by chunk where products are hoisted, and otherwise
+        all steps at once."""
+        runs = [(0, schedule.steps)]
+        if self.products is not None:
+            runs = chunks(schedule, sum(self.widths.values()), self.bytes) or runs
+        most = schedule.tokens if self.keep else most_tokens(schedule, runs)
+        writer = Writer(self, schedule, threads, self.given, most)
+        writer.copy()
+        for first, last in runs:
+            writer.begin_chunk(first, last)
+            start = schedule.span(first, last).start
+            writer.set("chunk x", start * self.x_width * self.bytes, "x")
+            writer.multiply()
+            writer.run()
+        self._finals(fit, writer)
+        return writer.finish()
+
+    def _finals(self, fit: Fit, writer: Writer) -> None:
+        """Where each sequence's last row is; a sequence of no steps ends where it starts."""
+        schedule = writer.schedule
+        is_index = schedule.steps and not schedule.is_dense
+        writer.set("last index", schedule.last_tokens.ctypes.data if is_index else 0)
+        for name, units in fit.states.items():
+            width, source, start = padded(units, fit.lanes), self.states[name], 0
+            if not schedule.steps:
+                width, source = units, f"given {name}"
+            elif schedule.is_dense:
+                start = schedule.span(schedule.steps - 1, schedule.steps).start
+            writer.set(f"last {name}", start * width * self.bytes, source)
+            writer.set(f"last width {name}", width)
+
 
 @dataclass
 class Left:
-    """What a forward pass leaves for backward, beside its input and outputs: memory, addresses, and
-    whether each state began at zero."""
+    """What a forward pass leaves for backward, beside its input and outputs: memory."""
 
     frame: Forward
-    known: dict[str, int]
     lease: Lease | None
-    is_zero: tuple[bool, ...]
 
     def state(self, run: Run, name: str, outputs: Array) -> Array:
-        """A state of every token, (tokens, padded width), or the outputs as they are."""
-        if run.fit.state_at(name) == "y":
+        """A state of every token, (tokens, units)."""
+        at, units = self.frame.states[name], run.fit.states[name]
+        if name == run.fit.output:
             return outputs
-        width = padded(run.fit.states[name], run.fit.lanes)
-        return self._view(f"state {name}", run.schedule.tokens, width)
-
-    def initial(self, run: Run, name: str) -> Array:
-        width = padded(run.fit.states[name], run.fit.lanes)
-        return self._view(f"initial {name}", run.schedule.rows, width)
-
-    def value(self, run: Run, name: str) -> Array:
-        """A kept value of every token."""
-        size, column = self.frame.columns[name]
-        buffer = self._view(f"buffer {size}", run.schedule.tokens, self.frame.widths[size])
-        return buffer[:, column : column + run.fit.length(size)]
-
-    def _view(self, region: str, rows: int, width: int) -> Array:
-        return view_of(self.frame.kept, self.lease, region, rows, width)
+        width, tokens = padded(units, run.fit.lanes), run.schedule.tokens
+        number = list(self.frame.kept).index(at)
+        assert self.lease is not None
+        return self.lease.piece(number, tokens * width).reshape(tokens, width)[:, :units]
 
 
 def forward(
@@ -130,32 +162,29 @@ def forward(
 ) -> tuple[Array, list[Array], list[Array], Left]:
     """xs: (tokens, I), contiguous; initial: (rows, n) each, None for zeros. Outputs (tokens, n),
     final states (rows, n), records (tokens, n). Without `keep`, no backward follows."""
-    library, fit, tokens = run.library, run.fit, run.schedule.tokens
-    inside = is_inside(run, xs.shape[-1])
-    frame = forward_frame(run, xs.shape[-1], record, inside=inside, keep=keep)
-    known, alive = run.known, []
-    for name, start in zip(fit.states, initial, strict=True):
-        alive.append(None if start is None else library.contiguous(start))
-        known[f"given {name}"] = 0 if start is None else library.pointer(alive[-1])
-    records = []
-    for name, width in frame.recorded.items():
-        records.append(library.empty(tokens, width))
-        known[f"record {name}"] = library.pointer(records[-1])
-    outputs = None
-    if frame.output_is_users:
-        outputs = library.empty(tokens, frame.output_width)
-        known["y"] = library.pointer(outputs)
-    call = _run(run, frame, xs, known, keep)
-    left = Left(frame, known, call.kept, tuple([start is None for start in initial]))
-    if outputs is None:
-        outputs = library.copy(left.state(run, fit.output, None)[:, : frame.output_units])
-    finals = [
-        _final(run, left.state(run, name, outputs), start, fit.states[name])
-        for name, start in zip(fit.states, alive, strict=True)
-    ]
+    library, fit, schedule = run.library, run.fit, run.schedule
+    pointer, tokens, rows = library.pointer, schedule.tokens, schedule.rows
+    frame = forward_frame(run, xs.shape[-1], record, inside=is_inside(run, xs.shape[-1]), keep=keep)
+    script = run.script(frame, lambda threads: frame.write(fit, schedule, threads))
+    inputs = run.input(xs)
+    starts = [None if start is None else library.contiguous(start) for start in initial]
+    outputs = library.empty(tokens, fit.states[fit.output])
+    finals = [library.empty(rows, units) for units in fit.states.values()]
+    records = [library.empty(tokens, width) for width in frame.recorded.values()]
+    kept = library.lease(script.kept) if keep else None
+    passing = library.lease(script.passing)
+    addresses = run.addresses
+    addresses += [pointer(inputs), pointer(outputs)]
+    addresses += [0 if start is None else pointer(start) for start in starts]
+    addresses += map(pointer, (*finals, *records))
+    if kept is not None:
+        addresses += kept.addresses
+    script.call(library, addresses + passing.addresses)
+    if not schedule.is_dense and schedule.steps:
+        _never_begun(schedule, finals, starts)
     for number, place in enumerate(frame.made.records.values()):
         records[number] = library.contiguous(records[number][:, : fit.length(place.size)])
-    return outputs, finals, records, left
+    return outputs, finals, records, Left(frame, kept)
 
 
 def is_inside(run: Run, width: int) -> bool:
@@ -177,46 +206,11 @@ def forward_frame(
     return run.fit.once(("forward", width, inside, record, keep), build)
 
 
-def _run(run: Run, frame: Forward, xs: Array, known: dict[str, int], keep: bool) -> Call:
-    """Chunk by chunk where products are hoisted, and otherwise all steps at once."""
-    library, schedule = run.library, run.schedule
-    inputs = run.input(xs)
-    known["x"] = library.pointer(inputs)
-    if frame.products is None:
-        call = Call(frame, library, schedule, known)
-        call.write()
-        call.arrange()
-        call.run(0, schedule.steps)
-        return call
-    chunks = run.chunks(sum(frame.widths.values()))
-    most = schedule.tokens if keep else run.most_tokens(chunks)
-    call = Call(frame, library, schedule, known, most)
-    for number, (first, last) in enumerate(chunks or [(0, 0)]):
-        span = schedule.span(first, last)
-        begin = 0 if keep else span.start
-        if number == 0 or not keep:
-            call.write(begin)
-        if number == 0:
-            call.arrange()
-        known["chunk"] = known["x"] + span.start * frame.x_width * frame.bytes
-        for size, width in frame.widths.items():
-            at = known[f"buffer {size}"] + (span.start - begin) * width * frame.bytes
-            known[f"chunk {size}"] = at
-        call.multiply(span.stop - span.start)
-        call.run(first, last)
-    return call
-
-
-def _final(run: Run, tokens: Array, start: Array | None, units: int) -> Array:
-    """The state after each sequence's last step; a sequence of no steps ends where it starts."""
-    library, schedule = run.library, run.schedule
-    if schedule.is_dense and schedule.steps:
-        last = tokens[schedule.span(schedule.steps - 1, schedule.steps)]
-        return library.copy(last if last.shape[1] == units else last[:, :units])
-    rows, last = schedule.last_tokens
-    if len(rows) == schedule.rows:
-        return library.contiguous(library.take(tokens, last)[:, :units])
-    final = library.zeros(schedule.rows, units) if start is None else library.copy(start)
-    if len(rows):
-        final[rows] = library.take(tokens, last)[:, :units]
-    return final
+def _never_begun(
+    schedule: Schedule, finals: Sequence[Array], starts: Sequence[Array | None]
+) -> None:
+    """Sequences of no steps, beside others, end where they start."""
+    empty = schedule.empty_rows
+    if len(empty):
+        for final, start in zip(finals, starts, strict=True):
+            final[empty] = 0 if start is None else start[empty]

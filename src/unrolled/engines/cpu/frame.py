@@ -1,33 +1,27 @@
-"""A kernel's arguments as far as the cell, its sizes and its packing decide them: found once.
+"""What a kernel's calls say and do, as far as the cell, its sizes and its packing decide it.
 
-In: a `Kernel`, and what `forward` and `backward` say about places, memory and copies. Out: `Frame`,
-and for every call a `Call`: the same words, with this call's addresses added; next: `forward`.
+In: a `Kernel`, and what `forward` and `backward` say about places, memory, copies and products.
+Out: `Frame`; next: `script` lays it out for a batch.
 
-Every word is a number that never changes plus one that a call knows: the address of an array, or of
-a piece of leased memory, or how many rows there are. So a call looks up a few addresses, adds them,
-and has all its words; a place, a packed weight, a copy cost it nothing.
+Every word is a number that never changes plus one that is known by name: the address of an array
+that a call is given, or of a piece of memory that it leases, or how many rows a batch has.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
-from numpy.typing import NDArray
 
-from unrolled.engines.cpu import rows
-from unrolled.engines.cpu.arrange import FIELDS, arrange
-from unrolled.engines.cpu.arrays import Array, Library
-from unrolled.engines.cpu.memory import Lease
+from unrolled.engines.cpu import arrange, rows
 from unrolled.engines.cpu.program import Kernel
 from unrolled.engines.cpu.schedule import Schedule
 from unrolled.engines.cpu.tiles import tiles
 
-# So many multiplications are worth a second thread.
-WORTH_THREADS = 500_000
-
-# What a call knows by name, and a number that is added to it; the name "" stands for nothing.
+# A name, and a number that is added to what it stands for; the name "" stands for nothing.
 Word = tuple[str, int]
 
 
@@ -41,16 +35,15 @@ def entry(names: Sequence[str], fields: Mapping[str, Word | int]) -> list[Word]:
 class Region:
     """Memory that a call needs: `numbers` for each of the "tokens", "rows" or "jobs", or "once".
     "buffered" counts the tokens of a chunk, and such a region holds the tokens from the chunk's
-    first one on, at a distance of `step`. `number`: which piece of its lease."""
+    first one on, at a distance of `step`."""
 
     per: str
     numbers: int
-    number: int
     step: int
 
 
 class Table:
-    """Words, of which every call knows a part: numbers, and which known number is added to each."""
+    """Words by name and number, in the form in which a batch adds them up."""
 
     def __init__(self, words: Sequence[Word]) -> None:
         self.known = list(dict.fromkeys(name for name, _ in words))
@@ -58,28 +51,67 @@ class Table:
         self.numbers = np.array([word for _, word in words], np.int64)
         self.which = np.array([number[name] for name, _ in words], np.intp)
 
-    def fill(self, found: list[int]) -> NDArray[np.int64]:
-        """The words, from the known numbers in the order of `known`."""
-        return self.numbers + np.array(found, np.int64)[self.which]
+
+class Copies:
+    """A table of `arrange`."""
+
+    def __init__(self, bits: int) -> None:
+        self.function = arrange.arrange(bits).address("arrange")
+        self.bytes = bits // 8
+        self.words: list[Word] = []
+
+    def add(
+        self, to: Word, source: Word | None, second: Word | None = None, **fields: Word | int
+    ) -> None:
+        """One copy; offsets of `to`, `source` and `second` in numbers. Unless said otherwise there
+        is room for whole vectors, and a second source is the last one."""
+        given: dict[str, Word | int] = {"apart": 0, "sources": 1 if second is None else 2,
+                                        "index": 0, "room": 1 << 60}  # fmt: skip
+        given |= fields
+        for name, word in (("to", to), ("from", source), ("second", second)):
+            given[name] = 0 if word is None else (word[0], word[1] * self.bytes)
+        self.words += entry(arrange.FIELDS, given)
+
+    def widen(
+        self, to: str, source: str, units: int, width: int, lanes: int, per: str = "rows"
+    ) -> None:
+        """Rows of `units` numbers, to rows of whole vectors."""
+        self.add(
+            (to, 0), (source, 0), units=units, length=(per, 0), height=(per, 0), unit_stride=1,
+            k_stride=units, panels=width // lanes, panel_stride=lanes, row_stride=width,
+        )  # fmt: skip
+
+    def narrow(
+        self, to: str, source: str, units: int, lanes: int, per: str, **fields: Word | int
+    ) -> None:
+        """Rows of whole vectors, to rows of `units` numbers."""
+        self.add(
+            (to, 0), (source, 0), None, units=units, length=(per, 0), height=(per, 0),
+            unit_stride=1, panels=-(-units // lanes), panel_stride=lanes, row_stride=units,
+            room=units, **fields,
+        )  # fmt: skip
+
+    def finish(self) -> Table:
+        return Table([("share", 0), ("", len(self.words) // len(arrange.FIELDS)), *self.words])
 
 
 class Frame:
-    """The words of one kernel's calls, and the copies that come before it."""
+    """The words of one kernel's calls; the copies before it, and those after it."""
 
     def __init__(self, kernel: Kernel, bits: int) -> None:
-        self.kernel, self.bits = kernel, bits
-        self.bytes = bits // 8
-        self.arrange = arrange(bits).address("arrange")
-        self.address = kernel.address
+        self.kernel, self.bits, self.bytes = kernel, bits, bits // 8
         self.position = kernel.words.position
         self.kept: dict[str, Region] = {}  # what backward reads
         self.passing: dict[str, Region] = {}
+        self.before, self.after = Copies(bits), Copies(bits)
+        self.scripts: WeakKeyDictionary[Schedule, dict[int, Any]] = WeakKeyDictionary()
         self._words: list[Word] = [("", 0)] * len(kernel.words)
-        self._copies: list[Word] = []
         self._products: list[Word] = []
-        self.work = 0
+        self.work = 0  # multiplications for each token outside the kernel
         self.word("tiles", "", kernel.tiles.address)
         self.word("table", "steps")
+        for name in ("first", "steps"):
+            self.word(name, f"chunk {name}")
         for name in ("jobs", "base", "offsets", "active"):
             self.word(name, name)
 
@@ -89,7 +121,7 @@ class Frame:
             self._words[self.position[name]] = known, number
 
     def place(self, part: str, known: str, stride: int, column: int = 0) -> None:
-        """Where a place lies: in this column of the array that the call knows by that name."""
+        """Where a place lies: in this column of the array that is known by that name."""
         self.word(f"at {part}", known, column * self.bytes)
         self.word(f"stride {part}", "", stride)
 
@@ -97,15 +129,7 @@ class Frame:
         self, name: str, per: str, numbers: int, *, kept: bool = False, step: int = 0
     ) -> None:
         regions = self.kept if kept else self.passing
-        regions[name] = Region(per, numbers, len(regions), step or numbers)
-
-    def copy(
-        self, to: Word, source: Word | None, more: Word | None = None, **fields: Word | int
-    ) -> None:
-        """One entry of the table of `arrange`; offsets of `to`, `source` and `more` in numbers."""
-        for name, word in (("to", to), ("from", source), ("more", more)):
-            fields[name] = ("", 0) if word is None else (word[0], word[1] * self.bytes)
-        self._copies += entry(FIELDS, fields)
+        regions[name] = Region(per, numbers, step or numbers)
 
     def product(
         self, a: Word, b: str, c: Word, units: int, length: int, **fields: Word | int
@@ -117,95 +141,10 @@ class Frame:
         fields |= {"rows": ("count", 0), "length": length}
         self._products += entry(rows.FIELDS, fields)
 
-    def widen(self, to: str, source: str, units: int, width: int, lanes: int) -> None:
-        """Copy rows of `units` numbers into rows of whole vectors."""
-        self.copy(
-            (to, 0), (source, 0), units=units, length=("rows", 0),
-            height=("rows", 0), unit_stride=1, k_stride=units, panels=width // lanes,
-            panel_stride=lanes, row_stride=width,
-        )  # fmt: skip
-
     def finish(self) -> None:
-        """No more words: lay them out for the sum."""
-        count = len(self._copies) // len(FIELDS)
-        self.table = Table([*self._words, ("jobs", 0), ("", count), *self._copies])
+        """No more words."""
+        self.words = Table(self._words)
+        self.copies, self.results = self.before.finish(), self.after.finish()
         count = len(self._products) // len(rows.FIELDS)
-        header: list[Word] = [("threads", 0), ("", count), ("", tiles(self.bits).address)]
+        header: list[Word] = [("share", 0), ("", count), ("", tiles(self.bits).address)]
         self.products = Table([*header, *self._products]) if count else None
-        self.buffered = [
-            (self.table.known.index(name), region.step * self.bytes)
-            for name, region in (self.kept | self.passing).items()
-            if region.per == "buffered" and name in self.table.known
-        ]
-
-
-class Call:
-    """One kernel on one batch: its memory, and its words."""
-
-    def __init__(
-        self,
-        frame: Frame,
-        library: Library,
-        schedule: Schedule,
-        known: dict[str, int],
-        buffered: int = 0,
-    ) -> None:
-        self.frame, self.library, self.schedule = frame, library, schedule
-        self.known = known
-        known |= schedule.known
-        known["buffered"] = buffered
-        self.kept = self._lease(frame.kept) if frame.kept else None
-        self.passing = self._lease(frame.passing)
-
-    def _lease(self, regions: Mapping[str, Region]) -> Lease:
-        known = self.known
-        lease = self.library.lease([r.numbers * known[r.per] for r in regions.values()])
-        known.update(zip(regions, lease.addresses, strict=True))
-        return lease
-
-    def write(self, first_token: int = 0) -> None:
-        """The words, for a chunk that begins with this token."""
-        found = [self.known[name] for name in self.frame.table.known]
-        for number, row in self.frame.buffered if first_token else ():
-            found[number] -= first_token * row
-        self.words = self.frame.table.fill(found)
-        self.address = address_of(self.words)
-
-    def view(self, region: str, rows: int, width: int) -> Array:
-        """A passing region as an array of rows."""
-        return view_of(self.frame.passing, self.passing, region, rows, width)
-
-    def arrange(self) -> None:
-        """Do the copies."""
-        jobs, table = self.schedule.jobs, self.address + 8 * len(self.frame.kernel.words)
-        self.library.parallel(self.frame.arrange, table, jobs, jobs)
-
-    def multiply(self, count: int) -> None:
-        """The products of rows, for so many tokens."""
-        frame, known = self.frame, self.known
-        assert frame.products is not None
-        threads = self.library.threads if frame.work * count > WORTH_THREADS else 1
-        known |= {"count": count, "threads": threads}
-        words = frame.products.fill([known[name] for name in frame.products.known])
-        function = rows.rows(frame.bits).address("rows")
-        self.library.parallel(function, address_of(words), threads, threads)
-
-    def run(self, first: int, last: int) -> None:
-        """The steps first ... last - 1."""
-        position = self.frame.position
-        self.words[position["first"]] = first
-        self.words[position["steps"]] = last - first
-        jobs = self.schedule.jobs
-        self.library.parallel(self.frame.address, self.address, jobs, jobs)
-
-
-def address_of(words: NDArray[np.int64]) -> int:
-    return int(words.__array_interface__["data"][0])
-
-
-def view_of(
-    regions: Mapping[str, Region], lease: Lease | None, region: str, rows: int, width: int
-) -> Array:
-    """A leased region as an array of rows."""
-    assert lease is not None
-    return lease.piece(regions[region].number, rows * width).reshape(rows, width)

@@ -8,10 +8,11 @@ never leaves the engine is leased; outputs and gradients are fresh, and the user
 
 from __future__ import annotations
 
+import functools
 import math
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 # A waiting array that this many leases in a row had no use for is let go.
@@ -35,13 +36,9 @@ class Memory:
         self.count = 0
         self.lock = threading.Lock()
 
-    def lease(self, pieces: Sequence[int]) -> Lease:
+    def lease(self, pieces: tuple[int, ...]) -> Lease:
         """Pieces of so many numbers each, one behind the other in one array."""
-        starts, total = [], 0
-        for numbers in pieces:
-            starts.append(total)
-            total += -(-numbers // LINE) * LINE
-        size = _rounded(total)
+        size, starts = laid_out(pieces)
         with self.lock:
             self.count += 1
             while self.returned:
@@ -62,11 +59,15 @@ class Memory:
 class Lease:
     """Pieces of an array that goes back when this object goes."""
 
-    __slots__ = ("addresses", "memory", "room", "size", "starts")
+    __slots__ = ("memory", "room", "size", "starts")
 
-    def __init__(self, memory: Memory, size: int, room: Room, starts: list[int]) -> None:
+    def __init__(self, memory: Memory, size: int, room: Room, starts: tuple[int, ...]) -> None:
         self.memory, self.size, self.room, self.starts = memory, size, room, starts
-        self.addresses = [room[1] + start * memory.bytes for start in starts]
+
+    @property
+    def addresses(self) -> list[int]:
+        address, bytes = self.room[1], self.memory.bytes
+        return [address + start * bytes for start in self.starts]
 
     def piece(self, number: int, numbers: int) -> Any:
         """The first so many numbers of a piece."""
@@ -75,6 +76,16 @@ class Lease:
 
     def __del__(self) -> None:
         self.memory.returned.append((self.size, self.room))
+
+
+@functools.lru_cache(maxsize=1024)
+def laid_out(pieces: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
+    """How many numbers to ask for, and where each piece begins."""
+    starts, total = [], 0
+    for numbers in pieces:
+        starts.append(total)
+        total += -(-numbers // LINE) * LINE
+    return _rounded(total), tuple(starts)
 
 
 def _rounded(numbers: int) -> int:

@@ -15,6 +15,7 @@ from unrolled.engines.cpu.arrays import Array, Library
 from unrolled.engines.cpu.frame import Frame, Word
 from unrolled.engines.cpu.program import Program
 from unrolled.engines.cpu.schedule import Schedule
+from unrolled.engines.cpu.script import Script
 from unrolled.engines.plan import Block, Kind, Matrix, Place, Plan
 from unrolled.equations.nodes import ONE
 
@@ -90,7 +91,7 @@ class Fit:
             region, units = f"vector {place.name}", self.sizes[place.size]
             wide = padded(units, self.lanes)
             frame.region(region, "once", wide)
-            frame.copy(
+            frame.before.add(
                 (region, 0), *self._words(place.name), units=units, length=1, height=1,
                 unit_stride=1, k_stride=0, panels=wide // self.lanes, panel_stride=self.lanes,
                 row_stride=0,
@@ -135,7 +136,7 @@ class Fit:
         """Copy a matrix into panels at this distance, `height` vectors each."""
         length, units = self._length_and_units(matrix)
         flat = matrix.transposed
-        frame.copy(
+        frame.before.add(
             to, *self._words(matrix.name), units=units, length=length, height=height,
             unit_stride=1 if flat else length, k_stride=units if flat else 1,
             panels=-(-units // self.lanes), panel_stride=distance, row_stride=self.lanes,
@@ -166,30 +167,37 @@ class Run:
     arrays: Sequence[Array]
 
     @property
-    def known(self) -> dict[str, int]:
-        """Addresses of the weights' arrays."""
-        return dict(zip(self.fit.array_names, map(self.library.pointer, self.arrays), strict=False))
+    def addresses(self) -> list[int]:
+        """Of the weights' arrays; a call begins with these, after a zero."""
+        return [0, *map(self.library.pointer, self.arrays)]
 
     def input(self, xs: Array) -> Array:
         """The input as the kernels read it: of whole vectors where it is read unit by unit."""
-        if self.fit.input_is_hidden:
-            return self.wide(xs, padded(xs.shape[-1], self.fit.lanes))
+        if self.fit.input_is_hidden and xs.shape[-1] % self.fit.lanes:
+            return self.library.widen(xs, padded(xs.shape[-1], self.fit.lanes))
         return xs
 
-    def wide(self, array: Array, width: int) -> Array:
-        """Rows of whole vectors, one after another."""
-        if array.shape[-1] != width:
-            return self.library.widen(array, width)
-        return self.library.contiguous(array)
+    def script(self, frame: Frame, write: Callable[[int], Script]) -> Script:
+        """What calls of a frame do on this batch, written once for a number of threads."""
+        threads = self.library.threads
+        scripts = frame.scripts.get(self.schedule)
+        if scripts is None:
+            scripts = frame.scripts[self.schedule] = {}
+        if threads not in scripts:
+            scripts[threads] = write(threads)
+        found: Script = scripts[threads]
+        return found
 
-    def chunks(self, columns: int) -> list[tuple[int, int]]:
-        """The steps in runs whose buffers of so many columns stay in the cache."""
-        tokens = CHUNK_BYTES // (self.library.bits // 8 * max(1, columns))
-        return self.schedule.chunks(max(LEAST_TOKENS, tokens))
 
-    def most_tokens(self, chunks: list[tuple[int, int]]) -> int:
-        spans = (self.schedule.span(first, last) for first, last in chunks)
-        return max((span.stop - span.start for span in spans), default=0)
+def chunks(schedule: Schedule, columns: int, bytes: int) -> list[tuple[int, int]]:
+    """The steps in runs whose buffers of so many columns stay in the cache."""
+    tokens = CHUNK_BYTES // (bytes * max(1, columns))
+    return schedule.chunks(max(LEAST_TOKENS, tokens))
+
+
+def most_tokens(schedule: Schedule, runs: Sequence[tuple[int, int]]) -> int:
+    spans = (schedule.span(first, last) for first, last in runs)
+    return max((span.stop - span.start for span in spans), default=0)
 
 
 def padded(units: int, lanes: int) -> int:

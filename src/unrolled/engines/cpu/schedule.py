@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Schedule:
     """`base[j]`: the first row of job j. `offsets[j, s]`, `active[j, s]`: its first token at step s
     and how many of its rows go on. `starts[s]`: the first token of step s, in order of steps."""
@@ -66,13 +66,14 @@ class Schedule:
             return slice((self.steps - last) * self.rows, (self.steps - first) * self.rows)
         return slice(int(self.starts[first]), int(self.starts[last]))
 
-    def before(self, first: int, last: int) -> tuple[slice, slice | Ints]:
-        """The tokens of the steps first ... last - 1 (first > 0), and the token before each."""
-        here = self.span(first, last)
+    def before(self, first: int, last: int) -> int:
+        """What stands one step before each token of the steps first ... last - 1 (first > 0): of a
+        dense batch the number of the first such token, and otherwise where a table of them begins.
+        """
+        here: int = self.span(first, last).start
         if self.is_dense:
-            shift = self.rows if self.reverse else -self.rows
-            return here, slice(here.start + shift, here.stop + shift)
-        return here, self.previous[here]
+            return here + (self.rows if self.reverse else -self.rows)
+        return int(self.previous.ctypes.data) + 8 * here
 
     @cached_property
     def table(self) -> tuple[Ints, Ints]:
@@ -91,13 +92,24 @@ class Schedule:
         return token_of[steps, rows]
 
     @cached_property
-    def last_tokens(self) -> tuple[Ints, Ints]:
-        """The rows that have any token, and the last one of each."""
+    def last_tokens(self) -> Ints:
+        """The last token of every row; 0 where there is none."""
         _, rows = self.table
-        last = np.full(self.rows, -1, np.int64)
+        last = np.zeros(self.rows, np.int64)
         last[rows] = np.arange(len(rows))  # tokens ascend in steps, so the last one stays
-        present = np.flatnonzero(last >= 0)
-        return present, last[present]
+        return last
+
+    @cached_property
+    def empty_rows(self) -> Ints:
+        """The rows that have no token."""
+        assert self.lengths is not None
+        return np.flatnonzero(self.lengths == 0)
+
+    @cached_property
+    def first_rows(self) -> Ints:
+        """The rows of the first step's tokens, in their order."""
+        _, rows = self.table
+        return rows[: self.starts[1]]
 
     def window(self, first: int, last: int) -> Schedule:
         """The steps first ... last - 1 as a schedule of their own, over the tokens of `span`."""
@@ -168,13 +180,3 @@ def ragged(lengths: Ints, jobs: int) -> Schedule:
 def _padded(offsets: Ints) -> Ints:
     # a kernel looks up the step before the first, and does not use what it finds
     return np.concatenate([[0], np.ascontiguousarray(offsets).ravel()]).astype(np.int64)
-
-
-def token_rows(schedule: Schedule, step: int) -> Ints:
-    """The rows of one step's tokens, in their order."""
-    return np.concatenate(
-        [
-            schedule.base[j] + np.arange(schedule.active[j, step], dtype=np.int64)
-            for j in range(schedule.jobs)
-        ]
-    )

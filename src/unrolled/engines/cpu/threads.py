@@ -1,8 +1,8 @@
 """Running a kernel on several threads.
 
-Comes in: the address of a kernel `void kernel(void *arguments, int64 begin, int64 end)`, the
-address of its arguments, how many jobs there are, and on how many threads. Goes out: nothing; when
-the call returns, every job is done. Next: the machine code.
+Comes in: `Launches`, each a kernel `void kernel(void *arguments, int64 begin, int64 end)`, how many
+jobs it has, and on how many threads. Goes out: nothing; when the call returns, every job is done.
+Next: the machine code.
 
 The jobs are cut into min(jobs, threads) pieces, and the kernel is called once for each, with the
 same bounds whoever runs it: what is computed never depends on how many threads were to be had.
@@ -19,31 +19,57 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import itertools
 import multiprocessing
 import os
 import queue
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from llvmlite import ir
 
 from unrolled.engines.cpu import jit
+from unrolled.engines.cpu.loops import least, loop
+from unrolled.engines.cpu.tiles import I64, POINTER
+
+
+class Launch(NamedTuple):
+    """A compiled function, where its arguments begin (in bytes from those of all), its jobs, and on
+    how many threads they may run."""
+
+    function: int
+    arguments: int
+    jobs: int
+    threads: int
+
+    @property
+    def pieces(self) -> int:
+        return min(self.jobs, self.threads)
+
+
+class Launches:
+    """One after another, each when the one before is done; also as a table for compiled code."""
+
+    def __init__(self, launches: Sequence[Launch]) -> None:
+        self.each = tuple(launches)
+        self.is_single = all(launch.pieces <= 1 for launch in self.each)
+        self.table = (ctypes.c_int64 * (4 * len(self.each)))(*itertools.chain(*self.each))
+        self.address = ctypes.addressof(self.table)
 
 
 class Parallel(Protocol):
-    """Something that runs a kernel over `jobs`, on at most `thread_count` threads."""
+    """Something that runs launches, whose arguments begin at this address."""
 
-    def __call__(
-        self, function_address: int, argument_address: int, jobs: int, thread_count: int, /
-    ) -> None: ...
+    def __call__(self, launches: Launches, arguments: int, /) -> None: ...
 
 
 Kernel = Callable[[int, int, int], None]
 _KERNEL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+_SEQUENCE = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 6)
 
 
 def choose() -> Parallel:
@@ -51,46 +77,41 @@ def choose() -> Parallel:
     return pool_parallel if openmp() is None else openmp_parallel
 
 
-def openmp_parallel(
-    function_address: int, argument_address: int, jobs: int, thread_count: int, /
-) -> None:
+def openmp_parallel(launches: Launches, arguments: int, /) -> None:
     """Run the pieces on the threads of the OpenMP runtime that this process has loaded."""
-    pieces = min(jobs, thread_count)
-    if pieces <= 1:
-        _alone(function_address, argument_address, jobs)
-        return
-    runtime = openmp()
-    if runtime is None or _forked():
-        pool_parallel(function_address, argument_address, jobs, thread_count)
-        return
-    region = _Region(function_address, argument_address, jobs, pieces, *runtime.thread_addresses)
-    runtime.parallel(_region_address(), ctypes.byref(region), pieces, 0)
+    if launches.is_single:
+        addresses: tuple[int, int, int] = (0, 0, 0)
+    else:
+        runtime = openmp()
+        if runtime is None or _forked():
+            pool_parallel(launches, arguments)
+            return
+        addresses = runtime.addresses
+    _sequence()(launches.address, len(launches.each), arguments, *addresses)
 
 
-def pool_parallel(
-    function_address: int, argument_address: int, jobs: int, thread_count: int, /
-) -> None:
+def pool_parallel(launches: Launches, arguments: int, /) -> None:
     """Run the pieces on threads of our own; on this one alone while another caller has them."""
-    pieces = min(jobs, thread_count)
-    if pieces <= 1:
-        _alone(function_address, argument_address, jobs)
-        return
-    kernel: Kernel = _KERNEL(function_address)
-    bounds = [(jobs * i // pieces, jobs * (i + 1) // pieces) for i in range(pieces)]
+    for launch in launches.each:
+        kernel: Kernel = _KERNEL(launch.function)
+        address, jobs, pieces = arguments + launch.arguments, launch.jobs, launch.pieces
+        if pieces > 1:
+            bounds = [(jobs * i // pieces, jobs * (i + 1) // pieces) for i in range(pieces)]
+            _pooled(kernel, address, bounds)
+        elif jobs > 0:
+            kernel(address, 0, jobs)
+
+
+def _pooled(kernel: Kernel, argument: int, bounds: list[tuple[int, int]]) -> None:
     pool = _pool()
     if pool.free.acquire(blocking=False):
         try:
-            pool.run(kernel, argument_address, bounds)
+            pool.run(kernel, argument, bounds)
         finally:
             pool.free.release()
     else:
         for begin, end in bounds:
-            kernel(argument_address, begin, end)
-
-
-def _alone(function_address: int, argument_address: int, jobs: int) -> None:
-    if jobs > 0:
-        _KERNEL(function_address)(argument_address, 0, jobs)
+            kernel(argument, begin, end)
 
 
 # ---- the OpenMP runtime of the process
@@ -102,8 +123,7 @@ class OpenMP:
     runtimes answer to as well.
     """
 
-    parallel: Callable[..., None]
-    thread_addresses: tuple[int, int]  # of omp_get_thread_num and omp_get_num_threads
+    addresses: tuple[int, int, int]  # and of omp_get_thread_num and omp_get_num_threads
 
 
 _found: OpenMP | None = None
@@ -135,15 +155,12 @@ def _entry_points(library: ctypes.CDLL) -> OpenMP | None:
     names = ("GOMP_parallel", "omp_get_thread_num", "omp_get_num_threads")
     if not all(hasattr(library, name) for name in names):
         return None
-    parallel = library.GOMP_parallel
-    parallel.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
-    parallel.restype = None
-    number, team = (
-        ctypes.cast(getattr(library, name), ctypes.c_void_p).value for name in names[1:]
-    )
+    found = [ctypes.cast(getattr(library, name), ctypes.c_void_p).value for name in names]
+    parallel, number, team = found
+    assert parallel is not None
     assert number is not None
     assert team is not None
-    return OpenMP(parallel, (number, team))
+    return OpenMP((parallel, number, team))
 
 
 def _loaded_libraries() -> list[str]:
@@ -159,63 +176,85 @@ def _loaded_libraries() -> list[str]:
     return list(dict.fromkeys(field[5] for field in fields if len(field) == 6))
 
 
-class _Region(ctypes.Structure):
-    """What each thread of a parallel region is given."""
-
-    _fields_ = (
-        ("function", ctypes.c_void_p),
-        ("arguments", ctypes.c_void_p),
-        ("jobs", ctypes.c_int64),
-        ("pieces", ctypes.c_int64),
-        ("thread_number", ctypes.c_void_p),
-        ("team_size", ctypes.c_void_p),
-    )
+@functools.cache
+def _sequence_kernels() -> jit.Kernels:
+    return jit.load("launches", _sequence_module, ("sequence",), optimise=False)
 
 
 @functools.cache
-def _region_kernels() -> jit.Kernels:
-    return jit.load("parallel region", _region_module, ("region",), optimise=False)
+def _sequence() -> Callable[..., None]:
+    return _SEQUENCE(_sequence_kernels().address("sequence"))
 
 
-@functools.cache
-def _region_address() -> int:
-    return _region_kernels().address("region")
+# What each thread of a parallel region is given: function, arguments, jobs, pieces, and the
+# addresses of two questions: what number it has, and how many they are.
+REGION = 6
+_CALL = ir.FunctionType(ir.VoidType(), [I64, I64, I64])
+_ASK = ir.FunctionType(ir.IntType(32), [])
+_THREAD = ir.FunctionType(ir.VoidType(), [POINTER])
 
 
-def _region_module() -> ir.Module:
-    """`void region(_Region *r)`: piece after piece, from this thread's number by the team's size.
+def _sequence_module() -> ir.Module:
+    """`void sequence(launches, count, arguments, parallel, thread_number, team_size)`: launch after
+    launch, each with its jobs in as many pieces as threads, or by a plain call."""
+    module = ir.Module("threads")
+    region = _region(module)
+    signature = ir.FunctionType(ir.VoidType(), [I64] * 6)
+    function = ir.Function(module, signature, "sequence")
+    table, count, arguments, parallel, *asks = function.args
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    room = builder.alloca(I64, size=REGION)
+    words = builder.inttoptr(table, POINTER)
+    with loop(builder, I64(0), count) as launch:
+        at = builder.mul(launch, I64(4))
+        kernel, offset, jobs, threads = (
+            _load(builder, words, builder.add(at, I64(i))) for i in range(4)
+        )
+        begin, pieces = builder.add(arguments, offset), least(builder, jobs, threads)
+        is_many = builder.icmp_signed(">", pieces, I64(1))
+        with builder.if_else(is_many) as (many, one):
+            with many:
+                for i, value in enumerate((kernel, begin, jobs, pieces, *asks)):
+                    place = builder.gep(room, [I64(i)], source_etype=I64)
+                    builder.store(value, place)
+                types = [POINTER, POINTER, ir.IntType(32), ir.IntType(32)]
+                start = ir.FunctionType(ir.VoidType(), types)
+                threads = builder.trunc(pieces, ir.IntType(32))
+                runtime = builder.inttoptr(parallel, start.as_pointer())
+                builder.call(runtime, [region, room, threads, ir.IntType(32)(0)])
+            with one, builder.if_then(builder.icmp_signed(">", jobs, I64(0))):
+                alone = builder.inttoptr(kernel, _CALL.as_pointer())
+                builder.call(alone, [begin, I64(0), jobs])
+    builder.ret_void()
+    return module
+
+
+def _region(module: ir.Module) -> ir.Function:
+    """`void region(words)`: piece after piece, from this thread's number by the team's size.
 
     A runtime may give fewer threads than it was asked for, hence the loop.
     """
-    word, number, pointer = ir.IntType(64), ir.IntType(32), ir.IntType(8).as_pointer()
-    fields = ir.LiteralStructType([pointer, pointer, word, word, pointer, pointer])
-    module = ir.Module("threads")
-    signature = ir.FunctionType(ir.VoidType(), [fields.as_pointer()])
-    function = ir.Function(module, signature, "region")
+    function = ir.Function(module, _THREAD, "region")
     builder = ir.IRBuilder(function.append_basic_block("entry"))
     kernel, arguments, jobs, pieces, *asks = (
-        builder.load(builder.gep(function.args[0], [number(0), number(i)])) for i in range(6)
+        _load(builder, function.args[0], I64(i)) for i in range(REGION)
     )
-    ask = ir.FunctionType(number, []).as_pointer()
-    mine, team = (builder.sext(builder.call(builder.bitcast(a, ask), []), word) for a in asks)
-    call = ir.FunctionType(ir.VoidType(), [pointer, word, word]).as_pointer()
-    kernel = builder.bitcast(kernel, call)
-    entry, head = builder.block, builder.append_basic_block("head")
-    body, after = builder.append_basic_block("body"), builder.append_basic_block("after")
-    builder.branch(head)
-    builder.position_at_end(head)
-    piece = builder.phi(word)
-    piece.add_incoming(mine, entry)
-    builder.cbranch(builder.icmp_signed("<", piece, pieces), body, after)
-    builder.position_at_end(body)
-    begin = builder.sdiv(builder.mul(jobs, piece), pieces)
-    end = builder.sdiv(builder.mul(jobs, builder.add(piece, word(1))), pieces)
-    builder.call(kernel, [arguments, begin, end])
-    piece.add_incoming(builder.add(piece, team), builder.block)
-    builder.branch(head)
-    builder.position_at_end(after)
+    mine, team = (
+        builder.sext(builder.call(builder.inttoptr(ask, _ASK.as_pointer()), []), I64)
+        for ask in asks
+    )
+    left = builder.sub(builder.add(pieces, builder.sub(team, I64(1))), mine)
+    with loop(builder, I64(0), builder.sdiv(left, team)) as turn:
+        piece = builder.add(mine, builder.mul(turn, team))
+        begin = builder.sdiv(builder.mul(jobs, piece), pieces)
+        end = builder.sdiv(builder.mul(jobs, builder.add(piece, I64(1))), pieces)
+        builder.call(builder.inttoptr(kernel, _CALL.as_pointer()), [arguments, begin, end])
     builder.ret_void()
-    return module
+    return function
+
+
+def _load(builder: ir.IRBuilder, words: ir.Value, number: ir.Value) -> ir.Value:
+    return builder.load(builder.gep(words, [number], source_etype=I64), typ=I64)
 
 
 # ---- threads of our own

@@ -62,7 +62,8 @@ def kernels() -> jit.Kernels:
 
 def marks(parallel: threads.Parallel, kernels: jit.Kernels, jobs: int, count: int) -> np.ndarray:
     table = np.zeros((jobs, 3), np.int64)
-    parallel(kernels.address("mark"), table.ctypes.data, jobs, count)
+    launch = threads.Launch(kernels.address("mark"), 0, jobs, count)
+    parallel(threads.Launches([launch]), table.ctypes.data)
     return table
 
 
@@ -107,6 +108,23 @@ def test_from_several_python_threads_at_once(
     assert wrong == []
 
 
+@pytest.mark.parametrize("parallel", [threads.openmp_parallel, threads.pool_parallel])
+def test_launches_follow_one_another_each_with_its_own_arguments(
+    parallel: threads.Parallel, kernels: jit.Kernels
+) -> None:
+    """The second launch counts in the rows behind the first one's, and the third again there."""
+    address, row = kernels.address("mark"), 3 * 8
+    table = np.zeros((11, 3), np.int64)
+    launches = [(0, 4, 2), (4 * row, 7, 1), (4 * row, 7, 3), (0, 0, 2)]
+    parallel(
+        threads.Launches([threads.Launch(address, *launch) for launch in launches]),
+        table.ctypes.data,
+    )
+    expected = np.concatenate([expected_marks(4, 2), expected_marks(7, 3)])
+    expected[4:, 0] = 2
+    assert_agrees(table, expected, tolerance=EXACT)
+
+
 def test_an_interruption_waits_for_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C while a piece runs elsewhere is raised, but only when that piece is done."""
     release, finished = threading.Event(), []
@@ -132,7 +150,7 @@ def test_the_choice_follows_what_is_loaded(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(threads, "_candidates", list)
     assert threads.choose() is threads.pool_parallel
     monkeypatch.undo()
-    runtime = threads.OpenMP(lambda *arguments: None, (1, 2))
+    runtime = threads.OpenMP((1, 2, 3))
     monkeypatch.setattr(threads, "_found", runtime)
     assert threads.choose() is threads.openmp_parallel
 
@@ -178,7 +196,8 @@ kernels = jit.Kernels(jit.object_code(team_module(), jit.host(), ("note",)), ("n
 
 def stacks(parallel, count):
     table = np.zeros(count, np.int64)
-    parallel(kernels.address("note"), table.ctypes.data, count, count)
+    launch = threads.Launch(kernels.address("note"), 0, count, count)
+    parallel(threads.Launches([launch]), table.ctypes.data)
     assert table.all()
     return len(set(table >> 16))
 """
@@ -202,8 +221,8 @@ class Info(ctypes.Structure):
     _fields_ = [("name", ctypes.c_char_p), ("base", ctypes.c_void_p),
                 ("symbol", ctypes.c_char_p), ("address", ctypes.c_void_p)]
 info = Info()
-address = ctypes.cast(threads.openmp().parallel, ctypes.c_void_p)
-assert ctypes.CDLL(None).dladdr(address, ctypes.byref(info))
+address = threads.openmp().addresses[0]
+assert ctypes.CDLL(None).dladdr(ctypes.c_void_p(address), ctypes.byref(info))
 print(os.fsdecode(info.name), torch.__path__[0])
 """
     if sys.platform != "linux":
@@ -299,7 +318,6 @@ def test_one_thread_is_a_plain_call(monkeypatch: pytest.MonkeyPatch) -> None:
     address = ctypes.cast(kernel, ctypes.c_void_p).value
     run_on: Callable[..., None]
     for run_on in (threads.openmp_parallel, threads.pool_parallel):
-        run_on(address, 0, 9, 1)
-        run_on(address, 0, 1, 8)
-        run_on(address, 0, 0, 8)
+        several = [threads.Launch(address, 0, *n) for n in ((9, 1), (1, 8), (0, 8))]
+        run_on(threads.Launches(several), 0)
     assert called == [(0, 9), (0, 1)] * 2

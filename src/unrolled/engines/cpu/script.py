@@ -1,0 +1,131 @@
+"""What a call does, launch after launch, and the words of all of it, laid out for one batch.
+
+In: a `Frame`, a `Schedule`, the names of the arrays that a call will be given. Out: `Script`; next:
+`forward` and `backward` write one, and every call runs it.
+
+A call knows the addresses of its arrays and of its leased memory. It adds them to the script's
+words, all at once, and launches: so what a shape decides costs a call of that shape nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unrolled.engines.cpu import rows
+from unrolled.engines.cpu.arrays import Library
+from unrolled.engines.cpu.frame import Frame, Region, Table
+from unrolled.engines.cpu.schedule import Schedule
+from unrolled.engines.cpu.threads import Launch, Launches
+
+# So many multiplications are worth a second thread.
+WORTH_THREADS = 500_000
+# And so many tokens, where their results are copied.
+WORTH_TOKENS = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Script:
+    """`kept`, `passing`: how many numbers to lease, piece by piece."""
+
+    launches: Launches
+    numbers: NDArray[np.int64]
+    which: NDArray[np.int64]
+    kept: tuple[int, ...]
+    passing: tuple[int, ...]
+
+    def words(self, addresses: Sequence[int]) -> NDArray[np.int64]:
+        """A call's words, from a zero, the addresses of what it was given, and of what it leased:
+        kept, then passing memory."""
+        return self.numbers + np.array(addresses, np.int64).take(self.which)
+
+    def call(self, library: Library, addresses: Sequence[int]) -> None:
+        """Every launch, one after another."""
+        words = self.words(addresses)
+        library.parallel(self.launches, address_of(words))
+
+
+class Writer:
+    """`given`: what a call brings, by name; `buffered`: the most tokens of a chunk."""
+
+    def __init__(
+        self, frame: Frame, schedule: Schedule, threads: int, given: Iterable[str], buffered: int
+    ) -> None:
+        self.frame, self.schedule, self.threads = frame, schedule, threads
+        counts = schedule.known | {"buffered": buffered}
+        self.kept, self.passing = _numbers(frame.kept, counts), _numbers(frame.passing, counts)
+        names = ["", *given, *frame.kept, *frame.passing]
+        self.where = {name: (position, 0) for position, name in enumerate(names)}
+        for name, number in counts.items():
+            self.set(name, number)
+        self.launches: list[Launch] = []
+        self._numbers: list[NDArray[np.int64]] = []
+        self._which: list[NDArray[np.int64]] = []
+
+    def set(self, name: str, number: int, known: str = "") -> None:
+        """From here on, a name stands for this number, or lies so many bytes behind another."""
+        position, offset = self.where[known]
+        self.where[name] = position, offset + number
+
+    def begin_chunk(self, first: int, last: int) -> None:
+        """From here on, the steps first ... last - 1, whose tokens begin at "chunk" and a region's
+        name; where only they have room, the region's own name is where the first token would be."""
+        self.set("chunk first", first)
+        self.set("chunk steps", last - first)
+        span = self.schedule.span(first, last)
+        self.set("count", span.stop - span.start)
+        for name, region in (self.frame.kept | self.frame.passing).items():
+            position, distance = self.where[name][0], span.start * region.step * self.frame.bytes
+            if region.per == "tokens":
+                self.where[f"chunk {name}"] = position, distance
+            elif region.per == "buffered":
+                self.where[f"chunk {name}"] = position, 0
+                self.where[name] = position, -distance
+
+    def launch(self, function: int, table: Table, jobs: int) -> None:
+        """Call a compiled function with these words, on as many threads as there are jobs."""
+        self.set("share", jobs)
+        places = [self.where[name] for name in table.known]
+        positions, offsets = np.array(places, np.int64).T
+        begin = sum(map(len, self._numbers))
+        self._numbers.append(table.numbers + offsets[table.which])
+        self._which.append(positions[table.which])
+        self.launches.append(Launch(function, 8 * begin, jobs, jobs))
+
+    def copy(self) -> None:
+        """The copies before the kernel."""
+        self.launch(self.frame.before.function, self.frame.copies, self.schedule.jobs)
+
+    def run(self) -> None:
+        """The kernel, for the chunk that has begun."""
+        self.launch(self.frame.kernel.address, self.frame.words, self.schedule.jobs)
+
+    def multiply(self) -> None:
+        """The frame's products, for the chunk that has begun."""
+        frame, count = self.frame, self.where["count"][1]
+        if frame.products is not None:
+            function = rows.rows(frame.bits).address("rows")
+            self.launch(function, frame.products, self.worth(frame.work * count))
+
+    def worth(self, multiplications: int) -> int:
+        """On how many threads to do so many multiplications."""
+        return self.threads if multiplications > WORTH_THREADS else 1
+
+    def finish(self) -> Script:
+        """The copies after the kernel, and no more launches."""
+        if self.frame.after.words:
+            jobs = self.schedule.jobs if self.schedule.tokens > WORTH_TOKENS else 1
+            self.launch(self.frame.after.function, self.frame.results, jobs)
+        numbers, which = np.concatenate(self._numbers), np.concatenate(self._which)
+        return Script(Launches(self.launches), numbers, which, self.kept, self.passing)
+
+
+def _numbers(regions: Mapping[str, Region], counts: Mapping[str, int]) -> tuple[int, ...]:
+    return tuple(region.numbers * counts[region.per] for region in regions.values())
+
+
+def address_of(words: NDArray[np.int64]) -> int:
+    return int(words.__array_interface__["data"][0])
