@@ -15,10 +15,9 @@ from unrolled.errors import UnrolledError
 from unrolled.training.job import State
 from unrolled.training.settings import Settings
 
-FIRST_STEPS = 3  # whose highest loss is what later losses are measured against
-MEAN_STEPS = 20  # one bad batch is no divergence: the running mean over about so many counts
-DIVERGED = 10.0  # times the first loss is no longer learning
-ROUNDING = 1e-3  # a first loss of nearly nothing is no yardstick
+DIVERGED = 10.0  # times the loss of one that knows nothing is no longer learning
+MEAN_STEPS = 20  # the running mean over about so many counts
+OF_ONE = 4.0  # bounds at most are what one loss counts for: it takes six in a row, and no odd batch
 
 
 Keep = Callable[[State], str]  # keeps the last good weights and says which they are
@@ -28,14 +27,18 @@ class Diverged(UnrolledError):
     """Training left the numbers, or its loss grew without bound."""
 
 
-def watch_loss(state: State, loss: float) -> bool:
-    """Keep the running mean of the loss; True when it has grown without bound."""
-    if state.step <= FIRST_STEPS:
-        highest = loss if state.step == 1 else max(loss, state.first_loss)
-        state.first_loss = state.recent_loss = highest
-        return False
-    state.recent_loss += (loss - state.recent_loss) / MEAN_STEPS
-    return state.recent_loss > DIVERGED * max(abs(state.first_loss), ROUNDING)
+def watch_loss(state: State, loss: float, blind_loss: float) -> bool:
+    """Keep the running mean of the loss; True when it has grown without bound.
+
+    It is measured against what an answer costs that looks at nothing. The first loss alone is no
+    yardstick: weights that were trained before begin at nearly nothing, from where ten times as
+    much is a bad batch. Where it is higher, as at weights that were drawn badly, it counts.
+    """
+    if state.step == 1:
+        state.first_loss = state.recent_loss = loss
+    bound = DIVERGED * max(abs(state.first_loss), blind_loss)
+    state.recent_loss += (min(loss, OF_ONE * bound) - state.recent_loss) / MEAN_STEPS
+    return state.recent_loss > bound
 
 
 def not_finite(
@@ -50,12 +53,15 @@ def not_finite(
     )
 
 
-def growing(model: nn.Module, state: State, settings: Settings, keep: Keep) -> Diverged:
-    """The diagnosis of a loss that has grown far above where it began."""
+def growing(
+    model: nn.Module, loss: float, blind_loss: float, state: State, settings: Settings, keep: Keep
+) -> Diverged:
+    """The diagnosis of a loss that has grown far above where it began, and above all sense."""
     culprit = _culprit(model)
     return Diverged(
         f"training stopped at step {state.step} (epoch {state.epoch + 1}): the loss diverges (it "
-        f"began at {state.first_loss:.3g} and is at {state.recent_loss:.3g}); {culprit}; "
+        f"began at {state.first_loss:.3g} and is at {loss:.3g}, where to know nothing costs "
+        f"{blind_loss:.3g}); {culprit}; "
         f"{_advice(settings)}; {keep(state)}."
     )
 

@@ -47,6 +47,7 @@ class Job(Protocol):
     model: nn.Module
     best: str  # the validation measure that decides which weights are kept
     best_is: str  # "lowest" or "highest"
+    blind_loss: float  # of an answer that looks at nothing: far above it nothing is learnt
     line: Sequence[Shown]
 
     def batches(self, part: str, epoch: int) -> Sequence[Any]:
@@ -80,8 +81,8 @@ class State:
     step: int = 0  # optimiser steps in all
     seconds: float = 0.0  # of training and evaluating, over all sittings
     scale: float = 1.0  # the factor a plateau has brought the learning rate to
-    first_loss: float = math.nan  # of the first steps: what divergence is measured against
-    recent_loss: float = math.nan
+    first_loss: float = math.nan  # of the first step
+    recent_loss: float = math.nan  # a running mean, in which one loss counts for a bounded share
     best: float | None = None
     best_loss: float = math.inf
     best_epoch: int = 0

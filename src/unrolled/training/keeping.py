@@ -98,7 +98,7 @@ class Keeper:
             which = f"the weights of epoch {state.best_epoch}"
         elif all(weight.isfinite().all() for weight in self.job.model.parameters()):
             self.keep_best()
-            which = f"the weights of step {state.step}"
+            which = f"no epoch was finished, so the weights of step {state.step} as they were"
         else:
             return "no epoch was finished, so no weights are kept"
         return f"{which} are kept{self._write_best()}"

@@ -131,8 +131,9 @@ class Loop:
         add(self.sums, sums)
         add(self.sums, {"gradient_norm": torch.tensor(norm), "steps": torch.tensor(1.0)})
         self.clock.lap("update")
-        if diagnosis.watch_loss(state, value):
-            raise diagnosis.growing(self.job.model, state, settings, self.keeper.last_good)
+        if diagnosis.watch_loss(state, value, self.job.blind_loss):
+            facts = self.job.model, value, self.job.blind_loss
+            raise diagnosis.growing(*facts, state, settings, self.keeper.last_good)
         self.clock.count_step(time.perf_counter() - started)
         self.settle_plan()
         self.tell(value)

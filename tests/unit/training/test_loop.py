@@ -1,6 +1,8 @@
 """The loop learns, keeps the best weights, stops when told to, and says why it broke off."""
 
 import math
+import random
+import re
 
 import pytest
 import torch
@@ -8,7 +10,8 @@ import torch
 from tests.tolerances import FIGURE, assert_agrees
 from tests.toy_job import ToyJob
 from unrolled.errors import ArgumentError
-from unrolled.training.diagnosis import Diverged
+from unrolled.training.diagnosis import Diverged, watch_loss
+from unrolled.training.job import State
 from unrolled.training.loop import train
 from unrolled.training.progress import Quiet
 from unrolled.training.run_folder import RunFolder
@@ -114,6 +117,43 @@ def test_a_loss_that_grows_without_bound_stops():
     with pytest.raises(Diverged, match=r"diverges|no longer a finite number"):
         train(job, settings)
     assert all(weight.isfinite().all() for weight in job.model.parameters())
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam", "muon"])
+def test_a_rate_that_is_far_too_high_stops_soon(optimizer):
+    settings = Settings(optimizer=optimizer, lr=1e3, epochs=50)
+    with pytest.raises(Diverged, match="the loss diverges") as caught:
+        train(ToyJob(dropout=0.0), settings)
+    assert int(re.search(r"step (\d+)", str(caught.value))[1]) <= 12
+    assert re.search(r"where to know nothing costs \d", str(caught.value))
+    assert "try a learning rate of 1e+02 instead of 1e+03" in str(caught.value)
+
+
+def watched(losses, blind_loss=0.7):
+    """The number of the loss at which the watch says stop; None if it never does."""
+    state = State()
+    for number, loss in enumerate(losses, 1):
+        state.step = number
+        if watch_loss(state, loss, blind_loss):
+            return number
+    return None
+
+
+def test_a_tiny_loss_may_fluctuate():
+    draw = random.Random(0)
+    tiny = [10 ** draw.uniform(-4, 0) for _ in range(3000)]
+    assert watched([0.016, 0.02, *[0.185] * 100]) is None
+    assert watched([1e-9, *tiny]) is None
+    assert watched([0.0, *tiny]) is None
+    assert watched([0.7, *tiny, *[70.0] * 30]) == 3001 + 6
+
+
+def test_an_odd_batch_is_no_divergence_and_six_in_a_row_are():
+    calm = [0.5] * 40
+    assert watched([*calm, 1e30, *calm, 1e30, *calm]) is None
+    assert watched([*calm, *[1e30] * 30]) == 40 + 6
+    assert watched([*calm, *[0.0, 1e30] * 30]) < 40 + 30  # it never settles
+    assert watched([900.0, *[3000.0] * 100]) is None  # weights that were drawn badly
 
 
 def test_gradient_clipping_bounds_the_step():

@@ -57,6 +57,7 @@ class ForecastJob:
     """A network, series, and where each part of them lies."""
 
     best, best_is = "loss", "lowest"
+    blind_loss = 1.0  # of the anchor: its usual distance is what all distances are measured by
     line: Sequence[Shown] = LINE
 
     def __init__(

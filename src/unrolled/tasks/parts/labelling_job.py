@@ -6,6 +6,7 @@ batch, however many processes share it. Next: `training.loop`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -59,6 +60,7 @@ class LabellingJob:
     ) -> None:
         self.model, self.parts, self.weights = model, parts, weights
         self.batch_size, self.seed = batch_size, seed
+        self.blind_loss = math.log(len(weights))  # of the same chance for each class
 
     def batches(self, part: str, epoch: int) -> list[Any]:
         if part not in self.parts:
