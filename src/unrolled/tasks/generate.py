@@ -30,7 +30,7 @@ from unrolled.tasks.parts.language_report import Findings, page_of
 from unrolled.tasks.parts.options import option
 from unrolled.tasks.parts.sampling import Sampling
 from unrolled.tasks.parts.streams import as_corpus, hold_out_pieces, tokens_in_file
-from unrolled.tasks.parts.tokens import Tokens
+from unrolled.tasks.parts.tokens import SPECIAL, Tokens, sayable
 from unrolled.training import settings as checks
 from unrolled.training.fabric import is_first_process, start_fabric
 from unrolled.training.job import Share
@@ -139,7 +139,8 @@ class Generator(Estimator):
     def _findings(self, config: Any, parts: Any) -> Findings:
         """What the report is about."""
         part = next(name for name in ("test", "validation", "train") if name in parts)
-        start = self.tokens_.decode([int(token) for token in parts[part].tokens[:PROMPT]])
+        first = parts[part].tokens[:PROMPT]
+        start = self.tokens_.decode([int(token) for token in first if token >= len(SPECIAL)])
         return Findings(
             config=config,
             cell=self.cell_,
@@ -211,7 +212,7 @@ class Generator(Estimator):
         scores, states = self.model_(torch.from_numpy(start)[:, None])
         waiting: list[int] = []
         for left in reversed(range(length)):
-            token = sampling.choose(scores[-1, 0], random)
+            token = sampling.choose(sayable(scores[-1, 0]), random)
             waiting.append(token)
             text = self.tokens_.decode(waiting)
             # a token may be a part of a character's bytes: wait for the others

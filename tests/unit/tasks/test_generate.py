@@ -93,6 +93,26 @@ def test_bounds_of_sampling():
     assert drawn(temperature=0) == {0}
 
 
+@pytest.mark.parametrize("tokens", ["char", "bpe"])
+def test_what_stands_for_no_text_is_never_said(tokens):
+    """Even where most of what it read was unknown to it, and it says so of the next token."""
+    text = "".join(chr(33 + 7 * k % 90) for k in range(2000)).replace("<", "a").replace(">", "b")
+    model = Generator(tokens=tokens, vocabulary=260 if tokens == "bpe" else 12, **SMALL).fit(text)
+    with torch.no_grad():  # as an untrained one may have it, only more so
+        model.model_.readout.bias[:2] += 20.0
+    assert model.model_(torch.zeros(1, 1, dtype=torch.int64))[0].argmax() < 2
+    for how in ({"temperature": 0}, {"temperature": 3.0}, {"top_k": 1}, {"top_p": 0.5}):
+        said = list(model.generate("ab", 60, Sampling(**how), seed=1))
+        assert not {"<", ">"} & set("".join(said)), how
+        assert tokens == "bpe" or len(said) == 60
+    assert model.predict(["a"])[0] not in ("", "<fill>", "<unknown>")
+    losses = [model.evaluate(text)["loss"]]  # what it is measured by still counts what it said
+    with torch.no_grad():
+        model.model_.readout.bias[:2] -= 20.0
+    losses.append(model.evaluate(text)["loss"])
+    assert abs(losses[0] - losses[1]) > 1
+
+
 @pytest.mark.parametrize(
     ("text", "words"), [(["a list"], "one text"), ("short", "at least 14"), ("", "at least")]
 )

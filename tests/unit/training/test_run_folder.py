@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.tolerances import FIGURE, assert_agrees
@@ -39,6 +39,7 @@ TABLES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(TABLES)
 def test_a_configuration_comes_back_the_same(config):
     assert tomllib.loads(toml.dump(config)) == config

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from unrolled.errors import ArgumentError, UnrolledError
 from unrolled.report.numbers import counted
@@ -91,6 +93,12 @@ class Tokens:
             raise DamagedVocabulary(
                 f"the run's vocabulary is damaged ({error!r}): copy the run again"
             ) from error
+
+
+def sayable(scores: Tensor) -> Tensor:
+    """The scores of all tokens (..., tokens), of which the special ones are never to be chosen."""
+    special = torch.arange(scores.shape[-1], device=scores.device) < len(SPECIAL)
+    return scores.masked_fill(special, -torch.inf)
 
 
 def kind_for(texts: Sequence[str], note: Callable[[str], None]) -> str:
