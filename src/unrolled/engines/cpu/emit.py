@@ -9,7 +9,9 @@ sequences (rows); jobs never meet, so there is no barrier in a step. For each st
             for each row, for each vector of the panel
                 values unit by unit, in registers; then stores
 
-The panel stands outside, so its weights stay in the first-level cache while the rows go by.
+The panel stands outside, so its weights stay in the first-level cache while the rows go by. Every
+second step takes the panels from the last one on, and finds in the caches what the step before it
+read last: from the first one on, it would find what has just been pushed out.
 
 All arguments stand in one array of 64-bit words, named by `Words`: counts, then an address and a
 stride (in numbers) for each place of the plan, then the address of each block's packed weights. The
@@ -89,6 +91,7 @@ class Now:
     first_row: ir.Value  # of this job
     offset: ir.Value  # the token of its first row
     rows: ir.Value  # how many sequences are still going on
+    is_odd: ir.Value  # every second step
     starts: dict[Place, ir.Value]  # the address of each place's first row
     strides: dict[Place, ir.Value]
 
@@ -142,7 +145,8 @@ class _Kernel:
             last = builder.add(known["first"], builder.sub(known["steps"], I64(1)))
             step = builder.sub(last, turn) if self.descending else builder.add(known["first"], turn)
             at = builder.add(builder.mul(job, known["table"]), step)
-            now = Now(row, self._word("offsets", at), self._word("active", at), {}, {})
+            is_odd = builder.icmp_signed("!=", builder.and_(step, I64(1)), I64(0))
+            now = Now(row, self._word("offsets", at), self._word("active", at), is_odd, {}, {})
             before = self._word("offsets", builder.sub(at, I64(1)))
             for place in self.plan.places:
                 self._locate(place, now, step, before)
@@ -171,9 +175,8 @@ class _Kernel:
             strides = [builder.select(initial, strides[1], strides[0])]
             row = builder.select(initial, now.first_row, before)
         elif place.kind in (Kind.NOW, Kind.NEXT):
-            odd = builder.icmp_signed("!=", builder.and_(step, I64(1)), I64(0))
             first, second = (at[1], at[0]) if place.kind is Kind.NOW else (at[0], at[1])
-            at = [builder.select(odd, first, second)]
+            at = [builder.select(now.is_odd, first, second)]
             row = now.first_row
         else:
             row = rows.get(place.kind, [I64(0)])[0]
@@ -244,7 +247,8 @@ class _Kernel:
                 self._values(group, now, row, panel, None)
             return
         most = min(most_rows(min(STREAMS, len(group.accumulators) * width), self.target), ROWS)
-        with self._parts(panels, width) as (panel, wide), self._parts(now.rows, most) as (row, few):
+        parts_of_panels = self._parts(panels, width, backwards=now.is_odd)
+        with parts_of_panels as (panel, wide), self._parts(now.rows, most) as (row, few):
             for block in group.blocks:
                 self._tiles(block, group, now, (row, few), (panel, wide))
             with loop(self.builder, I64(0), few) as r, loop(self.builder, I64(0), wide) as w:
@@ -330,11 +334,16 @@ class _Kernel:
     # ---------------------------------------------------------------------------------------- loops
 
     @contextmanager
-    def _parts(self, count: ir.Value, most: int) -> Iterator[tuple[ir.Value, ir.Value]]:
+    def _parts(
+        self, count: ir.Value, most: int, backwards: ir.Value | None = None
+    ) -> Iterator[tuple[ir.Value, ir.Value]]:
         """Cut `count` into as few parts as `most` allows, all about as long: (start, length)."""
         builder = self.builder
         parts_ = builder.sdiv(builder.add(count, I64(most - 1)), I64(most))
         with loop(self.builder, I64(0), parts_) as part:
+            if backwards is not None:
+                other = builder.sub(builder.sub(parts_, I64(1)), part)
+                part = builder.select(backwards, other, part)
             start = builder.sdiv(builder.mul(part, count), parts_)
             stop = builder.sdiv(builder.mul(builder.add(part, I64(1)), count), parts_)
             yield start, builder.sub(stop, start)
