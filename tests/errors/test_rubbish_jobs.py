@@ -3,11 +3,13 @@
 import shlex
 import shutil
 
+import numpy as np
 import pytest
 
 from tests.made_up import chatter, opinions
 from unrolled.cli import main
 from unrolled.tasks.classify import Classifier
+from unrolled.tasks.forecast import Forecaster
 from unrolled.tasks.generate import Generator
 
 TINY = {"hidden": 3, "epochs": 1, "batch_size": 8}
@@ -78,6 +80,45 @@ LINES = [
     ("train generate empty.txt", "empty"),
     ("train generate good.csv --window 0", "window is a whole number"),
     ("train generate good.csv --test-share 2", "share from 0 to below 1"),
+    # options that would do nothing
+    ("train classify steps.csv --time when --series id --text word", "--series is of numbers"),
+    ("train classify wide.csv --time x1", "says which series a row is part of with --series, too"),
+    ("train classify wide.csv --text x1 --label y --test wide.npz", "of two kinds"),
+    ("train classify wide.npz --text x", "wide.npz holds series: leave it out"),
+    ("train classify wide.npz --label y", "--label names a column of a table, and wide.npz has"),
+    ("train classify wide.npz --time t", "--time names a column of a table, and wide.npz has"),
+    ("train classify wide.csv --tokens char", "tokens says how texts are read, and these are"),
+    ("train classify wide.csv --longest 9", "longest says how texts are read, and these are"),
+    ("train classify good.csv --time text", "--time says how steps make up a series"),
+    ("train classify folder --text a", "--text names a column of a table, and folder is none"),
+    ("train classify folder --label a", "--label names a column of a table, and folder is none"),
+    ("train classify good.csv --momentum 0.5", "--momentum is of --optimizer momentum alone"),
+    ("train classify builtin:digits --time x", "--time names a column of a file"),
+    ("train classify builtin:japanese-vowels --test-share 0.3", "brings a test set of its own"),
+    ("train forecast sales.csv --value units --paths 9", "--paths is of --mode fed-back alone"),
+    ("train forecast builtin:sunspots --known x", "--known names a column of a file"),
+    ("train forecast builtin:sunspots --every 1d", "--every says how a file is read"),
+    ("train generate good.csv --test good.csv --test-share 0.2", "choose one"),
+    ("train classify good.csv --resume run --text text", "--text cannot change in the midst"),
+    ("train classify good.csv --resume run --out new", "--out cannot change in the midst"),
+    ("train classify good.csv --resume run --folds 3", "--folds cannot change in the midst"),
+    ("predict run good.csv --value x", "--value says nothing to run, which is a run of 'classify'"),
+    ("predict run good.csv --series x", "--series says how steps make up a series"),
+    ("predict run good.csv --time x", "--time says how steps make up a series"),
+    ('predict run "a fine film" --text x', "the source is itself a text"),
+    ("predict series-run wide.csv --text x1", "wide.csv holds series"),
+    ("predict sales-run sales.csv --text units", "--text says nothing to sales-run"),
+    (
+        "evaluate run good.csv --known x",
+        "--known says nothing to run",
+    ),
+    (
+        "evaluate text-run good.csv --text text",
+        "--text says nothing to text-run",
+    ),
+    ("evaluate sales-run sales.csv --label units", "--label says nothing to sales-run"),
+    ("forecast sales-run --time date", "--time says how a file is read, and none is named"),
+    ("forecast sales-run --known units", "--known says how a file is read, and none is named"),
     # places
     ("train classify good.csv --out taken", "taken is there already and is no empty folder"),
     ("train classify good.csv --out run", "run already holds a run"),
@@ -153,6 +194,17 @@ def place(tmp_path_factory):
     (place / "alien").mkdir()
     (place / "alien" / "config.toml").write_text('task = "fly"\n')
     Generator(out=place / "text-run", window=8, **TINY).fit(chatter(300))
+    steps = "".join(f"{k % 3},{k},{k % 2},w\n" for k in range(12))
+    (place / "steps.csv").write_text("id,when,v,word\n" + steps)
+    numbers = np.random.default_rng(0).normal(size=(24, 3))
+    wide = "".join(f"{'ab'[k % 2]},{','.join(map(str, row))}\n" for k, row in enumerate(numbers))
+    (place / "wide.csv").write_text("y,x1,x2,x3\n" + wide)
+    np.savez(place / "wide.npz", x=numbers, y=np.arange(24) % 2)
+    (place / "folder").mkdir()
+    (place / "folder" / "up.txt").write_text("one\ntwo\n")
+    (place / "folder" / "down.txt").write_text("three\nfour\n")
+    Classifier(out=place / "series-run", **TINY).fit(list(numbers[..., None]), ["a", "b"] * 12)
+    Forecaster(out=place / "sales-run", horizon=2, **TINY).fit(np.arange(40) % 7.0)
     return place
 
 

@@ -22,7 +22,9 @@ def run(arguments: argparse.Namespace) -> int:
     from unrolled.training.run_folder import RunFolder
 
     folder = RunFolder.open(arguments.run)
-    figures, lines = jobs.of_run(folder).evaluate(folder, arguments.source, vars(arguments))
+    job = jobs.of_run(folder)
+    job.refuse_strange(folder, vars(arguments))
+    figures, lines = job.evaluate(folder, arguments.source, vars(arguments))
     if arguments.json:
         print(json.dumps(figures, ensure_ascii=False))
     else:

@@ -21,11 +21,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from unrolled.cli.jobs.forecast import ForecastJob, write_forecasts
     from unrolled.cli.jobs.job import say_notes
+    from unrolled.errors import UsageError
     from unrolled.tasks.forecast import Forecaster
     from unrolled.training.run_folder import RunFolder
 
     folder = RunFolder.open(arguments.run)
     model = Forecaster.load(folder.path)
+    named = [name for name in ForecastJob.asked_with if getattr(arguments, name)]
+    if named and arguments.source is None:
+        raise UsageError(
+            f"--{named[0]} says how a file is read, and none is named: leave it out, or name the "
+            "file to go on from"
+        )
     data = None
     if arguments.source is not None:
         data = ForecastJob().reread(folder, arguments.source, vars(arguments))

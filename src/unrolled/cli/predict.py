@@ -24,5 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     from unrolled.training.run_folder import RunFolder
 
     folder = RunFolder.open(arguments.run)
-    jobs.of_run(folder).predict(folder, arguments)
+    job = jobs.of_run(folder)
+    job.refuse_strange(folder, vars(arguments))
+    job.predict(folder, arguments)
     return 0

@@ -71,6 +71,7 @@ def begin(arguments: argparse.Namespace) -> Path:
     out = Path(arguments.out) if arguments.out else free_place(arguments.source, arguments.job)
     given = {**from_config(arguments.config, job), **job.given(arguments)}
     estimator = job.make(given, out=str(out), progress=progress_of(arguments))
+    job.refuse_idle(list(job.given(arguments)), estimator)
     estimator.refuse_taken_place()
     how = job.how(arguments)
     job.fit(estimator, how, job.command(how, given, out), resume=False)
@@ -89,6 +90,9 @@ def go_on(arguments: argparse.Namespace) -> Path:
     if arguments.job not in (None, config["task"]):
         raise UsageError(f"{run.path} is a run of {config['task']!r}, not of {arguments.job!r}")
     fixed = [name for name in given if name not in GOES_ON]
+    if arguments.job:
+        columns = [name for name in job.how(arguments) if name != "source"]
+        fixed += columns + [name for name in ("config", "out") if getattr(arguments, name)]
     if fixed:
         raise UsageError(
             f"--{fixed[0].replace('_', '-')} cannot change in the midst of a training: leave it "

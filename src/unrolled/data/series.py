@@ -59,6 +59,8 @@ def read_series(
     """The series of one file."""
     path, notes = existing(path), Notes()
     kind = kind_of(path)
+    if kind in (".ts", ".npz"):
+        _refuse_columns(path, label=label, series=series, time=time)
     if kind == ".ts":
         values, labels = read_ts(path, notes)
         names, rows = _numbered("channel", values[0].shape[1]), _numbered("series", len(values))
@@ -72,6 +74,12 @@ def read_series(
         if series is not None:
             table.require(series, "--series")
             values, labels, names, rows = _long(table, series, label, time)
+        elif time is not None:
+            raise DataError(
+                f"--time says when a step of a series was, where {path} has a row for each step: "
+                "name the column that says which series a row is part of with --series, too; or "
+                "leave --time out where each row is a whole series"
+            )
         else:
             values, labels, names, rows = _wide(table, label)
     if labelled and labels is None:
@@ -81,6 +89,15 @@ def read_series(
     if labelled and labels is not None:
         check_classes(labels, label or "label", notes)
     return SeriesSet(_without_gaps(values, notes), labels, names, rows, notes)
+
+
+def _refuse_columns(path: Path, **columns: str | None) -> None:
+    given = [name for name, value in columns.items() if value]
+    if given:
+        raise DataError(
+            f"--{given[0]} names a column of a table, and {path} has none (what it holds is called "
+            "x and y, or stands in its lines): leave it out"
+        )
 
 
 def _numbered(word: str, count: int) -> list[str]:

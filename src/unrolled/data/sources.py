@@ -17,11 +17,12 @@ from unrolled.data.labelled import Labelled, Sequences
 from unrolled.data.opening import existing, kind_of
 from unrolled.data.series import LABEL_NAMES, SERIES_NAMES, read_series
 from unrolled.data.tables import Table, read_table
-from unrolled.data.texts import TEXT_NAMES, read_texts
+from unrolled.data.texts import PLAIN, TEXT_NAMES, read_texts
 from unrolled.data.timeseries import TimeSeriesSet, read_time_series
 from unrolled.errors import DataError
 
 Source = str | Path
+WITHOUT_COLUMNS = (*PLAIN, ".npz", ".ts")
 
 
 def labelled(
@@ -39,12 +40,15 @@ def labelled(
         data = builtin.load(str(source), "classify")
         assert isinstance(data, Labelled)
     elif is_text(source, text, label, series):
+        _refuse_columns_of_series(source, series=series, time=time)
         data = Labelled(read_texts(source, text, label))
     else:
+        _refuse_column_of_texts(source, text, series)
         data = Labelled(read_series(source, label, series, time))
     if test is None:
         return data
-    other = labelled(test, text=text, label=label, series=series, time=time)
+    columns = {"text": text, "label": label, "series": series, "time": time}
+    other = labelled(test, **(columns if has_columns(test) else {}))
     if other.is_text != data.is_text:
         raise DataError(f"{source} and {test} are of two kinds: one holds texts, one holds series")
     return Labelled(data.train, other.train)
@@ -61,10 +65,13 @@ def unlabelled(
 ) -> Sequences:
     """What is to be predicted; `texts` says what the model was trained on."""
     if builtin.is_builtin(source):
+        _refuse_columns(source, text=text, label=label, series=series, time=time)
         data = builtin.load(str(source), "classify")
         return data.train if data.test is None else data.test
     if texts:
+        _refuse_columns_of_series(source, series=series, time=time)
         return read_texts(source, text, labelled=False)
+    _refuse_column_of_texts(source, text, series)
     return read_series(source, label, series, time, labelled=False)
 
 
@@ -80,8 +87,8 @@ def time_series(
 ) -> TimeSeriesSet:
     """Series to forecast."""
     if builtin.is_builtin(source):
-        first = value if isinstance(value, str) or not value else value[0]
-        _refuse_columns(source, time=time, value=first, series=series, every=every)
+        columns = {"time": time, "value": value, "series": series, "known": known, "past": past}
+        _refuse_columns(source, **columns, every=every)
         data = builtin.load(str(source), "forecast")
         assert isinstance(data, TimeSeriesSet)
         return data
@@ -97,12 +104,37 @@ def corpus(source: Source) -> Corpus:
     return read_corpus(source)
 
 
-def _refuse_columns(source: Source, **columns: str | None) -> None:
+def has_columns(source: Source) -> bool:
+    """Whether a source is a table, in which columns can be named."""
+    if builtin.is_builtin(source) or Path(source).is_dir():
+        return False
+    return kind_of(existing(source)) not in WITHOUT_COLUMNS
+
+
+def _refuse_columns(source: Source, **columns: object) -> None:
+    given = [name for name, value in columns.items() if value]
+    if given:
+        what = "says how a file is read" if given[0] == "every" else "names a column of a file"
+        raise DataError(f"--{given[0]} {what}, and {source} is none: leave it out")
+
+
+def _refuse_columns_of_series(source: Source, **columns: str | None) -> None:
     given = [name for name, value in columns.items() if value]
     if given:
         raise DataError(
-            f"--{given[0]} names a column of a file, and {source} is none: leave it out"
+            f"--{given[0]} says how steps make up a series, and {source} is read as texts: leave "
+            "it out, or leave --text out if it holds numbers"
         )
+
+
+def _refuse_column_of_texts(source: Source, text: str | None, series: str | None) -> None:
+    if text is None:
+        return
+    if series is not None:
+        raise DataError(
+            "--text names a column of texts, and --series is of numbers: choose one of them"
+        )
+    raise DataError(f"--text names a column of texts, and {source} holds series: leave it out")
 
 
 def is_text(source: Source, text: str | None, label: str | None, series: str | None) -> bool:

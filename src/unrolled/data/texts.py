@@ -54,6 +54,7 @@ def read_texts(
     """Texts of a file or a folder. Not `labelled`: labels are read if `label` names them."""
     notes = Notes()
     if Path(path).is_dir():
+        _refuse_columns(path, text, label, "a folder's texts have their class from its names")
         cells, labels, rows = _folder(Path(path), notes)
     elif kind_of(existing(path)) in PLAIN:
         if labelled:
@@ -61,10 +62,19 @@ def read_texts(
                 f"{path} is plain text and has no labels: training wants a table (CSV, TSV, JSON "
                 "lines, Parquet) or a folder with a file or a folder for each class"
             )
+        _refuse_columns(path, text, label, "plain text has a text on each line")
         cells, labels, rows = _lines(Path(path), notes)
     else:
         cells, labels, rows = _columns(read_table(path, notes), text, label, labelled)
     return _cleaned(cells, labels, rows, notes, longest)
+
+
+def _refuse_columns(path: str | Path, text: str | None, label: str | None, why: str) -> None:
+    given = "--text" if text is not None else "--label" if label is not None else None
+    if given:
+        raise DataError(
+            f"{given} names a column of a table, and {path} is none ({why}): leave it out"
+        )
 
 
 Raw = tuple[list[str | None], list[str | None] | None, list[int]]

@@ -193,6 +193,16 @@ def test_gaps_are_never_judged() -> None:
     assert np.isfinite(model.backtest().figures["network"]["mae"])
 
 
+def test_a_season_that_never_changes(tmp_path: Path) -> None:
+    """Then the seasonal naive method is right, and nothing can be a share better."""
+    model = Forecaster(**{**SMALL, "epochs": 1, "season": 7}, out=tmp_path / "run")
+    backtest = model.fit(np.arange(90) % 7.0, test=0.2).backtest()
+    assert backtest.figures["seasonal naive"]["mae"] == 0
+    assert backtest.gain == -np.inf
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "where the seasonal naive method makes no mistake" in page
+
+
 def test_arrays_and_constants() -> None:
     model = Forecaster(**{**SMALL, "epochs": 1}).fit(np.full(80, 3.0))
     assert abs(model.predict() - 3.0).max() < 0.3

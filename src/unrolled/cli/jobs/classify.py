@@ -3,6 +3,7 @@
 import argparse
 import csv
 import io
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from unrolled.training.fabric import is_first_process
 from unrolled.training.files import write_whole
 from unrolled.training.run_folder import RunFolder
 
+COLUMNS = ("text", "label", "series", "time")
 HELD_OUT = 0.1  # of the data for the test, where no file is named for it
 SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".parquet", ".txt", ".npz", ".ts", ".gz", ".zst")
 
@@ -30,6 +32,7 @@ class ClassifyJob(CommandJob):
     summary = "texts or numeric series into classes"
     estimator = Classifier
     columns = ("text", "label", "series", "time", "test", "test_share", "folds")
+    asked_with = COLUMNS
 
     def add_columns(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--text", metavar="COLUMN", help="which column holds the texts")
@@ -63,17 +66,18 @@ class ClassifyJob(CommandJob):
         kept = {key: value for key, value in how.items() if key not in ("source", "command")}
         table = origin(how["source"], command, **{**kept, "checksum": found, "notes": notes})
         if how.get("folds") is not None and not resume:
-            say_folds(cross_validate(estimator, X, y, how["folds"]))
+            say_folds(cross_validate(estimator, X, y, how["folds"]), estimator.progress == "json")
         estimator.fit(X, y, test, data=table, resume=resume)
 
     def read(self, how: dict[str, Any], seed: int) -> Labelled:
         """The data, with a test set of their own or one held out."""
-        columns = {name: how.get(name) for name in ("text", "label", "series", "time", "test")}
+        self.refuse_two_tests(how)
+        columns = {name: how.get(name) for name in (*COLUMNS, "test")}
         data = sources.labelled(how["source"], **columns)
         share = how.get("test_share")
-        if share is not None and how.get("test"):
+        if share is not None and data.test is not None:
             raise UsageError(
-                "--test names what to test on, and --test-share a part of the data: choose one"
+                f"{how['source']} brings a test set of its own: leave --test-share out"
             )
         if share is None:
             is_builtin = builtin.is_builtin(how["source"])
@@ -84,7 +88,7 @@ class ClassifyJob(CommandJob):
 
     def evaluate(self, run: RunFolder, source: str, given: dict[str, Any]) -> Evaluation:
         model = Classifier.load(run.path)
-        columns = self.columns_of(run, given)
+        columns = self.columns_of(run, source, given)
         data = sources.labelled(source, **columns).train
         say_notes(data.notes)
         figures = model.evaluate(inputs_of(data), self.labels_like(model, data.labels))
@@ -100,11 +104,12 @@ class ClassifyJob(CommandJob):
         model = Classifier.load(run.path)
         source = arguments.source
         if model.encoder_.is_text and is_one_text(source):
+            self.refuse_columns_of_one(vars(arguments))
             X, rows = [source], [1]
         else:
-            columns = self.columns_of(run, vars(arguments))
+            columns = self.columns_of(run, source, vars(arguments))
             if model.encoder_.is_text:
-                columns = {"text": columns.get("text")}
+                columns.pop("label", None)
             data = sources.unlabelled(source, texts=model.encoder_.is_text, **columns)
             say_notes(data.notes)
             X, rows = inputs_of(data), list(data.rows)
@@ -119,13 +124,20 @@ class ClassifyJob(CommandJob):
         for line in with_gaps(lines):
             print("\t".join(line[1:] if arguments.probabilities else line[1:2]))
 
-    def columns_of(self, run: RunFolder, given: dict[str, Any]) -> dict[str, Any]:
-        """The columns named now, else those that the run was trained with."""
-        before = run.config().get("data", {})
-        return {
-            name: given.get(name) or before.get(name)
-            for name in ("text", "label", "series", "time")
-        }
+    @staticmethod
+    def columns_of(run: RunFolder, source: str, given: dict[str, Any]) -> dict[str, Any]:
+        """The columns named now, else those that the run was trained with, if there are columns."""
+        before = run.config().get("data", {}) if sources.has_columns(source) else {}
+        return {name: given.get(name) or before.get(name) for name in COLUMNS}
+
+    @staticmethod
+    def refuse_columns_of_one(given: dict[str, Any]) -> None:
+        named = [name for name in COLUMNS if given.get(name)]
+        if named:
+            raise UsageError(
+                f"--{named[0]} names a column of a file, and the source is itself a text: leave it "
+                "out, or name a file that is there"
+            )
 
     @staticmethod
     def labels_like(model: Classifier, labels: Any) -> Any:
@@ -170,14 +182,20 @@ def as_csv(names: list[str], lines: list[list[str]]) -> str:
     return text.getvalue()
 
 
-def say_folds(figures: list[dict[str, Any]]) -> None:
+def say_folds(figures: list[dict[str, Any]], as_json: bool) -> None:
     """Each fold, and the mean over them."""
     for number, one in enumerate(figures, 1):
+        if as_json:
+            plain = {**one, "confusion": one["confusion"].tolist()}
+            print(json.dumps({"event": "fold", "fold": number, **plain}), flush=True)
+            continue
         print(
             f"Fold [{number}/{len(figures)}], Test Acc: {one['accuracy']:.1%}, "
             f"Test F1: {one['macro_f1']:.1%} ({one['rows']:,} rows)",
             file=sys.stdout,
             flush=True,
         )
+    if as_json:
+        return
     mean = sum(one["accuracy"] for one in figures) / len(figures)
     print(f"All {len(figures)} folds, Test Acc: {mean:.1%} (mean)", flush=True)

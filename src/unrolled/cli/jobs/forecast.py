@@ -1,9 +1,10 @@
 """Forecasts on the command line. In: tables of times and values. Out: runs, figures, what comes."""
 
 import argparse
+import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from unrolled.cli.jobs.forecast_table import lines_of, plain
 from unrolled.cli.jobs.job import CommandJob, Evaluation, say_notes
@@ -28,6 +29,8 @@ class ForecastJob(CommandJob):
     summary = "series, to be gone on with"
     estimator = Forecaster
     columns = (*COLUMNS, "test_share")
+    asked_with = COLUMNS
+    idle: ClassVar = {"paths": ("mode", "fed-back")}
 
     def add_columns(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--time", metavar="COLUMN", help="which column holds the times")
@@ -64,6 +67,8 @@ class ForecastJob(CommandJob):
         more = {**kept, "what": data.value, "checksum": found, "notes": notes}
         table = origin(how["source"], command, **more)
         estimator.fit(data, test=share, data=table, resume=resume)
+        if is_first_process() and estimator.progress == "json":
+            print(json.dumps({"event": "backtest", **plain(estimator.backtest())}), flush=True)
         if is_first_process() and estimator.progress == "lines":
             where = (
                 "On the last part of each series"

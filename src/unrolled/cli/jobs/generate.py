@@ -46,6 +46,7 @@ class GenerateJob(CommandJob):
 
     def read(self, how: dict[str, Any], seed: int) -> tuple[Corpus, Corpus | None]:
         """What to learn from, and what to test on."""
+        self.refuse_two_tests(how)
         corpus = sources.corpus(how["source"])
         if how.get("test"):
             return corpus, sources.corpus(how["test"])

@@ -8,11 +8,14 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, ClassVar
 
+from unrolled.errors import UsageError
 from unrolled.tasks.parts.estimator import from_config
 from unrolled.tasks.parts.options import add_options, chosen
 from unrolled.training.run_folder import RunFolder
 
 NOT_OPTIONS = ("out", "progress")
+IDLE = {"momentum": ("optimizer", "momentum")}
+ASKED_WITH = ("text", "label", "series", "time", "value", "known", "past", "every")
 
 Evaluation = tuple[dict[str, Any], list[str]]  # figures by name, and lines for people
 
@@ -24,6 +27,8 @@ class CommandJob:
     summary: ClassVar[str]
     estimator: ClassVar[type]
     columns: ClassVar[Sequence[str]] = ()  # arguments that say how a source is read
+    asked_with: ClassVar[Sequence[str]] = ()  # those of them that a run is asked with
+    idle: ClassVar[dict[str, tuple[str, str]]] = {}  # see `refuse_idle`
 
     def add_columns(self, parser: argparse.ArgumentParser) -> None:
         """The options that say how a source is read."""
@@ -41,6 +46,35 @@ class CommandJob:
         return {
             k: v for k, v in chosen(arguments, self.estimator).items() if k in self.parameters()
         }
+
+    def refuse_idle(self, given: Sequence[str], estimator: Any) -> None:
+        """Of what stands on the command line, nothing may be without effect in silence.
+
+        `idle` and `IDLE` say of a parameter which other one must have which value.
+        """
+        for name, (other, value) in {**IDLE, **self.idle}.items():
+            if name in given and getattr(estimator, other) != value:
+                raise UsageError(
+                    f"--{name} is of --{other} {value} alone, and this is --{other} "
+                    f"{getattr(estimator, other)}: leave it out, or say --{other} {value}"
+                )
+
+    def refuse_strange(self, run: RunFolder, given: dict[str, Any]) -> None:
+        """A column that only runs of other jobs are asked with."""
+        strange = [name for name in ASKED_WITH if given.get(name) and name not in self.asked_with]
+        if strange:
+            known = ", ".join(f"--{name}" for name in self.asked_with)
+            raise UsageError(
+                f"--{strange[0]} says nothing to {run.path}, which is a run of {self.name!r}: "
+                f"leave it out ({f'it is asked with {known}' if known else 'it reads plain text'})"
+            )
+
+    @staticmethod
+    def refuse_two_tests(how: dict[str, Any]) -> None:
+        if how.get("test_share") is not None and how.get("test"):
+            raise UsageError(
+                "--test names what to test on, and --test-share a part of the data: choose one"
+            )
 
     def how(self, arguments: argparse.Namespace) -> dict[str, Any]:
         """The source, and how it is read."""

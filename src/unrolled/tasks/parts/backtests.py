@@ -6,6 +6,7 @@ judged by the same figures.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -45,7 +46,10 @@ class Backtest:
     @property
     def gain(self) -> float:
         """By which share the network's MAE is below that of the seasonal naive method."""
-        return 1 - self.figures[NETWORK]["mae"] / self.figures["seasonal naive"]["mae"]
+        mine, its = self.figures[NETWORK]["mae"], self.figures["seasonal naive"]["mae"]
+        if its == 0:  # each season is exactly like the one before
+            return 0.0 if mine == 0 else -math.inf
+        return 1 - mine / its
 
 
 def judge(

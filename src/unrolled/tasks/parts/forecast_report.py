@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -66,7 +67,7 @@ def page_of(found: Findings) -> Page:
         lead=(
             f"A recurrent network ({found.cell.name}) forecasts {horizon} steps of {step} ahead; "
             f"on the {found.part} part it is off by {mae:.4g} in the mean, "
-            f"{_compared(found.backtest)} the seasonal naive method{_better(found.backtest)}."
+            f"{_compared(found.backtest)}{_better(found.backtest)}."
         ),
         sections=[
             trained_on(found.config, _part_rows(found), found.notes),
@@ -87,8 +88,10 @@ def page_of(found: Findings) -> Page:
 
 
 def _compared(backtest: Backtest) -> str:
-    gain = backtest.gain
-    return f"{abs(gain):.0%} {'less' if gain >= 0 else 'more'} than"
+    gain, other = backtest.gain, "the seasonal naive method"
+    if gain == -math.inf:
+        return f"where {other} makes no mistake: each season is exactly like the one before"
+    return f"{abs(gain):.0%} {'less' if gain >= 0 else 'more'} than {other}"
 
 
 def _better(backtest: Backtest) -> str:
