@@ -63,10 +63,10 @@ def run(
     parameters: Sequence[Tensor],
     probes: Sequence[Tensor] = (),
 ) -> Result:
-    """xs: (tokens, I); initial: (rows, n) each, None for zeros. Outputs (tokens, n), final states,
+    """xs: (..., I); initial: (1, rows, n) each, None for zeros. Outputs (..., n), final states,
     records.
 
-    A probe, (tokens, 1), one for each of the task's `norms`, gets as its gradient the norm of the
+    A probe, (..., 1), one for each of the task's `norms`, gets as its gradient the norm of the
     derivative by that state at each token: so it comes back through whatever led it here.
     """
     tensors = (xs, *initial, *parameters, *probes)

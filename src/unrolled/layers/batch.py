@@ -1,7 +1,7 @@
 """A batch of sequences as tokens: dense, or each of its own length.
 
-In: (T, B, I), and perhaps lengths. Out: the tokens (N, I) that kernels run over, and the way back;
-next: `direction`. A padded place is no token: it is neither read nor computed, and comes back as 0.
+In: (T, B, I), and perhaps lengths. Out: the tokens that kernels run over, and the way back; next:
+`direction`. The tokens of a ragged batch are (N, I). A padded place is no token: it is neither read nor computed, and comes back as 0.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from unrolled.errors import ShapeError
 
 
 class Dense:
-    """Every sequence is T steps long; tokens are the rows of (T, B, .)."""
+    """Every sequence is T steps long, and (T, B, .) holds the tokens as it is."""
 
     def __init__(self, steps: int, rows: int) -> None:
         self.steps, self.rows = steps, rows
@@ -28,10 +28,10 @@ class Dense:
         return schedule.dense(self.steps, self.rows, jobs, reverse)
 
     def gather(self, x: Tensor) -> Tensor:
-        return x.reshape(self.steps * self.rows, x.shape[2])
+        return x
 
     def scatter(self, tokens: Tensor) -> Tensor:
-        return tokens.reshape(self.steps, self.rows, tokens.shape[1])
+        return tokens
 
     def turned(self, tokens: Tensor, reverse: bool) -> Tensor:
         return tokens  # a dense schedule walks backwards by itself
@@ -98,12 +98,12 @@ class Ragged:
     def ordered(self, state: Tensor | None) -> Tensor | None:
         if state is None:
             return None
-        return state.index_select(0, torch.from_numpy(self._schedule.order))
+        return state.index_select(1, torch.from_numpy(self._schedule.order))
 
     def restored(self, state: Tensor) -> Tensor:
         order = self._schedule.order
         assert order is not None
-        return state.index_select(0, torch.from_numpy(np.argsort(order)))
+        return state.index_select(1, torch.from_numpy(np.argsort(order)))
 
 
 def ragged(lengths: Any, steps: int, rows: int, jobs: int) -> Ragged:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from unrolled.equations.equation import Equation
 from unrolled.errors import ArgumentError, ShapeError
@@ -81,24 +81,38 @@ def same_kind(what: str, tensor: Tensor, like: Tensor) -> None:
         raise ShapeError(f"{what} is {tensor.dtype} and the layer {like.dtype}: {cure}")
 
 
-def parameters(found: Mapping[str, Tensor], shapes: Mapping[str, torch.Size], like: Tensor) -> None:
-    """Parameters may be replaced, and kernels would believe their addresses."""
-    for name, tensor in found.items():
+def parameters(
+    layer: nn.Module, names: Iterable[str], shapes: Mapping[str, torch.Size]
+) -> list[Tensor]:
+    """A layer's parameters by name. They may have been replaced, and kernels would believe their
+    addresses."""
+    registered = layer._parameters
+    found: list[Tensor] = []
+    for name in names:
+        tensor = registered.get(name)
+        if tensor is None:  # made of others: a parametrization
+            tensor = getattr(layer, name)
         if tensor.shape != shapes[name]:
             raise ShapeError(
                 f"the parameter {name} has the shape {tuple(tensor.shape)}, and this layer was "
                 f"made with {tuple(shapes[name])}"
             )
-        if tensor.dtype is not like.dtype or tensor.device != like.device:
+        found.append(tensor)
+    dtype, device = found[0].dtype, found[0].device
+    for name, tensor in zip(names, found, strict=True):
+        if tensor.dtype is not dtype or tensor.device != device:
             raise ShapeError(
                 f"the parameter {name} is {tensor.dtype} on {tensor.device}, and another of this "
-                f"layer is {like.dtype} on {like.device}: bring them together, as in "
-                f"layer.to({str(like.device)!r}, {like.dtype})"
+                f"layer is {dtype} on {device}: bring them together, as in "
+                f"layer.to({str(device)!r}, {dtype})"
             )
+    return found
 
 
 def record(found: Equation, names: Sequence[str], num_layers: int) -> tuple[str, ...]:
     """Names of values of the step, perhaps with the layer they are asked of."""
+    if not names:
+        return ()
     names = (names,) if isinstance(names, str) else tuple(names)
     possible = [*found.locals, *(f"d_{state}" for state in found.states)]
     for name in names:

@@ -41,12 +41,12 @@ class Wiring:
         return program(self.equation, DTYPES.get(dtype, 32))
 
     def given(
-        self, dtype: torch.dtype, parameters: dict[str, Tensor], sizes: dict[str, int]
+        self, program: Program, parameters: dict[str, Tensor], sizes: dict[str, int]
     ) -> tuple[Packing, list[Tensor]]:
         """What the kernels are given for a direction's parameters, and how it holds the weights."""
         if self.packing is not None:
             return self.packing, list(parameters.values())
-        step = self.program(dtype).lowered
+        step = program.lowered
         made = graph.prelude(step.prelude, parameters, sizes)
         values = [made[name] if name in made else parameters[name] for name in step.weights]
         return Plain(tuple(step.weights)), values
@@ -97,34 +97,57 @@ def run(
     sizes: dict[str, int],
     probes: Sequence[Tensor] = (),
 ) -> Result:
-    """tokens: (N, I); initial: (B, n) each, None for zeros, in the user's order. All results
-    likewise."""
+    """tokens: (..., I), (T, B, I) where the batch is dense; initial: (1, B, n) each, None for
+    zeros, in the user's order. All results likewise."""
     like = next(iter(parameters.values()))
-    packing, given = wiring.given(like.dtype, parameters, sizes)
+    program = wiring.program(like.dtype)
+    packing, given = wiring.given(program, parameters, sizes)
     tokens = batch.turned(tokens, reverse)
     initial = [batch.ordered(state) for state in initial]
-    jobs = _jobs(tokens, sizes)
-    schedule = batch.schedule(jobs, reverse)
-    task = Task(wiring.program(like.dtype), packing, schedule, sizes, how.record, how.norms)
+    schedule = batch.schedule(_jobs(tokens, sizes), reverse)
+    task = Task(program, packing, schedule, sizes, how.record, how.norms)
     probes = [batch.turned(probe, reverse) for probe in probes]
     engine = engine_for(how.engine, like)
-    if engine == "torch":
-        shapes = wiring.equation.states.values()
-        initial = [tokens.new_zeros(batch.rows, sizes[shape[0]]) if state is None else state
-                   for state, shape in zip(initial, shapes, strict=True)]  # fmt: skip
-    runner = RUNNERS[engine]
-    outputs, finals, records = _cut(how, task, runner, tokens, initial, given, probes)
+    if engine == "cpu" and how.bptt == "whole":
+        outputs, finals, records = autograd.run(task, tokens, initial, given, probes)
+    else:
+        outputs, finals, records = _flat(how, task, engine, tokens, initial, given, probes)
     return (
         batch.turned(outputs, reverse),
-        tuple(batch.restored(final) for final in finals),
-        tuple(batch.turned(r, reverse) for r in records),
+        tuple([batch.restored(final) for final in finals]),
+        tuple([batch.turned(r, reverse) for r in records]),
     )
 
 
 def _jobs(tokens: Tensor, sizes: dict[str, int]) -> int:
     # two threads meet in some microseconds: below this much work one alone is sooner done
-    work = len(tokens) * sizes["hidden_size"] * (sizes["hidden_size"] + tokens.shape[1])
+    inputs, hidden = sizes["input_size"], sizes["hidden_size"]
+    work = tokens.numel() // inputs * hidden * (hidden + inputs)
     return torch.get_num_threads() if work > 100_000 else 1
+
+
+def _flat(
+    how: How,
+    task: Task,
+    engine: str,
+    tokens: Tensor,
+    initial: list[Tensor | None],
+    parameters: list[Tensor],
+    probes: list[Tensor],
+) -> Result:
+    """Tokens one below the other, which can be cut; states in rows, as autograd alone takes them."""
+    shape = tokens.shape[:-1]
+    tokens = tokens.flatten(0, -2)
+    probes = [probe.flatten(0, -2) for probe in probes]
+    rows = task.schedule.rows
+    if engine == "torch":
+        units = [task.sizes[shape[0]] for shape in task.program.equation.states.values()]
+        initial = [tokens.new_zeros(rows, n) if state is None else state.squeeze(0)
+                   for state, n in zip(initial, units, strict=True)]  # fmt: skip
+    outputs, finals, records = _cut(how, task, RUNNERS[engine], tokens, initial, parameters, probes)
+    if engine == "torch":
+        finals = tuple([final.unsqueeze(0) for final in finals])
+    return outputs.unflatten(0, shape), finals, tuple([r.unflatten(0, shape) for r in records])
 
 
 def _cut(

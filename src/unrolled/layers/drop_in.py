@@ -109,12 +109,11 @@ class _DropIn(nn.RNNBase):
         form = form_of(input, lengths, self.batch_first)
         checks.input(form.x, self.input_size, like)
         made = self._stack()
-        shapes = {
-            name: (self.num_layers * made.directions, form.rows, made.sizes[shape[0]])
-            for name, shape in wiring.equation.states.items()
-        }
-        initial: list[Tensor | None] = [None] * len(shapes)
+        states = wiring.equation.states
+        initial: list[Tensor | None] = [None] * len(states)
         if hx is not None:
+            count = self.num_layers * made.directions
+            shapes = {n: (count, form.rows, made.sizes[shape[0]]) for n, shape in states.items()}
             given = [hx] if isinstance(hx, Tensor) else list(hx)
             initial = [*form.given_states(given, shapes, like)]
         how = How(self._asked, self.bptt)
@@ -133,9 +132,8 @@ class _DropIn(nn.RNNBase):
 
     def _direction(self, layer: int, reverse: bool) -> dict[str, Tensor]:
         number = layer * (2 if self.bidirectional else 1) + reverse
-        found = {name: getattr(self, name) for name in self._all_weights[number]}
-        checks.parameters(found, self._shapes, next(iter(found.values())))
-        return found
+        names = self._all_weights[number]
+        return dict(zip(names, checks.parameters(self, names, self._shapes), strict=True))
 
 
 class RNN(_DropIn, nn.RNN):

@@ -51,6 +51,9 @@ class TorchLibrary:
     def zeros(self, *shape: int) -> Tensor:
         return torch.zeros(shape, dtype=self.dtype)
 
+    def like(self, array: Tensor) -> Tensor:
+        return torch.empty_like(array)
+
     def lease(self, pieces: tuple[int, ...]) -> Lease:
         return _memory(self.dtype).lease(pieces)
 

@@ -85,12 +85,16 @@ class Recurrent(nn.Module):
         self.output_size = self._sizes[first[0]]
         checks.stackable(self.equation, input_size, hidden_size, self.directions * self.output_size,
                          num_layers)  # fmt: skip
+        self._names = {
+            (layer, reverse): {name: _name(name, layer, reverse) for name in self.equation.weights}
+            for layer in range(num_layers) for reverse in (False, True)[: self.directions]
+        }  # fmt: skip
         for layer in range(num_layers):
             for reverse in (False, True)[: self.directions]:
-                sizes = self._layer_sizes(layer)
+                sizes, names = self._layer_sizes(layer), self._names[layer, reverse]
                 for name, shape in self.equation.weights.items():
                     made = torch.empty([sizes[s] for s in shape], device=device, dtype=dtype)
-                    self.register_parameter(_name(name, layer, reverse), nn.Parameter(made))
+                    self.register_parameter(names[name], nn.Parameter(made))
         self._shapes = {name: parameter.shape for name, parameter in self.named_parameters()}
         self.reset_parameters()
 
@@ -109,8 +113,8 @@ class Recurrent(nn.Module):
         with torch.no_grad():
             for layer in range(self.num_layers):
                 for reverse in (False, True)[: self.directions]:
-                    for name in self.equation.weights:
-                        parameter = self.get_parameter(_name(name, layer, reverse))
+                    for name, full in self._names[layer, reverse].items():
+                        parameter = self.get_parameter(full)
                         rule = self.equation.initial.get(name)
                         if rule is None:
                             bound = self.hidden_size**-0.5
@@ -163,10 +167,9 @@ class Recurrent(nn.Module):
         return form.given_states(given, shapes, like)
 
     def _direction(self, layer: int, reverse: bool) -> dict[str, Tensor]:
-        names = {n: _name(n, layer, reverse) for n in self.equation.weights}
-        found = {name: getattr(self, name) for name in names.values()}
-        checks.parameters(found, self._shapes, next(iter(found.values())))
-        return {weight: found[name] for weight, name in names.items()}
+        names = self._names[layer, reverse]
+        found = checks.parameters(self, names.values(), self._shapes)
+        return dict(zip(names, found, strict=True))
 
     def _layer_sizes(self, layer: int) -> dict[str, int]:
         width = self.input_size if layer == 0 else self.directions * self.output_size

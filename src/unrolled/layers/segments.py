@@ -65,7 +65,7 @@ class _Segments(torch.autograd.Function):
         finals = states
         if not ctx.windows:  # a sequence of no steps ends where it starts
             widths = whole.fit.states.values()
-            finals = [xs.new_zeros(task.schedule.rows, n) if state is None else state.clone()
+            finals = [xs.new_zeros(1, task.schedule.rows, n) if state is None else state.clone()
                       for state, n in zip(states, widths, strict=True)]  # fmt: skip
         ctx.whole, ctx.task, ctx.count = whole, task, count
         ctx.set_materialize_grads(False)

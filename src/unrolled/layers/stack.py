@@ -60,40 +60,39 @@ def run(
     states: Sequence[Tensor | None],
     probes: Mapping[str, Tensor] | None = None,
 ) -> tuple[Tensor, tuple[Tensor, ...], dict[str, Tensor]]:
-    """tokens: (N, I); states: (layers x directions, B, n) each, None for zeros; probes:
-    (N, directions), whose gradients will be the norms of the derivatives by states: `d_h`, or
+    """tokens: (..., I); states: (layers x directions, B, n) each, None for zeros; probes:
+    (..., directions), whose gradients will be the norms of the derivatives by states: `d_h`, or
     `d_h_l0`."""
     finals: list[tuple[Tensor, ...]] = []
     records: dict[str, Tensor] = {}
     for layer in range(stack.num_layers):
         if layer and stack.dropout:
             tokens = torch.nn.functional.dropout(tokens, stack.dropout)
-        wanted = _recorded(how.record, layer, stack.num_layers)
-        norms = _recorded(tuple(probes or ()), layer, stack.num_layers)
-        here = how
-        if wanted or norms or how.record:
+        here, wanted, norms = how, {}, {}
+        if how.record or probes:
+            wanted = _recorded(how.record, layer, stack.num_layers)
+            norms = _recorded(tuple(probes or ()), layer, stack.num_layers)
             measured = tuple(name.removeprefix("d_") for name in norms)
             here = replace(how, record=tuple(wanted), norms=measured)
-        sizes = {**stack.sizes, "input_size": tokens.shape[1]}
+        sizes = stack.sizes if not layer else {**stack.sizes, "input_size": tokens.shape[-1]}
         outputs, found = [], []
         for number in range(stack.directions):
             place = layer * stack.directions + number
-            initial = [None if state is None else state[place] for state in states]
+            initial = [None if state is None else state[place : place + 1] for state in states]
             parameters = stack.parameters(layer, bool(number))
             y, final, recorded = direction.run(
                 stack.wiring, here, batch, bool(number), tokens, initial, parameters, sizes,
-                [probes[name][:, number : number + 1] for name in norms.values()] if probes else (),
+                [probes[name][..., number : number + 1] for name in norms.values()] if probes else (),
             )  # fmt: skip
             outputs.append(y)
             finals.append(final)
             found.append(recorded)
-        tokens = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=1)
+        tokens = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=-1)
         for name, parts in zip(wanted.values(), zip(*found, strict=True), strict=True):
-            records[name] = torch.cat(parts, dim=1)
+            records[name] = torch.cat(parts, dim=-1)
     if len(finals) == 1:
-        return tokens, tuple([final.unsqueeze(0) for final in finals[0]]), records
-    last = tuple(torch.stack(parts) for parts in zip(*finals, strict=True))
-    return tokens, last, records
+        return tokens, finals[0], records
+    return tokens, tuple([torch.cat(parts) for parts in zip(*finals, strict=True)]), records
 
 
 def _recorded(record: Sequence[str], layer: int, num_layers: int) -> dict[str, str]:

@@ -171,9 +171,10 @@ class Stream:
         inputs = self._inputs if layer == 0 else next(iter(self._shapes.values()))
         sizes = {**stack.sizes, "input_size": inputs}
         parameters = stack.parameters(layer, False)
-        packing, given = stack.wiring.given(self._dtype, parameters, sizes)
+        program = stack.wiring.program(self._dtype)
+        packing, given = stack.wiring.given(program, parameters, sizes)
         alone = schedule.dense(1, self.batch, 1)
-        return Task(stack.wiring.program(self._dtype), packing, alone, sizes).prepare(given)
+        return Task(program, packing, alone, sizes).prepare(given)
 
     def _prepared(self) -> list[_Turn]:
         """Both turns' words, over the same packed weights: the states of one are where the other

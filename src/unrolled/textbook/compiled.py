@@ -87,7 +87,7 @@ def backward(
         [_row(d) for d in d_states], need_input=True,
     )  # fmt: skip
     inputs = _columns(found.inputs, steps)
-    first = tuple(d.T.copy() for d in found.states)
+    first = tuple(d[0].T.copy() for d in found.states)
     names = trace.run.fit.sources
     by_name = {n: d for n, d in zip(names, found.arrays, strict=True) if d is not None}
     return Gradients(_cell_gradients(trace.cell, by_name), d_readout, inputs, [first])
@@ -99,7 +99,7 @@ def _rows(columns: Array) -> Array:
 
 
 def _row(state: Array) -> Array:
-    return np.ascontiguousarray(state.T)
+    return np.ascontiguousarray(state.T)[None]
 
 
 def _columns(tokens: Array, steps: int) -> Array:

@@ -9,7 +9,6 @@ import ctypes
 import math
 import mmap
 import sys
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -79,7 +78,10 @@ class Apart:
     def zeros(self, *shape: int) -> torch.Tensor:
         return guarded(math.prod(shape), self.dtype).zero_().reshape(shape)
 
-    def lease(self, pieces: Sequence[int]) -> Any:
+    def like(self, array: torch.Tensor) -> torch.Tensor:
+        return self.empty(*array.shape)
+
+    def lease(self, pieces: tuple[int, ...]) -> Any:
         return Pieces([self.empty(numbers) for numbers in pieces])
 
 
@@ -90,7 +92,7 @@ DROP_INS = (unrolled.LSTM, unrolled.GRU, unrolled.RNN)
 
 
 def switch(source: Any) -> None:
-    for name in ("empty", "zeros", "lease"):
+    for name in ("empty", "zeros", "like", "lease"):
         setattr(TorchLibrary, name, source[name])
 
 

@@ -31,6 +31,9 @@ class Library(Protocol):
 
     def zeros(self, *shape: int) -> Array: ...
 
+    def like(self, array: Array) -> Array:
+        """Room for as much as a contiguous array holds, in its form."""
+
     def lease(self, pieces: tuple[int, ...]) -> Lease:
         """Flat arrays of at least so many numbers; their memory is used again once it is let go."""
 
@@ -75,6 +78,9 @@ class NumPyLibrary:
 
     def zeros(self, *shape: int) -> Array:
         return np.zeros(shape, self.dtype)
+
+    def like(self, array: Array) -> Array:
+        return np.empty_like(array)
 
     def lease(self, pieces: tuple[int, ...]) -> Lease:
         return _memory(self.dtype).lease(pieces)

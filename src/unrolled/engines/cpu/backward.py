@@ -8,7 +8,6 @@ whole chunk, and so, where few sequences run beside one another, is the derivati
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,9 +26,9 @@ from unrolled.engines.plan import Matrix
 
 @dataclass
 class Gradients:
-    """By the input (tokens, I), the initial states (rows, n) and the caller's arrays of weights, in
+    """By the input (..., I), the initial states (1, rows, n) and the caller's arrays of weights, in
     their forms: None where nothing depends on an array. `norms`: how long the derivative by a state
-    was at each token, (tokens, 1)."""
+    was at each token, (..., 1)."""
 
     inputs: Array | None
     states: tuple[Array, ...]
@@ -159,20 +158,20 @@ def backward(
     need_input: bool,
     need_states: bool = True,
 ) -> Gradients:
-    """xs, outputs, d_outputs: (tokens, n); d_finals: (rows, n) each, None for zeros; `norms` names
+    """xs, outputs, d_outputs: (..., n); d_finals: (1, rows, n) each, None for zeros; `norms` names
     states to be measured. Without `need_states`, the derivatives by the initial states are left
     out."""
     library, schedule, fit = run.library, run.schedule, run.fit
     pointer = library.pointer
-    frame = _frame(run, left, xs.shape[1], norms, need_input, need_states)
+    frame = _frame(run, left, xs.shape[-1], norms, need_input, need_states)
     script = run.script(frame, lambda threads: frame.write(fit, schedule, threads))
-    measured = {name: library.empty(schedule.tokens, 1) for name in norms}
-    d_xs = _input(run, frame) if need_input else None
+    measured = {name: library.empty(*xs.shape[:-1], 1) for name in norms}
+    d_xs = _input(run, frame, xs.shape[:-1]) if need_input else None
     inputs, d_outputs = run.input(xs), library.contiguous(d_outputs)
     ends = [None if d is None else library.contiguous(d) for d in d_finals]
-    sums = {number: _sum(run, frame, number) for number in frame.covered}
+    sums = _sums(run, frame)
     rows = schedule.rows
-    states = [library.empty(rows, units) for units in fit.states.values()] if need_states else []
+    states = [library.empty(1, rows, units) for units in fit.states.values()] if need_states else []
     passing = library.lease(script.passing)
     addresses = run.addresses
     addresses += [pointer(inputs), pointer(outputs), pointer(d_outputs)]
@@ -184,7 +183,7 @@ def backward(
     script.call(library, addresses + left.lease.addresses + passing.addresses)
     for number in frame.vectors.numbers:
         sums[number] = sums[number].sum().reshape(run.arrays[number].shape)
-    inputs = None if d_xs is None else d_xs[:, : xs.shape[1]]
+    inputs = None if d_xs is None else d_xs[..., : xs.shape[-1]]
     arrays = [sums.get(number) for number in range(len(run.arrays))]
     return Gradients(inputs, tuple(states), arrays, measured)
 
@@ -203,18 +202,23 @@ def _frame(
     return run.fit.once(("backward", left.frame, norms, inputs, need_states), build)
 
 
-def _sum(run: Run, frame: Backward, number: int) -> Array:
-    """Room for the derivative by one of the caller's arrays: zeros where nothing will be written,
-    for an array may be longer than what depends on it."""
-    if number in frame.vectors.numbers:
-        return run.library.empty(frame.vectors.numbers[number])
-    shape = run.arrays[number].shape
-    is_whole = frame.covered[number] == math.prod(shape) and run.schedule.tokens
-    return (run.library.empty if is_whole else run.library.zeros)(*shape)
+def _sums(run: Run, frame: Backward) -> dict[int, Array]:
+    """Room for the derivatives by the caller's arrays: zeros where nothing will be written, for an
+    array may be longer than what depends on it."""
+    library, fit, arrays = run.library, run.fit, run.arrays
+    sums = {}
+    for number, covered in frame.covered.items():
+        if covered == fit.numbers[number] and run.schedule.tokens:
+            sums[number] = library.like(arrays[number])
+        else:
+            sums[number] = library.zeros(*arrays[number].shape)
+    for number, units in frame.vectors.numbers.items():
+        sums[number] = library.empty(units)
+    return sums
 
 
-def _input(run: Run, frame: Backward) -> Array:
+def _input(run: Run, frame: Backward, tokens: Sequence[int]) -> Array:
     """Room for the derivative by the input, in whole vectors: zeros where nothing will be added."""
     is_written = frame.made.d_input is not None or frame.made.inner
     make = run.library.empty if is_written else run.library.zeros
-    return make(run.schedule.tokens, frame.input_width)
+    return make(*tokens, frame.input_width)

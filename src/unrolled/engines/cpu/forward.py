@@ -160,17 +160,17 @@ def forward(
     *,
     keep: bool,
 ) -> tuple[Array, list[Array], list[Array], Left]:
-    """xs: (tokens, I), contiguous; initial: (rows, n) each, None for zeros. Outputs (tokens, n),
-    final states (rows, n), records (tokens, n). Without `keep`, no backward follows."""
+    """xs: tokens (..., I), contiguous; initial: (1, rows, n) each, None for zeros. Outputs (..., n),
+    final states (1, rows, n), records (..., n). Without `keep`, no backward follows."""
     library, fit, schedule = run.library, run.fit, run.schedule
-    pointer, tokens, rows = library.pointer, schedule.tokens, schedule.rows
+    pointer, tokens, rows = library.pointer, xs.shape[:-1], schedule.rows
     frame = forward_frame(run, xs.shape[-1], record, inside=is_inside(run, xs.shape[-1]), keep=keep)
     script = run.script(frame, lambda threads: frame.write(fit, schedule, threads))
     inputs = run.input(xs)
     starts = [None if start is None else library.contiguous(start) for start in initial]
-    outputs = library.empty(tokens, fit.states[fit.output])
-    finals = [library.empty(rows, units) for units in fit.states.values()]
-    records = [library.empty(tokens, width) for width in frame.recorded.values()]
+    outputs = library.empty(*tokens, fit.states[fit.output])
+    finals = [library.empty(1, rows, units) for units in fit.states.values()]
+    records = [library.empty(*tokens, width) for width in frame.recorded.values()]
     kept = library.lease(script.kept) if keep else None
     passing = library.lease(script.passing)
     addresses = run.addresses
@@ -183,7 +183,7 @@ def forward(
     if not schedule.is_dense and schedule.steps:
         _never_begun(schedule, finals, starts)
     for number, place in enumerate(frame.made.records.values()):
-        records[number] = library.contiguous(records[number][:, : fit.length(place.size)])
+        records[number] = library.contiguous(records[number][..., : fit.length(place.size)])
     return outputs, finals, records, Left(frame, kept)
 
 
@@ -213,4 +213,4 @@ def _never_begun(
     empty = schedule.empty_rows
     if len(empty):
         for final, start in zip(finals, starts, strict=True):
-            final[empty] = 0 if start is None else start[empty]
+            final[:, empty] = 0 if start is None else start[:, empty]

@@ -7,6 +7,7 @@ In: a `Program`, sizes, where its weights stand in the caller's arrays; then a `
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -53,6 +54,10 @@ class Fit:
         self.input_is_hidden = program.equation.input_is_hidden
         arrays = {source.array for given in sources.values() for source in given}
         self.array_names = [f"array {number}" for number in range(1 + max(arrays, default=-1))]
+        self.numbers = [0] * len(self.array_names)  # of each array, how many hold weights
+        for weight, given in sources.items():
+            for source in given:
+                self.numbers[source.array] += math.prod(self.shape(weight))
         self.frames: dict[tuple[object, ...], Any] = {}
 
     def state_at(self, name: str) -> str:
