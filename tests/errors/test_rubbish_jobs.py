@@ -87,8 +87,11 @@ LINES = [
     ("train classify wide.npz --text x", "wide.npz holds series: leave it out"),
     ("train classify wide.npz --label y", "--label names a column of a table, and wide.npz has"),
     ("train classify wide.npz --time t", "--time names a column of a table, and wide.npz has"),
-    ("train classify wide.csv --tokens char", "tokens says how texts are read, and these are"),
-    ("train classify wide.csv --longest 9", "longest says how texts are read, and these are"),
+    (
+        "train classify wide.csv --tokens char",
+        "--tokens says how texts are read, and wide.csv holds",
+    ),
+    ("train classify wide.csv --longest 9", "--longest says how texts are read, and wide.csv"),
     ("train classify good.csv --time text", "--time says how steps make up a series"),
     ("train classify folder --text a", "--text names a column of a table, and folder is none"),
     ("train classify folder --label a", "--label names a column of a table, and folder is none"),

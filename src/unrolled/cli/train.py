@@ -71,10 +71,11 @@ def begin(arguments: argparse.Namespace) -> Path:
     out = Path(arguments.out) if arguments.out else free_place(arguments.source, arguments.job)
     given = {**from_config(arguments.config, job), **job.given(arguments)}
     estimator = job.make(given, out=str(out), progress=progress_of(arguments))
-    job.refuse_idle(list(job.given(arguments)), estimator)
+    asked = list(job.given(arguments))
+    job.refuse_idle(asked, estimator)
     estimator.refuse_taken_place()
     how = job.how(arguments)
-    job.fit(estimator, how, job.command(how, given, out), resume=False)
+    job.fit(estimator, how, job.command(how, given, out), resume=False, asked=asked)
     return out
 
 

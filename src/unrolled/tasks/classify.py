@@ -11,7 +11,7 @@ alone. What is given as `test` is measured in every epoch and decides nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,6 @@ from unrolled.training.run_folder import RunFolder
 from unrolled.training.schedules import SCHEDULES
 
 TASK = "classify"
-OF_TEXTS = ("tokens", "longest", "vocabulary", "embedding")  # parameters
 PREDICTING = 256  # sequences in a batch when nothing is learnt
 
 
@@ -133,7 +132,6 @@ class Classifier(ClassifierMixin, Estimator):
                 raw["train"], kind, self.vocabulary, self.longest
             )
         else:
-            self._refuse_parameters_of_texts()
             self.encoder_ = SeriesEncoder.fit(raw["train"])
         whole = Labelled(self.encoder_.encode(inputs, self._note), numbers)
         parts = {"train": whole.rows(rows)}
@@ -144,14 +142,6 @@ class Classifier(ClassifierMixin, Estimator):
             raw["test"] = as_inputs(test[0])
             parts["test"] = self._encode_labelled(*test)
         return raw, parts
-
-    def _refuse_parameters_of_texts(self) -> None:
-        usual = {one.name: one.default for one in fields(self)}
-        named = [name for name in OF_TEXTS if getattr(self, name) != usual[name]]
-        if named:
-            raise ArgumentError(
-                f"{named[0]} says how texts are read, and these are series of numbers: leave it out"
-            )
 
     def _note(self, text: str) -> None:
         """Say what was done to the data, and keep it for the report."""

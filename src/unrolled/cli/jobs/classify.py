@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from unrolled.training.files import write_whole
 from unrolled.training.run_folder import RunFolder
 
 COLUMNS = ("text", "label", "series", "time")
+OF_TEXTS = ("tokens", "longest", "vocabulary", "embedding")  # parameters
 HELD_OUT = 0.1  # of the data for the test, where no file is named for it
 SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".parquet", ".txt", ".npz", ".ts", ".gz", ".zst")
 
@@ -52,8 +54,21 @@ class ClassifyJob(CommandJob):
         """On the command line there is a report, and the baseline stands in it."""
         return super().make({"baseline": True, **given}, **more)
 
-    def fit(self, estimator: Classifier, how: dict[str, Any], command: str, resume: bool) -> None:
+    def fit(
+        self,
+        estimator: Classifier,
+        how: dict[str, Any],
+        command: str,
+        resume: bool,
+        asked: Sequence[str] = (),
+    ) -> None:
         data = self.read(how, estimator.seed)
+        idle = [name for name in OF_TEXTS if name in asked and not data.is_text]
+        if idle:
+            raise UsageError(
+                f"--{idle[0]} says how texts are read, and {how['source']} holds series: leave it "
+                "out"
+            )
         X, y = inputs_of(data.train), data.train.labels
         assert y is not None
         test = (inputs_of(data.test), data.test.labels) if data.test is not None else None

@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -50,7 +51,14 @@ class ForecastJob(CommandJob):
             help=f"share of each series, its end, to test on (default: {HELD_OUT})",
         )  # fmt: skip
 
-    def fit(self, estimator: Forecaster, how: dict[str, Any], command: str, resume: bool) -> None:
+    def fit(
+        self,
+        estimator: Forecaster,
+        how: dict[str, Any],
+        command: str,
+        resume: bool,
+        asked: Sequence[str] = (),
+    ) -> None:
         data = self.read(how)
         arrays = [part for one in data.series for part in (one.values, one.known, one.past)]
         found = checksum(arrays)

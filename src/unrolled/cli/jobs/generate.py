@@ -1,6 +1,7 @@
 """Text generation on the command line. In: running text. Out: runs and figures."""
 
 import argparse
+from collections.abc import Sequence
 from typing import Any
 
 from unrolled.cli.jobs.figures import lines_of
@@ -32,7 +33,14 @@ class GenerateJob(CommandJob):
             help=f"share of the text to test on, where no --test is given (default: {HELD_OUT})",
         )  # fmt: skip
 
-    def fit(self, estimator: Generator, how: dict[str, Any], command: str, resume: bool) -> None:
+    def fit(
+        self,
+        estimator: Generator,
+        how: dict[str, Any],
+        command: str,
+        resume: bool,
+        asked: Sequence[str] = (),
+    ) -> None:
         corpus, test = self.read(how, estimator.seed)
         found = checksum([*corpus.blocks(), *(test.blocks() if test else [])])
         if resume:

@@ -111,8 +111,15 @@ class CommandJob:
                 words += [option, str(value)]
         return words
 
-    def fit(self, estimator: Any, how: dict[str, Any], command: str, resume: bool) -> None:
-        """Read the data and train."""
+    def fit(
+        self,
+        estimator: Any,
+        how: dict[str, Any],
+        command: str,
+        resume: bool,
+        asked: Sequence[str] = (),
+    ) -> None:
+        """Read the data and train; `asked` names the parameters that stand on the command line."""
         raise NotImplementedError
 
     def evaluate(self, run: RunFolder, source: str, given: dict[str, Any]) -> Evaluation:
