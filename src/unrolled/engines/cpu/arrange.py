@@ -9,8 +9,9 @@ as a vector has lanes), a state rows of whole vectors, and what starts at nothin
 
 `row(k)` is k, or the k-th of the whole numbers at `index`. `from` may be no address, which is all
 zeros. Where there are more `sources` than one, the second, and further ones `apart` from one
-another, are added. `to` is written only where u < `room`. The panels of every copy are dealt to the
-jobs, so threads share the work.
+another, are added. `to` is written only where u < `room`. Threads share the work: of every copy the
+panels are dealt to the jobs, or the rows where the numbers of a row lie side by side, so that each
+side is read and written in long runs.
 """
 
 from __future__ import annotations
@@ -21,13 +22,15 @@ from collections.abc import Callable
 from llvmlite import ir
 
 from unrolled.engines.cpu import jit
-from unrolled.engines.cpu.loops import loop
+from unrolled.engines.cpu.loops import least, loop, most, parts
 from unrolled.engines.cpu.tabled import TabledFunction
 from unrolled.engines.cpu.target import Target, host
 from unrolled.engines.cpu.tiles import I64, POINTER
 
 FIELDS = ("to", "from", "second", "apart", "sources", "units", "length", "height", "unit_stride",
           "k_stride", "index", "panels", "panel_stride", "row_stride", "room")  # fmt: skip
+# Rows at a time where a row's numbers lie side by side: each panel then gets a run of 2 KB.
+BLOCK = 32
 
 
 @functools.cache
@@ -51,11 +54,25 @@ class _Writer(TabledFunction):
         self.sum = self.builder.alloca(self.vector)
 
     def entry(self) -> None:
-        with loop(self.builder, *self.share(self.known["panels"])) as panel:
-            self._panel(panel)
+        """Rows whose numbers lie side by side: block by block; others, panel by panel."""
+        builder, known = self.builder, self.known
+        self.is_line = builder.icmp_signed("==", known["unit_stride"], I64(1))
+        step = builder.select(self.is_line, I64(BLOCK), known["height"])
+        blocks = builder.select(self.is_line, parts(builder, known["height"], BLOCK), I64(1))
+        first, last = self.share(blocks)
+        first = builder.select(self.is_line, first, I64(0))
+        last = builder.select(self.is_line, last, I64(1))
+        begin, end = self.share(known["panels"])
+        begin = builder.select(self.is_line, I64(0), begin)
+        end = builder.select(self.is_line, known["panels"], end)
+        with loop(builder, first, last) as block:
+            row = builder.mul(block, step)
+            self.rows = row, least(builder, builder.add(row, step), known["height"])
+            with loop(builder, begin, end) as panel:
+                self._panel(panel)
 
     def _panel(self, panel: ir.Value) -> None:
-        """One panel of one copy: zeros, whole vectors, squares turned over, or number by number."""
+        """Some rows of a panel: zeros, whole vectors, squares turned over, or number by number."""
         builder, known = self.builder, self.known
         unit = builder.mul(panel, I64(self.lanes))
         self.left = builder.sub(known["units"], unit)
@@ -66,27 +83,28 @@ class _Writer(TabledFunction):
         self.source, self.second = self.at("from", begin), self.at("second", begin)
         self.has_index = builder.icmp_signed("!=", known["index"], I64(0))
         lines, squares, length = self._parts()
-        with loop(self.builder, I64(0), lines) as k:
+        with loop(self.builder, self.rows[0], lines) as k:
             self._line(k)
         with loop(self.builder, I64(0), builder.sdiv(squares, I64(self.lanes))) as block:
             self._square(builder.mul(block, I64(self.lanes)))
-        with loop(self.builder, builder.add(lines, squares), length) as k:
+        with loop(self.builder, most(builder, lines, squares), length) as k:
             self._numbers(k)
-        with loop(self.builder, length, known["height"]) as k:
+        with loop(self.builder, most(builder, self.rows[0], length), self.rows[1]) as k:
             self._store(self.zero, k)
 
     def _parts(self) -> tuple[ir.Value, ir.Value, ir.Value]:
-        """How many k are whole vectors, how many stand in squares, and how many there are."""
+        """Up to which k the rows are whole vectors, up to which they stand in squares, and up to
+        which they are given."""
         builder, known = self.builder, self.known
         is_given = builder.icmp_signed("!=", known["from"], I64(0))
         is_whole = builder.icmp_signed(">=", self.left, I64(self.lanes))
         length = builder.select(is_given, known["length"], I64(0))
-        is_line = builder.icmp_signed("==", known["unit_stride"], I64(1))
+        length = least(builder, length, self.rows[1])
         is_alone = builder.icmp_signed("==", known["sources"], I64(1))
         is_flat = builder.icmp_signed("==", known["k_stride"], I64(1))
         is_square = builder.and_(is_flat, builder.and_(is_alone, builder.not_(self.has_index)))
-        lines = builder.select(builder.and_(is_whole, is_line), length, I64(0))
-        turn = builder.and_(is_whole, builder.and_(is_square, builder.not_(is_line)))
+        lines = builder.select(builder.and_(is_whole, self.is_line), length, self.rows[0])
+        turn = builder.and_(is_whole, builder.and_(is_square, builder.not_(self.is_line)))
         squares = builder.select(turn, builder.and_(length, I64(-self.lanes)), I64(0))
         return lines, squares, length
 

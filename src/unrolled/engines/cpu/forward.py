@@ -160,8 +160,8 @@ def forward(
     *,
     keep: bool,
 ) -> tuple[Array, list[Array], list[Array], Left]:
-    """xs: tokens (..., I), contiguous; initial: (1, rows, n) each, None for zeros. Outputs (..., n),
-    final states (1, rows, n), records (..., n). Without `keep`, no backward follows."""
+    """xs: (..., I), contiguous; initial: (1, rows, n) each, None for zeros. Outputs (..., n), final
+    states (1, rows, n), records (..., n). Without `keep`, no backward follows."""
     library, fit, schedule = run.library, run.fit, run.schedule
     pointer, tokens, rows = library.pointer, xs.shape[:-1], schedule.rows
     frame = forward_frame(run, xs.shape[-1], record, inside=is_inside(run, xs.shape[-1]), keep=keep)

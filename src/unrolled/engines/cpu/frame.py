@@ -59,6 +59,7 @@ class Copies:
         self.function = arrange.arrange(bits).address("arrange")
         self.bytes = bits // 8
         self.words: list[Word] = []
+        self.vectors, self.vectors_by_token = 0, 0  # how many are written
 
     def add(
         self, to: Word, source: Word | None, second: Word | None = None, **fields: Word | int
@@ -71,6 +72,11 @@ class Copies:
         for name, word in (("to", to), ("from", source), ("second", second)):
             given[name] = 0 if word is None else (word[0], word[1] * self.bytes)
         self.words += entry(arrange.FIELDS, given)
+        panels, height = given["panels"], given["height"]
+        if isinstance(panels, int) and isinstance(height, int):
+            self.vectors += panels * height
+        elif isinstance(panels, int) and height == ("tokens", 0):
+            self.vectors_by_token += panels
 
     def widen(
         self, to: str, source: str, units: int, width: int, lanes: int, per: str = "rows"

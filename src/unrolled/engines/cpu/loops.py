@@ -37,6 +37,11 @@ def parts(builder: ir.IRBuilder, count: ir.Value, most: int) -> ir.Value:
     return builder.sdiv(builder.add(count, I64(most - 1)), I64(most))
 
 
+def most(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
+    """The larger of two counts."""
+    return builder.select(builder.icmp_signed(">", a, b), a, b)
+
+
 def least(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
     """The smaller of two counts."""
     return builder.select(builder.icmp_signed("<", a, b), a, b)

@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 
 from unrolled.engines.cpu import rows
 from unrolled.engines.cpu.arrays import Library
-from unrolled.engines.cpu.frame import Frame, Region, Table
+from unrolled.engines.cpu.frame import Copies, Frame, Region, Table
 from unrolled.engines.cpu.schedule import Schedule
 from unrolled.engines.cpu.threads import Launch, Launches
 
 # So many multiplications are worth a second thread.
 WORTH_THREADS = 500_000
-# And so many tokens, where their results are copied.
-WORTH_TOKENS = 4096
+# And so many vectors that are copied.
+WORTH_COPIES = 1500
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +97,8 @@ class Writer:
 
     def copy(self) -> None:
         """The copies before the kernel."""
-        self.launch(self.frame.before.function, self.frame.copies, self.schedule.jobs)
+        before = self.frame.before
+        self.launch(before.function, self.frame.copies, self._jobs(before))
 
     def run(self) -> None:
         """The kernel, for the chunk that has begun."""
@@ -114,11 +115,15 @@ class Writer:
         """On how many threads to do so many multiplications."""
         return self.threads if multiplications > WORTH_THREADS else 1
 
+    def _jobs(self, copies: Copies) -> int:
+        vectors = copies.vectors + copies.vectors_by_token * self.schedule.tokens
+        return self.threads if vectors > WORTH_COPIES else 1
+
     def finish(self) -> Script:
         """The copies after the kernel, and no more launches."""
-        if self.frame.after.words:
-            jobs = self.schedule.jobs if self.schedule.tokens > WORTH_TOKENS else 1
-            self.launch(self.frame.after.function, self.frame.results, jobs)
+        after = self.frame.after
+        if after.words:
+            self.launch(after.function, self.frame.results, self._jobs(after))
         numbers, which = np.concatenate(self._numbers), np.concatenate(self._which)
         return Script(Launches(self.launches), numbers, which, self.kept, self.passing)
 
