@@ -38,6 +38,9 @@ FIGURE = Tolerance(
 PROCESSES = Tolerance(
     1e-4, 0.0, "float32 gradients of two processes are added in another order", dtype="float64"
 )
+PROCESSES_FLOAT64 = Tolerance(
+    1e-9, 0.0, "the same in float64, which Adam may make a million times larger", dtype="float64"
+)
 SLOPE = Tolerance(
     1e-6,
     1e-9,

@@ -47,7 +47,10 @@ LINES = [
     ("train classify good.csv --folds 1", "1 folds cannot be made"),
     ("train classify good.csv --folds 1000", "1000 folds cannot be made"),
     ("train classify good.csv --strategy dpp", "training cannot start"),
-    ("train classify good.csv --accelerator tpux", "training cannot start"),
+    ("train classify good.csv --accelerator tpux", "no choice 'tpux'"),
+    ("train classify nothere.csv --accelerator cuda", "there is no GPU that PyTorch can use here"),
+    ("train generate good.csv --accelerator gpu", "leave --accelerator out to train on the proc"),
+    ("train forecast sales.csv --accelerator mps", "has no GPU of Apple's that PyTorch can use"),
     ("train classify good.csv --folds 0", "0 folds cannot be made"),
     ("train classify good.csv --test good.csv --test-share 0.2", "choose one"),
     ("train classify good.csv --hidden 99999999999999999999", "up to 2,147,483,647"),
@@ -217,6 +220,8 @@ def test_one_sentence_and_no_file(place, tmp_path, monkeypatch, capsys, line, wo
     shutil.copytree(place, here)
     before = sorted(here.rglob("*"))
     monkeypatch.chdir(here)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
     assert main(shlex.split(line)) == 2
     said = [one for one in capsys.readouterr().err.splitlines() if not one.startswith("note: ")]
     assert len(said) == 1, said

@@ -74,6 +74,7 @@ def begin(arguments: argparse.Namespace) -> Path:
     asked = list(job.given(arguments))
     job.refuse_idle(asked, estimator)
     estimator.refuse_taken_place()
+    estimator.refuse_missing_devices()
     how = job.how(arguments)
     job.fit(estimator, how, job.command(how, given, out), resume=False, asked=asked)
     return out
@@ -102,6 +103,7 @@ def go_on(arguments: argparse.Namespace) -> Path:
     estimator = job.reopen(run, config)
     estimator.set_params(out=str(run.path), progress=progress_of(arguments), **given)
     estimator.check()
+    estimator.refuse_missing_devices()
     how = dict(config["data"])
     if arguments.job:
         how["source"] = str(Path(arguments.source).resolve())

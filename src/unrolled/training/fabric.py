@@ -51,6 +51,7 @@ def make_fabric(settings: Settings) -> Fabric:
             "start this command on each of them with torchrun, or under Slurm, or with MASTER_ADDR "
             "and NODE_RANK set"
         )
+    require_accelerator(settings.accelerator, devices)
     many = devices * nodes > 1
     strategy = "ddp" if many and settings.strategy == "auto" else settings.strategy
     try:
@@ -62,6 +63,27 @@ def make_fabric(settings: Settings) -> Fabric:
             f"training cannot start on {settings.accelerator} with devices={devices}, "
             f"nodes={nodes}, strategy={strategy!r}: {error}"
         ) from error
+
+
+def require_accelerator(name: str, devices: int) -> None:
+    """Say in a sentence that there is no such device, or not as many."""
+    cure = "leave --accelerator out to train on the processor"
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    if name == "mps" and not mps:
+        raise CannotLaunch(f"this machine has no GPU of Apple's that PyTorch can use: {cure}")
+    if name == "cuda" or (name == "gpu" and not mps):
+        if not cuda:
+            why = (
+                "this PyTorch was built without CUDA"
+                if torch.version.cuda is None
+                else "no driver, or no GPU, answers"
+            )
+            raise CannotLaunch(f"there is no GPU that PyTorch can use here ({why}): {cure}")
+        if devices > torch.cuda.device_count():
+            raise CannotLaunch(
+                f"--devices {devices} asks for more GPUs than there are "
+                f"({torch.cuda.device_count()}): lower it, or {cure}"
+            )
 
 
 def is_first_process() -> bool:

@@ -223,6 +223,7 @@ class Loop:
     def finish(self) -> None:
         """Put the best weights into the model and the run, and tell their figures."""
         self.keeper.finish()
+        self.job.model.to("cpu")  # where whatever is asked of it from now on is made
         self.watcher.kept(self.state.history[self.state.best_epoch - 1], self.job.line)
 
     def tell(self, loss: float) -> None:

@@ -10,6 +10,7 @@ from unrolled.errors import ArgumentError
 from unrolled.training.optimizers import OPTIMIZERS
 from unrolled.training.schedules import SCHEDULES
 
+ACCELERATORS = ("auto", "cpu", "cuda", "gpu", "mps")
 MOST = 2**31 - 1  # of anything that is counted: no machine has room or time for more
 
 
@@ -38,6 +39,7 @@ class Settings:
     def __post_init__(self) -> None:
         one_of("optimizer", self.optimizer, OPTIMIZERS)
         one_of("schedule", self.schedule, SCHEDULES)
+        one_of("accelerator", self.accelerator, ACCELERATORS)
         for name in ("lr", "minutes"):
             positive(name, getattr(self, name), optional=name == "minutes")
         for name in ("clip_norm", "clip_value"):

@@ -66,7 +66,7 @@ class Estimator(BaseEstimator):
     devices: int = option(1, "processes (or GPUs) on this machine", int)
     nodes: int = option(1, "machines", int)
     strategy: str = option("auto", "Lightning Fabric's: auto, ddp, ...")
-    accelerator: str = option("cpu", "Lightning Fabric's: cpu, cuda, auto")
+    accelerator: str = option("cpu", "what to train on", choices=checks.ACCELERATORS)
     tensorboard: bool = option(False, "write figures for TensorBoard into the run", bool)
     out: Any = None
     progress: str = "quiet"
@@ -94,6 +94,10 @@ class Estimator(BaseEstimator):
         """Say no at once, not after the data were read."""
         if self.out is not None and is_first_process():
             refuse_taken(Path(self.out))
+
+    def refuse_missing_devices(self) -> None:
+        """Say at once, not after the data were read, that a device is not to be had."""
+        make_fabric(self.settings())
 
     def open_run(self, config: dict[str, Any], vocabulary: Any, resume: bool) -> RunFolder | None:
         """The folder that keeps the run; only the first process makes it."""

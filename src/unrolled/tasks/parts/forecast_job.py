@@ -130,10 +130,10 @@ class ForecastJob:
         gathered = [self.gather(window) for window in batch]
         whole = max(1.0, sum(float(one["counts"].sum()) for one in gathered))
         mine = share.of(gathered) or [empty(gathered[0])]
-        tensors = stacked(mine, next(model.parameters()).device)
+        tensors = stacked(mine, next(model.parameters()))
         forecast, _ = model(tensors["inputs"], tensors["ahead"])
-        losses = pinball(forecast, tensors["targets"], self.quantiles.to(forecast.device))
-        counts = tensors["counts"].to(losses.dtype)
+        losses = pinball(forecast, tensors["targets"], self.quantiles.to(forecast))
+        counts = tensors["counts"]
         loss = (losses * counts).sum()
         error = (forecast[..., self.median] - tensors["targets"]).abs() * tensors["units"]
         return loss / whole, {
@@ -165,13 +165,16 @@ def empty(arrays: dict[str, Any]) -> dict[str, Any]:
     return {**arrays, "counts": np.zeros_like(arrays["counts"])}
 
 
-def stacked(windows: Sequence[dict[str, Any]], device: Any) -> dict[str, Tensor]:
-    """Time first, (T, B, ...); a shorter window ends in steps that count for nothing."""
+def stacked(windows: Sequence[dict[str, Any]], like: Tensor) -> dict[str, Tensor]:
+    """Time first, (T, B, ...), where and of which type the model is.
+
+    A shorter window ends in steps that count for nothing.
+    """
     longest = max(len(one["inputs"]) for one in windows)
     result = {}
     for name, first in windows[0].items():
         stack = np.zeros((longest, len(windows), *first.shape[1:]), first.dtype)
         for place, one in enumerate(windows):
             stack[: len(one[name]), place] = one[name]
-        result[name] = torch.from_numpy(stack).to(device)
+        result[name] = torch.from_numpy(stack).to(like)
     return result

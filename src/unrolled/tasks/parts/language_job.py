@@ -88,7 +88,8 @@ class LanguageJob:
         return flat_states(self.states)
 
     def carry(self, tensors: dict[str, Tensor]) -> None:
-        self.states = nested_states(tensors)
+        device = next(self.model.parameters()).device
+        self.states = nested_states({name: one.to(device) for name, one in tensors.items()})
 
     def compute(self, model: nn.Module, batch: Window, share: Share) -> tuple[Tensor, Sums]:
         stream = self.parts[batch.part]

@@ -35,15 +35,19 @@ class Roller:
         """The quantiles from each origin, (origins, H, Q); origins ascend."""
         return (self._fed_back if self.fed_back else self._direct)(series, origins)
 
+    def given(self, array: Any) -> Any:
+        """An array as a tensor of the model's own type."""
+        return torch.from_numpy(array).to(next(self.model.parameters()))
+
     def _direct(self, series: Prepared, origins: Any) -> Any:
         """One pass: the output at each origin."""
-        x = torch.from_numpy(series.inputs[: origins[-1] + 1])[:, None]
+        x = self.given(series.inputs[: origins[-1] + 1])[:, None]
         y, _ = self.model.recurrent(x)
         results = []
         for at in range(0, len(origins), ROWS):
             chosen = origins[at : at + ROWS]
             ahead, anchor = series.around(chosen)
-            told = torch.from_numpy(ahead)[:, None]
+            told = self.given(ahead)[:, None]
             distance = self.model.heads(x[chosen], y[chosen], told)[:, 0]
             results.append(anchor[:, :, None] + distance.double().numpy() * series.scale.unit)
         return np.concatenate(results)
@@ -56,7 +60,7 @@ class Roller:
             chosen = origins[at : at + group]
             outputs, kept = [], []  # of each origin
             for origin in chosen:
-                x = torch.from_numpy(series.inputs[start : origin + 1])[:, None]
+                x = self.given(series.inputs[start : origin + 1])[:, None]
                 y, states = self.model.recurrent(x, states)
                 outputs.append(y[-1:])
                 kept.append(states)
@@ -77,16 +81,16 @@ class Roller:
         past = series.values[back]  # (size, paths): the values up to the origin
         horizon = series.layout.horizon
         drawn = np.empty((horizon, len(steps)))
-        x = torch.from_numpy(series.inputs[steps])[None]
+        x = self.given(series.inputs[steps])[None]
         for h in range(horizon):
             anchor, before = past[size - season], past[size - 2 * season]
             known = one.ahead[steps + h + 1]
             ahead = around_anchor(known, anchor, before, past[-1], one.scale.unit)
-            quantiles = self.model.heads(x, y, torch.from_numpy(ahead)[None, :, None])[0, :, 0]
+            quantiles = self.model.heads(x, y, self.given(ahead)[None, :, None])[0, :, 0]
             distance = draw_from(quantiles.double().numpy(), self.levels, chances[h])
             drawn[h] = anchor + distance * one.scale.unit
             past = np.concatenate([past[1:], drawn[h][None]])
-            x = torch.from_numpy(self._inputs(one, past, steps, known))[None]
+            x = self.given(self._inputs(one, past, steps, known))[None]
             y, states = self.model.recurrent(x, states)
         shaped = drawn.reshape(horizon, len(origins), self.paths)
         return np.moveaxis(np.quantile(shaped, self.levels, axis=2), 0, 2).swapaxes(0, 1)
