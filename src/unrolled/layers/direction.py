@@ -135,7 +135,7 @@ def _flat(
     parameters: list[Tensor],
     probes: list[Tensor],
 ) -> Result:
-    """Tokens one below the other, which can be cut; states in rows, as autograd alone takes them."""
+    """With tokens one below the other, which can be cut."""
     shape = tokens.shape[:-1]
     tokens = tokens.flatten(0, -2)
     probes = [probe.flatten(0, -2) for probe in probes]

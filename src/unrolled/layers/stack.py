@@ -80,10 +80,10 @@ def run(
             place = layer * stack.directions + number
             initial = [None if state is None else state[place : place + 1] for state in states]
             parameters = stack.parameters(layer, bool(number))
+            mine = [(probes or {})[name][..., number : number + 1] for name in norms.values()]
             y, final, recorded = direction.run(
-                stack.wiring, here, batch, bool(number), tokens, initial, parameters, sizes,
-                [probes[name][..., number : number + 1] for name in norms.values()] if probes else (),
-            )  # fmt: skip
+                stack.wiring, here, batch, bool(number), tokens, initial, parameters, sizes, mine
+            )
             outputs.append(y)
             finals.append(final)
             found.append(recorded)

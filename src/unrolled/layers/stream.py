@@ -1,17 +1,17 @@
 """One time step at a time, in microseconds. In: a `Stack`, first states, how many sequences. Out:
 `Stream`; next: whoever has a new input now and wants the output before the next one comes.
 
-Everything that a call of the kernels needs is laid out once: packed weights, scratch, and for each
-state two rows that take turns, so that the states of one step are where the next one looks for
-them. A step then sets one address and calls one kernel a layer, on the thread it is called on; the
-top layer's stores its output once more, for the user.
+Everything that a call of the kernels needs is laid out once: packed weights, scratch, and two rows
+for each state, as if the sequence had two steps and began again after them: step 0 starts from the
+row that step 1 has left. So a call says which step it is, sets the input's address and calls one
+kernel a layer, on the thread it is called on; the top layer's stores its output once more, for the
+user.
 """
 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 import torch
@@ -21,7 +21,7 @@ from unrolled.engines.cpu import schedule
 from unrolled.engines.cpu.forward import Forward, forward_frame
 from unrolled.engines.cpu.run import Run, padded
 from unrolled.engines.cpu.script import Script, address_of
-from unrolled.engines.cpu.threads import Launches
+from unrolled.engines.cpu.threads import Launch, Launches
 from unrolled.errors import ArgumentError, ShapeError, UnrolledError
 from unrolled.layers.autograd import Task
 from unrolled.layers.checks import same_kind
@@ -29,28 +29,6 @@ from unrolled.layers.direction import engine_for
 from unrolled.layers.stack import Stack
 
 _KERNEL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
-
-
-@dataclass
-class _Turn:
-    """What an even step, or an odd one, calls: (kernel, address of its words), layer by layer."""
-
-    kernels: list[tuple[Any, int]]
-    input_word: Any  # where the lowest layer is told its input's address; None: it reads none
-    words: list[Any]  # what the addresses mean
-
-    def add(
-        self, run: Run, frame: Forward, script: Script, known: Mapping[str, int], first: bool
-    ) -> None:
-        """One more layer, with these addresses; the first one reads the user's input."""
-        words = script.words([0, *known.values()])
-        launch = next(n for n in script.launches.each if n.function == frame.kernel.address)
-        position = frame.position.get(f"at {run.fit.input_name}")
-        if first and position is not None:
-            place = launch.arguments + 8 * position
-            self.input_word = ctypes.c_int64.from_buffer(words, place)
-        self.kernels.append((_KERNEL(launch.function), address_of(words) + launch.arguments))
-        self.words.append(words)
 
 
 class Stream:
@@ -94,12 +72,17 @@ class Stream:
         ]
         self._inputs = stack.sizes["input_size"]
         self._x = torch.zeros(batch, self._inputs, dtype=self._dtype)
-        if program.equation.input_is_hidden:  # read unit by unit: in whole vectors
-            wide = padded(self._inputs, program.lanes)
+        wide = padded(self._inputs, program.lanes)
+        self._is_widened = program.equation.input_is_hidden and wide != self._inputs
+        if self._is_widened:  # read unit by unit: in whole vectors
             self._x = torch.zeros(batch, wide, dtype=self._dtype)
         first = next(iter(self._shapes))
         self._result = torch.zeros(batch, widths[first], dtype=self._dtype)
         self._y = self._result[:, : self._shapes[first]]
+        self._y_address = self._result.data_ptr()
+        # from one step's rows to the next one's: both steps share the user's rows
+        self._input_row = self._x.nbytes
+        self._output_row = self._result.nbytes
         self._given = {(batch, self._inputs): self._y}
         if batch == 1:
             self._given[self._inputs,] = self._y[0]
@@ -111,22 +94,23 @@ class Stream:
         y = self._given.get(x.shape) if isinstance(x, Tensor) else None
         if y is None or x.dtype is not self._dtype or not x.is_cpu:
             self._refuse(x)
-        turn = self._turns[self._turn]
-        if turn.input_word is not None:
-            if self._x.shape[1] != self._inputs or not x.is_contiguous():
-                self._x[:, : self._inputs] = x
-                x = self._x
-            turn.input_word.value = x.data_ptr()
-        for kernel, words in turn.kernels:
+        turn = self._turn
+        if self._is_widened or not x.is_contiguous():
+            self._x[:, : self._inputs] = x
+            x = self._x
+        self._input.value = x.data_ptr() - turn * self._input_row
+        self._output.value = self._y_address - turn * self._output_row
+        for kernel, words, first in self._kernels:
+            first.value = turn
             kernel(words, 0, 1)
-        self._turn = 1 - self._turn
+        self._turn = 1 - turn
         return y
 
     @property
     def states(self) -> Any:
         """The states after the last step, as the layer returns them; a copy."""
         found = tuple(
-            torch.stack([buffers[name][self._turn, :, :n] for buffers in self._buffers])
+            torch.stack([buffers[name][1 - self._turn, :, :n] for buffers in self._buffers])
             for name, n in self._shapes.items()
         )
         return found[0] if len(found) == 1 else found
@@ -150,21 +134,21 @@ class Stream:
         with torch.no_grad():
             for (name, n), state in zip(self._shapes.items(), given, strict=True):
                 for buffers, part in zip(self._buffers, state, strict=True):
-                    buffers[name][self._turn, :, :n] = part
+                    buffers[name][1 - self._turn, :, :n] = part
 
     def reset(self) -> None:
         """Go back to the first states."""
         self._turn = 0
         for buffers in self._buffers:
             for name, buffer in buffers.items():
-                buffer[0].fill_(self._start.get(name, 0.0))
+                buffer[1].fill_(self._start.get(name, 0.0))
 
     def refresh(self) -> None:
         """Take over the layer's weights as they now are; the states stay."""
         with torch.no_grad():
             # kept: single numbers among the weights are read where they are
             self._runs = [self._run(layer) for layer in range(self._stack.num_layers)]
-            self._turns = self._prepared()
+            self._prepare()
 
     def _run(self, layer: int) -> Run:
         stack = self._stack
@@ -173,38 +157,54 @@ class Stream:
         parameters = stack.parameters(layer, False)
         program = stack.wiring.program(self._dtype)
         packing, given = stack.wiring.given(program, parameters, sizes)
-        alone = schedule.dense(1, self.batch, 1)
+        alone = schedule.dense(2, self.batch, 1)
         return Task(program, packing, alone, sizes).prepare(given)
 
-    def _prepared(self) -> list[_Turn]:
-        """Both turns' words, over the same packed weights: the states of one are where the other
-        looks for them."""
+    def _prepare(self) -> None:
+        """Pack the weights, and lay out every kernel's words."""
         output = next(iter(self._shapes))
-        turns = [_Turn([], None, []) for _ in range(2)]
-        self._leases = []
-        source: list[Tensor] = [self._x, self._x]
+        self._kernels, self._kept = [], []
         for layer, run in enumerate(self._runs):
             is_top = layer == len(self._runs) - 1
-            frame = forward_frame(run, source[0].shape[1], (output,) if is_top else (), inside=True)
+            below = self._x if layer == 0 else self._buffers[layer - 1][output]
+            frame = forward_frame(run, below.shape[-1], (output,) if is_top else (), inside=True)
             script = frame.write(run.fit, run.schedule, 1)
             lease = run.library.lease(script.passing)
             known = dict.fromkeys(frame.given, 0)
             known |= zip(frame.given, run.addresses[1:], strict=False)
             known |= zip(frame.passing, lease.addresses, strict=True)
-            known[f"record {output}"] = self._result.data_ptr()
-            buffers = self._buffers[layer]
+            known |= {"x": below.data_ptr(), f"record {output}": self._result.data_ptr()}
+            packing, launch = script.launches.each[0], self._launch(frame, script)
+            words = script.words([0, *known.values()])  # as they stand, the states are scratch
+            run.library.parallel(Launches([packing]), address_of(words))
+            for name, buffer in self._buffers[layer].items():
+                known[f"initial {name}"] = buffer[1].data_ptr()
+                known[run.fit.state_at(name)] = buffer[0].data_ptr()
             words = script.words([0, *known.values()])
-            packing = Launches(script.launches.each[:1])  # the states are where they are
-            run.library.parallel(packing, address_of(words))
-            for number, turn in enumerate(turns):
-                known["x"] = source[number].data_ptr()
-                for name, buffer in buffers.items():
-                    known[f"initial {name}"] = buffer[number].data_ptr()
-                    known[run.fit.state_at(name)] = buffer[1 - number].data_ptr()
-                turn.add(run, frame, script, known, layer == 0)
-            self._leases.append(lease)
-            source = [buffers[output][1], buffers[output][0]]
-        return turns
+            word = self._word(frame, words, launch)
+            word("steps").value = 1
+            kernel = _KERNEL(launch.function)
+            self._kernels.append((kernel, address_of(words) + launch.arguments, word("first")))
+            self._kept.append((words, lease))
+            if layer == 0:
+                self._input = word(f"at {run.fit.input_name}")
+            self._output = word(f"at record {output}")
+
+    @staticmethod
+    def _launch(frame: Forward, script: Script) -> Launch:
+        return next(n for n in script.launches.each if n.function == frame.kernel.address)
+
+    @staticmethod
+    def _word(frame: Forward, words: Any, launch: Launch) -> Callable[[str], ctypes.c_int64]:
+        """A kernel's words by name; one that it does not have is set in vain."""
+
+        def word(name: str) -> ctypes.c_int64:
+            position = frame.position.get(name)
+            if position is None:
+                return ctypes.c_int64()
+            return ctypes.c_int64.from_buffer(words, launch.arguments + 8 * position)
+
+        return word
 
     def _refuse(self, x: Tensor) -> NoReturn:
         if not isinstance(x, Tensor) or x.shape not in self._given:
