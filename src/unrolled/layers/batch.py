@@ -86,28 +86,35 @@ class Ragged:
         return torch.from_numpy(token_of[lengths[rows] - 1 - steps, rows])
 
     def gather(self, x: Tensor) -> Tensor:
-        return x.reshape(self.steps * self.rows, x.shape[2]).index_select(0, self.places)
+        """The tokens of (T, B), or of (T, B, n)."""
+        return x.flatten(0, 1).index_select(0, self.places.to(x.device))
 
     def scatter(self, tokens: Tensor) -> Tensor:
         padded = tokens.new_zeros(self.steps * self.rows, tokens.shape[1])
-        padded = padded.index_copy(0, self.places, tokens)
+        padded = padded.index_copy(0, self.places.to(tokens.device), tokens)
         return padded.reshape(self.steps, self.rows, tokens.shape[1])
 
     def turned(self, tokens: Tensor, reverse: bool) -> Tensor:
-        return tokens.index_select(0, self._turn) if reverse else tokens
+        return tokens.index_select(0, self._turn.to(tokens.device)) if reverse else tokens
 
     def ordered(self, state: Tensor | None) -> Tensor | None:
-        if state is None:
-            return None
-        return state.index_select(1, torch.from_numpy(self._schedule.order))
+        return None if state is None else state.index_select(1, self._order.to(state.device))
 
     def restored(self, state: Tensor) -> Tensor:
-        order = self._schedule.order
-        assert order is not None
-        return state.index_select(1, torch.from_numpy(np.argsort(order)))
+        return state.index_select(1, self._place_of.to(state.device))
+
+    @cached_property
+    def _order(self) -> Tensor:
+        """Row -> sequence."""
+        return torch.from_numpy(self._schedule.order)
+
+    @cached_property
+    def _place_of(self) -> Tensor:
+        """Sequence -> row."""
+        return torch.argsort(self._order)
 
 
-def ragged(lengths: Any, steps: int, rows: int, jobs: int) -> Ragged:
+def ragged(lengths: Any, steps: int, rows: int) -> Ragged:
     """From what the user gave as `lengths`: (B,) numbers of steps, or (B, 2) first and end."""
     if isinstance(lengths, Tensor):
         lengths = lengths.detach().cpu().numpy()
@@ -126,4 +133,4 @@ def ragged(lengths: Any, steps: int, rows: int, jobs: int) -> Ragged:
         b = int(np.flatnonzero(wrong)[0])
         found = array[b].tolist()
         raise ShapeError(f"lengths[{b}] is {found}, but the sequences have 0 to {steps} steps")
-    return Ragged(steps, starts, ends - starts, jobs)
+    return Ragged(steps, starts, ends - starts, torch.get_num_threads())

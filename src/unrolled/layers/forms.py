@@ -121,7 +121,7 @@ def form_of(x: Any, lengths: Any, batch_first: bool) -> Form:
     batch: Dense | Ragged = Dense(steps, rows)
     if lengths is not None:
         lengths = [lengths] if single and not _has_axis(lengths) else lengths
-        batch = ragged(lengths, steps, rows, torch.get_num_threads())
+        batch = ragged(lengths, steps, rows)
     return Form(x, batch, rows, batch_first, single)
 
 
@@ -133,7 +133,7 @@ def _packed(x: PackedSequence) -> Form:
     sizes = x.batch_sizes
     steps, rows = len(sizes), int(sizes[0]) if len(sizes) else 0
     lengths = (sizes[None, :] > torch.arange(rows)[:, None]).sum(1)
-    batch = ragged(lengths, steps, rows, torch.get_num_threads())
+    batch = ragged(lengths, steps, rows)
     # place of (step, sequence) in the packed data: the step's first, plus the sequence's number
     first = torch.cumsum(sizes, 0) - sizes
     padded = batch.places  # step * rows + sequence, for every token

@@ -16,6 +16,7 @@ from unrolled.cells.initial import draw
 from unrolled.equations.equation import Equation
 from unrolled.errors import CellError, ShapeError
 from unrolled.layers import checks, stack
+from unrolled.layers.batch import Ragged
 from unrolled.layers.direction import How, Wiring, engine_for
 from unrolled.layers.forms import Form, form_of
 from unrolled.layers.stack import Stack
@@ -142,6 +143,21 @@ class Recurrent(nn.Module):
         initial = self._initial(form, given, like)
         how = How(self._asked, self.bptt)
         return stack.answer(self._stack(), how, form, initial, record)
+
+    def over(self, tokens: Tensor, batch: Ragged) -> tuple[Tensor, Any]:
+        """The same over tokens that have been gathered, (N, I), for whoever makes them of something
+        smaller: outputs of each token, and final states.
+
+            batch = ragged(lengths, steps, rows)
+            y, states = layer.over(embed(batch.gather(words)), batch)
+            y = batch.scatter(y)                     # (steps, rows, H), where they are wanted
+        """
+        checks.input(tokens, self.input_size, next(self.parameters()))
+        form = Form(tokens, batch, batch.rows)
+        how = How(self._asked, self.bptt)
+        initial = self._initial(form, None, tokens)
+        outputs, finals, _ = stack.run(self._stack(), how, batch, tokens, initial)
+        return outputs, form.states(finals)
 
     def stream(self, batch: int = 1) -> Stream:
         """The layer one time step at a time, for `batch` sequences: see `Stream`."""

@@ -43,13 +43,13 @@ class Region:
 
 
 class Table:
-    """Words by name and number, in the form in which a batch adds them up."""
+    """Words in the form in which a batch adds them up: numbers, and which of a frame's `names` is
+    added to each. New names are entered there."""
 
-    def __init__(self, words: Sequence[Word]) -> None:
-        self.known = list(dict.fromkeys(name for name, _ in words))
-        number = {name: position for position, name in enumerate(self.known)}
+    def __init__(self, words: Sequence[Word], names: dict[str, int]) -> None:
         self.numbers = np.array([word for _, word in words], np.int64)
-        self.which = np.array([number[name] for name, _ in words], np.intp)
+        which = [names.setdefault(name, len(names)) for name, _ in words]
+        self.which = np.array(which, np.intp)
 
 
 class Copies:
@@ -97,8 +97,9 @@ class Copies:
             room=units, **fields,
         )  # fmt: skip
 
-    def finish(self) -> Table:
-        return Table([("share", 0), ("", len(self.words) // len(arrange.FIELDS)), *self.words])
+    def finish(self, names: dict[str, int]) -> Table:
+        count = len(self.words) // len(arrange.FIELDS)
+        return Table([("share", 0), ("", count), *self.words], names)
 
 
 class Frame:
@@ -110,6 +111,7 @@ class Frame:
         self.kept: dict[str, Region] = {}  # what backward reads
         self.passing: dict[str, Region] = {}
         self.before, self.after = Copies(bits), Copies(bits)
+        self.names: dict[str, int] = {}
         self.scripts: WeakKeyDictionary[Schedule, dict[int, Any]] = WeakKeyDictionary()
         self._words: list[Word] = [("", 0)] * len(kernel.words)
         self._products: list[Word] = []
@@ -149,8 +151,9 @@ class Frame:
 
     def finish(self) -> None:
         """No more words."""
-        self.words = Table(self._words)
-        self.copies, self.results = self.before.finish(), self.after.finish()
+        self.words = Table(self._words, self.names)
+        self.copies = self.before.finish(self.names)
+        self.results = self.after.finish(self.names)
         count = len(self._products) // len(rows.FIELDS)
         header: list[Word] = [("share", 0), ("", count), ("", tiles(self.bits).address)]
-        self.products = Table([*header, *self._products]) if count else None
+        self.products = Table([*header, *self._products], self.names) if count else None

@@ -36,7 +36,7 @@ class Products:
             frame.region(f"right {right.name}", "buffered", wide, step=fit.lanes)
             for part in ("first", "rest") if right.kind is Kind.BEFORE else ("rest",):
                 self._copy(copies, right, part)
-        self.copies = copies.finish()
+        self.copies = copies.finish(frame.names)
         products: list[Word] = []
         self.covered: dict[int, int] = {}
         begun: set[str] = set()
@@ -46,7 +46,7 @@ class Products:
         for matrix in begun:
             number, numbers = fit.sources[matrix][0].array, math.prod(fit.shape(matrix))
             self.covered[number] = self.covered.get(number, 0) + numbers
-        self.sums = Table([("share", 0), ("", len(outers)), *products])
+        self.sums = Table([("share", 0), ("", len(outers)), *products], frame.names)
         self.work = sum(math.prod(fit.shape(product.matrix)) for product in outers)
 
     def _copy(self, copies: Copies, right: Place, part: str) -> None:

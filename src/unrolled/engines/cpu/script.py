@@ -57,18 +57,28 @@ class Writer:
         self.frame, self.schedule, self.threads = frame, schedule, threads
         counts = schedule.known | {"buffered": buffered}
         self.kept, self.passing = _numbers(frame.kept, counts), _numbers(frame.passing, counts)
-        names = ["", *given, *frame.kept, *frame.passing]
-        self.where = {name: (position, 0) for position, name in enumerate(names)}
+        self.where: dict[str, tuple[int, int]] = {}  # an address that a call brings, and a distance
+        self._positions = np.zeros(len(frame.names), np.int64)
+        self._offsets = np.zeros(len(frame.names), np.int64)
+        for position, name in enumerate(["", *given, *frame.kept, *frame.passing]):
+            self._put(name, position, 0)
         for name, number in counts.items():
             self.set(name, number)
         self.launches: list[Launch] = []
         self._numbers: list[NDArray[np.int64]] = []
         self._which: list[NDArray[np.int64]] = []
+        self._length = 0
 
     def set(self, name: str, number: int, known: str = "") -> None:
         """From here on, a name stands for this number, or lies so many bytes behind another."""
         position, offset = self.where[known]
-        self.where[name] = position, offset + number
+        self._put(name, position, offset + number)
+
+    def _put(self, name: str, position: int, offset: int) -> None:
+        self.where[name] = position, offset
+        number = self.frame.names.get(name)
+        if number is not None:
+            self._positions[number], self._offsets[number] = position, offset
 
     def begin_chunk(self, first: int, last: int) -> None:
         """From here on, the steps first ... last - 1, whose tokens begin at "chunk" and a region's
@@ -80,20 +90,18 @@ class Writer:
         for name, region in (self.frame.kept | self.frame.passing).items():
             position, distance = self.where[name][0], span.start * region.step * self.frame.bytes
             if region.per == "tokens":
-                self.where[f"chunk {name}"] = position, distance
+                self._put(f"chunk {name}", position, distance)
             elif region.per == "buffered":
-                self.where[f"chunk {name}"] = position, 0
-                self.where[name] = position, -distance
+                self._put(f"chunk {name}", position, 0)
+                self._put(name, position, -distance)
 
     def launch(self, function: int, table: Table, jobs: int) -> None:
         """Call a compiled function with these words, on as many threads as there are jobs."""
         self.set("share", jobs)
-        places = [self.where[name] for name in table.known]
-        positions, offsets = np.array(places, np.int64).T
-        begin = sum(map(len, self._numbers))
-        self._numbers.append(table.numbers + offsets[table.which])
-        self._which.append(positions[table.which])
-        self.launches.append(Launch(function, 8 * begin, jobs, jobs))
+        self._numbers.append(table.numbers + self._offsets.take(table.which))
+        self._which.append(self._positions.take(table.which))
+        self.launches.append(Launch(function, 8 * self._length, jobs, jobs))
+        self._length += len(table.numbers)
 
     def copy(self) -> None:
         """The copies before the kernel."""

@@ -13,6 +13,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from unrolled.layers.batch import ragged
 from unrolled.tasks.parts.cells import ChosenCell
 from unrolled.tasks.parts.pooling import Pooling
 from unrolled.tasks.parts.recurrent import make_recurrent
@@ -52,8 +53,12 @@ class Labeller(nn.Module):
         return x if self.embed is None else self.embed(x)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        y, states = self.recurrent(self.drop(self.inputs(x)), lengths=lengths)
-        return self.readout(self.drop(self.pool(y, lengths, self._ends(states))))
+        batch = ragged(lengths, *x.shape[:2])  # without what fills up
+        y, states = self.recurrent.over(self.drop(self.inputs(batch.gather(x))), batch)
+        pooled = self._ends(states)
+        if self.pool.kind != "last":
+            pooled = self.pool(batch.scatter(y), lengths)
+        return self.readout(self.drop(pooled))
 
     def _ends(self, states: Tensor | tuple[Tensor, ...]) -> Tensor:
         """Where each direction of the last layer ended: its output there, (B, directions H)."""

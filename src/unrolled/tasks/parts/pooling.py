@@ -1,7 +1,6 @@
 """One vector for a whole sequence. In: outputs of each step, lengths. Out: (B, size).
 
 All four leave padding out: y is (T, B, directions H), of which sequence b has lengths[b] steps.
-Where each direction ended can be given beside it: a layer knows, and has not to look in y.
 """
 
 from __future__ import annotations
@@ -23,9 +22,9 @@ class Pooling(nn.Module):
         if kind == "attention":
             self.query = nn.Parameter(torch.empty(size).uniform_(-1, 1) / math.sqrt(size))
 
-    def forward(self, y: Tensor, lengths: Tensor, ends: Tensor | None = None) -> Tensor:
+    def forward(self, y: Tensor, lengths: Tensor) -> Tensor:
         if self.kind == "last":
-            return self.last(y, lengths) if ends is None else ends
+            return self.last(y, lengths)
         inside = torch.arange(len(y), device=y.device)[:, None, None] < lengths[:, None]
         if self.kind == "mean":
             return (y * inside).sum(0) / lengths[:, None]
