@@ -23,6 +23,7 @@ from torch import nn
 from unrolled.data.notes import Notes
 from unrolled.data.splits import folds, hold_out
 from unrolled.errors import ArgumentError
+from unrolled.report.numbers import counted
 from unrolled.report.page import render
 from unrolled.tasks.parts import estimator as shared
 from unrolled.tasks.parts.cells import ChosenCell
@@ -94,9 +95,13 @@ class Classifier(ClassifierMixin, Estimator):
         test: tuple[Sequence[Any], Sequence[Any]] | None = None,
         *,
         data: dict[str, Any] | None = None,
+        names: tuple[Sequence[Any], Sequence[Any]] | None = None,
         resume: bool = False,
     ) -> Classifier:
-        """Learn from sequences and labels; `data` says for the run where they came from."""
+        """Learn from sequences and labels; `data` says for the run where they came from.
+
+        `names` is what the sequences, and those of the test, are called in the report.
+        """
         self.cell_ = self.check()
         if not resume:
             self.refuse_taken_place()
@@ -112,7 +117,7 @@ class Classifier(ClassifierMixin, Estimator):
         self.history_ = state.history
         beside = self._train_baseline(parts, weights) if self.baseline else None
         if run is not None and is_first_process():
-            found = self._findings(config, inputs, parts, beside)
+            found = self._findings(config, inputs, parts, beside, names)
             run.write_text("report.html", render(page_of(found)))
         return self
 
@@ -125,6 +130,7 @@ class Classifier(ClassifierMixin, Estimator):
                 f"every label is {str(self.classes_[0])!r}: there is nothing to tell apart"
             )
         rows, held = self._split(inputs, labels)
+        self.rows_ = {"train": rows, "validation": held}
         raw = {"train": [inputs[row] for row in rows]}
         if isinstance(inputs[0], str):
             kind = kind_for(raw["train"], self._note) if self.tokens == "auto" else self.tokens
@@ -140,6 +146,7 @@ class Classifier(ClassifierMixin, Estimator):
             parts["validation"] = whole.rows(held)
         if test is not None:
             raw["test"] = as_inputs(test[0])
+            self.rows_["test"] = np.arange(len(raw["test"]))
             parts["test"] = self._encode_labelled(*test)
         return raw, parts
 
@@ -204,14 +211,20 @@ class Classifier(ClassifierMixin, Estimator):
             return None
         return model.eval()
 
-    def _findings(self, config: Any, inputs: Any, parts: Any, beside: Any) -> Findings:
+    def _findings(self, config: Any, inputs: Any, parts: Any, beside: Any, names: Any) -> Findings:
         """What the report is about: the test part, or what comes nearest to it."""
         part = next(name for name in ("test", "validation", "train") if name in parts)
         data, raw = parts[part], inputs[part]
 
+        rows = self.rows_[part]
+        called = None if names is None else names[part == "test"]
+
         def show(row: int) -> str:
             one = raw[row]
-            return one if isinstance(one, str) else f"{len(one)} steps of {one.shape[1]} channels"
+            if isinstance(one, str):
+                return one
+            name = f"number {rows[row] + 1}" if called is None else called[rows[row]]
+            return f"{name}: {counted(len(one), 'step')}, {counted(one.shape[1], 'channel')}"
 
         return Findings(
             config=config,
@@ -225,6 +238,7 @@ class Classifier(ClassifierMixin, Estimator):
             baseline=beside and Told(data, chances(beside, data.sequences, len(self.classes_))),
             show=show,
             steps=lambda row: self.encoder_.steps(raw[row]),
+            values=lambda row: None if isinstance(raw[row], str) else raw[row],
             notes=self.notes_.sentences,
             command=str(config["data"].get("command", repr(self))),
         )

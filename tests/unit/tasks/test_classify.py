@@ -1,6 +1,7 @@
 """A classifier learns a rule, keeps it in a run, and has scikit-learn's face."""
 
 import math
+import re
 import shutil
 import signal
 
@@ -42,10 +43,31 @@ def test_it_learns_texts(tokens):
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_it_learns_series(pooling, bidirectional):
     X, y = waves()
-    model = Classifier(cell="gru", pooling=pooling, bidirectional=bidirectional, **SMALL)
+    longer = SMALL | {"epochs": 14}
+    model = Classifier(cell="gru", pooling=pooling, bidirectional=bidirectional, **longer)
     model.fit(X[:60], y[:60])
     assert model.score(X[60:], y[60:]) > 0.9
     assert model.classes_.tolist() == [-1, 0, 1]
+
+
+def test_the_report_says_which_series_it_is_about(tmp_path):
+    X, y = waves()
+    names = ([f"walk {number}" for number in range(60)], [f"run {number}" for number in range(30)])
+    for run, given in (("named", names), ("numbered", None)):
+        model = Classifier(cell="gru", out=tmp_path / run, **SMALL)
+        model.fit(X[:60], y[:60], (X[60:], y[60:]), names=given)
+    page = (tmp_path / "named" / "report.html").read_text()
+    assert "What it read: run " in page
+    assert "walk " not in page
+    listed = set(re.findall(r"run (\d+): (\d+) steps, 2 channels", page))
+    assert listed
+    assert all(len(X[60 + int(row)]) == int(steps) for row, steps in listed)
+    page = (tmp_path / "numbered" / "report.html").read_text()
+    listed = set(re.findall(r"number (\d+): (\d+) steps, 2 channels", page))
+    assert listed
+    assert all(len(X[59 + int(row)]) == int(steps) for row, steps in listed)
+    assert "Units 1 to" in page
+    assert "from the end" in page
 
 
 @pytest.mark.parametrize("pooling", ["last", "mean", "max", "attention"])

@@ -82,7 +82,8 @@ class ClassifyJob(CommandJob):
         table = origin(how["source"], command, **{**kept, "checksum": found, "notes": notes})
         if how.get("folds") is not None and not resume:
             say_folds(cross_validate(estimator, X, y, how["folds"]), estimator.progress == "json")
-        estimator.fit(X, y, test, data=table, resume=resume)
+        names = (data.train.rows, data.test.rows if data.test is not None else [])
+        estimator.fit(X, y, test, data=table, names=names, resume=resume)
 
     def read(self, how: dict[str, Any], seed: int) -> Labelled:
         """The data, with a test set of their own or one held out."""

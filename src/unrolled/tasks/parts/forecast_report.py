@@ -131,12 +131,12 @@ def _how_good(found: Findings) -> Section:
     blocks: list[Block] = [
         Table(
             "figures",
-            f"On the {found.part} part, from {origins:,} origins. MASE below 1 is better than the "
-            "seasonal naive method was where the network learnt; coverage is the share of what "
-            f"came between the outer quantiles, and should be {width:.0%}.",
+            f"On the {found.part} part, from {origins:,} origins. Coverage should be {width:.0%}; "
+            "of all other figures, less is better.",
             ["method", *WORDS.values()],
             rows,
-        )
+        ),
+        Prose(_what_they_mean(found)),
     ]
     if len(backtest.levels) > 1:
         blocks.append(Prose(_how_sure(found)))
@@ -147,6 +147,22 @@ def _how_good(found: Findings) -> Section:
                    "What lies further ahead is harder: how fast does each method lose its grip?")
         )  # fmt: skip
     return Section("How good it is", blocks)
+
+
+def _what_they_mean(found: Findings) -> str:
+    """The figures and the methods, for one who meets them for the first time."""
+    season, step = found.series[0].layout.season, found.series[0].series.step
+    back = f"the value {season} steps of {step} before" if season > 1 else "the last value, too"
+    return (
+        "- MAE is the mean distance of the forecast from what came; RMSE is like it, but weighs "
+        "large misses more; sMAPE is the distance as a share of the size of both.\n"
+        "- MASE is the MAE over that of the seasonal naive method where the network learnt: below "
+        "1 it is better.\n"
+        "- Pinball weighs the whole interval, not only its middle. Coverage is the share of what "
+        "came that lay inside the interval.\n"
+        f"- Naive repeats the last value, seasonal naive {back}. Smoothing is damped exponential "
+        "smoothing with a season, a good classical method."
+    )
 
 
 def _how_sure(found: Findings) -> str:
@@ -162,7 +178,7 @@ def _how_sure(found: Findings) -> str:
         f"came (pinball {before['pinball']:.4g}): a network is surer of what it learnt from than "
         "of what comes. So both ends of the interval are moved, for each step ahead, by the errors "
         "of its latest forecasts of steps that it had not learnt from, as many as the validation "
-        f"part has; it then held {after['coverage']:.0%} (pinball {after['pinball']:.4g}). No "
+        f"part has; it then held {after['coverage']:.0%} (pinball {after['pinball']:.4g}).\n\nNo "
         "forecast is set right by what comes after its origin, and the median stays where it is. "
         "This takes for granted that the next errors are like the latest ones; those of the "
         "validation part, which has also chosen the weights, are a little too small."
@@ -190,9 +206,15 @@ def _pictures(found: Findings) -> Section:
         number, origin = places[int(place)]
         one = backtest.series[number]
         panel = _picture(found, found.series[number], one, origin)
-        name = f"{quoted(one.name, 40)}, from {shown_time(one.times[origin])}"
+        name = f"{quoted(one.name, 40)}, from {shown_time(one.times[origin])}{_band(backtest)}"
         blocks.append(Figure(key, title, panel, f"forecast and what came: {title}", name))
     return Section("Forecasts, and what came", blocks)
+
+
+def _band(backtest: Backtest) -> str:
+    """What the shaded bands are."""
+    width = backtest.levels[-1] - backtest.levels[0]
+    return f". The band should hold {width:.0%} of what comes." if len(backtest.levels) > 1 else ""
 
 
 def _median(forecasts: Any, backtest: Backtest) -> Any:
@@ -240,7 +262,7 @@ def _future(found: Findings) -> Section:
             intervals=intervals(future.quantiles, future.levels),
         )
         last = shown_time(one.series.times(len(one) - 1, len(one))[0])
-        name = f"{quoted(one.series.name, 40)} after {last}"
+        name = f"{quoted(one.series.name, 40)} after {last}{_band(found.backtest)}"
         blocks.append(Figure(f"future-{number}", "What comes next", panel, "forecast", name))
     if not blocks:
         blocks.append(Prose("The known covariates end with the data: no future can be drawn."))

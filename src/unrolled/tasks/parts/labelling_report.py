@@ -67,6 +67,7 @@ class Findings:
     baseline: Told | None
     show: Callable[[int], str]  # a row of the told part, as text
     steps: Callable[[int], Sequence[str]]  # and its steps by name
+    values: Callable[[int], Any]  # and its values, (T, channels); None of a text
     notes: Sequence[str]
     command: str
 
@@ -114,9 +115,18 @@ def _how_good(found: Findings) -> Section:
     rows.append(["always the most frequent class", f"{_commonest(found.told):.1%}", "–"])
     table = found.told.confusion()
     blocks: list[Block] = [
-        Table("figures", f"On the {found.told_part} part.", FIGURES, rows),
         Table(
-            "classes", "Class by class.",
+            "figures",
+            f"On the {found.told_part} part. Accuracy is the share that was told right. Macro F1 "
+            "weighs every class alike, however few examples it has: the mean over the classes of "
+            "F1, which lies between recall and precision.",
+            FIGURES,
+            rows,
+        ),
+        Table(
+            "classes",
+            "Class by class: which share of its examples was found, and how often it was right "
+            "when it was named.",
             ["class", "examples", "found (recall)", "right when named (precision)"],
             _class_rows(table, found.classes),
         ),
@@ -164,7 +174,7 @@ def _examples(found: Findings) -> Section:
     sure = told.chances[rows, told.said]
     right = told.said == told.data.classes
     order = np.argsort(-sure, kind="stable")
-    columns = ["text or series", "is", "said", "sure"]
+    columns = ["series" if _of_series(found) else "text", "is", "said", "sure"]
 
     def listed(which: Any) -> list[list[Any]]:
         chosen: dict[tuple[str, ...], list[Any]] = {}  # a text that stands there twice, once
@@ -189,6 +199,10 @@ def _examples(found: Findings) -> Section:
     return Section("Best and worst examples", blocks)
 
 
+def _of_series(found: Findings) -> bool:
+    return found.values(0) is not None
+
+
 def _inside(found: Findings) -> Section:
     told, model = found.told, found.model.eval()
     sure = told.chances.max(1)
@@ -205,7 +219,19 @@ def _inside(found: Findings) -> Section:
     return inside(
         readings,
         norms,
-        "the derivative of the winning class's score by the step's input, times that input.",
+        "the derivative of the winning class's score by the step's input, times that input."
+        + _which_units(found),
+    )
+
+
+def _which_units(found: Findings) -> str:
+    """Where there are two directions, which of the rows is which."""
+    units = found.model.recurrent.output_size
+    if found.model.recurrent.directions == 1:
+        return ""
+    return (
+        f" Units 1 to {units} read from the beginning, units {units + 1} to {2 * units} from the "
+        "end."
     )
 
 
@@ -227,4 +253,8 @@ def _reading(found: Findings, row: int) -> Reading:
     is_so = told.data.classes[row]
     verdict = "right" if said == is_so else f"wrong: it is {found.classes[is_so]}"
     title = f"Taken for {found.classes[said]} ({verdict})"
-    return Reading(title, list(found.steps(row))[:LONGEST], hidden, counted)
+    values = found.values(row)
+    if values is not None:
+        title = f"{found.show(row)}, taken for {found.classes[said]} ({verdict})"
+        values = values[:LONGEST]
+    return Reading(title, list(found.steps(row))[:LONGEST], hidden, counted, values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from unrolled.tasks.parts.reporting import (
     every_parameter,
     inside,
     learning,
+    quoted,
     the_cell,
     trained_on,
 )
@@ -53,7 +55,7 @@ def page_of(found: Findings) -> Page:
     bits = kept[f"{found.part}_bits_per_character"]
     weights = sum(weight.numel() for weight in found.model.parameters())
     return Page(
-        title="A model of a text",
+        title=f"A model of {_called(found)}",
         lead=(
             f"A recurrent network ({found.cell.name}) needs {bits:.3f} bits for a character of the "
             f"{found.part} part, which it never learnt from."
@@ -73,6 +75,13 @@ def page_of(found: Findings) -> Page:
         ],
         command=found.command,
     )
+
+
+def _called(found: Findings) -> str:
+    """The text's own name, where it has one."""
+    source = str(found.config["data"].get("source", ""))
+    name = source.rpartition(":")[2] if source.startswith("builtin:") else PurePath(source).name
+    return name[:60] or "a text"
 
 
 def _part_rows(found: Findings) -> list[list[Any]]:
@@ -95,6 +104,8 @@ def _how_good(found: Findings, kept: Mapping[str, Any]) -> Section:
         [
             Table("figures", f"On the {found.part} part.", columns, rows),
             Prose(
+                "Bits a character is how many yes-or-no questions it takes, on average, to name "
+                "the next character to one who knows what the model knows: less is better. "
                 "Perplexity is the number of tokens among which the model is, on average, as "
                 "unsure as if all were equally likely. The counts know only the token before: "
                 "what lies between them and the network is what it keeps in mind from further "
@@ -125,8 +136,8 @@ def _pairs(found: Findings) -> float:
 def _samples(found: Findings) -> Section:
     blocks: list[Block] = [
         Prose(
-            "What the network writes after the same beginning. A low temperature plays it safe, a "
-            "high one dares more."
+            f"What the network writes after the same beginning, {quoted(found.start)}, which is "
+            f"from the {found.part} part. A low temperature plays it safe, a high one dares more."
         )
     ]
     for warmth, text in found.samples.items():

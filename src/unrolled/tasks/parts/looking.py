@@ -27,6 +27,7 @@ class Reading:
     steps: Sequence[str]
     hidden: Any  # (T, units)
     counted: Any  # (T,), sums to 1
+    values: Any = None  # (T, channels) of a series, as they were given
 
 
 def read_closely(

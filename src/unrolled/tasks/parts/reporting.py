@@ -12,6 +12,7 @@ import numpy as np
 
 from unrolled.report import figures
 from unrolled.report.blocks import Block, Figure, Math, Prose, Section, Table
+from unrolled.report.drawing import Panel
 from unrolled.report.figures import curves, gradient_by_lag, heat_map
 from unrolled.report.markup import literal
 from unrolled.tasks.parts.cells import ChosenCell
@@ -22,6 +23,7 @@ PARTS = {"train": "training", "validation": "validation", "test": "test"}
 SPENT = ("forward", "backward", "update", "evaluation")
 UNITS_SHOWN = 24  # of the hidden state, the most lively ones: more are no longer told apart
 STEPS_SHOWN = 24  # of a sequence: more names do not fit on a phone
+LINES_SHOWN = 6  # channels of a series that can be told apart as lines
 LETTERS_SHOWN = 30  # where each step is a single letter
 ROLES = ("text", "label", "time", "value", "series", "known", "past")  # of a table's columns
 
@@ -109,7 +111,7 @@ def learning(
         [
             Prose(
                 f"{len(history)} epochs in {seconds}. The weights of epoch {best_epoch} are kept: "
-                "there the validation part was told best. The test part decided nothing."
+                "there the validation part came out best. The test part decided nothing."
             ),
             Figure("curves", "Over the epochs", panels, "curves of each part by epoch",
                    "The vertical line is the epoch whose weights are kept. When training goes on "
@@ -144,6 +146,10 @@ def inside(readings: Sequence[Reading], norms: Any, explanation: str) -> Section
         )  # fmt: skip
         counted = figures.steps(reading.counted[part], names=names, x_label="step", y_label="share")
         alt = f"heat map of {len(lively)} units over {len(names)} steps"
+        if reading.values is not None:
+            drawn = _what_it_read(reading.values[part], part.start + 1, names)
+            blocks.append(Figure(f"read-{number}", f"What it read: {title}", drawn, "the series"))
+            title = "What it held in mind"
         blocks.append(Figure(f"state-{number}", title, heat, alt))
         blocks.append(
             Figure(f"counted-{number}", "How much each of these steps counted", counted,
@@ -162,6 +168,19 @@ def inside(readings: Sequence[Reading], norms: Any, explanation: str) -> Section
         )
     )
     return Section("Inside the network", blocks)
+
+
+def _what_it_read(values: Any, first: int, names: Sequence[str]) -> Panel:
+    """A line for each channel; where they are many, a row of a picture."""
+    channels = [f"channel {number + 1}" for number in range(values.shape[1])]
+    if len(channels) > LINES_SHOWN:
+        rows = [str(number + 1) for number in range(len(channels))]
+        return heat_map(
+            values.T, x_label="step", y_label="channel", unit="value", columns=names, rows=rows
+        )
+    lines = dict(zip(channels, values.T))
+    steps = [float(first + number) for number in range(len(values))]
+    return curves(lines, x=steps, x_label="step", y_label="value")
 
 
 def _most_counted(names: Sequence[str], counted: Any) -> slice:

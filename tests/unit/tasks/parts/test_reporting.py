@@ -50,3 +50,21 @@ def test_of_a_short_sequence_all_steps_are_drawn():
     reading = Reading("A text", ["a", " ", "b"], np.eye(3), np.full(3, 1 / 3))
     section = inside([reading], np.ones(3), "so.")
     assert next(b.title for b in section.blocks if isinstance(b, Figure)) == "A text"
+
+
+@pytest.mark.parametrize(("channels", "shown"), [(2, "channel 2"), (9, "channel")])
+def test_a_series_is_drawn_beside_what_was_held_in_mind(channels, shown):
+    """As it was given: lines while they can be told apart, else the rows of a picture."""
+    names = [str(step + 1) for step in range(60)]
+    counted = np.full(60, 1e-3)
+    counted[30:40] = 0.1
+    values = np.random.default_rng(0).normal(size=(60, channels))
+    reading = Reading("series 7", names, np.eye(60)[:, :4], counted, values)
+    drawn = [b for b in inside([reading], np.ones(4), "so.").blocks if isinstance(b, Figure)]
+    first = int(drawn[0].title.split("steps ")[1].split()[0])
+    assert drawn[0].title == f"What it read: series 7, steps {first} to {first + 23} of 60"
+    assert [one.title for one in drawn[1:3]] == [
+        "What it held in mind", "How much each of these steps counted"
+    ]  # fmt: skip
+    assert first <= 31 <= first + 23
+    assert shown in render(Page("t", "l", [inside([reading], np.ones(4), "so.")]))
