@@ -19,7 +19,8 @@ FORECAST: list[tuple[str, bytes, dict[str, Any], str]] = [
         "s.csv",
         b"date,a,b\n2024-01-01,1,2\n",
         {},
-        "which column of {path} is to be forecast? name it with --value: there are 'a', 'b'",
+        "which column of {path} is to be forecast? name it with --value, and the one "
+        "that holds the times with --time: there are 'a', 'b'",
     ),
     (
         "s.csv",

@@ -85,6 +85,7 @@ LINES = [
     ("train generate good.csv --test-share 2", "share from 0 to below 1"),
     # options that would do nothing
     ("train classify steps.csv --time when --series id --text word", "--series is of numbers"),
+    ("train classify wide.csv --series x1", "has another value in each row"),
     ("train classify wide.csv --time x1", "says which series a row is part of with --series, too"),
     ("train classify wide.csv --text x1 --label y --test wide.npz", "of two kinds"),
     ("train classify wide.npz --text x", "wide.npz holds series: leave it out"),

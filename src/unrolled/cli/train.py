@@ -60,7 +60,16 @@ def run(arguments: argparse.Namespace) -> int:
         return 130
     if progress_of(arguments) == "lines":
         print(f"The run is {path}; open {path / 'report.html'} to see how it went.")
+        print(f"Use it: {job_of(path).example(path)}")
     return 0
+
+
+def job_of(path: Path) -> Any:
+    """The job of the run that was just written."""
+    from unrolled.cli import jobs
+    from unrolled.training.run_folder import RunFolder
+
+    return jobs.of_run(RunFolder.open(path))
 
 
 def begin(arguments: argparse.Namespace) -> Path:

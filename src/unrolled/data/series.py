@@ -55,8 +55,9 @@ def read_series(
     time: str | None = None,
     *,
     labelled: bool = True,
+    learning: bool = True,
 ) -> SeriesSet:
-    """The series of one file."""
+    """The series of one file; `learning` from them takes several classes."""
     path, notes = existing(path), Notes()
     kind = kind_of(path)
     if kind in (".ts", ".npz"):
@@ -70,9 +71,13 @@ def read_series(
     else:
         table = read_table(path, notes)
         label = _label_column(table, label, labelled)
-        series = series or _named(table, SERIES_NAMES, label)
         if series is not None:
             table.require(series, "--series")
+            _refuse_names_of_rows(table, series)
+        found = _named(table, SERIES_NAMES, label)
+        is_name = series is None and found is not None and _has_one_row_each(table, found)
+        series = series or (None if is_name else found)
+        if series is not None:
             values, labels, names, rows = _long(table, series, label, time)
         elif time is not None:
             raise DataError(
@@ -81,12 +86,12 @@ def read_series(
                 "leave --time out where each row is a whole series"
             )
         else:
-            values, labels, names, rows = _wide(table, label)
+            values, labels, names, rows = _wide(table, label, found)
     if labelled and labels is None:
         raise DataError(f"{path} has no labels, and training wants one for each series")
     if labels is not None:
         labels = [str(one) for one in as_labels(labels, label or "label", notes)]
-    if labelled and labels is not None:
+    if labelled and learning and labels is not None:
         check_classes(labels, label or "label", notes)
     return SeriesSet(_without_gaps(values, notes), labels, names, rows, notes)
 
@@ -137,9 +142,27 @@ def _label_column(table: Table, label: str | None, labelled: bool) -> str | None
 Read = tuple[list[Any], list[Any] | None, list[str], list[str]]
 
 
-def _wide(table: Table, label: str | None) -> Read:
-    """A row a series."""
-    names = [name for name in table.columns if name != label]
+def _has_one_row_each(table: Table, series: str) -> bool:
+    cells = [cell for cell in table.texts(series) if cell is not None]
+    return len(cells) > 1 and len(set(cells)) == len(cells)
+
+
+def _refuse_names_of_rows(table: Table, series: str) -> None:
+    if _has_one_row_each(table, series):
+        raise DataError(
+            f"the column {series!r} of {table.path} has another value in each row, so that each "
+            "series would have a single step: leave --series out where each row is a whole series"
+        )
+
+
+def _wide(table: Table, label: str | None, called: str | None) -> Read:
+    """A row a series; the column `called` holds their names, if there is one."""
+    names = [name for name in table.columns if name not in (label, called)]
+    if called is not None:
+        table.notes.say(
+            f"the column {called!r} has another value in each row: it was taken for the name of a "
+            "series, of which each row is a whole one"
+        )
     channels = _channels(names)
     columns = {name: table.numbers(name) for name in names}
     labels = table.texts(label) if label is not None else None
@@ -158,7 +181,9 @@ def _wide(table: Table, label: str | None) -> Read:
     if not values:
         raise DataError(f"no row of {table.path} has a label and values")
     chosen = None if labels is None else [labels[i] for i in there]
-    return values, chosen, list(channels), [f"row {table.rows[i]}" for i in there]
+    said = None if called is None else table.texts(called)
+    rows = [f"row {table.rows[i]}" if said is None else str(said[i]) for i in there]
+    return values, chosen, list(channels), rows
 
 
 def _channels(names: Sequence[str]) -> dict[str, list[str]]:

@@ -33,22 +33,26 @@ def labelled(
     series: str | None = None,
     time: str | None = None,
     test: Source | None = None,
+    learning: bool = True,
 ) -> Labelled:
-    """What to learn from, with a test set of its own if `test` names one."""
+    """What to learn from, with a test set of its own if `test` names one.
+
+    Not `learning`: what is only measured by, of which a single class is enough.
+    """
     if builtin.is_builtin(source):
         _refuse_columns(source, text=text, label=label, series=series, time=time)
         data = builtin.load(str(source), "classify")
         assert isinstance(data, Labelled)
     elif is_text(source, text, label, series):
         _refuse_columns_of_series(source, series=series, time=time)
-        data = Labelled(read_texts(source, text, label))
+        data = Labelled(read_texts(source, text, label, learning=learning))
     else:
         _refuse_column_of_texts(source, text, series)
-        data = Labelled(read_series(source, label, series, time))
+        data = Labelled(read_series(source, label, series, time, learning=learning))
     if test is None:
         return data
     columns = {"text": text, "label": label, "series": series, "time": time}
-    other = labelled(test, **(columns if has_columns(test) else {}))
+    other = labelled(test, **(columns if has_columns(test) else {}), learning=False)
     if other.is_text != data.is_text:
         raise DataError(f"{source} and {test} are of two kinds: one holds texts, one holds series")
     return Labelled(data.train, other.train)

@@ -49,13 +49,17 @@ def read_texts(
     label: str | None = None,
     *,
     labelled: bool = True,
+    learning: bool = True,
     longest: int = LONGEST,
 ) -> Texts:
-    """Texts of a file or a folder. Not `labelled`: labels are read if `label` names them."""
+    """Texts of a file or a folder. Not `labelled`: labels are read if `label` names them.
+
+    `learning` from them takes several classes, each with a few examples.
+    """
     notes = Notes()
     if Path(path).is_dir():
         _refuse_columns(path, text, label, "a folder's texts have their class from its names")
-        cells, labels, rows = _folder(Path(path), notes)
+        cells, labels, rows = _folder(Path(path), notes, learning)
     elif kind_of(existing(path)) in PLAIN:
         if labelled:
             raise DataError(
@@ -65,7 +69,8 @@ def read_texts(
         _refuse_columns(path, text, label, "plain text has a text on each line")
         cells, labels, rows = _lines(Path(path), notes)
     else:
-        cells, labels, rows = _columns(read_table(path, notes), text, label, labelled)
+        table = read_table(path, notes)
+        cells, labels, rows = _columns(table, text, label, labelled, labelled and learning)
     return _cleaned(cells, labels, rows, notes, longest)
 
 
@@ -80,7 +85,9 @@ def _refuse_columns(path: str | Path, text: str | None, label: str | None, why: 
 Raw = tuple[list[str | None], list[str | None] | None, list[int]]
 
 
-def _columns(table: Table, text: str | None, label: str | None, labelled: bool) -> Raw:
+def _columns(
+    table: Table, text: str | None, label: str | None, labelled: bool, learning: bool
+) -> Raw:
     label = _label_column(table, text, label, labelled)
     text = _text_column(table, text, label)
     cells = table.texts(text)
@@ -94,7 +101,7 @@ def _columns(table: Table, text: str | None, label: str | None, labelled: bool) 
     table.notes.count(missing, len(labels), "rows", "had no label and were left out")
     kept = [i for i, one in enumerate(labels) if one is not None]
     labels, cells = [labels[i] for i in kept], [cells[i] for i in kept]
-    if labelled:
+    if learning:
         check_classes([one for one in labels if one is not None], label, table.notes)
     return cells, labels, [rows[i] for i in kept]
 
@@ -140,7 +147,7 @@ def _lines(path: Path, notes: Notes) -> Raw:
     return cells, None, list(range(1, len(cells) + 1))
 
 
-def _folder(folder: Path, notes: Notes) -> Raw:
+def _folder(folder: Path, notes: Notes, learning: bool) -> Raw:
     """A class for each file of lines, or for each folder of files."""
     inside = sorted(p for p in folder.iterdir() if not p.name.startswith("."))
     folders = [p for p in inside if p.is_dir()]
@@ -163,7 +170,8 @@ def _folder(folder: Path, notes: Notes) -> Raw:
             f"{folder} is to hold a folder or a .txt file for each class, and has "
             f"{len(set(labels))} of them"
         )
-    check_classes([one for one in labels if one is not None], str(folder), notes)
+    if learning:
+        check_classes([one for one in labels if one is not None], str(folder), notes)
     return cells, labels, list(range(1, len(cells) + 1))
 
 

@@ -141,15 +141,18 @@ def _value_columns(
     if len(others) == 1:
         return others
     raise DataError(
-        f"which column of {table.path} is to be forecast? name it with --value: there are "
-        f"{listed(others)}"
+        f"which column of {table.path} is to be forecast? name it with --value, and the one that "
+        f"holds the times with --time: there are {listed(others)}"
     )
 
 
 def _times(table: Table, time: str | None) -> tuple[Any, Any]:
     """The time of each row (0 where there is none), and the rows that have one."""
     if time is None:
-        table.notes.say("no column holds times: rows were taken as even steps, in their order")
+        table.notes.say(
+            "no column is known to hold times (--time names one): rows were taken as even steps, "
+            "in their order"
+        )
         return np.arange(len(table)), np.arange(len(table))
     cells = table.frame[time].str.strip_chars()
     missing = cells.is_null() | (cells == "")

@@ -63,7 +63,7 @@ def curves(
         if not log_x and all(float(place).is_integer() for at, _ in lines.values() for place in at):
             _whole_numbers(axes.xaxis)
             if all(len(at) == 1 for at, _ in lines.values()):  # a lone point says nothing of scale
-                axes.set_xlim(0, 2 * max(at[0] for at, _ in lines.values()))
+                axes.set_xlim(0, 2 * max(at[0] for at, _ in lines.values()) or 1)
 
     return Panel(paint, title)
 

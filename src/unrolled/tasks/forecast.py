@@ -275,8 +275,13 @@ class Forecaster(RegressorMixin, Estimator):
         return self._places(series, self.learnt_)
 
     def _places(self, series: Sequence[TimeSeries], steps: Sequence[int]) -> list[int]:
-        """Where a step of the series that were learnt from lies in those of the same name."""
+        """Where a step of the series that were learnt from lies in those of the same name.
+
+        One alone is compared with the one that was learnt from, whatever their files are called.
+        """
         mine = {one.name: (one, step) for one, step in zip(self.series_, steps)}
+        if len(mine) == len(series) == 1:
+            mine[series[0].name] = (self.series_[0], steps[0])
         return [place_in(one, *mine[one.name]) if one.name in mine else 0 for one in series]
 
     def _roller(self) -> Roller:

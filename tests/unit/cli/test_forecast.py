@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from unrolled.cli import main
-from unrolled.report.numbers import number
+from unrolled.report import numbers
 
 SMALL = ["--horizon", "7", "--epochs", "2", "--hidden", "6", "--window", "28", "--batch-size", "4"]
 
@@ -80,11 +80,11 @@ def test_train_forecast_move_forecast_again(
         "network", "naive", "seasonal naive", "smoothing"
     ]  # fmt: skip
     assert {len(line) for line in (head, *rows)} == {len(head)}
-    assert rows[0].split()[1] == number(figures["network_mae"])
+    assert rows[0].split()[1] == numbers.number(figures["network_mae"])
     assert lines[-6:-4] == ["MAE by steps ahead:", lines[-5]]
     assert lines[-5].split() == ["1-2", "3-4", "5-6", "7"]
     mean = sum(figures["naive_mae_by_step"][:2]) / 2
-    assert lines[-3].split()[:2] == ["naive", number(mean)]
+    assert lines[-3].split()[:2] == ["naive", numbers.number(mean)]
 
 
 def test_a_training_on_built_in_data_goes_on(

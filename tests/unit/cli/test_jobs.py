@@ -30,6 +30,7 @@ def test_train_predict_move_predict_again(place, capsys):
     assert "Epoch [3/3], Train Loss: " in out
     assert "Test Acc: " in out
     assert "runs/reviews-1/report.html" in out
+    assert out.splitlines()[-1] == "Use it: unrolled predict runs/reviews-1 FILE"
     run = place / "runs" / "reviews-1"
     report = (run / "report.html").read_text()
     assert "unrolled train classify reviews.csv --text review --label sentiment" in report
@@ -42,14 +43,22 @@ def test_train_predict_move_predict_again(place, capsys):
     assert main(["predict", "moved", "new.csv"]) == 0
     assert capsys.readouterr().out == first
     assert main(["predict", "moved", "a lovely film", "--probabilities"]) == 0
-    label, *chances = capsys.readouterr().out.split()
-    assert label in ("good", "bad")
-    assert len(chances) == 3
+    head, answer = (line.split("\t") for line in capsys.readouterr().out.splitlines())
+    assert head == ["row", "label", "probability", "p(bad)", "p(good)"]
+    told = dict(zip(head, answer, strict=True))
+    assert told["label"] in ("good", "bad")
+    assert told[f"p({told['label']})"] == told["probability"]
 
     assert main(["evaluate", "moved", "reviews.csv", "--json"]) == 0
     figures = json.loads(capsys.readouterr().out)
     assert figures["rows"] == 60
     assert sum(map(sum, figures["confusion"])) == 60
+
+    (place / "one-class.csv").write_text("review,sentiment\na lovely film,good\n")
+    assert main(["evaluate", "moved", "one-class.csv"]) == 0  # nothing is learnt from it
+    said = capsys.readouterr()
+    assert "rows: 1" in said.out
+    assert "single example" not in said.err
 
     assert main(["train", *words]) == 0
     assert (place / "runs" / "reviews-1").is_dir()  # the name is free again

@@ -191,3 +191,17 @@ def test_folds_cover_every_row_once() -> None:
     assert all([labels[row] for row in held].count("b") in (1, 2) for _, held in made)
     with pytest.raises(DataError, match="20 folds cannot be made: 2 to 11 can"):
         folds(labels, 20, seed=0)
+
+
+def test_a_name_in_each_row_is_no_series_of_one_step(tmp_path: Path) -> None:
+    """A wide table with a number or a name in front: each row is a whole series."""
+    path = tmp_path / "wide.csv"
+    path.write_text("id,label,s1,s2,s3\na,up,1,2,3\nb,down,3,2,1\nc,up,4,5,6\nd,down,6,5,4\n")
+    found = read_series(path)
+    assert [one.shape for one in found.values] == [(3, 1)] * 4
+    assert found.rows == ["a", "b", "c", "d"]
+    assert any("'id' has another value in each row" in note for note in found.notes)
+    with pytest.raises(DataError, match="leave --series out where each row is a whole series"):
+        read_series(path, series="id")
+    path.write_text("id,label,s1,s2\na,up,1,2\na,up,3,2\nb,down,4,5\n")
+    assert [one.shape for one in read_series(path).values] == [(2, 2), (1, 2)]

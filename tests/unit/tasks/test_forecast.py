@@ -128,6 +128,8 @@ def test_a_longer_file_is_judged_where_learning_ended() -> None:
     cut = replace(whole, first=whole.times(900, 901)[0], values=whole.values[900:].copy())
     assert model.after_learning([cut]) == [model.learnt_[0] - 900]
     assert model.backtest([cut]).series[0].origins[0] == model.tested_[0] - 901
+    renamed = replace(cut, name="another file")
+    assert model.after_learning([renamed]) == [model.learnt_[0] - 900]
     other = replace(whole, values=-whole.values)
     assert model.after_learning([other]) == [0]
     assert model.backtest([other]).series[0].origins[0] == 999

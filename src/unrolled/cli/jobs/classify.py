@@ -105,7 +105,7 @@ class ClassifyJob(CommandJob):
     def evaluate(self, run: RunFolder, source: str, given: dict[str, Any]) -> Evaluation:
         model = Classifier.load(run.path)
         columns = self.columns_of(run, source, given)
-        data = sources.labelled(source, **columns).train
+        data = sources.labelled(source, **columns, learning=False).train
         say_notes(data.notes)
         figures = model.evaluate(inputs_of(data), self.labels_like(model, data.labels))
         confusion = figures.pop("confusion")
@@ -137,8 +137,10 @@ class ClassifyJob(CommandJob):
                 names += [f"p({name})" for name in model.classes_]
             write_whole(Path(arguments.out), as_csv(names, lines))
             return
+        if arguments.probabilities:
+            print("\t".join(["row", "label", "probability", *(f"p({n})" for n in model.classes_)]))
         for line in with_gaps(lines):
-            print("\t".join(line[1:] if arguments.probabilities else line[1:2]))
+            print("\t".join(line if arguments.probabilities else line[1:2]))
 
     @staticmethod
     def columns_of(run: RunFolder, source: str, given: dict[str, Any]) -> dict[str, Any]:

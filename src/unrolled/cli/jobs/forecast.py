@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -111,6 +112,9 @@ class ForecastJob(CommandJob):
         known = any(model.after_learning(data.series))
         where = "On what comes after the part learnt from" if known else "On the second half"
         return plain(found), lines_of(found, where)
+
+    def example(self, run: Path) -> str:
+        return shlex.join(["unrolled", "forecast", str(run)])
 
     def predict(self, run: RunFolder, arguments: argparse.Namespace) -> None:
         if arguments.probabilities:

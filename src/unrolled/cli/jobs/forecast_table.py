@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from unrolled.report.numbers import number
+from unrolled.report.numbers import counted, number
 from unrolled.tasks.parts.backtests import NETWORK, Backtest
 
 BANDS = 4  # groups of steps ahead, at most
@@ -28,7 +28,7 @@ def lines_of(backtest: Backtest, where: str) -> list[str]:
     ]
     names = [str(first) if first == last else f"{first}-{last}" for first, last in bands]
     lines = [
-        f"{where}, {origins:,} forecasts of each method:",
+        f"{where}, {counted(origins, 'forecast')} of each method:",
         *aligned([["", *TITLES.values(), "coverage"], *rows]),
         *said(backtest),
     ]

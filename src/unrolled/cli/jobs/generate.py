@@ -1,7 +1,9 @@
 """Text generation on the command line. In: running text. Out: runs and figures."""
 
 import argparse
+import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from unrolled.cli.jobs.figures import lines_of
@@ -71,6 +73,9 @@ class GenerateJob(CommandJob):
         say_notes(corpus.notes)
         figures = Generator.load(run.path).evaluate(corpus)
         return figures, lines_of(figures)
+
+    def example(self, run: Path) -> str:
+        return shlex.join(["unrolled", "generate", str(run), "--length", "300"])
 
     def predict(self, run: RunFolder, arguments: argparse.Namespace) -> None:
         raise UsageError(f"{run.path} continues texts: ask it with `unrolled generate {run.path}`")

@@ -126,6 +126,10 @@ class CommandJob:
         """Figures of a run on data with answers."""
         raise NotImplementedError
 
+    def example(self, run: Path) -> str:
+        """A line that asks a run."""
+        return shlex.join(["unrolled", "predict", str(run)]) + " FILE"
+
     def predict(self, run: RunFolder, arguments: argparse.Namespace) -> None:
         """Print an answer for each row of a file."""
         raise NotImplementedError
