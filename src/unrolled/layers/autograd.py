@@ -36,10 +36,11 @@ class Task:
     sizes: dict[str, int]
     record: tuple[str, ...] = ()
     norms: tuple[str, ...] = ()
+    packs: dict[Any, Any] | None = None  # packed weights, where windows share them
 
     def prepare(self, parameters: Sequence[Tensor]) -> Run:
         arrays = [parameter.contiguous() for parameter in parameters]
-        return Run(self.fit(), library(arrays[0].dtype), self.schedule, arrays)
+        return Run(self.fit(), library(arrays[0].dtype), self.schedule, arrays, self.packs)
 
     def fit(self) -> Fit:
         fits, key = self.program.fits, (self.packing, *self.sizes.values())

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -77,7 +77,7 @@ RUNNERS = {
 
 def engine_for(asked: str, like: Tensor) -> str:
     """ "cpu" (the kernels) or "torch", from device and dtype alone."""
-    fits = like.device.type == "cpu" and like.dtype in DTYPES
+    fits = like.is_cpu and like.dtype in DTYPES
     if asked == "cpu" and not fits:
         raise ShapeError(
             f'engine="cpu" runs float32 and float64 on the CPU, and this layer is {like.dtype} on '
@@ -169,10 +169,11 @@ def _cut(
         return runner.whole(task, tokens, initial, parameters, probes)
     if how.bptt == "recompute":
         # what is kept: T / length states between segments, and length steps of one segment
-        length = max(SHORTEST, math.ceil(2.5 * math.sqrt(steps)))
+        length = max(SHORTEST, math.ceil(0.8 * math.sqrt(steps)))
         return runner.segments(task, length, tokens, initial, parameters, probes)
     assert isinstance(how.bptt, int)
     states = initial
+    task = replace(task, packs={})
     parts: list[tuple[int, Tensor, tuple[Tensor, ...]]] = []
     for first in range(0, steps, how.bptt):
         window = first, min(first + how.bptt, steps)

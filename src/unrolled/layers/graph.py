@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from unrolled.engines.cpu.schedule import Dense, Ragged
 from unrolled.equations.equation import Equation
 from unrolled.equations.nodes import Apply, Constant, Eye, Length, Node, Variable, topological
 from unrolled.equations.ops import shape_of
@@ -151,9 +152,11 @@ def run(
 ) -> Result:
     """What `autograd.run` gives, without kernels."""
     schedule = task.schedule
-    if schedule.is_dense:
-        places, going = None, None
+    places, going, is_turned = None, None, False
+    if isinstance(schedule, Dense):
+        is_turned = schedule.reverse
     else:
+        assert isinstance(schedule, Ragged)
         steps, rows = schedule.table
         places = torch.from_numpy(steps * schedule.rows + rows).to(tokens.device)
         going = torch.zeros(schedule.steps * schedule.rows, dtype=torch.bool, device=tokens.device)
@@ -165,10 +168,10 @@ def run(
             flat = values.new_zeros(schedule.steps * schedule.rows, values.shape[1])
             values = flat.index_copy(0, places, values)
         values = values.reshape(schedule.steps, schedule.rows, values.shape[1])
-        return values.flip(0) if schedule.reverse else values
+        return values.flip(0) if is_turned else values
 
     def as_tokens(values: Tensor) -> Tensor:
-        values = (values.flip(0) if schedule.reverse else values).flatten(0, 1)
+        values = (values.flip(0) if is_turned else values).flatten(0, 1)
         return values if places is None else values.index_select(0, places)
 
     outputs, finals, records = unroll(

@@ -9,7 +9,6 @@ T, what is kept grows with that square root, at the cost of one more forward pas
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -51,13 +50,18 @@ class _Segments(torch.autograd.Function):
         ctx.windows = windows(task.schedule.steps, length)
         ctx.between = []
         records: list[Tensor] | None = None
+        packs: dict[Any, Any] = {}
         for window in ctx.windows:
             ctx.between.append(states)
             span = task.schedule.span(*window)
-            part, states, parts, _ = forward(
-                _part(whole, window), xs[span], states, task.record, keep=False
+            _, states, parts, _ = forward(
+                whole.window(*window, packs),
+                xs[span],
+                states,
+                task.record,
+                keep=False,
+                into=outputs[span],
             )
-            outputs[span] = part
             if records is None:
                 records = [r.new_empty(len(xs), r.shape[1]) for r in parts]
             for whole_record, part in zip(records, parts, strict=True):
@@ -84,33 +88,41 @@ class _Segments(torch.autograd.Function):
         return None, None, None, *once(xs, result)
 
 
-def _part(whole: Run, window: Window) -> Run:
-    return replace(whole, schedule=whole.schedule.window(*window))
-
-
 def _backward(ctx: Any, xs: Tensor, d_results: Sequence[Tensor | None]) -> Gradients:
+    """Segment by segment from the end. What a segment needs for itself alone is allocated once: the
+    system takes freed memory back, and clears it for the next."""
     whole: Run = ctx.whole
     task: Task = ctx.task
     d_states = d_results[1 : 1 + ctx.count]
     d_xs = torch.zeros_like(xs) if ctx.needs_input_grad[3] else None
     norms = {name: xs.new_empty(len(xs), 1) for name in task.norms}
     total = Gradients(d_xs, tuple(d_states), [None] * len(whole.arrays), norms)
+    last: list[Tensor | None] = []
+    packs: dict[Any, Any] = {}
+    room: dict[int, tuple[Tensor, Tensor]] = {}  # outputs and zeros, by the number of tokens
     for window, before in zip(reversed(ctx.windows), reversed(ctx.between), strict=True):
-        span, part = whole.schedule.span(*window), _part(whole, window)
-        outputs, _, _, left = forward(part, xs[span], before, keep=True)
-        d_outputs = d_results[0]
-        d_ys = torch.zeros_like(outputs) if d_outputs is None else d_outputs[span]
+        span, part = whole.schedule.span(*window), whole.window(*window, packs)
+        here = xs[span]
+        if len(here) not in room:
+            outputs = xs.new_empty(len(here), task.output_size())
+            room[len(here)] = outputs, torch.zeros_like(outputs)
+        outputs, nothing = room[len(here)]
+        _, _, _, left = forward(part, here, before, keep=True, into=outputs)
+        d_ys = nothing if d_results[0] is None else d_results[0][span]
         found = backward(
-            part, left, xs[span], outputs, d_ys, total.states, task.norms,
-            need_input=d_xs is not None,
+            part, left, here, outputs, d_ys, total.states, task.norms,
+            need_input=d_xs is not None, reuse=last,
         )  # fmt: skip
         for name, norm in found.norms.items():
             norms[name][span] = norm
         if d_xs is not None:
             d_xs[span] = found.inputs
         total.states = found.states
-        total.arrays = [
-            part if known is None else known.add_(part)
-            for known, part in zip(total.arrays, found.arrays, strict=True)
-        ]
+        if window is ctx.windows[-1]:
+            total.arrays = found.arrays
+            continue
+        last = found.arrays
+        for known, more in zip(total.arrays, last, strict=True):
+            if known is not None:
+                known.add_(more)
     return total

@@ -169,23 +169,23 @@ class Stream:
             below = self._x if layer == 0 else self._buffers[layer - 1][output]
             frame = forward_frame(run, below.shape[-1], (output,) if is_top else (), inside=True)
             script = frame.write(run.fit, run.schedule, 1)
-            lease = run.library.lease(script.passing)
+            leases = run.library.lease(script.passing), run.library.lease(script.packed)
             known = dict.fromkeys(frame.given, 0)
             known |= zip(frame.given, run.addresses[1:], strict=False)
-            known |= zip(frame.passing, lease.addresses, strict=True)
+            known |= zip(frame.passing, leases[0].addresses, strict=True)
+            known |= zip(frame.packed, leases[1].addresses, strict=True)
             known |= {"x": below.data_ptr(), f"record {output}": self._result.data_ptr()}
-            packing, launch = script.launches.each[0], self._launch(frame, script)
-            words = script.words([0, *known.values()])  # as they stand, the states are scratch
-            run.library.parallel(Launches([packing]), address_of(words))
             for name, buffer in self._buffers[layer].items():
                 known[f"initial {name}"] = buffer[1].data_ptr()
                 known[run.fit.state_at(name)] = buffer[0].data_ptr()
             words = script.words([0, *known.values()])
+            packing, launch = script.launches.each[0], self._launch(frame, script)
+            run.library.parallel(Launches([packing]), address_of(words))
             word = self._word(frame, words, launch)
             word("steps").value = 1
             kernel = _KERNEL(launch.function)
             self._kernels.append((kernel, address_of(words) + launch.arguments, word("first")))
-            self._kept.append((words, lease))
+            self._kept.append((words, leases))
             if layer == 0:
                 self._input = word(f"at {run.fit.input_name}")
             self._output = word(f"at record {output}")

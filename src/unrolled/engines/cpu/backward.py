@@ -157,10 +157,11 @@ def backward(
     *,
     need_input: bool,
     need_states: bool = True,
+    reuse: Sequence[Array | None] = (),
 ) -> Gradients:
     """xs, outputs, d_outputs: (..., n); d_finals: (1, rows, n) each, None for zeros; `norms` names
     states to be measured. Without `need_states`, the derivatives by the initial states are left
-    out."""
+    out. `reuse`: arrays of an earlier result, which may be overwritten."""
     library, schedule, fit = run.library, run.schedule, run.fit
     pointer = library.pointer
     frame = _frame(run, left, xs.shape[-1], norms, need_input, need_states)
@@ -169,18 +170,16 @@ def backward(
     d_xs = _input(run, frame, xs.shape[:-1]) if need_input else None
     inputs, d_outputs = run.input(xs), library.contiguous(d_outputs)
     ends = [None if d is None else library.contiguous(d) for d in d_finals]
-    sums = _sums(run, frame)
+    sums = _sums(run, frame, reuse)
     rows = schedule.rows
     states = [library.empty(1, rows, units) for units in fit.states.values()] if need_states else []
-    passing = library.lease(script.passing)
-    addresses = run.addresses
-    addresses += [pointer(inputs), pointer(outputs), pointer(d_outputs)]
+    addresses = [*run.addresses, pointer(inputs), pointer(outputs), pointer(d_outputs)]
     addresses += [0 if d is None else pointer(d) for d in ends]
     addresses += map(pointer, measured.values())
     addresses.append(0 if d_xs is None else pointer(d_xs))
     addresses += map(pointer, (*sums.values(), *states))
     assert left.lease is not None
-    script.call(library, addresses + left.lease.addresses + passing.addresses)
+    run.call(frame, script, addresses + left.lease.addresses)
     for number in frame.vectors.numbers:
         sums[number] = sums[number].sum().reshape(run.arrays[number].shape)
     inputs = None if d_xs is None else d_xs[..., : xs.shape[-1]]
@@ -202,11 +201,14 @@ def _frame(
     return run.fit.once(("backward", left.frame, norms, inputs, need_states), build)
 
 
-def _sums(run: Run, frame: Backward) -> dict[int, Array]:
+def _sums(run: Run, frame: Backward, reuse: Sequence[Array | None]) -> dict[int, Array]:
     """Room for the derivatives by the caller's arrays: zeros where nothing will be written, for an
     array may be longer than what depends on it."""
     library, fit, arrays = run.library, run.fit, run.arrays
-    sums = {}
+    sums: dict[int, Array] = {}
+    if reuse:
+        sums = {number: reuse[number] for number in frame.covered}
+        return sums | {n: library.empty(units) for n, units in frame.vectors.numbers.items()}
     for number, covered in frame.covered.items():
         if covered == fit.numbers[number] and run.schedule.tokens:
             sums[number] = library.like(arrays[number])

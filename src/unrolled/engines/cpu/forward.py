@@ -17,7 +17,7 @@ from unrolled.engines.cpu.frame import Frame
 from unrolled.engines.cpu.memory import Lease
 from unrolled.engines.cpu.program import Kernel
 from unrolled.engines.cpu.run import Fit, Run, chunks, most_tokens, padded
-from unrolled.engines.cpu.schedule import Schedule
+from unrolled.engines.cpu.schedule import Dense, Ragged, Schedule
 from unrolled.engines.cpu.script import Script, Writer
 
 # Up to this many inputs, W x is done in the loop: alone it would only move memory.
@@ -122,13 +122,15 @@ class Forward(Frame):
     def _finals(self, fit: Fit, writer: Writer) -> None:
         """Where each sequence's last row is; a sequence of no steps ends where it starts."""
         schedule = writer.schedule
-        is_index = schedule.steps and not schedule.is_dense
-        writer.set("last index", schedule.last_tokens.ctypes.data if is_index else 0)
+        index = 0
+        if schedule.steps and isinstance(schedule, Ragged):
+            index = schedule.last_tokens.ctypes.data
+        writer.set("last index", index)
         for name, units in fit.states.items():
             width, source, start = padded(units, fit.lanes), self.states[name], 0
             if not schedule.steps:
                 width, source = units, f"given {name}"
-            elif schedule.is_dense:
+            elif isinstance(schedule, Dense):
                 start = schedule.span(schedule.steps - 1, schedule.steps).start
             writer.set(f"last {name}", start * width * self.bytes, source)
             writer.set(f"last width {name}", width)
@@ -159,28 +161,28 @@ def forward(
     record: tuple[str, ...] = (),
     *,
     keep: bool,
+    into: Array | None = None,
 ) -> tuple[Array, list[Array], list[Array], Left]:
     """xs: (..., I), contiguous; initial: (1, rows, n) each, None for zeros. Outputs (..., n), final
-    states (1, rows, n), records (..., n). Without `keep`, no backward follows."""
+    states (1, rows, n), records (..., n). Without `keep`, no backward follows. `into`: where the
+    outputs go, contiguous; otherwise to an array of their own."""
     library, fit, schedule = run.library, run.fit, run.schedule
     pointer, tokens, rows = library.pointer, xs.shape[:-1], schedule.rows
     frame = forward_frame(run, xs.shape[-1], record, inside=is_inside(run, xs.shape[-1]), keep=keep)
     script = run.script(frame, lambda threads: frame.write(fit, schedule, threads))
     inputs = run.input(xs)
     starts = [None if start is None else library.contiguous(start) for start in initial]
-    outputs = library.empty(*tokens, fit.states[fit.output])
+    outputs = library.empty(*tokens, fit.states[fit.output]) if into is None else into
     finals = [library.empty(1, rows, units) for units in fit.states.values()]
     records = [library.empty(*tokens, width) for width in frame.recorded.values()]
     kept = library.lease(script.kept) if keep else None
-    passing = library.lease(script.passing)
-    addresses = run.addresses
-    addresses += [pointer(inputs), pointer(outputs)]
+    addresses = [*run.addresses, pointer(inputs), pointer(outputs)]
     addresses += [0 if start is None else pointer(start) for start in starts]
     addresses += map(pointer, (*finals, *records))
     if kept is not None:
         addresses += kept.addresses
-    script.call(library, addresses + passing.addresses)
-    if not schedule.is_dense and schedule.steps:
+    run.call(frame, script, addresses)
+    if isinstance(schedule, Ragged) and schedule.steps:
         _never_begun(schedule, finals, starts)
     for number, place in enumerate(frame.made.records.values()):
         records[number] = library.contiguous(records[number][..., : fit.length(place.size)])
@@ -206,9 +208,7 @@ def forward_frame(
     return run.fit.once(("forward", width, inside, record, keep), build)
 
 
-def _never_begun(
-    schedule: Schedule, finals: Sequence[Array], starts: Sequence[Array | None]
-) -> None:
+def _never_begun(schedule: Ragged, finals: Sequence[Array], starts: Sequence[Array | None]) -> None:
     """Sequences of no steps, beside others, end where they start."""
     empty = schedule.empty_rows
     if len(empty):

@@ -103,14 +103,17 @@ class Copies:
 
 
 class Frame:
-    """The words of one kernel's calls; the copies before it, and those after it."""
+    """The words of one kernel's calls; how weights are packed, the copies before it, and those
+    after it. Memory is of three kinds: packed weights, which serve for as long as the weights are
+    the same; what backward reads; and what passes with the call."""
 
     def __init__(self, kernel: Kernel, bits: int) -> None:
         self.kernel, self.bits, self.bytes = kernel, bits, bits // 8
         self.position = kernel.words.position
-        self.kept: dict[str, Region] = {}  # what backward reads
+        self.packed: dict[str, Region] = {}
+        self.kept: dict[str, Region] = {}
         self.passing: dict[str, Region] = {}
-        self.before, self.after = Copies(bits), Copies(bits)
+        self.packing, self.before, self.after = Copies(bits), Copies(bits), Copies(bits)
         self.names: dict[str, int] = {}
         self.scripts: WeakKeyDictionary[Schedule, dict[int, Any]] = WeakKeyDictionary()
         self._words: list[Word] = [("", 0)] * len(kernel.words)
@@ -139,6 +142,10 @@ class Frame:
         regions = self.kept if kept else self.passing
         regions[name] = Region(per, numbers, step or numbers)
 
+    def pack(self, name: str, numbers: int) -> None:
+        """Memory for weights as the kernel reads them."""
+        self.packed[name] = Region("once", numbers, numbers)
+
     def product(
         self, a: Word, b: str, c: Word, units: int, length: int, **fields: Word | int
     ) -> None:
@@ -152,6 +159,7 @@ class Frame:
     def finish(self) -> None:
         """No more words."""
         self.words = Table(self._words, self.names)
+        self.packs = self.packing.finish(self.names)
         self.copies = self.before.finish(self.names)
         self.results = self.after.finish(self.names)
         count = len(self._products) // len(rows.FIELDS)

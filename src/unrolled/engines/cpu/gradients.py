@@ -15,6 +15,7 @@ from unrolled.engines.cpu import outer
 from unrolled.engines.cpu.forward import Forward
 from unrolled.engines.cpu.frame import Copies, Frame, Table, Word, entry
 from unrolled.engines.cpu.run import Fit, padded
+from unrolled.engines.cpu.schedule import Ragged
 from unrolled.engines.cpu.script import Writer
 from unrolled.engines.directions import Outer
 from unrolled.engines.plan import Kind, Place
@@ -108,11 +109,11 @@ class Products:
     def _before(self, writer: Writer, right: Place, first: int, last: int) -> None:
         """The state before each token of a chunk: of the same sequence, one step earlier."""
         schedule, name, row = writer.schedule, right.name, self._width(right) * self.bits // 8
-        begin, is_dense = schedule.span(first, last).start, schedule.is_dense
+        begin = schedule.span(first, last).start
         start, state = f"initial {name}", self.left.states[name]
         if first == 0:
             span = schedule.span(0, 1)
-            index = 0 if is_dense else schedule.first_rows.ctypes.data
+            index = schedule.first_rows.ctypes.data if isinstance(schedule, Ragged) else 0
             here = span.start - begin
             self._part(writer, f"first {name}", start, 0, span.stop - span.start, here, index)
         else:
@@ -122,7 +123,7 @@ class Products:
             self._part(writer, f"rest {name}", state, 0, 0)
             return
         span, before = schedule.span(after, last), schedule.before(after, last)
-        rows, index = (before * row, 0) if is_dense else (0, before)
+        rows, index = (0, before) if isinstance(schedule, Ragged) else (before * row, 0)
         here = span.start - begin
         self._part(writer, f"rest {name}", state, rows, span.stop - span.start, here, index)
 

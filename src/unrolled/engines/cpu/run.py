@@ -14,9 +14,10 @@ from typing import Any, TypeVar, cast
 
 from unrolled.engines.cpu.arrays import Array, Library
 from unrolled.engines.cpu.frame import Frame, Word
+from unrolled.engines.cpu.memory import Lease
 from unrolled.engines.cpu.program import Program
 from unrolled.engines.cpu.schedule import Schedule
-from unrolled.engines.cpu.script import Script
+from unrolled.engines.cpu.script import Script, address_of
 from unrolled.engines.plan import Block, Kind, Matrix, Place, Plan
 from unrolled.equations.nodes import ONE
 
@@ -95,8 +96,8 @@ class Fit:
         for place in plan.of_kind(Kind.UNIT):
             region, units = f"vector {place.name}", self.sizes[place.size]
             wide = padded(units, self.lanes)
-            frame.region(region, "once", wide)
-            frame.before.add(
+            frame.pack(region, wide)
+            frame.packing.add(
                 (region, 0), *self._words(place.name), units=units, length=1, height=1,
                 unit_stride=1, k_stride=0, panels=wide // self.lanes, panel_stride=self.lanes,
                 row_stride=0,
@@ -121,7 +122,7 @@ class Fit:
         stream = operands * height * lanes
         panels = -(-units // lanes)
         region = f"pack {number}"
-        frame.region(region, "once", panels * count * stream)
+        frame.pack(region, panels * count * stream)
         frame.word(f"pack {number}", region)
         frame.word(f"length {number}", "", operands * height)
         for m, matrices in enumerate(block.matrices):
@@ -133,7 +134,7 @@ class Fit:
         """Pack one matrix alone, for `rows`; how many panels, and how long."""
         length, units = self._length_and_units(matrix)
         panels = -(-units // self.lanes)
-        frame.region(region, "once", panels * length * self.lanes)
+        frame.pack(region, panels * length * self.lanes)
         self._panels(frame, (region, 0), matrix, length, length * self.lanes)
         return panels, length
 
@@ -141,7 +142,7 @@ class Fit:
         """Copy a matrix into panels at this distance, `height` vectors each."""
         length, units = self._length_and_units(matrix)
         flat = matrix.transposed
-        frame.before.add(
+        frame.packing.add(
             to, *self._words(matrix.name), units=units, length=length, height=height,
             unit_stride=1 if flat else length, k_stride=units if flat else 1,
             panels=-(-units // self.lanes), panel_stride=distance, row_stride=self.lanes,
@@ -162,19 +163,41 @@ def _array(source: Source) -> str:
     return f"array {source.array}"
 
 
-@dataclass(eq=False)
 class Run:
-    """A fitted cell, what it runs on, and the arrays that hold its weights (contiguous)."""
+    """A fitted cell, what it runs on, and the arrays that hold its weights (contiguous).
+    `addresses`: a zero, and theirs, with which every call begins. `packs`: packed weights, by
+    frame, where they are to serve for several calls."""
 
-    fit: Fit
-    library: Library
-    schedule: Schedule
-    arrays: Sequence[Array]
+    __slots__ = ("addresses", "arrays", "fit", "library", "packs", "schedule")
 
-    @property
-    def addresses(self) -> list[int]:
-        """Of the weights' arrays; a call begins with these, after a zero."""
-        return [0, *map(self.library.pointer, self.arrays)]
+    def __init__(
+        self,
+        fit: Fit,
+        library: Library,
+        schedule: Schedule,
+        arrays: Sequence[Array],
+        packs: dict[Frame, Lease] | None = None,
+    ) -> None:
+        self.fit, self.library, self.schedule, self.arrays = fit, library, schedule, arrays
+        self.addresses = [0, *map(library.pointer, arrays)]
+        self.packs = packs
+
+    def window(self, first: int, last: int, packs: dict[Frame, Lease]) -> Run:
+        """The same over some of the steps, and with the same packed weights."""
+        window = self.schedule.window(first, last)
+        return Run(self.fit, self.library, window, self.arrays, packs)
+
+    def call(self, frame: Frame, script: Script, addresses: list[int]) -> None:
+        """What a script says, with memory for what passes and, unless it was done, packing."""
+        passing = self.library.lease(script.passing)
+        packs = None if self.packs is None else self.packs.get(frame)
+        launches = script.launches if packs is None else script.launches_once_packed
+        if packs is None:
+            packs = self.library.lease(script.packed)
+            if self.packs is not None:
+                self.packs[frame] = packs
+        words = script.words(addresses + passing.addresses + packs.addresses)
+        self.library.parallel(launches, address_of(words))
 
     def input(self, xs: Array) -> Array:
         """The input as the kernels read it: of whole vectors where it is read unit by unit."""

@@ -3,14 +3,17 @@ that kernels read; next: `run`.
 
 A token is one step of one sequence. Tokens lie step after step; within a step job after job; within
 a job row after row, longest first, so that the sequences that go on are always the first rows.
-Ragged sequences are dealt to the jobs in turns, so that every job has as much to do. A dense batch
-needs no table of its own: its tokens are the rows of (T, B, .).
+Ragged sequences are dealt to the jobs in turns, so that every job has as much to do. The tokens of
+a dense batch are the rows of (T, B, .).
+
+`base[j]` is the first row of job j; `offsets[j, s]` and `active[j, s]` are its first token at step
+s and how many of its rows go on.
 """
 
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, field
+from abc import ABC, abstractmethod
 from functools import cached_property
 
 import numpy as np
@@ -19,26 +22,48 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 
 
-@dataclass(frozen=True, eq=False)
-class Schedule:
-    """`base[j]`: the first row of job j. `offsets[j, s]`, `active[j, s]`: its first token at step s
-    and how many of its rows go on. `starts[s]`: the first token of step s, in order of steps."""
+class Schedule(ABC):
+    """What dense and ragged batches have in common. Tables are made when they are asked for."""
 
-    steps: int
-    rows: int
-    jobs: int
-    reverse: bool
+    tokens: int
     base: Ints
-    padded_offsets: Ints
-    active: Ints
-    starts: Ints
-    order: Ints | None = None
-    lengths: Ints | None = None
-    _chunks: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+
+    def __init__(self, steps: int, rows: int, jobs: int) -> None:
+        self.steps, self.rows, self.jobs = steps, rows, max(1, min(jobs, rows))
+        self._chunks: dict[int, list[tuple[int, int]]] = {}
+
+    @property
+    @abstractmethod
+    def offsets(self) -> Ints:
+        """(jobs, steps)"""
+
+    @property
+    @abstractmethod
+    def active(self) -> Ints:
+        """(jobs, steps)"""
+
+    @abstractmethod
+    def span(self, first: int, last: int) -> slice:
+        """The tokens of the steps first ... last - 1."""
+
+    @abstractmethod
+    def before(self, first: int, last: int) -> int:
+        """What stands one step before each token of the steps first ... last - 1 (first > 0): of a
+        dense batch the number of the first such token, and otherwise where a table of them begins.
+        """
+
+    @abstractmethod
+    def window(self, first: int, last: int) -> Schedule:
+        """The steps first ... last - 1 as a schedule of their own, over the tokens of `span`."""
+
+    @abstractmethod
+    def _cut(self, first: int, most_tokens: int) -> int:
+        """The last step of a run that begins with this one and has at most so many tokens."""
 
     @cached_property
-    def tokens(self) -> int:
-        return int(self.starts[-1])
+    def _padded_offsets(self) -> Ints:
+        # a kernel looks up the step before the first, and does not use what it finds
+        return np.concatenate([[0], self.offsets.ravel()]).astype(np.int64)
 
     @cached_property
     def known(self) -> dict[str, int]:
@@ -52,28 +77,83 @@ class Schedule:
             "jobs": self.jobs,
             "tokens": self.tokens,
             "base": self.base.ctypes.data,
-            "offsets": self.padded_offsets.ctypes.data + 8,
+            "offsets": self._padded_offsets.ctypes.data + 8,
             "active": self.active.ctypes.data,
         }
 
+    def chunks(self, most_tokens: int) -> list[tuple[int, int]]:
+        """Cut the steps into runs of at most so many tokens (but one step at least)."""
+        if most_tokens not in self._chunks:
+            cuts, first = [], 0
+            while first < self.steps:
+                last = min(max(self._cut(first, most_tokens), first + 1), self.steps)
+                cuts.append((first, last))
+                first = last
+            self._chunks[most_tokens] = cuts
+        return self._chunks[most_tokens]
+
+
+class Dense(Schedule):
+    """All sequences are `steps` long, and are read from either end."""
+
+    def __init__(self, steps: int, rows: int, jobs: int, reverse: bool) -> None:
+        super().__init__(steps, rows, jobs)
+        self.reverse = reverse
+        self.tokens = steps * rows
+        self._bounds = np.array([rows * j // self.jobs for j in range(self.jobs + 1)], np.int64)
+        self.base = self._bounds[:-1]
+
     @property
-    def is_dense(self) -> bool:
-        return self.lengths is None
+    def offsets(self) -> Ints:
+        times = np.arange(self.steps, dtype=np.int64)[:: -1 if self.reverse else 1]
+        return times[None, :] * self.rows + self.base[:, None]
+
+    @cached_property
+    def active(self) -> Ints:
+        return np.repeat(np.diff(self._bounds)[:, None], self.steps, axis=1)
 
     def span(self, first: int, last: int) -> slice:
-        """The tokens of the steps first ... last - 1."""
         if self.reverse:
-            return slice((self.steps - last) * self.rows, (self.steps - first) * self.rows)
+            first, last = self.steps - last, self.steps - first
+        return slice(first * self.rows, last * self.rows)
+
+    def before(self, first: int, last: int) -> int:
+        here: int = self.span(first, last).start
+        return here + (self.rows if self.reverse else -self.rows)
+
+    def window(self, first: int, last: int) -> Schedule:
+        return dense(last - first, self.rows, self.jobs, self.reverse)
+
+    def _cut(self, first: int, most_tokens: int) -> int:
+        return first + most_tokens // max(1, self.rows)
+
+
+class Ragged(Schedule):
+    """Sequences of their own lengths. `order[r]` is the sequence that lies in row r; `starts[s]`:
+    the first token of step s."""
+
+    def __init__(
+        self, base: Ints, offsets: Ints, active: Ints, starts: Ints, order: Ints, lengths: Ints
+    ) -> None:
+        super().__init__(len(starts) - 1, len(lengths), len(base))
+        self.base, self.starts = base, starts
+        self.order, self.lengths = order, lengths
+        self.tokens = int(starts[-1])
+        self._offsets, self._active = offsets, np.ascontiguousarray(active)
+
+    @property
+    def offsets(self) -> Ints:
+        return self._offsets
+
+    @property
+    def active(self) -> Ints:
+        return self._active
+
+    def span(self, first: int, last: int) -> slice:
         return slice(int(self.starts[first]), int(self.starts[last]))
 
     def before(self, first: int, last: int) -> int:
-        """What stands one step before each token of the steps first ... last - 1 (first > 0): of a
-        dense batch the number of the first such token, and otherwise where a table of them begins.
-        """
-        here: int = self.span(first, last).start
-        if self.is_dense:
-            return here + (self.rows if self.reverse else -self.rows)
-        return int(self.previous.ctypes.data) + 8 * here
+        return int(self._previous.ctypes.data) + 8 * int(self.starts[first])
 
     @cached_property
     def table(self) -> tuple[Ints, Ints]:
@@ -84,7 +164,7 @@ class Schedule:
         return np.repeat(np.arange(self.steps, dtype=np.int64), np.diff(self.starts)), rows
 
     @cached_property
-    def previous(self) -> Ints:
+    def _previous(self) -> Ints:
         """For every token the token of the same row one step before; -1 at the first step."""
         steps, rows = self.table
         token_of = np.full((self.steps + 1, self.rows), -1, np.int64)
@@ -102,7 +182,6 @@ class Schedule:
     @cached_property
     def empty_rows(self) -> Ints:
         """The rows that have no token."""
-        assert self.lengths is not None
         return np.flatnonzero(self.lengths == 0)
 
     @cached_property
@@ -112,52 +191,28 @@ class Schedule:
         return rows[: self.starts[1]]
 
     def window(self, first: int, last: int) -> Schedule:
-        """The steps first ... last - 1 as a schedule of their own, over the tokens of `span`."""
-        if self.lengths is None:
-            return dense(last - first, self.rows, self.jobs, self.reverse)
-        offsets = self.padded_offsets[1:].reshape(self.jobs, self.steps)[:, first:last]
-        return Schedule(
-            last - first,
-            self.rows,
-            self.jobs,
-            False,
+        return Ragged(
             self.base,
-            _padded(offsets - self.starts[first]),
-            np.ascontiguousarray(self.active[:, first:last]),
+            self._offsets[:, first:last] - self.starts[first],
+            self.active[:, first:last],
             self.starts[first : last + 1] - self.starts[first],
             self.order,
             np.clip(self.lengths - first, 0, last - first),
         )
 
-    def chunks(self, most_tokens: int) -> list[tuple[int, int]]:
-        """Cut the steps into runs of at most so many tokens (but one step at least)."""
-        if most_tokens not in self._chunks:
-            cuts, first = [], 0
-            while first < self.steps:
-                stop = self.starts[first] + most_tokens
-                last = int(np.searchsorted(self.starts, stop, side="right")) - 1
-                last = min(max(last, first + 1), self.steps)
-                cuts.append((first, last))
-                first = last
-            self._chunks[most_tokens] = cuts
-        return self._chunks[most_tokens]
+    def _cut(self, first: int, most_tokens: int) -> int:
+        stop = self.starts[first] + most_tokens
+        return int(np.searchsorted(self.starts, stop, side="right")) - 1
 
 
 @functools.lru_cache(maxsize=256)
 def dense(steps: int, rows: int, jobs: int, reverse: bool = False) -> Schedule:
     """All sequences are `steps` long."""
-    jobs = max(1, min(jobs, rows))
-    base = np.array([rows * j // jobs for j in range(jobs + 1)], np.int64)
-    times = np.arange(steps, dtype=np.int64)[:: -1 if reverse else 1]
-    offsets = times[None, :] * rows + base[:-1, None]
-    active = np.repeat(np.diff(base)[:, None], steps, axis=1)
-    starts = np.arange(steps + 1, dtype=np.int64) * rows
-    return Schedule(steps, rows, jobs, reverse, base[:-1].copy(), _padded(offsets),
-                    np.ascontiguousarray(active), starts)  # fmt: skip
+    return Dense(steps, rows, jobs, reverse)
 
 
-def ragged(lengths: Ints, jobs: int) -> Schedule:
-    """Sequences of their own lengths. `order[r]` is the sequence that lies in row r."""
+def ragged(lengths: Ints, jobs: int) -> Ragged:
+    """Sequences of their own lengths."""
     rows = len(lengths)
     jobs = max(1, min(jobs, rows))
     by_length = np.argsort(-lengths, kind="stable")
@@ -173,10 +228,4 @@ def ragged(lengths: Ints, jobs: int) -> Schedule:
     per_step = active.sum(0)
     starts = np.concatenate([[0], np.cumsum(per_step)]).astype(np.int64)
     offsets = starts[None, :-1] + np.cumsum(active, axis=0) - active
-    return Schedule(steps, rows, jobs, False, base, _padded(offsets),
-                    np.ascontiguousarray(active), starts, order, lengths[order])  # fmt: skip
-
-
-def _padded(offsets: Ints) -> Ints:
-    # a kernel looks up the step before the first, and does not use what it finds
-    return np.concatenate([[0], np.ascontiguousarray(offsets).ravel()]).astype(np.int64)
+    return Ragged(base, offsets, active, starts, order, lengths[order])

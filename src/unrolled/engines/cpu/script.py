@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unrolled.engines.cpu import rows
-from unrolled.engines.cpu.arrays import Library
 from unrolled.engines.cpu.frame import Copies, Frame, Region, Table
 from unrolled.engines.cpu.schedule import Schedule
 from unrolled.engines.cpu.threads import Launch, Launches
@@ -29,23 +28,21 @@ WORTH_COPIES = 1500
 
 @dataclass(frozen=True, eq=False)
 class Script:
-    """`kept`, `passing`: how many numbers to lease, piece by piece."""
+    """The first launch packs the weights. `kept`, `passing`, `packed`: how many numbers to lease,
+    piece by piece."""
 
     launches: Launches
+    launches_once_packed: Launches
     numbers: NDArray[np.int64]
     which: NDArray[np.int64]
     kept: tuple[int, ...]
     passing: tuple[int, ...]
+    packed: tuple[int, ...]
 
     def words(self, addresses: Sequence[int]) -> NDArray[np.int64]:
         """A call's words, from a zero, the addresses of what it was given, and of what it leased:
-        kept, then passing memory."""
+        kept, passing, packed."""
         return self.numbers + np.array(addresses, np.int64).take(self.which)
-
-    def call(self, library: Library, addresses: Sequence[int]) -> None:
-        """Every launch, one after another."""
-        words = self.words(addresses)
-        library.parallel(self.launches, address_of(words))
 
 
 class Writer:
@@ -56,11 +53,11 @@ class Writer:
     ) -> None:
         self.frame, self.schedule, self.threads = frame, schedule, threads
         counts = schedule.known | {"buffered": buffered}
-        self.kept, self.passing = _numbers(frame.kept, counts), _numbers(frame.passing, counts)
+        self.counts = counts
         self.where: dict[str, tuple[int, int]] = {}  # an address that a call brings, and a distance
         self._positions = np.zeros(len(frame.names), np.int64)
         self._offsets = np.zeros(len(frame.names), np.int64)
-        for position, name in enumerate(["", *given, *frame.kept, *frame.passing]):
+        for position, name in enumerate(["", *given, *frame.kept, *frame.passing, *frame.packed]):
             self._put(name, position, 0)
         for name, number in counts.items():
             self.set(name, number)
@@ -104,8 +101,9 @@ class Writer:
         self._length += len(table.numbers)
 
     def copy(self) -> None:
-        """The copies before the kernel."""
-        before = self.frame.before
+        """The copies before the kernel, first of all the weights'."""
+        packing, before = self.frame.packing, self.frame.before
+        self.launch(packing.function, self.frame.packs, self._jobs(packing))
         self.launch(before.function, self.frame.copies, self._jobs(before))
 
     def run(self) -> None:
@@ -133,11 +131,12 @@ class Writer:
         if after.words:
             self.launch(after.function, self.frame.results, self._jobs(after))
         numbers, which = np.concatenate(self._numbers), np.concatenate(self._which)
-        return Script(Launches(self.launches), numbers, which, self.kept, self.passing)
+        frame = self.frame
+        leases = [self._pieces(regions) for regions in (frame.kept, frame.passing, frame.packed)]
+        return Script(Launches(self.launches), Launches(self.launches[1:]), numbers, which, *leases)
 
-
-def _numbers(regions: Mapping[str, Region], counts: Mapping[str, int]) -> tuple[int, ...]:
-    return tuple(region.numbers * counts[region.per] for region in regions.values())
+    def _pieces(self, regions: Mapping[str, Region]) -> tuple[int, ...]:
+        return tuple(region.numbers * self.counts[region.per] for region in regions.values())
 
 
 def address_of(words: NDArray[np.int64]) -> int:
