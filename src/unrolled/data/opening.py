@@ -19,7 +19,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import IO, Any
 
 from unrolled.data.notes import Notes, listed
@@ -83,6 +83,9 @@ def kind_of(path: Path) -> str:
     endings = [suffix.lower() for suffix in path.suffixes]
     while endings and endings[-1] in PACKED:
         endings.pop()
+    if not endings and path.suffix.lower() == ".zip" and zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:  # of which the one file inside has the ending
+            return PurePath(_only_name(path, archive)).suffix.lower()
     return endings[-1] if endings else ""
 
 
@@ -136,19 +139,25 @@ def _zstd(raw: Any) -> Iterator[Any]:
 @contextlib.contextmanager
 def _zipped(path: Path, raw: Any) -> Iterator[Any]:
     with zipfile.ZipFile(raw) as archive:
-        names = [one for one in archive.namelist() if not one.endswith("/")]
-        if "[Content_Types].xml" in names:
-            raise DataError(f"{path} is an Excel or Word file: save it as CSV (UTF-8)")
-        if names and all(one.endswith(".npy") for one in names):
-            raise DataError(f"{path} holds NumPy arrays: give its name the ending .npz")
-        if len(names) != 1:
-            raise DataError(
-                f"{path} holds {len(names)} files ({listed(names, 4)}): unpack it, and name one"
-            )
-        if archive.getinfo(names[0]).flag_bits & 1:
+        name = _only_name(path, archive)
+        if archive.getinfo(name).flag_bits & 1:
             raise DataError(f"{path} is locked with a password: unpack it first")
-        with archive.open(names[0]) as stream:
+        with archive.open(name) as stream:
             yield stream
+
+
+def _only_name(path: Path, archive: zipfile.ZipFile) -> str:
+    """The one file of an archive, or a sentence."""
+    names = [one for one in archive.namelist() if not one.endswith("/")]
+    if "[Content_Types].xml" in names:
+        raise DataError(f"{path} is an Excel or Word file: save it as CSV (UTF-8)")
+    if names and all(one.endswith(".npy") for one in names):
+        raise DataError(f"{path} holds NumPy arrays: give its name the ending .npz")
+    if len(names) != 1:
+        raise DataError(
+            f"{path} holds {len(names)} files ({listed(names, 4)}): unpack it, and name one"
+        )
+    return names[0]
 
 
 def blocks_of(stream: IO[bytes]) -> Iterator[bytes]:

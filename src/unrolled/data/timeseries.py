@@ -11,6 +11,7 @@ fewer than half of the steps have a row, `every` must name a step: values are av
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,9 @@ from unrolled.errors import DataError
 TIME_NAMES = ("time", "date", "datetime", "timestamp", "ds", "day", "month", "year", "hour")
 VALUE_NAMES = ("value", "values", "y", "target")
 SERIES_NAMES = ("series", "series_id", "unique_id", "id")
+DATE = re.compile(r"\d{4}[-/]\d{1,2}\b|\d{1,2}([-/.])\d{1,2}\1(\d{4}|\d\d)\b")
+LOOKED_AT = 50  # cells of a column, to see whether they are dates
+MANY = 0.1  # of the rows: more that repeat a time are hardly a slip
 LEAST = 4  # points: two to learn a step from, two to try it on
 
 
@@ -92,7 +96,7 @@ def read_time_series(
     """The series of one file."""
     notes = Notes()
     table = read_table(path, notes)
-    time = table.require(time, "--time") if time else _by_name(table, TIME_NAMES)
+    time = table.require(time, "--time") if time else _time_column(table, notes)
     series = table.require(series, "--series") if series else _by_name(table, SERIES_NAMES)
     for name in (*known, *past):
         table.require(name, "--known" if name in known else "--past")
@@ -100,7 +104,14 @@ def read_time_series(
     times, there = _times(table, time)
     groups = _groups(table, series, there)
     step = parse_step(every) if every else None
-    wanted = Wanted(path, list(known), list(past), step, notes)
+    others = [one for one in table.columns if one not in (time, *values, *known, *past)]
+    hint = (
+        f"; if several series stand in it, name the column that tells them apart with --series "
+        f"(there are {listed(others)})"
+    )
+    wanted = Wanted(
+        path, list(known), list(past), step, notes, hint if others and series is None else ""
+    )
     columns = {name: table.numbers(name) for name in (*values, *known, *past)}
     result = []
     for key, rows in groups.items():
@@ -121,11 +132,29 @@ class Wanted:
     past: list[str]
     step: Step | None
     notes: Notes
+    hint: str = ""  # what to do where many rows repeat a time
 
 
 def _by_name(table: Table, names: Sequence[str]) -> str | None:
     by_name = {name.lower(): name for name in reversed(table.columns)}
     return next((by_name[name] for name in names if name in by_name), None)
+
+
+def _time_column(table: Table, notes: Notes) -> str | None:
+    """The column that has the name of one, or the only one that holds dates."""
+    found = _by_name(table, TIME_NAMES)
+    if found is not None:
+        return found
+    dates = [name for name in table.columns if _holds_dates(table.frame[name])]
+    if len(dates) != 1:
+        return None
+    notes.say(f"the column {dates[0]!r} holds dates and was taken for the times")
+    return dates[0]
+
+
+def _holds_dates(cells: Any) -> bool:
+    some = [str(cell).strip() for cell in cells.head(LOOKED_AT) if str(cell or "").strip()]
+    return bool(some) and all(DATE.match(cell) for cell in some)
 
 
 def _value_columns(
@@ -203,7 +232,11 @@ def _one(
         _check_even(label, exact, index, step, wanted)
         repeated = len(mine) - len(different)
         wanted.notes.count(
-            repeated, len(mine), "rows", f"of {label!r} repeat a time and were averaged with it"
+            repeated,
+            len(mine),
+            "rows",
+            f"of {label!r} repeat a time and were averaged with it"
+            + (wanted.hint if repeated > MANY * len(mine) else ""),
         )
     length = int(index[-1]) + 1
     target, *covariates = (

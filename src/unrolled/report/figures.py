@@ -300,9 +300,14 @@ def _whole_numbers(axis: Any) -> None:
 
 
 def _short_dates(axes: Axes) -> None:
+    import matplotlib.dates
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
     locator = AutoDateLocator(minticks=3, maxticks=6)
+    for unit, longest in (("MONTHLY", 12), ("HOURLY", 24), ("MINUTELY", 60), ("SECONDLY", 60)):
+        # its own intervals leave gaps: 31 months are too many by the half-year and too few years
+        steps = locator.intervald[getattr(matplotlib.dates, unit)]
+        locator.intervald[getattr(matplotlib.dates, unit)] = [*steps, longest]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
 

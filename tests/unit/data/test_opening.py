@@ -14,6 +14,7 @@ import pytest
 
 from unrolled.data.notes import Notes
 from unrolled.data.opening import kind_of, survey, text_lines, whole_text
+from unrolled.errors import DataError
 
 TEXT = "text,label\nschöne Grüße,ja\nnaïve café,nein\n" * 3
 
@@ -86,3 +87,15 @@ def test_endings() -> None:
     assert kind_of(Path("Sales.CSV.gz")) == ".csv"
     assert kind_of(Path("a.b.jsonl")) == ".jsonl"
     assert kind_of(Path("README")) == ""
+
+
+def test_a_zip_has_the_ending_of_what_is_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "reviews.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("inside/Reviews.CSV", TEXT)
+    assert kind_of(path) == ".csv"
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("other.csv", TEXT)
+    with pytest.raises(DataError, match="holds 2 files"):
+        kind_of(path)
+    assert kind_of(tmp_path / "nothere.zip") == ""

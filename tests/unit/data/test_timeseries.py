@@ -174,3 +174,29 @@ def test_the_calendar() -> None:
     assert_agrees(told[0].astype(float), told[48].astype(float), tolerance=FIGURE)
     assert_agrees((told**2).sum(1).astype(float), np.ones(len(told)), tolerance=FIGURE)
     assert_agrees((told[6] - told[0]).astype(float), np.array([1.0, -1.0]), tolerance=FIGURE)
+
+
+def test_the_only_column_of_dates_holds_the_times(tmp_path: Path) -> None:
+    path = tmp_path / "umsatz.csv"
+    days = [f"{day:02d}.03.2024" for day in range(1, 21)]
+    path.write_text("Tag,Umsatz\n" + "".join(f"{d},{1000.5 + k}\n" for k, d in enumerate(days)))
+    found = read_time_series(path)
+    assert found.value == "Umsatz"
+    assert found.series[0].step == Step(86_400, "second")
+    assert "the column 'Tag' holds dates and was taken for the times" in list(found.notes)
+    path.write_text("a,b,v\n" + "".join(f"{d},{d},{k}\n" for k, d in enumerate(days)))
+    found = read_time_series(path, value="v")  # two of them: nothing is guessed
+    assert not found.series[0].has_dates
+    assert any("--time names one" in note for note in found.notes)
+
+
+def test_series_that_stand_in_one_column_are_asked_for(tmp_path: Path) -> None:
+    """Where many rows repeat a time, their mean is hardly what was meant."""
+    path = tmp_path / "sales.csv"
+    rows = [f"2024-03-{day:02d},{shop},{day}\n" for day in range(1, 21) for shop in "ab"]
+    path.write_text("date,shop,units\n" + "".join(rows))
+    notes = list(read_time_series(path, value="units").notes)
+    assert any("--series (there are 'shop')" in note for note in notes)
+    path.write_text("date,shop,units\n" + "".join(rows[::2] + rows[1:2]))
+    notes = list(read_time_series(path, value="units").notes)
+    assert any("repeat a time" in note and "--series" not in note for note in notes)

@@ -159,3 +159,16 @@ def test_a_logarithmic_axis_has_ticks_for_the_range_that_was_asked_for() -> None
     panel.paint(axes)
     ticks = [tick for tick in axes.get_yticks() if 5e-5 <= tick <= 1.5]
     assert_agrees(ticks, [1e-4, 1e-3, 0.01, 0.1, 1.0], tolerance=FLOAT64)
+
+
+@pytest.mark.parametrize("unit", ["s", "m", "h", "D", "M"])
+def test_every_stretch_of_time_has_ticks(unit: str) -> None:
+    """Warnings are errors: a stretch that matplotlib has no interval for would fail here."""
+    for count in range(8, 200, 3):
+        times = np.datetime64("2024-01-01", unit) + np.arange(count)
+        future = times[-1] + 1 + np.arange(4)
+        panel = figures.forecast((times, np.zeros(count)), (future, np.ones(4)), y_label="v")
+        axes = Figure().subplots()
+        panel.paint(axes)
+        first, last = axes.get_xlim()
+        assert sum(first <= tick <= last for tick in axes.get_xticks()) >= 2
