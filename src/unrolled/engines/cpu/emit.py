@@ -13,6 +13,9 @@ The panel stands outside, so its weights stay in the first-level cache while the
 second step takes the panels from the last one on, and finds in the caches what the step before it
 read last: from the first one on, it would find what has just been pushed out.
 
+A single job may be shared by a *team*: each member takes some of the panels of every stage, and
+they wait for one another before the next one reads what they have left.
+
 All arguments stand in one array of 64-bit words, named by `Words`: counts, then an address and a
 stride (in numbers) for each place of the plan, then the address of each block's packed weights. The
 kernel writes only what the plan stores, in the rows and vectors it was given: every buffer belongs
@@ -30,6 +33,7 @@ from llvmlite import ir
 from unrolled.engines.cpu.loops import loop
 from unrolled.engines.cpu.pointwise import Pointwise
 from unrolled.engines.cpu.target import Target
+from unrolled.engines.cpu.team import Team
 from unrolled.engines.cpu.tiles import (
     I64,
     POINTER,
@@ -44,7 +48,7 @@ from unrolled.engines.cpu.tiles import (
 from unrolled.engines.plan import WIDEST, Block, Group, Kind, Place, Plan, Reduction, Stage
 from unrolled.equations.nodes import ONE, Node
 
-HEADER = ("tiles", "first", "steps", "jobs", "table", "base", "offsets", "active")
+HEADER = ("tiles", "first", "steps", "jobs", "table", "base", "offsets", "active", "team")
 
 
 class Words:
@@ -97,7 +101,8 @@ class Now:
 
 
 def write(plan: Plan, bits: int, target: Target, *, descending: bool) -> ir.Module:
-    """The kernel `run(words, first_job, last_job)`; steps ascend, or descend for a backward one."""
+    """The kernel `run(words, first_job, last_job)`, or `run(words, member, members)` for a team;
+    steps ascend, or descend for a backward one."""
     module = ir.Module("kernel")
     signature = ir.FunctionType(VOID, [POINTER, I64, I64])
     function = ir.Function(module, signature, "run")
@@ -133,7 +138,8 @@ class _Kernel:
         self.scratch = self.builder.alloca(room)
         self.scratch.align = 64
         self.total = self.builder.alloca(self.vector)
-        with loop(self.builder, first_job, last_job) as job:
+        self.team = Team(self.builder, self.known["team"], first_job, last_job, self.target)
+        with loop(self.builder, *self.team.jobs(first_job, last_job)) as job:
             self._job(job)
         self.builder.ret_void()
 
@@ -188,15 +194,19 @@ class _Kernel:
     # --------------------------------------------------------------------------------------- stages
 
     def _stage(self, stage: Stage, now: Now) -> None:
-        for reduction in stage.reductions:
-            with loop(self.builder, I64(0), now.rows) as row:
-                self._reduce(reduction, now, row)
-        if stage.scalars.stores:
-            with loop(self.builder, I64(0), now.rows) as row:
-                self._values(stage.scalars, now, row, None, None)
+        if stage.reductions or stage.scalars.stores:
+            with self.builder.if_then(self.team.is_first):
+                for reduction in stage.reductions:
+                    with loop(self.builder, I64(0), now.rows) as row:
+                        self._reduce(reduction, now, row)
+                if stage.scalars.stores:
+                    with loop(self.builder, I64(0), now.rows) as row:
+                        self._values(stage.scalars, now, row, None, None)
+            self.team.wait()
         for group in stage.groups.values():
             if group.stores:
                 self._group(group, now)
+        self.team.wait()
 
     def _reduce(self, reduction: Reduction, now: Now, row: ir.Value) -> None:
         builder = self.builder
@@ -240,15 +250,14 @@ class _Kernel:
         panels = self._panels(self.known[f"size {group.size}"])
         width = panel_width(group) if group.accumulators else 1
         if not group.accumulators:
-            with (
-                loop(self.builder, I64(0), now.rows) as row,
-                loop(self.builder, I64(0), panels) as panel,
-            ):
+            mine = self.team.share(panels)
+            with loop(builder, I64(0), now.rows) as row, loop(builder, *mine) as panel:
                 self._values(group, now, row, panel, None)
             return
         most = min(most_rows(min(STREAMS, len(group.accumulators) * width), self.target), ROWS)
-        parts_of_panels = self._parts(panels, width, backwards=now.is_odd)
-        with parts_of_panels as (panel, wide), self._parts(now.rows, most) as (row, few):
+        first, last = self.team.share(panels)
+        panel_parts = self._parts(builder.sub(last, first), width, first, backwards=now.is_odd)
+        with panel_parts as (panel, wide), self._parts(now.rows, most) as (row, few):
             for block in group.blocks:
                 self._tiles(block, group, now, (row, few), (panel, wide))
             with loop(self.builder, I64(0), few) as r, loop(self.builder, I64(0), wide) as w:
@@ -335,7 +344,11 @@ class _Kernel:
 
     @contextmanager
     def _parts(
-        self, count: ir.Value, most: int, backwards: ir.Value | None = None
+        self,
+        count: ir.Value,
+        most: int,
+        begin: ir.Value | None = None,
+        backwards: ir.Value | None = None,
     ) -> Iterator[tuple[ir.Value, ir.Value]]:
         """Cut `count` into as few parts as `most` allows, all about as long: (start, length)."""
         builder = self.builder
@@ -346,4 +359,4 @@ class _Kernel:
                 part = builder.select(backwards, other, part)
             start = builder.sdiv(builder.mul(part, count), parts_)
             stop = builder.sdiv(builder.mul(builder.add(part, I64(1)), count), parts_)
-            yield start, builder.sub(stop, start)
+            yield start if begin is None else builder.add(begin, start), builder.sub(stop, start)

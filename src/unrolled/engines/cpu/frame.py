@@ -19,6 +19,7 @@ import numpy as np
 from unrolled.engines.cpu import arrange, rows
 from unrolled.engines.cpu.program import Kernel
 from unrolled.engines.cpu.schedule import Schedule
+from unrolled.engines.cpu.team import LINE, MEMBERS
 from unrolled.engines.cpu.tiles import tiles
 
 # A name, and a number that is added to what it stands for; the name "" stands for nothing.
@@ -119,6 +120,13 @@ class Frame:
         self._words: list[Word] = [("", 0)] * len(kernel.words)
         self._products: list[Word] = []
         self.work = 0  # multiplications for each token outside the kernel
+        self.reads = 0  # vectors of packed weights that the kernel reads at a step
+        self.region("team", "once", MEMBERS * LINE // self.bytes)
+        self.before.add(
+            ("team", 0), None, units=LINE // self.bytes, length=0, height=MEMBERS, unit_stride=1,
+            k_stride=0, panels=1, panel_stride=0, row_stride=LINE // self.bytes,
+        )  # fmt: skip
+        self.word("team", "team of the job")
         self.word("tiles", "", kernel.tiles.address)
         self.word("table", "steps")
         for name in ("first", "steps"):

@@ -123,6 +123,7 @@ class Fit:
         panels = -(-units // lanes)
         region = f"pack {number}"
         frame.pack(region, panels * count * stream)
+        frame.reads += panels * count * stream // lanes
         frame.word(f"pack {number}", region)
         frame.word(f"length {number}", "", operands * height)
         for m, matrices in enumerate(block.matrices):

@@ -18,12 +18,17 @@ from numpy.typing import NDArray
 from unrolled.engines.cpu import rows
 from unrolled.engines.cpu.frame import Copies, Frame, Region, Table
 from unrolled.engines.cpu.schedule import Schedule
+from unrolled.engines.cpu.team import MEMBERS
 from unrolled.engines.cpu.threads import Launch, Launches
 
 # So many multiplications are worth a second thread.
 WORTH_THREADS = 500_000
 # And so many vectors that are copied.
 WORTH_COPIES = 1500
+# A member of a team waits a tenth of a microsecond at each step: so it should read so many vectors
+# of weights at a step, and there should be some steps for waking it up.
+WORTH_MEMBER = 350
+WORTH_STEPS = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,12 +97,12 @@ class Writer:
                 self._put(f"chunk {name}", position, 0)
                 self._put(name, position, -distance)
 
-    def launch(self, function: int, table: Table, jobs: int) -> None:
+    def launch(self, function: int, table: Table, jobs: int, *, is_team: bool = False) -> None:
         """Call a compiled function with these words, on as many threads as there are jobs."""
         self.set("share", jobs)
         self._numbers.append(table.numbers + self._offsets.take(table.which))
         self._which.append(self._positions.take(table.which))
-        self.launches.append(Launch(function, 8 * self._length, jobs, jobs))
+        self.launches.append(Launch(function, 8 * self._length, jobs, jobs, is_team))
         self._length += len(table.numbers)
 
     def copy(self) -> None:
@@ -107,8 +112,16 @@ class Writer:
         self.launch(before.function, self.frame.copies, self._jobs(before))
 
     def run(self) -> None:
-        """The kernel, for the chunk that has begun."""
-        self.launch(self.frame.kernel.address, self.frame.words, self.schedule.jobs)
+        """The kernel, for the chunk that has begun: a single sequence by a team."""
+        members = 1
+        if self.schedule.rows == 1 and self.schedule.steps >= WORTH_STEPS:
+            members = min(self.threads, MEMBERS, self.frame.reads // WORTH_MEMBER)
+        if members > 1:
+            self.set("team of the job", 0, "team")
+            self.launch(self.frame.kernel.address, self.frame.words, members, is_team=True)
+        else:
+            self.set("team of the job", 0)
+            self.launch(self.frame.kernel.address, self.frame.words, self.schedule.jobs)
 
     def multiply(self) -> None:
         """The frame's products, for the chunk that has begun."""

@@ -39,16 +39,24 @@ from unrolled.engines.cpu.tiles import I64, POINTER
 
 class Launch(NamedTuple):
     """A compiled function, where its arguments begin (in bytes from those of all), its jobs, and on
-    how many threads they may run."""
+    how many threads they may run.
+
+    A team is other than jobs: its members wait for one another, so all of them must run at the same
+    time, and the function is told its member's number and how many there are: perhaps fewer than
+    were wished for, and at least one."""
 
     function: int
     arguments: int
     jobs: int
     threads: int
+    is_team: bool = False
 
     @property
     def pieces(self) -> int:
         return min(self.jobs, self.threads)
+
+
+FIELDS = len(Launch._fields)
 
 
 class Launches:
@@ -57,7 +65,7 @@ class Launches:
     def __init__(self, launches: Sequence[Launch]) -> None:
         self.each = tuple(launches)
         self.is_single = all(launch.pieces <= 1 for launch in self.each)
-        self.table = (ctypes.c_int64 * (4 * len(self.each)))(*itertools.chain(*self.each))
+        self.table = (ctypes.c_int64 * (FIELDS * len(self.each)))(*itertools.chain(*self.each))
         self.address = ctypes.addressof(self.table)
 
 
@@ -91,11 +99,14 @@ def openmp_parallel(launches: Launches, arguments: int, /) -> None:
 
 
 def pool_parallel(launches: Launches, arguments: int, /) -> None:
-    """Run the pieces on threads of our own; on this one alone while another caller has them."""
+    """Run the pieces on threads of our own; on this one alone while another caller has them. A team
+    has one member here: a thread of ours may begin late, or not at all after Ctrl-C."""
     for launch in launches.each:
         kernel: Kernel = _KERNEL(launch.function)
         address, jobs, pieces = arguments + launch.arguments, launch.jobs, launch.pieces
-        if pieces > 1:
+        if launch.is_team:
+            kernel(address, 0, 1)
+        elif pieces > 1:
             bounds = [(jobs * i // pieces, jobs * (i + 1) // pieces) for i in range(pieces)]
             _pooled(kernel, address, bounds)
         elif jobs > 0:
@@ -186,9 +197,9 @@ def _sequence() -> Callable[..., None]:
     return _SEQUENCE(_sequence_kernels().address("sequence"))
 
 
-# What each thread of a parallel region is given: function, arguments, jobs, pieces, and the
-# addresses of two questions: what number it has, and how many they are.
-REGION = 6
+# What each thread of a parallel region is given: function, arguments, jobs, pieces, whether they
+# are a team, and the addresses of two questions: what number it has, and how many they are.
+REGION = 7
 _CALL = ir.FunctionType(ir.VoidType(), [I64, I64, I64])
 _ASK = ir.FunctionType(ir.IntType(32), [])
 _THREAD = ir.FunctionType(ir.VoidType(), [POINTER])
@@ -206,15 +217,15 @@ def _sequence_module() -> ir.Module:
     room = builder.alloca(I64, size=REGION)
     words = builder.inttoptr(table, POINTER)
     with loop(builder, I64(0), count) as launch:
-        at = builder.mul(launch, I64(4))
-        kernel, offset, jobs, threads = (
-            _load(builder, words, builder.add(at, I64(i))) for i in range(4)
+        at = builder.mul(launch, I64(FIELDS))
+        kernel, offset, jobs, threads, is_team = (
+            _load(builder, words, builder.add(at, I64(i))) for i in range(FIELDS)
         )
         begin, pieces = builder.add(arguments, offset), least(builder, jobs, threads)
         is_many = builder.icmp_signed(">", pieces, I64(1))
         with builder.if_else(is_many) as (many, one):
             with many:
-                for i, value in enumerate((kernel, begin, jobs, pieces, *asks)):
+                for i, value in enumerate((kernel, begin, jobs, pieces, is_team, *asks)):
                     place = builder.gep(room, [I64(i)], source_etype=I64)
                     builder.store(value, place)
                 types = [POINTER, POINTER, ir.IntType(32), ir.IntType(32)]
@@ -230,25 +241,31 @@ def _sequence_module() -> ir.Module:
 
 
 def _region(module: ir.Module) -> ir.Function:
-    """`void region(words)`: piece after piece, from this thread's number by the team's size.
+    """`void region(words)`: piece after piece, from this thread's number by that of all threads; or
+    once, as a member of a team.
 
     A runtime may give fewer threads than it was asked for, hence the loop.
     """
     function = ir.Function(module, _THREAD, "region")
     builder = ir.IRBuilder(function.append_basic_block("entry"))
-    kernel, arguments, jobs, pieces, *asks = (
+    kernel, arguments, jobs, pieces, is_team, *asks = (
         _load(builder, function.args[0], I64(i)) for i in range(REGION)
     )
-    mine, team = (
+    mine, threads = (
         builder.sext(builder.call(builder.inttoptr(ask, _ASK.as_pointer()), []), I64)
         for ask in asks
     )
-    left = builder.sub(builder.add(pieces, builder.sub(team, I64(1))), mine)
-    with loop(builder, I64(0), builder.sdiv(left, team)) as turn:
-        piece = builder.add(mine, builder.mul(turn, team))
-        begin = builder.sdiv(builder.mul(jobs, piece), pieces)
-        end = builder.sdiv(builder.mul(jobs, builder.add(piece, I64(1))), pieces)
-        builder.call(builder.inttoptr(kernel, _CALL.as_pointer()), [arguments, begin, end])
+    kernel = builder.inttoptr(kernel, _CALL.as_pointer())
+    with builder.if_else(builder.icmp_signed("!=", is_team, I64(0))) as (member, worker):
+        with member:
+            builder.call(kernel, [arguments, mine, threads])
+        with worker:
+            left = builder.sub(builder.add(pieces, builder.sub(threads, I64(1))), mine)
+            with loop(builder, I64(0), builder.sdiv(left, threads)) as turn:
+                piece = builder.add(mine, builder.mul(turn, threads))
+                begin = builder.sdiv(builder.mul(jobs, piece), pieces)
+                end = builder.sdiv(builder.mul(jobs, builder.add(piece, I64(1))), pieces)
+                builder.call(kernel, [arguments, begin, end])
     builder.ret_void()
     return function
 

@@ -125,6 +125,20 @@ def test_launches_follow_one_another_each_with_its_own_arguments(
     assert_agrees(table, expected, tolerance=EXACT)
 
 
+def test_a_team_is_told_who_it_is() -> None:
+    """Each member is called once, with its number and how many they are; and where they could not
+    wait for one another, there is one."""
+    called: list[tuple[int, int]] = []
+    kernel = threads._KERNEL(lambda argument, member, members: called.append((member, members)))
+    address = ctypes.cast(kernel, ctypes.c_void_p).value
+    team = threads.Launches([threads.Launch(address, 0, 3, 3, is_team=True)])
+    threads.openmp_parallel(team, 0)
+    assert sorted(called) in ([(0, 1)], [(m, 3) for m in range(3)])
+    called.clear()
+    threads.pool_parallel(team, 0)
+    assert called == [(0, 1)]
+
+
 def test_an_interruption_waits_for_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C while a piece runs elsewhere is raised, but only when that piece is done."""
     release, finished = threading.Event(), []
