@@ -234,7 +234,10 @@ class Forecaster(RegressorMixin, Estimator):
             longest = max(len(one) - start for one, start in zip(series, starts))
             stride = max(self.horizon if self.mode == "fed-back" else 1, longest // MOST_ORIGINS)
         checks.count("stride", stride)
-        network = Calibrated(self._roller(), self.calibration_)
+        tested = self._places(series, self.tested_)
+        looks = any(start < test for start, test in zip(starts, tested))
+        calibration = self.calibration_.unseen() if looks else self.calibration_
+        network = Calibrated(self._roller(), calibration)
         free = self.after_learning(series)
         return judge(self._prepared(series, starts), network, free, starts, stride)
 

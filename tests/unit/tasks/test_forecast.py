@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import replace
 from functools import cache
@@ -117,6 +118,39 @@ def test_an_interval_holds_the_share_that_it_says() -> None:
     wide = one.forecasts["network"][..., 2] - one.forecasts["network"][..., 0]
     calm, stormy = (wide[(one.origins + 1) % 8 == phase, 0].mean() for phase in (6, 2))
     assert stormy > 1.5 * calm  # what the network knows of the noise is still there
+
+
+def test_who_is_judged_on_the_validation_part_has_not_seen_it() -> None:
+    """Without a test, its errors set right only what comes after them."""
+    model = Forecaster(**{**SMALL, "epochs": 2}).fit(uneasy().series_, test=0.0)
+    backtest = model.backtest()
+    one, levels = backtest.series[0], backtest.levels
+    assert one.origins[0] == model.learnt_[0] - 1
+    assert model.calibration_.shift.any()
+    said = Roller(model.model_, levels, False, 1, 0).forecast(
+        model._prepared(model.series_)[0], one.origins
+    )
+    right = one.forecasts["network"]
+    assert np.array_equal(right[:20], said[:20])
+    assert not np.array_equal(right[40:, 0], said[40:, 0])
+
+
+def test_without_a_validation_part_nothing_is_set_right(tmp_path: Path) -> None:
+    model = Forecaster(**{**SMALL, "epochs": 1}, validation=0.0, out=tmp_path / "run")
+    backtest = model.fit(uneasy().series_, test=0.25).backtest()
+    assert backtest.as_said == backtest.figures["network"]
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "too few steps beside those to set it right by" in page
+
+
+def test_a_point_forecast_has_no_coverage(tmp_path: Path) -> None:
+    model = Forecaster(**{**SMALL, "epochs": 1}, quantiles=(0.5,), out=tmp_path / "run")
+    model.fit(uneasy().series_, test=0.25)
+    page = (tmp_path / "run" / "report.html").read_text()
+    heads = re.findall(r"<th[^>]*>([^<]*)", page)
+    assert "pinball" in heads
+    assert "coverage" not in heads
+    assert "How sure the network is" not in page
 
 
 def test_a_longer_file_is_judged_where_learning_ended() -> None:

@@ -21,6 +21,9 @@ def lines_of(backtest: Backtest, where: str) -> list[str]:
         [method, *(number(values[name]) for name in TITLES), f"{values['coverage']:.1%}"]
         for method, values in figures.items()
     ]
+    rows = [["", *TITLES.values(), "coverage"], *rows]
+    if len(backtest.levels) == 1:  # a point covers nothing
+        rows = [row[:-1] for row in rows]
     bands = bands_of(backtest)
     errors = [
         [method, *(number(value) for value in band_means(by_step, bands))]
@@ -29,7 +32,7 @@ def lines_of(backtest: Backtest, where: str) -> list[str]:
     names = [str(first) if first == last else f"{first}-{last}" for first, last in bands]
     lines = [
         f"{where}, {counted(origins, 'forecast')} of each method:",
-        *aligned([["", *TITLES.values(), "coverage"], *rows]),
+        *aligned(rows),
         *said(backtest),
     ]
     if len(bands) > 1:
@@ -44,6 +47,8 @@ def said(backtest: Backtest) -> list[str]:
     if len(backtest.levels) == 1:
         return lines
     before, after = backtest.as_said["coverage"], backtest.figures[NETWORK]["coverage"]
+    if before == after:
+        return [*lines, f"The network's interval is to hold {share} of what comes: {after:.1%}."]
     return [
         *lines,
         f"The network's interval is to hold {share} of what comes: it held {before:.1%} as learnt,",

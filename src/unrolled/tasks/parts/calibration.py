@@ -17,7 +17,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import floor
 from typing import Any
 
@@ -42,6 +42,10 @@ class Calibration:
     def none(cls, horizon: int, levels: Sequence[float]) -> Calibration:
         """Where nothing was set aside to learn it from."""
         return cls(np.zeros((horizon, len(levels))), np.zeros(horizon, int))
+
+    def unseen(self) -> Calibration:
+        """Without what the validation part said: for those who are judged on it."""
+        return replace(self, shift=np.zeros_like(self.shift), counts=np.zeros_like(self.counts))
 
 
 def shift_of_all(errors: Any, levels: Sequence[float]) -> tuple[Any, Any]:

@@ -14,6 +14,7 @@ from torch import Tensor
 from unrolled.data.windows import Prepared
 from unrolled.report.blocks import Block, Figure, Page, Prose, Section, Table
 from unrolled.report.figures import curves, forecast
+from unrolled.report.numbers import counted
 from unrolled.tasks.parts.backtests import NETWORK, Backtest, Tried
 from unrolled.tasks.parts.cells import ChosenCell
 from unrolled.tasks.parts.forecasting import ForecastNetwork
@@ -122,23 +123,27 @@ def shown_time(time: Any) -> str:
 def _how_good(found: Findings) -> Section:
     backtest = found.backtest
     origins = sum(len(one.origins) for one in backtest.series)
+    is_point = len(backtest.levels) == 1  # which covers nothing
+    words = {name: word for name, word in WORDS.items() if not (is_point and name == "coverage")}
     rows = [
-        [method, *(f"{figures[name]:.4g}" for name in WORDS if name != "coverage"),
-         f"{figures['coverage']:.0%}"]
+        [method, *(f"{figures[name]:.4g}" for name in words if name != "coverage"),
+         *([f"{figures['coverage']:.0%}"] if "coverage" in words else [])]
         for method, figures in backtest.figures.items()
     ]  # fmt: skip
     width = backtest.levels[-1] - backtest.levels[0]
     blocks: list[Block] = [
         Table(
             "figures",
-            f"On the {found.part} part, from {origins:,} origins. Coverage should be {width:.0%}; "
-            "of all other figures, less is better.",
-            ["method", *WORDS.values()],
+            f"On the {found.part} part, from {counted(origins, 'origin')}. "
+            + ("" if is_point else f"Coverage should be {width:.0%}; of all other figures, ")
+            + ("Less" if is_point else "less")
+            + " is better.",
+            ["method", *words.values()],
             rows,
         ),
         Prose(_what_they_mean(found)),
     ]
-    if len(backtest.levels) > 1:
+    if not is_point:
         blocks.append(Prose(_how_sure(found)))
     if len(next(iter(backtest.mae_by_step.values()))) > 1:
         panel = curves(backtest.mae_by_step, x_label="steps ahead", y_label="mean absolute error")
@@ -169,10 +174,11 @@ def _how_sure(found: Findings) -> str:
     """How the interval came about, what that changed, and what it takes for granted."""
     backtest = found.backtest
     before, after = backtest.as_said, backtest.figures[NETWORK]
-    looked_at = (
-        " These figures are a little too good: here the errors that set it right are of the very "
-        "steps that it is judged by." if found.part == "validation" else ""
-    )  # fmt: skip
+    if before == after:
+        return (
+            f"How sure the network is. Its interval held {after['coverage']:.0%} of what came, as "
+            "it was learnt: there were too few steps beside those to set it right by."
+        )
     return (
         f"How sure the network is. As learnt, its interval held {before['coverage']:.0%} of what "
         f"came (pinball {before['pinball']:.4g}): a network is surer of what it learnt from than "
@@ -182,7 +188,7 @@ def _how_sure(found: Findings) -> str:
         "forecast is set right by what comes after its origin, and the median stays where it is. "
         "This takes for granted that the next errors are like the latest ones; those of the "
         "validation part, which has also chosen the weights, are a little too small."
-        f"{looked_at} The intervals of the other methods are of their errors in the part that was "
+        " The intervals of the other methods are of their errors in the part that was "
         "learnt from."
     )
 
