@@ -9,6 +9,9 @@ from tests.made_up import chatter
 from tests.tolerances import FIGURE, assert_agrees
 from unrolled.errors import ArgumentError, UnrolledError
 from unrolled.tasks.generate import Generator
+from unrolled.tasks.parts.cells import choose_cell
+from unrolled.tasks.parts.language import LanguageModel
+from unrolled.tasks.parts.language_job import LanguageJob
 from unrolled.tasks.parts.sampling import Sampling
 
 SMALL = {
@@ -64,6 +67,18 @@ def test_windows_carry_the_state():
     long = model.set_params(window=600).evaluate(chatter(500))["loss"]
     short = model.set_params(window=7).evaluate(chatter(500))["loss"]
     assert_agrees(long, short, tolerance=FIGURE)
+
+
+def test_states_that_come_back_are_where_the_model_is():
+    """From a checkpoint they come on the processor; the model may be elsewhere."""
+    model = LanguageModel(
+        choose_cell("lstm"), 9, embedding=4, hidden=5, layers=1, dropout=0.0, tied=False
+    ).to("meta")
+    job = LanguageJob(model, {}, 2, 6, 0)
+    job.carry({"0": torch.zeros(1, 2, 5), "1": torch.zeros(1, 2, 5)})
+    assert [state.device.type for state in job.states] == ["meta", "meta"]
+    job.carry({})
+    assert job.states is None
 
 
 @pytest.mark.parametrize(
