@@ -24,7 +24,7 @@ def gpus(monkeypatch):
 def test_no_gpu(gpus, monkeypatch, name):
     gpus(0)
     monkeypatch.setattr(torch.version, "cuda", None)
-    with pytest.raises(CannotLaunch, match="was built without CUDA.: leave --accelerator out"):
+    with pytest.raises(CannotLaunch, match=r"was built without CUDA\): leave --accelerator out"):
         make_fabric(Settings(accelerator=name))
     monkeypatch.setattr(torch.version, "cuda", "13.0")
     with pytest.raises(CannotLaunch, match="no driver, or no GPU, answers"):
