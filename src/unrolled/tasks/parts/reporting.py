@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from unrolled.report import figures
+from unrolled.report import figures, numbers
 from unrolled.report.blocks import Block, Figure, Math, Prose, Section, Table
 from unrolled.report.drawing import Panel
 from unrolled.report.figures import curves, gradient_by_lag, heat_map
@@ -110,8 +110,8 @@ def learning(
         "How it learnt",
         [
             Prose(
-                f"{len(history)} epochs in {seconds}. The weights of epoch {best_epoch} are kept: "
-                "there the validation part came out best. The test part decided nothing."
+                f"{numbers.counted(len(history), 'epoch')} in {seconds}. The weights of epoch "
+                f"{best_epoch} are kept: there the validation part came out best. The test part decided nothing."
             ),
             Figure("curves", "Over the epochs", panels, "curves of each part by epoch",
                    "The vertical line is the epoch whose weights are kept. When training goes on "
