@@ -111,7 +111,8 @@ def learning(
         [
             Prose(
                 f"{numbers.counted(len(history), 'epoch')} in {seconds}. The weights of epoch "
-                f"{best_epoch} are kept: there the validation part came out best. The test part decided nothing."
+                f"{best_epoch} are kept: there the validation part came out best. The test "
+                "part decided nothing."
             ),
             Figure("curves", "Over the epochs", panels, "curves of each part by epoch",
                    "The vertical line is the epoch whose weights are kept. When training goes on "
