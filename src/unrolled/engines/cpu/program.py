@@ -36,6 +36,12 @@ class Kernel:
     def address(self) -> int:
         return self.kernels.address("run")
 
+    @property
+    def waits(self) -> int:
+        """How often a team waits at each step."""
+        stages = self.plan.stages
+        return len(stages) + sum(bool(s.reductions or s.scalars.stores) for s in stages)
+
 
 class Program:
     """One equation for one type of number."""

@@ -19,15 +19,15 @@ from unrolled.engines.cpu import rows
 from unrolled.engines.cpu.frame import Copies, Frame, Region, Table
 from unrolled.engines.cpu.schedule import Schedule
 from unrolled.engines.cpu.team import MEMBERS
-from unrolled.engines.cpu.threads import Launch, Launches
+from unrolled.engines.cpu.threads import Launch, Launches, cores
 
 # So many multiplications are worth a second thread.
 WORTH_THREADS = 500_000
 # And so many vectors that are copied.
 WORTH_COPIES = 1500
-# A member of a team waits a tenth of a microsecond at each step: so it should read so many vectors
-# of weights at a step, and there should be some steps for waking it up.
-WORTH_MEMBER = 350
+# A wait of a team's members for one another takes about two tenths of a microsecond: so each should
+# read so many vectors of weights between two, and there should be some steps to wake them up for.
+WORTH_MEMBER = 400
 WORTH_STEPS = 16
 
 
@@ -115,7 +115,8 @@ class Writer:
         """The kernel, for the chunk that has begun: a single sequence by a team."""
         members = 1
         if self.schedule.rows == 1 and self.schedule.steps >= WORTH_STEPS:
-            members = min(self.threads, MEMBERS, self.frame.reads // WORTH_MEMBER)
+            most = min(self.threads, cores(), MEMBERS)
+            members = min(most, self.frame.reads // (self.frame.kernel.waits * WORTH_MEMBER))
         if members > 1:
             self.set("team of the job", 0, "team")
             self.launch(self.frame.kernel.address, self.frame.words, members, is_team=True)

@@ -5,8 +5,12 @@ kernel's two numbers. Goes out: which panels are this member's, and a barrier; n
 
 Each member has a flag in a cache line of its own, and counts in it the barriers that it has come
 to; it goes on when all the others have counted as far. Nobody else writes a flag, and the counts
-only grow, so flags need no reset between one launch and the next. Who waits long lets other
-threads run: there may be more threads than cores.
+only grow, so flags need no reset between one launch and the next.
+
+Who waits looks at the flag for some microseconds, and then sleeps until whoever writes the flag
+wakes it (Linux's futex): so a team gets on, if slowly, where other processes take its cores away.
+Beside the flag stands a word which says that somebody sleeps there. Both sides write first and
+look then, in one order for all, so one of them sees the other; and nobody sleeps for long.
 """
 
 from __future__ import annotations
@@ -18,8 +22,12 @@ from unrolled.engines.cpu.target import Target
 from unrolled.engines.cpu.tiles import I64, VOID
 
 MEMBERS = 16  # at most
-LINE = 64  # bytes of a flag
-PATIENCE = 2000  # looks at a flag, some tens of microseconds, before another thread may run
+LINE = 64  # bytes of a flag and what stands beside it
+PATIENCE = 3000  # looks at a flag before sleeping, some tens of microseconds
+NANOSECONDS = 20_000_000  # that a sleep lasts at most
+# The number of the system call on Linux, by the processor; WAIT and WAKE within this process.
+FUTEX = {"x86_64": 202, "aarch64": 98}
+WAIT, WAKE, EVERYBODY = 128, 129, 1 << 30
 
 
 class Team:
@@ -36,6 +44,7 @@ class Team:
         self.is_first = builder.icmp_signed("==", self.member, I64(0))
         self.is_many = builder.icmp_signed(">", self.members, I64(1))
         self.count = builder.alloca(I64)
+        self.time = builder.alloca(ir.ArrayType(I64, 2))
         builder.store(I64(0), self.count)
         with builder.if_then(self.is_team):
             builder.store(self._flag(self.member), self.count)
@@ -61,17 +70,17 @@ class Team:
         with builder.if_then(self.is_many):
             count = builder.add(builder.load(self.count, typ=I64), I64(1))
             builder.store(count, self.count)
-            builder.store_atomic(count, self._pointer(self.member), "release", 8)
+            builder.store_atomic(count, self._pointer(self.member), "seq_cst", 8)
+            self._wake()
             with loop(builder, I64(0), self.members) as other:
                 self._wait_for(other, count)
 
     def _wait_for(self, other: ir.Value, count: ir.Value) -> None:
         builder = self.builder
         before = builder.block
-        look = builder.append_basic_block("look")
-        again = builder.append_basic_block("again")
-        long = builder.append_basic_block("long")
-        come = builder.append_basic_block("come")
+        look, again, long, come = (
+            builder.append_basic_block(name) for name in ("look", "again", "long", "come")
+        )
         builder.branch(look)
         builder.position_at_end(look)
         looks = builder.phi(I64)
@@ -83,11 +92,49 @@ class Team:
         looks.add_incoming(more, again)
         builder.cbranch(builder.icmp_signed("<", more, I64(PATIENCE)), look, long)
         builder.position_at_end(long)
-        if "windows" not in self.target.triple:
-            builder.call(self._declared("sched_yield", ir.IntType(32)), [])
-        looks.add_incoming(I64(0), long)
+        self._sleep(other, count)
+        looks.add_incoming(I64(0), builder.block)
         builder.branch(look)
         builder.position_at_end(come)
+
+    def _sleep(self, other: ir.Value, count: ir.Value) -> None:
+        """Until the other member writes its flag."""
+        builder, futex = self.builder, self._futex()
+        if futex is None:
+            return
+        builder.store_atomic(I64(1), self._pointer(other, beside=True), "seq_cst", 8)
+        seen = self._flag(other)
+        with builder.if_then(builder.icmp_signed("<", seen, count)):
+            time = ir.Constant(ir.ArrayType(I64, 2), [0, NANOSECONDS])
+            builder.store(time, self.time)
+            address = builder.ptrtoint(self._pointer(other), I64)
+            limit = builder.ptrtoint(self.time, I64)
+            low = builder.and_(seen, I64(0xFFFFFFFF))
+            builder.call(self._system(), [futex, address, I64(WAIT), low, limit])
+
+    def _wake(self) -> None:
+        """Whoever sleeps at this member's flag."""
+        builder, futex = self.builder, self._futex()
+        if futex is None:
+            return
+        sleeper = self._pointer(self.member, beside=True)
+        asleep = builder.load_atomic(sleeper, "seq_cst", 8, typ=I64)
+        with builder.if_then(builder.icmp_signed("!=", asleep, I64(0)), likely=False):
+            builder.store_atomic(I64(0), sleeper, "seq_cst", 8)
+            address = builder.ptrtoint(self._pointer(self.member), I64)
+            builder.call(self._system(), [futex, address, I64(WAKE), I64(EVERYBODY), I64(0)])
+
+    def _futex(self) -> ir.Value | None:
+        processor = self.target.triple.partition("-")[0]
+        if "linux" not in self.target.triple or processor not in FUTEX:
+            return None
+        return I64(FUTEX[processor])
+
+    def _system(self) -> ir.Function:
+        """`long syscall(long number, ...)`"""
+        name, module = "syscall", self.builder.module
+        type_ = ir.FunctionType(I64, [I64], var_arg=True)
+        return module.globals.get(name) or ir.Function(module, type_, name)
 
     def _rest(self) -> None:
         """Tell the processor that this is a wait."""
@@ -104,8 +151,10 @@ class Team:
         return found or ir.Function(module, ir.FunctionType(result, arguments), name)
 
     def _flag(self, member: ir.Value) -> ir.Value:
-        return self.builder.load_atomic(self._pointer(member), "acquire", 8, typ=I64)
+        return self.builder.load_atomic(self._pointer(member), "seq_cst", 8, typ=I64)
 
-    def _pointer(self, member: ir.Value) -> ir.Value:
+    def _pointer(self, member: ir.Value, *, beside: bool = False) -> ir.Value:
         at = self.builder.add(self.flags, self.builder.mul(member, I64(LINE)))
+        if beside:
+            at = self.builder.add(at, I64(8))
         return self.builder.inttoptr(at, I64.as_pointer())

@@ -125,6 +125,13 @@ def _pooled(kernel: Kernel, argument: int, bounds: list[tuple[int, int]]) -> Non
             kernel(argument, begin, end)
 
 
+def cores() -> int:
+    """On how many this process may run."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 # ---- the OpenMP runtime of the process
 
 
