@@ -22,8 +22,10 @@ from unrolled.engines.cpu.script import Script, Writer
 
 # Up to this many inputs, W x is done in the loop: alone it would only move memory.
 INSIDE = 8
-# And with this many sequences for each thread: what is read of W then serves enough rows.
-ENOUGH_ROWS = 4
+# And with this many sequences for each thread: what is read of W then serves enough rows. A few are
+# enough where all weights stay in a second-level cache.
+ENOUGH_ROWS, FEW_ROWS = 16, 4
+CACHE_BYTES = 1 << 20
 
 
 class Forward(Frame):
@@ -191,9 +193,9 @@ def forward(
 
 def is_inside(run: Run, width: int) -> bool:
     """Whether the kernel computes the input's products, too."""
-    schedule = run.schedule
-    rows = schedule.tokens >= ENOUGH_ROWS * schedule.jobs * schedule.steps
-    return width <= INSIDE or rows
+    schedule, is_small = run.schedule, run.fit.bytes <= CACHE_BYTES
+    enough = FEW_ROWS if is_small else ENOUGH_ROWS
+    return width <= INSIDE or schedule.tokens >= enough * schedule.jobs * schedule.steps
 
 
 def forward_frame(

@@ -59,6 +59,7 @@ class Fit:
         for weight, given in sources.items():
             for source in given:
                 self.numbers[source.array] += math.prod(self.shape(weight))
+        self.bytes = sum(self.numbers) * program.bits // 8
         self.frames: dict[tuple[object, ...], Any] = {}
 
     def state_at(self, name: str) -> str:
