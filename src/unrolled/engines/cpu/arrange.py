@@ -84,7 +84,7 @@ class _Writer(TabledFunction):
         self.has_index = builder.icmp_signed("!=", known["index"], I64(0))
         lines, squares, length = self._parts()
         with loop(self.builder, self.rows[0], lines) as k:
-            self._line(k)
+            self._store_vector(self._line(k), k)
         with loop(self.builder, I64(0), builder.sdiv(squares, I64(self.lanes))) as block:
             self._square(builder.mul(block, I64(self.lanes)))
         with loop(self.builder, most(builder, lines, squares), length) as k:
@@ -121,7 +121,7 @@ class _Writer(TabledFunction):
         row.add_incoming(found, inside)
         return builder.mul(row, self.known["k_stride"])
 
-    def _line(self, k: ir.Value) -> None:
+    def _line(self, k: ir.Value) -> ir.Value:
         """A vector whose numbers lie side by side."""
         at = self._row(k)
 
@@ -129,7 +129,7 @@ class _Writer(TabledFunction):
             pointer = self.builder.gep(source, [at], source_etype=self.element)
             return self.builder.load(pointer, align=4, typ=self.vector)
 
-        self._store(self._summed(load), k)
+        return self._summed(load)
 
     def _numbers(self, k: ir.Value) -> None:
         """A vector number by number; behind the last unit its number again, and then zero."""
@@ -169,13 +169,19 @@ class _Writer(TabledFunction):
             pointer = builder.gep(self.source, [number], source_etype=self.element)
             rows.append(builder.load(pointer, align=4, typ=self.vector))
         for row, value in enumerate(turned(builder, rows)):
-            self._store(value, builder.add(k, I64(row)))
+            self._store_vector(value, builder.add(k, I64(row)))
+
+    def _place(self, k: ir.Value) -> ir.Value:
+        at = self.builder.mul(k, self.known["row_stride"])
+        return self.builder.gep(self.to, [at], source_etype=self.element)
+
+    def _store_vector(self, value: ir.Value, k: ir.Value) -> None:
+        """There is room for all units, so for a vector of them."""
+        self.builder.store(value, self._place(k), align=4)
 
     def _store(self, value: ir.Value, k: ir.Value) -> None:
         """A vector, or as many of its numbers as there is room for."""
-        builder = self.builder
-        at = builder.mul(k, self.known["row_stride"])
-        to = builder.gep(self.to, [at], source_etype=self.element)
+        builder, to = self.builder, self._place(k)
         with builder.if_else(self.has_room) as (whole, numbers):
             with whole:
                 builder.store(value, to, align=4)

@@ -44,7 +44,6 @@ class Team:
         self.is_first = builder.icmp_signed("==", self.member, I64(0))
         self.is_many = builder.icmp_signed(">", self.members, I64(1))
         self.count = builder.alloca(I64)
-        self.time = builder.alloca(ir.ArrayType(I64, 2))
         builder.store(I64(0), self.count)
         with builder.if_then(self.is_team):
             builder.store(self._flag(self.member), self.count)
@@ -70,10 +69,28 @@ class Team:
         with builder.if_then(self.is_many):
             count = builder.add(builder.load(self.count, typ=I64), I64(1))
             builder.store(count, self.count)
-            builder.store_atomic(count, self._pointer(self.member), "seq_cst", 8)
-            self._wake()
-            with loop(builder, I64(0), self.members) as other:
-                self._wait_for(other, count)
+            builder.call(self._barrier(), [self.flags, self.member, self.members, count])
+
+    def _barrier(self) -> ir.Function:
+        """`void barrier(flags, member, members, count)`, written once for all stages."""
+        module = self.builder.module
+        found = module.globals.get("barrier")
+        if found is not None:
+            return found
+        function = ir.Function(module, ir.FunctionType(VOID, [I64] * 4), "barrier")
+        function.linkage = "internal"
+        function.attributes.add("noinline")
+        outside = self.builder, self.flags, self.member
+        self.builder = ir.IRBuilder(function.append_basic_block("entry"))
+        self.flags, self.member, members, count = function.args
+        self.time = self.builder.alloca(ir.ArrayType(I64, 2))
+        self.builder.store_atomic(count, self._pointer(self.member), "seq_cst", 8)
+        self._wake()
+        with loop(self.builder, I64(0), members) as other:
+            self._wait_for(other, count)
+        self.builder.ret_void()
+        self.builder, self.flags, self.member = outside
+        return function
 
     def _wait_for(self, other: ir.Value, count: ir.Value) -> None:
         builder = self.builder
