@@ -11,6 +11,7 @@ import unrolled
 from tests.tolerances import FLOAT32, FLOAT64, assert_agrees
 from unrolled.cells import SLSTM, GRUCho2014, LayerNormLSTM, MinLSTM, PeepholeLSTM
 from unrolled.engines.cpu import script
+from unrolled.engines.cpu.threads import cores
 
 TOLERANCES = {torch.float32: FLOAT32, torch.float64: FLOAT64}
 STEPS, INPUTS, HIDDEN = 37, 11, 70  # seven or more panels of units, for any width of vectors
@@ -69,6 +70,7 @@ def test_a_team_computes_what_one_thread_does(cell: Any, dtype: torch.dtype, thr
             assert_agrees(one, other, tolerance=TOLERANCES[dtype], name=name)
 
 
+@pytest.mark.skipif(cores() < 2, reason="a team has no more members than there are cores")
 def test_a_team_is_for_a_single_sequence_with_enough_to_do(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
