@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -82,7 +82,7 @@ def same_kind(what: str, tensor: Tensor, like: Tensor) -> None:
 
 
 def parameters(
-    layer: nn.Module, names: Iterable[str], shapes: Mapping[str, torch.Size]
+    layer: nn.Module, names: Collection[str], shapes: Mapping[str, torch.Size]
 ) -> list[Tensor]:
     """A layer's parameters by name. They may have been replaced, and kernels would believe their
     addresses."""

@@ -136,7 +136,7 @@ def _flat(
     probes: list[Tensor],
 ) -> Result:
     """With tokens one below the other, which can be cut."""
-    shape = tokens.shape[:-1]
+    form = tokens.shape[:-1]
     tokens = tokens.flatten(0, -2)
     probes = [probe.flatten(0, -2) for probe in probes]
     rows = task.schedule.rows
@@ -147,7 +147,7 @@ def _flat(
     outputs, finals, records = _cut(how, task, RUNNERS[engine], tokens, initial, parameters, probes)
     if engine == "torch":
         finals = tuple([final.unsqueeze(0) for final in finals])
-    return outputs.unflatten(0, shape), finals, tuple([r.unflatten(0, shape) for r in records])
+    return outputs.unflatten(0, form), finals, tuple([r.unflatten(0, form) for r in records])
 
 
 def _cut(

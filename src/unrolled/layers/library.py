@@ -7,7 +7,6 @@ has already started, as many as `torch.set_num_threads` allows.
 from __future__ import annotations
 
 import functools
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -64,14 +63,6 @@ class TorchLibrary:
         return array.contiguous()
 
     def widen(self, array: Tensor, width: int) -> Tensor:
-        if array.shape[-1] == width:
-            return array.clone(memory_format=torch.contiguous_format)
         result = self.zeros(*array.shape[:-1], width)
         result[..., : array.shape[-1]] = array
         return result
-
-    def take(self, array: Tensor, index: Any) -> Tensor:
-        return array.index_select(0, torch.from_numpy(index))
-
-    def copy(self, array: Tensor) -> Tensor:
-        return array.clone(memory_format=torch.contiguous_format)

@@ -14,8 +14,9 @@ from torch import nn
 
 import unrolled
 from tests.tolerances import EXACT, FLOAT32, assert_agrees
-from unrolled.cells import FastGRNN, IndRNN, LayerNormLSTM, PeepholeLSTM
+from unrolled.cells import SLSTM, FastGRNN, IndRNN, LayerNormLSTM, PeepholeLSTM
 from unrolled.errors import UnrolledError
+from unrolled.layers.batch import ragged
 
 LAYERS = {
     "LSTM": lambda **more: unrolled.LSTM(3, 5, 2, bidirectional=True, **more),
@@ -280,3 +281,29 @@ def test_a_forked_child() -> None:
         os._exit(0 if (y - expected).abs().max() < 1e-6 else 1)
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0
+
+
+@pytest.mark.parametrize("engine", ["cpu", "torch"])
+def test_tokens_that_are_gathered_already(engine: str) -> None:
+    """`over` is `forward` with lengths, gradients too; words may be gathered
+    before they become vectors."""
+    torch.manual_seed(0)
+    words, lengths = torch.randint(1, 9, (7, 4)), [5, 0, 7, 2]
+    table = torch.nn.Embedding(9, 3)
+    layer = unrolled.Recurrent(SLSTM, 3, 5, 2, bidirectional=True, engine=engine)
+    found = []
+    for gathered in (False, True):
+        if gathered:
+            batch = ragged(lengths, *words.shape)
+            y, states = layer.over(table(batch.gather(words)), batch)
+            y = batch.scatter(y)
+        else:
+            y, states = layer(table(words), lengths=lengths)
+        d = torch.linspace(-1, 1, y.numel()).reshape(y.shape)
+        torch.autograd.backward([y, *states], [d, *(torch.ones_like(s) for s in states)])
+        gradients = [p.grad.clone() for p in (table.weight, *layer.parameters())]
+        found.append([y.detach(), *(s.detach() for s in states), *gradients])
+        table.zero_grad()
+        layer.zero_grad()
+    for one, other in zip(*found, strict=True):
+        assert_agrees(one, other, tolerance=FLOAT32)

@@ -45,12 +45,6 @@ class Library(Protocol):
     def widen(self, array: Array, width: int) -> Array:
         """A copy, its last axis padded with zeros."""
 
-    def take(self, array: Array, index: Any) -> Array:
-        """Rows by their numbers (a NumPy array)."""
-
-    def copy(self, array: Array) -> Array:
-        """The same numbers, contiguous, in memory of their own."""
-
 
 @functools.cache
 def _memory(dtype: np.dtype[Any]) -> Memory:
@@ -95,9 +89,3 @@ class NumPyLibrary:
         result = self.zeros(*array.shape[:-1], width)
         result[..., : array.shape[-1]] = array
         return result
-
-    def take(self, array: Array, index: Any) -> Array:
-        return array[index]
-
-    def copy(self, array: Array) -> Array:
-        return np.array(array, self.dtype, order="C")

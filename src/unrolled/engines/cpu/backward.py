@@ -98,7 +98,8 @@ class Backward(Frame):
         self.place("d output", arriving, width)
 
     def _lefts(self, fit: Fit) -> None:
-        """Left sides in rows: of all tokens where a library multiplies them, or only of a step."""
+        """Left sides in rows: of a chunk's tokens where they are multiplied behind the kernel, and
+        otherwise only of a step."""
         self.columns: dict[str, tuple[str, int]] = {}
         self.widths: dict[str, int] = {}
         for place in self.made.lefts:

@@ -49,8 +49,7 @@ class Fit:
         self.program, self.sizes, self.sources = program, sizes, sources
         self.lanes = program.lanes
         self.states = {name: sizes[shape[0]] for name, shape in step.states.items()}  # units
-        self.state_names = list(step.states)
-        self.output = self.state_names[0]
+        self.output = next(iter(step.states))
         self.input_name = next(iter(step.inputs))
         self.input_is_hidden = program.equation.input_is_hidden
         arrays = {source.array for given in sources.values() for source in given}

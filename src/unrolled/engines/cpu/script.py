@@ -57,14 +57,13 @@ class Writer:
         self, frame: Frame, schedule: Schedule, threads: int, given: Iterable[str], buffered: int
     ) -> None:
         self.frame, self.schedule, self.threads = frame, schedule, threads
-        counts = schedule.known | {"buffered": buffered}
-        self.counts = counts
+        self.counts = schedule.known | {"buffered": buffered}
         self.where: dict[str, tuple[int, int]] = {}  # an address that a call brings, and a distance
         self._positions = np.zeros(len(frame.names), np.int64)
         self._offsets = np.zeros(len(frame.names), np.int64)
         for position, name in enumerate(["", *given, *frame.kept, *frame.passing, *frame.packed]):
             self._put(name, position, 0)
-        for name, number in counts.items():
+        for name, number in self.counts.items():
             self.set(name, number)
         self.launches: list[Launch] = []
         self._numbers: list[NDArray[np.int64]] = []
