@@ -1,11 +1,10 @@
 """One time step at a time, in microseconds. In: a `Stack`, first states, how many sequences. Out:
 `Stream`; next: whoever has a new input now and wants the output before the next one comes.
 
-Everything that a call of the kernels needs is laid out once: packed weights, scratch, and two rows
-for each state, as if the sequence had two steps and began again after them: step 0 starts from the
-row that step 1 has left. So a call says which step it is, sets the input's address and calls one
-kernel a layer, on the thread it is called on; the top layer's stores its output once more, for the
-user.
+Everything that the kernels need is laid out once: packed weights, scratch, and two rows for each
+state, as if the sequence had two steps and began again after them. A step is one call of compiled
+code (`engines/cpu/steps`), on the thread it is called on; the top layer's kernel stores its output
+once more, for the user.
 """
 
 from __future__ import annotations
@@ -19,16 +18,15 @@ from torch import Tensor
 
 from unrolled.engines.cpu import schedule
 from unrolled.engines.cpu.forward import Forward, forward_frame
+from unrolled.engines.cpu.launches import Launch
 from unrolled.engines.cpu.run import Run, padded
-from unrolled.engines.cpu.script import Script, address_of
-from unrolled.engines.cpu.threads import Launch, Launches
+from unrolled.engines.cpu.script import Script
+from unrolled.engines.cpu.steps import Shared, Steps, step
 from unrolled.errors import ArgumentError, ShapeError, UnrolledError
 from unrolled.layers.autograd import Task
 from unrolled.layers.checks import same_kind
 from unrolled.layers.direction import engine_for
 from unrolled.layers.stack import Stack
-
-_KERNEL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
 
 
 class Stream:
@@ -37,6 +35,9 @@ class Stream:
         stream = layer.stream()
         for x in sensor:          # a tensor (I,), or (B, I) for stream(batch=B)
             y = stream.step(x)    # (H,), or (B, H)
+
+    `stream.input`, a tensor of that form, is there to be written to: `stream.step()` reads it, and
+    has nothing to check. From NumPy: `room = stream.input.numpy()`, then `room[:] = values`.
 
     The results are those of `layer(xs)` in evaluation mode (no dropout), up to the order in which
     sums are rounded. `y` is the stream's own buffer, which the next step overwrites: keep a
@@ -78,39 +79,39 @@ class Stream:
             self._x = torch.zeros(batch, wide, dtype=self._dtype)
         first = next(iter(self._shapes))
         self._result = torch.zeros(batch, widths[first], dtype=self._dtype)
-        self._y = self._result[:, : self._shapes[first]]
-        self._y_address = self._result.data_ptr()
-        # from one step's rows to the next one's: both steps share the user's rows
-        self._input_row = self._x.nbytes
-        self._output_row = self._result.nbytes
-        self._given = {(batch, self._inputs): self._y}
+        y = self._result[:, : self._shapes[first]]
+        self.input = self._x[:, : self._inputs]
+        self._given = {(batch, self._inputs): y}
         if batch == 1:
-            self._given[self._inputs,] = self._y[0]
+            self.input, y = self.input[0], y[0]
+            self._given[self._inputs,] = y
+        self._y = y
+        self._own = self._x.data_ptr()
+        self._run_step = step()
+        self._prepare()
         self.reset()
-        self.refresh()
 
-    def step(self, x: Tensor) -> Tensor:
-        """The output for one more input; the returned buffer is overwritten by the next step."""
+    def step(self, x: Tensor | None = None) -> Tensor:
+        """The output for one more input, or for what `input` holds; the returned buffer is
+        overwritten by the next step."""
+        if x is None:
+            self._run_step(self._address, self._own)
+            return self._y
         y = self._given.get(x.shape) if isinstance(x, Tensor) else None
         if y is None or x.dtype is not self._dtype or not x.is_cpu:
             self._refuse(x)
-        turn = self._turn
         if self._is_widened or not x.is_contiguous():
             self._x[:, : self._inputs] = x
             x = self._x
-        self._input.value = x.data_ptr() - turn * self._input_row
-        self._output.value = self._y_address - turn * self._output_row
-        for kernel, words, first in self._kernels:
-            first.value = turn
-            kernel(words, 0, 1)
-        self._turn = 1 - turn
+        self._run_step(self._address, x.data_ptr())
         return y
 
     @property
     def states(self) -> Any:
         """The states after the last step, as the layer returns them; a copy."""
+        turn = self._steps.turn
         found = tuple(
-            torch.stack([buffers[name][1 - self._turn, :, :n] for buffers in self._buffers])
+            torch.stack([buffers[name][1 - turn, :, :n] for buffers in self._buffers])
             for name, n in self._shapes.items()
         )
         return found[0] if len(found) == 1 else found
@@ -131,24 +132,24 @@ class Stream:
                     f"{wanted}: layers, sequences, units"
                 )
             same_kind(f"the state {name}", state, self._y)
+        turn = self._steps.turn
         with torch.no_grad():
             for (name, n), state in zip(self._shapes.items(), given, strict=True):
                 for buffers, part in zip(self._buffers, state, strict=True):
-                    buffers[name][1 - self._turn, :, :n] = part
+                    buffers[name][1 - turn, :, :n] = part
 
     def reset(self) -> None:
         """Go back to the first states."""
-        self._turn = 0
+        self._steps.turn = 0
         for buffers in self._buffers:
             for name, buffer in buffers.items():
                 buffer[1].fill_(self._start.get(name, 0.0))
 
     def refresh(self) -> None:
         """Take over the layer's weights as they now are; the states stay."""
-        with torch.no_grad():
-            # kept: single numbers among the weights are read where they are
-            self._runs = [self._run(layer) for layer in range(self._stack.num_layers)]
-            self._prepare()
+        turn = self._steps.turn
+        self._prepare()
+        self._steps.turn = turn
 
     def _run(self, layer: int) -> Run:
         stack = self._stack
@@ -160,49 +161,51 @@ class Stream:
         alone = schedule.dense(2, self.batch, 1)
         return Task(program, packing, alone, sizes).prepare(given)
 
+    @torch.no_grad()
     def _prepare(self) -> None:
-        """Pack the weights, and lay out every kernel's words."""
-        output = next(iter(self._shapes))
-        self._kernels, self._kept = [], []
+        """Pack the weights as they now are, and lay out every kernel's words."""
+        # kept: single numbers among the weights are read where they are
+        self._runs = [self._run(layer) for layer in range(self._stack.num_layers)]
+        first = next(iter(self._shapes))
+        nobody = ctypes.c_int64()
+        self._unread = ctypes.addressof(nobody)
+        kernels, self._kept = [], [nobody]
         for layer, run in enumerate(self._runs):
             is_top = layer == len(self._runs) - 1
-            below = self._x if layer == 0 else self._buffers[layer - 1][output]
-            frame = forward_frame(run, below.shape[-1], (output,) if is_top else (), inside=True)
+            below = self._x if layer == 0 else self._buffers[layer - 1][first]
+            frame = forward_frame(run, below.shape[-1], (first,) if is_top else (), inside=True)
             script = frame.write(run.fit, run.schedule, 1)
-            leases = run.library.lease(script.passing), run.library.lease(script.packed)
+            lease = run.library.lease(script.room)
+            *leased, words = lease.addresses
             known = dict.fromkeys(frame.given, 0)
-            known |= zip(frame.given, run.addresses[1:], strict=False)
-            known |= zip(frame.passing, leases[0].addresses, strict=True)
-            known |= zip(frame.packed, leases[1].addresses, strict=True)
-            known |= {"x": below.data_ptr(), f"record {output}": self._result.data_ptr()}
+            known |= zip(frame.given, run.addresses, strict=False)
+            known |= zip([*frame.passing, *frame.packed], leased, strict=True)
+            known |= {"x": below.data_ptr(), f"record {first}": self._result.data_ptr()}
             for name, buffer in self._buffers[layer].items():
                 known[f"initial {name}"] = buffer[1].data_ptr()
                 known[run.fit.state_at(name)] = buffer[0].data_ptr()
-            words = script.words([0, *known.values()])
-            packing, launch = script.launches.each[0], self._launch(frame, script)
-            run.library.parallel(Launches([packing]), address_of(words))
-            word = self._word(frame, words, launch)
-            word("steps").value = 1
-            kernel = _KERNEL(launch.function)
-            self._kernels.append((kernel, address_of(words) + launch.arguments, word("first")))
-            self._kept.append((words, leases))
+            run.library.parallel(script.only_packing, words, *known.values())
+            launch = self._launch(frame, script)
+            word = self._word(frame, words + launch.arguments)
+            ctypes.c_int64.from_address(word("steps")).value = 1
+            kernels.append((launch.function, words + launch.arguments, word("first")))
+            self._kept.append(lease)
             if layer == 0:
-                self._input = word(f"at {run.fit.input_name}")
-            self._output = word(f"at record {output}")
+                x = Shared(word(f"at {run.fit.input_name}"), self._x.nbytes)
+            y = Shared(word(f"at record {first}"), self._result.nbytes)
+        self._steps = Steps(x, y, self._result.data_ptr(), kernels)
+        self._address = self._steps.address
 
     @staticmethod
     def _launch(frame: Forward, script: Script) -> Launch:
-        return next(n for n in script.launches.each if n.function == frame.kernel.address)
+        return next(n for n in script.all.each if n.function == frame.kernel.address)
 
-    @staticmethod
-    def _word(frame: Forward, words: Any, launch: Launch) -> Callable[[str], ctypes.c_int64]:
-        """A kernel's words by name; one that it does not have is set in vain."""
+    def _word(self, frame: Forward, words: int) -> Callable[[str], int]:
+        """Where a kernel's words lie, by name; one that it does not have is set in vain."""
 
-        def word(name: str) -> ctypes.c_int64:
+        def word(name: str) -> int:
             position = frame.position.get(name)
-            if position is None:
-                return ctypes.c_int64()
-            return ctypes.c_int64.from_buffer(words, launch.arguments + 8 * position)
+            return self._unread if position is None else words + 8 * position
 
         return word
 

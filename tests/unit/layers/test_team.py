@@ -42,9 +42,9 @@ def launches(layer: Any, x: torch.Tensor, monkeypatch: pytest.MonkeyPatch) -> li
     found: list[bool] = []
     original = script.Launches
 
-    def noted(each: Any) -> Any:
+    def noted(each: Any, *words: Any) -> Any:
         found.extend(launch.is_team for launch in each)
-        return original(each)
+        return original(each, *words)
 
     monkeypatch.setattr(script, "Launches", noted)
     y, _ = layer(x)

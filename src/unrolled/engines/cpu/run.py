@@ -17,7 +17,7 @@ from unrolled.engines.cpu.frame import Frame, Word
 from unrolled.engines.cpu.memory import Lease
 from unrolled.engines.cpu.program import Program
 from unrolled.engines.cpu.schedule import Schedule
-from unrolled.engines.cpu.script import Script, address_of
+from unrolled.engines.cpu.script import Script
 from unrolled.engines.plan import Block, Kind, Matrix, Place, Plan
 from unrolled.equations.nodes import ONE
 
@@ -166,8 +166,8 @@ def _array(source: Source) -> str:
 
 class Run:
     """A fitted cell, what it runs on, and the arrays that hold its weights (contiguous).
-    `addresses`: a zero, and theirs, with which every call begins. `packs`: packed weights, by
-    frame, where they are to serve for several calls."""
+    `addresses`: theirs, with which every call begins. `packs`: packed weights, by frame, where they
+    are to serve for several calls."""
 
     __slots__ = ("addresses", "arrays", "fit", "library", "packs", "schedule")
 
@@ -180,7 +180,7 @@ class Run:
         packs: dict[Frame, Lease] | None = None,
     ) -> None:
         self.fit, self.library, self.schedule, self.arrays = fit, library, schedule, arrays
-        self.addresses = [0, *map(library.pointer, arrays)]
+        self.addresses = [*map(library.pointer, arrays)]
         self.packs = packs
 
     def window(self, first: int, last: int, packs: dict[Frame, Lease]) -> Run:
@@ -190,15 +190,19 @@ class Run:
 
     def call(self, frame: Frame, script: Script, addresses: list[int]) -> None:
         """What a script says, with memory for what passes and, unless it was done, packing."""
-        passing = self.library.lease(script.passing)
-        packs = None if self.packs is None else self.packs.get(frame)
-        launches = script.launches if packs is None else script.launches_once_packed
+        library = self.library
+        if self.packs is None:
+            room = library.lease(script.room)
+            *leased, words = room.addresses
+            library.parallel(script.all, words, *addresses, *leased)
+            return
+        room, packs = library.lease(script.passing), self.packs.get(frame)
+        *leased, words = room.addresses
+        launches = script.once_packed
         if packs is None:
-            packs = self.library.lease(script.packed)
-            if self.packs is not None:
-                self.packs[frame] = packs
-        words = script.words(addresses + passing.addresses + packs.addresses)
-        self.library.parallel(launches, address_of(words))
+            launches, packs = script.all, library.lease(script.packed)
+            self.packs[frame] = packs
+        library.parallel(launches, words, *addresses, *leased, *packs.addresses)
 
     def input(self, xs: Array) -> Array:
         """The input as the kernels read it: of whole vectors where it is read unit by unit."""

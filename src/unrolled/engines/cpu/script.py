@@ -3,23 +3,23 @@
 In: a `Frame`, a `Schedule`, the names of the arrays that a call will be given. Out: `Script`; next:
 `forward` and `backward` write one, and every call runs it.
 
-A call knows the addresses of its arrays and of its leased memory. It adds them to the script's
-words, all at once, and launches: so what a shape decides costs a call of that shape nothing.
+A call knows the addresses of its arrays and of its leased memory, and compiled code adds them to
+the script's words and launches: so what a shape decides costs a call of that shape nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unrolled.engines.cpu import rows
 from unrolled.engines.cpu.frame import Copies, Frame, Region, Table
+from unrolled.engines.cpu.launches import Launch, Launches
 from unrolled.engines.cpu.schedule import Schedule
 from unrolled.engines.cpu.team import MEMBERS
-from unrolled.engines.cpu.threads import Launch, Launches, cores
+from unrolled.engines.cpu.threads import cores
 
 # So many multiplications are worth a second thread.
 WORTH_THREADS = 500_000
@@ -31,23 +31,28 @@ WORTH_MEMBER = 400
 WORTH_STEPS = 16
 
 
-@dataclass(frozen=True, eq=False)
 class Script:
-    """The first launch packs the weights. `kept`, `passing`, `packed`: how many numbers to lease,
-    piece by piece."""
+    """Launches, the first of which packs the weights, and their words. `kept`, `passing`, `packed`:
+    how many numbers to lease, piece by piece; the last that passes is room for the words. `room`:
+    what passes and packed weights, where a call leases both.
 
-    launches: Launches
-    launches_once_packed: Launches
-    numbers: NDArray[np.int64]
-    which: NDArray[np.int64]
-    kept: tuple[int, ...]
-    passing: tuple[int, ...]
-    packed: tuple[int, ...]
+    A call brings addresses: those of what it was given, and of what it leased, kept, passing
+    (without the room for words) and packed."""
 
-    def words(self, addresses: Sequence[int]) -> NDArray[np.int64]:
-        """A call's words, from a zero, the addresses of what it was given, and of what it leased:
-        kept, passing, packed."""
-        return self.numbers + np.array(addresses, np.int64).take(self.which)
+    def __init__(
+        self,
+        launches: Sequence[Launch],
+        numbers: NDArray[np.int64],
+        which: NDArray[np.int64],
+        pieces: Sequence[tuple[int, ...]],
+        bytes: int,
+    ) -> None:
+        self.all = Launches(launches, numbers, which)
+        self.once_packed = Launches(launches[1:], numbers, which)
+        self.only_packing = Launches(launches[:1], numbers, which)
+        self.kept, passing, self.packed = pieces
+        words = len(numbers) * 8 // bytes
+        self.passing, self.room = (*passing, words), (*passing, *self.packed, words)
 
 
 class Writer:
@@ -61,7 +66,8 @@ class Writer:
         self.where: dict[str, tuple[int, int]] = {}  # an address that a call brings, and a distance
         self._positions = np.zeros(len(frame.names), np.int64)
         self._offsets = np.zeros(len(frame.names), np.int64)
-        for position, name in enumerate(["", *given, *frame.kept, *frame.passing, *frame.packed]):
+        brought = [*given, *frame.kept, *frame.passing, *frame.packed]
+        for position, name in enumerate(["", *brought]):  # "" stands for a zero
             self._put(name, position, 0)
         for name, number in self.counts.items():
             self.set(name, number)
@@ -145,12 +151,8 @@ class Writer:
             self.launch(after.function, self.frame.results, self._jobs(after))
         numbers, which = np.concatenate(self._numbers), np.concatenate(self._which)
         frame = self.frame
-        leases = [self._pieces(regions) for regions in (frame.kept, frame.passing, frame.packed)]
-        return Script(Launches(self.launches), Launches(self.launches[1:]), numbers, which, *leases)
+        pieces = [self._pieces(regions) for regions in (frame.kept, frame.passing, frame.packed)]
+        return Script(self.launches, numbers, which, pieces, frame.bytes)
 
     def _pieces(self, regions: Mapping[str, Region]) -> tuple[int, ...]:
         return tuple(region.numbers * self.counts[region.per] for region in regions.values())
-
-
-def address_of(words: NDArray[np.int64]) -> int:
-    return int(words.__array_interface__["data"][0])

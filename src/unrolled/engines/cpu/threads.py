@@ -18,66 +18,27 @@ hangs. There, and in all its children, `openmp_parallel` is `pool_parallel`, wit
 from __future__ import annotations
 
 import ctypes
-import functools
-import itertools
 import multiprocessing
 import os
 import queue
 import sys
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-from llvmlite import ir
-
-from unrolled.engines.cpu import jit
-from unrolled.engines.cpu.loops import least, loop
-from unrolled.engines.cpu.tiles import I64, POINTER
-
-
-class Launch(NamedTuple):
-    """A compiled function, where its arguments begin (in bytes from those of all), its jobs, and on
-    how many threads they may run.
-
-    A team is other than jobs: its members wait for one another, so all of them must run at the same
-    time, and the function is told its member's number and how many there are: perhaps fewer than
-    were wished for, and at least one."""
-
-    function: int
-    arguments: int
-    jobs: int
-    threads: int
-    is_team: bool = False
-
-    @property
-    def pieces(self) -> int:
-        return min(self.jobs, self.threads)
-
-
-FIELDS = len(Launch._fields)
-
-
-class Launches:
-    """One after another, each when the one before is done; also as a table for compiled code."""
-
-    def __init__(self, launches: Sequence[Launch]) -> None:
-        self.each = tuple(launches)
-        self.is_single = all(launch.pieces <= 1 for launch in self.each)
-        self.table = (ctypes.c_int64 * (FIELDS * len(self.each)))(*itertools.chain(*self.each))
-        self.address = ctypes.addressof(self.table)
+from unrolled.engines.cpu.launches import Launches, launch
 
 
 class Parallel(Protocol):
-    """Something that runs launches, whose arguments begin at this address."""
+    """Something that runs launches: with room for their words at this address, and the addresses
+    that these are made of."""
 
-    def __call__(self, launches: Launches, arguments: int, /) -> None: ...
+    def __call__(self, launches: Launches, words: int, /, *addresses: int) -> None: ...
 
 
 Kernel = Callable[[int, int, int], None]
 _KERNEL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
-_SEQUENCE = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 6)
 
 
 def choose() -> Parallel:
@@ -85,26 +46,26 @@ def choose() -> Parallel:
     return pool_parallel if openmp() is None else openmp_parallel
 
 
-def openmp_parallel(launches: Launches, arguments: int, /) -> None:
+def openmp_parallel(launches: Launches, words: int, /, *addresses: int) -> None:
     """Run the pieces on the threads of the OpenMP runtime that this process has loaded."""
     if launches.is_single:
-        addresses: tuple[int, int, int] = (0, 0, 0)
+        launch()(0, launches.address, words, *addresses)
+        return
+    runtime = openmp()
+    if runtime is None or _forked():
+        pool_parallel(launches, words, *addresses)
     else:
-        runtime = openmp()
-        if runtime is None or _forked():
-            pool_parallel(launches, arguments)
-            return
-        addresses = runtime.addresses
-    _sequence()(launches.address, len(launches.each), arguments, *addresses)
+        launch()(runtime.address, launches.address, words, *addresses)
 
 
-def pool_parallel(launches: Launches, arguments: int, /) -> None:
+def pool_parallel(launches: Launches, words: int, /, *addresses: int) -> None:
     """Run the pieces on threads of our own; on this one alone while another caller has them. A team
     has one member here: a thread of ours may begin late, or not at all after Ctrl-C."""
-    for launch in launches.each:
-        kernel: Kernel = _KERNEL(launch.function)
-        address, jobs, pieces = arguments + launch.arguments, launch.jobs, launch.pieces
-        if launch.is_team:
+    launch()(0, launches.only_words, words, *addresses)
+    for one in launches.each:
+        kernel: Kernel = _KERNEL(one.function)
+        address, jobs, pieces = words + one.arguments, one.jobs, one.pieces
+        if one.is_team:
             kernel(address, 0, 1)
         elif pieces > 1:
             bounds = [(jobs * i // pieces, jobs * (i + 1) // pieces) for i in range(pieces)]
@@ -135,13 +96,15 @@ def cores() -> int:
 # ---- the OpenMP runtime of the process
 
 
-@dataclass(frozen=True)
 class OpenMP:
     """The entry points of one runtime: `GOMP_parallel` is GCC's name, which LLVM's and Intel's
-    runtimes answer to as well.
+    runtimes answer to as well; omp_get_thread_num; omp_get_num_threads.
     """
 
-    addresses: tuple[int, int, int]  # and of omp_get_thread_num and omp_get_num_threads
+    def __init__(self, *addresses: int) -> None:
+        self.addresses = addresses
+        self._table = (ctypes.c_int64 * len(addresses))(*addresses)
+        self.address = ctypes.addressof(self._table)
 
 
 _found: OpenMP | None = None
@@ -178,7 +141,7 @@ def _entry_points(library: ctypes.CDLL) -> OpenMP | None:
     assert parallel is not None
     assert number is not None
     assert team is not None
-    return OpenMP((parallel, number, team))
+    return OpenMP(parallel, number, team)
 
 
 def _loaded_libraries() -> list[str]:
@@ -192,93 +155,6 @@ def _loaded_libraries() -> list[str]:
     lines = maps.read_text().splitlines() if maps.exists() else []
     fields = (line.split(maxsplit=5) for line in lines)
     return list(dict.fromkeys(field[5] for field in fields if len(field) == 6))
-
-
-@functools.cache
-def _sequence_kernels() -> jit.Kernels:
-    return jit.load("launches", _sequence_module, ("sequence",), optimise=False)
-
-
-@functools.cache
-def _sequence() -> Callable[..., None]:
-    return _SEQUENCE(_sequence_kernels().address("sequence"))
-
-
-# What each thread of a parallel region is given: function, arguments, jobs, pieces, whether they
-# are a team, and the addresses of two questions: what number it has, and how many they are.
-REGION = 7
-_CALL = ir.FunctionType(ir.VoidType(), [I64, I64, I64])
-_ASK = ir.FunctionType(ir.IntType(32), [])
-_THREAD = ir.FunctionType(ir.VoidType(), [POINTER])
-
-
-def _sequence_module() -> ir.Module:
-    """`void sequence(launches, count, arguments, parallel, thread_number, team_size)`: launch after
-    launch, each with its jobs in as many pieces as threads, or by a plain call."""
-    module = ir.Module("threads")
-    region = _region(module)
-    signature = ir.FunctionType(ir.VoidType(), [I64] * 6)
-    function = ir.Function(module, signature, "sequence")
-    table, count, arguments, parallel, *asks = function.args
-    builder = ir.IRBuilder(function.append_basic_block("entry"))
-    room = builder.alloca(I64, size=REGION)
-    words = builder.inttoptr(table, POINTER)
-    with loop(builder, I64(0), count) as launch:
-        at = builder.mul(launch, I64(FIELDS))
-        kernel, offset, jobs, threads, is_team = (
-            _load(builder, words, builder.add(at, I64(i))) for i in range(FIELDS)
-        )
-        begin, pieces = builder.add(arguments, offset), least(builder, jobs, threads)
-        is_many = builder.icmp_signed(">", pieces, I64(1))
-        with builder.if_else(is_many) as (many, one):
-            with many:
-                for i, value in enumerate((kernel, begin, jobs, pieces, is_team, *asks)):
-                    place = builder.gep(room, [I64(i)], source_etype=I64)
-                    builder.store(value, place)
-                types = [POINTER, POINTER, ir.IntType(32), ir.IntType(32)]
-                start = ir.FunctionType(ir.VoidType(), types)
-                threads = builder.trunc(pieces, ir.IntType(32))
-                runtime = builder.inttoptr(parallel, start.as_pointer())
-                builder.call(runtime, [region, room, threads, ir.IntType(32)(0)])
-            with one, builder.if_then(builder.icmp_signed(">", jobs, I64(0))):
-                alone = builder.inttoptr(kernel, _CALL.as_pointer())
-                builder.call(alone, [begin, I64(0), jobs])
-    builder.ret_void()
-    return module
-
-
-def _region(module: ir.Module) -> ir.Function:
-    """`void region(words)`: piece after piece, from this thread's number by that of all threads; or
-    once, as a member of a team.
-
-    A runtime may give fewer threads than it was asked for, hence the loop.
-    """
-    function = ir.Function(module, _THREAD, "region")
-    builder = ir.IRBuilder(function.append_basic_block("entry"))
-    kernel, arguments, jobs, pieces, is_team, *asks = (
-        _load(builder, function.args[0], I64(i)) for i in range(REGION)
-    )
-    mine, threads = (
-        builder.sext(builder.call(builder.inttoptr(ask, _ASK.as_pointer()), []), I64)
-        for ask in asks
-    )
-    kernel = builder.inttoptr(kernel, _CALL.as_pointer())
-    with builder.if_else(builder.icmp_signed("!=", is_team, I64(0))) as (member, worker):
-        with member:
-            builder.call(kernel, [arguments, mine, threads])
-        with worker:
-            left = builder.sub(builder.add(pieces, builder.sub(threads, I64(1))), mine)
-            with loop(builder, I64(0), builder.sdiv(left, threads)) as turn:
-                piece = builder.add(mine, builder.mul(turn, threads))
-                begin = builder.sdiv(builder.mul(jobs, piece), pieces)
-                end = builder.sdiv(builder.mul(jobs, builder.add(piece, I64(1))), pieces)
-                builder.call(kernel, [arguments, begin, end])
-    builder.ret_void()
-    return function
-
-
-def _load(builder: ir.IRBuilder, words: ir.Value, number: ir.Value) -> ir.Value:
-    return builder.load(builder.gep(words, [number], source_etype=I64), typ=I64)
 
 
 # ---- threads of our own

@@ -14,7 +14,7 @@ import pytest
 from llvmlite import ir
 
 from tests.tolerances import EXACT, assert_agrees
-from unrolled.engines.cpu import jit, threads
+from unrolled.engines.cpu import jit, launches, threads
 
 ROOT = Path(__file__).parents[4]
 WORD = ir.IntType(64)
@@ -62,8 +62,8 @@ def kernels() -> jit.Kernels:
 
 def marks(parallel: threads.Parallel, kernels: jit.Kernels, jobs: int, count: int) -> np.ndarray:
     table = np.zeros((jobs, 3), np.int64)
-    launch = threads.Launch(kernels.address("mark"), 0, jobs, count)
-    parallel(threads.Launches([launch]), table.ctypes.data)
+    launch = launches.Launch(kernels.address("mark"), 0, jobs, count)
+    parallel(launches.Launches([launch]), table.ctypes.data)
     return table
 
 
@@ -115,9 +115,9 @@ def test_launches_follow_one_another_each_with_its_own_arguments(
     """The second launch counts in the rows behind the first one's, and the third again there."""
     address, row = kernels.address("mark"), 3 * 8
     table = np.zeros((11, 3), np.int64)
-    launches = [(0, 4, 2), (4 * row, 7, 1), (4 * row, 7, 3), (0, 0, 2)]
+    several = [(0, 4, 2), (4 * row, 7, 1), (4 * row, 7, 3), (0, 0, 2)]
     parallel(
-        threads.Launches([threads.Launch(address, *launch) for launch in launches]),
+        launches.Launches([launches.Launch(address, *one) for one in several]),
         table.ctypes.data,
     )
     expected = np.concatenate([expected_marks(4, 2), expected_marks(7, 3)])
@@ -131,7 +131,7 @@ def test_a_team_is_told_who_it_is() -> None:
     called: list[tuple[int, int]] = []
     kernel = threads._KERNEL(lambda argument, member, members: called.append((member, members)))
     address = ctypes.cast(kernel, ctypes.c_void_p).value
-    team = threads.Launches([threads.Launch(address, 0, 3, 3, is_team=True)])
+    team = launches.Launches([launches.Launch(address, 0, 3, 3, is_team=True)])
     threads.openmp_parallel(team, 0)
     assert sorted(called) in ([(0, 1)], [(m, 3) for m in range(3)])
     called.clear()
@@ -164,7 +164,7 @@ def test_the_choice_follows_what_is_loaded(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(threads, "_candidates", list)
     assert threads.choose() is threads.pool_parallel
     monkeypatch.undo()
-    runtime = threads.OpenMP((1, 2, 3))
+    runtime = threads.OpenMP(1, 2, 3)
     monkeypatch.setattr(threads, "_found", runtime)
     assert threads.choose() is threads.openmp_parallel
 
@@ -192,7 +192,7 @@ COUNT = """
 import ctypes, os
 import numpy as np
 from llvmlite import ir
-from unrolled.engines.cpu import jit, threads
+from unrolled.engines.cpu import jit, launches, threads
 
 def team_module():
     # void note(int64 *flags, begin, end): the address of a local variable, one for each stack
@@ -210,8 +210,8 @@ kernels = jit.Kernels(jit.object_code(team_module(), jit.host(), ("note",)), ("n
 
 def stacks(parallel, count):
     table = np.zeros(count, np.int64)
-    launch = threads.Launch(kernels.address("note"), 0, count, count)
-    parallel(threads.Launches([launch]), table.ctypes.data)
+    launch = launches.Launch(kernels.address("note"), 0, count, count)
+    parallel(launches.Launches([launch]), table.ctypes.data)
     assert table.all()
     return len(set(table >> 16))
 """
@@ -332,6 +332,6 @@ def test_one_thread_is_a_plain_call(monkeypatch: pytest.MonkeyPatch) -> None:
     address = ctypes.cast(kernel, ctypes.c_void_p).value
     run_on: Callable[..., None]
     for run_on in (threads.openmp_parallel, threads.pool_parallel):
-        several = [threads.Launch(address, 0, *n) for n in ((9, 1), (1, 8), (0, 8))]
-        run_on(threads.Launches(several), 0)
+        several = [launches.Launch(address, 0, *n) for n in ((9, 1), (1, 8), (0, 8))]
+        run_on(launches.Launches(several), 0)
     assert called == [(0, 9), (0, 1)] * 2
