@@ -39,8 +39,9 @@ class Task:
     packs: dict[Any, Any] | None = None  # packed weights, where windows share them
 
     def prepare(self, parameters: Sequence[Tensor]) -> Run:
-        arrays = [parameter.contiguous() for parameter in parameters]
-        return Run(self.fit(), library(arrays[0].dtype), self.schedule, arrays, self.packs)
+        if not all(map(Tensor.is_contiguous, parameters)):
+            parameters = [parameter.contiguous() for parameter in parameters]
+        return Run(self.fit(), library(parameters[0].dtype), self.schedule, parameters, self.packs)
 
     def fit(self) -> Fit:
         fits, key = self.program.fits, (self.packing, *self.sizes.values())
@@ -101,16 +102,22 @@ class _Sequence(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *d_results: Tensor | None) -> tuple[Tensor | None, ...]:
-        outputs, xs, *parameters = ctx.saved_tensors
-        needed = ctx.needs_input_grad[2:]
+        if not torch.is_grad_enabled():
+            return None, None, *_gradients(ctx, d_results)
         with torch.no_grad():
-            d_output = torch.zeros_like(outputs) if d_results[0] is None else d_results[0]
-            found = backward(
-                ctx.run, ctx.left, xs, outputs, d_output, d_results[1 : 1 + ctx.count],
-                ctx.task.norms, need_input=needed[0], need_states=any(needed[1 : 1 + ctx.count]),
-            )  # fmt: skip
-            gradients = gradients_by_argument(ctx.task, parameters, found, ctx.count, needed)
-        return None, None, *once(xs, gradients)
+            gradients = _gradients(ctx, d_results)
+        return None, None, *once(ctx.saved_tensors[1], gradients)
+
+
+def _gradients(ctx: Any, d_results: Sequence[Tensor | None]) -> list[Tensor | None]:
+    outputs, xs, *_ = ctx.saved_tensors
+    needed, count = ctx.needs_input_grad[2:], ctx.count
+    d_output = torch.zeros_like(outputs) if d_results[0] is None else d_results[0]
+    found = backward(
+        ctx.run, ctx.left, xs, outputs, d_output, d_results[1 : 1 + count], ctx.task.norms,
+        need_input=needed[0], need_states=any(needed[1 : 1 + count]),
+    )  # fmt: skip
+    return gradients_by_argument(ctx.task, found, count, needed)
 
 
 def split(
@@ -123,26 +130,18 @@ def split(
 
 def gradients_by_argument(
     task: Task,
-    parameters: Sequence[Tensor],
     found: Gradients,
     count: int,
     needed: Sequence[bool],
 ) -> list[Tensor | None]:
     """In the order of the arguments: input, `count` initial states, parameters, probes."""
-    # a weight that the outputs do not depend on has no derivative: zero
-    by_parameter = [
-        torch.zeros_like(parameter) if gradient is None else gradient
-        for parameter, gradient in zip(parameters, found.arrays, strict=True)
-    ]
     norms = [found.norms[name] for name in task.norms]
-    every = [found.inputs, *(found.states or [None] * count), *by_parameter, *norms]
+    every = [found.inputs, *(found.states or [None] * count), *found.arrays, *norms]
     return [g if need else None for g, need in zip(every, needed, strict=True)]
 
 
 def once(source: Tensor, gradients: list[Tensor | None]) -> list[Tensor | None]:
-    """While gradients are themselves differentiated: mark these, which cannot be."""
-    if not torch.is_grad_enabled():
-        return gradients
+    """Mark gradients, which are themselves to be differentiated, and cannot be."""
     source = source.detach().requires_grad_()
     marked = iter(_Once.apply(source, *(g for g in gradients if g is not None)))
     return [None if g is None else next(marked) for g in gradients]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Mapping, Sequence
+import operator
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -81,32 +83,41 @@ def same_kind(what: str, tensor: Tensor, like: Tensor) -> None:
         raise ShapeError(f"{what} is {tensor.dtype} and the layer {like.dtype}: {cure}")
 
 
-def parameters(
-    layer: nn.Module, names: Collection[str], shapes: Mapping[str, torch.Size]
-) -> list[Tensor]:
-    """A layer's parameters by name. They may have been replaced, and kernels would believe their
-    addresses."""
-    registered = layer._parameters
-    found: list[Tensor] = []
-    for name in names:
-        tensor = registered.get(name)
-        if tensor is None:  # made of others: a parametrization
-            tensor = getattr(layer, name)
-        if tensor.shape != shapes[name]:
-            raise ShapeError(
-                f"the parameter {name} has the shape {tuple(tensor.shape)}, and this layer was "
-                f"made with {tuple(shapes[name])}"
-            )
-        found.append(tensor)
-    dtype, device = found[0].dtype, found[0].device
-    for name, tensor in zip(names, found, strict=True):
-        if tensor.dtype is not dtype or tensor.device != device:
-            raise ShapeError(
-                f"the parameter {name} is {tensor.dtype} on {tensor.device}, and another of this "
-                f"layer is {dtype} on {device}: bring them together, as in "
-                f"layer.to({str(device)!r}, {dtype})"
-            )
-    return found
+class Expected:
+    """What a layer's parameters are to be: of the shapes that it was made with, and of one kind.
+    They may have been replaced, and kernels would believe their addresses."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        self._shapes = {name: parameter.shape for name, parameter in layer.named_parameters()}
+        self._fine: dict[str, list[Any]] = {}  # by the first name: what was found right last time
+
+    def take(self, layer: nn.Module, names: Sequence[str]) -> list[Tensor]:
+        """A layer's parameters by name."""
+        known = layer._parameters  # without those that are made of others: a parametrization
+        found = [known[n] if n in known else getattr(layer, n) for n in names]
+        kinds = [*map(_KIND, found)]
+        if kinds != self._fine.get(names[0]):
+            self._check(names, found)
+            self._fine[names[0]] = kinds
+        return found
+
+    def _check(self, names: Sequence[str], found: Sequence[Tensor]) -> None:
+        dtype, device = found[0].dtype, found[0].device
+        for name, tensor in zip(names, found, strict=True):
+            if tensor.shape != self._shapes[name]:
+                raise ShapeError(
+                    f"the parameter {name} has the shape {tuple(tensor.shape)}, and this layer was "
+                    f"made with {tuple(self._shapes[name])}"
+                )
+            if tensor.dtype is not dtype or tensor.device != device:
+                raise ShapeError(
+                    f"the parameter {name} is {tensor.dtype} on {tensor.device}, and another of "
+                    f"this layer is {dtype} on {device}: bring them together, as in "
+                    f"layer.to({str(device)!r}, {dtype})"
+                )
+
+
+_KIND = operator.attrgetter("shape", "dtype", "device")
 
 
 def record(found: Equation, names: Sequence[str], num_layers: int) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
 import torch
@@ -40,16 +41,22 @@ class Wiring:
     def program(self, dtype: torch.dtype) -> Program:
         return program(self.equation, DTYPES.get(dtype, 32))
 
+    @cached_property
+    def plain(self) -> Plain:
+        return Plain(tuple(self.equation.weights))
+
     def given(
-        self, program: Program, parameters: dict[str, Tensor], sizes: dict[str, int]
-    ) -> tuple[Packing, list[Tensor]]:
+        self, program: Program, parameters: Sequence[Tensor], sizes: dict[str, int]
+    ) -> tuple[Packing, Sequence[Tensor]]:
         """What the kernels are given for a direction's parameters, and how it holds the weights."""
         if self.packing is not None:
-            return self.packing, list(parameters.values())
+            return self.packing, parameters
         step = program.lowered
-        made = graph.prelude(step.prelude, parameters, sizes)
-        values = [made[name] if name in made else parameters[name] for name in step.weights]
-        return Plain(tuple(step.weights)), values
+        if not step.prelude:
+            return self.plain, parameters
+        known = dict(zip(self.plain.names, parameters, strict=True))
+        known |= graph.prelude(step.prelude, known, sizes)
+        return Plain(tuple(step.weights)), [known[name] for name in step.weights]
 
 
 @dataclass(eq=False)
@@ -93,13 +100,13 @@ def run(
     reverse: bool,
     tokens: Tensor,
     initial: Sequence[Tensor | None],
-    parameters: dict[str, Tensor],
+    parameters: Sequence[Tensor],
     sizes: dict[str, int],
     probes: Sequence[Tensor] = (),
 ) -> Result:
     """tokens: (..., I), (T, B, I) where the batch is dense; initial: (1, B, n) each, None for
     zeros, in the user's order. All results likewise."""
-    like = next(iter(parameters.values()))
+    like = parameters[0]
     program = wiring.program(like.dtype)
     packing, given = wiring.given(program, parameters, sizes)
     tokens = batch.turned(tokens, reverse)
@@ -132,7 +139,7 @@ def _flat(
     engine: str,
     tokens: Tensor,
     initial: list[Tensor | None],
-    parameters: list[Tensor],
+    parameters: Sequence[Tensor],
     probes: list[Tensor],
 ) -> Result:
     """With tokens one below the other, which can be cut."""
@@ -156,7 +163,7 @@ def _cut(
     runner: Runner,
     tokens: Tensor,
     initial: list[Tensor | None],
-    parameters: list[Tensor],
+    parameters: Sequence[Tensor],
     probes: list[Tensor],
 ) -> Result:
     """The whole sequence, or piece by piece."""

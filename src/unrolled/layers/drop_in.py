@@ -75,7 +75,7 @@ class _DropIn(nn.RNNBase):
         """Set what torch.nn's layers do not have."""
         checks.extras(engine, bptt)
         self._asked, self.bptt = engine, bptt
-        self._shapes = {name: parameter.shape for name, parameter in self.named_parameters()}
+        self._expected = checks.Expected(self)
 
     def _wiring(self) -> Wiring:
         raise NotImplementedError
@@ -130,10 +130,9 @@ class _DropIn(nn.RNNBase):
         return Stack(self._wiring(), self.num_layers, 2 if self.bidirectional else 1, sizes,
                      self._direction, self.dropout if self.training else 0.0)  # fmt: skip
 
-    def _direction(self, layer: int, reverse: bool) -> dict[str, Tensor]:
+    def _direction(self, layer: int, reverse: bool) -> list[Tensor]:
         number = layer * (2 if self.bidirectional else 1) + reverse
-        names = self._all_weights[number]
-        return dict(zip(names, checks.parameters(self, names, self._shapes), strict=True))
+        return self._expected.take(self, self._all_weights[number])
 
 
 class RNN(_DropIn, nn.RNN):

@@ -45,22 +45,18 @@ class TorchLibrary:
         return torch.get_num_threads()
 
     def empty(self, *shape: int) -> Tensor:
-        return torch.empty(shape, dtype=self.dtype)
+        return torch.empty(*shape, dtype=self.dtype)
 
     def zeros(self, *shape: int) -> Tensor:
         return torch.zeros(shape, dtype=self.dtype)
 
-    def like(self, array: Tensor) -> Tensor:
-        return torch.empty_like(array)
-
     def lease(self, pieces: tuple[int, ...]) -> Lease:
         return _memory(self.dtype).lease(pieces)
 
-    def pointer(self, array: Tensor) -> int:
-        return array.data_ptr()
-
-    def contiguous(self, array: Tensor) -> Tensor:
-        return array.contiguous()
+    # torch's own, without a call of Python's in between
+    pointer = staticmethod(Tensor.data_ptr)
+    contiguous = staticmethod(Tensor.contiguous)
+    like = staticmethod(torch.empty_like)
 
     def widen(self, array: Tensor, width: int) -> Tensor:
         result = self.zeros(*array.shape[:-1], width)

@@ -77,6 +77,7 @@ class Recurrent(nn.Module):
         checks.arguments(input_size, hidden_size, num_layers, dropout, engine, bptt, proj_size)
         found = _equation(cell)
         self.equation = found if bias else without_bias(found)
+        self._wiring = Wiring(self.equation)
         self.input_size, self.hidden_size = input_size, hidden_size
         self.num_layers, self.bias, self.batch_first = num_layers, bias, batch_first
         self.dropout, self.bidirectional = float(dropout), bidirectional
@@ -96,7 +97,7 @@ class Recurrent(nn.Module):
                 for name, shape in self.equation.weights.items():
                     made = torch.empty([sizes[s] for s in shape], device=device, dtype=dtype)
                     self.register_parameter(names[name], nn.Parameter(made))
-        self._shapes = {name: parameter.shape for name, parameter in self.named_parameters()}
+        self._expected = checks.Expected(self)
         self.reset_parameters()
 
     @property
@@ -106,7 +107,7 @@ class Recurrent(nn.Module):
     @property
     def engine(self) -> str:
         """What runs: "cpu" or "torch", by the device and dtype of the parameters."""
-        return engine_for(self._asked, next(self.parameters()))
+        return engine_for(self._asked, self._like())
 
     def reset_parameters(self) -> None:
         """Draw first values, by the cell's rules; from torch's generator, so its seed decides."""
@@ -134,7 +135,7 @@ class Recurrent(nn.Module):
         record: Sequence[str] = (),
     ) -> Any:
         record = checks.record(self.equation, record, self.num_layers)
-        like = next(self.parameters())
+        like = self._like()
         form = form_of(x, lengths, self.batch_first)
         checks.input(form.x, self.input_size, like)
         given = (
@@ -152,7 +153,7 @@ class Recurrent(nn.Module):
             y, states = layer.over(embed(batch.gather(words)), batch)
             y = batch.scatter(y)                     # (steps, rows, H), where they are wanted
         """
-        checks.input(tokens, self.input_size, next(self.parameters()))
+        checks.input(tokens, self.input_size, self._like())
         form = Form(tokens, batch, batch.rows)
         how = How(self._asked, self.bptt)
         initial = self._initial(form, None, tokens)
@@ -165,7 +166,7 @@ class Recurrent(nn.Module):
 
     def _stack(self) -> Stack:
         dropout = self.dropout if self.training else 0.0
-        return Stack(Wiring(self.equation), self.num_layers, self.directions, self._sizes,
+        return Stack(self._wiring, self.num_layers, self.directions, self._sizes,
                      self._direction, dropout)  # fmt: skip
 
     def _initial(self, form: Form, given: list[Tensor] | None, like: Tensor) -> list[Tensor | None]:
@@ -182,10 +183,14 @@ class Recurrent(nn.Module):
             ]
         return form.given_states(given, shapes, like)
 
-    def _direction(self, layer: int, reverse: bool) -> dict[str, Tensor]:
-        names = self._names[layer, reverse]
-        found = checks.parameters(self, names.values(), self._shapes)
-        return dict(zip(names, found, strict=True))
+    def _like(self) -> Tensor:
+        """A parameter, for its dtype and device."""
+        name = next(iter(self._names[0, False].values()))
+        found = self._parameters.get(name)
+        return getattr(self, name) if found is None else found
+
+    def _direction(self, layer: int, reverse: bool) -> list[Tensor]:
+        return self._expected.take(self, [*self._names[layer, reverse].values()])
 
     def _layer_sizes(self, layer: int) -> dict[str, int]:
         width = self.input_size if layer == 0 else self.directions * self.output_size

@@ -30,7 +30,7 @@ def run_segments(
     parameters: Sequence[Tensor],
     probes: Sequence[Tensor] = (),
 ) -> Result:
-    """Like `autograd.run`, in segments of so many steps."""
+    """Like `autograd.run`, in segments of so many steps; there is at least one step."""
     tensors = (xs, *initial, *parameters, *probes)
     outputs, *rest = _Segments.apply(task, length, len(initial), *tensors)
     return outputs, tuple(rest[: len(initial)]), tuple(rest[len(initial) :])
@@ -66,26 +66,19 @@ class _Segments(torch.autograd.Function):
                 records = [r.new_empty(len(xs), r.shape[1]) for r in parts]
             for whole_record, part in zip(records, parts, strict=True):
                 whole_record[span] = part
-        finals = states
-        if not ctx.windows:  # a sequence of no steps ends where it starts
-            widths = whole.fit.states.values()
-            finals = [xs.new_zeros(1, task.schedule.rows, n) if state is None else state.clone()
-                      for state, n in zip(states, widths, strict=True)]  # fmt: skip
         ctx.whole, ctx.task, ctx.count = whole, task, count
         ctx.set_materialize_grads(False)
         ctx.mark_non_differentiable(*(records or []))
         ctx.save_for_backward(xs, *parameters)
-        return outputs, *finals, *(records or [])
+        return outputs, *states, *(records or [])
 
     @staticmethod
     def backward(ctx: Any, *d_results: Tensor | None) -> Any:
-        xs, *parameters = ctx.saved_tensors
+        xs, *_ = ctx.saved_tensors
         with torch.no_grad():
             found = _backward(ctx, xs, d_results)
-            result = gradients_by_argument(
-                ctx.task, parameters, found, ctx.count, ctx.needs_input_grad[3:]
-            )
-        return None, None, None, *once(xs, result)
+            result = gradients_by_argument(ctx.task, found, ctx.count, ctx.needs_input_grad[3:])
+        return None, None, None, *(once(xs, result) if torch.is_grad_enabled() else result)
 
 
 def _backward(ctx: Any, xs: Tensor, d_results: Sequence[Tensor | None]) -> Gradients:
@@ -96,8 +89,8 @@ def _backward(ctx: Any, xs: Tensor, d_results: Sequence[Tensor | None]) -> Gradi
     d_states = d_results[1 : 1 + ctx.count]
     d_xs = torch.zeros_like(xs) if ctx.needs_input_grad[3] else None
     norms = {name: xs.new_empty(len(xs), 1) for name in task.norms}
-    total = Gradients(d_xs, tuple(d_states), [None] * len(whole.arrays), norms)
-    last: list[Tensor | None] = []
+    total = Gradients(d_xs, tuple(d_states), [], norms)
+    last: list[Tensor] = []
     packs: dict[Any, Any] = {}
     room: dict[int, tuple[Tensor, Tensor]] = {}  # outputs and zeros, by the number of tokens
     for window, before in zip(reversed(ctx.windows), reversed(ctx.between), strict=True):
@@ -123,6 +116,5 @@ def _backward(ctx: Any, xs: Tensor, d_results: Sequence[Tensor | None]) -> Gradi
             continue
         last = found.arrays
         for known, more in zip(total.arrays, last, strict=True):
-            if known is not None:
-                known.add_(more)
+            known.add_(more)
     return total

@@ -27,7 +27,7 @@ class Stack:
     num_layers: int
     directions: int
     sizes: dict[str, int]
-    parameters: Callable[[int, bool], dict[str, Tensor]]
+    parameters: Callable[[int, bool], Sequence[Tensor]]
     dropout: float
 
 

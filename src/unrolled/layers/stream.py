@@ -56,7 +56,7 @@ class Stream:
                 "a bidirectional layer reads a sequence from its end, too, so it cannot be given "
                 "one step at a time: a stream needs a layer without bidirectional=True"
             )
-        like = next(iter(stack.parameters(0, False).values()))
+        like = stack.parameters(0, False)[0]
         if engine_for(engine, like) != "cpu":
             raise ArgumentError(
                 f"a stream runs on the compiled kernels, and this layer (engine={engine!r}, "

@@ -89,7 +89,7 @@ def backward(
     inputs = _columns(found.inputs, steps)
     first = tuple(d[0].T.copy() for d in found.states)
     names = trace.run.fit.sources
-    by_name = {n: d for n, d in zip(names, found.arrays, strict=True) if d is not None}
+    by_name = dict(zip(names, found.arrays, strict=True))
     return Gradients(_cell_gradients(trace.cell, by_name), d_readout, inputs, [first])
 
 

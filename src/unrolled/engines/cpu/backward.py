@@ -27,12 +27,11 @@ from unrolled.engines.plan import Matrix
 @dataclass
 class Gradients:
     """By the input (..., I), the initial states (1, rows, n) and the caller's arrays of weights, in
-    their forms: None where nothing depends on an array. `norms`: how long the derivative by a state
-    was at each token, (..., 1)."""
+    their forms. `norms`: how long the derivative by a state was at each token, (..., 1)."""
 
     inputs: Array | None
     states: tuple[Array, ...]
-    arrays: list[Array | None]
+    arrays: list[Array]
     norms: dict[str, Array]
 
 
@@ -64,12 +63,13 @@ class Backward(Frame):
         self.vectors = Vectors(fit, self, made.added)
         self._lefts(fit)
         self._panels(fit)
-        self.covered = self.outer.covered | self.vectors.covered
+        covered = self.outer.covered | self.vectors.covered
+        self.whole = {n for n, numbers in covered.items() if numbers == fit.numbers[n]}
         firsts = [f"first {name}" for name in fit.states] if need_states else []
         self.given = [
             *fit.array_names, "x", "y", "d output", *(f"d {name}" for name in fit.states),
             *(f"norm {name}" for name in made.norms), "d input",
-            *(f"sum {number}" for number in self.covered), *firsts, *left.kept,
+            *(f"sum {number}" for number in range(len(fit.numbers))), *firsts, *left.kept,
         ]  # fmt: skip
         self.finish()
 
@@ -158,7 +158,7 @@ def backward(
     *,
     need_input: bool,
     need_states: bool = True,
-    reuse: Sequence[Array | None] = (),
+    reuse: Sequence[Array] = (),
 ) -> Gradients:
     """xs, outputs, d_outputs: (..., n); d_finals: (1, rows, n) each, None for zeros; `norms` names
     states to be measured. Without `need_states`, the derivatives by the initial states are left
@@ -178,14 +178,13 @@ def backward(
     addresses += [0 if d is None else pointer(d) for d in ends]
     addresses += map(pointer, measured.values())
     addresses.append(0 if d_xs is None else pointer(d_xs))
-    addresses += map(pointer, (*sums.values(), *states))
+    addresses += map(pointer, (*sums, *states))
     assert left.lease is not None
     run.call(frame, script, addresses + left.lease.addresses)
     for number in frame.vectors.numbers:
         sums[number] = sums[number].sum().reshape(run.arrays[number].shape)
     inputs = None if d_xs is None else d_xs[..., : xs.shape[-1]]
-    arrays = [sums.get(number) for number in range(len(run.arrays))]
-    return Gradients(inputs, tuple(states), arrays, measured)
+    return Gradients(inputs, tuple(states), sums, measured)
 
 
 def _frame(
@@ -202,19 +201,14 @@ def _frame(
     return run.fit.once(("backward", left.frame, norms, inputs, need_states), build)
 
 
-def _sums(run: Run, frame: Backward, reuse: Sequence[Array | None]) -> dict[int, Array]:
+def _sums(run: Run, frame: Backward, reuse: Sequence[Array]) -> list[Array]:
     """Room for the derivatives by the caller's arrays: zeros where nothing will be written, for an
     array may be longer than what depends on it."""
-    library, fit, arrays = run.library, run.fit, run.arrays
-    sums: dict[int, Array] = {}
-    if reuse:
-        sums = {number: reuse[number] for number in frame.covered}
-        return sums | {n: library.empty(units) for n, units in frame.vectors.numbers.items()}
-    for number, covered in frame.covered.items():
-        if covered == fit.numbers[number] and run.schedule.tokens:
-            sums[number] = library.like(arrays[number])
-        else:
-            sums[number] = library.zeros(*arrays[number].shape)
+    library, whole = run.library, frame.whole if run.schedule.tokens else ()
+    sums = list(reuse) or [
+        library.like(array) if number in whole else library.zeros(*array.shape)
+        for number, array in enumerate(run.arrays)
+    ]
     for number, units in frame.vectors.numbers.items():
         sums[number] = library.empty(units)
     return sums
