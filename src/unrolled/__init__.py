@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from unrolled.layers.drop_in import GRU as GRU
     from unrolled.layers.drop_in import LSTM as LSTM
     from unrolled.layers.drop_in import RNN as RNN
+    from unrolled.layers.fixed import fixed_weights as fixed_weights
     from unrolled.layers.recurrent import Recurrent as Recurrent
 
 __version__ = "0.1.0"
@@ -72,6 +73,7 @@ NAMES = {
     "tanh": "unrolled.equations.functions",
     "where": "unrolled.equations.functions",
     "convert": "unrolled.layers.convert",
+    "fixed_weights": "unrolled.layers.fixed",
     "Recurrent": "unrolled.layers.recurrent",
     "RNN": "unrolled.layers.drop_in",
     "GRU": "unrolled.layers.drop_in",

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from unrolled.bench.problem import Array
 
 OURS = "unrolled"
+# The same where a peer prepares as much: with weights that are packed once; with an input that is
+# written to where it is read.
+FIXED, IN_PLACE = f"{OURS}, fixed", f"{OURS}, in place"
 
 
 @dataclass(frozen=True)

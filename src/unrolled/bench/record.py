@@ -38,10 +38,11 @@ class Record:
         pairs = zip(self.samples[peer], self.samples[ours], strict=True)
         return median(theirs / own for theirs, own in pairs)
 
-    def best_ratio(self, peers: tuple[str, ...]) -> float | None:
+    def best_ratio(self, peers: tuple[str, ...], ours: str = OURS) -> float | None:
         """The same for the fastest of those peers that took part."""
-        ratios = [self.ratio(peer) for peer in peers if peer in self.samples]
-        return min(ratios, default=None) if OURS in self.samples else None
+        if ours not in self.samples:
+            return None
+        return min((self.ratio(peer, ours) for peer in peers if peer in self.samples), default=None)
 
     def plain(self) -> dict[str, Any]:
         """For JSON."""

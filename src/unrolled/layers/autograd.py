@@ -20,6 +20,7 @@ from unrolled.engines.cpu.program import Program
 from unrolled.engines.cpu.run import Fit, Run
 from unrolled.engines.cpu.schedule import Schedule
 from unrolled.errors import UnrolledError
+from unrolled.layers.fixed import Packs
 from unrolled.layers.library import library
 from unrolled.layers.packing import Packing
 
@@ -36,7 +37,7 @@ class Task:
     sizes: dict[str, int]
     record: tuple[str, ...] = ()
     norms: tuple[str, ...] = ()
-    packs: dict[Any, Any] | None = None  # packed weights, where windows share them
+    packs: Packs | None = None  # packed weights, where several calls share them
 
     def prepare(self, parameters: Sequence[Tensor]) -> Run:
         if not all(map(Tensor.is_contiguous, parameters)):

@@ -24,6 +24,7 @@ from unrolled.errors import ShapeError
 from unrolled.layers import autograd, graph
 from unrolled.layers.autograd import Result, Task
 from unrolled.layers.batch import Dense, Ragged
+from unrolled.layers.fixed import Packs
 from unrolled.layers.library import DTYPES
 from unrolled.layers.packing import Packing, Plain
 from unrolled.layers.segments import run_segments
@@ -103,16 +104,18 @@ def run(
     parameters: Sequence[Tensor],
     sizes: dict[str, int],
     probes: Sequence[Tensor] = (),
+    packs: Packs | None = None,
 ) -> Result:
     """tokens: (..., I), (T, B, I) where the batch is dense; initial: (1, B, n) each, None for
-    zeros, in the user's order. All results likewise."""
+    zeros, in the user's order. All results likewise. `packs`: weights as they were packed before,
+    if they are the same."""
     like = parameters[0]
     program = wiring.program(like.dtype)
     packing, given = wiring.given(program, parameters, sizes)
     tokens = batch.turned(tokens, reverse)
     initial = [batch.ordered(state) for state in initial]
     schedule = batch.schedule(_jobs(tokens, sizes), reverse)
-    task = Task(program, packing, schedule, sizes, how.record, how.norms)
+    task = Task(program, packing, schedule, sizes, how.record, how.norms, packs)
     probes = [batch.turned(probe, reverse) for probe in probes]
     engine = engine_for(how.engine, like)
     if engine == "cpu" and how.bptt == "whole":
@@ -180,7 +183,7 @@ def _cut(
         return runner.segments(task, length, tokens, initial, parameters, probes)
     assert isinstance(how.bptt, int)
     states = initial
-    task = replace(task, packs={})
+    task = replace(task, packs={} if task.packs is None else task.packs)
     parts: list[tuple[int, Tensor, tuple[Tensor, ...]]] = []
     for first in range(0, steps, how.bptt):
         window = first, min(first + how.bptt, steps)

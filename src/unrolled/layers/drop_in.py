@@ -21,6 +21,7 @@ from unrolled.cells.base import equation
 from unrolled.equations.equation import Equation
 from unrolled.layers import checks, stack
 from unrolled.layers.direction import How, Wiring, engine_for
+from unrolled.layers.fixed import Fixable
 from unrolled.layers.forms import form_of
 from unrolled.layers.packing import Gates
 from unrolled.layers.stack import Stack
@@ -59,7 +60,7 @@ def _equation(cell: Any, bias: bool) -> Equation:
     return equation(cell) if bias else without_bias(equation(cell))
 
 
-class _DropIn(nn.RNNBase):
+class _DropIn(Fixable, nn.RNNBase):
     """What the three have in common, beside torch.nn.RNNBase."""
 
     _asked = "auto"
@@ -128,7 +129,8 @@ class _DropIn(nn.RNNBase):
         if self.proj_size:
             sizes["proj_size"] = self.proj_size
         return Stack(self._wiring(), self.num_layers, 2 if self.bidirectional else 1, sizes,
-                     self._direction, self.dropout if self.training else 0.0)  # fmt: skip
+                     self._direction, self.dropout if self.training else 0.0,
+                     self.fixed)  # fmt: skip
 
     def _direction(self, layer: int, reverse: bool) -> list[Tensor]:
         number = layer * (2 if self.bidirectional else 1) + reverse

@@ -18,13 +18,14 @@ from unrolled.errors import CellError, ShapeError
 from unrolled.layers import checks, stack
 from unrolled.layers.batch import Ragged
 from unrolled.layers.direction import How, Wiring, engine_for
+from unrolled.layers.fixed import Fixable
 from unrolled.layers.forms import Form, form_of
 from unrolled.layers.stack import Stack
 from unrolled.layers.stream import Stream
 from unrolled.layers.without_bias import without_bias
 
 
-class Recurrent(nn.Module):
+class Recurrent(Fixable, nn.Module):
     """A recurrent layer of any cell, in the manner of `torch.nn.LSTM`.
 
         layer = Recurrent(MyCell, 16, 64, num_layers=2)
@@ -167,7 +168,7 @@ class Recurrent(nn.Module):
     def _stack(self) -> Stack:
         dropout = self.dropout if self.training else 0.0
         return Stack(self._wiring, self.num_layers, self.directions, self._sizes,
-                     self._direction, dropout)  # fmt: skip
+                     self._direction, dropout, self.fixed)  # fmt: skip
 
     def _initial(self, form: Form, given: list[Tensor] | None, like: Tensor) -> list[Tensor | None]:
         count = self.num_layers * self.directions

@@ -18,6 +18,7 @@ from unrolled.engines.cpu.backward import Gradients, backward
 from unrolled.engines.cpu.forward import forward
 from unrolled.engines.cpu.run import Run
 from unrolled.layers.autograd import Result, Task, gradients_by_argument, once, split
+from unrolled.layers.fixed import Packs
 
 Window = tuple[int, int]
 
@@ -50,7 +51,7 @@ class _Segments(torch.autograd.Function):
         ctx.windows = windows(task.schedule.steps, length)
         ctx.between = []
         records: list[Tensor] | None = None
-        packs: dict[Any, Any] = {}
+        packs: Packs = {} if task.packs is None else task.packs
         for window in ctx.windows:
             ctx.between.append(states)
             span = task.schedule.span(*window)
@@ -91,7 +92,7 @@ def _backward(ctx: Any, xs: Tensor, d_results: Sequence[Tensor | None]) -> Gradi
     norms = {name: xs.new_empty(len(xs), 1) for name in task.norms}
     total = Gradients(d_xs, tuple(d_states), [], norms)
     last: list[Tensor] = []
-    packs: dict[Any, Any] = {}
+    packs: Packs = {} if task.packs is None else task.packs
     room: dict[int, tuple[Tensor, Tensor]] = {}  # outputs and zeros, by the number of tokens
     for window, before in zip(reversed(ctx.windows), reversed(ctx.between), strict=True):
         span, part = whole.schedule.span(*window), whole.window(*window, packs)

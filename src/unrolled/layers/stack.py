@@ -16,6 +16,7 @@ from torch import Tensor
 from unrolled.layers import direction
 from unrolled.layers.batch import Dense, Ragged
 from unrolled.layers.direction import How, Wiring
+from unrolled.layers.fixed import Fixed
 from unrolled.layers.forms import Form
 
 
@@ -29,6 +30,7 @@ class Stack:
     sizes: dict[str, int]
     parameters: Callable[[int, bool], Sequence[Tensor]]
     dropout: float
+    fixed: Fixed | None = None
 
 
 def answer(
@@ -80,10 +82,12 @@ def run(
             place = layer * stack.directions + number
             initial = [None if state is None else state[place : place + 1] for state in states]
             parameters = stack.parameters(layer, bool(number))
+            packs = None if stack.fixed is None else stack.fixed.packs(place, parameters)
             mine = [(probes or {})[name][..., number : number + 1] for name in norms.values()]
             y, final, recorded = direction.run(
-                stack.wiring, here, batch, bool(number), tokens, initial, parameters, sizes, mine
-            )
+                stack.wiring, here, batch, bool(number), tokens, initial, parameters, sizes, mine,
+                packs,
+            )  # fmt: skip
             outputs.append(y)
             finals.append(final)
             found.append(recorded)

@@ -36,8 +36,9 @@ class Stream:
         for x in sensor:          # a tensor (I,), or (B, I) for stream(batch=B)
             y = stream.step(x)    # (H,), or (B, H)
 
-    `stream.input`, a tensor of that form, is there to be written to: `stream.step()` reads it, and
-    has nothing to check. From NumPy: `room = stream.input.numpy()`, then `room[:] = values`.
+    `stream.x`, a tensor of that form, is there to be written to: `stream.step()` reads it, and
+    has nothing to check. From NumPy: `room = stream.x.numpy()`, then `room[:] = values`. A step
+    with an x of its own may overwrite it.
 
     The results are those of `layer(xs)` in evaluation mode (no dropout), up to the order in which
     sums are rounded. `y` is the stream's own buffer, which the next step overwrites: keep a
@@ -80,19 +81,19 @@ class Stream:
         first = next(iter(self._shapes))
         self._result = torch.zeros(batch, widths[first], dtype=self._dtype)
         y = self._result[:, : self._shapes[first]]
-        self.input = self._x[:, : self._inputs]
+        room = self._x[:, : self._inputs]
         self._given = {(batch, self._inputs): y}
         if batch == 1:
-            self.input, y = self.input[0], y[0]
+            room, y = room[0], y[0]
             self._given[self._inputs,] = y
-        self._y = y
+        self._room, self._y = room, y
         self._own = self._x.data_ptr()
         self._run_step = step()
         self._prepare()
         self.reset()
 
     def step(self, x: Tensor | None = None) -> Tensor:
-        """The output for one more input, or for what `input` holds; the returned buffer is
+        """The output for one more input, or for what `stream.x` holds; the returned buffer is
         overwritten by the next step."""
         if x is None:
             self._run_step(self._address, self._own)
@@ -105,6 +106,15 @@ class Stream:
             x = self._x
         self._run_step(self._address, x.data_ptr())
         return y
+
+    @property
+    def x(self) -> Tensor:
+        """What `step()` reads: the stream's own, (I,) or (B, I)."""
+        return self._room
+
+    @x.setter
+    def x(self, x: Any) -> None:
+        self._room[:] = x
 
     @property
     def states(self) -> Any:

@@ -1,5 +1,6 @@
 """Every way to run a cell computes what the cell's own step does, and so do its gradients."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from tests.tolerances import FLOAT32, assert_agrees
 from unrolled import cells
 from unrolled.bench import layouts, loop_steps, parity, peers
+from unrolled.bench.contestant import Contestant
 from unrolled.bench.parity import Disagreement
 from unrolled.bench.peers import ours
 from unrolled.bench.problem import BUILT_IN, OWN, Problem, Shape
@@ -75,10 +77,11 @@ def test_ours_agrees_with_the_equation(cell: str, drop_in: bool) -> None:
     parity.compare({"the equation": expected(problem), "ours": results()})
 
 
+@pytest.mark.parametrize("how", [ours.stream, ours.stream_in_place])
 @pytest.mark.parametrize("cell", BUILT_IN)
-def test_our_stream_agrees_with_the_step(cell: str) -> None:
+def test_our_stream_agrees_with_the_step(how: Callable[..., Contestant], cell: str) -> None:
     problem = Problem(cell, Shape(1, 7, 5, 4))
-    results = ours.stream(problem, drop_in=True).results
+    results = how(problem, drop_in=True).results
     assert results is not None
     assert_agrees(results()["y"], reference(problem), tolerance=FLOAT32)
 

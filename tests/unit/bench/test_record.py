@@ -27,6 +27,8 @@ def test_the_fastest_peer_counts() -> None:
     assert RECORD.best_ratio(("torch.nn", "ONNX Runtime")) == 0.5
     assert RECORD.best_ratio(("torch.nn", "JAX lax.scan")) == 2.0
     assert RECORD.best_ratio(("JAX lax.scan",)) is None
+    assert RECORD.best_ratio(("torch.nn",), "ONNX Runtime") == 2.0
+    assert RECORD.best_ratio(("torch.nn",), "JAX lax.scan") is None
 
 
 def test_median_and_spread() -> None:

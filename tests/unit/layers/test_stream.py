@@ -93,6 +93,32 @@ def test_the_returned_buffer_is_the_streams_own() -> None:
     assert torch.equal(fed.step(y), expected.step(kept))  # its own output as the next input
 
 
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("cell", ["peepholelstm", "sru"])
+def test_the_input_may_be_written_where_it_is_read(cell: str, batch: int) -> None:
+    """SRU's input is read unit by unit, so in whole vectors."""
+    layer = unrolled.Recurrent(CELLS[cell], 7, 7)
+    xs = sequence(layer, batch)
+    with torch.no_grad():
+        ys, _ = layer(xs)
+    stream = layer.stream(batch)
+    form, room = ((7,) if batch == 1 else (batch, 7)), stream.x.numpy()
+    assert tuple(stream.x.shape) == form
+    for number, (x, y) in enumerate(zip(xs, ys, strict=True)):
+        if number % 2:
+            room[:] = x.reshape(form).numpy()
+        else:
+            stream.x = x.reshape(form)
+        found = stream.step()
+        assert tuple(found.shape) == form
+        assert_agrees(found, y.reshape(form), tolerance=FLOAT32, name=f"step {number}")
+    with pytest.raises(RuntimeError):
+        stream.x = torch.zeros(4)
+    states = stream.states
+    stream.step()
+    assert not torch.equal(torch.stack([*stream.states]), torch.stack([*states]))
+
+
 def test_states_are_read_and_set() -> None:
     layer = unrolled.Recurrent(unrolled.cells.SLSTM, 3, 5, 2, dtype=torch.float64)
     xs = sequence(layer, 2)

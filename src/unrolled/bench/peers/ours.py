@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import torch
 from torch import Tensor, nn
 
@@ -44,10 +46,17 @@ def ragged(problem: Problem, drop_in: bool) -> Contestant:
     return torch_work.training(problem, forward, dict(made.named_parameters()), layout)
 
 
-def inference(problem: Problem, drop_in: bool) -> Contestant:
+def inference(problem: Problem, drop_in: bool, fixed: bool = False) -> Contestant:
+    """`fixed`: with weights that are packed once, as a session of ONNX Runtime's are."""
     made, _ = layer(problem, drop_in)
     made.eval()
-    return torch_work.inference(problem, lambda x: made(x)[0])
+    block = unrolled.fixed_weights(made) if fixed else nullcontext()
+    block.__enter__()
+
+    def forward(x: Tensor, held: object = block) -> Tensor:  # left when the contestant goes
+        return made(x)[0]
+
+    return torch_work.inference(problem, forward)
 
 
 def stream(problem: Problem, drop_in: bool) -> Contestant:
@@ -64,5 +73,27 @@ def stream(problem: Problem, drop_in: bool) -> Contestant:
     def results() -> dict[str, object]:
         stream.reset()
         return {"y": torch.stack([stream.step(x).clone() for x in xs]).numpy()}
+
+    return Contestant(run, results, repeats=len(xs))
+
+
+def stream_in_place(problem: Problem, drop_in: bool) -> Contestant:
+    """The same, the input written from NumPy to where the stream reads it."""
+    made, _ = layer(problem, drop_in)
+    stream, xs = made.stream(), list(problem.x[:, 0])
+
+    def run(keep: list[Tensor] | None = None) -> None:
+        stream.reset()
+        step, room = stream.step, stream.x.numpy()
+        for x in xs:
+            room[:] = x
+            y = step()
+            if keep is not None:
+                keep.append(y.clone())
+
+    def results() -> dict[str, object]:
+        ys: list[Tensor] = []
+        run(ys)
+        return {"y": torch.stack(ys)[:, None].numpy()}
 
     return Contestant(run, results, repeats=len(xs))

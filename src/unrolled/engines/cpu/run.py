@@ -198,11 +198,12 @@ class Run:
             return
         room, packs = library.lease(script.passing), self.packs.get(frame)
         *leased, words = room.addresses
-        launches = script.once_packed
-        if packs is None:
-            launches, packs = script.all, library.lease(script.packed)
-            self.packs[frame] = packs
-        library.parallel(launches, words, *addresses, *leased, *packs.addresses)
+        if packs is not None:
+            library.parallel(script.once_packed, words, *addresses, *leased, *packs.addresses)
+            return
+        packs = library.lease(script.packed)
+        library.parallel(script.all, words, *addresses, *leased, *packs.addresses)
+        self.packs[frame] = packs  # not before they are filled: another thread may be waiting
 
     def input(self, xs: Array) -> Array:
         """The input as the kernels read it: of whole vectors where it is read unit by unit."""

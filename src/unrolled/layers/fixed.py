@@ -1,0 +1,79 @@
+"""Weights that stay as they are for a while. In: a model. Out: `fixed_weights`, inside which each
+of its layers packs its weights once; next: `stack`, which asks for what is packed.
+
+A kernel reads weights in an order of its own. Every call puts them into it anew, for they may have
+been changed by anybody, in ways that leave no trace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from torch import Tensor, nn
+
+from unrolled.errors import ArgumentError
+
+Packs = dict[Any, Any]
+
+
+class Fixed:
+    """One layer's weights while they are fixed: what they were, and how they lie packed, for each
+    of its directions."""
+
+    def __init__(self) -> None:
+        self._found: dict[int, tuple[list[tuple[int, int]], Packs | None]] = {}
+
+    def packs(self, place: int, parameters: Sequence[Tensor]) -> Packs | None:
+        """Of a direction, which are to be as they were; None where they are made anew at each call,
+        by a parametrization."""
+        now = [(parameter.data_ptr(), parameter._version) for parameter in parameters]
+        if place not in self._found:
+            are_there = all(isinstance(parameter, nn.Parameter) for parameter in parameters)
+            self._found[place] = now, {} if are_there else None
+        before, packs = self._found[place]
+        if packs is not None and before != now:
+            raise ArgumentError(
+                "a weight of this layer was changed inside `with unrolled.fixed_weights(...)`, "
+                "where the layer goes on with what it was: change it outside, and enter again"
+            )
+        return packs
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(None), ()  # the copy of a layer has weights of its own, and they are not fixed
+
+
+class Fixable:
+    """A layer whose weights can be fixed."""
+
+    fixed: Fixed | None = None
+
+
+@contextmanager
+def fixed_weights(model: nn.Module) -> Iterator[None]:
+    """Inside, no weight of the model changes, so that each layer prepares its own once.
+
+        with unrolled.fixed_weights(model), torch.no_grad():
+            for batch in batches:
+                answer(model(batch))
+
+    It pays for few sequences, short ones, or large layers: there a call spends part of its time on
+    bringing the weights into the order in which kernels read them. A weight that is changed in here
+    all the same is an error at the next call, unless it was written through `.data`, which leaves
+    no trace. What is prepared takes as much memory as the weights, until the end.
+    """
+    layers = [module for module in model.modules() if isinstance(module, Fixable)]
+    if not layers:
+        raise ArgumentError(
+            f"{type(model).__name__} has none of unrolled's layers, and fixed_weights is for them: "
+            f"unrolled.convert(model) puts them in the place of torch.nn's"
+        )
+    before = [layer.fixed for layer in layers]
+    for layer in layers:
+        layer.fixed = Fixed()
+    try:
+        yield
+    finally:
+        for layer, fixed in zip(layers, before, strict=True):
+            layer.fixed = fixed
