@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import unrolled
-from tests.tolerances import EXACT, assert_agrees
+from tests.tolerances import EXACT, FLOAT32, assert_agrees
 from unrolled import fixed_weights
 from unrolled.cells import AntisymmetricRNN, MinLSTM, PeepholeLSTM
 from unrolled.engines.cpu import launches
@@ -90,7 +90,7 @@ def test_a_weight_that_is_changed_all_the_same(change: str) -> None:
             layer(x)
     expected = torch.nn.LSTM(5, 19)
     expected.load_state_dict(layer.state_dict())
-    assert torch.allclose(layer(x)[0], expected(x)[0], atol=1e-5)
+    assert_agrees(layer(x)[0], expected(x)[0], tolerance=FLOAT32)
 
 
 def test_it_ends_with_the_block_and_blocks_may_be_nested() -> None:
