@@ -24,16 +24,19 @@ from unrolled.engines.cpu.target import Target, host
 from unrolled.engines.cpu.tiles import (
     I1,
     I64,
+    POINTER,
     ROWS,
     SIGNATURE,
     STREAMS,
+    VOID,
     accumulators,
     write_tile,
 )
 
+I32 = ir.IntType(32)
 FIELDS = ("a", "a_panel", "units", "b", "b_panel", "columns", "c", "tokens", "fresh")
 # Tokens at a time: what is read of B then stays near while all units go by.
-BLOCK = 384
+BLOCK = 768
 
 
 @functools.cache
@@ -70,6 +73,8 @@ class _Writer(TabledFunction):
             write_tile(tile, self.rows, vectors, self.vector, distance=self.lanes)
             self.tiles.append(tile)
         self.scratch = self.tile_scratch()
+        kind = ir.FunctionType(VOID, [POINTER, I32, I32, I32])
+        self.prefetch = ir.Function(result, kind, "llvm.prefetch.p0")
 
     def entry(self) -> None:
         builder = self.builder
@@ -92,8 +97,22 @@ class _Writer(TabledFunction):
             b = self.at("b", at)
             with loop(builder, begin, end) as block:
                 unit = builder.mul(block, I64(self.rows))
+                self._fetch(unit, first)
                 self._tile(unit, token, b, wide, length)
                 self._add(unit, first, wide, old)
+
+    def _fetch(self, unit: ir.Value, first: ir.Value) -> None:
+        """Ask for what of C the tile will be added to: its rows lie far apart."""
+        builder, known = self.builder, self.known
+        column = builder.mul(first, I64(self.lanes))
+        to = self.at("c", builder.add(builder.mul(unit, known["columns"]), column))
+        for r in range(self.rows):
+            row = builder.gep(
+                to, [builder.mul(known["columns"], I64(r))], source_etype=self.element
+            )
+            for n in range(self.vectors):
+                at = builder.gep(row, [I64(n * self.lanes)], source_etype=self.element)
+                builder.call(self.prefetch, [at, I32(1), I32(3), I32(1)])
 
     def _tile(
         self, unit: ir.Value, token: ir.Value, b: ir.Value, wide: ir.Value, length: ir.Value
