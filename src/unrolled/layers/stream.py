@@ -18,7 +18,7 @@ from torch import Tensor
 
 from unrolled.engines.cpu import schedule
 from unrolled.engines.cpu.forward import Forward, forward_frame
-from unrolled.engines.cpu.launches import Launch
+from unrolled.engines.cpu.launches import Launch, Launches
 from unrolled.engines.cpu.run import Run, padded
 from unrolled.engines.cpu.script import Script
 from unrolled.engines.cpu.steps import Shared, Steps, step
@@ -194,7 +194,8 @@ class Stream:
             for name, buffer in self._buffers[layer].items():
                 known[f"initial {name}"] = buffer[1].data_ptr()
                 known[run.fit.state_at(name)] = buffer[0].data_ptr()
-            run.library.parallel(script.only_packing, words, *known.values())
+            packing = Launches(script.all.each[:1], script.words)
+            run.library.parallel(packing, words, *known.values())
             launch = self._launch(frame, script)
             word = self._word(frame, words + launch.arguments)
             ctypes.c_int64.from_address(word("steps")).value = 1

@@ -47,24 +47,19 @@ class Launch(NamedTuple):
 
 
 FIELDS = len(Launch._fields)
-NOTHING = np.empty(0, np.int64)
+NOTHING = np.empty((2, 0), np.int64)
 
 
 class Launches:
     """One after another, each when the one before is done. Before them, words are filled in: the
-    sums of `numbers` and of those of a call's addresses that `which` says; there are none where the
-    caller has done it."""
+    sums of the numbers in `words[0]` and of those of a call's addresses that `words[1]` says; there
+    are none where the caller has done it."""
 
-    def __init__(
-        self,
-        launches: Sequence[Launch],
-        numbers: NDArray[np.int64] = NOTHING,
-        which: NDArray[np.int64] = NOTHING,
-    ) -> None:
+    def __init__(self, launches: Sequence[Launch], words: NDArray[np.int64] = NOTHING) -> None:
         self.each = tuple(launches)
         self.is_single = all(launch.pieces <= 1 for launch in self.each)
-        self._words = np.array([numbers, which], np.int64)
-        fill = (self._words.ctypes.data, len(numbers))
+        self._words = words
+        fill = (words.ctypes.data, words.shape[1])
         self._table = np.array([*fill, len(self.each), *itertools.chain(*self.each)], np.int64)
         self._fill = np.array([*fill, 0], np.int64)
         self.address, self.only_words = int(self._table.ctypes.data), int(self._fill.ctypes.data)

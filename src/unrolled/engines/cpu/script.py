@@ -42,17 +42,15 @@ class Script:
     def __init__(
         self,
         launches: Sequence[Launch],
-        numbers: NDArray[np.int64],
-        which: NDArray[np.int64],
+        words: NDArray[np.int64],
         pieces: Sequence[tuple[int, ...]],
         bytes: int,
     ) -> None:
-        self.all = Launches(launches, numbers, which)
-        self.once_packed = Launches(launches[1:], numbers, which)
-        self.only_packing = Launches(launches[:1], numbers, which)
+        self.words = words
+        self.all, self.once_packed = Launches(launches, words), Launches(launches[1:], words)
         self.kept, passing, self.packed = pieces
-        words = len(numbers) * 8 // bytes
-        self.passing, self.room = (*passing, words), (*passing, *self.packed, words)
+        room = words.shape[1] * 8 // bytes
+        self.passing, self.room = (*passing, room), (*passing, *self.packed, room)
 
 
 class Writer:
@@ -149,10 +147,10 @@ class Writer:
         after = self.frame.after
         if after.words:
             self.launch(after.function, self.frame.results, self._jobs(after))
-        numbers, which = np.concatenate(self._numbers), np.concatenate(self._which)
+        words = np.array([np.concatenate(self._numbers), np.concatenate(self._which)], np.int64)
         frame = self.frame
         pieces = [self._pieces(regions) for regions in (frame.kept, frame.passing, frame.packed)]
-        return Script(self.launches, numbers, which, pieces, frame.bytes)
+        return Script(self.launches, words, pieces, frame.bytes)
 
     def _pieces(self, regions: Mapping[str, Region]) -> tuple[int, ...]:
         return tuple(region.numbers * self.counts[region.per] for region in regions.values())

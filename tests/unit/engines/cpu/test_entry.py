@@ -59,10 +59,10 @@ def test_words_are_numbers_and_addresses_of_the_call(parallel: threads.Parallel)
     kernel = threads._KERNEL(read)
     address = ctypes.cast(kernel, ctypes.c_void_p).value
     assert address is not None
-    numbers, which = np.array([10, 20, 30, 40]), np.array([0, 2, 1, 2])
+    words = np.array([[10, 20, 30, 40], [0, 2, 1, 2]])
     several = [launches.Launch(address, 0, 1, 1), launches.Launch(address, 8, 1, 1)]
     room = np.zeros(4, np.int64)
-    parallel(launches.Launches(several, numbers, which), room.ctypes.data, 100, 1000)
+    parallel(launches.Launches(several, words), room.ctypes.data, 100, 1000)
     assert_agrees(room, np.array([10, 1020, 130, 1040]), tolerance=EXACT)
     assert called == [[10, 1020, 130], [1020, 130, 1040]]
 
