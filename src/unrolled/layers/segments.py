@@ -49,11 +49,15 @@ class _Segments(torch.autograd.Function):
         whole = task.prepare(parameters)
         outputs = xs.new_empty(len(xs), task.output_size())
         ctx.windows = windows(task.schedule.steps, length)
-        ctx.between = []
+        units, shape = whole.fit.states.values(), (len(ctx.windows), task.schedule.rows)
+        between = [xs.new_empty(*shape, n) for n in units]  # the states before each segment
+        ctx.first, ctx.between = states, between
         records: list[Tensor] | None = None
         packs: Packs = {} if task.packs is None else task.packs
-        for window in ctx.windows:
-            ctx.between.append(states)
+        for number, window in enumerate(ctx.windows):
+            if number:
+                for kept, state in zip(between, states, strict=True):
+                    kept[number] = state[0]
             span = task.schedule.span(*window)
             _, states, parts, _ = forward(
                 whole.window(*window, packs),
@@ -94,7 +98,8 @@ def _backward(ctx: Any, xs: Tensor, d_results: Sequence[Tensor | None]) -> Gradi
     last: list[Tensor] = []
     packs: Packs = {} if task.packs is None else task.packs
     room: dict[int, tuple[Tensor, Tensor]] = {}  # outputs and zeros, by the number of tokens
-    for window, before in zip(reversed(ctx.windows), reversed(ctx.between), strict=True):
+    for number, window in reversed([*enumerate(ctx.windows)]):
+        before = [kept[number : number + 1] for kept in ctx.between] if number else ctx.first
         span, part = whole.schedule.span(*window), whole.window(*window, packs)
         here = xs[span]
         if len(here) not in room:
@@ -107,12 +112,13 @@ def _backward(ctx: Any, xs: Tensor, d_results: Sequence[Tensor | None]) -> Gradi
             part, left, here, outputs, d_ys, total.states, task.norms,
             need_input=d_xs is not None, reuse=last,
         )  # fmt: skip
+        del left  # its memory serves the next segment
         for name, norm in found.norms.items():
             norms[name][span] = norm
         if d_xs is not None:
             d_xs[span] = found.inputs
         total.states = found.states
-        if window is ctx.windows[-1]:
+        if number + 1 == len(ctx.windows):
             total.arrays = found.arrays
             continue
         last = found.arrays
