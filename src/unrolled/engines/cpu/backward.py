@@ -66,12 +66,11 @@ class Backward(Frame):
         covered = self.outer.covered | self.vectors.covered
         self.whole = {n for n, numbers in covered.items() if numbers == fit.numbers[n]}
         firsts = [f"first {name}" for name in fit.states] if need_states else []
-        self.given = [
+        self.finish([
             *fit.array_names, "x", "y", "d output", *(f"d {name}" for name in fit.states),
             *(f"norm {name}" for name in made.norms), "d input",
             *(f"sum {number}" for number in range(len(fit.numbers))), *firsts, *left.kept,
-        ]  # fmt: skip
-        self.finish()
+        ])  # fmt: skip
 
     def _states(self, fit: Fit) -> None:
         """States where forward left them; and their derivatives, carried from step to step in two
@@ -133,7 +132,7 @@ class Backward(Frame):
         """What calls on this batch do: chunk by chunk from the end the kernel, then the products of
         what it leaves."""
         runs = chunks(schedule, self.token_width, self.bytes)
-        writer = Writer(self, schedule, threads, self.given, most_tokens(schedule, runs))
+        writer = Writer(self, schedule, threads, most_tokens(schedule, runs))
         writer.copy()
         for first, last in reversed(runs):
             writer.begin_chunk(first, last)

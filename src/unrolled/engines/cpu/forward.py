@@ -65,11 +65,10 @@ class Forward(Frame):
                 panels * fit.lanes, length, a_stride=self.x_width, panels=panels,
                 c_stride=self.widths[size], add=0,
             )  # fmt: skip
-        self.given = [
+        self.finish([
             *fit.array_names, "x", "y", *(f"given {name}" for name in fit.states),
             *(f"final {name}" for name in fit.states), *(f"record {name}" for name in made.records),
-        ]  # fmt: skip
-        self.finish()
+        ])  # fmt: skip
 
     def _state(self, fit: Fit, name: str) -> None:
         """The first state is the output, and its rows the user's where they are whole vectors; the
@@ -110,7 +109,7 @@ class Forward(Frame):
         if self.products is not None:
             runs = chunks(schedule, sum(self.widths.values()), self.bytes) or runs
         most = schedule.tokens if self.keep else most_tokens(schedule, runs)
-        writer = Writer(self, schedule, threads, self.given, most)
+        writer = Writer(self, schedule, threads, most)
         writer.copy()
         for first, last in runs:
             writer.begin_chunk(first, last)

@@ -164,8 +164,8 @@ class Frame:
         fields |= {"rows": ("count", 0), "length": length}
         self._products += entry(rows.FIELDS, fields)
 
-    def finish(self) -> None:
-        """No more words."""
+    def finish(self, given: Sequence[str]) -> None:
+        """No more words. `given`: the names of what a call brings, beside its memory."""
         self.words = Table(self._words, self.names)
         self.packs = self.packing.finish(self.names)
         self.copies = self.before.finish(self.names)
@@ -173,3 +173,12 @@ class Frame:
         count = len(self._products) // len(rows.FIELDS)
         header: list[Word] = [("share", 0), ("", count), ("", tiles(self.bits).address)]
         self.products = Table([*header, *self._products], self.names) if count else None
+        brought = ["", *given, *self.kept, *self.passing, *self.packed]  # "" stands for a zero
+        self.given = given
+        self.brought = {name: (position, 0) for position, name in enumerate(brought)}
+        self.positions = np.array([self.brought.get(n, (0, 0))[0] for n in self.names], np.int64)
+        self.by_token = [
+            (name, f"chunk {name}", region.per == "buffered", region.step * self.bytes)
+            for name, region in (self.kept | self.passing).items()
+            if region.per in ("tokens", "buffered")
+        ]

@@ -46,7 +46,7 @@ class Launch(NamedTuple):
         return min(self.jobs, self.threads)
 
 
-FIELDS = len(Launch._fields)
+HEADER, FIELDS = 3, len(Launch._fields)
 NOTHING = np.empty((2, 0), np.int64)
 
 
@@ -60,12 +60,10 @@ class Launches:
         self.is_single = all(launch.pieces <= 1 for launch in self.each)
         self._words = words
         fill = (words.ctypes.data, words.shape[1])
-        self._table = np.array([*fill, len(self.each), *itertools.chain(*self.each)], np.int64)
-        self._fill = np.array([*fill, 0], np.int64)
-        self.address, self.only_words = int(self._table.ctypes.data), int(self._fill.ctypes.data)
-
-
-HEADER = 3
+        flat = itertools.chain(*self.each)
+        self._tables = np.array([*fill, 0, *fill, len(self.each), *flat], np.int64)
+        self.only_words = int(self._tables.ctypes.data)
+        self.address = self.only_words + HEADER * self._tables.itemsize
 
 
 @functools.cache

@@ -9,7 +9,8 @@ the script's words and launches: so what a shape decides costs a call of that sh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,27 +47,25 @@ class Script:
         pieces: Sequence[tuple[int, ...]],
         bytes: int,
     ) -> None:
-        self.words = words
-        self.all, self.once_packed = Launches(launches, words), Launches(launches[1:], words)
+        self.words, self.all = words, Launches(launches, words)
         self.kept, passing, self.packed = pieces
         room = words.shape[1] * 8 // bytes
         self.passing, self.room = (*passing, room), (*passing, *self.packed, room)
 
+    @cached_property
+    def once_packed(self) -> Launches:
+        """The launches after the first."""
+        return Launches(self.all.each[1:], self.words)
+
 
 class Writer:
-    """`given`: what a call brings, by name; `buffered`: the most tokens of a chunk."""
+    """`buffered`: the most tokens of a chunk."""
 
-    def __init__(
-        self, frame: Frame, schedule: Schedule, threads: int, given: Iterable[str], buffered: int
-    ) -> None:
+    def __init__(self, frame: Frame, schedule: Schedule, threads: int, buffered: int) -> None:
         self.frame, self.schedule, self.threads = frame, schedule, threads
         self.counts = schedule.known | {"buffered": buffered}
-        self.where: dict[str, tuple[int, int]] = {}  # an address that a call brings, and a distance
-        self._positions = np.zeros(len(frame.names), np.int64)
-        self._offsets = np.zeros(len(frame.names), np.int64)
-        brought = [*given, *frame.kept, *frame.passing, *frame.packed]
-        for position, name in enumerate(["", *brought]):  # "" stands for a zero
-            self._put(name, position, 0)
+        self.where = dict(frame.brought)  # an address that a call brings, and a distance
+        self._positions, self._offsets = frame.positions.copy(), np.zeros_like(frame.positions)
         for name, number in self.counts.items():
             self.set(name, number)
         self.launches: list[Launch] = []
@@ -92,12 +91,10 @@ class Writer:
         self.set("chunk steps", last - first)
         span = self.schedule.span(first, last)
         self.set("count", span.stop - span.start)
-        for name, region in (self.frame.kept | self.frame.passing).items():
-            position, distance = self.where[name][0], span.start * region.step * self.frame.bytes
-            if region.per == "tokens":
-                self._put(f"chunk {name}", position, distance)
-            elif region.per == "buffered":
-                self._put(f"chunk {name}", position, 0)
+        for name, chunk, is_buffered, step in self.frame.by_token:
+            position, distance = self.where[name][0], span.start * step
+            self._put(chunk, position, 0 if is_buffered else distance)
+            if is_buffered:
                 self._put(name, position, -distance)
 
     def launch(self, function: int, table: Table, jobs: int, *, is_team: bool = False) -> None:
