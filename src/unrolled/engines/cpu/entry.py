@@ -54,10 +54,9 @@ class Entry:
         builder = ir.IRBuilder(function.append_basic_block())
         words = builder.alloca(I64, size=count)
         with loop(builder, I64(0), count) as number:
-            given = builder.load(builder.gep(objects, [number], source_etype=I64), typ=I64)
-            given = builder.inttoptr(given, POINTER)
-            word = self._call(builder, "PyLong_AsLongLong", given)
-            builder.store(word, builder.gep(words, [number], source_etype=I64))
+            given = builder.inttoptr(word(builder, objects, number), POINTER)
+            value = self._call(builder, "PyLong_AsLongLong", given)
+            builder.store(value, builder.gep(words, [number], source_etype=I64))
         raised = builder.ptrtoint(self._call(builder, "PyErr_Occurred"), I64)
         with builder.if_then(builder.icmp_signed("!=", raised, I64(0)), likely=False):
             builder.ret(ir.Constant(POINTER, None))
@@ -84,6 +83,11 @@ class Entry:
         address = builder.load(self._place(builder, number), typ=I64)
         function = builder.inttoptr(address, _PYTHON[name].as_pointer())
         return builder.call(function, arguments)
+
+
+def word(builder: ir.IRBuilder, words: ir.Value, number: ir.Value) -> ir.Value:
+    """One of the words of 64 bits that lie there."""
+    return builder.load(builder.gep(words, [number], source_etype=I64), typ=I64)
 
 
 class _Method(ctypes.Structure):

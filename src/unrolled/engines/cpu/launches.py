@@ -22,7 +22,7 @@ from llvmlite import ir
 from numpy.typing import NDArray
 
 from unrolled.engines.cpu import jit
-from unrolled.engines.cpu.entry import BIND, Entry, builtin
+from unrolled.engines.cpu.entry import BIND, Entry, builtin, word
 from unrolled.engines.cpu.loops import least, loop
 from unrolled.engines.cpu.tiles import I64, POINTER
 
@@ -86,22 +86,22 @@ def _module() -> ir.Module:
     region, entry = _region(module), Entry(module)
     builder, _, given = entry.begin("launch")
     room = builder.alloca(I64, size=REGION)
-    runtime, table, words = (_load(builder, given, I64(i)) for i in range(3))
+    runtime, table, words = (word(builder, given, I64(i)) for i in range(3))
     thread = entry.release(builder)
     begin = builder.inttoptr(table, POINTER)
-    numbers, count, launches = (_load(builder, begin, I64(i)) for i in range(HEADER))
+    numbers, count, launches = (word(builder, begin, I64(i)) for i in range(HEADER))
     _fill(builder, builder.inttoptr(words, POINTER), numbers, count, given)
     runtime = builder.inttoptr(runtime, POINTER)
     with loop(builder, I64(0), launches) as number:
         at = builder.add(builder.mul(number, I64(FIELDS)), I64(HEADER))
         kernel, offset, jobs, threads, is_team = (
-            _load(builder, begin, builder.add(at, I64(i))) for i in range(FIELDS)
+            word(builder, begin, builder.add(at, I64(i))) for i in range(FIELDS)
         )
         arguments, pieces = builder.add(words, offset), least(builder, jobs, threads)
         is_many = builder.icmp_signed(">", pieces, I64(1))
         with builder.if_else(is_many) as (many, one):
             with many:
-                parallel, *asks = (_load(builder, runtime, I64(i)) for i in range(3))
+                parallel, *asks = (word(builder, runtime, I64(i)) for i in range(3))
                 for i, value in enumerate((kernel, arguments, jobs, pieces, is_team, *asks)):
                     builder.store(value, builder.gep(room, [I64(i)], source_etype=I64))
                 types = [POINTER, POINTER, ir.IntType(32), ir.IntType(32)]
@@ -125,10 +125,10 @@ def _fill(
     which = builder.inttoptr(builder.add(numbers, builder.mul(count, I64(8))), POINTER)
     numbers = builder.inttoptr(numbers, POINTER)
     builder.store(I64(0), builder.gep(given, [I64(2)], source_etype=I64))
-    with loop(builder, I64(0), count) as word:
-        address = builder.add(_load(builder, which, word), I64(2))
-        value = builder.add(_load(builder, numbers, word), _load(builder, given, address))
-        builder.store(value, builder.gep(words, [word], source_etype=I64))
+    with loop(builder, I64(0), count) as i:
+        address = builder.add(word(builder, which, i), I64(2))
+        value = builder.add(word(builder, numbers, i), word(builder, given, address))
+        builder.store(value, builder.gep(words, [i], source_etype=I64))
 
 
 def _region(module: ir.Module) -> ir.Function:
@@ -140,7 +140,7 @@ def _region(module: ir.Module) -> ir.Function:
     function = ir.Function(module, _THREAD, "region")
     builder = ir.IRBuilder(function.append_basic_block("entry"))
     kernel, arguments, jobs, pieces, is_team, *asks = (
-        _load(builder, function.args[0], I64(i)) for i in range(REGION)
+        word(builder, function.args[0], I64(i)) for i in range(REGION)
     )
     mine, threads = (
         builder.sext(builder.call(builder.inttoptr(ask, _ASK.as_pointer()), []), I64)
@@ -159,7 +159,3 @@ def _region(module: ir.Module) -> ir.Function:
                 builder.call(kernel, [arguments, begin, end])
     builder.ret_void()
     return function
-
-
-def _load(builder: ir.IRBuilder, words: ir.Value, number: ir.Value) -> ir.Value:
-    return builder.load(builder.gep(words, [number], source_etype=I64), typ=I64)

@@ -18,7 +18,7 @@ import numpy as np
 from llvmlite import ir
 
 from unrolled.engines.cpu import jit
-from unrolled.engines.cpu.entry import BIND, Entry, builtin
+from unrolled.engines.cpu.entry import BIND, Entry, builtin, word
 from unrolled.engines.cpu.loops import loop
 from unrolled.engines.cpu.tiles import I64, POINTER, VOID
 
@@ -65,17 +65,17 @@ def _module() -> ir.Module:
     module = ir.Module("steps")
     entry = Entry(module)
     builder, _, given = entry.begin("step")
-    table, x = (_load(builder, given, I64(i)) for i in range(2))
+    table, x = (word(builder, given, I64(i)) for i in range(2))
     thread = entry.release(builder)
     table = builder.inttoptr(table, POINTER)
-    turn, *words, to = (_load(builder, table, I64(i)) for i in range(HEADER))
-    for address, word, bytes in ((x, *words[:2]), (to, *words[2:])):
+    turn, *words, to = (word(builder, table, I64(i)) for i in range(HEADER))
+    for address, place, bytes in ((x, *words[:2]), (to, *words[2:])):
         start = builder.sub(address, builder.mul(turn, bytes))
-        builder.store(start, builder.inttoptr(word, POINTER))
-    with loop(builder, I64(0), _load(builder, table, I64(HEADER))) as number:
+        builder.store(start, builder.inttoptr(place, POINTER))
+    with loop(builder, I64(0), word(builder, table, I64(HEADER))) as number:
         at = builder.add(builder.mul(number, I64(FIELDS)), I64(HEADER + 1))
         kernel, arguments, first = (
-            _load(builder, table, builder.add(at, I64(i))) for i in range(FIELDS)
+            word(builder, table, builder.add(at, I64(i))) for i in range(FIELDS)
         )
         builder.store(turn, builder.inttoptr(first, POINTER))
         kernel = builder.inttoptr(kernel, _KERNEL.as_pointer())
@@ -84,7 +84,3 @@ def _module() -> ir.Module:
     entry.resume(builder, thread)
     entry.finish(builder)
     return module
-
-
-def _load(builder: ir.IRBuilder, words: ir.Value, number: ir.Value) -> ir.Value:
-    return builder.load(builder.gep(words, [number], source_etype=I64), typ=I64)
