@@ -102,7 +102,7 @@ class Stream:
         if y is None or x.dtype is not self._dtype or not x.is_cpu:
             self._refuse(x)
         if self._is_widened or not x.is_contiguous():
-            self._x[:, : self._inputs] = x
+            self._x[:, : self._inputs] = x.detach()
             x = self._x
         self._run_step(self._address, x.data_ptr())
         return y
@@ -114,7 +114,13 @@ class Stream:
 
     @x.setter
     def x(self, x: Any) -> None:
-        self._room[:] = x
+        given = torch.as_tensor(x, dtype=self._dtype).detach()
+        if given.shape != self._room.shape:
+            raise ShapeError(
+                f"x of this stream has the shape {tuple(self._room.shape)}, and what is given has "
+                f"{tuple(given.shape)}"
+            )
+        self._room.copy_(given)
 
     @property
     def states(self) -> Any:

@@ -112,8 +112,8 @@ def test_the_input_may_be_written_where_it_is_read(cell: str, batch: int) -> Non
         found = stream.step()
         assert tuple(found.shape) == form
         assert_agrees(found, y.reshape(form), tolerance=FLOAT32, name=f"step {number}")
-    with pytest.raises(RuntimeError):
-        stream.x = torch.zeros(4)
+    with pytest.raises(ShapeError, match=r"has \(4,\)"):
+        stream.x = [0.0] * 4
     states = stream.states
     stream.step()
     assert not torch.equal(torch.stack([*stream.states]), torch.stack([*states]))
@@ -144,6 +144,15 @@ def test_strided_inputs() -> None:
     stream, other = layer.stream(2), layer.stream(2)
     wide = torch.randn(3, 2)
     assert torch.equal(stream.step(wide.t()), other.step(wide.t().contiguous()))
+
+
+def test_an_input_that_wants_a_gradient_leaves_the_stream_without() -> None:
+    stream = unrolled.GRU(3, 5).stream(2)
+    wide = torch.randn(3, 2, requires_grad=True)
+    assert not stream.step(wide.t()).requires_grad
+    stream.x = wide.t()
+    assert not stream.x.requires_grad
+    assert not stream.step().requires_grad
 
 
 @pytest.mark.parametrize("cell", [unrolled.cells.PeepholeLSTM, unrolled.cells.AntisymmetricRNN])
