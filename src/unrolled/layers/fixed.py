@@ -28,7 +28,11 @@ class Fixed:
     def packs(self, place: int, parameters: Sequence[Tensor]) -> Packs | None:
         """Of a direction, which are to be as they were; None where they are made anew at each call,
         by a parametrization."""
-        now = [(parameter.data_ptr(), parameter._version) for parameter in parameters]
+        now = [
+            # what was made in inference mode counts no versions
+            (parameter.data_ptr(), 0 if parameter.is_inference() else parameter._version)
+            for parameter in parameters
+        ]
         if place not in self._found:
             are_there = all(isinstance(parameter, nn.Parameter) for parameter in parameters)
             self._found[place] = now, {} if are_there else None

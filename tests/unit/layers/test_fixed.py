@@ -132,6 +132,15 @@ def test_a_weight_that_is_made_at_each_call_is_packed_at_each() -> None:
         assert not torch.equal(layer(x)[0], before)
 
 
+def test_a_model_that_was_made_in_inference_mode() -> None:
+    with torch.inference_mode():
+        layer, x = unrolled.GRU(5, 19), torch.randn(7, 3, 5)
+        expected = layer(x)[0]
+        with fixed_weights(layer):
+            for _ in range(2):
+                assert_agrees(layer(x)[0], expected, tolerance=EXACT)
+
+
 def test_several_threads_at_once() -> None:
     layer, wrong = unrolled.LSTM(5, 64), []
     xs = [torch.randn(9, 4, 5) for _ in range(4)]
