@@ -1,8 +1,9 @@
 """Compiled functions that Python calls as its own, with whole numbers.
 
 In: a module that is being written, then its machine code. Out: `Entry`, to write such a function,
-and `builtin`, to call it; next: `launches` and the streams of `layers`. A call takes a twentieth of
-a microsecond, by ctypes a third of one and more for each argument: and a small step has only a few.
+and `builtin`, to call it; next: `launches` and `steps`. A call with two numbers takes 0.04
+microseconds and one with 24 takes 0.4; by ctypes 0.3 and 2.6 (on a Zen 4), and a step of a stream
+has one or two in all.
 
 Only what is stable in Python's C interface is used: a function takes an array of objects
 (METH_FASTCALL), reads whole numbers from them and returns None. Where Python's own functions lie is

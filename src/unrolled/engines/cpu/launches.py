@@ -58,7 +58,7 @@ class Launches:
     def __init__(self, launches: Sequence[Launch], words: NDArray[np.int64] = NOTHING) -> None:
         self.each = tuple(launches)
         self.is_single = all(launch.pieces <= 1 for launch in self.each)
-        self._words = words
+        self._words = words  # kept: the tables say where they lie
         fill = (words.ctypes.data, words.shape[1])
         flat = itertools.chain(*self.each)
         self._tables = np.array([*fill, 0, *fill, len(self.each), *flat], np.int64)
