@@ -10,8 +10,8 @@ from collections.abc import Callable
 import numpy as np
 from llvmlite import ir
 
-from unrolled.engines.cpu import jit
-from unrolled.engines.cpu.target import Target, host
+from unrolled.engines.cpu.machine import jit
+from unrolled.engines.cpu.machine.target import Target, host
 
 WriteFunction = Callable[..., ir.Value]
 

@@ -1,4 +1,4 @@
-"""Fits the polynomials of `unrolled.engines.cpu.vector_math` and prints them.
+"""Fits the polynomials of `unrolled.engines.cpu.code.vector_math` and prints them.
 
 Comes in: nothing. Goes out: for each polynomial its coefficients (lowest power first, hexadecimal
 where they are rounded to the format in which the kernel holds them) and the largest relative error

@@ -2,10 +2,10 @@
 
     cell        a class with a `step`                               cells
     equation    traced, simplified, verified; its derivative        equations
-    lowered     what weights alone decide is cut out                engines/lower
-    plan        stages, products, places; forward and backward      engines/plan, directions
+    lowered     what weights alone decide is cut out                engines/plan/lower
+    plan        stages, products, places; forward and backward      engines/plan
     kernel      vector code, compiled, kept on disk                 engines/cpu
-    run         a batch through the kernels, there and back         engines/cpu/forward, backward
+    call        a batch through the kernels, forward and backward   engines/cpu/call
 
 In: a cell, its class, or an `Equation`. Out: a `Program`; next: `layers` (torch) or `textbook`
 (NumPy) runs it. Programs are kept for as long as the process lives: by equation, never by shape.

@@ -11,7 +11,7 @@ import sys
 import torch
 
 from tests.tolerances import FLOAT32, FLOAT64, assert_agrees
-from unrolled.engines.cpu import target
+from unrolled.engines.cpu.machine import target
 
 NARROW = dataclasses.replace(target.host(), vector_bytes=int(sys.argv[1]))
 target.host = functools.cache(lambda: NARROW)  # before anything that asks for it is imported

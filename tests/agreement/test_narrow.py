@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from unrolled.engines.cpu.target import host
+from unrolled.engines.cpu.machine.target import host
 
 SCRIPT = Path(__file__).with_name("narrow.py")
 

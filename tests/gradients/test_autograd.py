@@ -11,11 +11,11 @@ from tests.tolerances import FLOAT64, assert_agrees
 from unrolled import Cell, equation
 from unrolled.cells.library import variants
 from unrolled.cells.trials import FORMS, Trial, draw_trial
+from unrolled.engines.torch.functions import TORCH
 from unrolled.equations import interpret
-from unrolled.layers import torch_functions
 
 CELLS = dict(variants()) | {f"{name} alone": cell for name, cell in OPERATIONS.items()}
-assert torch_functions.TORCH
+assert TORCH
 
 
 def by_autograd(trial: Trial) -> dict[str, Any]:

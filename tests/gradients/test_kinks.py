@@ -20,10 +20,10 @@ from unrolled import (
     sqrt,
     where,
 )
+from unrolled.engines.torch.functions import TORCH
 from unrolled.equations import interpret
-from unrolled.layers import torch_functions
 
-assert torch_functions.TORCH
+assert TORCH
 
 POINTS = np.array([-1.0, -0.0, 0.0, 1.0, 2.0])
 OTHERS = np.array([-1.0, 0.0, 0.0, 3.0, 1.0])

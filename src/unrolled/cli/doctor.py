@@ -58,12 +58,12 @@ def processor(cpuinfo: Path) -> str:
 def engine() -> Iterator[tuple[str, str]]:
     """For which machine the CPU engine compiles, and where it keeps what it compiled."""
     try:
-        target = importlib.import_module("unrolled.engines.cpu.target").host()
+        target = importlib.import_module("unrolled.engines.cpu.machine.target").host()
     except Exception as error:  # noqa: BLE001 - a broken LLVM is one line of the answer
         yield "vectors", f"the CPU engine cannot be used: {type(error).__name__}: {error}"
     else:
         yield "vectors", f"{target.vector_bytes * 8} bits ({target.cpu}, {target.triple})"
-    cache = importlib.import_module("unrolled.engines.cpu.cache").folder()
+    cache = importlib.import_module("unrolled.engines.cpu.machine.cache").folder()
     files = list(cache.glob("*.o")) if cache.is_dir() else []
     size = sum(file.stat().st_size for file in files) / 2**20
     yield "cache", f"{cache} ({len(files)} files, {size:.1f} MiB)"

@@ -14,11 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from unrolled.engines.cpu.backward import Gradients, backward
-from unrolled.engines.cpu.forward import forward
+from unrolled.engines.cpu.call.backward import Gradients, backward
+from unrolled.engines.cpu.call.forward import forward
+from unrolled.engines.cpu.call.run import Fit, Run
 from unrolled.engines.cpu.program import Program
-from unrolled.engines.cpu.run import Fit, Run
-from unrolled.engines.cpu.schedule import Schedule
+from unrolled.engines.plan.schedule import Schedule
 from unrolled.errors import UnrolledError
 from unrolled.layers.fixed import Packs
 from unrolled.layers.library import library

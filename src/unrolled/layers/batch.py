@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from unrolled.engines.cpu import schedule
-from unrolled.engines.cpu.schedule import Schedule
+from unrolled.engines.plan import schedule
+from unrolled.engines.plan.schedule import Schedule
 from unrolled.errors import ShapeError
 
 

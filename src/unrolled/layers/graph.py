@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from unrolled.engines.cpu.schedule import Dense, Ragged
+from unrolled.engines.plan.schedule import Dense, Ragged
+from unrolled.engines.torch.functions import TORCH
 from unrolled.equations.equation import Equation
 from unrolled.equations.nodes import Apply, Constant, Eye, Length, Node, Variable, topological
 from unrolled.equations.ops import shape_of
 from unrolled.layers.autograd import Result, Task
 from unrolled.layers.segments import windows
-from unrolled.layers.torch_functions import TORCH
 
 
 def evaluate(

@@ -11,8 +11,8 @@ import functools
 import torch
 from torch import Tensor
 
-from unrolled.engines.cpu.memory import Lease, Memory
-from unrolled.engines.cpu.threads import choose
+from unrolled.engines.cpu.machine.memory import Lease, Memory
+from unrolled.engines.cpu.machine.threads import choose
 
 DTYPES = {torch.float32: 32, torch.float64: 64}
 

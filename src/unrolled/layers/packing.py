@@ -13,7 +13,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from unrolled.engines.cpu.run import Source, Sources
+from unrolled.engines.cpu.call.run import Source, Sources
 
 
 class Packing(Protocol):

@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from unrolled.engines.cpu.backward import Gradients, backward
-from unrolled.engines.cpu.forward import forward
-from unrolled.engines.cpu.run import Run
+from unrolled.engines.cpu.call.backward import Gradients, backward
+from unrolled.engines.cpu.call.forward import forward
+from unrolled.engines.cpu.call.run import Run
 from unrolled.layers.autograd import Result, Task, gradients_by_argument, once, split
 from unrolled.layers.fixed import Packs
 

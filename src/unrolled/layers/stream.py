@@ -3,8 +3,8 @@
 
 Everything that the kernels need is laid out once: packed weights, scratch, and two rows for each
 state, as if the sequence had two steps and began again after them. A step is one call of compiled
-code (`engines/cpu/steps`), on the thread it is called on; the top layer's kernel stores its output
-once more, for the user.
+code (`engines/cpu/machine/steps`), on the thread it is called on; the top layer's kernel stores its
+output once more, for the user.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor
 
-from unrolled.engines.cpu import schedule
-from unrolled.engines.cpu.forward import Forward, forward_frame
-from unrolled.engines.cpu.launches import Launch, Launches
-from unrolled.engines.cpu.run import Run, padded
-from unrolled.engines.cpu.script import Script
-from unrolled.engines.cpu.steps import Shared, Steps, step
+from unrolled.engines.cpu.call.forward import Forward, forward_frame
+from unrolled.engines.cpu.call.run import Run, padded
+from unrolled.engines.cpu.call.script import Script
+from unrolled.engines.cpu.machine.launches import Launch, Launches
+from unrolled.engines.cpu.machine.steps import Shared, Steps, step
+from unrolled.engines.plan import schedule
 from unrolled.errors import ArgumentError, ShapeError, UnrolledError
 from unrolled.layers.autograd import Task
 from unrolled.layers.checks import same_kind

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from unrolled.engines.lower import replace_nodes
+from unrolled.engines.plan.lower import replace_nodes
 from unrolled.equations.equation import Equation
 from unrolled.equations.nodes import Apply, Node, constant, topological
 from unrolled.equations.simplify import simplify

@@ -14,11 +14,11 @@ import numpy as np
 
 from unrolled.cells.base import Cell, equation
 from unrolled.compile import program
-from unrolled.engines.cpu import backward as kernels_backward
-from unrolled.engines.cpu import forward as kernels_forward
-from unrolled.engines.cpu.arrays import NumPyLibrary
-from unrolled.engines.cpu.run import Fit, Run, Source
-from unrolled.engines.cpu.schedule import dense
+from unrolled.engines.cpu.call import backward as kernels_backward
+from unrolled.engines.cpu.call import forward as kernels_forward
+from unrolled.engines.cpu.call.run import Fit, Run, Source
+from unrolled.engines.cpu.machine.arrays import NumPyLibrary
+from unrolled.engines.plan.schedule import dense
 from unrolled.equations.derive import adjoints, cotangents
 from unrolled.equations.equation import Equation
 from unrolled.equations.interpret import evaluate

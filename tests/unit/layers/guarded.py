@@ -16,7 +16,7 @@ import torch
 import unrolled
 from tests.tolerances import FLOAT32, FLOAT64, assert_agrees
 from unrolled.cells import SLSTM, GRUCho2014, LayerNormLSTM, MinLSTM
-from unrolled.engines.cpu import script
+from unrolled.engines.cpu.call import script
 from unrolled.layers.library import TorchLibrary
 
 TOLERANCES = {torch.float32: FLOAT32, torch.float64: FLOAT64}

@@ -12,7 +12,7 @@ import unrolled
 from tests.tolerances import EXACT, FLOAT32, assert_agrees
 from unrolled import fixed_weights
 from unrolled.cells import AntisymmetricRNN, MinLSTM, PeepholeLSTM
-from unrolled.engines.cpu import launches
+from unrolled.engines.cpu.machine import launches
 
 LAYERS = {
     "LSTM, two layers, both directions": lambda: unrolled.LSTM(5, 19, 2, bidirectional=True),

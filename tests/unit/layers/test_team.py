@@ -10,8 +10,8 @@ import torch
 import unrolled
 from tests.tolerances import FLOAT32, FLOAT64, assert_agrees
 from unrolled.cells import SLSTM, GRUCho2014, LayerNormLSTM, MinLSTM, PeepholeLSTM
-from unrolled.engines.cpu import script
-from unrolled.engines.cpu.threads import cores
+from unrolled.engines.cpu.call import script
+from unrolled.engines.cpu.machine.threads import cores
 
 TOLERANCES = {torch.float32: FLOAT32, torch.float64: FLOAT64}
 STEPS, INPUTS, HIDDEN = 37, 11, 70  # seven or more panels of units, for any width of vectors

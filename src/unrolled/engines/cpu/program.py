@@ -13,13 +13,14 @@ from typing import Any
 
 from llvmlite import ir
 
-from unrolled.engines import directions
-from unrolled.engines.cpu import emit, jit
-from unrolled.engines.cpu.target import host
-from unrolled.engines.cpu.tiles import Tiles, tiles
-from unrolled.engines.directions import Inputs
-from unrolled.engines.lower import Graphs, Lowered, backward_graphs, lower
-from unrolled.engines.plan import Plan
+from unrolled.engines.cpu.code import emit
+from unrolled.engines.cpu.code.tiles import Tiles, tiles
+from unrolled.engines.cpu.machine import jit
+from unrolled.engines.cpu.machine.target import host
+from unrolled.engines.plan import directions
+from unrolled.engines.plan.directions import Inputs
+from unrolled.engines.plan.lower import Graphs, Lowered, backward_graphs, lower
+from unrolled.engines.plan.plan import Plan
 from unrolled.equations.equation import Equation
 
 

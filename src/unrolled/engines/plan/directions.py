@@ -1,0 +1,270 @@
+"""The two kernels of a cell, on paper. In: a `Lowered` step. Out: `Forward` and `Backward`, each a
+plan and what is left to products outside the loop; next: `cpu/forward` and `cpu/backward`.
+
+The gradients of matrices are sums over all tokens, done for many time steps at once after the
+backward kernel. With a single sequence so are the products that need no state: `W x` before the
+forward kernel, those of `d_x` after the backward one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from unrolled.engines.plan.layout import plan
+from unrolled.engines.plan.lower import Graphs, Lowered, replace_nodes
+from unrolled.engines.plan.plan import Kind, Place, Plan, Target
+from unrolled.equations.derive import cotangents
+from unrolled.equations.nodes import ONE, Apply, Node, Variable, apply, constant, variable
+from unrolled.equations.ops import shape_of
+
+
+def _place(kind: Kind, v: Node, name: str) -> Place:
+    return Place(kind, name, (*shape_of(v), ONE)[0])
+
+
+@dataclass(frozen=True)
+class Forward:
+    """`shared`: a kept value -> the hoisted product whose memory it takes over, read by then."""
+
+    plan: Plan
+    kept: dict[str, Place]
+    records: dict[str, Place]
+    shared: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Outer:
+    """d_matrix += left^T right, summed over all tokens; `right` is None for the input."""
+
+    matrix: str
+    left: Place
+    right: Place
+
+
+class Inputs(StrEnum):
+    """Who computes the derivative by the input: nobody; the kernel; the kernel what is pointwise,
+    and the products are done outside, for many steps at once."""
+
+    NONE = "none"
+    INSIDE = "inside"
+    OUTSIDE = "outside"
+
+
+@dataclass(frozen=True)
+class Backward:
+    """`lefts`: the left sides of outer products in rows, side by side in this order; and again in
+    panels, by the same names. `inner`: d_x += left @ matrix, for each; `d_input` says that the
+    kernel writes a part of d_x too."""
+
+    plan: Plan
+    lefts: list[Place]
+    panels: dict[str, Place]
+    outers: list[Outer]
+    inner: list[tuple[Place, str]]
+    d_input: Place | None
+    added: dict[str, Place]
+    norms: dict[str, Place]
+
+
+def leaf_places(lowered: Lowered) -> dict[Variable, Place]:
+    """Where a step finds its input, old states and weights."""
+    kinds = {"input": Kind.TOKEN, "state": Kind.BEFORE, "weight": Kind.UNIT}
+    places = {}
+    for v in lowered.step.given:
+        axes = len(shape_of(v))
+        if axes < 2:
+            places[v] = _place(Kind.NUMBER if axes == 0 else kinds[v.role], v, v.name)
+    return places
+
+
+def forward(
+    lowered: Lowered, graphs: Graphs | None, record: Iterable[str] = (), *, inside: bool = False
+) -> Forward:
+    """The forward kernel; `inside` takes the input's products into the loop (small inputs)."""
+    step = lowered.step
+    kept = {} if graphs is None else graphs.kept
+    places = {name: _place(Kind.TOKEN, node, name) for name, node in kept.items()}
+    records = {name: _place(Kind.TOKEN, step.values[name], f"record {name}") for name in record}
+    targets: list[Target] = [(node, places[name]) for name, node in kept.items()]
+    for state in step.results:
+        node = step.locals[state]
+        targets.append((node, _place(Kind.TOKEN, node, f"state {state}")))
+    targets += [(step.values[name], place) for name, place in records.items()]
+    result = plan(
+        targets,
+        leaf_places(lowered),
+        lambda v: v.role == "input" and not inside,
+        _rank(lowered),
+    )
+    return Forward(result, places, records, _share(result, set(places.values())))
+
+
+def _rank(lowered: Lowered) -> dict[str, int]:
+    """Matrices stand in the order of the equation's weights, as torch.nn stacks them."""
+    return {name: number for number, name in enumerate(lowered.weights)}
+
+
+def _share(layout: Plan, kept: set[Place]) -> dict[str, str]:
+    """Which kept value may overwrite which hoisted product: one that nobody reads any more."""
+    last_read: dict[Place, int] = {}
+    stored: dict[Place, int] = {}
+    for number, stage in enumerate(layout.stages):
+        for group in (stage.scalars, *stage.groups.values()):
+            for node in [*group.values, *(store.node for store in group.stores)]:
+                for argument in (node, *(node.args if isinstance(node, Apply) else ())):
+                    if argument in layout.leaves:
+                        last_read[layout.leaves[argument]] = number
+            for store in group.stores:
+                if store.place in kept:
+                    stored[store.place] = number
+    free = [place for _, place in layout.hoisted]
+    shared: dict[str, str] = {}
+    for place, number in stored.items():
+        match = next((f for f in free if f.size == place.size and last_read[f] <= number), None)
+        if match is not None:
+            free.remove(match)
+            shared[place.name] = match.name
+    return shared
+
+
+def backward(
+    lowered: Lowered,
+    graphs: Graphs,
+    norms: Iterable[str] = (),
+    inputs: Inputs = Inputs.OUTSIDE,
+) -> Backward:
+    """The backward kernel, and the products that follow it; `norms` names states whose derivative's
+    length is wanted at every step."""
+    step, places = lowered.step, _known_places(lowered, graphs)
+    arriving = _arriving(lowered, places)
+    sources = {v: replace_nodes([node], arriving)[node] for v, node in graphs.gradients.items()}
+    lefts = _Lefts(Kind.TOKEN if inputs is Inputs.OUTSIDE else Kind.ROW)
+    outers: list[Outer] = []
+    inner: list[tuple[Place, str]] = []
+    targets: list[Target] = []
+    added: dict[str, Place] = {}
+    d_input: Place | None = None
+    for v in step.given:
+        d = sources.get(v, constant(0))
+        if v.role == "state":
+            targets.append((d, _place(Kind.NEXT, v, v.name)))
+        elif v.role == "input":
+            if inputs is Inputs.NONE:
+                continue
+            inner, rest = ([], d) if inputs is Inputs.INSIDE else _inner(d, lefts)
+            if rest is not None:
+                d_input = _place(Kind.TOKEN, v, f"d {v.name}")
+                targets.append((rest, d_input))
+        elif v in sources and len(shape_of(v)) == 2:
+            outers += [Outer(v.name, lefts.place(a), places[b]) for a, b in _outer_terms(d)]
+        elif v in sources:
+            if isinstance(d, Apply) and d.op == "sum" and shape_of(v) == ():
+                d = d.args[0]  # summed over the units outside, with the tokens
+            added[v.name] = _place(Kind.ADD, d, f"d {v.name}")
+            targets.append((d, added[v.name]))
+    measured = {}
+    for state in norms:
+        d = replace_nodes([graphs.states[state]], arriving)[graphs.states[state]]
+        measured[state] = Place(Kind.TOKEN, f"norm {state}", ONE)
+        targets.append((apply("sqrt", apply("sum", d * d)), measured[state]))
+    panels = lefts.panels()
+    in_panels = [(node, panels[place.name]) for node, place in lefts.places.items()]
+    targets = [*lefts.places.items(), *in_panels, *targets]
+    order = _side_by_side(lefts, outers, _rank(lowered))
+    layout = plan(targets, places, lambda v: False, _rank(lowered), order)
+    return Backward(layout, order, panels, outers, inner, d_input, added, measured)
+
+
+def _known_places(lowered: Lowered, graphs: Graphs) -> dict[Variable, Place]:
+    """Where the backward kernel finds what the forward one was given, and what it has left."""
+    step, places = lowered.step, leaf_places(lowered)
+    for name, node in graphs.kept.items():
+        places[variable(name, "value", shape_of(node))] = _place(Kind.TOKEN, node, name)
+    for state in step.results:
+        node = step.locals[state]
+        new = variable(f"state {state}", "value", shape_of(node))
+        places[new] = _place(Kind.TOKEN, node, f"state {state}")
+    return places
+
+
+def _side_by_side(lefts: _Lefts, outers: list[Outer], rank: dict[str, int]) -> list[Place]:
+    """Left sides in an order in which those that meet the same right side stand together: input
+    only, input and state, state only. Both groups are then one product without a gap."""
+    rights = list(dict.fromkeys(outer.right for outer in outers))
+    meets: dict[Place, set[Place]] = {left: set() for left in lefts.places.values()}
+    first: dict[Place, int] = dict.fromkeys(meets, len(rank))
+    for outer in outers:
+        meets[outer.left].add(outer.right)
+        first[outer.left] = min(first[outer.left], rank[outer.matrix])
+
+    def key(left: Place) -> tuple[str, list[bool], int]:
+        pattern = [(right in meets[left]) != (right is rights[0]) for right in rights]
+        return left.size, pattern, first[left]
+
+    return sorted(meets, key=key)
+
+
+def _arriving(lowered: Lowered, places: dict[Variable, Place]) -> dict[Node, Node]:
+    """The derivative that arrives at a new state: from the next step, and for the output also from
+    this step's own cotangent."""
+    arriving: dict[Node, Node] = {}
+    for number, (state, v) in enumerate(cotangents(lowered.step).items()):
+        carried = variable(f"carried {state}", "cotangent", v.shape)
+        places[carried] = _place(Kind.NOW, v, state)
+        arriving[v] = carried
+        if number == 0:
+            d_output = variable("d output", "cotangent", v.shape)
+            places[d_output] = _place(Kind.TOKEN, v, "d output")
+            arriving[v] = apply("add", carried, d_output)
+    return arriving
+
+
+class _Lefts:
+    """The left sides of outer products, each stored once for every token."""
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
+        self.places: dict[Node, Place] = {}
+
+    def place(self, node: Node) -> Place:
+        if node not in self.places:
+            self.places[node] = Place(
+                self.kind, f"left {len(self.places)}", shape_of(node)[0], clear=True
+            )
+        return self.places[node]
+
+    def panels(self) -> dict[str, Place]:
+        """By a left side's name, its second place: in panels."""
+        return {place.name: replace(place, kind=Kind.PANEL, name=f"panel {place.name}")
+                for place in self.places.values()}  # fmt: skip
+
+
+def _terms(node: Node) -> Iterable[Node]:
+    if isinstance(node, Apply) and node.op == "add":
+        for argument in node.args:
+            yield from _terms(argument)
+    else:
+        yield node
+
+
+def _outer_terms(d: Node) -> Iterable[tuple[Node, Variable]]:
+    for term in _terms(d):
+        assert isinstance(term, Apply) and term.op == "outer", "a matrix's derivative is outer"
+        left, right = term.args
+        assert isinstance(right, Variable)
+        yield left, right
+
+
+def _inner(d: Node, lefts: _Lefts) -> tuple[list[tuple[Place, str]], Node | None]:
+    """Split the input's derivative into products to be done outside, and the rest."""
+    products, rest = [], None
+    for term in _terms(d):
+        if isinstance(term, Apply) and term.op == "matmul":
+            transposed, left = term.args
+            assert isinstance(transposed, Apply) and isinstance(transposed.args[0], Variable)
+            products.append((lefts.place(left), transposed.args[0].name))
+        elif term is not constant(0):
+            rest = term if rest is None else apply("add", rest, term)
+    return products, rest

@@ -1,0 +1,1 @@
+"""The same equation under torch's own autograd."""
