@@ -3,7 +3,7 @@
 Comes in: nothing. Goes out: for each polynomial its coefficients (lowest power first, hexadecimal
 where they are rounded to the format in which the kernel holds them) and the largest relative error
 that the approximation alone adds to the function, as a power of two. Next: the numbers are copied
-into `src/unrolled/engines/cpu/coefficients.py`, whose header names this file.
+into `src/unrolled/engines/cpu/code/coefficients.py`, whose header names this file.
 
 Each fit is a minimax fit: the exchange algorithm of Remez (1934), at 60 digits, on a weighted error
 w(x) (P(x) - f(x)) that equals the relative error of the function that P helps to build.

@@ -31,7 +31,6 @@ from unrolled.engines.cpu.machine.target import Target, host
 
 ROWS = 8  # rows of scratch for each stream; no tile has more
 STREAMS = 4
-
 Step = Callable[[list[ir.Value], ir.Value], list[ir.Value]]
 SIGNATURE = ir.FunctionType(VOID, [POINTER, I64, POINTER, I64, I64, POINTER, I1])
 
