@@ -1,11 +1,12 @@
-"""A whole network by hand in NumPy: nothing hidden, every number there to be looked at.
+"""Recurrent networks written out by hand in NumPy: nothing hidden, every number there to look at.
 
-Read it in this order: `readout` and `cell` (one time step, forward and backward), `sequence`
-(through time and back), `network` (layers, loss), `clipping`, `optimizers`, `schedules`, `fitting`
-(training), `prediction` and `characters` (what comes next), `checking` (is it true?).
+Four files are whole networks, each to be read from top to bottom: `elman`, `deep` (layers), `lstm`
+and `gru`. The others take them apart and serve any cell: `readout` and `cell` (one time step),
+`sequence` (through time and back), `network` (layers and loss), `losses`, `clipping`, `optimizers`,
+`schedules`, `fitting` (training), `prediction` and `characters` (what comes next), `checking`.
 """
 
-from unrolled.textbook import schedules
+from unrolled.textbook import deep, elman, gru, lstm, schedules
 from unrolled.textbook.cell import Cache, StepGradients, cell_backward, cell_forward
 from unrolled.textbook.characters import Alphabet, CharacterModel, Windows, learn_text
 from unrolled.textbook.checking import gradient_errors, numerical_gradients
@@ -55,13 +56,17 @@ __all__ = [
     "clip_by_norm",
     "clip_by_value",
     "cross_entropy",
+    "deep",
+    "elman",
     "fit",
     "forward",
     "generate_symbols",
     "generate_values",
     "global_norm",
     "gradient_errors",
+    "gru",
     "learn_text",
+    "lstm",
     "mean_squared_error",
     "numerical_gradients",
     "one_hot",

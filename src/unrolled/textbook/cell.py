@@ -1,42 +1,56 @@
 """One time step of a cell, forward and backward. In: x_t and the states before. Out: those after.
 
-The cell's own equation does the work: `cell_forward` evaluates its lines from the first to the
-last and keeps every value in a cache; `cell_backward` takes the cache and evaluates the derived
-equation, which is the chain rule from the last line back to the first. Next: `sequence`.
+Elman, LSTM and GRU are written out by hand in `elman`, `lstm` and `gru`, and those lines run here.
+Any other cell runs its own equation: forward, line by line, and backward by the equation that is
+derived from it. `written_in(cell)` says which of the two it is. Next: `sequence`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unrolled.cells.base import Cell, equation
-from unrolled.equations.interpret import Run, backward, forward
+from unrolled.cells.elman import Elman
+from unrolled.cells.gru import GRU
+from unrolled.cells.lstm import LSTM
+from unrolled.equations import interpret
+from unrolled.textbook import elman, gru, lstm
 from unrolled.textbook.readout import Readout
 
-Array = np.ndarray
+Array = NDArray[Any]
 States = tuple[Array, ...]
+
+BY_HAND: dict[type[Cell], ModuleType] = {Elman: elman, LSTM: lstm, GRU: gru}
 
 
 @dataclass
 class Cache:
-    """What the backward step needs, and all there is to look at in one time step."""
+    """What the backward step needs, and all there is to look at in one time step.
 
+    `values` holds every named value of the step. `run` is what the interpreter keeps for a cell
+    that is not written out by hand, else None.
+    """
+
+    cell: Cell
     x_t: Array
     states: States
     next_states: States
     values: Mapping[str, Array]
-    run: Run
+    run: interpret.Run | None
     readout: Readout | None
 
 
 @dataclass
 class StepGradients:
-    """The derivatives of the loss by everything that went into one time step.
+    """The derivatives of the loss with respect to everything that went into one time step.
 
-    `values` has every line of the derived equation under the name it prints with (`d_net_h`).
+    `values` has every line of the backward step under the name it prints with (`d_net_h`).
     """
 
     weights: dict[str, Array]
@@ -46,6 +60,14 @@ class StepGradients:
     values: Mapping[str, Array]
 
 
+def written_in(cell: Cell) -> str:
+    """Which lines compute a step of this cell: a module written by hand, or the equation."""
+    module = BY_HAND.get(type(cell))
+    if module is None:
+        return f"derived from the equation of {type(cell).__name__}"
+    return f"written out in {module.__name__}"
+
+
 def cell_forward(
     cell: Cell, x_t: Array, states: States, readout: Readout | None = None
 ) -> tuple[States, Array, Cache]:
@@ -53,14 +75,21 @@ def cell_forward(
 
     Everything is a batch of columns: x_t is (I, B), each state (H, B), y_t (K, B).
     """
-    run = forward(equation(cell), cell.weights, x_t[None], states, **sizes_of(cell))
-    h_t = run.states[0]
+    module = BY_HAND.get(type(cell))
+    run = None
+    if module is not None:
+        *after, values = module.cell_forward(x_t, *states, cell.weights, **_options(cell))
+        next_states = tuple(after)
+    else:
+        run = interpret.forward(equation(cell), cell.weights, x_t[None], states, **sizes_of(cell))
+        next_states, values = run.states, run.values[0]
+    h_t = next_states[0]
     y_t = h_t if readout is None else readout.forward(h_t)
-    return run.states, y_t, Cache(x_t, states, run.states, run.values[0], run, readout)
+    return next_states, y_t, Cache(cell, x_t, states, next_states, values, run, readout)
 
 
 def cell_backward(cache: Cache, d_y: Array, d_states: States) -> StepGradients:
-    """From the derivatives by y_t and by the next states to those by weights, x_t and states.
+    """From the derivatives of y_t and of the next states to those of weights, x_t and states.
 
     h_t is used twice, by the output and by the next time step, so its two derivatives add up.
     """
@@ -69,8 +98,22 @@ def cell_backward(cache: Cache, d_y: Array, d_states: States) -> StepGradients:
     else:
         d_readout, d_h = cache.readout.backward(d_y, cache.next_states[0])
     d_states = (d_states[0] + d_h, *d_states[1:])
-    step = backward(cache.run, np.zeros_like(d_h)[None], d_states)
-    return StepGradients(step.weights, d_readout, step.inputs[0], step.states, step.steps[0])
+    if cache.run is not None:
+        derived = interpret.backward(cache.run, np.zeros_like(d_h)[None], d_states)
+        return StepGradients(
+            derived.weights, d_readout, derived.inputs[0], derived.states, derived.steps[0]
+        )
+    cell = cache.cell
+    step = BY_HAND[type(cell)].cell_backward(
+        *d_states, cache.values, cell.weights, **_options(cell)
+    )
+    weights = {name: step[f"d_{name}"] for name in cell.weights}
+    states = tuple(step[f"d_{name}_prev"] for name in equation(cell).states)
+    return StepGradients(weights, d_readout, step["d_x"], states, step)
+
+
+def _options(cell: Cell) -> dict[str, str]:
+    return {"nonlinearity": cell.nonlinearity} if isinstance(cell, Elman) else {}
 
 
 def sizes_of(cell: Cell) -> dict[str, int]:

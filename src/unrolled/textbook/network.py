@@ -16,7 +16,7 @@ import numpy as np
 from unrolled.cells.base import Cell, equation, hyperparameters_of
 from unrolled.errors import ArgumentError
 from unrolled.textbook import sequence
-from unrolled.textbook.cell import first_states
+from unrolled.textbook.cell import first_states, written_in
 from unrolled.textbook.losses import find_loss
 from unrolled.textbook.readout import Readout
 from unrolled.textbook.sequence import Array, Gradients, States, Trace
@@ -95,6 +95,19 @@ class Network:
             size = len(first_states(self.layers[-1], batch=1)[0])
         self.readout = Readout(size, output_size, seed=seeds[-1])
 
+    def __repr__(self) -> str:
+        cell = self.layers[0]
+        lines = written_in(cell)
+        if self.backend == "compiled":
+            lines = f"compiled from the equation of {type(cell).__name__}"
+        sizes = (
+            counted(self.input_size, "input"),
+            counted(self.hidden_size, "hidden unit"),
+            counted(self.output_size, "output"),
+            counted(len(self.layers), "layer"),
+        )
+        return f"Network({type(cell).__name__}, {', '.join(sizes)}; each step {lines})"
+
     @property
     def weights(self) -> dict[str, Array]:
         """Every weight by its name, layer by layer, then V and c."""
@@ -162,6 +175,10 @@ class Network:
                 f"least one time step and one sequence, and got {xs.shape}: one sequence of "
                 f"vectors, (time, {self.input_size}), becomes a batch with xs[:, :, None]"
             )
+
+
+def counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _find_backend(name: str) -> ModuleType:
