@@ -17,6 +17,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--backward", action="store_true", help="only the derived backward step")
     parser.add_argument("--latex", action="store_true", help="only LaTeX")
     parser.add_argument("--json", action="store_true", help="only the equation as plain data")
+    parser.add_argument("--numpy", action="store_true",
+                        help="a script: forward and backward written out in NumPy")  # fmt: skip
     add_hyperparameters(parser)
 
 
@@ -29,11 +31,16 @@ def add_hyperparameters(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print what was asked for; all of it when nothing was."""
     from unrolled.cells.base import equation
-    from unrolled.cells.library import find_cell
+    from unrolled.cells.library import find_cell, summary
 
     cell = find_cell(arguments.cell)
-    derived = equation(cell(**hyperparameters(arguments.set)))
-    if arguments.json:
+    made = cell(**hyperparameters(arguments.set))
+    derived = equation(made)
+    if arguments.numpy:
+        from unrolled.exports.numpy_script import numpy_script, own_sizes
+
+        print(numpy_script(derived, own_sizes(made), summary(cell)), end="")
+    elif arguments.json:
         print((derived.backward if arguments.backward else derived).to_json())
     elif arguments.latex or arguments.backward:
         shown = derived.backward if arguments.backward else derived

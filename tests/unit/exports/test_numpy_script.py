@@ -1,0 +1,114 @@
+"""A cell's NumPy script computes what the cell computes, forward and backward, and learns."""
+
+import contextlib
+import io
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.tolerances import FLOAT64, assert_agrees
+from unrolled import Cell, eye, leaky_relu, maximum, mean, tanh, where
+from unrolled import sum as sum_units
+from unrolled.cells.base import equation
+from unrolled.cells.library import variants
+from unrolled.cli import main
+from unrolled.equations import interpret
+from unrolled.exports.numpy_script import numpy_script
+
+VARIANTS = dict(variants())
+
+
+class Awkward(Cell):
+    """Names that a script has for itself, conditions, reductions, a matrix of weights."""
+
+    scalars = ("np",)
+    initial = {"U": "orthogonal", "V": "identity", "R": "glorot", "b": ("uniform", -0.5, 0.5)}
+    gamma = 0.3
+
+    def step(self, x, h, states):  # type: ignore[no-untyped-def]
+        mean_units = self.U - self.gamma * self.U.T + eye * self.np
+        weights = mean_units @ h + self.W @ x + self.b
+        cache = where((weights > 0) & ~(h > 0.1), weights, leaky_relu(weights, 0.2) ** 2 - 1)
+        step = maximum(cache - mean(cache), self.V @ h) / (2 + sum_units(cache**2))
+        return tanh(step - (h - states)), self.R @ step - states**3
+
+
+CELLS: dict[str, Any] = {**VARIANTS, "awkward": Awkward}
+
+
+def run(script: str) -> dict[str, Any]:
+    """The names that a script defines."""
+    names: dict[str, Any] = {"__name__": "script"}
+    exec(compile(script, "script.py", "exec"), names)  # noqa: S102, the script is what is tested
+    return names
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_the_script_agrees_with_the_interpreter(name: str) -> None:
+    derived = equation(CELLS[name])
+    names = run(numpy_script(derived))
+    sizes = names["SIZES"]
+    generator = np.random.default_rng(3)
+    weights = names["initial_weights"](sizes, generator)
+    assert list(weights) == list(derived.weights)
+    xs = generator.normal(size=(5, sizes["input_size"], 2))
+    start = names["first_states"](sizes, 2)
+    ys, last, caches = names["forward"](weights, xs, start)
+    d_ys = generator.normal(size=ys.shape)
+    d_last = tuple(generator.normal(size=state.shape) for state in last)
+    d_weights, d_xs, d_start = names["backward"](weights, caches, d_ys, d_last)
+    given = {n: w.reshape(w.shape[: len(derived.weights[n])]) for n, w in weights.items()}
+    expected = interpret.forward(derived, given, xs, start, **sizes)
+    gradients = interpret.backward(expected, d_ys, d_last)
+    pairs = [(ys, expected.outputs), (d_xs, gradients.inputs)]
+    pairs += [*zip(last, expected.states), *zip(d_start, gradients.states)]
+    pairs += [(d_weights[n].reshape(given[n].shape), gradients.weights[n]) for n in given]
+    for mine, theirs in pairs:
+        assert_agrees(mine, theirs, tolerance=FLOAT64, name=name)
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_the_script_checks_itself_and_learns(name: str) -> None:
+    names = run(numpy_script(equation(CELLS[name]), {"hidden_size": 4}))
+    with contextlib.redirect_stdout(io.StringIO()):
+        assert names["check_gradients"](time=2, batch=1) < 1e-6
+        losses = names["train"](updates=25, time=10, batch=4, rate=0.02)
+    assert np.isfinite(losses).all()
+    assert np.mean(losses[-5:]) < np.mean(losses[:5])
+
+
+def test_the_check_of_a_script_can_fail() -> None:
+    script = numpy_script(equation(VARIANTS["elman"]))
+    wrong = script.replace("(1 - h**2)", "(1 + h**2)")
+    assert wrong != script
+    with contextlib.redirect_stdout(io.StringIO()):
+        assert run(wrong)["check_gradients"]() > 0.01
+
+
+def test_the_command_prints_a_script_that_runs_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mycell.py").write_text(
+        "from unrolled import Cell, tanh\n\n"
+        "class Leaky(Cell):\n    leak = 0.5\n\n    def step(self, x, h):\n"
+        "        return (1 - self.leak) * h + self.leak * tanh(self.W @ x + self.U @ h + self.b)\n"
+    )
+    assert main(["cell", f"{tmp_path / 'mycell.py'}:Leaky", "--numpy", "--set", "leak=0.25"]) == 0
+    script = capsys.readouterr().out
+    assert "leak = 0.25" in script
+    (tmp_path / "script.py").write_text(
+        "import sys\nsys.modules['unrolled'] = None  # an import of it would fail\n" + script
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "script.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "the gradients are right" in done.stdout
+    assert "update 300: loss" in done.stdout
