@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from unrolled.errors import ArgumentError
+from unrolled.files import make_folder, write_whole
 from unrolled.labs.base import Account, Lab, read_text
 from unrolled.labs.progress import Progress
 from unrolled.report.blocks import Page
 from unrolled.report.page import write_page
-from unrolled.training.files import make_folder, write_whole
 
 SEEDS = 2**32
 

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from unrolled.errors import ArgumentError
+from unrolled.files import make_folder, write_whole
 from unrolled.report.blocks import Block, Code, Figure, Math, Page, Prose, Question, Section, Table
 from unrolled.report.drawing import Drawing, draw
 from unrolled.report.highlight import highlight
 from unrolled.report.markup import inline, paragraphs
 from unrolled.report.mathml import mathml
 from unrolled.report.numbers import number
-from unrolled.training.files import make_folder, write_whole
 
 KINDS = {Table: "Table", Figure: "Figure", Math: "Equation"}
 KEY = re.compile(r"[a-z][a-z0-9-]*")

@@ -7,24 +7,25 @@ is left aside with a note, and the one before it is taken. Next: `loop` goes on 
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor
 
-from unrolled.training.files import make_folder, write_whole
+from unrolled.files import digest_of, make_folder, sweep, write_whole
 from unrolled.training.job import State
 
 GENERATIONS = 2
-NAME = re.compile(r"step-(\d+)\.json")
+NAME = re.compile(r"step-(\d{9,18})\.json")
+OURS = re.compile(r"(step-\d{9,18})\.(json|safetensors)")
+MOST_PLAIN = 256 << 20  # bytes of the plain numbers: the history of an epoch is one line of them
 
 
 @dataclass
@@ -52,20 +53,24 @@ class Checkpoints:
 
     def steps(self) -> list[int]:
         """The steps of which there is a checkpoint, the last one first."""
-        if not self.folder.is_dir():
-            return []
-        found = (NAME.fullmatch(path.name) for path in self.folder.iterdir())
+        found = (NAME.fullmatch(path.name) for path in self.paths())
         return sorted((int(match[1]) for match in found if match), reverse=True)
+
+    def paths(self) -> list[Path]:
+        """All that lies in the folder, if there is one."""
+        return list(self.folder.iterdir()) if self.folder.is_dir() else []
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Write a checkpoint; only when it counts are those before the last one removed."""
         make_folder(self.folder)
         name = f"step-{checkpoint.state.step:09d}"
-        tensors = {key: _stored(tensor) for key, tensor in checkpoint.tensors.items()}
+        tensors = {key: stored(tensor) for key, tensor in checkpoint.tensors.items()}
         data = safetensors.torch.save(tensors)
+        state = checkpoint.state.as_dict()
         plain = {
-            "state": checkpoint.state.as_dict(),
-            "sha256": hashlib.sha256(data).hexdigest(),
+            "state": state,
+            "state_sha256": digest_of(_state_text(state).encode()),
+            "sha256": digest_of(data),
         }
         (self.folder / f"{name}.json").unlink(missing_ok=True)  # of the same step, about to change
         write_whole(self.folder / f"{name}.safetensors", data)
@@ -77,31 +82,73 @@ class Checkpoints:
         for step in self.steps():
             try:
                 return self._read(step)
-            except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
+            except DAMAGE as error:
                 note(f"the checkpoint of step {step} is damaged ({_short(error)}) and is left out")
         return None
 
     def _read(self, step: int) -> Checkpoint:
         name = f"step-{step:09d}"
-        plain = json.loads((self.folder / f"{name}.json").read_text())
+        if (self.folder / f"{name}.json").stat().st_size > MOST_PLAIN:
+            raise ValueError(f"its plain numbers take more than {MOST_PLAIN:,} bytes")
+        plain = json.loads((self.folder / f"{name}.json").read_text(encoding="utf-8"))
         data = (self.folder / f"{name}.safetensors").read_bytes()
-        if hashlib.sha256(data).hexdigest() != plain["sha256"]:
+        if digest_of(data) != plain["sha256"]:
             raise ValueError("its checksum does not fit")
         known = {field.name for field in fields(State)}
         if set(plain["state"]) != known:
             raise ValueError("it is of another version")
-        state = State(**plain["state"])
-        return Checkpoint(state, safetensors.torch.load(data))
+        if digest_of(_state_text(plain["state"]).encode()) != plain.get("state_sha256"):
+            raise ValueError("the checksum of its plain numbers does not fit")
+        return Checkpoint(checked_state(plain["state"]), safetensors.torch.load(data))
 
     def _forget_old(self) -> None:
+        """Remove our own checkpoints before the last ones, and nothing else."""
         kept = {f"step-{step:09d}" for step in self.steps()[:GENERATIONS]}
-        for path in self.folder.iterdir():
-            if path.name.lstrip(".").split(".")[0] not in kept or path.name.endswith(".part"):
-                with contextlib.suppress(FileNotFoundError):
-                    path.unlink()
+        for path in self.paths():
+            match = OURS.fullmatch(path.name)
+            if match and match[1] not in kept:
+                path.unlink(missing_ok=True)
+        sweep(self.folder)
 
 
-def _stored(tensor: Tensor) -> Tensor:
+DAMAGE = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+    safetensors.SafetensorError,
+)
+
+
+def _state_text(state: dict[str, Any]) -> str:
+    return json.dumps(state, sort_keys=True)
+
+
+def checked_state(plain: dict[str, Any]) -> State:
+    """The plain numbers of a checkpoint, each of the kind that training wrote."""
+    state = State(**plain)
+    fresh = State().as_dict()
+    for name, value in plain.items():
+        kind = (
+            (int, float) if name == "best" or isinstance(fresh[name], float) else type(fresh[name])
+        )
+        if value is None and name == "best":
+            continue
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise ValueError(f"its {name} is {value!r:.40}")
+        if isinstance(value, int) and not 0 <= value < 2**62:
+            raise ValueError(f"its {name} is {value!r:.40}")
+    last = len(state.history)
+    if not all(isinstance(record, dict) for record in state.history):
+        raise ValueError("its history holds no records")
+    if state.epoch != last or not 0 <= state.best_epoch <= last:
+        raise ValueError(f"it counts {state.epoch} epochs and has records of {last}")
+    return state
+
+
+def stored(tensor: Tensor) -> Tensor:
     """A tensor of its own: tied weights share memory, which the format does not allow."""
     return tensor.detach().to("cpu", copy=True).contiguous()
 

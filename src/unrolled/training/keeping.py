@@ -9,10 +9,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from unrolled.files import CannotWrite
 from unrolled.training.board import require_tensorboard, write_figures
 from unrolled.training.checkpoints import Checkpoint, optimizer_tensors, restore_optimizer
-from unrolled.training.files import CannotWrite
 from unrolled.training.job import Job, State, Sums
+from unrolled.training.manifest import NotARun
 from unrolled.training.progress import Watcher
 from unrolled.training.run_folder import RunFolder
 
@@ -73,8 +74,15 @@ class Keeper:
         if checkpoint is None:
             self.watcher.note("there is no checkpoint yet: training begins at the start")
             return None
-        self.job.model.load_state_dict(checkpoint.part("model"))
-        restore_optimizer(self.optimizer, checkpoint.part("optimizer"))
+        try:
+            self.job.model.load_state_dict(checkpoint.part("model"))
+            restore_optimizer(self.optimizer, checkpoint.part("optimizer"))
+        except (RuntimeError, ValueError, KeyError, TypeError) as error:
+            first = str(error).splitlines()[-1].strip()
+            raise NotARun(
+                f"the checkpoint of step {checkpoint.state.step} in {self.run.path} does not fit "
+                f"the run's config.toml ({first}): copy the run again"
+            ) from error
         self.best = checkpoint.part("best")
         self.job.carry(checkpoint.part("carried"))
         self.saved_step = checkpoint.state.step

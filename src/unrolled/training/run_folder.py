@@ -4,11 +4,13 @@
     weights.safetensors  the weights of the epoch with the best validation figure
     vocabulary.json      what the task needs to read its input again (tokens, classes, scales)
     cell.json            the equation of the cell
+    manifest.json        the digests of all that an answer depends on
     metrics.jsonl        one line an epoch
     checkpoints/         see `checkpoints`
     report.html          see `report`
 
-In: a path. Out: its parts; next: `loop` writes, `tasks` read. Nothing is executed or unpickled.
+In: a path. Out: its parts; next: `loop` writes, `tasks` read. A run may come from a stranger:
+nothing in it is executed or unpickled, links are not followed, and what is read has a bound.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import json
 import math
 import os
 import shutil
+import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,16 +30,25 @@ import safetensors
 import safetensors.torch
 from torch import Tensor
 
-from unrolled.errors import UnrolledError
+from unrolled.files import CannotWrite, make_folder, part_of, sweep, why_not, write_whole
 from unrolled.training import toml
-from unrolled.training.checkpoints import Checkpoints, _stored
-from unrolled.training.files import CannotWrite, make_folder, why_not, write_whole
+from unrolled.training.checkpoints import Checkpoints, stored
+from unrolled.training.manifest import (
+    MANIFEST,
+    NotARun,
+    announce,
+    first_manifest,
+    read_manifest,
+    require_named,
+)
 
 CONFIG, WEIGHTS, METRICS = "config.toml", "weights.safetensors", "metrics.jsonl"
+CHECKPOINTS, BOARD = "checkpoints", "tensorboard"
 
-
-class NotARun(UnrolledError):
-    """A path that was taken for a run and is none, or a run that is damaged."""
+# The most bytes of a file that are read; weights are bounded by the memory they are copied to.
+MOST_BYTES = {CONFIG: 1 << 20, "cell.json": 4 << 20, "vocabulary.json": 1 << 30}
+MOST_OTHERS = 4 << 30
+MOST_DOTS = 3_000  # on a line of TOML: a key of n parts takes n * n time, and stands on one line
 
 
 class RunFolder:
@@ -44,7 +56,7 @@ class RunFolder:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self.checkpoints = Checkpoints(self.path / "checkpoints")
+        self.checkpoints = Checkpoints(self.path / CHECKPOINTS)
 
     @classmethod
     def create(
@@ -60,75 +72,103 @@ class RunFolder:
         run = cls(path)
         refuse_taken(run.path)
         make_folder(run.path.parent)
-        beside = run.path.with_name(f".{run.path.name}.{os.getpid()}.part")
+        sweep(run.path.parent)
+        texts = {CONFIG: toml.dump(config), **(files or {})}
+        first = {name: text.encode() for name, text in texts.items()}
+        first[MANIFEST] = first_manifest(first).encode()
+        beside = part_of(run.path)
         try:
             make_folder(beside)
-            for name, text in {CONFIG: toml.dump(config), **(files or {})}.items():
-                write_whole(beside / name, text)
+            for name, data in first.items():
+                write_whole(beside / name, data)
             beside.replace(run.path)
-        except (CannotWrite, OSError) as error:
-            shutil.rmtree(beside, ignore_errors=True)
-            if isinstance(error, CannotWrite):
-                raise
+        except OSError as error:
             raise CannotWrite(why_not(run.path, error)) from error
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)  # nothing is left of what did not succeed
         return run
 
     @classmethod
     def open(cls, path: str | Path) -> RunFolder:
-        """A run that is there."""
+        """A run that is there; what a killed process has left half-written in it is swept away."""
         run = cls(path)
-        if not run.path.exists():
+        try:
+            there = run.path.exists()
+            is_run = (run.path / CONFIG).is_file()
+        except (OSError, ValueError) as error:
+            raise NotARun(f"there is no run {str(path)!r} ({_why(error)})") from None
+        if not there:
             raise NotARun(f"there is no run {str(path)!r}: name the folder that --out made")
-        if not (run.path / CONFIG).is_file():
+        if not is_run:
             raise NotARun(
                 f"{str(path)!r} is no run (it has no {CONFIG}): name the folder that "
                 "`unrolled train ... --out FOLDER` made"
             )
+        run.refuse_links()
+        for folder in (run.path, run.checkpoints.folder, run.path.parent):
+            sweep(folder)
+        if read_manifest(run.path) is None:
+            print(
+                f"note: {run.path} has no {MANIFEST}, so damage to it would go unnoticed",
+                file=sys.stderr,
+            )
         return run
+
+    def refuse_links(self) -> None:
+        """A link would be followed when the run is written: to a file that is none of the run's."""
+        for path in (*self.path.iterdir(), *self.checkpoints.paths()):
+            if path.is_symlink():
+                raise NotARun(
+                    f"{path} is a link, and a run holds its own files alone: copy the run with "
+                    "the files themselves (`cp -rL`)"
+                )
 
     def config(self) -> dict[str, Any]:
         """The configuration as tables."""
-        try:
-            return tomllib.loads((self.path / CONFIG).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise NotARun(f"{self.path / CONFIG} cannot be read ({error})") from error
+        return read_toml(self._read(CONFIG), self.path / CONFIG)
 
     def write_config(self, config: Mapping[str, Any]) -> None:
-        write_whole(self.path / CONFIG, toml.dump(config))
+        self.write_text(CONFIG, toml.dump(config))
 
     def write_json(self, name: str, value: Any) -> None:
-        write_whole(self.path / name, json_text(value))
+        self.write_text(name, json_text(value))
 
     def read_json(self, name: str) -> Any:
         try:
-            found = json.loads((self.path / name).read_text(encoding="utf-8"))
+            found = json.loads(self._read(name).decode("utf-8"))
             if not isinstance(found, (dict, list)) or not found:
                 raise ValueError("it holds nothing")
             return found
-        except FileNotFoundError:
-            raise NotARun(f"{self.path} is not complete: it has no {name}") from None
-        except (OSError, ValueError) as error:
+        except (ValueError, RecursionError) as error:
             raise NotARun(f"{self.path / name} cannot be read ({error})") from error
 
     def write_text(self, name: str, text: str) -> None:
-        write_whole(self.path / name, text)
+        self._write(name, text.encode())
 
     def write_weights(self, tensors: Mapping[str, Tensor]) -> None:
         """The kept weights, by name."""
-        stored = {name: _stored(tensor) for name, tensor in tensors.items()}
-        write_whole(self.path / WEIGHTS, safetensors.torch.save(stored))
+        kept = {name: stored(tensor) for name, tensor in tensors.items()}
+        self._write(WEIGHTS, safetensors.torch.save(kept))
 
     def read_weights(self) -> dict[str, Tensor]:
+        """The kept weights; such as are not finite are refused by name."""
         path = self.path / WEIGHTS
-        if not path.is_file():
+        if not path.exists():
             raise NotARun(
                 f"{self.path} has no weights yet: its training was cut short; go on with "
                 f"`unrolled train --resume {self.path}`"
             )
         try:
-            return safetensors.torch.load(path.read_bytes())
-        except (OSError, ValueError, safetensors.SafetensorError) as error:
+            weights = safetensors.torch.load(self._read(WEIGHTS))
+        except (ValueError, KeyError, safetensors.SafetensorError) as error:
             raise NotARun(f"{path} is damaged ({error}): copy the run again") from error
+        for name, tensor in weights.items():
+            if not tensor.isfinite().all():
+                raise NotARun(
+                    f"the weight {name!r} in {path} holds numbers that are not finite, which "
+                    "training never keeps: copy the run again"
+                )
+        return weights
 
     def append_metrics(self, record: Mapping[str, Any]) -> None:
         """One more line of metrics; a number that JSON has no word for becomes null."""
@@ -153,14 +193,53 @@ class RunFolder:
         write_whole(self.path / METRICS, "".join(line + "\n" for line in lines))
 
     def metrics(self) -> list[dict[str, Any]]:
-        """All lines of metrics."""
+        """All lines of metrics; half a line at the end, of a process that was killed, is none."""
         path = self.path / METRICS
-        if not path.is_file():
+        if not path.exists():
             return []
         try:
-            return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        except (OSError, ValueError) as error:
+            lines = self._bytes(METRICS).decode("utf-8").split("\n")
+            records = [json.loads(line) for line in lines[:-1]]
+            if not all(isinstance(record, dict) for record in records):
+                raise ValueError("a line holds no record")
+            return records
+        except (ValueError, RecursionError) as error:
             raise NotARun(f"{path} cannot be read ({error})") from error
+
+    def _write(self, name: str, data: bytes) -> None:
+        """A file that answers depend on: the manifest is told first."""
+        announce(self.path, name, data)
+        write_whole(self.path / name, data)
+
+    def _read(self, name: str) -> bytes:
+        """A file that answers depend on, as it was written."""
+        data = self._bytes(name)
+        require_named(self.path, name, data)
+        return data
+
+    def _bytes(self, name: str) -> bytes:
+        path, most = self.path / name, MOST_BYTES.get(name, MOST_OTHERS)
+        try:
+            if not path.exists():
+                raise NotARun(f"{self.path} is not complete: it has no {name}")
+            if path.is_symlink() or not path.is_file():
+                raise NotARun(f"{path} is no file: copy the run again")
+            if path.stat().st_size > most:
+                raise NotARun(f"{path} is larger than the {most:,} bytes that such a file may have")
+            return path.read_bytes()
+        except OSError as error:
+            raise NotARun(f"{path} cannot be read ({_why(error)})") from error
+
+
+def read_toml(data: bytes, path: Path) -> dict[str, Any]:
+    """Tables from TOML; what would take too long to read is refused."""
+    try:
+        text = data.decode("utf-8")
+        if any(line.count(".") > MOST_DOTS for line in text.splitlines()):
+            raise ValueError(f"a line has more than {MOST_DOTS:,} dots")
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise NotARun(f"{path} cannot be read ({error})") from error
 
 
 def json_text(value: Any) -> str:
@@ -169,14 +248,25 @@ def json_text(value: Any) -> str:
 
 def refuse_taken(path: Path) -> None:
     """Say no before anything is computed when a place is taken."""
-    if path.is_dir() and not any(path.iterdir()):
+    try:
+        is_empty = path.is_dir() and not any(path.iterdir())
+        is_run, is_there = (path / CONFIG).exists(), path.exists()
+    except (OSError, ValueError) as error:
+        raise CannotWrite(
+            f"{path} cannot hold a run ({_why(error)}): choose another --out"
+        ) from None
+    if is_empty:
         return
-    if (path / CONFIG).exists():
+    if is_run:
         raise CannotWrite(
             f"{path} already holds a run: choose another --out, or go on with --resume {path}"
         )
-    if path.exists():
+    if is_there:
         raise CannotWrite(f"{path} is there already and is no empty folder: choose another --out")
+
+
+def _why(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _plain(value: Any) -> Any:

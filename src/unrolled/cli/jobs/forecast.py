@@ -13,11 +13,11 @@ from unrolled.cli.jobs.job import CommandJob, Evaluation, say_notes
 from unrolled.data import builtin, sources
 from unrolled.data.timeseries import TimeSeriesSet
 from unrolled.errors import UsageError
+from unrolled.files import write_whole
 from unrolled.tasks.forecast import Forecast, Forecaster
 from unrolled.tasks.parts.forecast_report import shown_time
 from unrolled.tasks.parts.origin import checksum, origin, require_same
 from unrolled.training.fabric import is_first_process
-from unrolled.training.files import write_whole
 from unrolled.training.run_folder import RunFolder
 
 HELD_OUT = 0.1  # of each series for the test
