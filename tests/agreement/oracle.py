@@ -22,7 +22,12 @@ from unrolled.equations import interpret
 
 TOLERANCES = {torch.float32: FLOAT32, torch.float64: FLOAT64}
 # what a cell can be told beside its input and hidden size, where its own default does not fit all
-EXTRA = {"proj_size": lambda hidden: hidden // 2 + 1}
+EXTRA = {
+    "proj_size": lambda hidden: hidden // 2 + 1,
+    "one": lambda hidden: 1,
+    "less": lambda hidden: hidden // 3 + 1,
+    "more": lambda hidden: hidden + 3,
+}
 
 
 def make(cell: Any, inputs: int, hidden: int, seed: int, noise: float) -> Cell:
@@ -158,15 +163,15 @@ def _draw(
     width = inputs
     for number in range(num_layers * directions):
         if number and number % directions == 0:
-            width = directions * _sizes(cells[0])[output_size(cells[0])]
+            width = directions * cells[0]._width(cells[0].states[0])
         cells.append(make(cell, width, hidden, seed + number, noise))
         for array in cells[-1].weights.values():
             array[...] = rounded(array)
-        shapes = [_sizes(cells[-1])[s[0]] for s in unrolled.equation(cell).states.values()]
+        shapes = [cells[-1]._width(state) for state in cells[-1].states]
         with np.errstate(all="ignore"):
             states.append([rounded(state) for state in _reached(draw, cells[-1], rows)])
         d_states.append([rounded(draw.normal(size=(rows, n))) for n in shapes])
-    n = directions * _sizes(cells[-1])[output_size(cells[-1])]
+    n = directions * cells[-1]._width(cells[-1].states[0])
     spans = [(0, steps)] * rows if spans is None else list(spans)
     return Case(
         cells, directions, rounded(draw.normal(size=(steps, rows, inputs))), states,
@@ -181,15 +186,11 @@ def _reached(draw: np.random.Generator, cell: Cell, rows: int) -> list[Any]:
     return [state.T for state in cell.unroll(xs)[1]]
 
 
-def output_size(cell: Cell) -> str:
-    return next(iter(unrolled.equation(cell).states.values()))[0]
-
-
 def layer_of(case: Case, dtype: torch.dtype, **options: Any) -> unrolled.Recurrent:
     """A Recurrent with the case's weights."""
     first = case.cells[0]
     layer = unrolled.Recurrent(
-        first, first.input_size, first.hidden_size, len(case.cells) // case.directions,
+        first, first.input_size, first.hidden_size or 1, len(case.cells) // case.directions,
         bidirectional=case.directions == 2, proj_size=_sizes(first).get("proj_size", 0),
         dtype=dtype, **options,
     )  # fmt: skip

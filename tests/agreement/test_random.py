@@ -1,14 +1,15 @@
 """Random equations through the kernels: two states, products, sums over units, kinks."""
 
-from typing import Any
+from typing import Any, ClassVar
 
+import pytest
 import torch
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.agreement.oracle import TOLERANCES, assert_all_agree, draw_case, found_by, layer_of
 from tests.properties.test_equations import SLOWLY, made_of, terms
-from unrolled import Cell, equation, tanh, where
+from unrolled import Cell, equation, sigmoid, sum, tanh, where
 
 SHAPES = [(4, 3, 2, 5), (3, 2, 10, 8), (2, 5, 4, 9)]
 
@@ -22,12 +23,84 @@ class Kept(Cell):
         return tanh(where(a > b, a, b) + self.W @ x)
 
 
-def assert_kernels_agree(cell: Any, shape: tuple[int, int, int, int], seed: int) -> None:
+class DotProduct(Cell):
+    """A weight of one row beside the input alone: the kernels read the input unit by unit."""
+
+    sizes: ClassVar = {"e": "1"}
+
+    def step(self, x: Any, h: Any) -> Any:
+        return tanh(self.U @ h + self.b * (self.e @ x))
+
+
+class ScalarGate(Cell):
+    sizes: ClassVar = {"e": "1", "g": "1"}
+
+    def step(self, x: Any, h: Any) -> Any:
+        z = sigmoid(self.e @ x + self.g @ h)
+        return tanh(z * (self.U @ h) + self.W @ x)
+
+
+class OneUnit(Cell):
+    """A state of one unit, weights of one row, of one column and of one number."""
+
+    sizes: ClassVar = {"s": "1", "b": "1", "p": "1"}
+
+    def step(self, x: Any, h: Any, s: Any) -> Any:
+        s = tanh(self.e @ x + self.A @ s + self.b + self.g @ h)
+        return tanh(self.V @ s + self.g.T @ s + self.U @ h - sum(h) * self.p), s
+
+
+class OneOutput(Cell):
+    sizes: ClassVar = {"h": "1"}
+
+    def step(self, x: Any, h: Any, c: Any) -> Any:
+        return tanh(self.U @ h + self.W @ x + self.b), c * sigmoid(self.V @ x) + h
+
+
+class OneUnitAlone(Cell):
+    sizes: ClassVar = {"h": "1"}
+
+    def step(self, x: Any, h: Any) -> Any:
+        return tanh(self.U @ h + self.W @ x + self.b)
+
+
+class Rank(Cell):
+    """Sizes of its own: a named one of 1, one smaller than H, one larger."""
+
+    sizes: ClassVar = {"e": "one", "R": "less", "Z": "more"}
+
+    def step(self, x: Any, h: Any) -> Any:
+        low = self.L @ (self.R @ h)
+        return tanh(self.U @ h + low + self.W @ (self.e @ x) + self.Y @ tanh(self.Z @ h))
+
+
+class Twice(Cell):
+    """A weight of one row meets the state, the input, and, transposed, a number."""
+
+    sizes: ClassVar = {"e": "1"}
+
+    def step(self, x: Any, h: Any) -> Any:
+        return tanh(self.U @ h + (self.e @ h) * x + self.e.T @ (self.e @ x))
+
+
+class InputByUnit(Cell):
+    """No product with the input: there is nothing to be done outside the backward kernel."""
+
+    def step(self, x: Any, h: Any) -> Any:
+        return tanh(self.U @ h + x)
+
+
+SIZED = [DotProduct, ScalarGate, OneUnit, OneOutput, OneUnitAlone, Rank, Twice, InputByUnit]
+
+
+def assert_kernels_agree(
+    cell: Any, shape: tuple[int, int, int, int], seed: int, dtype: torch.dtype = torch.float64
+) -> None:
     steps, rows, inputs, hidden = shape
     inputs = hidden if equation(cell).input_is_hidden else inputs
-    case = draw_case(cell, (steps, rows, inputs, hidden), seed=seed)
-    found = found_by(layer_of(case, torch.float64), case, torch.float64)
-    assert_all_agree(found, case.expected(), TOLERANCES[torch.float64])
+    case = draw_case(cell, (steps, rows, inputs, hidden), dtype=dtype, seed=seed)
+    found = found_by(layer_of(case, dtype), case, dtype)
+    assert_all_agree(found, case.expected(), TOLERANCES[dtype])
 
 
 # Every example compiles two kernels, so a failing one is shown as it was found, not made smaller.
@@ -41,3 +114,12 @@ def test_kernels_compute_what_the_step_computes(
 
 def test_a_condition_is_made_again_from_what_it_compares() -> None:
     assert_kernels_agree(Kept, SHAPES[0], 0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
+@pytest.mark.parametrize("shape", [*SHAPES, (5, 40, 6, 17), (40, 1, 12, 16)], ids=str)
+@pytest.mark.parametrize("cell", SIZED)
+def test_declared_sizes(
+    cell: type[Cell], shape: tuple[int, int, int, int], dtype: torch.dtype
+) -> None:
+    assert_kernels_agree(cell, shape, 1, dtype)

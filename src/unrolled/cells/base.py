@@ -77,12 +77,14 @@ class Cell:
         if derived.input_is_hidden and input_size is None:
             numbers["input_size"] = numbers["hidden_size"]
         self.__dict__["_sizes"] = resolved = derived.resolve(**numbers)
-        resolved.setdefault("input_size", resolved["hidden_size"])
+        if derived.input_is_hidden:
+            resolved["input_size"] = resolved["hidden_size"]
+        units = resolved.get("hidden_size", self._width(self.states[0]))
         generator = np.random.default_rng(seed)
         for name, shape in derived.weights.items():
             lengths = tuple(resolved[size] for size in shape)
             rule = derived.initial.get(name)
-            self._weights[name] = draw(rule, lengths, resolved["hidden_size"], generator)
+            self._weights[name] = draw(rule, lengths, units, generator)
 
     def step(self, x: Any, *states: Any) -> Any:
         """One time step: the new states, of which the first is the output. A subclass writes it."""

@@ -75,7 +75,7 @@ class Stream:
         self._inputs = stack.sizes["input_size"]
         self._x = torch.zeros(batch, self._inputs, dtype=self._dtype)
         wide = padded(self._inputs, program.lanes)
-        self._is_widened = program.equation.input_is_hidden and wide != self._inputs
+        self._is_widened = program.reads_input_by_unit and wide != self._inputs
         if self._is_widened:  # read unit by unit: in whole vectors
             self._x = torch.zeros(batch, wide, dtype=self._dtype)
         first = next(iter(self._shapes))

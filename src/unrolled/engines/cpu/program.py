@@ -19,7 +19,7 @@ from unrolled.engines.cpu.machine import jit
 from unrolled.engines.cpu.machine.target import host
 from unrolled.engines.plan import directions
 from unrolled.engines.plan.directions import Inputs
-from unrolled.engines.plan.lower import Graphs, Lowered, backward_graphs, lower
+from unrolled.engines.plan.lower import Graphs, Lowered, backward_graphs, lower, narrow
 from unrolled.engines.plan.plan import Plan
 from unrolled.equations.equation import Equation
 
@@ -59,11 +59,22 @@ class Program:
 
     @cached_property
     def lowered(self) -> Lowered:
+        """The step as everybody sees it."""
         return lower(self.equation)
 
     @cached_property
+    def narrow(self) -> Lowered:
+        """The step as the kernels compute it."""
+        return narrow(self.lowered)
+
+    @cached_property
+    def reads_input_by_unit(self) -> bool:
+        """Whether the kernels read the input in whole vectors."""
+        return self.narrow.reads_input_by_unit
+
+    @cached_property
     def graphs(self) -> Graphs:
-        return backward_graphs(self.lowered)
+        return backward_graphs(self.narrow)
 
     def forward(
         self, *, inside: bool = False, record: tuple[str, ...] = (), keep: bool = True
@@ -74,7 +85,7 @@ class Program:
             key = inside, record, keep
             if key not in self._forwards:
                 graphs = self.graphs if keep else None
-                made = directions.forward(self.lowered, graphs, record, inside=inside)
+                made = directions.forward(self.narrow, graphs, record, inside=inside)
                 what = f"forward {inside} {record} {keep}"
                 self._forwards[key] = made, self._compile(made.plan, what, descending=False)
             return self._forwards[key]
@@ -86,7 +97,7 @@ class Program:
         with self._lock:
             key = norms, inputs
             if key not in self._backwards:
-                made = directions.backward(self.lowered, self.graphs, norms, inputs)
+                made = directions.backward(self.narrow, self.graphs, norms, inputs)
                 what = f"backward {norms} {inputs}"
                 self._backwards[key] = made, self._compile(made.plan, what, descending=True)
             return self._backwards[key]

@@ -16,6 +16,7 @@ from unrolled.engines.plan.layout import plan
 from unrolled.engines.plan.lower import Graphs, Lowered, replace_nodes
 from unrolled.engines.plan.plan import Kind, Place, Plan, Target
 from unrolled.equations.derive import cotangents
+from unrolled.equations.equation import Equation
 from unrolled.equations.nodes import ONE, Apply, Node, Variable, apply, constant, variable
 from unrolled.equations.ops import shape_of
 
@@ -140,6 +141,8 @@ def backward(
     step, places = lowered.step, _known_places(lowered, graphs)
     arriving = _arriving(lowered, places)
     sources = {v: replace_nodes([node], arriving)[node] for v, node in graphs.gradients.items()}
+    if inputs is Inputs.OUTSIDE and not _has_products(step, sources):
+        inputs = Inputs.INSIDE  # there is nothing to be done outside
     lefts = _Lefts(Kind.TOKEN if inputs is Inputs.OUTSIDE else Kind.ROW)
     outers: list[Outer] = []
     inner: list[tuple[Place, str]] = []
@@ -255,6 +258,13 @@ def _outer_terms(d: Node) -> Iterable[tuple[Node, Variable]]:
         left, right = term.args
         assert isinstance(right, Variable)
         yield left, right
+
+
+def _has_products(step: Equation, sources: dict[Variable, Node]) -> bool:
+    """Whether a product leads to the derivative by the input."""
+    return any(isinstance(term, Apply) and term.op == "matmul"
+               for v in step.given if v.role == "input" and v in sources
+               for term in _terms(sources[v]))  # fmt: skip
 
 
 def _inner(d: Node, lefts: _Lefts) -> tuple[list[tuple[Place, str]], Node | None]:

@@ -14,18 +14,20 @@ from dataclasses import dataclass, replace
 from unrolled.equations.derive import adjoints
 from unrolled.equations.equation import Equation
 from unrolled.equations.nodes import (
+    ONE,
     Apply,
     Constant,
     Eye,
     Length,
     Node,
     Variable,
+    apply,
     rebuild,
     topological,
     variable,
 )
 from unrolled.equations.ops import OPS, shape_of
-from unrolled.equations.verify import varies
+from unrolled.equations.verify import varies, verify
 
 # Dear to compute: kept rather than made again, unless what they are made of is stored anyway.
 DEAR = frozenset({"tanh", "sigmoid", "softplus", "exp", "log", "sqrt", "sin", "cos", "div", "pow"})
@@ -44,6 +46,18 @@ class Lowered:
     def weights(self) -> dict[str, tuple[str, ...]]:
         """The weights that the kernels take, with their shapes."""
         return self.step.weights
+
+    @property
+    def reads_input_by_unit(self) -> bool:
+        """Whether the input stands anywhere but to the right of a product."""
+        nodes = list(topological(node for _, node in self.step.statements))
+        inputs = {v for v in self.step.given if v.role == "input"}
+        return any(
+            argument in inputs
+            for node in nodes
+            if isinstance(node, Apply) and node.op != "matmul"
+            for argument in node.args
+        ) or any(node in inputs for _, node in self.step.statements)
 
 
 def lower(equation: Equation) -> Lowered:
@@ -68,6 +82,44 @@ def lower(equation: Equation) -> Lowered:
     step = replace(equation, given=(*others, *weights), statements=statements)
     return Lowered(step, {name: node for name, node in prelude.items()
                           if any(v.name == name for v in weights)})  # fmt: skip
+
+
+def narrow(lowered: Lowered) -> Lowered:
+    """The same step with the weights of one row, and of one column, as vectors.
+
+    `e @ x` is a sum over the units of x and `f @ s` repeats a single number, so neither is a
+    product for a kernel: they are values unit by unit, and sums. The numbers of such a weight lie
+    in memory as before.
+    """
+    step = lowered.step
+    done: dict[Node, Node] = {}
+    for node in topological(node for _, node in step.statements):
+        if isinstance(node, Variable) and node.role == "weight":
+            done[node] = _narrow_weight(node)
+        elif isinstance(node, Apply) and node.op == "matmul" and ONE in shape_of(node.args[0]):
+            matrix, operand = node.args
+            weight = matrix.args[0] if isinstance(matrix, Apply) else matrix
+            done[node] = done[weight] * done[operand]
+            if shape_of(matrix)[1] != ONE:
+                done[node] = apply("sum", done[node])
+        elif isinstance(node, Apply) and node.op == "transpose" and ONE in shape_of(node):
+            continue  # of such a weight, which the product above has taken
+        else:
+            args = tuple(done[a] for a in node.args) if isinstance(node, Apply) else ()
+            done[node] = rebuild(node, args) if isinstance(node, Apply) else node
+    given = tuple(_narrow_weight(v) if v.role == "weight" else v for v in step.given)
+    statements = tuple((name, done[node]) for name, node in step.statements)
+    step = replace(step, given=given, statements=statements)
+    verify(step)
+    return replace(lowered, step=step)
+
+
+def _narrow_weight(weight: Variable) -> Variable:
+    shape = shape_of(weight)
+    if len(shape) < 2 or ONE not in shape:
+        return weight
+    rows, columns = shape
+    return variable(weight.name, "weight", (columns if rows == ONE else rows,))
 
 
 def _is_of_weights(node: Node) -> bool:

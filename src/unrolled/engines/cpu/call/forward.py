@@ -44,7 +44,7 @@ class Forward(Frame):
         self.widths: dict[str, int] = {}
         fit.weights(self, made.plan)
         self.input_units = width
-        self.x_width = padded(width, fit.lanes) if fit.input_is_hidden else width
+        self.x_width = padded(width, fit.lanes) if fit.reads_input_by_unit else width
         self.place(fit.input_name, "x", self.x_width)
         self.states = {name: fit.state_at(name) for name in fit.states}
         for name in fit.states:

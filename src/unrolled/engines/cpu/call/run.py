@@ -45,13 +45,13 @@ class Fit:
     """A program with all its sizes, and how the caller's arrays hold its weights."""
 
     def __init__(self, program: Program, sizes: Mapping[str, int], sources: Sources) -> None:
-        step = program.lowered.step
+        step = program.narrow.step
         self.program, self.sizes, self.sources = program, sizes, sources
         self.lanes = program.lanes
         self.states = {name: sizes[shape[0]] for name, shape in step.states.items()}  # units
         self.output = next(iter(step.states))
         self.input_name = next(iter(step.inputs))
-        self.input_is_hidden = program.equation.input_is_hidden
+        self.reads_input_by_unit = program.reads_input_by_unit
         arrays = {source.array for given in sources.values() for source in given}
         self.array_names = [f"array {number}" for number in range(1 + max(arrays, default=-1))]
         self.numbers = [0] * len(self.array_names)  # of each array, how many hold weights
@@ -75,7 +75,7 @@ class Fit:
         return 1 if size == ONE else padded(self.sizes[size], self.lanes)
 
     def shape(self, weight: str) -> tuple[int, ...]:
-        return tuple(self.length(size) for size in self.program.lowered.weights[weight])
+        return tuple(self.length(size) for size in self.program.narrow.weights[weight])
 
     def once(self, key: tuple[object, ...], build: Callable[[], T]) -> T:
         """What follows from the fit and the key alone is found once."""
@@ -207,7 +207,7 @@ class Run:
 
     def input(self, xs: Array) -> Array:
         """The input as the kernels read it: of whole vectors where it is read unit by unit."""
-        if self.fit.input_is_hidden and xs.shape[-1] % self.fit.lanes:
+        if self.fit.reads_input_by_unit and xs.shape[-1] % self.fit.lanes:
             return self.library.widen(xs, padded(xs.shape[-1], self.fit.lanes))
         return xs
 
