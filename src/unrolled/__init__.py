@@ -44,6 +44,9 @@ if TYPE_CHECKING:
     from unrolled.layers.drop_in import RNN as RNN
     from unrolled.layers.fixed import fixed_weights as fixed_weights
     from unrolled.layers.recurrent import Recurrent as Recurrent
+    from unrolled.tasks.classify.classifier import Classifier as Classifier
+    from unrolled.tasks.forecast.forecaster import Forecaster as Forecaster
+    from unrolled.tasks.generate.generator import Generator as Generator
 
 __version__ = "0.1.0"
 
@@ -88,16 +91,24 @@ NAMES = {
     "UsageError": "unrolled.errors",
 }
 
+# Jobs, which need the packages that training needs: a plain `import *` does without them.
+JOBS = {
+    "Classifier": "unrolled.tasks.classify.classifier",
+    "Forecaster": "unrolled.tasks.forecast.forecaster",
+    "Generator": "unrolled.tasks.generate.generator",
+}
+
 __all__ = [*NAMES, "__version__"]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in NAMES:
+    module = NAMES.get(name) or JOBS.get(name)
+    if module is None:
         raise AttributeError(f"module 'unrolled' has no attribute {name!r}")
-    value = getattr(import_module(NAMES[name]), name)
+    value = getattr(import_module(module), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*__all__, *JOBS])

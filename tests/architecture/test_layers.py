@@ -15,20 +15,12 @@ SOURCE = ROOT / "src" / "unrolled"
 # An expensive package -> the parts that may import it.
 ALLOWED = {
     "torch": {
-        "engines/torch",
-        "layers",
-        "data",
-        "training",
-        "report",
-        "tasks",
-        "labs",
-        "bench",
-        "cli",
+        "engines/torch", "layers", "exports", "networks", "data", "training", "report", "tasks",
+        "labs", "bench", "serve", "cli",
     },
     "llvmlite": {"engines/cpu"},
-}
-SERVANTS = {"base", "initial", "gradients", "library", "trials", "__init__"}
-FAMILIES = {"cells": SERVANTS, "tasks": None}  # siblings -> whom all may import
+}  # fmt: skip
+SERVANTS = {"base", "initial", "choosing", "gradients", "library", "trials", "__init__"}
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -53,18 +45,24 @@ def misplaced(source: Path) -> list[str]:
 
 
 def quarrels(source: Path) -> list[str]:
-    """Each import of one sibling by another."""
+    """Each import of one cell by another, or of one task's folder by another's."""
     found = []
-    for family, shared in FAMILIES.items():
-        siblings = {path.stem for path in (source / family).glob("*.py")}
-        closed = siblings - (shared or {"__init__"})
-        for path in sorted((source / family).glob("*.py")):
-            if path.stem == "__init__":
-                continue
-            names = {name.split(".")[2] for name in imports(path) if name.count(".") >= 2
-                     and name.startswith(f"unrolled.{family}.")}  # fmt: skip
-            found += [f"{family}/{path.name} imports {name}" for name in sorted(names & closed)]
+    cells = {path.stem for path in (source / "cells").glob("*.py")} - SERVANTS
+    for path in sorted((source / "cells").glob("*.py")):
+        if path.stem != "__init__":
+            names = named(path, "unrolled.cells.") & cells
+            found += [f"cells/{path.name} imports {name}" for name in sorted(names - {path.stem})]
+    jobs = {path.name for path in (source / "tasks").iterdir() if path.is_dir()}
+    for path in sorted((source / "tasks").rglob("*.py")):
+        part = path.relative_to(source)
+        names = named(path, "unrolled.tasks.") & jobs
+        found += [f"{part.as_posix()} imports {n}" for n in sorted(names - {part.parts[1]})]
     return found
+
+
+def named(path: Path, package: str) -> set[str]:
+    """The members of a package that a file imports."""
+    return {name.split(".")[2] for name in imports(path) if name.startswith(package)}
 
 
 def test_expensive_packages_stay_in_their_place() -> None:
@@ -79,12 +77,19 @@ def test_these_rules_can_fail(tmp_path: Path) -> None:
     for name, text in {
         "equations/a.py": "import torch.nn",
         "cells/lstm.py": "from unrolled.cells.gru import GRU",
+        "tasks/tag/job.py": "from unrolled.tasks.classify.classifier import job",
+        "tasks/classify/job.py": "from unrolled.tasks.classify.classifier import model",
+        "tasks/estimator.py": "from unrolled.tasks.tag.job import a",
         "cells/gru.py": "def f():\n    from llvmlite import ir",
     }.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     assert misplaced(tmp_path) == ["cells/gru.py imports llvmlite", "equations/a.py imports torch"]
-    assert quarrels(tmp_path) == ["cells/lstm.py imports gru"]
+    assert quarrels(tmp_path) == [
+        "cells/lstm.py imports gru",
+        "tasks/estimator.py imports tag",
+        "tasks/tag/job.py imports classify",
+    ]
 
 
 @pytest.mark.parametrize("wrong", ["", "from unrolled import cli"])

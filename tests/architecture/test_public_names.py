@@ -8,13 +8,14 @@ import pytest
 
 import unrolled
 
+PUBLIC = unrolled.NAMES | unrolled.JOBS
 PACKAGE = Path(unrolled.__file__).parent
 MODULES = {path.stem for path in PACKAGE.glob("*.py")} | {
     path.name for path in PACKAGE.iterdir() if path.is_dir()
 }
 
 
-@pytest.mark.parametrize("name", sorted(unrolled.NAMES))
+@pytest.mark.parametrize("name", sorted(PUBLIC))
 def test_name_is_found_and_documented(name: str) -> None:
     value = getattr(unrolled, name)
     assert inspect.getdoc(value), f"unrolled.{name} has no docstring"
@@ -22,7 +23,7 @@ def test_name_is_found_and_documented(name: str) -> None:
         assert value.__doc__, f"unrolled.{name} only inherits its docstring"
 
 
-@pytest.mark.parametrize("name", sorted(unrolled.NAMES))
+@pytest.mark.parametrize("name", sorted(PUBLIC))
 def test_name_is_no_module(name: str) -> None:
     assert name not in MODULES, f"importing unrolled.{name} would replace the public name"
 
@@ -36,10 +37,14 @@ def test_tools_see_the_same_names() -> None:
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    assert imported == unrolled.NAMES
+    assert imported == PUBLIC
 
 
 def test_dir_lists_them_and_an_unknown_name_is_an_attribute_error() -> None:
-    assert set(dir(unrolled)) == {*unrolled.NAMES, "__version__"}
+    assert set(dir(unrolled)) == {*PUBLIC, "__version__"}
     with pytest.raises(AttributeError, match="Lstm"):
         _ = unrolled.Lstm
+
+
+def test_a_star_import_needs_no_package_of_the_jobs() -> None:
+    assert not set(unrolled.__all__) & set(unrolled.JOBS)

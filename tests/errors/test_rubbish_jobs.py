@@ -8,9 +8,9 @@ import pytest
 
 from tests.made_up import chatter, opinions
 from unrolled.cli import main
-from unrolled.tasks.classify import Classifier
-from unrolled.tasks.forecast import Forecaster
-from unrolled.tasks.generate import Generator
+from unrolled.tasks.classify.classifier import Classifier
+from unrolled.tasks.forecast.forecaster import Forecaster
+from unrolled.tasks.generate.generator import Generator
 
 TINY = {"hidden": 3, "epochs": 1, "batch_size": 8}
 

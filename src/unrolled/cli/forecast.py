@@ -22,7 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
     from unrolled.cli.jobs.forecast import ForecastJob, write_forecasts
     from unrolled.cli.jobs.job import say_notes
     from unrolled.errors import UsageError
-    from unrolled.tasks.forecast import Forecaster
+    from unrolled.tasks.forecast.forecaster import Forecaster
     from unrolled.training.run_folder import RunFolder
 
     folder = RunFolder.open(arguments.run)

@@ -23,8 +23,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from unrolled.tasks.generate import Generator
-    from unrolled.tasks.parts.sampling import Sampling
+    from unrolled.tasks.generate.generator import Generator
+    from unrolled.tasks.generate.sampling import Sampling
     from unrolled.training import settings as checks
 
     checks.count("--length", arguments.length)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.made_up import chatter, opinions
 from unrolled.cli import main
-from unrolled.tasks.classify import Classifier
+from unrolled.tasks.classify.classifier import Classifier
 from unrolled.training.run_folder import RunFolder
 
 SMALL = ["--epochs", "3", "--hidden", "8", "--lr", "0.02"]

@@ -23,9 +23,9 @@ import json, sys
 sys.path.insert(0, {root!r})
 import numpy as np
 from tests.made_up import opinions
-from unrolled.tasks.classify import Classifier
-from unrolled.tasks.forecast import Forecaster
-from unrolled.tasks.generate import Generator
+from unrolled.tasks.classify.classifier import Classifier
+from unrolled.tasks.forecast.forecaster import Forecaster
+from unrolled.tasks.generate.generator import Generator
 from unrolled.training.fabric import is_first_process
 
 def shared(task):

@@ -7,11 +7,12 @@ import pytest
 import torch
 
 from tests.made_up import chatter, opinions
-from unrolled.tasks import classify, generate
-from unrolled.tasks.classify import Classifier
-from unrolled.tasks.generate import Generator
-from unrolled.tasks.parts.labelling_job import LabellingJob
-from unrolled.tasks.parts.language_job import LanguageJob
+from unrolled.tasks.classify import classifier as classify
+from unrolled.tasks.classify.classifier import Classifier
+from unrolled.tasks.classify.job import LabellingJob
+from unrolled.tasks.generate import generator as generate
+from unrolled.tasks.generate.generator import Generator
+from unrolled.tasks.generate.job import LanguageJob
 from unrolled.training.interrupts import Interrupted
 from unrolled.training.run_folder import RunFolder
 

@@ -20,12 +20,12 @@ from unrolled.bench.contestant import OURS, Contestant
 from unrolled.bench.layouts import TORCH_NN, join
 from unrolled.bench.problem import Array
 from unrolled.bench.record import Record
+from unrolled.cells.choosing import choose_cell
 from unrolled.data.builtin import load
 from unrolled.errors import MissingExtra
-from unrolled.tasks.parts.cells import choose_cell
-from unrolled.tasks.parts.encoders import TextEncoder
-from unrolled.tasks.parts.labelling import Labeller
-from unrolled.tasks.parts.labelling_job import Labelled, LabellingJob
+from unrolled.tasks.classify.encoders import TextEncoder
+from unrolled.tasks.classify.job import Labelled, LabellingJob
+from unrolled.tasks.classify.model import Labeller
 from unrolled.training import settings as training
 from unrolled.training.loop import train
 from unrolled.training.progress import Quiet

@@ -16,8 +16,8 @@ from unrolled.data.labelled import Labelled, inputs_of
 from unrolled.data.notes import Notes
 from unrolled.errors import DataError, UsageError
 from unrolled.files import write_whole
-from unrolled.tasks.classify import Classifier, cross_validate
-from unrolled.tasks.parts.origin import checksum, origin, require_same
+from unrolled.tasks.classify.classifier import Classifier, cross_validate
+from unrolled.tasks.origin import checksum, origin, require_same
 from unrolled.training.fabric import is_first_process
 from unrolled.training.run_folder import RunFolder
 

@@ -14,9 +14,9 @@ from unrolled.data import builtin, sources
 from unrolled.data.timeseries import TimeSeriesSet
 from unrolled.errors import UsageError
 from unrolled.files import write_whole
-from unrolled.tasks.forecast import Forecast, Forecaster
-from unrolled.tasks.parts.forecast_report import shown_time
-from unrolled.tasks.parts.origin import checksum, origin, require_same
+from unrolled.tasks.forecast.forecaster import Forecast, Forecaster
+from unrolled.tasks.forecast.page import shown_time
+from unrolled.tasks.origin import checksum, origin, require_same
 from unrolled.training.fabric import is_first_process
 from unrolled.training.run_folder import RunFolder
 

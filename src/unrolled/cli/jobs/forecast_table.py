@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from unrolled.report.numbers import counted, number
-from unrolled.tasks.parts.backtests import NETWORK, Backtest
+from unrolled.tasks.forecast.backtests import NETWORK, Backtest
 
 BANDS = 4  # groups of steps ahead, at most
 TITLES = {"mae": "MAE", "rmse": "RMSE", "smape": "sMAPE %", "mase": "MASE", "pinball": "pinball"}

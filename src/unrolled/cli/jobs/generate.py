@@ -11,9 +11,9 @@ from unrolled.cli.jobs.job import CommandJob, Evaluation, say_notes
 from unrolled.data import builtin, sources
 from unrolled.data.corpus import Corpus
 from unrolled.errors import DataError, UsageError
-from unrolled.tasks.generate import Generator
-from unrolled.tasks.parts.origin import checksum, origin, require_same
-from unrolled.tasks.parts.streams import hold_out_end
+from unrolled.tasks.generate.generator import Generator
+from unrolled.tasks.generate.streams import hold_out_end
+from unrolled.tasks.origin import checksum, origin, require_same
 from unrolled.training.fabric import is_first_process
 from unrolled.training.run_folder import RunFolder
 

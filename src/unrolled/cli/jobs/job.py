@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from unrolled.errors import UsageError
-from unrolled.tasks.parts.estimator import from_config
-from unrolled.tasks.parts.options import add_options, chosen
+from unrolled.tasks.estimator import from_config
+from unrolled.tasks.options import add_options, chosen
 from unrolled.training.run_folder import RunFolder
 
 NOT_OPTIONS = ("out", "progress")

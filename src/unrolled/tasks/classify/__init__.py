@@ -1,0 +1,1 @@
+"""Classification: texts or series in, one label for each out. See `classifier`."""

@@ -1,0 +1,154 @@
+"""What a classifier makes of its input, the same in training and later. In: texts or series.
+
+Out: sequences of numbers. An encoder is fitted on the training rows alone and is kept with the run.
+Next: `labelling_job`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from unrolled.errors import ArgumentError
+from unrolled.tasks.classify.ragged import Ragged
+from unrolled.tasks.tokens import DamagedVocabulary, Tokens
+
+Note = Callable[[str], None]
+LONGEST = 2_000  # tokens of a text that are read, where nothing else is said
+
+
+class TextEncoder:
+    """Texts by way of a vocabulary."""
+
+    is_text = True
+
+    def __init__(self, tokens: Tokens, longest: int = LONGEST) -> None:
+        self.tokens, self.longest = tokens, longest
+
+    @classmethod
+    def fit(cls, texts: Sequence[str], kind: str, most: int, longest: int = LONGEST) -> TextEncoder:
+        return cls(Tokens.fit(kind, texts, most), longest)
+
+    @property
+    def inputs(self) -> int:
+        return len(self.tokens)
+
+    def encode(self, texts: Sequence[str], note: Note) -> Ragged:
+        numbers = [self.tokens.encode(text) for text in texts]
+        cut = sum(len(one) > self.longest for one in numbers)
+        if cut:
+            note(f"{cut:,} of {len(texts):,} texts were cut after {self.longest:,} tokens")
+        return Ragged.of([one[: self.longest] for one in numbers], np.int64)
+
+    def steps(self, text: str) -> list[str]:
+        """The names of the time steps, for pictures."""
+        return [self.tokens.show(number) for number in self.tokens.encode(text)[: self.longest]]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"input": "text", "longest": self.longest, **self.tokens.as_dict()}
+
+
+class SeriesEncoder:
+    """Numbers of several channels, each scaled to mean 0 and deviation 1 over the training rows."""
+
+    is_text = False
+
+    def __init__(self, mean: Any, deviation: Any) -> None:
+        self.mean = np.asarray(mean, np.float64)
+        self.deviation = np.asarray(deviation, np.float64)
+
+    @classmethod
+    def fit(cls, series: Sequence[Any]) -> SeriesEncoder:
+        values = np.concatenate(series)
+        finite = np.isfinite(values)
+        values = np.where(finite, values, np.nan)
+        empty = np.flatnonzero(~finite.any(0))
+        if len(empty):
+            raise ArgumentError(f"channel {empty[0] + 1} holds no number: leave it out")
+        deviation = np.nanstd(values, 0)
+        return cls(np.nanmean(values, 0), np.where(deviation > 0, deviation, 1.0))
+
+    @property
+    def inputs(self) -> int:
+        return len(self.mean)
+
+    def encode(self, series: Sequence[Any], note: Note) -> Ragged:
+        missing = 0
+        scaled = []
+        for number, one in enumerate(series):
+            if one.shape[1] != self.inputs:
+                raise ArgumentError(
+                    f"series {number + 1} has {one.shape[1]} channels, not {self.inputs} as learnt"
+                )
+            values = (one - self.mean) / self.deviation
+            lost = ~np.isfinite(values)
+            missing += int(lost.sum())
+            scaled.append(np.where(lost, 0.0, values))
+        if missing:
+            total = sum(one.size for one in scaled)
+            note(f"{missing:,} of {total:,} values were missing and stand at their channel's mean")
+        return Ragged.of(scaled, np.float32)
+
+    def steps(self, series: Any) -> list[str]:
+        return [str(step + 1) for step in range(len(series))]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "input": "series", "mean": self.mean.tolist(), "deviation": self.deviation.tolist()
+        }  # fmt: skip
+
+
+Encoder = TextEncoder | SeriesEncoder
+
+
+def encoder_from(data: Any) -> Encoder:
+    """The encoder that a run keeps."""
+    try:
+        if data["input"] == "text":
+            return TextEncoder(Tokens.from_dict(data), int(data["longest"]))
+        return SeriesEncoder(data["mean"], data["deviation"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise DamagedVocabulary(
+            f"the run's vocabulary is damaged ({error!r}): copy the run again"
+        ) from error
+
+
+def as_inputs(X: Any) -> list[Any]:
+    """Texts as a list of str, series as a list of (T, channels); anything else is refused."""
+    if isinstance(X, str):
+        raise ArgumentError("X is a list of texts: for one text write [text]")
+    values = list(X)
+    if not values:
+        raise ArgumentError("there is nothing to read: X is empty")
+    if all(isinstance(one, str) for one in values):
+        return values
+    if any(isinstance(one, str) for one in values):
+        wrong = next(number for number, one in enumerate(values) if not isinstance(one, str))
+        raise ArgumentError(f"X mixes texts with {type(values[wrong]).__name__} (row {wrong + 1})")
+    series = [_as_series(number, one) for number, one in enumerate(values)]
+    channels = series[0].shape[1]
+    other = next((n for n, one in enumerate(series) if one.shape[1] != channels), None)
+    if other is not None:
+        raise ArgumentError(
+            f"row {other + 1} of X has {series[other].shape[1]} channels and row 1 has {channels}: "
+            "all series have the same ones"
+        )
+    return series
+
+
+def _as_series(number: int, one: Any) -> Any:
+    try:
+        array = np.asarray(one, np.float64)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(
+            f"row {number + 1} of X is neither text nor numbers: {error}"
+        ) from error
+    if array.ndim == 1:
+        array = array[:, None]
+    if array.ndim != 2 or array.size == 0:
+        raise ArgumentError(
+            f"row {number + 1} of X has shape {array.shape}: a series is (steps, channels)"
+        )
+    return array

@@ -1,0 +1,110 @@
+"""From a sequence to the scores of its classes. In: tokens or channels. Out: logits.
+
+    x -> embedding (tokens alone) -> dropout -> recurrent layers -> pooling -> dropout -> W h + b
+
+`FeedForward` is the baseline beside it: it sees which tokens there are, or each channel's mean,
+spread and range, but no order, so the difference is what the recurrence brings.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from unrolled.cells.choosing import ChosenCell
+from unrolled.layers.batch import ragged
+from unrolled.networks.pooling import Pooling
+from unrolled.networks.recurrent import make_recurrent
+
+PADDING = 0  # the number of the token that fills up
+FREQUENT = 1_000  # tokens, more or less letters, that are all seen often; words are more
+
+
+class Labeller(nn.Module):
+    """The recurrent classifier."""
+
+    def __init__(
+        self,
+        cell: ChosenCell,
+        inputs: int,
+        classes: int,
+        *,
+        is_text: bool,
+        embedding: int,
+        hidden: int,
+        layers: int,
+        bidirectional: bool,
+        dropout: float,
+        pooling: str,
+    ) -> None:
+        super().__init__()
+        self.embed = token_table(inputs, embedding) if is_text else None
+        size = embedding if is_text else inputs
+        self.drop = nn.Dropout(dropout)
+        self.recurrent = make_recurrent(cell, size, hidden, layers, bidirectional, dropout)
+        out = self.recurrent.output_size * self.recurrent.directions
+        self.pool = Pooling(pooling, out, bidirectional)
+        self.readout = nn.Linear(out, classes)
+
+    def inputs(self, x: Tensor) -> Tensor:
+        """What the recurrent layers see, without dropout."""
+        return x if self.embed is None else self.embed(x)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        batch = ragged(lengths, *x.shape[:2])  # without what fills up
+        y, states = self.recurrent.over(self.drop(self.inputs(batch.gather(x))), batch)
+        pooled = self._ends(states)
+        if self.pool.kind != "last":
+            pooled = self.pool(batch.scatter(y), lengths)
+        return self.readout(self.drop(pooled))
+
+    def _ends(self, states: Tensor | tuple[Tensor, ...]) -> Tensor:
+        """Where each direction of the last layer ended: its output there, (B, directions H)."""
+        outputs = states if isinstance(states, Tensor) else states[0]
+        return torch.cat(outputs[-self.recurrent.directions :].unbind(), 1)
+
+
+class FeedForward(nn.Module):
+    """The same question without order: a mean of embeddings, or figures of each channel."""
+
+    def __init__(
+        self,
+        inputs: int,
+        classes: int,
+        *,
+        is_text: bool,
+        embedding: int,
+        hidden: int,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.embed = token_table(inputs, embedding) if is_text else None
+        size = embedding if is_text else 4 * inputs
+        self.layers = nn.Sequential(
+            nn.Linear(size, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, classes)
+        )
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        inside = torch.arange(len(x), device=x.device)[:, None, None] < lengths[:, None]
+        if self.embed is not None:
+            return self.layers((self.embed(x) * inside).sum(0) / lengths[:, None])
+        mean = (x * inside).sum(0) / lengths[:, None]
+        spread = ((((x - mean) * inside) ** 2).sum(0) / lengths[:, None]).sqrt()
+        low = x.masked_fill(~inside, torch.inf).amin(0)
+        high = x.masked_fill(~inside, -torch.inf).amax(0)
+        return self.layers(torch.cat([mean, spread, low, high], 1))
+
+
+def token_table(tokens: int, size: int) -> nn.Embedding:
+    """A vector for each token; zeros for what fills up.
+
+    torch draws vectors of length sqrt(size), which drowns what is learnt about a token that is
+    seldom seen. Most tokens of a large table are: theirs are of length one.
+    """
+    table = nn.Embedding(tokens, size, padding_idx=PADDING)
+    if tokens > FREQUENT:
+        with torch.no_grad():
+            table.weight /= math.sqrt(size)
+    return table

@@ -1,0 +1,260 @@
+"""The report of a classifier. In: the fitted parts and its data. Out: a `Page`; next: the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from unrolled.cells.choosing import ChosenCell
+from unrolled.report.blocks import Block, Figure, Page, Prose, Section, Table
+from unrolled.report.figures import confusion_matrix
+from unrolled.tasks.classify.job import Labelled, figures
+from unrolled.tasks.classify.model import Labeller
+from unrolled.tasks.looking import Reading, norms_by_lag, read_closely
+from unrolled.tasks.reporting import (
+    every_parameter,
+    inside,
+    learning,
+    quoted,
+    the_cell,
+    trained_on,
+)
+from unrolled.training.job import State
+
+FIGURES = ["model", "accuracy", "macro F1"]
+READ_CLOSELY = 3  # examples whose states are drawn
+LISTED = 6  # best and worst examples
+FOR_LAGS = 20  # sequences over which the derivative by lag is a mean
+LONGEST = 200  # steps of a sequence that is looked at closely
+CLASSES_DRAWN = 40  # in a confusion matrix: beyond that nothing can be read
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a model said about a part of the data."""
+
+    data: Labelled
+    chances: Any  # (rows, classes)
+
+    @property
+    def said(self) -> Any:
+        return self.chances.argmax(1)
+
+    def confusion(self) -> Any:
+        count = self.chances.shape[1]
+        table = np.zeros((count, count), np.int64)
+        np.add.at(table, (self.data.classes, self.said), 1)
+        return table
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Everything the page is made of."""
+
+    config: Mapping[str, Any]
+    cell: ChosenCell
+    model: Labeller
+    state: State
+    classes: Sequence[Any]
+    parts: Mapping[str, Labelled]
+    told: Told
+    told_part: str  # which part `told` is about
+    baseline: Told | None
+    show: Callable[[int], str]  # a row of the told part, as text
+    steps: Callable[[int], Sequence[str]]  # and its steps by name
+    values: Callable[[int], Any]  # and its values, (T, channels); None of a text
+    notes: Sequence[str]
+    command: str
+
+
+def page_of(found: Findings) -> Page:
+    """The whole report."""
+    accuracy = figures(found.told.confusion())["accuracy"]
+    weights = sum(weight.numel() for weight in found.model.parameters())
+    return Page(
+        title=f"A classifier of {len(found.classes)} classes",
+        lead=(
+            f"A recurrent network ({found.cell.name}) tells {accuracy:.1%} of the "
+            f"{len(found.told.data):,} sequences of the {found.told_part} part right; who always "
+            f"names the most frequent class tells {_commonest(found.told):.1%}."
+        ),
+        sections=[
+            trained_on(found.config, _part_rows(found), found.notes),
+            the_cell(found.cell, weights),
+            learning(
+                found.state.history,
+                found.state.best_epoch,
+                {"loss": "loss (cross-entropy)", "accuracy": "accuracy (share)"},
+            ),
+            _how_good(found),
+            _examples(found),
+            _inside(found),
+            every_parameter(found.config),
+        ],
+        command=found.command,
+    )
+
+
+def _part_rows(found: Findings) -> list[list[Any]]:
+    rows: list[list[Any]] = [["part", "sequences", "median steps", "most steps"]]
+    for name, data in found.parts.items():
+        lengths = data.sequences.lengths
+        rows.append([name, len(data), int(np.median(lengths)), int(lengths.max())])
+    return rows
+
+
+def _how_good(found: Findings) -> Section:
+    rows = [["recurrent network", *_percent(found.told)]]
+    if found.baseline is not None:
+        rows.append(["feed-forward network (no order)", *_percent(found.baseline)])
+    rows.append(["always the most frequent class", f"{_commonest(found.told):.1%}", "–"])
+    table = found.told.confusion()
+    blocks: list[Block] = [
+        Table(
+            "figures",
+            f"On the {found.told_part} part. Accuracy is the share that was told right. Macro F1 "
+            "weighs every class alike, however few examples it has: the mean over the classes of "
+            "F1, which lies between recall and precision.",
+            FIGURES,
+            rows,
+        ),
+        Table(
+            "classes",
+            "Class by class: which share of its examples was found, and how often it was right "
+            "when it was named.",
+            ["class", "examples", "found (recall)", "right when named (precision)"],
+            _class_rows(table, found.classes),
+        ),
+    ]  # fmt: skip
+    if len(found.classes) <= CLASSES_DRAWN:
+        panel = confusion_matrix(table, [str(name) for name in found.classes])
+        blocks.append(
+            Figure("confusion", "Who is taken for whom", panel, "confusion matrix",
+                   "Rows are what is, columns what the network said.")
+        )  # fmt: skip
+    if found.baseline is not None:
+        gain = figures(table)["accuracy"] - figures(found.baseline.confusion())["accuracy"]
+        blocks.append(
+            Prose(
+                "The feed-forward network saw the same rows without their order: what the "
+                f"recurrence brings is {100 * gain:+.1f} points of accuracy."
+            )
+        )
+    return Section("How good it is", blocks)
+
+
+def _commonest(told: Told) -> float:
+    """The share of the most frequent class."""
+    return float(np.bincount(told.data.classes).max() / len(told.data))
+
+
+def _percent(told: Told) -> list[str]:
+    found = figures(told.confusion())
+    return [f"{found['accuracy']:.1%}", f"{found['macro_f1']:.1%}"]
+
+
+def _class_rows(table: Any, classes: Sequence[Any]) -> list[list[Any]]:
+    rows = []
+    for number, name in enumerate(classes):
+        is_so, said, right = table[number].sum(), table[:, number].sum(), table[number, number]
+        recall = f"{right / is_so:.1%}" if is_so else "–"
+        precision = f"{right / said:.1%}" if said else "–"
+        rows.append([quoted(str(name), 40), int(is_so), recall, precision])
+    return rows
+
+
+def _examples(found: Findings) -> Section:
+    """Where it was sure and right, and where it was sure and wrong."""
+    told, rows = found.told, np.arange(len(found.told.data))
+    sure = told.chances[rows, told.said]
+    right = told.said == told.data.classes
+    order = np.argsort(-sure, kind="stable")
+    columns = ["series" if _of_series(found) else "text", "is", "said", "sure"]
+
+    def listed(which: Any) -> list[list[Any]]:
+        chosen: dict[tuple[str, ...], list[Any]] = {}  # a text that stands there twice, once
+        for row in order:
+            if which[row] and len(chosen) < LISTED:
+                words = (
+                    quoted(found.show(row)),
+                    quoted(str(found.classes[told.data.classes[row]]), 40),
+                    quoted(str(found.classes[told.said[row]]), 40),
+                    f"{sure[row]:.1%}",
+                )
+                chosen.setdefault(words, list(words))
+        return list(chosen.values())
+
+    blocks: list[Block] = []
+    for key, caption, which in (
+        ("best", "Right, and surest of it.", right),
+        ("worst", "Wrong, and surest of it: often the label is worth a second look.", ~right),
+    ):
+        if which.any():
+            blocks.append(Table(key, caption, columns, listed(which)))
+    return Section("Best and worst examples", blocks)
+
+
+def _of_series(found: Findings) -> bool:
+    return found.values(0) is not None
+
+
+def _inside(found: Findings) -> Section:
+    told, model = found.told, found.model.eval()
+    sure = told.chances.max(1)
+    right = np.flatnonzero(told.said == told.data.classes)
+    wrong = np.flatnonzero(told.said != told.data.classes)
+    surest = right[np.argsort(-sure[right], kind="stable")]
+    _, first = np.unique(told.said[surest], return_index=True)  # of different classes
+    chosen = [*surest[np.sort(first)][: READ_CLOSELY - 1]]
+    chosen += [*wrong[np.argsort(-sure[wrong], kind="stable")][:1]]
+    readings = [_reading(found, int(row)) for row in chosen]
+    spread = np.linspace(0, len(told.data) - 1, min(FOR_LAGS, len(told.data))).astype(int)
+    sequences = [_inputs(model, told.data, int(row)) for row in spread]
+    norms = norms_by_lag(model.recurrent, sequences, seed=0)
+    return inside(
+        readings,
+        norms,
+        "the derivative of the winning class's score by the step's input, times that input."
+        + _which_units(found),
+    )
+
+
+def _which_units(found: Findings) -> str:
+    """Where there are two directions, which of the rows is which."""
+    units = found.model.recurrent.output_size
+    if found.model.recurrent.directions == 1:
+        return ""
+    return (
+        f" Units 1 to {units} read from the beginning, units {units + 1} to {2 * units} from the "
+        "end."
+    )
+
+
+def _inputs(model: Labeller, data: Labelled, row: int) -> Tensor:
+    """What the recurrent layers see of one sequence, (T, 1, size)."""
+    x, _ = data.sequences.batch(np.array([row]))
+    return model.inputs(x[:LONGEST]).detach()
+
+
+def _reading(found: Findings, row: int) -> Reading:
+    model, told = found.model, found.told
+    inputs = _inputs(model, told.data, row)
+    said = int(told.said[row])
+
+    def score(y: Tensor) -> Tensor:
+        return model.readout(model.pool(y, torch.tensor([len(inputs)])))[0, said]
+
+    hidden, counted = read_closely(model.recurrent, inputs, score)
+    is_so = told.data.classes[row]
+    verdict = "right" if said == is_so else f"wrong: it is {found.classes[is_so]}"
+    title = f"Taken for {found.classes[said]} ({verdict})"
+    values = found.values(row)
+    if values is not None:
+        title = f"{found.show(row)}, taken for {found.classes[said]} ({verdict})"
+        values = values[:LONGEST]
+    return Reading(title, list(found.steps(row))[:LONGEST], hidden, counted, values)

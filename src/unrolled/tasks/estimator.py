@@ -1,0 +1,185 @@
+"""What every task's estimator has: its parameters, checks, and the way to a run folder.
+
+In: parameters by name (the same as the options of the command line). Out: `Settings`, a
+configuration, a watcher; next: the tasks. `get_params` and `clone` are scikit-learn's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
+from torch import nn
+
+import unrolled
+from unrolled.cells.choosing import ChosenCell, choose_cell
+from unrolled.equations.equation import Equation
+from unrolled.errors import UnrolledError
+from unrolled.tasks.options import option
+from unrolled.training import settings as checks
+from unrolled.training.fabric import is_first_process, make_fabric
+from unrolled.training.optimizers import OPTIMIZERS
+from unrolled.training.progress import Json, Lines, Quiet, Silent, Watcher
+from unrolled.training.run_folder import NotARun, RunFolder, json_text, refuse_taken
+from unrolled.training.schedules import SCHEDULES
+from unrolled.training.settings import Settings
+
+WATCHERS = {"lines": Lines, "quiet": Quiet, "json": Json}
+
+
+class NotFitted(UnrolledError, NotFittedError):
+    """An estimator was asked before it had learnt."""
+
+
+class TooLarge(UnrolledError):
+    """A network that does not fit into the machine."""
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Estimator(BaseEstimator):
+    """The parameters that all tasks share; each task sets defaults of its own."""
+
+    cell: Any = option("lstm", "a cell of the library, or FILE.py:CLASS")
+    layers: int = option(1, "how many recurrent layers stand one above the other", int)
+    hidden: int = option(64, "units in each layer", int)
+    dropout: float = option(0.0, "share of units left out in training", float)
+    optimizer: str = option("adam", "which one", choices=OPTIMIZERS)
+    lr: float = option(0.003, "learning rate", float)
+    momentum: float = option(0.9, "of the optimiser momentum", float)
+    weight_decay: float = option(0.0, "pulls weights towards zero", float)
+    schedule: str = option("constant", "of the learning rate", choices=tuple(SCHEDULES))
+    clip_norm: float | None = option(1.0, "bound on the gradient's norm; 0: none", float)
+    clip_value: float | None = option(None, "bound on each number of the gradient", float)
+    epochs: int = option(20, "most epochs", int)
+    batch_size: int = option(32, "examples in a step", int)
+    patience: int | None = option(None, "stop after so many epochs without a better one", int)
+    minutes: float | None = option(None, "budget of time for the training", float)
+    seed: int = option(0, "of all random numbers", int)
+    validation: float = option(0.1, "share of the training data that decides what is kept", float)
+    devices: int = option(1, "processes (or GPUs) on this machine", int)
+    nodes: int = option(1, "machines", int)
+    strategy: str = option("auto", "Lightning Fabric's: auto, ddp, ...")
+    accelerator: str = option("cpu", "what to train on", choices=checks.ACCELERATORS)
+    tensorboard: bool = option(False, "write figures for TensorBoard into the run", bool)
+    out: Any = None
+    progress: str = "quiet"
+
+    def settings(self) -> Settings:
+        """What the loop needs to know, checked."""
+        return Settings(
+            **{name: getattr(self, name) for name in Settings.names() if hasattr(self, name)}
+        )
+
+    def check(self) -> ChosenCell:
+        """Check every parameter before anything is read or computed; the cell they name."""
+        self.settings()
+        for name in ("layers", "hidden", "batch_size"):
+            checks.count(name, getattr(self, name))
+        for name in ("dropout", "validation"):
+            checks.share(name, getattr(self, name))
+        checks.one_of("progress", self.progress, WATCHERS)
+        return choose_cell(self.cell)
+
+    def watcher(self) -> Watcher:
+        return WATCHERS[self.progress]() if is_first_process() else Silent()
+
+    def refuse_taken_place(self) -> None:
+        """Say no at once, not after the data were read."""
+        if self.out is not None and is_first_process():
+            refuse_taken(Path(self.out))
+
+    def refuse_missing_devices(self) -> None:
+        """Say at once, not after the data were read, that a device is not to be had."""
+        make_fabric(self.settings())
+
+    def open_run(self, config: dict[str, Any], vocabulary: Any, resume: bool) -> RunFolder | None:
+        """The folder that keeps the run; only the first process makes it."""
+        if self.out is None:
+            return None
+        if resume:
+            run = RunFolder.open(self.out)
+            if is_first_process():
+                run.write_config(config)  # it may be for more epochs than before
+            return run
+        if not is_first_process():
+            return RunFolder(self.out)
+        make_fabric(self.settings())  # what cannot be had is said before a folder is made
+        files = {
+            "vocabulary.json": json_text(vocabulary),
+            "cell.json": self.cell_.equation.to_json(),
+        }
+        return RunFolder.create(self.out, config, files)
+
+    def parameters(self) -> dict[str, Any]:
+        """Every parameter but where the run goes and what is shown of it, as plain values."""
+        left_out = {"out", "progress", "cell"}
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        values["clip_norm"] = self.clip_norm or 0.0  # TOML has no None: it would read the default
+        return {name: value for name, value in values.items() if name not in left_out}
+
+    def require_fitted(self, name: str) -> None:
+        if not hasattr(self, name):
+            raise NotFitted(f"this {type(self).__name__} has learnt nothing yet: call fit first")
+
+
+def config_of(task: str, estimator: Estimator, cell: ChosenCell, **tables: Any) -> dict[str, Any]:
+    """The configuration of a run: what makes it again, with every default resolved."""
+    return {
+        "task": task,
+        "unrolled": unrolled.__version__,
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "cell": cell.name,
+        "parameters": estimator.parameters(),
+        **tables,
+    }
+
+
+def from_config(kind: type[Any], task: str, config: dict[str, Any], run: RunFolder) -> Any:
+    """An estimator with the parameters of a run, and the run's cell; nothing is learnt yet."""
+    if config.get("task") != task:
+        raise NotARun(f"{run.path} is a run of {config.get('task')!r}, not of {task!r}")
+    parameters = config.get("parameters")
+    known = {one.name for one in fields(kind)}
+    if not isinstance(parameters, dict) or not known.issuperset(parameters):
+        raise NotARun(f"{run.path / 'config.toml'} has parameters that this version does not know")
+    given = {one.name: None for one in fields(kind) if one.default is None} | parameters
+    equation = Equation.from_json(json.dumps(run.read_json("cell.json")))
+    cell = ChosenCell(str(config.get("cell")), equation)
+    estimator = kind(**given, cell=cell)
+    estimator.cell_ = estimator.check()
+    return estimator
+
+
+def load_weights(model: nn.Module, run: RunFolder) -> None:
+    """The run's weights, which must be those of the model that its configuration describes."""
+    try:
+        model.load_state_dict(run.read_weights())
+    except RuntimeError as error:
+        first = str(error).splitlines()[-1].strip()
+        raise NotARun(
+            f"the weights in {run.path} do not fit its config.toml ({first}): copy the run again"
+        ) from error
+
+
+@contextlib.contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """First weights from the seed, and the caller's random numbers left alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            yield
+        except RuntimeError as error:
+            if "allocate memory" not in str(error):  # torch has no class for it on the CPU
+                raise
+            raise TooLarge(
+                "this network has more weights than the machine has memory: choose a smaller "
+                "--hidden, --embedding or --layers"
+            ) from error

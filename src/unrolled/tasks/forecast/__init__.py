@@ -1,0 +1,1 @@
+"""Forecasting: series in, their next values with intervals out. See `forecaster`."""

@@ -1,0 +1,95 @@
+"""A forecaster tried on what came. In: prepared series, origins. Out: `Backtest`; next: reports.
+
+The origin moves on; at each, the network and every baseline forecast the same steps, and all are
+judged by the same figures.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from unrolled.data.windows import Prepared
+from unrolled.errors import DataError
+from unrolled.tasks.forecast.baselines import baselines
+from unrolled.tasks.forecast.calibrated import Calibrated
+from unrolled.tasks.forecast.scores import figures, mae_by_step
+
+NETWORK = "network"
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One series: what was forecast from each origin, and what came."""
+
+    name: str
+    origins: Any  # (N,): the last step that was known
+    times: Any  # of the origins
+    actual: Any  # (N, H), NaN where nothing is known
+    forecasts: dict[str, Any]  # method -> (N, H, Q)
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """All series, and the figures of each method over all of them."""
+
+    series: list[Tried]
+    levels: list[float]
+    figures: dict[str, dict[str, float]]
+    mae_by_step: dict[str, Any]  # method -> (H,)
+    as_said: dict[str, float]  # the network's figures before its quantiles were set right
+
+    @property
+    def gain(self) -> float:
+        """By which share the network's MAE is below that of the seasonal naive method."""
+        mine, its = self.figures[NETWORK]["mae"], self.figures["seasonal naive"]["mae"]
+        if its == 0:  # each season is exactly like the one before
+            return 0.0 if mine == 0 else -math.inf
+        return 1 - mine / its
+
+
+def judge(
+    prepared: Sequence[Prepared],
+    network: Calibrated,
+    free: Sequence[int],
+    starts: Sequence[int],
+    stride: int,
+) -> Backtest:
+    """Origins from the step before each start, as far as a whole horizon is known."""
+    tried, units, said = [], [], []
+    levels = list(network.roller.levels)
+    for one, first_free, start in zip(prepared, free, starts):
+        horizon = one.layout.horizon
+        origins = np.arange(max(start - 1, 0), len(one) - horizon, stride)
+        if not len(origins):
+            raise DataError(
+                f"the series {one.series.name!r} has {len(one):,} steps: none is left to try "
+                f"{horizon} steps ahead from step {start:,} on (what comes before was learnt from, "
+                "or is what a forecast needs to begin with)"
+            )
+        right, as_said = network.forecast(one, origins, first_free)
+        forecasts = {NETWORK: right, **baselines(one, origins, levels)}
+        said.append(as_said)
+        times = one.series.step.at(one.series.first, origins)
+        tried.append(Tried(one.series.name, origins, times, _actual(one, origins), forecasts))
+        units.append(np.full(len(origins), one.scale.unit))
+    actual = np.concatenate([one.actual for one in tried])
+    if np.isnan(actual).all():
+        raise DataError("no step of the backtest has a value: there is nothing to judge by")
+    unit = np.concatenate(units)
+    found, by_step = {}, {}
+    for method in tried[0].forecasts:
+        forecast = np.concatenate([one.forecasts[method] for one in tried])
+        found[method] = figures(actual, forecast, levels, unit)
+        by_step[method] = mae_by_step(actual, forecast, levels)
+    before = figures(actual, np.concatenate(said), levels, unit)
+    return Backtest(tried, levels, found, by_step, before)
+
+
+def _actual(one: Prepared, origins: Any) -> Any:
+    steps = origins[:, None] + 1 + np.arange(one.layout.horizon)
+    return np.where(one.seen[steps], one.values[steps], np.nan)

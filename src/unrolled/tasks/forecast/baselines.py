@@ -1,0 +1,64 @@
+"""What a forecast must beat. In: a prepared series, origins. Out: quantiles; next: backtests.
+
+    naive            the last value
+    seasonal naive   the value one season before
+    smoothing        damped exponential smoothing with a season (`smoothing`)
+
+Each gives a point. Its quantiles are the point and the quantiles of the errors that the method made
+at the same distance ahead, from origins in the part that was learnt from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from unrolled.data.windows import Prepared, anchors
+from unrolled.tasks.forecast.smoothing import smooth
+
+Points = Callable[[Any], Any]  # origins (N,) -> forecasts (N, H)
+METHODS = ("naive", "seasonal naive", "smoothing")
+
+
+def methods(series: Prepared) -> dict[str, Points]:
+    """The point forecasts of each method."""
+    values, horizon, season = series.values, series.layout.horizon, series.layout.season
+    smoothed = smooth(values, season, series.learnt, horizon)
+    return {
+        "naive": lambda origins: anchors(values, origins, horizon, 1),
+        "seasonal naive": lambda origins: anchors(values, origins, horizon, season),
+        "smoothing": lambda origins: smoothed.ahead(np.asarray(origins), horizon),
+    }
+
+
+def baselines(series: Prepared, origins: Any, quantiles: Sequence[float]) -> dict[str, Any]:
+    """The quantiles of each method from each origin, (N, H, Q)."""
+    past = known_origins(series)
+    result = {}
+    for name, points in methods(series).items():
+        spread = _errors(series, past, points, quantiles)
+        result[name] = points(origins)[:, :, None] + spread
+    return result
+
+
+def known_origins(series: Prepared) -> Any:
+    """Origins whose forecasts end before `learnt`, and that look back a season."""
+    horizon, season = series.layout.horizon, series.layout.season
+    first = min(season, max(0, series.learnt - horizon - 1))
+    return np.arange(first, max(first + 1, series.learnt - horizon))
+
+
+def _errors(series: Prepared, past: Any, points: Points, quantiles: Sequence[float]) -> Any:
+    """(H, Q): quantiles of the errors at each distance, the median's being 0."""
+    steps = past[:, None] + 1 + np.arange(series.layout.horizon)
+    inside = np.minimum(steps, len(series) - 1)
+    error = series.values[inside] - points(past)
+    usable = series.seen[inside] & (steps < series.learnt)
+    spread = np.zeros((error.shape[1], len(quantiles)))
+    for h in range(error.shape[1]):
+        if usable[:, h].any():
+            spread[h] = np.quantile(error[usable[:, h], h], quantiles)
+    spread -= spread[:, list(quantiles).index(0.5)][:, None]
+    return spread

@@ -1,0 +1,313 @@
+"""Forecast series. In: one or many series. Out: quantiles of the steps ahead; next: `cli`.
+
+    model = Forecaster(horizon=24).fit(read_time_series("sales.csv", "date", "units"), test=0.2)
+    model.backtest().figures            beside naive, seasonal naive and exponential smoothing
+    model.forecast()[0].median          what comes after the end
+
+Time is cut, never shuffled: the end of each series is the test, the tenth before it is set aside
+and decides which weights are kept. Backtests move the origin step by step: the network reads each
+series once, and its state at every origin gives that origin's forecast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.base import RegressorMixin
+
+from unrolled.cells.choosing import ChosenCell
+from unrolled.data.notes import Notes
+from unrolled.data.timeseries import TimeSeries
+from unrolled.data.windows import Layout, Prepared, prepare
+from unrolled.errors import ArgumentError
+from unrolled.report.page import render
+from unrolled.tasks import estimator as shared
+from unrolled.tasks.estimator import Estimator, seeded
+from unrolled.tasks.forecast.backtests import Backtest, judge
+from unrolled.tasks.forecast.calibrated import Calibrated, of_validation
+from unrolled.tasks.forecast.calibration import Calibration
+from unrolled.tasks.forecast.job import ForecastJob
+from unrolled.tasks.forecast.layout import (
+    as_series,
+    checked_quantiles,
+    layout_of,
+    parts_of,
+    place_in,
+    read_quantiles,
+    refuse_other_columns,
+    refuse_unknown_future,
+)
+from unrolled.tasks.forecast.model import ForecastNetwork
+from unrolled.tasks.forecast.page import Findings, page_of
+from unrolled.tasks.forecast.rolling import Roller
+from unrolled.tasks.forecast.series_file import (
+    layout_from,
+    layout_plain,
+    series_from,
+    series_plain,
+)
+from unrolled.tasks.options import option
+from unrolled.training import settings as checks
+from unrolled.training.fabric import is_first_process
+from unrolled.training.loop import train
+from unrolled.training.run_folder import RunFolder
+
+TASK = "forecast"
+SERIES = "series.json"
+MODES = ("direct", "fed-back")
+MOST_ORIGINS = 5_000  # of a series in a backtest, where nothing else is said
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What comes after the end of one series."""
+
+    name: str
+    times: Any  # (H,)
+    median: Any  # (H,)
+    quantiles: Any  # (H, Q)
+    levels: list[float]
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Forecaster(RegressorMixin, Estimator):
+    """A recurrent network that reads series and says what comes next, and how sure it is."""
+
+    horizon: int = option(24, "how many steps ahead", int)
+    mode: str = option("direct", "all steps at once, or each fed back", choices=MODES)
+    quantiles: Any = option((0.1, 0.5, 0.9), "which ones, with 0.5 among them", read_quantiles)
+    season: int | None = option(
+        None, "steps of the main cycle (default: by the calendar, or found)", int
+    )
+    calendar: bool = option(True, "tell the network the hour, the weekday, the season", bool)
+    window: int = option(128, "steps that backpropagation looks back over", int)
+    paths: int = option(100, "sample paths of a forecast that is fed back", int)
+    epochs: int = option(60, "most epochs", int)
+    batch_size: int = option(16, "windows in a step", int)
+    patience: int | None = option(12, "stop after so many epochs without a better one", int)
+
+    def check(self) -> ChosenCell:
+        cell = super().check()
+        for name in ("horizon", "window", "paths"):
+            checks.count(name, getattr(self, name))
+        checks.count("season", self.season, optional=True)
+        checks.one_of("mode", self.mode, MODES)
+        checked_quantiles(self.quantiles)
+        return cell
+
+    # -------------------------------------------------------------------------------- learning
+
+    def fit(
+        self,
+        X: Any,
+        y: None = None,
+        test: float = 0.0,
+        *,
+        data: dict[str, Any] | None = None,
+        resume: bool = False,
+    ) -> Forecaster:
+        """Learn from series; the last share of each that `test` says is kept for a backtest."""
+        self.cell_ = self.check()
+        checks.share("test", test)
+        if not resume:
+            self.refuse_taken_place()
+        self.series_ = as_series(X)
+        steps_ahead = 1 if self.mode == "fed-back" else self.horizon
+        parts, self.learnt_, self.tested_ = parts_of(
+            self.series_, steps_ahead, self.horizon, self.validation, test
+        )
+        notes = Notes((data or {}).get("notes", ()))
+        said = len(notes)
+        self.layout_ = layout_of(
+            self.series_, self.learnt_, self.horizon, season=self.season, calendar=self.calendar,
+            note=notes.say,
+        )  # fmt: skip
+        for sentence in notes.sentences[said:]:
+            self.watcher().note(sentence)
+        layout = self._step_layout()
+        prepared = [prepare(one, layout, learnt) for one, learnt in zip(self.series_, self.learnt_)]
+        model = self._build()
+        data = {**(data or {}), "notes": notes.sentences} if len(notes) else data or {}
+        config = shared.config_of(TASK, self, self.cell_, test=test, data=data)
+        run = self.open_run(config, layout_plain(self.layout_, self._uncalibrated()), resume)
+        if run is not None and not resume and is_first_process():
+            run.write_json(SERIES, series_plain(self.series_, self.learnt_, self.tested_))
+        job = ForecastJob(
+            model, prepared, parts, self._levels(),
+            window=self.window, batch_size=self.batch_size, seed=self.seed,
+        )  # fmt: skip
+        model.begin_at(job.usual_quantiles())
+        state = train(job, self.settings(), run, self.watcher(), resume)
+        self.model_, self.state_, self.run_ = model.eval(), state, run
+        self.history_ = state.history
+        self.calibration_ = self._calibrate()
+        if run is not None and is_first_process():
+            run.write_json("vocabulary.json", layout_plain(self.layout_, self.calibration_))
+            run.write_text("report.html", render(page_of(self._findings(config, test))))
+        return self
+
+    def _calibrate(self) -> Calibration:
+        """How far the outer quantiles must move; not at all where there is no validation part."""
+        if not self.validation:
+            return self._uncalibrated()
+        parts = list(zip(self.learnt_, self.tested_))
+        return of_validation(self._roller(), self._prepared(self.series_), parts)
+
+    def _uncalibrated(self) -> Calibration:
+        return Calibration.none(self.horizon, self._levels())
+
+    def _levels(self) -> list[float]:
+        return checked_quantiles(self.quantiles)
+
+    def _step_layout(self) -> Layout:
+        """What one step of the network forecasts: all steps ahead, or the next one alone."""
+        return replace(self.layout_, horizon=1 if self.mode == "fed-back" else self.horizon)
+
+    def _build(self) -> ForecastNetwork:
+        layout = self._step_layout()
+        with seeded(self.seed):
+            return ForecastNetwork(
+                self.cell_, layout.inputs, layout.ahead, layout.horizon, len(self._levels()),
+                hidden=self.hidden, layers=self.layers, dropout=self.dropout,
+            )  # fmt: skip
+
+    def _findings(self, config: dict[str, Any], test: float) -> Findings:
+        """What the report is about."""
+        has_future = all(
+            len(one.known) >= len(one) + self.horizon or not one.known.shape[1]
+            for one in self.series_
+        )
+        part = "test" if test else "validation" if self.validation else "training"
+        return Findings(
+            config=config,
+            cell=self.cell_,
+            model=self.model_,
+            state=self.state_,
+            value=str(config["data"].get("what", "values")),
+            series=self._prepared(self.series_),
+            learnt=self.learnt_,
+            tested=self.tested_,
+            backtest=self.backtest(),
+            part=part,
+            futures=self.forecast() if has_future else [],
+            notes=config["data"].get("notes", []),
+            command=str(config["data"].get("command", "")),
+        )
+
+    # ---------------------------------------------------------------------------------- asking
+
+    def forecast(self, X: Any = None) -> list[Forecast]:
+        """What comes after the end of each series: those given, or those that were learnt."""
+        self.require_fitted("model_")
+        series = self._series(X)
+        refuse_unknown_future(series, self.horizon)
+        network = Calibrated(self._roller(), self.calibration_)
+        results = []
+        for one, free in zip(self._prepared(series), self.after_learning(series)):
+            end = len(one) - 1
+            quantiles = network.forecast(one, np.array([end]), free)[0][0]
+            median = quantiles[:, self._levels().index(0.5)]
+            times = one.series.times(end + 1, end + 1 + self.horizon)
+            results.append(Forecast(one.series.name, times, median, quantiles, self._levels()))
+        return results
+
+    def predict(self, X: Any = None) -> Any:
+        """The medians: (H,) for one series, (series, H) for several."""
+        medians = np.stack([one.median for one in self.forecast(X)])
+        return medians[0] if len(medians) == 1 else medians
+
+    def backtest(
+        self, X: Any = None, start: int | Sequence[int] | None = None, stride: int | None = None
+    ) -> Backtest:
+        """Forecasts from every `stride`-th origin, from before step `start` on, and how good.
+
+        Without a start: from where the test began in the series that were learnt from, in another
+        file too; of other series their second half.
+        Without a stride: from every origin, from every horizon-th where steps are fed back, and
+        from fewer where that would be more than 5,000 of a series.
+        """
+        self.require_fitted("model_")
+        series = self._series(X)
+        if start is None:
+            start = self._first_judged(series)
+        starts = [start] * len(series) if isinstance(start, int) else list(start)
+        if stride is None:
+            longest = max(len(one) - start for one, start in zip(series, starts))
+            stride = max(self.horizon if self.mode == "fed-back" else 1, longest // MOST_ORIGINS)
+        checks.count("stride", stride)
+        tested = self._places(series, self.tested_)
+        looks = any(start < test for start, test in zip(starts, tested))
+        calibration = self.calibration_.unseen() if looks else self.calibration_
+        network = Calibrated(self._roller(), calibration)
+        free = self.after_learning(series)
+        return judge(self._prepared(series, starts), network, free, starts, stride)
+
+    def _first_judged(self, series: Sequence[TimeSeries]) -> list[int]:
+        """Where the test begins, or the validation where there is no test."""
+        places = zip(series, self.after_learning(series), self._places(series, self.tested_))
+        return [
+            (test if test + self.horizon <= len(one) else learnt) or len(one) // 2
+            for one, learnt, test in places
+        ]
+
+    def score(self, X: Any = None, y: None = None) -> float:
+        """Minus the MASE of a backtest: above -1 is better than seasonal naive, 0 is perfect."""
+        return -self.backtest(X).figures["network"]["mase"]
+
+    def _series(self, X: Any) -> list[TimeSeries]:
+        if X is None:
+            return self.series_
+        series = as_series(X)
+        refuse_other_columns(series, self.layout_)
+        return series
+
+    def _prepared(
+        self, series: Sequence[TimeSeries], starts: Sequence[int] | None = None
+    ) -> list[Prepared]:
+        """A series that was learnt from keeps its scale; another has that of what is known of it.
+
+        What is known is what comes before its start, if there is enough of that, or all of it.
+        """
+        least, known = 2 * self.layout_.season, starts or [0] * len(series)
+        return [
+            prepare(one, self.layout_, learnt or (start if start >= least else None))
+            for one, learnt, start in zip(series, self.after_learning(series), known)
+        ]
+
+    def after_learning(self, series: Sequence[TimeSeries]) -> list[int]:
+        """The first step of each that was not learnt from: 0 where no series has its name."""
+        return self._places(series, self.learnt_)
+
+    def _places(self, series: Sequence[TimeSeries], steps: Sequence[int]) -> list[int]:
+        """Where a step of the series that were learnt from lies in those of the same name.
+
+        One alone is compared with the one that was learnt from, whatever their files are called.
+        """
+        mine = {one.name: (one, step) for one, step in zip(self.series_, steps)}
+        if len(mine) == len(series) == 1:
+            mine[series[0].name] = (self.series_[0], steps[0])
+        return [place_in(one, *mine[one.name]) if one.name in mine else 0 for one in series]
+
+    def _roller(self) -> Roller:
+        fed_back = self.mode == "fed-back"
+        return Roller(self.model_, self._levels(), fed_back, self.paths, self.seed)
+
+    # ----------------------------------------------------------------------------------- a run
+
+    @classmethod
+    def load(cls, path: str | Path) -> Forecaster:
+        """The forecaster of a run, with the series that it learnt from."""
+        run = RunFolder.open(path)
+        model = shared.from_config(cls, TASK, run.config(), run)
+        model.layout_, model.calibration_ = layout_from(run.read_json("vocabulary.json"), run.path)
+        model.series_, model.learnt_, model.tested_ = series_from(run.read_json(SERIES), run.path)
+        network = model._build()
+        shared.load_weights(network, run)
+        model.model_, model.run_, model.history_ = network.eval(), run, run.metrics()
+        if model.layout_.horizon != model.horizon:
+            raise ArgumentError(f"{path}: its configuration and its layout have other horizons")
+        return model

@@ -1,0 +1,180 @@
+"""Forecasting as the loop sees it. In: prepared series. Out: pinball losses; next: `training.loop`.
+
+Training looks at windows from random places of all series, each from an empty state; the first
+steps of a window that does not begin its series are not judged, for their state knows too little.
+Validation and test run on from before their first origin, and judge whole horizons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from unrolled.data.windows import Prepared
+from unrolled.tasks.forecast.model import pinball
+from unrolled.training.job import Measures, Share, Shown, Sums
+
+BURN_IN = 4  # a quarter of a window
+OVERLAP = 4  # each step is in about four windows of an epoch
+LEAST_BATCHES = 8  # in an epoch, however short the series are
+RUN_UP = 4  # windows before the first origin that is judged
+PIECE = 2048  # origins that are judged at once: a long series must fit into memory
+
+LINE = (
+    Shown("train", "loss", "Train Loss"),
+    Shown("validation", "loss", "Val Loss"),
+    Shown("validation", "mae", "Val MAE"),
+    Shown("test", "mae", "Test MAE"),
+)
+
+
+@dataclass(frozen=True)
+class Window:
+    """Steps start ... stop - 1 of a series; origins from `first` on, targets before `end` count."""
+
+    series: int
+    start: int
+    stop: int
+    first: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """Origins first ... last of each series, and where its targets end."""
+
+    first: list[int]
+    last: list[int]
+    end: list[int]
+
+
+class ForecastJob:
+    """A network, series, and where each part of them lies."""
+
+    best, best_is = "loss", "lowest"
+    blind_loss = 1.0  # of the anchor: its usual distance is what all distances are measured by
+    line: Sequence[Shown] = LINE
+
+    def __init__(
+        self,
+        model: nn.Module,
+        series: Sequence[Prepared],
+        parts: dict[str, Part],
+        quantiles: Sequence[float],
+        *,
+        window: int,
+        batch_size: int,
+        seed: int,
+    ) -> None:
+        self.model, self.series, self.parts = model, series, parts
+        self.quantiles = torch.tensor(quantiles, dtype=torch.float32)
+        self.median = list(quantiles).index(0.5)
+        self.window, self.batch_size, self.seed = window, batch_size, seed
+
+    def batches(self, part: str, epoch: int) -> list[list[Window]]:
+        if part not in self.parts:
+            return []
+        if part == "train":
+            return self._training(epoch)
+        bounds = self.parts[part]
+        windows = []
+        for number, last in enumerate(bounds.last):
+            for first in range(bounds.first[number], last + 1, PIECE):
+                start, stop = max(0, first - RUN_UP * self.window), min(first + PIECE, last + 1)
+                windows.append(Window(number, start, stop, first, bounds.end[number]))
+        windows.sort(key=lambda one: one.stop - one.start)
+        size = self.batch_size
+        return [windows[at : at + size] for at in range(0, len(windows), size)]
+
+    def _training(self, epoch: int) -> list[list[Window]]:
+        """Windows from random places; long series give more of them."""
+        draw = np.random.default_rng([self.seed, epoch])
+        bounds = self.parts["train"]
+        steps = np.array([last + 1 for last in bounds.last])
+        count = max(OVERLAP * int(steps.sum()) // self.window, LEAST_BATCHES * self.batch_size)
+        chosen = draw.choice(len(steps), count, p=steps / steps.sum())
+        windows = []
+        for number in chosen.tolist():
+            length = min(self.window, int(steps[number]))
+            start = int(draw.integers(int(steps[number]) - length + 1))
+            first = start + (length // BURN_IN if start else 0)
+            windows.append(Window(number, start, start + length, first, bounds.end[number]))
+        return [windows[at : at + self.batch_size] for at in range(0, count, self.batch_size)]
+
+    def usual_quantiles(self) -> Any:
+        """Those of all distances from the anchor in the training part, whatever is told of them."""
+        found = []
+        for one, last, end in zip(self.series, self.parts["train"].last, self.parts["train"].end):
+            for first in range(0, last + 1, PIECE):
+                origins = np.arange(first, min(first + PIECE, last + 1))
+                targets, counts = one.targets(origins, one.around(origins)[1], end)
+                found.append(targets[counts])
+        known = np.concatenate(found)
+        return np.quantile(known, self.quantiles.numpy()) if len(known) else np.zeros(1)
+
+    def begin(self, part: str) -> None:
+        """Nothing is carried from batch to batch."""
+
+    def carried(self) -> dict[str, Tensor]:
+        return {}
+
+    def carry(self, tensors: dict[str, Tensor]) -> None:
+        """Nothing is carried from batch to batch."""
+
+    def compute(self, model: nn.Module, batch: Any, share: Share) -> tuple[Tensor, Sums]:
+        gathered = [self.gather(window) for window in batch]
+        whole = max(1.0, sum(float(one["counts"].sum()) for one in gathered))
+        mine = share.of(gathered) or [empty(gathered[0])]
+        tensors = stacked(mine, next(model.parameters()))
+        forecast, _ = model(tensors["inputs"], tensors["ahead"])
+        losses = pinball(forecast, tensors["targets"], self.quantiles.to(forecast))
+        counts = tensors["counts"]
+        loss = (losses * counts).sum()
+        error = (forecast[..., self.median] - tensors["targets"]).abs() * tensors["units"]
+        return loss / whole, {
+            "loss": loss,
+            "count": counts.sum(),
+            "error": (error.detach() * counts).sum(),
+        }
+
+    def gather(self, window: Window) -> dict[str, Any]:
+        """The arrays of one window."""
+        one = self.series[window.series]
+        origins = np.arange(window.start, window.stop)
+        ahead, anchor = one.around(origins)
+        targets, counts = one.targets(origins, anchor, window.end)
+        counts = counts & (origins >= window.first)[:, None]
+        units = np.full(targets.shape, one.scale.unit, np.float32)
+        inputs = one.inputs[window.start : window.stop]
+        return {
+            "inputs": inputs, "ahead": ahead, "targets": targets, "counts": counts, "units": units
+        }  # fmt: skip
+
+    def measures(self, sums: Sums) -> Measures:
+        count = max(float(sums["count"]), 1.0)
+        return {"loss": float(sums["loss"]) / count, "mae": float(sums["error"]) / count}
+
+
+def empty(arrays: dict[str, Any]) -> dict[str, Any]:
+    """A window that counts for nothing: fewer windows than processes, and all must take part."""
+    return {**arrays, "counts": np.zeros_like(arrays["counts"])}
+
+
+def stacked(windows: Sequence[dict[str, Any]], like: Tensor) -> dict[str, Tensor]:
+    """Time first, (T, B, ...), where and of which type the model is.
+
+    A shorter window ends in steps that count for nothing.
+    """
+    longest = max(len(one["inputs"]) for one in windows)
+    result = {}
+    for name, first in windows[0].items():
+        stack = np.zeros((longest, len(windows), *first.shape[1:]), first.dtype)
+        for place, one in enumerate(windows):
+            stack[: len(one[name]), place] = one[name]
+        result[name] = torch.from_numpy(stack).to(like)
+    return result

@@ -1,0 +1,213 @@
+"""Before a forecaster learns: what series it got, how they are cut, what it is told of them.
+
+In: whatever a person hands in. Out: `TimeSeries`, parts, a `Layout`, or a sentence; next: forecast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from unrolled.data.calendar import cycles_of, season_of
+from unrolled.data.seasons import found_season
+from unrolled.data.times import Step
+from unrolled.data.timeseries import TimeSeries, TimeSeriesSet
+from unrolled.data.windows import Layout, drifts
+from unrolled.errors import ArgumentError, DataError
+from unrolled.tasks.forecast.job import Part
+
+MEDIAN = 0.5
+
+
+def as_series(X: Any) -> list[TimeSeries]:
+    """A `TimeSeriesSet`, `TimeSeries`, arrays (T,), or a list of them."""
+    if isinstance(X, TimeSeriesSet):
+        return X.series
+    if isinstance(X, TimeSeries):
+        return [X]
+    if isinstance(X, (list, tuple)) and X and all(isinstance(one, TimeSeries) for one in X):
+        return list(X)
+    many = isinstance(X, (list, tuple)) and X and all(np.ndim(one) == 1 for one in X)
+    arrays = X if many else [X]
+    series = [_from_array(array, number, len(arrays)) for number, array in enumerate(arrays)]
+    return series
+
+
+def _from_array(array: Any, number: int, count: int) -> TimeSeries:
+    values = np.asarray(array)
+    if values.ndim != 1 or values.dtype.kind not in "iufb" or not len(values):
+        raise ArgumentError(
+            "a series is an array of numbers (T,), a TimeSeries, or what read_time_series gives, "
+            f"not {type(array).__name__} of shape {values.shape}"
+        )
+    values = values.astype(np.float64)
+    if np.isinf(values).any():
+        raise ArgumentError("a series holds infinite numbers: write NaN where a value is missing")
+    if np.isnan(values).all():
+        raise ArgumentError("a series holds nothing but NaN: there is nothing to learn from")
+    name = "series" if count == 1 else f"series {number + 1}"
+    empty = np.zeros((len(values), 0))
+    return TimeSeries(name, np.int64(0), Step(1, "step"), values, empty, empty)
+
+
+def read_quantiles(text: str) -> tuple[float, ...]:
+    """`0.1,0.5,0.9` from the command line."""
+    try:
+        return tuple(float(word) for word in text.split(","))
+    except ValueError:
+        raise ArgumentError(f"--quantiles is written like 0.1,0.5,0.9, not {text!r}") from None
+
+
+def checked_quantiles(quantiles: Any) -> list[float]:
+    """Ascending, between 0 and 1, with the median among them."""
+    try:
+        levels = [float(one) for one in quantiles]
+    except (TypeError, ValueError):
+        raise ArgumentError(f"quantiles are numbers between 0 and 1, not {quantiles!r}") from None
+    if not levels or levels != sorted(set(levels)) or not 0 < levels[0] <= levels[-1] < 1:
+        raise ArgumentError(
+            f"quantiles ascend between 0 and 1, as in (0.1, 0.5, 0.9), not {quantiles!r}"
+        )
+    if MEDIAN not in levels:
+        raise ArgumentError(f"0.5 is to be among the quantiles: it is the forecast ({quantiles!r})")
+    return levels
+
+
+def parts_of(
+    series: Sequence[TimeSeries], ahead: int, horizon: int, validation: float, test: float
+) -> tuple[dict[str, Part], list[int], list[int]]:
+    """The parts of each series, and the steps where validation and test begin.
+
+    An origin is judged where its whole horizon (`ahead` steps) lies in the part. `horizon` is what
+    a backtest will look at.
+    """
+    learnt, tested = [], []
+    for one in series:
+        length = len(one)
+        held = max(round(length * test), horizon) if test else 0
+        start = length - held
+        seen = max(round(start * validation), ahead) if validation else 0
+        if start - seen <= ahead:
+            raise DataError(
+                f"the series {one.name!r} has {length:,} steps: too few to learn {horizon} steps "
+                f"ahead and to set aside {seen} for validation and {held} for the test; bring "
+                "more, or a smaller horizon"
+            )
+        learnt.append(start - seen)
+        tested.append(start)
+    parts = {"train": Part([0] * len(series), [end - 2 for end in learnt], learnt)}
+    if validation:
+        parts["validation"] = _part(learnt, tested, ahead)
+    if test:
+        parts["test"] = _part(tested, [len(one) for one in series], ahead)
+    return parts, learnt, tested
+
+
+def _part(begin: list[int], end: list[int], ahead: int) -> Part:
+    first = [start - 1 for start in begin]
+    return Part(first, [max(stop - 1 - ahead, start - 1) for start, stop in zip(begin, end)], end)
+
+
+def layout_of(
+    series: Sequence[TimeSeries],
+    learnt: Sequence[int],
+    horizon: int,
+    *,
+    season: int | None,
+    calendar: bool,
+    note: Callable[[str], None] = lambda text: None,
+) -> Layout:
+    """What the network is told, from the parts that may be learnt from.
+
+    A season that nobody names is the calendar's, or where that has none, the data's own.
+    """
+    steps = {(one.step.count, one.step.unit) for one in series}
+    if len(steps) > 1:
+        names = ", ".join(f"{one.name!r} goes by {one.step}" for one in series[:3])
+        raise DataError(f"all series are to have the same step, and {names}: see --every")
+    widths = {(one.known.shape[1], one.past.shape[1]) for one in series}
+    if len(widths) > 1:
+        raise DataError("all series are to have the same covariates")
+    step = series[0].step
+    fewest = min(learnt)
+    pasts = [one.without_gaps()[:end] for one, end in zip(series, learnt)]
+    if season is None:
+        season = season_of(step)
+        if season == 1:
+            season = _season_of_data(pasts, step, note)
+    known = np.concatenate([one.known[:end] for one, end in zip(series, learnt)])
+    past = np.concatenate([one.past[:end] for one, end in zip(series, learnt)])
+    dated = all(one.has_dates for one in series)
+    return Layout(
+        horizon=horizon,
+        season=season if 2 * season <= fewest else 1,
+        cycles=cycles_of(step, fewest) if calendar and dated else [],
+        level=sum(map(drifts, pasts)) <= len(pasts) / 2,
+        gaps=any(np.isnan(one.values[:end]).any() for one, end in zip(series, learnt)),
+        known_means=known.mean(0).tolist(),
+        known_scales=_scales(known),
+        past_means=past.mean(0).tolist(),
+        past_scales=_scales(past),
+    )
+
+
+def _season_of_data(pasts: Sequence[Any], step: Step, note: Callable[[str], None]) -> int:
+    found = found_season(pasts)
+    if found is None:
+        return 1
+    note(
+        f"the season is taken to be {found.steps} steps of {step}, after which the data are most "
+        f"like themselves (correlation {found.correlation:.2f}); --season N names another, "
+        "--season 1 none"
+    )
+    return found.steps
+
+
+def _scales(columns: Any) -> list[float]:
+    """Standard deviations; a constant column is left as it is."""
+    return [float(one) or 1.0 for one in columns.std(0)]
+
+
+def refuse_other_columns(series: Sequence[TimeSeries], layout: Layout) -> None:
+    """Series to predict from bring what those brought that were learnt from."""
+    known, past = len(layout.known_means), len(layout.past_means)
+    for one in series:
+        if (one.known.shape[1], one.past.shape[1]) != (known, past):
+            raise DataError(
+                f"the series {one.name!r} brings {one.known.shape[1]} known and "
+                f"{one.past.shape[1]} past covariates, and the forecaster has learnt with "
+                f"{known} and {past}"
+            )
+        if layout.cycles and not one.has_dates:
+            raise DataError(
+                f"the series {one.name!r} has no dates, and the forecaster has learnt with the "
+                f"{' and the '.join(layout.cycles)}"
+            )
+
+
+def place_in(other: TimeSeries, one: TimeSeries, step: int) -> int:
+    """Where a step of a series lies in another one, if that holds the same values; else 0."""
+    if other is one:
+        return step
+    if other.has_dates != one.has_dates or other.step != one.step:
+        return 0
+    times = other.times(0, len(other))
+    _, theirs, ours = np.intersect1d(times, one.times(0, len(one)), return_indices=True)
+    alike = np.isclose(other.values[theirs], one.values[ours], equal_nan=True)
+    if alike.sum() <= len(alike) / 2:  # a few may have been put right since
+        return 0
+    return int(np.searchsorted(times, one.times(step, step + 1)[0]))
+
+
+def refuse_unknown_future(series: Sequence[TimeSeries], horizon: int) -> None:
+    """A known covariate must be known as far as the forecast goes."""
+    for one in series:
+        missing = len(one) + horizon - len(one.known)
+        if one.known.shape[1] and missing > 0:
+            raise DataError(
+                f"the known covariates of {one.name!r} end {missing} steps before the forecast: "
+                "add rows with their values and an empty value for each step ahead, or name them "
+                "with --past"
+            )

@@ -1,0 +1,302 @@
+"""The report of a forecaster. In: the fitted parts and a backtest. Out: a `Page`; next: the run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from unrolled.cells.choosing import ChosenCell
+from unrolled.data.windows import Prepared
+from unrolled.report.blocks import Block, Figure, Page, Prose, Section, Table
+from unrolled.report.figures import curves, forecast
+from unrolled.report.numbers import counted
+from unrolled.tasks.forecast.backtests import NETWORK, Backtest, Tried
+from unrolled.tasks.forecast.model import ForecastNetwork
+from unrolled.tasks.looking import Reading, norms_by_lag, read_closely
+from unrolled.tasks.reporting import (
+    every_parameter,
+    inside,
+    learning,
+    quoted,
+    the_cell,
+    trained_on,
+)
+from unrolled.training.job import State
+
+HISTORY = 3  # horizons of history in a picture
+FUTURES = 4  # series whose future is drawn
+LONGEST = 200  # steps that are looked at closely
+FOR_LAGS = 20  # stretches over which the derivative by lag is a mean
+WORDS = {
+    "mae": "MAE", "rmse": "RMSE", "smape": "sMAPE (%)", "mase": "MASE", "pinball": "pinball",
+    "coverage": "coverage",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Everything the page is made of."""
+
+    config: Mapping[str, Any]
+    cell: ChosenCell
+    model: ForecastNetwork
+    state: State
+    value: str  # what is forecast
+    series: Sequence[Prepared]
+    learnt: Sequence[int]
+    tested: Sequence[int]
+    backtest: Backtest
+    part: str  # which part the backtest is about
+    futures: Sequence[Any]  # `Forecast` of each series
+    notes: Sequence[str]
+    command: str
+
+
+def page_of(found: Findings) -> Page:
+    """The whole report."""
+    weights = sum(weight.numel() for weight in found.model.parameters())
+    horizon, step = found.series[0].layout.horizon, found.series[0].series.step
+    mae = found.backtest.figures[NETWORK]["mae"]
+    return Page(
+        title=f"A forecast of {found.value[:60]}",
+        lead=(
+            f"A recurrent network ({found.cell.name}) forecasts {horizon} steps of {step} ahead; "
+            f"on the {found.part} part it is off by {mae:.4g} in the mean, "
+            f"{_compared(found.backtest)}{_better(found.backtest)}."
+        ),
+        sections=[
+            trained_on(found.config, _part_rows(found), found.notes),
+            the_cell(found.cell, weights),
+            learning(
+                found.state.history,
+                found.state.best_epoch,
+                {"loss": "loss (pinball, scaled)", "mae": "mean absolute error"},
+            ),
+            _how_good(found),
+            _pictures(found),
+            _future(found),
+            _inside(found),
+            every_parameter(found.config),
+        ],
+        command=found.command,
+    )
+
+
+def _compared(backtest: Backtest) -> str:
+    gain, other = backtest.gain, "the seasonal naive method"
+    if gain == -math.inf:
+        return f"where {other} makes no mistake: each season is exactly like the one before"
+    return f"{abs(gain):.0%} {'less' if gain >= 0 else 'more'} than {other}"
+
+
+def _better(backtest: Backtest) -> str:
+    """The method to take instead, where the network is not the nearest."""
+    errors = {method: figures["mae"] for method, figures in backtest.figures.items()}
+    best = min(errors, key=lambda method: (errors[method], method != NETWORK))
+    return "" if best == NETWORK else f"; nearest is the method {best} ({errors[best]:.4g})"
+
+
+def _part_rows(found: Findings) -> list[list[Any]]:
+    rows: list[list[Any]] = [["series", "from", "steps", "learnt from", "validation", "test"]]
+    for one, learnt, tested in zip(found.series[:12], found.learnt, found.tested):
+        rows.append(
+            [
+                quoted(one.series.name, 40), shown_time(one.series.first), len(one), learnt,
+                tested - learnt, len(one) - tested,
+            ]
+        )  # fmt: skip
+    return rows
+
+
+def shown_time(time: Any) -> str:
+    """A time without what says nothing: no seconds that are 0, no midnight."""
+    text = str(time).replace("T", " ").removesuffix(".000000")
+    return text.removesuffix(":00").removesuffix(" 00:00")
+
+
+def _how_good(found: Findings) -> Section:
+    backtest = found.backtest
+    origins = sum(len(one.origins) for one in backtest.series)
+    is_point = len(backtest.levels) == 1  # which covers nothing
+    words = {name: word for name, word in WORDS.items() if not (is_point and name == "coverage")}
+    rows = [
+        [method, *(f"{figures[name]:.4g}" for name in words if name != "coverage"),
+         *([f"{figures['coverage']:.0%}"] if "coverage" in words else [])]
+        for method, figures in backtest.figures.items()
+    ]  # fmt: skip
+    width = backtest.levels[-1] - backtest.levels[0]
+    blocks: list[Block] = [
+        Table(
+            "figures",
+            f"On the {found.part} part, from {counted(origins, 'origin')}. "
+            + ("" if is_point else f"Coverage should be {width:.0%}; of all other figures, ")
+            + ("Less" if is_point else "less")
+            + " is better.",
+            ["method", *words.values()],
+            rows,
+        ),
+        Prose(_what_they_mean(found)),
+    ]
+    if not is_point:
+        blocks.append(Prose(_how_sure(found)))
+    if len(next(iter(backtest.mae_by_step.values()))) > 1:
+        panel = curves(backtest.mae_by_step, x_label="steps ahead", y_label="mean absolute error")
+        blocks.append(
+            Figure("by-step", "How far ahead", panel, "mean absolute error by steps ahead",
+                   "What lies further ahead is harder: how fast does each method lose its grip?")
+        )  # fmt: skip
+    return Section("How good it is", blocks)
+
+
+def _what_they_mean(found: Findings) -> str:
+    """The figures and the methods, for one who meets them for the first time."""
+    season, step = found.series[0].layout.season, found.series[0].series.step
+    back = f"the value {season} steps of {step} before" if season > 1 else "the last value, too"
+    return (
+        "- MAE is the mean distance of the forecast from what came; RMSE is like it, but weighs "
+        "large misses more; sMAPE is the distance as a share of the size of both.\n"
+        "- MASE is the MAE over that of the seasonal naive method where the network learnt: below "
+        "1 it is better.\n"
+        "- Pinball weighs the whole interval, not only its middle. Coverage is the share of what "
+        "came that lay inside the interval.\n"
+        f"- Naive repeats the last value, seasonal naive {back}. Smoothing is damped exponential "
+        "smoothing with a season, a good classical method."
+    )
+
+
+def _how_sure(found: Findings) -> str:
+    """How the interval came about, what that changed, and what it takes for granted."""
+    backtest = found.backtest
+    before, after = backtest.as_said, backtest.figures[NETWORK]
+    if before == after:
+        return (
+            f"How sure the network is. Its interval held {after['coverage']:.0%} of what came, as "
+            "it was learnt: there were too few steps beside those to set it right by."
+        )
+    return (
+        f"How sure the network is. As learnt, its interval held {before['coverage']:.0%} of what "
+        f"came (pinball {before['pinball']:.4g}): a network is surer of what it learnt from than "
+        "of what comes. So both ends of the interval are moved, for each step ahead, by the errors "
+        "of its latest forecasts of steps that it had not learnt from, as many as the validation "
+        f"part has; it then held {after['coverage']:.0%} (pinball {after['pinball']:.4g}).\n\nNo "
+        "forecast is set right by what comes after its origin, and the median stays where it is. "
+        "This takes for granted that the next errors are like the latest ones; those of the "
+        "validation part, which has also chosen the weights, are a little too small."
+        " The intervals of the other methods are of their errors in the part that was "
+        "learnt from."
+    )
+
+
+def _pictures(found: Findings) -> Section:
+    """The best, a usual and the worst origin."""
+    backtest = found.backtest
+    errors = [
+        np.nan_to_num(np.nanmean(np.abs(one.actual - _median(one.forecasts[NETWORK], backtest)), 1))
+        if not np.isnan(one.actual).all() else np.zeros(len(one.origins))
+        for one in backtest.series
+    ]  # fmt: skip
+    places = [(s, n) for s, one in enumerate(errors) for n in range(len(one))]
+    order = np.argsort(np.concatenate(errors), kind="stable")
+    blocks: list[Block] = []
+    for key, title, place in (
+        ("best", "The best forecast", order[0]),
+        ("usual", "A usual one", order[len(order) // 2]),
+        ("worst", "The worst one", order[-1]),
+    ):
+        number, origin = places[int(place)]
+        one = backtest.series[number]
+        panel = _picture(found, found.series[number], one, origin)
+        name = f"{quoted(one.name, 40)}, from {shown_time(one.times[origin])}{_band(backtest)}"
+        blocks.append(Figure(key, title, panel, f"forecast and what came: {title}", name))
+    return Section("Forecasts, and what came", blocks)
+
+
+def _band(backtest: Backtest) -> str:
+    """What the shaded bands are."""
+    width = backtest.levels[-1] - backtest.levels[0]
+    return f". The band should hold {width:.0%} of what comes." if len(backtest.levels) > 1 else ""
+
+
+def _median(forecasts: Any, backtest: Backtest) -> Any:
+    return forecasts[..., backtest.levels.index(0.5)]
+
+
+def _picture(found: Findings, series: Prepared, tried: Tried, number: int) -> Any:
+    backtest, origin = found.backtest, int(tried.origins[number])
+    horizon = series.layout.horizon
+    start = max(0, origin + 1 - HISTORY * max(horizon, 8))
+    times = series.series.times(origin + 1, origin + 1 + horizon)
+    network = tried.forecasts[NETWORK][number]
+    others = {
+        method: (times, _median(tried.forecasts[method][number], backtest))
+        for method in ("seasonal naive", "smoothing")
+    }
+    return forecast(
+        (series.series.times(start, origin + 1), series.series.values[start : origin + 1]),
+        (times, _median(network, backtest)),
+        y_label=found.value,
+        truth=(times, tried.actual[number]),
+        intervals=intervals(network, backtest.levels),
+        others=others,
+    )
+
+
+def intervals(quantiles: Any, levels: Sequence[float]) -> dict[str, tuple[Any, Any]]:
+    """Pairs of quantiles from the outside in, by the share that lies between them."""
+    pairs = {}
+    for low in range(len(levels) // 2):
+        high = len(levels) - 1 - low
+        share = levels[high] - levels[low]
+        pairs[f"{share:.0%}"] = (quantiles[:, low], quantiles[:, high])
+    return pairs
+
+
+def _future(found: Findings) -> Section:
+    blocks: list[Block] = []
+    for number, (one, future) in enumerate(zip(found.series[:FUTURES], found.futures), 1):
+        start = max(0, len(one) - HISTORY * max(len(future.times), 8))
+        panel = forecast(
+            (one.series.times(start, len(one)), one.series.values[start:]),
+            (future.times, future.median),
+            y_label=found.value,
+            intervals=intervals(future.quantiles, future.levels),
+        )
+        last = shown_time(one.series.times(len(one) - 1, len(one))[0])
+        name = f"{quoted(one.series.name, 40)} after {last}{_band(found.backtest)}"
+        blocks.append(Figure(f"future-{number}", "What comes next", panel, "forecast", name))
+    if not blocks:
+        blocks.append(Prose("The known covariates end with the data: no future can be drawn."))
+    return Section("What comes after the end", blocks)
+
+
+def _inside(found: Findings) -> Section:
+    model, one = found.model.eval(), found.series[0]
+    length = min(LONGEST, len(one))
+    end = len(one)
+    x = torch.from_numpy(one.inputs[end - length : end])[:, None]
+    ahead, _ = one.around(np.array([end - 1]))
+    middle = found.backtest.levels.index(0.5)
+
+    def score(y: Tensor) -> Tensor:
+        told = torch.from_numpy(ahead[:, : model.horizon])[:, None]
+        return model.heads(x[-1:], y[-1:], told)[0, 0, -1, middle]
+
+    hidden, counted = read_closely(model.recurrent, x, score)
+    shown = min(40, length)
+    times = [shown_time(time) for time in one.series.times(end - shown, end)]
+    title = f"The last {shown} steps of {one.series.name[:40]}"
+    reading = Reading(title, times, hidden[-shown:], counted[-shown:])
+    places = np.linspace(0, end - length, min(FOR_LAGS, end - length + 1)).astype(int)
+    stretches = [torch.from_numpy(one.inputs[at : at + length])[:, None] for at in places]
+    norms = norms_by_lag(model.recurrent, stretches, seed=0)
+    return inside(
+        [reading],
+        norms,
+        "the derivative of the furthest step's median by the step's input, times that input.",
+    )

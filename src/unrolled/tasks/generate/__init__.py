@@ -1,0 +1,1 @@
+"""Generation: a text in, its continuation out. See `generator`."""

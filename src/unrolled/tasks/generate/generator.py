@@ -1,0 +1,235 @@
+"""Continue a text. In: a long text. Out: a model of it that writes on; next: `cli`.
+
+    model = Generator(cell="lstm", hidden=256).fit(text)
+    print(model.generate_text("To be", 200, temperature=0.8, seed=1))
+
+Pieces from all over the training text are set aside (whole documents, where there are many): which
+weights are kept looks at them alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from torch import nn
+
+from unrolled.cells.choosing import ChosenCell
+from unrolled.data.corpus import Corpus
+from unrolled.errors import ArgumentError
+from unrolled.report.page import render
+from unrolled.tasks import estimator as shared
+from unrolled.tasks.estimator import Estimator, seeded
+from unrolled.tasks.generate.job import LanguageJob, Stream
+from unrolled.tasks.generate.model import LanguageModel
+from unrolled.tasks.generate.page import Findings, page_of
+from unrolled.tasks.generate.sampling import Sampling
+from unrolled.tasks.generate.streams import as_corpus, hold_out_pieces, tokens_in_file
+from unrolled.tasks.options import option
+from unrolled.tasks.tokens import SPECIAL, Tokens, sayable
+from unrolled.training import settings as checks
+from unrolled.training.fabric import is_first_process, start_fabric
+from unrolled.training.job import Share
+from unrolled.training.loop import evaluate, train
+from unrolled.training.optimizers import OPTIMIZERS
+from unrolled.training.run_folder import RunFolder
+from unrolled.training.schedules import SCHEDULES
+
+TASK = "generate"
+KINDS = ("char", "bpe")
+BYTES = 4  # at most, of a character in UTF-8
+PROMPT, SAMPLE, WARMTHS = 20, 300, (0.5, 0.8, 1.0)  # of the report's samples
+LEAST = 2  # tokens: one to begin with, one to predict
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Generator(Estimator):
+    """A recurrent language model of characters or BPE tokens."""
+
+    hidden: int = option(256, "units in each layer", int)
+    dropout: float = option(0.1, "share of units left out in training", float)
+    optimizer: str = option("muon", "which one", choices=OPTIMIZERS)
+    lr: float = option(0.006, "learning rate", float)
+    schedule: str = option("warmup", "of the learning rate", choices=tuple(SCHEDULES))
+    epochs: int = option(10, "most epochs", int)
+    embedding: int = option(64, "numbers that stand for a token", int)
+    tokens: str = option("char", "how the text is cut", choices=KINDS)
+    vocabulary: int = option(1_000, "most tokens that are told apart", int)
+    window: int = option(64, "tokens that backpropagation looks back over", int)
+    tied: bool = option(False, "one table for reading and writing tokens", bool)
+
+    def check(self) -> ChosenCell:
+        cell = super().check()
+        for name in ("embedding", "vocabulary", "window"):
+            checks.count(name, getattr(self, name))
+        checks.one_of("tokens", self.tokens, KINDS)
+        return cell
+
+    # -------------------------------------------------------------------------------- learning
+
+    def fit(
+        self,
+        X: str | Corpus,
+        y: None = None,
+        test: str | Corpus | None = None,
+        *,
+        data: dict[str, Any] | None = None,
+        resume: bool = False,
+    ) -> Generator:
+        """Learn from a text; `data` says for the run where it came from."""
+        self.cell_ = self.check()
+        if not resume:
+            self.refuse_taken_place()
+        corpus, other = as_corpus(X), None if test is None else as_corpus(test)
+        with TemporaryDirectory(prefix="unrolled-", ignore_cleanup_errors=True) as folder:
+            parts = self._parts(corpus, other, Path(folder))
+            model = self._build()
+            config = shared.config_of(TASK, self, self.cell_, data=data or {})
+            run = self.open_run(config, self.tokens_.as_dict(), resume)
+            job = LanguageJob(model, parts, self.batch_size, self.window, self.seed)
+            state = train(job, self.settings(), run, self.watcher(), resume)
+            self.model_, self.state_, self.run_ = model.eval(), state, run
+            self.history_ = state.history
+            if run is not None and is_first_process():
+                run.write_text("report.html", render(page_of(self._findings(config, parts))))
+        return self
+
+    def _parts(self, corpus: Corpus, test: Corpus | None, folder: Path) -> dict[str, Stream]:
+        """Hold out a part for validation, make the vocabulary of the rest, encode everything."""
+        for text in (corpus, test):
+            if text is not None and not any(text.blocks()):
+                raise ArgumentError("the text is empty: it takes at least a few hundred characters")
+        learnt, held = hold_out_pieces(corpus, self.validation, self.seed)
+        self.tokens_ = Tokens.fit(self.tokens, learnt.blocks(), self.vocabulary)
+        texts = {"train": learnt, "validation": held, "test": test}
+        parts = {
+            part: self._stream(text, folder / f"{part}.tokens")
+            for part, text in texts.items()
+            if text is not None
+        }
+        if len(parts["train"]) < self.window + LEAST:
+            raise ArgumentError(
+                f"the text to learn from has {len(parts['train'])} tokens; with a window of "
+                f"{self.window} it takes at least {self.window + LEAST}: bring more text, or a "
+                "smaller window"
+            )
+        if test is not None and len(parts["test"]) < LEAST:
+            raise ArgumentError("the test text is too short: it takes at least 2 tokens")
+        return {part: stream for part, stream in parts.items() if len(stream) >= LEAST}
+
+    def _stream(self, corpus: Corpus, path: Path) -> Stream:
+        return Stream(*tokens_in_file(corpus, self.tokens_, path))
+
+    def _build(self) -> nn.Module:
+        with seeded(self.seed):
+            return LanguageModel(
+                self.cell_,
+                len(self.tokens_),
+                embedding=self.embedding,
+                hidden=self.hidden,
+                layers=self.layers,
+                dropout=self.dropout,
+                tied=self.tied,
+            )
+
+    def _findings(self, config: Any, parts: Any) -> Findings:
+        """What the report is about."""
+        part = next(name for name in ("test", "validation", "train") if name in parts)
+        first = parts[part].tokens[:PROMPT]
+        start = self.tokens_.decode([int(token) for token in first if token >= len(SPECIAL)])
+        return Findings(
+            config=config,
+            cell=self.cell_,
+            model=self.model_,
+            state=self.state_,
+            parts=parts,
+            part=part,
+            tokens=self.tokens_,
+            start=start,
+            samples={
+                warmth: self.generate_text(start, SAMPLE, temperature=warmth, seed=self.seed)
+                for warmth in WARMTHS
+            },
+            command=str(config["data"].get("command", repr(self))),
+        )
+
+    # ---------------------------------------------------------------------------------- asking
+
+    def evaluate(self, X: str | Corpus, y: None = None) -> dict[str, float]:
+        """Loss in nats a token, bits a character, perplexity."""
+        self.require_fitted("model_")
+        with TemporaryDirectory(prefix="unrolled-", ignore_cleanup_errors=True) as folder:
+            stream = self._stream(as_corpus(X), Path(folder) / "test.tokens")
+            if len(stream) < LEAST:
+                raise ArgumentError("the text is too short to measure: it takes 2 tokens or more")
+            parts = {"test": stream}
+            job = LanguageJob(self.model_, parts, self.batch_size, self.window, self.seed)
+            fabric = start_fabric(checks.Settings())
+            figures = evaluate(fabric, job, self.model_, "test", Share())
+            return {**figures, "characters": round(len(stream) * stream.characters)}
+
+    def score(self, X: str | Corpus, y: None = None) -> float:
+        """Minus the bits a character: more is better, as scikit-learn has it."""
+        return -self.evaluate(X)["bits_per_character"]
+
+    def predict(self, X: list[str]) -> list[str]:
+        """The most probable next token of each text."""
+        sure = Sampling(temperature=0.0)
+        return ["".join(self.generate(text, 1, sure)) for text in X]
+
+    def generate_text(
+        self,
+        prompt: str = "",
+        length: int = 500,
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int = 0,
+    ) -> str:
+        """A continuation of the prompt, as many tokens as `length` says."""
+        sampling = Sampling(temperature, top_k, top_p)
+        return "".join(self.generate(prompt, length, sampling, seed))
+
+    def unknown_in(self, prompt: str) -> str:
+        """The characters of a prompt that the vocabulary does not have."""
+        if self.tokens == "bpe":
+            return ""
+        return "".join(sorted(set(prompt) - set(self.tokens_.table)))
+
+    @torch.no_grad()
+    def generate(
+        self, prompt: str, length: int, sampling: Sampling, seed: int = 0
+    ) -> Iterator[str]:
+        """The continuation piece by piece, as it comes."""
+        self.require_fitted("model_")
+        random = torch.Generator().manual_seed(seed)
+        start = self.tokens_.encode(prompt or "\n")
+        scores, states = self.model_(torch.from_numpy(start)[:, None])
+        waiting: list[int] = []
+        for left in reversed(range(length)):
+            token = sampling.choose(sayable(scores[-1, 0]), random)
+            waiting.append(token)
+            text = self.tokens_.decode(waiting)
+            # a token may be a part of a character's bytes: wait for the others
+            if left == 0 or len(waiting) >= BYTES or not text.endswith("\N{REPLACEMENT CHARACTER}"):
+                yield text
+                waiting = []
+            scores, states = self.model_(torch.tensor([[token]]), states)
+
+    # ----------------------------------------------------------------------------------- a run
+
+    @classmethod
+    def load(cls, path: str | Path) -> Generator:
+        """The generator of a run."""
+        run = RunFolder.open(path)
+        model = shared.from_config(cls, TASK, run.config(), run)
+        model.tokens_ = Tokens.from_dict(run.read_json("vocabulary.json"))
+        network = model._build()
+        shared.load_weights(network, run)
+        model.model_, model.run_, model.history_ = network.eval(), run, run.metrics()
+        return model

@@ -1,0 +1,173 @@
+"""The report of a language model. In: the fitted parts and its text. Out: a `Page`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from unrolled.cells.choosing import ChosenCell
+from unrolled.report.blocks import Block, Code, Page, Prose, Section, Table
+from unrolled.tasks.generate.job import Stream
+from unrolled.tasks.generate.model import LanguageModel
+from unrolled.tasks.looking import Reading, norms_by_lag, read_closely
+from unrolled.tasks.reporting import (
+    every_parameter,
+    inside,
+    learning,
+    quoted,
+    the_cell,
+    trained_on,
+)
+from unrolled.tasks.tokens import Tokens
+from unrolled.training.job import State
+
+READ = 40  # tokens of the passage whose states are drawn
+LAGS, FOR_LAGS = 100, 20  # the longest lag, and over how many passages the derivative is a mean
+COUNTED = 2_000_000  # tokens that the pair counts are taken from: enough for pairs
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Everything the page is made of."""
+
+    config: Mapping[str, Any]
+    cell: ChosenCell
+    model: LanguageModel
+    state: State
+    parts: Mapping[str, Stream]
+    part: str  # which one the figures are of
+    tokens: Tokens
+    start: str
+    samples: Mapping[float, str]
+    command: str
+
+
+def page_of(found: Findings) -> Page:
+    """The whole report."""
+    kept = found.state.history[found.state.best_epoch - 1]
+    bits = kept[f"{found.part}_bits_per_character"]
+    weights = sum(weight.numel() for weight in found.model.parameters())
+    return Page(
+        title=f"A model of {_called(found)}",
+        lead=(
+            f"A recurrent network ({found.cell.name}) needs {bits:.3f} bits for a character of the "
+            f"{found.part} part, which it never learnt from."
+        ),
+        sections=[
+            trained_on(found.config, _part_rows(found), found.config["data"].get("notes", ())),
+            the_cell(found.cell, weights),
+            learning(
+                found.state.history,
+                found.state.best_epoch,
+                {"loss": "loss (nats a token)", "bits_per_character": "bits a character"},
+            ),
+            _how_good(found, kept),
+            _samples(found),
+            _inside(found),
+            every_parameter(found.config),
+        ],
+        command=found.command,
+    )
+
+
+def _called(found: Findings) -> str:
+    """The text's own name, where it has one."""
+    source = str(found.config["data"].get("source", ""))
+    name = source.rpartition(":")[2] if source.startswith("builtin:") else PurePath(source).name
+    return name[:60] or "a text"
+
+
+def _part_rows(found: Findings) -> list[list[Any]]:
+    rows: list[list[Any]] = [["part", "tokens", "characters"]]
+    for name, stream in found.parts.items():
+        rows.append([name, len(stream), round(len(stream) * stream.characters)])
+    return rows
+
+
+def _how_good(found: Findings, kept: Mapping[str, Any]) -> Section:
+    stream = found.parts[found.part]
+    rows = [
+        ["recurrent network", *_row(kept[f"{found.part}_loss"], stream)],
+        ["pairs of tokens, counted", *_row(_pairs(found), stream)],
+        ["every token equally likely", *_row(math.log(len(found.tokens)), stream)],
+    ]
+    columns = ["model", "nats a token", "bits a character", "perplexity"]
+    return Section(
+        "How good it is",
+        [
+            Table("figures", f"On the {found.part} part.", columns, rows),
+            Prose(
+                "Bits a character is how many yes-or-no questions it takes, on average, to name "
+                "the next character to one who knows what the model knows: less is better. "
+                "Perplexity is the number of tokens among which the model is, on average, as "
+                "unsure as if all were equally likely. The counts know only the token before: "
+                "what lies between them and the network is what it keeps in mind from further "
+                "back."
+            ),
+        ],
+    )
+
+
+def _row(loss: float, stream: Stream) -> list[float]:
+    bits = loss / math.log(2) / stream.characters
+    return [loss, bits, math.exp(min(loss, 700.0))]
+
+
+def _pairs(found: Findings) -> float:
+    """The loss of counted pairs, each count one more than was seen (Laplace's rule)."""
+    size = len(found.tokens)
+    seen = np.asarray(found.parts["train"].tokens[:COUNTED], np.int64)
+    asked = np.asarray(found.parts[found.part].tokens[:COUNTED], np.int64)
+    keys, counts = np.unique(seen[:-1] * size + seen[1:], return_counts=True)
+    before = np.bincount(seen[:-1], minlength=size)
+    wanted = asked[:-1] * size + asked[1:]
+    places = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    found_ones = np.where(keys[places] == wanted, counts[places], 0)
+    return float(-np.log((found_ones + 1) / (before[asked[:-1]] + size)).mean())
+
+
+def _samples(found: Findings) -> Section:
+    blocks: list[Block] = [
+        Prose(
+            f"What the network writes after the same beginning, {quoted(found.start)}, which is "
+            f"from the {found.part} part. A low temperature plays it safe, a high one dares more."
+        )
+    ]
+    for warmth, text in found.samples.items():
+        whole = (found.start + text).replace("\r", "")
+        blocks.append(Code(whole, f"Temperature {warmth:g}.", language="text"))
+    return Section("What it writes", blocks)
+
+
+def _inside(found: Findings) -> Section:
+    model, stream = found.model.eval(), found.parts[found.part]
+    passage = np.asarray(stream.tokens[:READ], np.int64)
+    inputs = model.embed(torch.from_numpy(passage)[:, None]).detach()
+
+    def score(y: Tensor) -> Tensor:
+        return model.readout(model.narrow(y))[-1, 0].max()
+
+    hidden, counted = read_closely(model.recurrent, inputs, score)
+    names = [found.tokens.show(int(token)) for token in passage]
+    reading = Reading("The beginning of the passage", names, hidden, counted)
+    length = min(LAGS, len(stream))
+    starts = np.linspace(0, len(stream) - length, FOR_LAGS).astype(int)
+    sequences = [
+        model.embed(
+            torch.from_numpy(np.asarray(stream.tokens[at : at + length], np.int64))[:, None]
+        ).detach()
+        for at in starts
+    ]
+    norms = norms_by_lag(model.recurrent, sequences, seed=0)
+    return inside(
+        [reading],
+        norms,
+        "the derivative of the likeliest next token's score by the step's input, times that input.",
+    )

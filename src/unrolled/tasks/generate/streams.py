@@ -1,0 +1,109 @@
+"""Running text of any size. In: a corpus. Out: parts of it, and their tokens in a mapped file.
+
+A text is read block by block, so it may be larger than the memory. Of many documents, whole ones
+are held out. Of one, the test is its end, which nothing before it may know; what decides about the
+weights is pieces from all over the rest, so that the text that is learnt goes up to the test.
+Next: `language_job`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from unrolled.data.corpus import ENOUGH, Corpus, Document
+from unrolled.data.notes import Notes
+from unrolled.data.token_files import write_tokens
+from unrolled.errors import ArgumentError
+from unrolled.tasks.tokens import Tokens
+
+Blocks = Callable[[], Iterator[str]]
+Ranges = list[tuple[int, int]]  # of characters: from, to before
+
+PIECES = 10  # at most, of what is held out from all over a text
+LEAST = 1_000  # characters of such a piece: what it begins with is harder to guess than the rest
+
+
+def as_corpus(text: Any) -> Corpus:
+    """A str as a corpus of one document."""
+    if isinstance(text, Corpus):
+        return text
+    if not isinstance(text, str):
+        raise ArgumentError(f"X is one text (a str) or a Corpus, not {type(text).__name__}")
+    return Corpus([Document("text", lambda: iter([text]))], Notes())
+
+
+def hold_out_end(corpus: Corpus, share: float, seed: int) -> tuple[Corpus, Corpus | None]:
+    """What to learn from, and about a `share` of it that is held out."""
+    if share == 0:
+        return corpus, None
+    if len(corpus) >= ENOUGH:
+        return corpus.hold_out(share, seed)
+    count = characters(corpus.blocks)
+    cut = count - int(count * share)
+    if cut == count:
+        return corpus, None
+    corpus.notes.say(f"the last {count - cut:,} of {count:,} characters are held out")
+    return _only(corpus, [(0, cut)]), _only(corpus, [(cut, count)])
+
+
+def hold_out_pieces(corpus: Corpus, share: float, seed: int) -> tuple[Corpus, Corpus | None]:
+    """What to learn from, and about a `share` of it that decides, from all over the text."""
+    if share == 0:
+        return corpus, None
+    if len(corpus) >= ENOUGH:
+        return corpus.hold_out(share, seed)
+    count = characters(corpus.blocks)
+    held = pieces(count, share)
+    if not held:
+        return corpus, None
+    edges = [0, *(edge for piece in held for edge in piece), count]
+    learnt = [(start, stop) for start, stop in zip(edges[::2], edges[1::2]) if start < stop]
+    return _only(corpus, learnt), _only(corpus, held)
+
+
+def pieces(count: int, share: float) -> Ranges:
+    """The middle of each of ten equal parts of a text; of a short text fewer, or its end."""
+    total = int(count * share)
+    number = min(PIECES, total // LEAST)
+    if number < 2:
+        return [(count - total, count)] if total else []
+    length, part = total // number, count // number
+    starts = [part * index + (part - length) // 2 for index in range(number)]
+    return [(start, start + length) for start in starts]
+
+
+def characters(blocks: Blocks) -> int:
+    return sum(map(len, blocks()))
+
+
+def _only(corpus: Corpus, ranges: Ranges) -> Corpus:
+    """The characters of some ranges, in their order, read when they are asked for."""
+
+    def blocks() -> Iterator[str]:
+        at = 0
+        for block in corpus.blocks():
+            for start, stop in ranges:
+                piece = block[max(0, start - at) : max(0, stop - at)]
+                if piece:
+                    yield piece
+            at += len(block)
+            if at >= ranges[-1][1]:
+                return
+
+    return Corpus([Document("text", blocks)], corpus.notes)
+
+
+def tokens_in_file(corpus: Corpus, tokens: Tokens, path: Path) -> tuple[Any, float]:
+    """The tokens of a corpus, mapped, and how many characters one stands for on average."""
+    seen = 0
+
+    def counted() -> Iterator[str]:
+        nonlocal seen
+        for block in corpus.blocks():
+            seen += len(block)
+            yield block
+
+    mapped = write_tokens(path, counted(), tokens.encode, len(tokens))
+    return mapped, seen / len(mapped)
