@@ -11,6 +11,7 @@ from tests.lab_words import words
 from tests.tolerances import PENCIL, SLOPE, assert_agrees
 from unrolled.labs.bptt import LAB, pencil
 from unrolled.labs.bptt.adding import binary_sums
+from unrolled.labs.bptt.page import carry_words
 from unrolled.labs.bptt.worked import work_by_hand
 from unrolled.labs.progress import Progress
 from unrolled.report.blocks import Page
@@ -91,4 +92,24 @@ def test_more_training_says_that_the_rule_was_learned():
 
 def test_it_has_a_page():
     account = LAB.run(seed=0, progress=Progress(), **SMALL)
-    assert "Where the carry is" in render(Page(LAB.title, account.lead, account.sections))
+    assert "The states during one sum" in render(Page(LAB.title, account.lead, account.sections))
+
+
+@pytest.mark.parametrize(
+    ("remembers", "strength", "says"),
+    [
+        (True, 0.95, "Unit 3 alone follows the carry"),
+        (True, 0.5, "it is spread over several units"),
+        (False, 0.95, "has **not** learned to carry"),
+    ],
+)
+def test_a_carry_is_found_only_in_a_network_that_has_learned(remembers, strength, says):
+    sentence = carry_words(remembers, 0.97 if remembers else 0.6, 3, strength)
+    assert says in sentence
+    assert ("correlation" in sentence) == (remembers)
+
+
+def test_little_training_says_that_there_is_no_carry():
+    text = said(0, epochs=1)
+    assert "nothing is read into its states" in text
+    assert "follows the carry" not in text

@@ -6,7 +6,7 @@ import torch
 
 from tests.tolerances import FLOAT32, assert_agrees
 from unrolled.errors import UnrolledError
-from unrolled.labs.classify import models, texts
+from unrolled.labs.classify import models, page, texts
 from unrolled.labs.classify.words import guesses, is_clear
 
 FILE = "\n".join(
@@ -114,3 +114,13 @@ def test_what_is_clear_depends_on_the_size_of_the_test(task: texts.Task) -> None
     assert is_clear(scored(0.80, 10_000), scored(0.75, 10_000))
     assert guesses(scored(0.52, 100))
     assert not guesses(scored(0.52, 10_000))
+
+
+def test_the_worked_example_is_one_that_the_lstm_gets_right(task: texts.Task) -> None:
+    lstm = models.Trained("LSTM", task, torch.nn.Identity(), 0)
+    wrong = [(label + 1) % len(task.classes) for _, label in task.test]
+    lstm.predicted = list(wrong)
+    lstm.predicted[2] = task.test[2][1]
+    assert page.example({"topic": {"LSTM": lstm}}) == task.test[2]
+    lstm.predicted = wrong  # it gets none right: some sentence is shown all the same
+    assert page.example({"topic": {"LSTM": lstm}}) in task.test

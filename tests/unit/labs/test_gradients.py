@@ -5,7 +5,7 @@ import pytest
 
 from tests.tolerances import FLOAT64, SLOPE, assert_agrees
 from unrolled.labs.gradients import measure
-from unrolled.labs.gradients.words import _steps_to
+from unrolled.labs.gradients.words import _smaller_rate, _steps_to
 
 
 def test_a_linear_network_has_the_factor_that_theory_gives() -> None:
@@ -59,3 +59,20 @@ def test_clipping_bounds_every_step() -> None:
 def test_words_for_what_never_vanishes() -> None:
     assert _steps_to(0.5, 1e-3) == "10"
     assert _steps_to(1.1, 1e-3) == "no number of"
+
+
+@pytest.mark.parametrize(
+    ("wild", "clipped", "slow", "says"),
+    [
+        (1.17, 0.185, 1.1, "hardly better than the 1.17"),
+        (1.17, 0.185, 0.12, "does better than clipping"),
+        (1.17, 0.185, 0.212, "as well as clipping does"),
+        (1.17, 0.185, 0.5, "not as good as clipping"),
+    ],
+)
+def test_a_smaller_rate_is_compared_with_both_others(
+    wild: float, clipped: float, slow: float, says: str
+) -> None:
+    sentence = _smaller_rate(wild, clipped, slow)
+    assert says in sentence
+    assert f"{slow:.3g}" in sentence

@@ -1,10 +1,12 @@
 """Lab `memory`: the problems are what they say, and the words follow the numbers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from tests.tolerances import FLOAT64, assert_agrees
-from unrolled.labs.memory import words
+from unrolled.labs.memory import page, words
 from unrolled.labs.memory.measure import CELLS, Learned, Measured, all_lags, reach
 from unrolled.labs.memory.problems import (
     ADDING,
@@ -15,6 +17,7 @@ from unrolled.labs.memory.problems import (
     copying,
     share_copied,
 )
+from unrolled.report.drawing import draw
 from unrolled.textbook import Network
 
 
@@ -113,3 +116,11 @@ def test_the_discussion_says_what_came_out(
         assert sentence in text
     assert len(words.questions(measured)) >= 4
     assert len(words.found(measured)) == 2
+
+
+def test_the_picture_shows_the_numbers_of_the_table() -> None:
+    measured = made(NONE)
+    for runs in measured.runs["adding"].values():
+        runs[0] = replace(runs[0], score=7.25)  # worse than guessing, off the scale of colours
+    figure = page._scores(measured, ADDING)
+    assert ">7.25" in draw(figure.panels).wide

@@ -62,6 +62,22 @@ class Learned:
         return list(self.shares.values())[-1][2]
 
     @property
+    def new_bits(self) -> float:
+        """The share of correct bits in new sums of the length that was learned."""
+        return list(self.shares.values())[1][1]
+
+    @property
+    def without_carry(self) -> float:
+        """The share of correct bits for a network that adds each pair of bits and forgets."""
+        first, second = self.longer.xs[:, 0], self.longer.xs[:, 1]
+        return float(((first + second) % 2 == self.longer.targets).mean())
+
+    @property
+    def remembers(self) -> bool:
+        """Whether the network clearly does better than one without memory could."""
+        return self.new_bits > 0.9
+
+    @property
     def carry_unit(self) -> tuple[int, float]:
         """The unit that goes most closely with the carry, and its correlation with it."""
         states = np.stack([s[0] for s in self.network.forward(self.longer.xs).layers[0].states[1:]])
@@ -176,9 +192,15 @@ def _states_figure(learned: Learned) -> Figure:
     shown = min(len(states), 40)
     carry = 2.0 * learned.longer.carries[:shown, 0] - 1.0
     unit, strength = learned.carry_unit
+    caption = (
+        f"One new sum. Over all new sums unit {unit} follows the carry most closely, with a "
+        f"correlation of {strength:.2f}."
+        if learned.remembers
+        else "One new sum. The network has not learned to add, so nothing is read into its states."
+    )
     return Figure(
         "states",
-        "Where the carry is",
+        "Where the carry is" if learned.remembers else "The states during one sum",
         heat_map(
             np.vstack([carry, states[:shown].T]),
             x_label="time step",
@@ -191,6 +213,5 @@ def _states_figure(learned: Learned) -> Figure:
         ),
         alt=f"A heat map over {shown} time steps of one new sum: in the first row the carry, in "
         f"the others the states of {states.shape[1]} units.",
-        caption=f"One new sum. Over all new sums unit {unit} goes most closely with the carry: "
-        f"their correlation is {strength:.2f}.",
+        caption=caption,
     )

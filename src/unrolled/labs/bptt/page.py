@@ -97,7 +97,6 @@ def _code() -> list[Prose | Code]:
 def _discussion(worked: Worked, learned: Learned, errors: dict[str, float]) -> str:
     history, whole = learned.history, learned.whole_sums
     bits = len(learned.seen.targets)
-    unit, strength = learned.carry_unit
     exact = (
         f"On numbers {LONGER} times as long as any it has seen it got {percent(whole)} of the sums "
         f"right in every bit ([@results]): it has learned the rule, and not the examples."
@@ -107,12 +106,7 @@ def _discussion(worked: Worked, learned: Learned, errors: dict[str, float]) -> s
         f"bit ([@results]), so **the rule was not learned exactly** in this run: more epochs or "
         f"another seed may find it."
     )
-    carry = (
-        f"Unit {unit} alone follows the carry (correlation {strength:.2f}, [@states])."
-        if abs(strength) > 0.9
-        else f"No single unit is the carry: the closest, unit {unit}, has a correlation of "
-        f"{strength:.2f} with it ([@states]); it is spread over several units."
-    )
+    carry = carry_words(learned.remembers, learned.new_bits, *learned.carry_unit)
     fell = worked.loss_after < worked.exact.loss
     return f"""
 The pencil and the computer agree to {worked.farthest:.1e} in every gradient, which is what rounding
@@ -126,6 +120,21 @@ bit, where guessing costs {np.log(2):.3f} ([@loss]). {exact if whole > 0.99 else
 
 Every gradient agrees with the slope of the loss to {max(errors.values()):.1e} ([@weights]).
 """
+
+
+def carry_words(remembers: bool, new_bits: float, unit: int, strength: float) -> str:
+    """What may be said of the carry: nothing, if the network has not learned to add."""
+    if not remembers:
+        return (
+            f"Only {percent(new_bits)} of the bits of new sums are correct, so this network has "
+            "**not** learned to carry, and its states are not interpreted ([@states])."
+        )
+    if abs(strength) > 0.9:
+        return f"Unit {unit} alone follows the carry (correlation {strength:.2f}, [@states])."
+    return (
+        f"No single unit is the carry: the closest, unit {unit}, has a correlation of "
+        f"{strength:.2f} with it ([@states]); it is spread over several units."
+    )
 
 
 def _questions(worked: Worked, learned: Learned, errors: dict[str, float]) -> list[Question]:
@@ -161,9 +170,11 @@ def _questions(worked: Worked, learned: Learned, errors: dict[str, float]) -> li
         ),
         Question(
             "Could a network without memory do this?",
-            "No: the same two bits have the sum bit 0 or 1 according to the carry, so such a "
-            "network cannot do better than a guess wherever the carry decides. This one got "
-            f"{percent(list(learned.shares.values())[1][1], 2)} of the bits of new sums right.",
+            "No: the same two bits give the sum bit 0 or 1, depending on the carry. Adding each "
+            f"pair of bits without a carry gets {percent(learned.without_carry, 1)} of the bits "
+            f"of the longest sums right; this network got {percent(learned.new_bits, 1)} of the "
+            "bits of new sums right"
+            + ("." if learned.remembers else ": it has **not** learned to carry in this run."),
             ("results", "states"),
         ),
     ]

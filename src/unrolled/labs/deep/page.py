@@ -245,8 +245,7 @@ def _find(measured: Measured, depth: int, size: int, rate: float) -> Trained:
 
 def _discussion(measured: Measured) -> str:
     return f"""
-**What depth brings.** {_brings(measured, "tanh")} {_brings(measured, "sigmoid")} ([@compared],
-[@curves])
+**What depth brings.** {brings(measured)} ([@compared], [@curves])
 
 **What it costs.** With as many weights the arithmetic is nearly the same, but {max(DEPTHS)} layers
 make {max(DEPTHS) * STEPS} cells that wait for one another where one layer makes {STEPS}
@@ -254,6 +253,14 @@ make {max(DEPTHS) * STEPS} cells that wait for one another where one layer makes
 
 **The search.** {_searched(measured)} ([@search], [@best])
 """
+
+
+def brings(measured: Measured) -> str:
+    """One sentence for both nonlinearities where it is the same, else one for each."""
+    first, second = (_brings(measured, kind) for kind in KINDS)
+    if first == second:
+        return f"With {KINDS[0]} and {KINDS[1]} alike, {first}"
+    return f"With {KINDS[0]}, {first} With {KINDS[1]}, {second}"
 
 
 def _brings(measured: Measured, kind: str) -> str:
@@ -269,25 +276,23 @@ def _brings(measured: Measured, kind: str) -> str:
             for depth in DEPTHS
         ]
         return (
-            f"With {kind}, no network of whatever depth learned the task in these epochs; the "
-            f"share of right answers on the test data is {', '.join(shares)}, where a guess has "
-            f"50 %."
+            f"no network of any depth learned the task in these epochs; the share of correct "
+            f"answers on the test data is {', '.join(shares)}, where guessing has 50 %."
         )
     if best > first:
         deep = max(by_depth, key=lambda depth: (by_depth[depth], -depth))
         return (
-            f"With {kind}, one layer learned the task in {first} of {REPEATS} runs, "
+            f"one layer learned the task in {first} of {REPEATS} runs, "
             f"{deep} layers in {by_depth[deep]}."
         )
     if best > min(by_depth[depth] for depth in DEPTHS[1:]):
         return (
-            f"With {kind}, depth did **not** help: one layer learned it in {first} of {REPEATS} "
+            f"depth did **not** help: one layer learned it in {first} of {REPEATS} "
             f"runs, {' and '.join(f'{d} layers in {by_depth[d]}' for d in DEPTHS[1:])}."
         )
     times = ", ".join(f"{np.mean(epochs[d]):.0f} ({counted(d, 'layer')})" for d in DEPTHS)
     return (
-        f"With {kind}, every depth learned it in {first} of {REPEATS} runs, after so many epochs "
-        f"on average: {times}."
+        f"every depth learned it in {first} of {REPEATS} runs; epochs it took on average: {times}."
     )
 
 
@@ -297,10 +302,8 @@ def _reaches(measured: Measured) -> str:
         / measured.compared[kind, max(DEPTHS)][0].first_norms[-1]
         for kind in KINDS
     }
-    return " and ".join(
-        f"with {kind} the lowest of three layers gets {ratio:.2g} of the norm that the highest gets"
-        for kind, ratio in ratios.items()
-    )
+    told = ", ".join(f"{ratio:.2g} with {kind}" for kind, ratio in ratios.items())
+    return f"the lowest of three layers gets a gradient whose norm is {told}, relative to the top"
 
 
 def _searched(measured: Measured) -> str:
@@ -311,10 +314,13 @@ def _searched(measured: Measured) -> str:
     }
     good = sum(one.validation > 0.99 for one in measured.search)
     return (
-        f"Of {len(measured.search)} networks {good} got more than 99 % of the validation data "
-        f"right; the smallest of the best is {_described(chosen)}. Between the worst and the best "
-        f"choice of rate and size lie "
-        + ", ".join(f"{100 * s:.0f} points with {counted(d, 'layer')}" for d, s in spread.items())
+        f"{good} of {len(measured.search)} networks classified more than 99 % of the validation "
+        f"data correctly; the smallest of the best is {_described(chosen)}. Between the worst and "
+        "the best choice of rate and size lie "
+        + ", ".join(
+            f"{counted(round(100 * s), 'point')} with {counted(d, 'layer')}"
+            for d, s in spread.items()
+        )
         + "."
     )
 

@@ -21,7 +21,7 @@ Array = np.ndarray
 CELLS: dict[str, type[Cell]] = {"Elman": Elman, "IRNN": IRNN, "GRU": GRU, "LSTM": LSTM}
 COST = {"Elman": 1.0, "IRNN": 1.0, "GRU": 1.6, "LSTM": 2.2}  # of a time step, about
 RATES = (0.004, 0.02)
-BATCH, TESTED = 64, 512
+BATCH, TESTED = 32, 512
 FORGET = 1.0  # the bias of the LSTM's forget gate (Gers et al. 2000)
 CLIP = 1.0
 EVERY = 20  # updates between two looks at the test
@@ -124,7 +124,7 @@ def learn(
     """Train one network until it has solved the problem, or the updates are used up."""
     network = Network(
         CELLS[name], problem.inputs, hidden, problem.outputs,
-        many_to=problem.many_to, loss=problem.loss, seed=seed,
+        many_to=problem.many_to, loss=problem.loss, seed=seed, backend="compiled",
     )  # fmt: skip
     if name == "LSTM":
         network.layers[0].weights["b_f"][:] = FORGET

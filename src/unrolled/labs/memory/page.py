@@ -117,20 +117,20 @@ def _scores(measured: Measured, problem: Problem) -> Figure:
     limits = (0.0, problem.guessing) if problem is ADDING else (problem.guessing, 1.0)
     better = (
         "Dark is good: an error near zero." if problem is ADDING
-        else "Bright is good: everything copied."
+        else "Bright is good: everything is copied."
     )  # fmt: skip
     return Figure(
         f"{problem.name}-scores",
         f"{problem.name.capitalize()}: the score at each lag",
         heat_map(
-            np.clip(grid, *limits), x_label="lag (steps)", y_label="cell", unit=problem.unit,
+            grid, x_label="lag (steps)", y_label="cell", unit=problem.unit,
             columns=[str(lag) for lag in lags], rows=list(CELLS), limits=limits,
             show_values=True, digits=3 if problem is ADDING else 2,
         ),
         "A table of scores: cells in rows, lags in columns, worse to the right.",
         f"{better} Solved is {'below' if problem is ADDING else 'above'} "
-        f"{number(problem.solved_at, 2)}; the end of the scale is guessing. White: not tried "
-        "after two failures.",
+        f"{number(problem.solved_at, 2)}; the scale ends at guessing, and the numbers are "
+        "those of [@runs]. White: not tried, after two failures.",
     )  # fmt: skip
 
 
