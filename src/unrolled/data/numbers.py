@@ -1,7 +1,8 @@
 """Cells that are to be numbers. In: texts. Out: float64, NaN where one is missing; next: readers.
 
 A cell that says that there is nothing (empty, NA, NaN, null, ?, -) is missing. Anything else that
-is no number is refused, with its row; so is an infinite one. Commas are decimal points ("1,5") or
+is no number is refused, with its row; so is one that float32, in which networks compute, cannot
+hold. Commas are decimal points ("1,5") or
 marks of thousands ("1,500,000") where all numbers of the column agree, and the choice is reported.
 """
 
@@ -19,6 +20,8 @@ from unrolled.data.notes import Notes
 from unrolled.errors import DataError
 
 MISSING = ("", "na", "n/a", "#n/a", "nan", "null", "none", "?", "-", ".", "nat", "missing")
+LARGEST = float(np.finfo(np.float32).max)
+AT_ONCE = 1 << 20  # cells that are read together
 DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
 
@@ -31,24 +34,58 @@ def as_numbers(
     rows: Any = None,
 ) -> Any:
     """One column as numbers; `rows` are the cells' rows in the file, for messages."""
-    series = pl.Series(column, cells, dtype=pl.String).str.strip_chars()
-    series = series.set(series.str.to_lowercase().is_in(list(MISSING)), None)
-    numbers = series.cast(pl.Float64, strict=False)
+    series, numbers = _read(pl.Series(column, cells, dtype=pl.String))
     wrong = (numbers.is_null() & series.is_not_null()).arg_true()
     if len(wrong):
         place = int(wrong[0])
         where = f"row {place + 1 if rows is None else rows[place]:,} of {path}"
         numbers = _with_commas(series, column, place, where, notes)
     values = numbers.to_numpy(writable=True).astype(np.float64)
-    infinite = np.flatnonzero(np.isinf(values))
-    if len(infinite):
-        place = int(infinite[0])
+    large = np.flatnonzero(np.abs(values) > LARGEST)
+    if len(large):
+        place = int(large[0])
+        what = "an infinite number" if np.isinf(values[place]) else f"numbers beyond {LARGEST:.1e}"
+        cure = "leave the cell empty" + (
+            "" if np.isinf(values[place]) else ", or rescale the column"
+        )
         raise DataError(
             f"row {place + 1 if rows is None else rows[place]:,} of {path} has "
-            f"{series[place]!r} in the column "
-            f"{column!r}: no network can learn from an infinite number; leave the cell empty"
+            f"{str(series[place])[:40]!r} in the column "
+            f"{column!r}: no network can learn from {what}; {cure}"
         )
     return values
+
+
+def as_matrix(
+    columns: Sequence[pl.Series], path: Path | str, notes: Notes, rows: Any = None
+) -> Any:
+    """Several columns as numbers, (rows, columns): what many short ones share is done once."""
+    height = len(columns[0]) if columns else 0
+    matrix = np.empty((height, len(columns)))
+    at_once = max(1, AT_ONCE // max(1, height))
+    for start in range(0, len(columns), at_once):
+        some = columns[start : start + at_once]
+        values, plain = plain_numbers(pl.concat(some, rechunk=True))
+        matrix[:, start : start + at_once] = values.reshape(len(some), height).T
+        for place in np.flatnonzero(~plain.reshape(len(some), height).all(1)):
+            one = some[int(place)]
+            matrix[:, start + int(place)] = as_numbers(one, one.name, path, notes, rows)
+    return matrix
+
+
+def plain_numbers(cells: pl.Series) -> tuple[Any, Any]:
+    """Cells as numbers, NaN where one is missing; and which of them are that without a question."""
+    words, numbers = _read(cells)
+    values = numbers.to_numpy().astype(np.float64)
+    plain = (numbers.is_not_null() | words.is_null()).to_numpy()
+    return values, plain & ~(np.abs(values) > LARGEST)
+
+
+def _read(cells: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """Trimmed cells, null where one is missing; and what of them is a number."""
+    words = cells.str.strip_chars()
+    words = words.set(words.str.to_lowercase().is_in(list(MISSING)), None)
+    return words, words.cast(pl.Float64, strict=False)
 
 
 def _with_commas(series: pl.Series, column: str, place: int, where: str, notes: Notes) -> pl.Series:

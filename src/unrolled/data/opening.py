@@ -26,6 +26,7 @@ from unrolled.data.notes import Notes, listed
 from unrolled.errors import DataError
 
 BLOCK = 1 << 20
+LONGEST_LINE = 1 << 27  # bytes: a line is held in memory, and no table or text has one of 128 MiB
 SURE = 8  # characters: fewer are too few to tell UTF-16 from binary
 PACKED = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "zstd", ".zip": "zip"}
 MARKS = (  # UTF-32's little-endian mark begins with UTF-16's
@@ -57,7 +58,7 @@ class Survey:
     is_guess: bool  # neither marked nor valid UTF-8
     odd_lines: int  # with characters beyond ASCII, where the encoding is a guess
     lines: int
-    first_line: str
+    longest_line: int  # bytes
 
 
 def existing(path: str | Path) -> Path:
@@ -80,13 +81,22 @@ def existing(path: str | Path) -> Path:
 
 def kind_of(path: Path) -> str:
     """The ending that says what is in the file: `.csv` for `sales.CSV.gz`."""
-    endings = [suffix.lower() for suffix in path.suffixes]
+    endings = _endings(path.name)
+    if not endings and path.is_file():
+        with opened_as_it_is(path) as raw:
+            is_zip = raw.read(4) == b"PK\x03\x04"
+        if is_zip and zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:  # of which the one file inside has the ending
+                endings = _endings(PurePath(_only_name(path, archive)).name)
+    return endings[-1] if endings else ""
+
+
+def _endings(name: str) -> list[str]:
+    """`.csv` of `sales.csv.gz`; a name that is nothing but an ending (`.zip`) is one, too."""
+    endings = [f".{part.lower()}" for part in name.split(".")[1:]]
     while endings and endings[-1] in PACKED:
         endings.pop()
-    if not endings and path.suffix.lower() == ".zip" and zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:  # of which the one file inside has the ending
-            return PurePath(_only_name(path, archive)).suffix.lower()
-    return endings[-1] if endings else ""
+    return endings
 
 
 @contextlib.contextmanager
@@ -95,18 +105,26 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
     damage: tuple[type[Exception], ...] = (
         EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, gzip.BadGzipFile,
     )  # fmt: skip
-    try:
-        with path.open("rb") as raw:
+    with opened_as_it_is(path) as raw:
+        try:
             start = raw.read(8)
             raw.seek(0)
             with _unpacked(path, raw, start) as stream:
                 yield stream
+        except damage as error:
+            raise DataError(f"{path} is damaged or cut short ({error}): fetch it again") from error
+
+
+@contextlib.contextmanager
+def opened_as_it_is(path: Path) -> Iterator[IO[bytes]]:
+    """The bytes of a file, packed or not; what the system refuses becomes a sentence."""
+    try:
+        with path.open("rb") as raw:
+            yield raw
     except PermissionError as error:
         raise DataError(f"{path} cannot be opened: you have no permission to read it") from error
-    except damage as error:
-        raise DataError(f"{path} is damaged or cut short ({error}): fetch it again") from error
     except OSError as error:
-        raise DataError(f"{path} cannot be read ({error})") from error
+        raise DataError(f"{path} cannot be read ({error.strerror or error})") from error
 
 
 def _unpacked(path: Path, raw: Any, start: bytes) -> Any:
@@ -174,20 +192,15 @@ def survey(path: Path) -> Survey:
     _refuse_other_kinds(path, start)
     marked = next((name for mark, name in MARKS if start.startswith(mark)), None)
     encoding = marked or _looks_like_utf16(start)
-    if encoding is None:
-        if b"\x00" in start:
-            raise DataError(
-                f"{path} is no text: byte {start.index(0):,} of it is 0; name a text file"
-            )
-        encoding = "utf-8" if _is_utf8(path) else "cp1252"
-    is_guess = encoding == "cp1252"
-    if is_guess and not _decodes(path, "cp1252"):
-        encoding = "latin-1"
-    if not is_guess and encoding != "utf-8" and not _decodes(path, encoding):
+    if encoding is None and b"\x00" in start:
+        raise DataError(f"{path} is no text: byte {start.index(0):,} of it is 0; name a text file")
+    decodes, lines, longest_line = _read_through(path, encoding or "utf-8")
+    if encoding is not None and not decodes:
         raise DataError(f"{path} begins like {encoding.upper()} but is not: save it again as UTF-8")
-    odd, lines = _odd_lines(path) if is_guess else (0, 0)
-    first = _first_line(start, encoding)
-    return Survey(encoding, is_guess, odd, lines, first)
+    if decodes:
+        return Survey(encoding or "utf-8", False, 0, lines, longest_line)
+    encoding = "cp1252" if _read_through(path, "cp1252")[0] else "latin-1"
+    return Survey(encoding, True, _odd_lines(path), lines, longest_line)
 
 
 def _refuse_other_kinds(path: Path, start: bytes) -> None:
@@ -210,34 +223,41 @@ def _looks_like_utf16(start: bytes) -> str | None:
     return None
 
 
-def _is_utf8(path: Path) -> bool:
-    return _decodes(path, "utf-8")
-
-
-def _decodes(path: Path, encoding: str) -> bool:
+def _read_through(path: Path, encoding: str) -> tuple[bool, int, int]:
+    """Whether all is of this encoding; its lines; the bytes of the longest, if over a block."""
     decoder = codecs.getincrementaldecoder(encoding)()
+    decodes, lines, line, longest = True, 0, 0, 0
+    with opened(path) as stream:
+        for block in blocks_of(stream):
+            lines += block.count(b"\n")
+            ends = [place for end in (b"\n", b"\r") if (place := block.find(end)) >= 0]
+            longest = max(longest, line + min(ends, default=len(block)))
+            line += len(block)
+            if ends:
+                line = len(block) - 1 - max(block.rfind(b"\n"), block.rfind(b"\r"))
+            if decodes:
+                decodes = _decodes(decoder, block)
+    return decodes and _decodes(decoder, b"", final=True), lines + (line > 0), longest
+
+
+def _decodes(decoder: codecs.IncrementalDecoder, block: bytes, final: bool = False) -> bool:
     try:
-        with opened(path) as stream:
-            for block in blocks_of(stream):
-                decoder.decode(block)
-        decoder.decode(b"", final=True)
+        decoder.decode(block, final)
     except UnicodeDecodeError:
         return False
     return True
 
 
-def _odd_lines(path: Path) -> tuple[int, int]:
-    odd = lines = 0
+def _odd_lines(path: Path) -> int:
+    """On how many lines the encoding bears."""
+    odd = 0
+    is_odd = False
     with opened(path) as stream:
-        for line in stream:
-            lines += 1
-            odd += not line.isascii()
-    return odd, lines
-
-
-def _first_line(start: bytes, encoding: str) -> str:
-    text = start[: 1 << 16].decode(encoding, errors="ignore").lstrip("\ufeff")
-    return next((line for line in text.splitlines() if line.strip()), "")
+        while piece := stream.readline(BLOCK):  # a line, or as much of it
+            is_odd = is_odd or not piece.isascii()
+            if piece.endswith(b"\n"):
+                odd, is_odd = odd + is_odd, False
+    return odd + is_odd
 
 
 def note_encoding(path: Path, found: Survey, notes: Notes) -> None:
@@ -259,9 +279,19 @@ def text_blocks(path: Path, found: Survey) -> Iterator[str]:
 
 def text_lines(path: Path, found: Survey) -> Iterator[str]:
     """The text line by line, without the line ends."""
+    refuse_endless_lines(path, found)
     with opened(path) as stream, io.TextIOWrapper(stream, found.encoding) as text:
         for line in text:
             yield line.rstrip("\n")
+
+
+def refuse_endless_lines(path: Path, found: Survey) -> None:
+    """What is read line by line has lines."""
+    if found.longest_line > LONGEST_LINE:
+        raise DataError(
+            f"{path} has a line of {found.longest_line:,} bytes, and lines of up to "
+            f"{LONGEST_LINE:,} are read: break it into lines, a text or a row on each"
+        )
 
 
 def whole_text(path: Path, notes: Notes) -> str:

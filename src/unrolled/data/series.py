@@ -11,7 +11,6 @@ Gaps inside a series are drawn straight from neighbour to neighbour, counted and
 
 from __future__ import annotations
 
-import re
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,7 +30,6 @@ from unrolled.errors import DataError
 SERIES_NAMES = ("series", "series_id", "id", "case", "sample")
 TIME_NAMES = ("time", "timestamp", "date", "step", "t")
 LABEL_NAMES = ("label", "class", "category", "target", "y")
-STEP = re.compile(r"(.*?)[_.\- ]?(\d+)")
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ class SeriesSet:
 
 
 def read_series(
-    path: str | Path,
+    path: str | Path | Table,
     label: str | None = None,
     series: str | None = None,
     time: str | None = None,
@@ -57,16 +55,17 @@ def read_series(
     labelled: bool = True,
     learning: bool = True,
 ) -> SeriesSet:
-    """The series of one file; `learning` from them takes several classes."""
-    path, notes = existing(path), Notes()
-    kind = kind_of(path)
+    """The series of one file or table; `learning` from them takes several classes."""
+    notes = path.notes if isinstance(path, Table) else Notes()
+    where = path.path if isinstance(path, Table) else existing(path)
+    kind = ".csv" if isinstance(path, Table) else kind_of(where)
     if kind in (".ts", ".npz"):
-        _refuse_columns(path, label=label, series=series, time=time)
+        _refuse_columns(where, label=label, series=series, time=time)
     if kind == ".ts":
-        values, labels = read_ts(path, notes)
+        values, labels = read_ts(where, notes)
         names, rows = _numbered("channel", values[0].shape[1]), _numbered("series", len(values))
     elif kind == ".npz":
-        values, labels = read_npz(path)
+        values, labels = read_npz(where)
         names, rows = _numbered("channel", values[0].shape[1]), _numbered("series", len(values))
     else:
         table = read_table(path, notes)
@@ -88,7 +87,7 @@ def read_series(
         else:
             values, labels, names, rows = _wide(table, label, found)
     if labelled and labels is None:
-        raise DataError(f"{path} has no labels, and training wants one for each series")
+        raise DataError(f"{where} has no labels, and training wants one for each series")
     if labels is not None:
         labels = [str(one) for one in as_labels(labels, label or "label", notes)]
     if labelled and learning and labels is not None:
@@ -164,13 +163,10 @@ def _wide(table: Table, label: str | None, called: str | None) -> Read:
             "series, of which each row is a whole one"
         )
     channels = _channels(names)
-    columns = {name: table.numbers(name) for name in names}
     labels = table.texts(label) if label is not None else None
     kept = [i for i in range(len(table)) if labels is None or (labels[i] or "").strip()]
     table.notes.count(len(table) - len(kept), len(table), "rows", "had no label and were left out")
-    cube = np.stack(
-        [np.stack([columns[name] for name in steps], 1) for steps in channels.values()], 2
-    )
+    cube = np.stack([table.matrix(steps) for steps in channels.values()], 2)
     values, there = [], []
     for i in kept:
         seen = np.flatnonzero(~np.isnan(cube[i]).all(1))
@@ -190,12 +186,19 @@ def _channels(names: Sequence[str]) -> dict[str, list[str]]:
     """The columns of each channel in the order of the file: one channel, unless names say more."""
     groups: dict[str, list[str]] = {}
     for name in names:
-        found = STEP.fullmatch(name)
-        groups.setdefault(found[1] if found else name, []).append(name)
+        groups.setdefault(_channel(name), []).append(name)
     lengths = {len(group) for group in groups.values()}
     if len(groups) > 1 and len(lengths) == 1 and lengths != {1}:
         return {name or "value": group for name, group in groups.items()}
     return {"value": list(names)}
+
+
+def _channel(name: str) -> str:
+    """`x` of `x_12`: the name of a column without the number of its step."""
+    stem = name.rstrip("0123456789")
+    if stem == name:
+        return name
+    return stem[:-1] if stem.endswith(tuple("_.- ")) else stem
 
 
 def _long(table: Table, series: str, label: str | None, time: str | None) -> Read:
@@ -204,7 +207,7 @@ def _long(table: Table, series: str, label: str | None, time: str | None) -> Rea
     names = [name for name in table.columns if name not in (series, label, time)]
     if not names:
         raise DataError(f"{table.path} has no column with values beside {listed([series])}")
-    matrix = np.stack([table.numbers(name) for name in names], 1)
+    matrix = table.matrix(names)
     order = _in_time(table, time)
     cells = table.texts(series)
     groups: dict[str, list[int]] = {str(cell): [] for cell in cells if cell is not None}
@@ -232,7 +235,7 @@ def _in_time(table: Table, time: str | None) -> list[int]:
     except ValueError:
         from unrolled.data.times import parse_times
 
-        keys = list(parse_times(table.frame[time][there], time, table.path, table.notes))
+        keys = list(parse_times(table.cells(time)[there], time, table.path, table.notes))
     return [there[i] for i in np.argsort(np.array(keys), kind="stable")]
 
 

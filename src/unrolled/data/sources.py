@@ -14,6 +14,7 @@ from pathlib import Path
 from unrolled.data import builtin
 from unrolled.data.corpus import Corpus, read_corpus
 from unrolled.data.labelled import Labelled, Sequences
+from unrolled.data.notes import Notes
 from unrolled.data.opening import existing, kind_of
 from unrolled.data.series import LABEL_NAMES, SERIES_NAMES, read_series
 from unrolled.data.tables import Table, read_table
@@ -22,6 +23,7 @@ from unrolled.data.timeseries import TimeSeriesSet, read_time_series
 from unrolled.errors import DataError
 
 Source = str | Path
+LOOKED_AT = 50  # columns, before all of them are read
 WITHOUT_COLUMNS = (*PLAIN, ".npz", ".ts")
 
 
@@ -43,12 +45,14 @@ def labelled(
         _refuse_columns(source, text=text, label=label, series=series, time=time)
         data = builtin.load(str(source), "classify")
         assert isinstance(data, Labelled)
-    elif is_text(source, text, label, series):
-        _refuse_columns_of_series(source, series=series, time=time)
-        data = Labelled(read_texts(source, text, label, learning=learning))
     else:
-        _refuse_column_of_texts(source, text, series)
-        data = Labelled(read_series(source, label, series, time, learning=learning))
+        read = read_table(source) if has_columns(source) else source
+        if is_text(read, text, label, series):
+            _refuse_columns_of_series(source, series=series, time=time)
+            data = Labelled(read_texts(read, text, label, learning=learning))
+        else:
+            _refuse_column_of_texts(source, text, series)
+            data = Labelled(read_series(read, label, series, time, learning=learning))
     if test is None:
         return data
     columns = {"text": text, "label": label, "series": series, "time": time}
@@ -141,13 +145,18 @@ def _refuse_column_of_texts(source: Source, text: str | None, series: str | None
     raise DataError(f"--text names a column of texts, and {source} holds series: leave it out")
 
 
-def is_text(source: Source, text: str | None, label: str | None, series: str | None) -> bool:
-    """Whether a file holds texts: else it holds numeric series."""
-    if Path(source).is_dir():
-        return True
-    kind = kind_of(existing(source))
-    if text is not None or series is not None or kind in (".npz", ".ts", ".txt", ""):
-        return series is None and kind not in (".npz", ".ts")
+def is_text(
+    source: Source | Table, text: str | None, label: str | None, series: str | None
+) -> bool:
+    """Whether a file or a table holds texts: else it holds numeric series."""
+    if not isinstance(source, Table):
+        if Path(source).is_dir():
+            return True
+        kind = kind_of(existing(source))
+        if text is not None or series is not None or not has_columns(source):
+            return series is None and kind not in (".npz", ".ts")
+    elif text is not None or series is not None:
+        return series is None
     table = read_table(source)
     names = {name.lower() for name in table.columns}
     if names & set(TEXT_NAMES):
@@ -155,12 +164,13 @@ def is_text(source: Source, text: str | None, label: str | None, series: str | N
     if names & set(SERIES_NAMES):
         return False
     others = [name for name in table.columns if name != label and name.lower() not in LABEL_NAMES]
-    return not others or not all(_is_numeric(table, name) for name in others)
+    return not others or not _are_numbers(table, others)
 
 
-def _is_numeric(table: Table, name: str) -> bool:
+def _are_numbers(table: Table, names: Sequence[str]) -> bool:
     try:
-        table.numbers(name)
+        table.matrix(names[:LOOKED_AT], Notes())  # which tells most texts
+        table.matrix(names[LOOKED_AT:], Notes())
     except DataError:
         return False
     return True

@@ -1,16 +1,21 @@
 """Rows and columns, every cell a text. In: CSV, TSV, JSON, Parquet. Out: `Table`; next: readers.
 
 polars reads; what it refuses, `csv` reads row by row and names the line. Numbers are read later, by
-the reader that wants numbers, so that "0" and "1.0" in a column of labels are what they were.
+the reader that wants numbers, so that "0" and "1.0" in a column of labels are what they were. A
+table of a few rows and very many columns is kept on its side: no frame has 100,000 columns.
 """
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
+import itertools
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +23,14 @@ import numpy as np
 import polars as pl
 
 from unrolled.data.notes import Notes, listed, nearest
-from unrolled.data.numbers import as_numbers
+from unrolled.data.numbers import as_matrix, as_numbers, plain_numbers
 from unrolled.data.opening import (
     Survey,
     existing,
     kind_of,
     note_encoding,
     opened,
+    refuse_endless_lines,
     survey,
     text_blocks,
     text_lines,
@@ -32,6 +38,8 @@ from unrolled.data.opening import (
 from unrolled.errors import DataError
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+AT_ONCE = 50_000  # rows that are Python's own texts for a moment
+MANY_COLUMNS = 1_000  # from here on a table of fewer rows lies on its side
 TABLES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".json", ".parquet", ".pq")
 
 
@@ -43,52 +51,82 @@ class Table:
     frame: pl.DataFrame
     rows: Any  # counted from 1
     notes: Notes
+    names: list[str] | None = None  # of the columns, where each column of the frame is a row
 
     @property
     def columns(self) -> list[str]:
-        return self.frame.columns
+        return self.frame.columns if self.names is None else self.names
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {name: place for place, name in enumerate(self.columns)}
 
     def __len__(self) -> int:
-        return self.frame.height
+        return self.frame.height if self.names is None else self.frame.width
 
     def has(self, name: str) -> bool:
-        return name in self.frame.columns
+        return name in self._places
 
     def require(self, name: str, option: str) -> str:
         """The name, if there is such a column."""
-        if name not in self.frame.columns:
+        if not self.has(name):
             raise DataError(
                 f"{self.path} has no column {name!r} for {option}; {nearest(name, self.columns)}"
             )
         return name
 
+    def cells(self, name: str) -> pl.Series:
+        """A column as it stands; null is a missing cell."""
+        if self.names is None:
+            return self.frame[name]
+        place = self._places[name]
+        return pl.Series(name, [row[place] for row in self.frame.get_columns()], dtype=pl.String)
+
     def texts(self, name: str) -> list[str | None]:
         """A column as it stands; None is a missing cell."""
-        return self.frame[name].to_list()
+        return self.cells(name).to_list()
 
     def numbers(self, name: str) -> Any:
         """A column as float64, NaN where a cell is missing."""
-        return as_numbers(self.frame[name], name, self.path, self.notes, self.rows)
+        return as_numbers(self.cells(name), name, self.path, self.notes, self.rows)
+
+    def matrix(self, names: Sequence[str], notes: Notes | None = None) -> Any:
+        """Columns as float64, (rows, columns)."""
+        notes = self.notes if notes is None else notes
+        if self.names is None:
+            columns = [self.frame[name] for name in names]
+            return as_matrix(columns, self.path, notes, self.rows)
+        places = [self._places[name] for name in names]
+        read = [plain_numbers(row.gather(places)) for row in self.frame.iter_columns()]
+        matrix = np.stack([values for values, _ in read])
+        for number in np.flatnonzero(~np.stack([is_plain for _, is_plain in read]).all(0)):
+            name = names[int(number)]
+            matrix[:, number] = as_numbers(self.cells(name), name, self.path, notes, self.rows)
+        return matrix
 
 
-def read_table(path: str | Path, notes: Notes | None = None) -> Table:
-    """A file of rows and columns."""
+def read_table(path: str | Path | Table, notes: Notes | None = None) -> Table:
+    """A file of rows and columns; one that has been read already is what it is."""
+    if isinstance(path, Table):
+        return path
     path, notes = existing(path), Notes() if notes is None else notes
     kind = kind_of(path)
     if kind in (".parquet", ".pq"):
-        frame = _parquet(path)
-    elif kind in TABLES:
+        return _whole(path, _parquet(path), notes)
+    if kind in TABLES:
         found = survey(path)
         note_encoding(path, found, notes)
         if kind in (".jsonl", ".ndjson", ".json"):
-            frame = _json(path, kind, found)
-        else:
-            frame = _separated(path, kind, found, notes)
-    else:
-        raise DataError(
-            f"{path} ends in {kind!r}, and a table's name ends in {listed(TABLES)} (packed: .gz "
-            ".bz2 .xz .zst .zip): rename it, or save it as CSV"
-        )
+            return _whole(path, _json(path, kind, found), notes)
+        return _separated(path, kind, found, notes)
+    raise DataError(
+        f"{path} ends in {kind!r}, and a table's name ends in {listed(TABLES)} (packed: .gz "
+        ".bz2 .xz .zst .zip): rename it, or save it as CSV"
+    )
+
+
+def _whole(path: Path, frame: pl.DataFrame, notes: Notes) -> Table:
+    """The table of a frame, without its empty rows."""
     if not frame.columns:
         raise DataError(f"{path} holds no rows: nothing stands between its brackets")
     if not frame.height:
@@ -99,30 +137,74 @@ def read_table(path: str | Path, notes: Notes | None = None) -> Table:
 
 def _without_empty_rows(path: Path, frame: pl.DataFrame, notes: Notes) -> tuple[pl.DataFrame, Any]:
     """Rows in which every cell is missing or blank: empty lines of the file."""
-    blank = pl.all_horizontal(pl.all().str.strip_chars().fill_null("") == "")
-    empty = frame.select(blank).to_series()
-    notes.count(int(empty.sum()), frame.height, "rows", "were empty and were left out")
+    empty = np.ones(frame.height, bool)
+    for column in frame.iter_columns():
+        empty &= (column.str.strip_chars().fill_null("") == "").to_numpy()
+        if not empty.any():
+            return frame, np.arange(1, frame.height + 1)
+    _note_empty_rows(path, empty, notes)
+    return frame.filter(~empty), np.flatnonzero(~empty) + 1
+
+
+def _note_empty_rows(path: Path, empty: Any, notes: Notes) -> None:
+    notes.count(int(empty.sum()), len(empty), "rows", "were empty and were left out")
     if empty.all():
-        raise DataError(f"all {frame.height:,} rows of {path} are empty")
-    return frame.filter(~empty), np.flatnonzero(~empty.to_numpy()) + 1
+        raise DataError(f"all {len(empty):,} rows of {path} are empty")
 
 
-def _separated(path: Path, kind: str, found: Survey, notes: Notes) -> pl.DataFrame:
-    separator = "\t" if kind in (".tsv", ".tab") else _separator(found.first_line)
+def _separated(path: Path, kind: str, found: Survey, notes: Notes) -> Table:
+    refuse_endless_lines(path, found)
+    first = next((line for line in text_lines(path, found) if line.strip()), "")
+    separator = "\t" if kind in (".tsv", ".tab") else _separator(first)
     if kind == ".csv" and separator != ",":
         notes.say(f"the columns of {path.name} are separated by {SEPARATORS[separator]}")
-    header = next(csv.reader([found.first_line], delimiter=separator), [])
-    if not header:
-        raise DataError(f"{path} holds nothing but blank lines")
-    _check_header(path, header)
+    with contextlib.closing(_rows(path, found, separator)) as rows:
+        header = next(rows, None)
+        if header is None:
+            raise DataError(f"{path} holds nothing but blank lines")
+        names = [(name or "").strip() for name in header]
+        _check_header(path, names)
+        if MANY_COLUMNS < len(names) > found.lines:
+            return _on_its_side(path, names, rows, notes)
+        frame = _upright(path, found, separator, names)
+        if frame is None:
+            frame = _row_by_row(names, rows)
+    return _whole(path, frame, notes)
+
+
+def _row_by_row(names: list[str], rows: Iterator[list[str | None]]) -> pl.DataFrame:
+    schema = dict.fromkeys(names, pl.String)
+    parts = [pl.DataFrame(schema=schema)]
+    while some := list(itertools.islice(rows, AT_ONCE)):
+        parts.append(pl.DataFrame(some, schema=schema, orient="row"))
+    return pl.concat(parts)
+
+
+def _upright(
+    path: Path, found: Survey, separator: str, names: Sequence[str]
+) -> pl.DataFrame | None:
+    """The table as polars reads it, where it finds the same columns."""
     source = _utf8(path, found)
     try:
         frame = pl.read_csv(source, separator=separator, infer_schema=False, null_values=[""])
-    except (pl.exceptions.PolarsError, pl.exceptions.ComputeError):
-        rows = list(_rows(path, found, separator))
-        columns = [[row[i] for row in rows] for i in range(len(header))]
-        frame = pl.DataFrame(dict(zip(header, columns)), schema=dict.fromkeys(header, pl.String))
-    return frame.rename(dict(zip(frame.columns, [name.strip() for name in header])))
+    except pl.exceptions.PolarsError:
+        return None
+    if [name.strip() for name in frame.columns] != list(names):
+        return None
+    frame.columns = list(names)
+    return frame
+
+
+def _on_its_side(path: Path, names: list[str], rows: Iterator[Any], notes: Notes) -> Table:
+    kept, empty = [], []
+    for row in rows:
+        empty.append(all(cell is None or not cell.strip() for cell in row))
+        if not empty[-1]:
+            kept.append(pl.Series(str(len(empty)), row, dtype=pl.String))
+    if not empty:
+        raise DataError(f"{path} has a header ({listed(names)}) and no rows")
+    _note_empty_rows(path, np.array(empty), notes)
+    return Table(path, pl.DataFrame(kept), np.flatnonzero(~np.array(empty)) + 1, notes, names)
 
 
 def _separator(line: str) -> str:
@@ -132,12 +214,12 @@ def _separator(line: str) -> str:
     return best if outside.count(best) else ","
 
 
-def _check_header(path: Path, header: Sequence[str]) -> None:
-    names = [name.strip() for name in header]
-    twice = sorted({name for name in names if names.count(name) > 1 and name})
+def _check_header(path: Path, names: Sequence[str]) -> None:
+    counts = Counter(names)
+    twice = sorted(name for name, count in counts.items() if count > 1 and name)
     if twice:
         raise DataError(f"the header of {path} names {listed(twice)} twice: rename one of them")
-    if names.count("") > 1:
+    if counts[""] > 1:
         raise DataError(
             f"the header of {path} leaves {names.count('')} columns without a name: name them"
         )
@@ -168,24 +250,24 @@ def _utf8(path: Path, found: Survey) -> Any:
 
 
 def _rows(path: Path, found: Survey, separator: str) -> Iterator[list[str | None]]:
-    """Row by row and strictly, for the files that need it, with the line in every refusal."""
+    """The header, then row by row and strictly, with the line in every refusal."""
     csv.field_size_limit(2**31 - 1)  # the default of 131,072 refuses long texts
     with opened(path) as stream, io.TextIOWrapper(stream, found.encoding, newline="") as text:
         reader = csv.reader(text, delimiter=separator, strict=True)
-        header: list[str] | None = None
+        width = 0
         line = 1
         try:
             for row in reader:
-                if header is None:
-                    header = row if row else None
-                elif len(row) > len(header):
+                if not width and not "".join(row).strip():  # a blank line above the header
+                    line = reader.line_num + 1
+                    continue
+                width = width or len(row)
+                if len(row) > width:
                     raise DataError(
                         f"line {line} of {path} has {len(row)} columns where the header has "
-                        f"{len(header)}: put quotation marks round texts that hold a "
-                        f"{separator!r}"
+                        f"{width}: put quotation marks round texts that hold a {separator!r}"
                     )
-                else:
-                    yield [cell or None for cell in row] + [None] * (len(header) - len(row))
+                yield [cell or None for cell in row] + [None] * (width - len(row))
                 line = reader.line_num + 1
         except csv.Error as error:
             raise DataError(f"line {line} of {path}: {_quotation(str(error))}") from error

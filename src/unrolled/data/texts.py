@@ -44,7 +44,7 @@ class Texts:
 
 
 def read_texts(
-    path: str | Path,
+    path: str | Path | Table,
     text: str | None = None,
     label: str | None = None,
     *,
@@ -52,12 +52,14 @@ def read_texts(
     learning: bool = True,
     longest: int = LONGEST,
 ) -> Texts:
-    """Texts of a file or a folder. Not `labelled`: labels are read if `label` names them.
+    """Texts of a file, a table or a folder. Not `labelled`: labels are read if `label` names them.
 
     `learning` from them takes several classes, each with a few examples.
     """
-    notes = Notes()
-    if Path(path).is_dir():
+    notes = path.notes if isinstance(path, Table) else Notes()
+    if isinstance(path, Table):
+        cells, labels, rows = _columns(path, text, label, labelled, labelled and learning)
+    elif Path(path).is_dir():
         _refuse_columns(path, text, label, "a folder's texts have their class from its names")
         cells, labels, rows = _folder(Path(path), notes, learning)
     elif kind_of(existing(path)) in PLAIN:

@@ -112,7 +112,8 @@ def read_time_series(
     wanted = Wanted(
         path, list(known), list(past), step, notes, hint if others and series is None else ""
     )
-    columns = {name: table.numbers(name) for name in (*values, *known, *past)}
+    wide = [*values, *known, *past]
+    columns = dict(zip(wide, table.matrix(wide).T))
     result = []
     for key, rows in groups.items():
         for name in values:
@@ -145,7 +146,7 @@ def _time_column(table: Table, notes: Notes) -> str | None:
     found = _by_name(table, TIME_NAMES)
     if found is not None:
         return found
-    dates = [name for name in table.columns if _holds_dates(table.frame[name])]
+    dates = [name for name in table.columns if _holds_dates(table.cells(name))]
     if len(dates) != 1:
         return None
     notes.say(f"the column {dates[0]!r} holds dates and was taken for the times")
@@ -183,7 +184,7 @@ def _times(table: Table, time: str | None) -> tuple[Any, Any]:
             "in their order"
         )
         return np.arange(len(table)), np.arange(len(table))
-    cells = table.frame[time].str.strip_chars()
+    cells = table.cells(time).str.strip_chars()
     missing = cells.is_null() | (cells == "")
     table.notes.count(int(missing.sum()), len(table), "rows", f"had no {time!r} and were left out")
     there = np.flatnonzero(~missing.to_numpy())
