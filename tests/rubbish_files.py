@@ -224,6 +224,28 @@ LABELLED: list[tuple[str, bytes, dict[str, Any], str]] = [
     ("whole.json", b"[1", TEXTS, "{path} is no JSON ("),
     ("whole.json", b"[]", TEXTS, "{path} holds no rows: nothing stands between its brackets"),
     ("lines.jsonl", b"{}\n", TEXTS, "{path} holds no rows"),
+    ("deep.json", b"[" * 100_000 + b"]" * 100_000, TEXTS, "{path} is nested too deeply"),
+    ("deep.jsonl", b'{"text":' * 100_000 + b"\n", TEXTS, "line 1 of {path} is nested too deeply"),
+    (
+        "half.jsonl",
+        b'{"text": "a", "label": "x"}\n{"text": "b\\ud83d", "label": "y"}\n',
+        TEXTS,
+        "line 2 of {path} holds \\ud83d, which is half of a letter (a lone surrogate)",
+    ),
+    (
+        "half.json",
+        b'[{"te\\udc00xt": "a"}]',
+        TEXTS,
+        "line 1 of {path} holds \\udc00, which is half of a letter",
+    ),
+    (
+        "names.jsonl",
+        "\n".join(f'{{"name {i}": {i}}}' for i in range(1_500)).encode(),
+        TEXTS,
+        "the 1,500 objects of {path} have 1,500 different names, such as 'name 0', 'name 1', 'name",
+    ),
+    (".zip", zipped(a_dot_csv=b"a,b\nc,d\n"), TEXTS, "{path} has no column 'label' for --label"),
+    (".zip", b"PK\x03\x04 and no more", TEXTS, "{path} is plain text and has no labels"),
     (
         "plain.txt",
         b"a text\n",
@@ -301,7 +323,27 @@ LABELLED: list[tuple[str, bytes, dict[str, Any], str]] = [
         "a.npz",
         saved(x=np.full((2, 3), np.inf), y=[0, 1]),
         {},
-        "{path}: x holds infinite numbers; NaN stands for missing",
+        "{path}: x holds infinite numbers, or some beyond 3.4e+38; NaN stands for missing",
+    ),
+    ("a.npz", saved(x=np.full((2, 3), 1e300), y=[0, 1]), {}, "{path}: x holds infinite numbers"),
+    ("a.npz", saved(x=np.zeros((0, 3)), y=[]), {}, "{path}: x has the shape (0, 3): there is no"),
+    ("a.npz", saved(x=np.zeros((2, 0)), y=[0, 1]), {}, "{path}: x has the shape (2, 0): there is"),
+    ("a.npz", saved(x=np.zeros(()), y=[0]), {}, "{path}: x has the shape ()"),
+    ("a.npz", saved(x=np.zeros((2, 3)), y=[[0], [1]]), {}, "{path} holds 2 series and y of shape"),
+    ("a.npz", saved(x=np.zeros((2, 3)), y=[1j, 2]), {}, "{path}: y is of type complex128"),
+    ("a.npz", saved(x=np.zeros((2, 3)), y=[b"\xff", b"a"]), {}, "{path}: y holds bytes that are"),
+    ("a.npz", saved(x=np.zeros((2, 3), complex), y=[0, 1]), {}, "{path}: x is of type complex128"),
+    ("a.npz", saved(x=np.zeros((2, 3), bool), y=[0, 1]), {}, "{path}: x is of type bool"),
+    *(
+        ("a.npz", saved(x=np.zeros((5, 2)), lengths=np.array(lengths), y=[0, 1]), {}, wanted)
+        for lengths, wanted in (
+            ([7, -2], "{path}: lengths is of type int64 and shape (2,), and is to be one whole"),
+            ([2.5, 2.5], "{path}: lengths is of type float64 and shape (2,)"),
+            ([[2, 3]], "{path}: lengths is of type int64 and shape (1, 2)"),
+            (["2", "3"], "{path}: lengths is of type <U1"),
+            ([5, 0], "{path}: a series has 0 steps"),
+            ([2**62, 2**62, 2**63 - 3], "{path}: lengths add up to 18446744073709551613"),
+        )
     ),
     (
         "a.npz",
@@ -328,4 +370,12 @@ LABELLED: list[tuple[str, bytes, dict[str, Any], str]] = [
         {"series": "series", "label": "label"},
         "row 2 of {path} has 'inf' in the column 'v': no network can learn from an infinite",
     ),
+    (
+        "large.csv",
+        b"label,v1,v2\na,0,1\nb,-1e300,2\n",
+        {"label": "label"},
+        "row 2 of {path} has '-1e300' in the column 'v1': no network can learn from numbers beyond "
+        "3.4e+38; leave the cell empty, or rescale the column",
+    ),
+    ("a.ts", b"@classLabel true a b\n@data\n1,1e300:a\n", {}, "line 3 of {path} holds an infinite"),
 ]

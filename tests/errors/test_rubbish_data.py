@@ -85,6 +85,13 @@ FORECAST: list[tuple[str, bytes, dict[str, Any], str]] = [
     ),
     (
         "s.csv",
+        ("date,value\n1024-01-01,1\n" + DAYS).encode(),
+        {"every": "15min"},
+        "'s' in {path} has 21 times between 1024-01-01 00:00:00 and 2024-01-20 00:00:00, which are "
+        "35,065,153 steps of 15 minutes: name a longer one with --every, or put right the time",
+    ),
+    (
+        "s.csv",
         ("date,value\n" + DAYS).encode(),
         {"known": ["holliday"]},
         "{path} has no column 'holliday' for --known; there are 'date', 'value'",

@@ -26,6 +26,10 @@ DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
 
 
+class TooLarge(DataError):
+    """A number, but none that a network can compute with."""
+
+
 def as_numbers(
     cells: Sequence[str | None] | pl.Series,
     column: str,
@@ -44,11 +48,10 @@ def as_numbers(
     large = np.flatnonzero(np.abs(values) > LARGEST)
     if len(large):
         place = int(large[0])
-        what = "an infinite number" if np.isinf(values[place]) else f"numbers beyond {LARGEST:.1e}"
-        cure = "leave the cell empty" + (
-            "" if np.isinf(values[place]) else ", or rescale the column"
-        )
-        raise DataError(
+        infinite = bool(np.isinf(values[place]))
+        what = "an infinite number" if infinite else f"numbers beyond {LARGEST:.1e}"
+        cure = "leave the cell empty" if infinite else "leave the cell empty, or rescale the column"
+        raise TooLarge(
             f"row {place + 1 if rows is None else rows[place]:,} of {path} has "
             f"{str(series[place])[:40]!r} in the column "
             f"{column!r}: no network can learn from {what}; {cure}"

@@ -15,6 +15,7 @@ import contextlib
 import gzip
 import io
 import lzma
+import os
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from unrolled.errors import DataError
 
 BLOCK = 1 << 20
 LONGEST_LINE = 1 << 27  # bytes: a line is held in memory, and no table or text has one of 128 MiB
+BOMB = 100  # times its size: what unpacks to more is not read on beyond what memory holds
 SURE = 8  # characters: fewer are too few to tell UTF-16 from binary
 PACKED = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "zstd", ".zip": "zip"}
 MARKS = (  # UTF-32's little-endian mark begins with UTF-16's
@@ -226,9 +228,13 @@ def _looks_like_utf16(start: bytes) -> str | None:
 def _read_through(path: Path, encoding: str) -> tuple[bool, int, int]:
     """Whether all is of this encoding; its lines; the bytes of the longest, if over a block."""
     decoder = codecs.getincrementaldecoder(encoding)()
-    decodes, lines, line, longest = True, 0, 0, 0
+    decodes, lines, line, longest, size = True, 0, 0, 0, 0
+    dense = BOMB * path.stat().st_size  # bytes that it unpacks to without arousing suspicion
     with opened(path) as stream:
         for block in blocks_of(stream):
+            size += len(block)
+            if size > dense:
+                refuse_what_does_not_fit(path, size)
             lines += block.count(b"\n")
             ends = [place for end in (b"\n", b"\r") if (place := block.find(end)) >= 0]
             longest = max(longest, line + min(ends, default=len(block)))
@@ -283,6 +289,21 @@ def text_lines(path: Path, found: Survey) -> Iterator[str]:
     with opened(path) as stream, io.TextIOWrapper(stream, found.encoding) as text:
         for line in text:
             yield line.rstrip("\n")
+
+
+def refuse_what_does_not_fit(path: Path, size: int) -> None:
+    """What is read whole is smaller than the memory: a small file can unpack to any size."""
+    memory = memory_of_the_machine()
+    if size > memory:
+        raise DataError(
+            f"{path} holds {size / 2**30:,.1f} GiB, and this machine has "
+            f"{memory / 2**30:,.1f} GiB of memory: split it"
+        )
+
+
+def memory_of_the_machine() -> int:
+    """Bytes."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def refuse_endless_lines(path: Path, found: Survey) -> None:

@@ -11,7 +11,10 @@ Gaps inside a series are drawn straight from neighbour to neighbour, counted and
 
 from __future__ import annotations
 
+import lzma
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +24,14 @@ import numpy as np
 
 from unrolled.data.labels import as_labels, check_classes
 from unrolled.data.notes import Notes, listed
-from unrolled.data.numbers import filled
-from unrolled.data.opening import existing, kind_of
+from unrolled.data.numbers import LARGEST, filled
+from unrolled.data.opening import existing, kind_of, refuse_what_does_not_fit
 from unrolled.data.tables import Table, read_table
 from unrolled.data.ts_format import read_ts
 from unrolled.errors import DataError
 
+NPZ_DAMAGE = (OSError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError,
+              NotImplementedError, SyntaxError, KeyError, tokenize.TokenError)  # fmt: skip
 SERIES_NAMES = ("series", "series_id", "id", "case", "sample")
 TIME_NAMES = ("time", "timestamp", "date", "step", "t")
 LABEL_NAMES = ("label", "class", "category", "target", "y")
@@ -263,18 +268,34 @@ def read_npz(path: Path) -> tuple[list[Any], list[str] | None]:
     if not np.issubdtype(x.dtype, np.number) or np.issubdtype(x.dtype, np.complexfloating):
         raise DataError(f"{path}: x is of type {x.dtype}, and series are real numbers")
     series = _split(path, x.astype(np.float64), by_name.get("lengths"))
+    if not series or not series[0].size:
+        raise DataError(f"{path}: x has the shape {x.shape}: there is no number in it")
     if any(not len(one) for one in series):
         raise DataError(f"{path}: a series has 0 steps")
-    if any(np.isinf(one).any() for one in series):
-        raise DataError(f"{path}: x holds infinite numbers; NaN stands for missing")
-    if y is not None and y.shape != (len(series),):
-        raise DataError(f"{path} holds {len(series)} series and y of shape {y.shape}")
-    return series, None if y is None else [str(label) for label in y.tolist()]
+    if any((np.abs(one) > LARGEST).any() for one in series):
+        raise DataError(
+            f"{path}: x holds infinite numbers, or some beyond {LARGEST:.1e}; NaN stands for "
+            "missing, and larger ones are to be rescaled"
+        )
+    return series, None if y is None else _labels(path, y, len(series))
+
+
+def _labels(path: Path, y: Any, count: int) -> list[str]:
+    """One label for each series, which is a text or a number."""
+    if y.shape != (count,):
+        raise DataError(f"{path} holds {count} series and y of shape {y.shape}")
+    if y.dtype.kind not in "USiufb":
+        raise DataError(f"{path}: y is of type {y.dtype}, and labels are texts or numbers")
+    try:
+        return [one.decode() if isinstance(one, bytes) else str(one) for one in y.tolist()]
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: y holds bytes that are no UTF-8: write texts") from None
 
 
 def _arrays(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as raw:
+            refuse_what_does_not_fit(path, _unpacked_size(path))
             file = np.load(raw, allow_pickle=False)
             if isinstance(file, np.ndarray):
                 raise DataError(f"{path} is one array: save it with numpy.savez(x=..., y=...)")
@@ -286,19 +307,37 @@ def _arrays(path: Path) -> dict[str, Any]:
                 "plain numbers, with all series behind one another in x and their `lengths`"
             ) from None
         raise DataError(f"{path} is no .npz file ({error})") from None
-    except (OSError, EOFError, zipfile.BadZipFile) as error:
+    except NPZ_DAMAGE as error:
         raise DataError(f"{path} is no whole .npz file ({error})") from None
+    except MemoryError:
+        raise DataError(
+            f"{path} says that it holds an array that does not fit into memory: it is damaged, or "
+            "is to be split"
+        ) from None
+
+
+def _unpacked_size(path: Path) -> int:
+    if not zipfile.is_zipfile(path):
+        return 0
+    with zipfile.ZipFile(path) as archive:
+        return sum(one.file_size for one in archive.infolist())
 
 
 def _split(path: Path, x: Any, lengths: Any) -> list[Any]:
     if lengths is not None:
         x = x[:, None] if x.ndim == 1 else x
-        if x.ndim != 2 or int(lengths.sum()) != len(x):
+        if lengths.ndim != 1 or lengths.dtype.kind not in "iu" or (lengths < 0).any():
             raise DataError(
-                f"{path}: lengths add up to {int(lengths.sum())}, and x has the shape {x.shape}; "
+                f"{path}: lengths is of type {lengths.dtype} and shape {lengths.shape}, and is to "
+                "be one whole number from 1 up for each series"
+            )
+        total = sum(lengths.tolist())
+        if x.ndim != 2 or total != len(x):
+            raise DataError(
+                f"{path}: lengths add up to {total}, and x has the shape {x.shape}; "
                 "with lengths, x is (all steps, channels)"
             )
-        return list(np.split(x, np.cumsum(lengths)[:-1]))
+        return list(np.split(x, np.cumsum(lengths)[:-1])) if total else []
     if x.ndim == 2:
         x = x[:, :, None]
     if x.ndim != 3:

@@ -15,6 +15,7 @@ from unrolled.data import builtin
 from unrolled.data.corpus import Corpus, read_corpus
 from unrolled.data.labelled import Labelled, Sequences
 from unrolled.data.notes import Notes
+from unrolled.data.numbers import TooLarge
 from unrolled.data.opening import existing, kind_of
 from unrolled.data.series import LABEL_NAMES, SERIES_NAMES, read_series
 from unrolled.data.tables import Table, read_table
@@ -171,6 +172,8 @@ def _are_numbers(table: Table, names: Sequence[str]) -> bool:
     try:
         table.matrix(names[:LOOKED_AT], Notes())  # which tells most texts
         table.matrix(names[LOOKED_AT:], Notes())
+    except TooLarge:  # which will be said when it is read
+        return True
     except DataError:
         return False
     return True

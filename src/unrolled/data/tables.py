@@ -12,6 +12,7 @@ import csv
 import io
 import itertools
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -38,8 +39,10 @@ from unrolled.data.opening import (
 from unrolled.errors import DataError
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+SPARSE = 0.01  # of the cells of a table that is none
 AT_ONCE = 50_000  # rows that are Python's own texts for a moment
 MANY_COLUMNS = 1_000  # from here on a table of fewer rows lies on its side
+HALF_LETTER = re.compile("[\ud800-\udfff]")
 TABLES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".json", ".parquet", ".pq")
 
 
@@ -282,16 +285,19 @@ def _quotation(message: str) -> str:
 def _json(path: Path, kind: str, found: Survey) -> pl.DataFrame:
     rows = list(_json_rows(path, kind, found))
     names = list(dict.fromkeys(name for row in rows for name in row))
+    if len(names) > MANY_COLUMNS and sum(map(len, rows)) < SPARSE * len(names) * len(rows):
+        raise DataError(
+            f"the {len(rows):,} objects of {path} have {len(names):,} different names, such as "
+            f"{listed(names, 3)}, and hardly two the same ones: a name is a column, so give what "
+            "belongs together one name"
+        )
     columns = {name: [row.get(name) for row in rows] for name in names}
     return pl.DataFrame(columns, schema=dict.fromkeys(names, pl.String))
 
 
 def _json_rows(path: Path, kind: str, found: Survey) -> Iterator[dict[str, str | None]]:
     if kind == ".json":
-        try:
-            values = json.loads("".join(text_blocks(path, found)))
-        except ValueError as error:
-            raise DataError(f"{path} is no JSON ({error})") from None
+        values = _json_value("".join(text_blocks(path, found)), f"{path}")
         if not isinstance(values, list):
             raise DataError(f"{path} is to hold a list of objects, [{{...}}, {{...}}]")
         numbered: Any = enumerate(values, 1)
@@ -303,22 +309,36 @@ def _json_rows(path: Path, kind: str, found: Survey) -> Iterator[dict[str, str |
                 f"line {number} of {path} is {_short(value)}, and each line is to be an object: "
                 '{"text": ..., "label": ...}'
             )
-        yield {name: _cell(path, number, name, cell) for name, cell in value.items()}
+        yield {
+            _whole_letters(path, number, name): _cell(path, number, name, cell)
+            for name, cell in value.items()
+        }
 
 
 def _json_lines(path: Path, found: Survey) -> Iterator[tuple[int, Any]]:
     for number, line in enumerate(text_lines(path, found), 1):
         if not line.strip():
             continue
-        try:
-            yield number, json.loads(line)
-        except ValueError as error:
-            raise DataError(f"line {number} of {path} is no JSON ({error})") from None
+        yield number, _json_value(line, f"line {number} of {path}")
+
+
+def _json_value(text: str, where: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise DataError(f"{where} is no JSON ({error})") from None
+    except RecursionError:
+        raise DataError(
+            f"{where} is nested too deeply: a table is made of objects whose values are texts and "
+            "numbers"
+        ) from None
 
 
 def _cell(path: Path, number: int, name: str, value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return _whole_letters(path, number, value)
     if isinstance(value, (bool, int, float)):
         return json.dumps(value)
     raise DataError(
@@ -327,8 +347,22 @@ def _cell(path: Path, number: int, name: str, value: Any) -> str | None:
     )
 
 
+def _whole_letters(path: Path, number: int, text: str) -> str:
+    """JSON can write half of a letter; nothing else can hold it."""
+    half = HALF_LETTER.search(text)
+    if half:
+        raise DataError(
+            f"line {number} of {path} holds \\u{ord(half[0]):04x}, which is half of a letter "
+            "(a lone surrogate): write the other half behind it, or leave it out"
+        )
+    return text
+
+
 def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+    except RecursionError:
+        return f"a deeply nested {type(value).__name__}"
     return text if len(text) <= 40 else text[:37] + "..."
 
 

@@ -31,6 +31,7 @@ SERIES_NAMES = ("series", "series_id", "unique_id", "id")
 DATE = re.compile(r"\d{4}[-/]\d{1,2}\b|\d{1,2}([-/.])\d{1,2}\1(\d{4}|\d\d)\b")
 LOOKED_AT = 50  # cells of a column, to see whether they are dates
 MANY = 0.1  # of the rows: more that repeat a time are hardly a slip
+SPARSEST = 1_000  # steps for each row: with more, a time is a slip or the step is
 LEAST = 4  # points: two to learn a step from, two to try it on
 
 
@@ -240,6 +241,12 @@ def _one(
             + (wanted.hint if repeated > MANY * len(mine) else ""),
         )
     length = int(index[-1]) + 1
+    if wanted.step is not None and length > SPARSEST * (len(different) + LEAST):
+        raise DataError(
+            f"{label!r} in {wanted.path} has {len(different):,} times between "
+            f"{_shown(different[0])} and {_shown(different[-1])}, which are {length:,} steps of "
+            f"{step}: name a longer one with --every, or put right the time that lies far off"
+        )
     target, *covariates = (
         _averaged(columns[name][rows], index, length)
         for name in (value, *wanted.known, *wanted.past)
@@ -256,6 +263,10 @@ def _one(
         _columns(known, length),
         _columns([column[:end] for column in past], end),
     )
+
+
+def _shown(time: Any) -> str:
+    return str(time).replace("T", " ").removesuffix(".000000")
 
 
 def _check_even(label: str, exact: Any, index: Any, step: Step, wanted: Wanted) -> None:

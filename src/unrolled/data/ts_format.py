@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from unrolled.data.notes import Notes
+from unrolled.data.numbers import LARGEST
 from unrolled.data.opening import existing, note_encoding, survey, text_lines
 from unrolled.errors import DataError
 
@@ -128,6 +129,9 @@ def _channel(path: Path, number: int, part: str) -> Any:
     except ValueError as error:
         wrong = str(error).rpartition(":")[2].strip()
         raise DataError(f"line {number} of {path} holds {wrong}, which is no number") from None
-    if np.isinf(values).any():
-        raise DataError(f"line {number} of {path} holds an infinite number: write ? for missing")
+    if (np.abs(values) > LARGEST).any():
+        raise DataError(
+            f"line {number} of {path} holds an infinite number, or one beyond {LARGEST:.1e}: write "
+            "? for missing, and rescale what is so large"
+        )
     return values

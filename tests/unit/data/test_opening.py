@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from unrolled.data import opening
 from unrolled.data.notes import Notes
-from unrolled.data.opening import kind_of, survey, text_lines, whole_text
+from unrolled.data.opening import kind_of, survey, text_blocks, text_lines, whole_text
 from unrolled.errors import DataError
 
 TEXT = "text,label\nschöne Grüße,ja\nnaïve café,nein\n" * 3
@@ -99,3 +100,51 @@ def test_a_zip_has_the_ending_of_what_is_in_it(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds 2 files"):
         kind_of(path)
     assert kind_of(tmp_path / "nothere.zip") == ""
+
+
+def test_a_name_that_is_nothing_but_an_ending(tmp_path: Path) -> None:
+    path = tmp_path / ".zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("Reviews.csv", TEXT)
+    assert kind_of(path) == ".csv"
+    assert kind_of(Path(".csv")) == ".csv"
+
+
+def test_an_endless_line_is_refused_where_lines_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "BLOCK", 64)
+    monkeypatch.setattr(opening, "LONGEST_LINE", 1_000)
+    path = tmp_path / "file.txt"
+    path.write_text("short\n" + "long " * 199 + "\nshort\n")
+    assert survey(path).longest_line >= 995
+    assert len(list(text_lines(path, survey(path)))) == 3
+    path.write_text("short\n" + "long " * 202 + "\nshort\n")
+    with pytest.raises(DataError, match=r"has a line of 1,010 bytes, and lines of up to 1,000"):
+        list(text_lines(path, survey(path)))
+    assert "".join(text_blocks(path, survey(path))) == path.read_text()  # a corpus may be one line
+
+
+@pytest.mark.parametrize("end", ["\n", "\r"])
+def test_lines_are_counted_whatever_the_blocks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    path = tmp_path / "file.txt"
+    path.write_bytes(end.join(["a" * 100, "", "b" * 70, "c"]).encode())
+    for block in (1, 7, 64, 1000):
+        monkeypatch.setattr(opening, "BLOCK", block)
+        found = survey(path)
+        assert found.longest_line >= 100 or block > 100
+        assert found.longest_line <= max(100, block)
+        assert found.lines == (4 if end == "\n" else 1)
+
+
+def test_a_small_file_that_unpacks_to_more_than_memory_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "bomb.csv.gz"
+    path.write_bytes(gzip.compress(b"text,label\n" + b"a,b\n" * 2_000_000))
+    assert survey(path).lines == 2_000_001
+    monkeypatch.setattr(opening, "memory_of_the_machine", lambda: 4_000_000)
+    with pytest.raises(DataError, match=r"holds .* GiB, and this machine has 0.0 GiB of memory"):
+        survey(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import numpy as np
 import polars as pl
 import pytest
 
+from unrolled.data import sources, tables
 from unrolled.data.notes import Notes
-from unrolled.data.numbers import as_numbers, filled
+from unrolled.data.numbers import as_matrix, as_numbers, filled
 from unrolled.data.tables import read_table
+from unrolled.data.texts import Texts
 from unrolled.errors import DataError
 
 ROWS = [
@@ -133,3 +136,73 @@ def test_gaps_are_drawn_straight() -> None:
     assert values.tolist() == [1, 1, 2, 3, 4, 4]
     assert count == 4
     assert filled(np.array([nan, nan]))[0].tolist() == [0, 0]
+
+
+def wide(path: Path, rows: int, columns: int, *, odd: str = "") -> Any:
+    """A table of numbers below a header of more than 64 KB, and the numbers."""
+    numbers = np.arange(rows * columns).reshape(rows, columns) / 4
+    cells = [[str(value) for value in row] for row in numbers]
+    if odd:
+        cells[1][columns - 2] = odd
+    names = [f"value_number_{number}" for number in range(columns)]
+    lines = [",".join(["label", *names])]
+    lines += [",".join(["ab"[row % 2], *line]) for row, line in enumerate(cells)]
+    path.write_text("\n".join(lines) + "\n\n")
+    return numbers
+
+
+@pytest.mark.parametrize("rows", [3, 6_000])  # on its side, and upright
+def test_a_header_of_any_length(tmp_path: Path, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "MANY_COLUMNS", 100)
+    columns = 5_000 if rows == 3 else 150
+    numbers = wide(tmp_path / "wide.csv", rows, columns)
+    table = read_table(tmp_path / "wide.csv")
+    assert (table.names is not None) == (rows == 3)
+    assert len(table) == rows
+    assert table.columns[-1] == f"value_number_{columns - 1}"
+    assert table.texts("label")[:3] == ["a", "b", "a"]
+    assert np.array_equal(table.matrix(table.columns[1:]), numbers)
+    assert np.array_equal(table.numbers(table.columns[-1]), numbers[:, -1])
+    assert table.rows.tolist() == list(range(1, rows + 1))
+
+
+def test_a_wide_table_becomes_series(tmp_path: Path) -> None:
+    numbers = wide(tmp_path / "wide.csv", 4, 6_000)
+    found = sources.labelled(tmp_path / "wide.csv", label="label").train
+    assert not isinstance(found, Texts)
+    assert np.array_equal(np.stack(found.values)[..., 0], numbers.astype(np.float32))
+    assert found.labels == ["a", "b", "a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("odd", "said"),
+    [
+        ("wet", "row 2 of {} has 'wet' in the column 'value_number_2998', which is no number"),
+        ("1e300", "row 2 of {} has '1e300' in the column 'value_number_2998': no network"),
+    ],
+)
+def test_what_is_wrong_in_a_wide_table_is_named(tmp_path: Path, odd: str, said: str) -> None:
+    path = tmp_path / "wide.csv"
+    wide(path, 4, 3_000, odd=odd)
+    table = read_table(path)
+    with pytest.raises(DataError, match=re.escape(said.format(path))):
+        table.matrix(table.columns[1:])
+
+
+def test_commas_in_one_of_many_columns(tmp_path: Path) -> None:
+    cells = [
+        pl.Series("a", ["1", None]),
+        pl.Series("b", ["1,5", "2,25"]),
+        pl.Series("c", ["", "-"]),
+    ]
+    notes = Notes()
+    found = as_matrix(cells, "file", notes)
+    wanted = np.array([[1, 1.5, np.nan], [np.nan, 2.25, np.nan]])
+    assert np.array_equal(found, wanted, equal_nan=True)
+    assert list(notes) == ["the commas in the column 'b' were read as decimal points"]
+
+
+def test_a_header_with_a_line_break(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text('\n"text\nof it",label\nx,y\n')
+    assert read_table(path).frame.to_dicts() == [{"text\nof it": "x", "label": "y"}]
