@@ -241,12 +241,8 @@ def _one(
             + (wanted.hint if repeated > MANY * len(mine) else ""),
         )
     length = int(index[-1]) + 1
-    if wanted.step is not None and length > SPARSEST * (len(different) + LEAST):
-        raise DataError(
-            f"{label!r} in {wanted.path} has {len(different):,} times between "
-            f"{_shown(different[0])} and {_shown(different[-1])}, which are {length:,} steps of "
-            f"{step}: name a longer one with --every, or put right the time that lies far off"
-        )
+    if wanted.step is not None:
+        _check_dense(label, different, length, wanted)
     target, *covariates = (
         _averaged(columns[name][rows], index, length)
         for name in (value, *wanted.known, *wanted.past)
@@ -263,6 +259,17 @@ def _one(
         _columns(known, length),
         _columns([column[:end] for column in past], end),
     )
+
+
+def _check_dense(label: str, different: Any, length: int, wanted: Wanted) -> None:
+    """A single time that lies a thousand years off would make a million steps of an hour."""
+    if length > SPARSEST * (len(different) + LEAST):
+        raise DataError(
+            f"{label!r} in {wanted.path} has {len(different):,} times between "
+            f"{_shown(different[0])} and {_shown(different[-1])}, which are {length:,} steps of "
+            f"{wanted.step}: name a longer one with --every, or put right the time that lies far "
+            "off"
+        )
 
 
 def _shown(time: Any) -> str:
