@@ -74,7 +74,7 @@ def run(
     """
     tensors = (xs, *initial, *parameters, *probes)
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors):
-        outputs, *rest = _Sequence.apply(task, len(initial), *tensors)
+        outputs, *rest = _Sequence.apply(task, len(initial), xs.contiguous(), *tensors[1:])
     else:
         outputs, finals, records, _ = forward(
             task.prepare(parameters), xs.contiguous(), initial, task.record, keep=False
@@ -89,10 +89,9 @@ class _Sequence(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, task: Task, count: int, *tensors: Any) -> tuple[Tensor, ...]:
         xs, initial, parameters = split(task, tensors, count)
-        xs = xs.contiguous()
         ctx.run = task.prepare(parameters)
         outputs, finals, records, ctx.left = forward(ctx.run, xs, initial, task.record, keep=True)
-        ctx.task, ctx.count = task, count
+        ctx.task, ctx.count, ctx.initial = task, count, initial
         ctx.set_materialize_grads(False)
         if records:
             ctx.mark_non_differentiable(*records)
@@ -107,7 +106,7 @@ class _Sequence(torch.autograd.Function):
             return None, None, *_gradients(ctx, d_results)
         with torch.no_grad():
             gradients = _gradients(ctx, d_results)
-        return None, None, *once(ctx.saved_tensors[1], gradients)
+        return None, None, *once(gradients, [*ctx.saved_tensors[1:], *ctx.initial, *d_results])
 
 
 def _gradients(ctx: Any, d_results: Sequence[Tensor | None]) -> list[Tensor | None]:
@@ -141,19 +140,22 @@ def gradients_by_argument(
     return [g if need else None for g, need in zip(every, needed, strict=True)]
 
 
-def once(source: Tensor, gradients: list[Tensor | None]) -> list[Tensor | None]:
-    """Mark gradients, which are themselves to be differentiated, and cannot be."""
-    source = source.detach().requires_grad_()
-    marked = iter(_Once.apply(source, *(g for g in gradients if g is not None)))
-    return [None if g is None else next(marked) for g in gradients]
+def once(
+    gradients: Sequence[Tensor | None], sources: Sequence[Tensor | None]
+) -> list[Tensor | None]:
+    """Mark gradients, which are themselves to be differentiated, and cannot be: not with respect to
+    anything they are made of, which includes the derivatives that arrived."""
+    given = [gradient for gradient in gradients if gradient is not None]
+    marked = iter(_Once.apply(len(given), *given, *(s for s in sources if s is not None)))
+    return [None if gradient is None else next(marked) for gradient in gradients]
 
 
 class _Once(torch.autograd.Function):
     """Gradients that say, should anybody differentiate them again, what can."""
 
     @staticmethod
-    def forward(ctx: Any, source: Tensor, *gradients: Tensor) -> tuple[Tensor, ...]:
-        return tuple(gradient.view_as(gradient) for gradient in gradients)
+    def forward(ctx: Any, count: int, *tensors: Tensor) -> tuple[Tensor, ...]:
+        return tuple(gradient.view_as(gradient) for gradient in tensors[:count])
 
     @staticmethod
     def backward(ctx: Any, *_: Tensor) -> tuple[Tensor, ...]:

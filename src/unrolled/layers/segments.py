@@ -32,7 +32,7 @@ def run_segments(
     probes: Sequence[Tensor] = (),
 ) -> Result:
     """Like `autograd.run`, in segments of so many steps; there is at least one step."""
-    tensors = (xs, *initial, *parameters, *probes)
+    tensors = (xs.contiguous(), *initial, *parameters, *probes)
     outputs, *rest = _Segments.apply(task, length, len(initial), *tensors)
     return outputs, tuple(rest[: len(initial)]), tuple(rest[len(initial) :])
 
@@ -45,7 +45,6 @@ class _Segments(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, task: Task, length: int, count: int, *tensors: Any) -> Any:
         xs, states, parameters = split(task, tensors, count)
-        xs = xs.contiguous()
         whole = task.prepare(parameters)
         outputs = xs.new_empty(len(xs), task.output_size())
         ctx.windows = windows(task.schedule.steps, length)
@@ -79,11 +78,13 @@ class _Segments(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *d_results: Tensor | None) -> Any:
-        xs, *_ = ctx.saved_tensors
+        xs, *parameters = ctx.saved_tensors
         with torch.no_grad():
             found = _backward(ctx, xs, d_results)
             result = gradients_by_argument(ctx.task, found, ctx.count, ctx.needs_input_grad[3:])
-        return None, None, None, *(once(xs, result) if torch.is_grad_enabled() else result)
+        if torch.is_grad_enabled():
+            result = once(result, [xs, *parameters, *ctx.first, *d_results])
+        return None, None, None, *result
 
 
 def _backward(ctx: Any, xs: Tensor, d_results: Sequence[Tensor | None]) -> Gradients:
