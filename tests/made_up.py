@@ -40,3 +40,17 @@ def waves(count: int = 90, seed: int = 0) -> tuple[list[Any], list[int]]:
 def chatter(count: int = 3000) -> str:
     """A text whose next character is known from the one before, most of the time."""
     return ("abc abd " * (count // 8 + 1))[:count]
+
+
+def names_in_sentences(count: int = 120, seed: int = 0) -> tuple[list[Any], list[Any]]:
+    """Sentences in which a title begins a person, and every word with a capital is part of it."""
+    draw = np.random.default_rng(seed)
+    sentences, tags = [], []
+    for number in range(count):
+        name = [f"N{number % 17}", f"O{number}"][: 1 + number % 2]
+        before = list(draw.choice(["we", "saw", "when", "old"], draw.integers(0, 4)))
+        words = [*before, "Ms", *name, "came"] if number % 4 else [*before, "it", "came"]
+        inside = ["B-per", *["I-per"] * len(name)] if number % 4 else ["O"]
+        sentences.append([str(word) for word in words])
+        tags.append([*["O"] * len(before), *inside, "O"])
+    return sentences, tags

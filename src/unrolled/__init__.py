@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from unrolled.tasks.classify.classifier import Classifier as Classifier
     from unrolled.tasks.forecast.forecaster import Forecaster as Forecaster
     from unrolled.tasks.generate.generator import Generator as Generator
+    from unrolled.tasks.tag.tagger import Tagger as Tagger
 
 __version__ = "0.1.0"
 
@@ -96,6 +97,7 @@ JOBS = {
     "Classifier": "unrolled.tasks.classify.classifier",
     "Forecaster": "unrolled.tasks.forecast.forecaster",
     "Generator": "unrolled.tasks.generate.generator",
+    "Tagger": "unrolled.tasks.tag.tagger",
 }
 
 __all__ = [*NAMES, "__version__"]

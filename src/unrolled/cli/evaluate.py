@@ -10,7 +10,7 @@ import json
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", help="the folder of the run")
     parser.add_argument("source", help="a file with answers, or builtin:NAME")
-    for name in ("text", "label", "series", "time"):
+    for name in ("text", "label", "series", "time", "word", "tag", "sentence"):
         parser.add_argument(f"--{name}", metavar="COLUMN", help="as in training, if not the same")
     for name in ("value", "known", "past"):
         parser.add_argument(f"--{name}", metavar="COLUMN", nargs="+", help="of series to forecast")

@@ -11,12 +11,15 @@ import argparse
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", help="the folder of the run")
     parser.add_argument("source", help="a file, builtin:NAME, or itself one text")
-    for name in ("text", "series", "time"):
+    for name in ("text", "series", "time", "word", "sentence"):
         parser.add_argument(f"--{name}", metavar="COLUMN", help="as in training, if not the same")
     for name in ("value", "known", "past"):
         parser.add_argument(f"--{name}", metavar="COLUMN", nargs="+", help="of series to forecast")
     parser.add_argument("--probabilities", action="store_true", help="how sure, class by class")
-    parser.add_argument("--out", metavar="FILE", help="write a CSV file and not to the screen")
+    parser.add_argument(
+        "--format", choices=("json", "conll", "html"), help="of a tagger's answers (default: json)"
+    )
+    parser.add_argument("--out", metavar="FILE", help="write a file and not to the screen")
 
 
 def run(arguments: argparse.Namespace) -> int:

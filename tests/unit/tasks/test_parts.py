@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.tolerances import FLOAT32, assert_agrees
 from unrolled.cells.choosing import choose_cell
 from unrolled.networks.pooling import Pooling
-from unrolled.tasks.classify.ragged import Ragged, batches_by_length, batches_in_order
+from unrolled.tasks.ragged import Ragged, batches_by_length, batches_in_order
 from unrolled.tasks.tokens import UNKNOWN, Tokens, kind_for
 
 

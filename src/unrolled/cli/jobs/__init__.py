@@ -8,10 +8,11 @@ from unrolled.cli.jobs.classify import ClassifyJob
 from unrolled.cli.jobs.forecast import ForecastJob
 from unrolled.cli.jobs.generate import GenerateJob
 from unrolled.cli.jobs.job import CommandJob
+from unrolled.cli.jobs.tag import TagJob
 from unrolled.training.run_folder import NotARun, RunFolder
 
 JOBS: dict[str, CommandJob] = {
-    job.name: job for job in (ClassifyJob(), ForecastJob(), GenerateJob())
+    job.name: job for job in (ClassifyJob(), ForecastJob(), GenerateJob(), TagJob())
 }
 
 

@@ -15,7 +15,10 @@ from unrolled.training.run_folder import RunFolder
 
 NOT_OPTIONS = ("out", "progress")
 IDLE = {"momentum": ("optimizer", "momentum")}
-ASKED_WITH = ("text", "label", "series", "time", "value", "known", "past", "every")
+ASKED_WITH = (
+    "text", "label", "series", "time", "value", "known", "past", "every",
+    "word", "tag", "sentence", "format",
+)  # fmt: skip
 
 Evaluation = tuple[dict[str, Any], list[str]]  # figures by name, and lines for people
 

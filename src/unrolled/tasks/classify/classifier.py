@@ -39,9 +39,9 @@ from unrolled.tasks.classify.encoders import (
 from unrolled.tasks.classify.job import Labelled, LabellingJob, class_weights, figures
 from unrolled.tasks.classify.model import FeedForward, Labeller
 from unrolled.tasks.classify.page import Findings, Told, page_of
-from unrolled.tasks.classify.ragged import Ragged
 from unrolled.tasks.estimator import Estimator, seeded
 from unrolled.tasks.options import option
+from unrolled.tasks.ragged import Ragged
 from unrolled.tasks.tokens import KINDS, DamagedVocabulary, kind_for
 from unrolled.training import settings as checks
 from unrolled.training.diagnosis import Diverged

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from unrolled.errors import ArgumentError
-from unrolled.tasks.classify.ragged import Ragged
+from unrolled.tasks.ragged import Ragged
 from unrolled.tasks.tokens import DamagedVocabulary, Tokens
 
 Note = Callable[[str], None]

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unrolled.tasks.classify.ragged import Ragged, batches_by_length, batches_in_order
+from unrolled.tasks.ragged import Ragged, batches_by_length, batches_in_order
 from unrolled.training.job import Measures, Share, Shown, Sums
 
 MEASURING = 4  # times the batch size: without gradients there is room for more

@@ -1,0 +1,167 @@
+"""Tagging on the command line. In: sentences with a tag for each word. Out: runs, tags, figures."""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from unrolled.cli.jobs.figures import lines_of
+from unrolled.cli.jobs.job import CommandJob, Evaluation, say_notes
+from unrolled.data.notes import Notes
+from unrolled.data.opening import existing, kind_of, survey, text_lines
+from unrolled.data.schemes import SCHEMES
+from unrolled.data.tagged import Columns, Tagged, read_tagged, settle_scheme
+from unrolled.errors import DataError, UsageError
+from unrolled.files import write_whole
+from unrolled.tasks.origin import checksum, origin, require_same
+from unrolled.tasks.tag import answers
+from unrolled.tasks.tag.answers import Sentence, sentences_in
+from unrolled.tasks.tag.tagger import Tagger
+from unrolled.training.fabric import is_first_process
+from unrolled.training.run_folder import RunFolder
+
+COLUMNS = ("word", "tag", "sentence")
+HELD_OUT = 0.1  # of the sentences for the test, where no file is named for it
+TOGETHER = 256  # sentences that are asked about at once
+PLAIN = (".txt", ".md", "")  # what `predict` reads as running text
+
+
+class TagJob(CommandJob):
+    """`unrolled train tag`, and what is asked of its runs."""
+
+    name = "tag"
+    summary = "a tag for each word: parts of speech, names"
+    estimator = Tagger
+    columns = (*COLUMNS, "scheme", "test", "test_share")
+    asked_with = (*COLUMNS, "format")
+
+    def add_columns(self, parser: argparse.ArgumentParser) -> None:
+        for name in ("word", "tag"):
+            parser.add_argument(
+                f"--{name}", metavar="COLUMN",
+                help=f"which column holds the {name}s: its name, or its number from 1 up",
+            )  # fmt: skip
+        parser.add_argument("--sentence", metavar="COLUMN", help="of a table: names the sentence")
+        parser.add_argument("--scheme", choices=SCHEMES, help="how spans are written as tags")
+        parser.add_argument("--test", metavar="FILE", help="what to test on")
+        parser.add_argument(
+            "--test-share", type=float, metavar="SHARE",
+            help=f"share of the file to test on, where no --test is given (default: {HELD_OUT})",
+        )  # fmt: skip
+
+    def fit(
+        self,
+        estimator: Tagger,
+        how: dict[str, Any],
+        command: str,
+        resume: bool,
+        asked: Sequence[str] = (),
+    ) -> None:
+        learnt, test = self.read(how, estimator.seed)
+        every = [learnt, *([test] if test else [])]
+        found = checksum("\t".join(line) for one in every for line in (*one.sentences, *one.tags))
+        notes = list(Notes([note for one in every for note in one.notes]))
+        if is_first_process() and estimator.progress != "json":
+            say_notes(notes)
+        if resume:
+            require_same(how, found, estimator.out)
+        kept = {key: value for key, value in how.items() if key not in ("source", "command")}
+        table = origin(how["source"], command, **{**kept, "checksum": found, "notes": notes})
+        other = (test.sentences, test.tags) if test else None
+        estimator.fit(
+            learnt.sentences, learnt.tags, other, scheme=learnt.scheme, data=table, resume=resume
+        )
+
+    def read(self, how: dict[str, Any], seed: int) -> tuple[Tagged, Tagged | None]:
+        """What to learn from, and what to test on."""
+        self.refuse_two_tests(how)
+        columns = Columns(**{name: how.get(name) for name in COLUMNS})
+        data = read_tagged(how["source"], columns, scheme=how.get("scheme"))
+        if how.get("test"):
+            test = read_tagged(how["test"], columns, scheme=how.get("scheme"))
+            settle_scheme(test, data.scheme)
+            return data, test
+        share = how.get("test_share")
+        share = HELD_OUT if share is None else share
+        if not 0 <= share < 1:
+            raise DataError(f"--test-share is a share from 0 to below 1, not {share!r}")
+        return data.hold_out(share, seed)
+
+    def evaluate(self, run: RunFolder, source: str, given: dict[str, Any]) -> Evaluation:
+        model = Tagger.load(run.path)
+        data = read_tagged(source, self.columns_of(run, source, given))
+        say_notes(data.notes)
+        figures = model.evaluate(data.sentences, data.tags)
+        found = {**figures, "classes": model.tags_, "confusion": figures["confusion"].tolist()}
+        return found, lines_of(found)
+
+    def example(self, run: Path) -> str:
+        return shlex.join(["unrolled", "predict", str(run), "A sentence of your own."])
+
+    def predict(self, run: RunFolder, arguments: argparse.Namespace) -> None:
+        model = Tagger.load(run.path)
+        if arguments.probabilities:
+            raise UsageError("--probabilities is of classes; the answers of a tagger hold them")
+        sentences = self.sentences_of(run, arguments)
+        form = arguments.format or "json"
+        if arguments.out:
+            write_whole(Path(arguments.out), "\n".join([*written(model, sentences, form), ""]))
+            return
+        for line in written(model, sentences, form):
+            print(line, flush=True)
+
+    def sentences_of(self, run: RunFolder, arguments: argparse.Namespace) -> Iterable[Sentence]:
+        """Of running text, cut; of a file with a word a row, as they stand there."""
+        source = arguments.source
+        if source == "-":
+            return (one for line in sys.stdin for one in sentences_in(line))
+        if is_one_text(source):
+            return (one for line in source.splitlines() for one in sentences_in(line))
+        path = existing(source)
+        if kind_of(path) in PLAIN and not arguments.word:
+            return (one for line in text_lines(path, survey(path)) for one in sentences_in(line))
+        columns = self.columns_of(run, source, vars(arguments))
+        data = read_tagged(source, columns, labelled=False)
+        say_notes(data.notes)
+        return map(Sentence.of_words, data.sentences)
+
+    @staticmethod
+    def columns_of(run: RunFolder, source: str, given: dict[str, Any]) -> Columns:
+        """The columns named now; those of training, where the file is of the same kind."""
+        before = run.config().get("data", {})
+        if kind_of(Path(source)) != kind_of(Path(str(before.get("source")))):
+            before = {}
+        return Columns(**{name: given.get(name) or before.get(name) for name in COLUMNS})
+
+
+def is_one_text(source: str) -> bool:
+    """Whether the words are themselves a text, and not the name of a file."""
+    if "\n" in source or (len(source) > 200 and " " in source):
+        return True
+    if Path(source).exists():
+        return False
+    if " " not in source.strip() and ("." in source or "/" in source):
+        raise DataError(f"there is no file {source!r} (a text of your own goes in quotation marks)")
+    return True
+
+
+def written(model: Tagger, sentences: Iterable[Sentence], form: str) -> Iterator[str]:
+    """The answers in one of the forms, as they come."""
+    has_spans = model.scheme_ != "plain"
+    colours: dict[str, str] = {}
+    if form == "html":
+        yield answers.HTML_BEGINS
+    waiting = iter(sentences)
+    while batch := list(islice(waiting, TOGETHER)):
+        for sentence, said in zip(batch, model.say([one.words for one in batch])):
+            if form == "json":
+                yield answers.as_json(sentence, said, has_spans)
+            elif form == "conll":
+                yield answers.as_conll(sentence, said)
+            else:
+                yield answers.as_html(sentence, said, has_spans, colours)
+    if form == "html":
+        yield answers.HTML_ENDS

@@ -1,0 +1,292 @@
+"""A tag for each word of a sentence. In: lists of words and of tags. Out: tags; next: cli.
+
+    model = Tagger(epochs=5)
+    model.fit([["EU", "rejects", "it"]], [["B-org", "O", "O"]])
+    model.predict([["IBM", "agrees"]])
+
+A tenth of the training sentences is set aside: which weights are kept, and when to stop, looks at
+it alone. What is given as `test` is measured in every epoch and decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from unrolled.cells.choosing import ChosenCell
+from unrolled.data.notes import Notes
+from unrolled.data.schemes import kinds_of, may_follow, tags_for
+from unrolled.data.splits import hold_out
+from unrolled.data.tagged import Tagged, settle_scheme
+from unrolled.errors import ArgumentError
+from unrolled.networks.characters import READERS
+from unrolled.networks.crf import Grammar
+from unrolled.report.page import render
+from unrolled.tasks import estimator as shared
+from unrolled.tasks.estimator import Estimator, seeded
+from unrolled.tasks.options import option
+from unrolled.tasks.ragged import Ragged
+from unrolled.tasks.tag.figures import Said, Tally, scores
+from unrolled.tasks.tag.job import TaggedPart, TagJob, answers
+from unrolled.tasks.tag.model import TagNetwork
+from unrolled.tasks.tag.page import Findings, Told, page_of
+from unrolled.tasks.tag.words import Vocabulary
+from unrolled.tasks.tokens import DamagedVocabulary
+from unrolled.training import settings as checks
+from unrolled.training.fabric import is_first_process
+from unrolled.training.loop import train
+from unrolled.training.run_folder import RunFolder
+from unrolled.training.schedules import SCHEDULES
+
+TASK = "tag"
+CHARACTERS = (*READERS, "none")
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Tagger(Estimator):
+    """A recurrent network with a CRF on top (Huang et al. 2015, Lample et al. 2016)."""
+
+    hidden: int = option(100, "units in each layer and direction", int)
+    bidirectional: bool = option(True, "read each sentence from both ends", bool)
+    dropout: float = option(0.5, "share of units left out in training", float)
+    lr: float = option(0.005, "learning rate", float)
+    schedule: str = option("cosine", "of the learning rate", choices=tuple(SCHEDULES))
+    epochs: int = option(20, "most epochs", int)
+    batch_size: int = option(16, "sentences in a step", int)
+    characters: str = option("recurrent", "how a word's letters are read", choices=CHARACTERS)
+    character_embedding: int = option(24, "numbers that stand for a letter", int)
+    character_size: int = option(64, "numbers that a word's letters become", int)
+    embedding: int = option(64, "numbers that stand for a word", int)
+    vocabulary: int = option(20_000, "most words that have numbers of their own", int)
+    least: int = option(2, "times that such a word is seen at least", int)
+    word_dropout: float = option(0.1, "share of words taken for unknown in training", float)
+
+    def check(self) -> ChosenCell:
+        cell = super().check()
+        for name in ("character_embedding", "character_size", "embedding", "vocabulary", "least"):
+            checks.count(name, getattr(self, name))
+        if self.character_size < 2:
+            raise ArgumentError("character_size is a whole number from 2 up: half for each end")
+        checks.share("word_dropout", self.word_dropout)
+        checks.one_of("characters", self.characters, CHARACTERS)
+        return cell
+
+    # -------------------------------------------------------------------------------- learning
+
+    def fit(
+        self,
+        X: Sequence[Sequence[str]],
+        y: Sequence[Sequence[str]],
+        test: tuple[Sequence[Sequence[str]], Sequence[Sequence[str]]] | None = None,
+        *,
+        scheme: str | None = None,
+        data: dict[str, Any] | None = None,
+        resume: bool = False,
+    ) -> Tagger:
+        """Learn from sentences and tags; `scheme` is found by looking where it is not said."""
+        self.cell_ = self.check()
+        if not resume:
+            self.refuse_taken_place()
+        self.notes_ = Notes((data or {}).get("notes", ()))
+        whole = Tagged(*as_sentences(X, y), notes=self.notes_)
+        self.scheme_ = settle_scheme(whole, scheme)
+        raw, parts = self._parts(whole, test)
+        model = self._build()
+        config = shared.config_of(TASK, self, self.cell_, data=data or {})
+        run = self.open_run(config, self._vocabulary(), resume)
+        job = TagJob(model, parts, self.tags_, self._has_spans, self.batch_size, self.seed)
+        state = train(job, self.settings(), run, self.watcher(), resume)
+        self.model_, self.state_, self.run_ = model.eval(), state, run
+        self.history_ = state.history
+        if run is not None and is_first_process():
+            found = self._findings(config, raw, parts)
+            run.write_text("report.html", render(page_of(found)))
+        return self
+
+    @property
+    def _has_spans(self) -> bool:
+        return self.scheme_ != "plain"
+
+    def _parts(
+        self, whole: Tagged, test: Any
+    ) -> tuple[dict[str, list[list[str]]], dict[str, TaggedPart]]:
+        """Cut off the validation sentences, make the vocabulary of the rest, encode all."""
+        self.tags_ = tags_to_learn(whole.tags, self.scheme_)
+        rows, held = np.arange(len(whole)), np.arange(0)
+        if self.validation:
+            together = [tuple(one) for one in whole.sentences]
+            rows, held = hold_out([""] * len(whole), self.validation, self.seed, together)
+        pieces = {"train": whole.select(rows)}
+        if len(held):
+            pieces["validation"] = whole.select(held)
+        if test is not None:
+            other = Tagged(*as_sentences(*test), notes=self.notes_)
+            settle_scheme(other, self.scheme_)
+            pieces["test"] = other
+        self.words_ = Vocabulary.fit(pieces["train"].sentences, self.vocabulary, self.least)
+        raw = {part: one.sentences for part, one in pieces.items()}
+        return raw, {part: self._encode(one) for part, one in pieces.items()}
+
+    def _encode(self, data: Tagged) -> TaggedPart:
+        """Sentences whose tags are known; a tag that was never learnt is refused."""
+        numbers = {tag: number for number, tag in enumerate(self.tags_)}
+        strange = {tag for tags in data.tags for tag in tags} - set(numbers)
+        if strange:
+            raise ArgumentError(
+                f"the tag {min(strange)!r} of the test data is not among those that were learnt: "
+                f"{', '.join(self.tags_[:12])}"
+            )
+        tags = Ragged.of([[numbers[tag] for tag in one] for one in data.tags], np.int64)
+        return TaggedPart(self.words_.encode(data.sentences), tags)
+
+    def _build(self) -> TagNetwork:
+        with seeded(self.seed):
+            return TagNetwork(
+                self.cell_,
+                len(self.words_.words),
+                len(self.words_.letters),
+                grammar_of(self.tags_, self.scheme_),
+                characters=self.characters,
+                embedding=self.embedding,
+                character_embedding=self.character_embedding,
+                character_size=self.character_size,
+                hidden=self.hidden,
+                layers=self.layers,
+                bidirectional=self.bidirectional,
+                dropout=self.dropout,
+                word_dropout=self.word_dropout,
+            )
+
+    def _findings(self, config: Any, raw: Any, parts: dict[str, TaggedPart]) -> Findings:
+        """What the report is about: the test part, or what comes nearest to it."""
+        part = next(name for name in ("test", "validation", "train") if name in parts)
+        return Findings(
+            config=config,
+            cell=self.cell_,
+            model=self.model_,
+            state=self.state_,
+            tags=self.tags_,
+            scheme=self.scheme_,
+            parts=parts,
+            told=Told(raw[part], self._tally(parts[part]), self._actual(parts[part]),
+                      self._answers(parts[part].words)),
+            told_part=part,
+            notes=self.notes_.sentences,
+            command=str(config["data"].get("command", repr(self))),
+        )  # fmt: skip
+
+    # ---------------------------------------------------------------------------------- asking
+
+    def say(self, X: Sequence[Sequence[str]]) -> list[Said]:
+        """The best tags of each sentence, and how sure the network is of each."""
+        self.require_fitted("model_")
+        sentences, _ = as_sentences(X)
+        return self._answers(self.words_.encode(sentences))
+
+    def _answers(self, words: Any) -> list[Said]:
+        return [
+            Said([self.tags_[tag] for tag in tags], [float(one) for one in sure], whole)
+            for tags, sure, whole in answers(self.model_, words, self.batch_size)
+        ]
+
+    def predict(self, X: Sequence[Sequence[str]]) -> list[list[str]]:
+        """The best tags of each sentence."""
+        return [one.tags for one in self.say(X)]
+
+    def evaluate(self, X: Sequence[Sequence[str]], y: Sequence[Sequence[str]]) -> dict[str, Any]:
+        """Accuracy, F1 of the spans if there are any, and the confusion of tags."""
+        self.require_fitted("model_")
+        data = Tagged(*as_sentences(X, y))
+        settle_scheme(data, self.scheme_)
+        return self._figures(self._tally(self._encode(data)), len(data))
+
+    def score(self, X: Sequence[Sequence[str]], y: Sequence[Sequence[str]]) -> float:
+        """F1 of the spans, or the share of words whose tag is right."""
+        figures = self.evaluate(X, y)
+        return float(figures["f1" if self._has_spans else "accuracy"])
+
+    def _actual(self, part: TaggedPart) -> list[list[str]]:
+        return [[self.tags_[tag] for tag in part.tags[row]] for row in range(len(part))]
+
+    def _tally(self, part: TaggedPart) -> Tally:
+        tally = Tally(self.tags_, self._has_spans)
+        for row, (tags, _, _) in enumerate(answers(self.model_, part.words, self.batch_size)):
+            tally.add(part.tags[row], tags)
+        return tally
+
+    def _figures(self, tally: Tally, sentences: int) -> dict[str, Any]:
+        right, words = int(np.trace(tally.confusion)), int(tally.confusion.sum())
+        found: dict[str, Any] = {"accuracy": right / words}
+        if self._has_spans:
+            found |= scores(*tally.counts())
+        return {**found, "words": words, "sentences": sentences, "confusion": tally.confusion}
+
+    # ----------------------------------------------------------------------------------- a run
+
+    def _vocabulary(self) -> dict[str, Any]:
+        return {"tags": self.tags_, "scheme": self.scheme_, "words": self.words_.as_dict()}
+
+    @classmethod
+    def load(cls, path: str | Path) -> Tagger:
+        """The tagger of a run."""
+        run = RunFolder.open(path)
+        model: Tagger = shared.from_config(cls, TASK, run.config(), run)
+        kept = run.read_json("vocabulary.json")
+        try:
+            model.tags_ = [str(tag) for tag in kept["tags"]]
+            model.scheme_ = str(kept["scheme"])
+            model.words_ = Vocabulary.from_dict(kept["words"])
+        except (KeyError, TypeError) as error:
+            raise DamagedVocabulary(
+                f"{run.path}: its vocabulary is damaged ({error!r}): copy the run again"
+            ) from error
+        network = model._build()
+        shared.load_weights(network, run)
+        model.model_, model.run_, model.history_ = network.eval(), run, run.metrics()
+        model.notes_ = Notes()
+        return model
+
+
+def tags_to_learn(tags: Sequence[Sequence[str]], scheme: str) -> list[str]:
+    """The tags that are there, and those that their scheme has beside them."""
+    found = sorted({tag for one in tags for tag in one})
+    learnt = found if scheme == "plain" else tags_for(kinds_of(found), scheme)
+    if len(learnt) < 2:
+        raise ArgumentError(f"every tag is {learnt[0]!r}: there is nothing to tell apart")
+    return learnt
+
+
+def grammar_of(tags: Sequence[str], scheme: str) -> Grammar:
+    """What may follow what, as the CRF keeps it."""
+    return Grammar(
+        torch.tensor([may_follow(None, tag, scheme) for tag in tags]),
+        torch.tensor([[may_follow(left, right, scheme) for right in tags] for left in tags]),
+        torch.tensor([may_follow(tag, None, scheme) for tag in tags]),
+    )
+
+
+def as_sentences(X: Any, y: Any = None) -> tuple[list[list[str]], list[list[str]]]:
+    """Lists of words and of tags, as many of the one as of the other."""
+    if isinstance(X, str) or any(isinstance(one, str) for one in X):
+        raise ArgumentError("X is a list of sentences, each a list of words: [['EU', 'rejects']]")
+    sentences = [[str(word) for word in one] for one in X]
+    empty = next((number for number, one in enumerate(sentences, 1) if not one), None)
+    if not sentences or empty is not None:
+        where = f"sentence {empty}" if sentences else "X"
+        raise ArgumentError(f"there is nothing to read: {where} holds no word")
+    if y is None:
+        return sentences, []
+    tags = [[str(tag) for tag in one] for one in y]
+    if len(tags) != len(sentences):
+        raise ArgumentError(f"there are {len(sentences)} sentences, and tags of {len(tags)}")
+    for number, (words, one) in enumerate(zip(sentences, tags), 1):
+        if len(words) != len(one):
+            raise ArgumentError(
+                f"sentence {number} has {len(words)} words and {len(one)} tags: one tag a word"
+            )
+    return sentences, tags
