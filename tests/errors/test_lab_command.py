@@ -61,7 +61,7 @@ def test_a_lab_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert cli.main([*words, "--out", str(tmp_path / "lab")]) == 0
     captured = capsys.readouterr()
     assert captured.out.startswith("Vanishing and exploding gradients, measured\n- ")
-    assert captured.out.endswith(f"The whole report: {tmp_path / 'lab' / 'report.html'}\n")
+    assert captured.out.endswith(f"Report: {tmp_path / 'lab' / 'report.html'}\n")
     assert "[1/3] recurrent scales" in captured.err
     text = (tmp_path / "lab" / "report.html").read_text(encoding="utf-8")
     assert "unrolled lab gradients --seed 7 --hidden 2 --lags 4 --updates 10" in text

@@ -1,7 +1,7 @@
 """Experiments that teach: each runs, measures, and writes its own report.
 
-`unrolled lab` lists them; `unrolled lab NAME` runs one in a minute or two, prints what it found,
-and writes one self-contained page (and its figures beside it).
+`unrolled lab` lists them. `unrolled lab NAME` runs one, prints what it found and writes a
+self-contained page (with its figures beside it); `--notebook` also writes it as a notebook.
 """
 
 import argparse
@@ -17,9 +17,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         lab = find(name)
         one = labs.add_parser(name, help=lab.summary, description=f"{lab.title}\n\n{lab.summary}")
         one.formatter_class = argparse.RawDescriptionHelpFormatter
-        one.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
+        one.add_argument(
+            "--seed", type=int, default=0, help="seed of every random number (default: 0)"
+        )
         one.add_argument("--out", type=Path, metavar="DIR",
-                         help=f"where the page goes (default: lab-{name})")  # fmt: skip
+                         help=f"folder for the report (default: lab-{name})")  # fmt: skip
+        one.add_argument("--notebook", action="store_true",
+                         help="also write the lab as an executed Jupyter notebook")  # fmt: skip
         for size in lab.sizes:
             one.add_argument(
                 f"--{size.name}",
@@ -53,7 +57,12 @@ def run(arguments: argparse.Namespace) -> int:
     print(lab.title)
     for line in outcome.account.found:
         print(f"- {line}")
-    print(f"The whole report: {outcome.page}")
+    print(f"Report: {outcome.path}")
+    if arguments.notebook:
+        from unrolled.labs.notebook import Run, write_notebook
+
+        done = Run(lab, arguments.seed, chosen, outcome.page, outcome.account.found)
+        print(f"Notebook: {write_notebook(done, folder)}")
     return 0
 
 
@@ -68,6 +77,6 @@ def overview() -> str:
             "",
             *(f"  {name:<{width}}  {find(name).summary}" for name in names()),
             "",
-            "`unrolled lab NAME --help` tells which sizes a lab lets you choose.",
+            "`unrolled lab NAME --help` lists the sizes that you can choose.",
         ]
     )

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from unrolled.errors import ArgumentError, UnrolledError
+from unrolled.labs.exercises import Exercise
 from unrolled.report.blocks import Section
 
 
@@ -77,6 +78,7 @@ class Lab:
     run: Callable[..., Account]
     sizes: Sequence[Size] = ()
     texts: Sequence[TextFile] = ()
+    exercises: Sequence[Exercise] = ()
 
 
 class UnreadableText(UnrolledError):

@@ -13,6 +13,7 @@ from typing import Any
 
 from unrolled.errors import ArgumentError
 from unrolled.files import make_folder, write_whole
+from unrolled.labs import exercises
 from unrolled.labs.base import Account, Lab, read_text
 from unrolled.labs.progress import Progress
 from unrolled.report.blocks import Page
@@ -26,7 +27,8 @@ class Outcome:
     """What a lab found, and where its page is."""
 
     account: Account
-    page: Path
+    page: Page
+    path: Path
 
 
 def conduct(
@@ -38,18 +40,29 @@ def conduct(
 ) -> Outcome:
     """Check, run, write. `chosen` holds sizes (numbers) and texts (paths); the rest is default."""
     progress = progress or Progress()
-    arguments = settle(lab, seed, chosen)
+    settle(lab, seed, chosen)
     try_folder(folder)
-    account = lab.run(seed=seed, progress=progress, **arguments)
+    account, page = account_page(lab, seed, chosen, progress)
     progress.finish()
+    return Outcome(account, page, write_page(page, folder))
+
+
+def account_page(
+    lab: Lab, seed: int, chosen: Mapping[str, Any], progress: Progress
+) -> tuple[Account, Page]:
+    """Run the lab, and make a page of what it has to say; nothing is written."""
+    account = lab.run(seed=seed, progress=progress, **settle(lab, seed, chosen))
+    sections = list(account.sections)
+    if lab.exercises:
+        sections.append(exercises.section(lab.exercises))
     page = Page(
         title=lab.title,
         lead=account.lead or lab.summary,
-        sections=account.sections,
+        sections=sections,
         command=command(lab, seed, chosen),
         facts=[("Lab", f"`{lab.name}`"), ("Seed", str(seed)), *_facts(lab, chosen)],
     )
-    return Outcome(account, write_page(page, folder))
+    return account, page
 
 
 def settle(lab: Lab, seed: int, chosen: Mapping[str, Any]) -> dict[str, Any]:

@@ -83,7 +83,15 @@ class Question:
     shown_by: Sequence[str]
 
 
-Block = Prose | Math | Code | Table | Figure | Question
+@dataclass(frozen=True)
+class Details:
+    """Something that is shown when its summary is clicked: the solution of an exercise."""
+
+    summary: str
+    blocks: Sequence[Prose | Code]
+
+
+Block = Prose | Math | Code | Table | Figure | Question | Details
 
 
 @dataclass(frozen=True)

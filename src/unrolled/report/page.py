@@ -16,7 +16,18 @@ from typing import Any
 
 from unrolled.errors import ArgumentError
 from unrolled.files import make_folder, write_whole
-from unrolled.report.blocks import Block, Code, Figure, Math, Page, Prose, Question, Section, Table
+from unrolled.report.blocks import (
+    Block,
+    Code,
+    Details,
+    Figure,
+    Math,
+    Page,
+    Prose,
+    Question,
+    Section,
+    Table,
+)
 from unrolled.report.drawing import Drawing, draw
 from unrolled.report.highlight import highlight
 from unrolled.report.markup import inline, paragraphs
@@ -49,7 +60,7 @@ class Rendering:
 
     def __init__(self, page: Page) -> None:
         self.page = page
-        self.labels = _labels(page.sections)
+        self.labels = labels_of(page.sections)
         self.drawings: dict[str, tuple[Figure, Drawing]] = {}
         self.done: set[str] = set()
 
@@ -89,6 +100,7 @@ class Rendering:
             Table: self.table,
             Figure: self.figure,
             Question: self.question,
+            Details: self.details,
         }[type(block)](block)  # type: ignore[operator]
         self.done.add(getattr(block, "key", ""))
         return str(text)
@@ -155,6 +167,10 @@ class Rendering:
             f'<p class="shown">Measured: {shown}</p></div>'
         )
 
+    def details(self, block: Details) -> str:
+        inside = "\n".join(map(self.block, block.blocks))
+        return f"<details><summary>{self.text(block.summary)}</summary>\n{inside}\n</details>"
+
     # ------------------------------------------------------------------------------------ the parts
 
     def text(self, text: str) -> str:
@@ -174,7 +190,7 @@ class Rendering:
         return f'<figure class="{kind}"{name}>{inside}</figure>'
 
 
-def _labels(sections: Iterable[Section]) -> dict[str, str]:
+def labels_of(sections: Iterable[Section]) -> dict[str, str]:
     """Key -> "Figure 2", counted kind by kind through the whole page."""
     labels: dict[str, str] = {}
     counts = dict.fromkeys(KINDS.values(), 0)

@@ -36,13 +36,13 @@ def test_the_page_and_its_figures_are_written(tmp_path: Path) -> None:
     assert outcome.account.found == ["seed 3"]
     files = sorted(p.relative_to(tmp_path / "a/b").as_posix() for p in tmp_path.rglob("*.*"))
     assert files == ["figures/seed.svg", "report.html"]
-    text = outcome.page.read_text(encoding="utf-8")
+    text = outcome.path.read_text(encoding="utf-8")
     for part in ("seed 3, hidden 2, rate 0.5", "unrolled lab fake --seed 3 --hidden 2"):
         assert part in text
 
 
 def test_the_same_seed_gives_the_same_page_and_another_another(tmp_path: Path) -> None:
-    pages = [conduct(LAB, seed, tmp_path / str(n), {}).page for n, seed in enumerate((1, 1, 2))]
+    pages = [conduct(LAB, seed, tmp_path / str(n), {}).path for n, seed in enumerate((1, 1, 2))]
     first, second, third = (page.read_bytes() for page in pages)
     assert first == second != third
 

@@ -44,13 +44,13 @@ def test_the_page_is_whole(name: str, tmp_path: Path) -> None:
     progress = Progress()
     outcome = conduct(labs.find(name), 0, tmp_path / "out", sizes(name, tmp_path), progress)
     assert set(progress.spent) == set(progress.costs)
-    text = outcome.page.read_text(encoding="utf-8")
+    text = outcome.path.read_text(encoding="utf-8")
     for title in ("Aim", "Theory", "Step by step", "Code to read", "Result", "Discussion"):
         assert f"</span> {title}" in text
     assert text.count('class="question"') >= 4
     assert text.count("<math") >= 3
     assert "nan" not in re.sub(r"<[^>]+>", " ", text).split()
-    drawn = {path.stem for path in (outcome.page.parent / "figures").glob("*.svg")}
+    drawn = {path.stem for path in (outcome.path.parent / "figures").glob("*.svg")}
     assert drawn == set(re.findall(r'<figure class="drawn" id="([^"]+)"', text))
 
 

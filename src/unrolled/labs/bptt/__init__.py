@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from unrolled.labs.base import Account, Lab, Size
 from unrolled.labs.bptt.adding import learn
+from unrolled.labs.bptt.exercises import EXERCISES
 from unrolled.labs.bptt.page import found, sections
 from unrolled.labs.bptt.worked import work_by_hand
 from unrolled.labs.progress import Progress
@@ -36,6 +37,7 @@ LAB = Lab(
     title="Backpropagation through time, from nothing",
     summary="an RNN from nothing: one training step with a pencil, then a real task",
     run=run,
+    exercises=EXERCISES,
     sizes=(
         Size("hidden", 8, "units of the network that adds", most=256),
         Size("bits", 8, "bits of the numbers it learns from", least=2, most=64),

@@ -6,6 +6,7 @@ In: a seed and sizes. Out: an account. `measuring` computes, `page` tells what c
 from __future__ import annotations
 
 from unrolled.labs.base import Account, Lab, Size
+from unrolled.labs.cell.exercises import EXERCISES
 from unrolled.labs.cell.measuring import measure
 from unrolled.labs.cell.page import found, sections
 from unrolled.labs.progress import Progress
@@ -27,6 +28,7 @@ LAB = Lab(
     title="One cell, forward and backward",
     summary="one cell with its cache, cascaded into a sequence; each loss and its derivative",
     run=run,
+    exercises=EXERCISES,
     sizes=(
         Size("inputs", 2, "numbers that come in at each step", most=16),
         Size("hidden", 3, "units", most=8),

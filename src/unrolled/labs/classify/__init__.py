@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from unrolled.labs.base import Account, Lab, Size, TextFile
 from unrolled.labs.classify import texts
+from unrolled.labs.classify.exercises import EXERCISES
 from unrolled.labs.progress import Progress
 from unrolled.report.blocks import Prose, Section
 
@@ -58,6 +59,7 @@ LAB = Lab(
     title="Text classification, with and without recurrence",
     summary="texts into classes: embedding, RNN, LSTM, and a feed-forward network beside them",
     run=run,
+    exercises=EXERCISES,
     sizes=(
         Size("hidden", 48, "units (and width of the embedding)", most=1024),
         Size("epochs", 6, "epochs", most=1000),

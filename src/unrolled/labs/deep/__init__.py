@@ -6,6 +6,7 @@ In: a seed and sizes. Out: an account. `measuring` trains, `page` tells what cam
 from __future__ import annotations
 
 from unrolled.labs.base import Account, Lab, Size
+from unrolled.labs.deep.exercises import EXERCISES
 from unrolled.labs.deep.measuring import measure
 from unrolled.labs.deep.page import found, sections
 from unrolled.labs.progress import Progress
@@ -25,6 +26,7 @@ LAB = Lab(
     title="Simple and deep recurrent networks",
     summary="one to three layers, tanh and sigmoid; a search over rate, size and depth",
     run=run,
+    exercises=EXERCISES,
     sizes=(
         Size("window", 4, "bits whose ones are counted", least=2, most=12),
         Size("hidden", 24, "units of the network with one layer", least=4, most=128),

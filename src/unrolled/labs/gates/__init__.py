@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from unrolled.labs.base import Account, Lab, Size, TextFile
 from unrolled.labs.gates import latch, page, reading, words
+from unrolled.labs.gates.exercises import EXERCISES
 from unrolled.labs.progress import Progress
 from unrolled.report.blocks import Prose, Section
 
@@ -44,6 +45,7 @@ LAB = Lab(
     title="What the gates do",
     summary="forget, input and output gates while a bit is kept and while a text is read",
     run=run,
+    exercises=EXERCISES,
     sizes=(
         Size("hidden", 4, "units that keep the bit", most=256),
         Size("updates", 400, "updates for the bit", most=100_000),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from unrolled.labs.base import Account, Lab, Size
 from unrolled.labs.gradients import page, words
+from unrolled.labs.gradients.exercises import EXERCISES
 from unrolled.labs.gradients.measure import carry_out
 from unrolled.labs.progress import Progress
 from unrolled.report.blocks import Prose, Section
@@ -39,6 +40,7 @@ LAB = Lab(
     title="Vanishing and exploding gradients, measured",
     summary="the derivative of the loss, lag by lag, in several cells and at several scales",
     run=run,
+    exercises=EXERCISES,
     sizes=(
         Size("hidden", 32, "hidden units", least=2, most=512),
         Size("lags", 60, "lags (steps back)", least=4, most=1000),

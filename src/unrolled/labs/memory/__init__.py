@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from unrolled.labs.base import Account, Lab, Size
 from unrolled.labs.memory import page, words
+from unrolled.labs.memory.exercises import EXERCISES
 from unrolled.labs.memory.measure import carry_out
 from unrolled.labs.progress import Progress
 from unrolled.report.blocks import Prose, Section
@@ -38,6 +39,7 @@ LAB = Lab(
     title="How far back can a cell remember?",
     summary="adding and copying at growing lags, and the lag at which each cell fails",
     run=run,
+    exercises=EXERCISES,
     sizes=(
         Size("hidden", 32, "hidden units", least=2, most=512),
         Size("longest", 64, "longest lag of adding", least=32, most=4096),

@@ -7,6 +7,7 @@ tells what came out.
 from __future__ import annotations
 
 from unrolled.labs.base import Account, Lab, Size, TextFile
+from unrolled.labs.predict.exercises import EXERCISES
 from unrolled.labs.predict.mistakes import VERSIONS, compare
 from unrolled.labs.predict.page import found, sections
 from unrolled.labs.predict.text import learn_and_write
@@ -37,6 +38,7 @@ LAB = Lab(
     title="What comes next",
     summary="prediction and generation, each output fed back; a well-known mistake, caught",
     run=run,
+    exercises=EXERCISES,
     sizes=(
         Size("hidden", 96, "units of the network that reads (a third for the wave)", most=512),
         Size("epochs", 12, "times that the text is read", most=200),
