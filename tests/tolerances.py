@@ -32,6 +32,12 @@ FLOAT64 = Tolerance(
 FLOAT32 = Tolerance(
     5e-5, 1e-6, "float32 rounds at 6e-8; sums in another order, over many steps", dtype="float32"
 )
+C_STEP = Tolerance(
+    1e-6,
+    1e-6,
+    "float32 in C, a few steps: other roundings of tanh and exp, sums in another order",
+    dtype="float32",
+)
 FIGURE = Tolerance(
     1e-5, 1e-5, "a loss or a mean in float64 that was made of float32 numbers", dtype="float64"
 )

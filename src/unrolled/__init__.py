@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from unrolled.errors import ShapeError as ShapeError
     from unrolled.errors import UnrolledError as UnrolledError
     from unrolled.errors import UsageError as UsageError
+    from unrolled.exports.export import export as export
     from unrolled.layers.convert import convert as convert
     from unrolled.layers.drop_in import GRU as GRU
     from unrolled.layers.drop_in import LSTM as LSTM
@@ -76,6 +77,7 @@ NAMES = {
     "sum": "unrolled.equations.functions",
     "tanh": "unrolled.equations.functions",
     "where": "unrolled.equations.functions",
+    "export": "unrolled.exports.export",
     "convert": "unrolled.layers.convert",
     "fixed_weights": "unrolled.layers.fixed",
     "Recurrent": "unrolled.layers.recurrent",

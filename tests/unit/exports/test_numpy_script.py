@@ -10,34 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.exported import CELLS
 from tests.tolerances import FLOAT64, assert_agrees
-from unrolled import Cell, eye, leaky_relu, maximum, mean, tanh, where
-from unrolled import sum as sum_units
 from unrolled.cells.base import equation
-from unrolled.cells.library import variants
 from unrolled.cli import main
 from unrolled.equations import interpret
 from unrolled.exports.numpy_script import numpy_script
-
-VARIANTS = dict(variants())
-
-
-class Awkward(Cell):
-    """Names that a script has for itself, conditions, reductions, a matrix of weights."""
-
-    scalars = ("np",)
-    initial = {"U": "orthogonal", "V": "identity", "R": "glorot", "b": ("uniform", -0.5, 0.5)}
-    gamma = 0.3
-
-    def step(self, x, h, states):  # type: ignore[no-untyped-def]
-        mean_units = self.U - self.gamma * self.U.T + eye * self.np
-        weights = mean_units @ h + self.W @ x + self.b
-        cache = where((weights > 0) & ~(h > 0.1), weights, leaky_relu(weights, 0.2) ** 2 - 1)
-        step = maximum(cache - mean(cache), self.V @ h) / (2 + sum_units(cache**2))
-        return tanh(step - (h - states)), self.R @ step - states**3
-
-
-CELLS: dict[str, Any] = {**VARIANTS, "awkward": Awkward}
 
 
 def run(script: str) -> dict[str, Any]:
@@ -82,7 +60,7 @@ def test_the_script_checks_itself_and_learns(name: str) -> None:
 
 
 def test_the_check_of_a_script_can_fail() -> None:
-    script = numpy_script(equation(VARIANTS["elman"]))
+    script = numpy_script(equation(CELLS["elman"]))
     wrong = script.replace("(1 - h**2)", "(1 + h**2)")
     assert wrong != script
     with contextlib.redirect_stdout(io.StringIO()):

@@ -1,0 +1,99 @@
+"""`unrolled.export`: one model, one file format. In: a cell with sizes, a layer, a run. Out: files.
+
+Next: another runtime. What a format cannot hold is refused by name, with what would work.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from unrolled.errors import ArgumentError
+from unrolled.exports.network import Network, network_of
+from unrolled.files import write_whole
+
+FORMATS = {"c": ".c"}
+SUFFIXES = {".h": "c", ".mjs": "js"} | {suffix: name for name, suffix in FORMATS.items()}
+
+
+@dataclass(frozen=True)
+class Exported:
+    """The files that were written, and what there is to say about them."""
+
+    files: tuple[Path, ...]
+    notes: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "\n".join([f"wrote {path}" for path in self.files] + list(self.notes))
+
+
+def export(
+    model: Any, path: str | Path, to: str | None = None, *, int8: bool = False, libm: bool = True
+) -> Exported:
+    """Write a model for another runtime.
+
+        unrolled.export(layer, "lstm.c")
+
+    `model` is a cell with sizes, a recurrent layer (of this project or of torch.nn), or a fitted
+    estimator; `to` is one of the formats, by default what the ending of `path` says:
+
+    - "c": name.h and name.c in C99, one time step at a time, without allocation. `int8` stores each
+      row of a matrix as whole numbers and a scale; without `libm` the file brings its own tanh and
+      exp.
+
+    Returns what was written, and figures such as bytes of flash and of RAM.
+    """
+    path = Path(path)
+    kind = _format(path, to)
+    if (int8 or not libm) and kind != "c":
+        raise ArgumentError(f"int8 and libm are options of to='c', not of {kind!r}")
+    path = path.with_suffix(FORMATS[kind])
+    return _to_c(network_of(model), path, int8, libm)
+
+
+def _format(path: Path, to: str | None) -> str:
+    if to is None and path.suffix in SUFFIXES:
+        return SUFFIXES[path.suffix]
+    if to in FORMATS:
+        return to
+    known = ", ".join(FORMATS)
+    if to is None:
+        raise ArgumentError(
+            f"{path}: its ending does not say what to export to; give to=..., one of {known}"
+        )
+    raise ArgumentError(f"there is no export to {to!r}; to is one of {known}")
+
+
+def _to_c(network: Network, path: Path, int8: bool, libm: bool) -> Exported:
+    from unrolled.exports.c_code import c_files
+
+    name = re.sub(r"\W", "_", path.stem, flags=re.ASCII)
+    if name != path.stem:
+        raise ArgumentError(
+            f"{path.name}: the name of the file begins the names of its functions, so it is made "
+            f"of letters, digits and _: {name}.c"
+        )
+    files = c_files(network, name, libm=libm, int8=int8)
+    header = path.with_suffix(".h")
+    write_whole(header, files.header)
+    write_whole(path, files.source)
+    notes = [
+        f"{files.flash:,} bytes of constants, {files.ram:,} bytes of state, up to {files.stack:,} "
+        f"bytes of the stack, {files.multiplications:,} multiplications with matrices a step"
+    ]
+    if int8:
+        notes.append(_int8_error(network))
+    return Exported((header, path), tuple(notes))
+
+
+def _int8_error(network: Network) -> str:
+    """What rounding the matrices costs, measured on random inputs."""
+    from unrolled.exports.rounding import largest_difference
+
+    difference, size = largest_difference(network)
+    return (
+        f"int8 weights change outputs by up to {difference:.2g} on 100 steps of standard normal "
+        f"inputs, where outputs are up to {size:.2g}"
+    )

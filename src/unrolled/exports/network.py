@@ -1,0 +1,125 @@
+"""What is exported: layers with their weights as arrays. In: a cell, a layer of this project or of
+torch.nn. Out: `Network`; next: the printers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unrolled.cells.base import Cell
+from unrolled.cells.base import equation as equation_of
+from unrolled.equations.equation import Equation
+from unrolled.errors import ArgumentError
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Direction:
+    """One direction of one layer: its sizes, and its weights by the names of the equation."""
+
+    sizes: Mapping[str, int]
+    weights: Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class Network:
+    """Layers one above the other; each has one direction, or a forward and a backward one."""
+
+    equation: Equation
+    layers: tuple[tuple[Direction, ...], ...]
+    readout: tuple[Array, Array] | None = None  # V (K, H) and c (K,): y = V h + c
+
+    @property
+    def is_bidirectional(self) -> bool:
+        return len(self.layers[0]) == 2
+
+    @property
+    def input_size(self) -> int:
+        sizes = self.layers[0][0].sizes
+        return sizes.get("input_size", sizes["hidden_size"])
+
+    @property
+    def output_size(self) -> int:
+        """Numbers of one step of the top layer, of both directions."""
+        first = next(iter(self.equation.states.values()))
+        return sum(direction.sizes[first[0]] for direction in self.layers[-1])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return next(iter(self.layers[0][0].weights.values())).dtype
+
+
+def network_of(model: Any) -> Network:
+    """The network of a cell with sizes, or of a recurrent layer."""
+    if isinstance(model, Network):
+        return model
+    if isinstance(model, type) and issubclass(model, Cell):
+        raise ArgumentError(
+            f"{model.__name__} is a cell without sizes, so it has no weights to export: make it, "
+            f"{model.__name__}(input_size=3, hidden_size=8, seed=0)"
+        )
+    if isinstance(model, Cell):
+        return _of_cell(model)
+    return _of_layer(model)
+
+
+def _of_cell(cell: Cell) -> Network:
+    if cell.input_size is None:
+        name = type(cell).__name__
+        raise ArgumentError(
+            f"this {name} has no sizes, so it has no weights to export: make it as "
+            f"{name}(input_size=3, hidden_size=8, seed=0)"
+        )
+    weights = {name: np.array(array) for name, array in cell.weights.items()}
+    return Network(equation_of(cell), ((Direction(cell._known_sizes(), weights),),))
+
+
+def _of_layer(layer: Any) -> Network:
+    from torch import nn
+
+    from unrolled.layers.convert import convert
+    from unrolled.layers.drop_in import DROP_INS, _DropIn
+    from unrolled.layers.recurrent import Recurrent
+
+    if type(layer) in DROP_INS:
+        layer, _ = convert(layer)
+    if not isinstance(layer, Recurrent | _DropIn):
+        inside = ""
+        if isinstance(layer, nn.Module):
+            parts = [n for n, m in layer.named_modules() if isinstance(m, Recurrent | _DropIn)]
+            inside = f" (its part {parts[0]!r} is one)" if parts else ""
+        raise ArgumentError(
+            f"export takes a cell with sizes, a recurrent layer (unrolled.Recurrent, LSTM, GRU, "
+            f"RNN, or torch.nn's), a Classifier or Forecaster that has been fitted, or the folder "
+            f"of a run, not {type(layer).__name__}{inside}"
+        )
+    stack = layer._stack()
+    found = []
+    for number in range(stack.num_layers):
+        directions = []
+        for reverse in (False, True)[: stack.directions]:
+            parameters = stack.parameters(number, reverse)
+            packing = stack.wiring.packing or stack.wiring.plain
+            weights = {
+                name: np.array(tensor.detach().cpu().numpy())
+                for name, tensor in packing.unpack(parameters).items()
+            }
+            directions.append(Direction(_sizes(layer, number, weights), weights))
+        found.append(tuple(directions))
+    return Network(layer.equation, tuple(found))
+
+
+def _sizes(layer: Any, number: int, weights: Mapping[str, Array]) -> dict[str, int]:
+    """The sizes of one layer, by name, read off its weights where these say them."""
+    sizes = dict(layer._stack().sizes)
+    for name, shape in layer.equation.weights.items():
+        sizes.update(zip(shape, weights[name].shape, strict=True))
+    if number and "input_size" not in layer.equation.sizes:
+        sizes["input_size"] = sizes["hidden_size"]
+    return sizes

@@ -1,0 +1,46 @@
+"""What int8 weights cost. In: a `Network`. Out: how far its outputs move; next: `export`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from unrolled.equations import interpret
+from unrolled.exports.c_code import in_int8
+from unrolled.exports.network import Array, Direction, Network
+
+STEPS = 100
+
+
+def largest_difference(network: Network) -> tuple[float, float]:
+    """The largest change of an output over random inputs, and the largest output."""
+    xs = np.random.default_rng(0).normal(size=(STEPS, network.input_size))
+    exact = outputs(network, xs)
+    rounded = outputs(with_weights(network, in_int8), xs)
+    return float(np.abs(rounded - exact).max()), float(np.abs(exact).max())
+
+
+def with_weights(network: Network, change: Callable[[Array], Array]) -> Network:
+    """The network with every matrix changed."""
+    layers = tuple(
+        tuple(
+            Direction(d.sizes, {n: change(w) if w.ndim == 2 else w for n, w in d.weights.items()})
+            for d in directions
+        )
+        for directions in network.layers
+    )
+    readout = network.readout and (change(network.readout[0]), network.readout[1])
+    return replace(network, layers=layers, readout=readout)
+
+
+def outputs(network: Network, xs: Array) -> Array:
+    """One sequence through all layers in float64, (T, I) to (T, outputs)."""
+    for (direction,) in network.layers:
+        weights = {name: weight.astype(np.float64) for name, weight in direction.weights.items()}
+        sizes = {n: s for n, s in direction.sizes.items() if n in network.equation.sizes}
+        xs = interpret.forward(network.equation, weights, xs, None, **sizes).outputs
+    if network.readout is not None:
+        xs = xs @ network.readout[0].T + network.readout[1]
+    return xs

@@ -1,0 +1,61 @@
+"""Every library cell as a small network, and what it must compute; for the tests of exports."""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from unrolled import Cell, Recurrent, eye, leaky_relu, maximum, mean, tanh, where
+from unrolled import abs as magnitude
+from unrolled import sum as sum_units
+from unrolled.cells.base import equation
+from unrolled.cells.library import variants
+
+
+class Awkward(Cell):
+    """Names that a language has for itself, conditions, reductions, a matrix of weights."""
+
+    scalars = ("np",)
+    initial = {"U": "orthogonal", "V": "identity", "R": "glorot", "b": ("uniform", -0.5, 0.5)}
+    gamma = 0.3
+
+    def step(self, x, h, states):  # type: ignore[no-untyped-def]
+        mean_units = self.U - self.gamma * self.U.T + eye * self.np
+        weights = mean_units @ h + self.W @ x + self.b
+        float = where((weights > 0) & ~(h > 0.1), weights, leaky_relu(weights, 0.2) ** 2 - 1)
+        step = maximum(float - mean(float), self.V @ h) / (2 + sum_units(float**2))
+        α = magnitude(self.R @ step + self.V.T @ float) ** -3
+        return tanh(step - (h - states)), 1 / (1 + α) - states**3 / 4
+
+
+class Swapping(Cell):
+    """Each state becomes another value as it is."""
+
+    def step(self, x, h, k):  # type: ignore[no-untyped-def]
+        return k, self.W @ x + 0.5 * h
+
+
+CELLS: dict[str, Any] = {**dict(variants()), "awkward": Awkward, "swapping": Swapping}
+
+
+def layer_of(name: str, **options: Any) -> Recurrent:
+    """A layer of the cell; its sizes differ, where they may."""
+    cell = CELLS[name]
+    found = equation(cell)
+    torch.manual_seed(3)
+    if "proj_size" in found.sizes:
+        options["proj_size"] = 4
+    layer = Recurrent(cell, 5 if found.input_is_hidden else 3, 5, **options)
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter += 0.1 * torch.randn_like(parameter)
+    return layer.eval()
+
+
+def sequence(layer: Recurrent, steps: int = 6, batch: int = 1) -> tuple[Any, Any]:
+    """A sequence (T, B, I), and what the layer makes of it."""
+    x = torch.from_numpy(np.random.default_rng(5).normal(size=(steps, batch, layer.input_size)))
+    x = x.to(next(layer.parameters()).dtype)
+    with torch.no_grad():
+        y, _ = layer(x)
+    return x.numpy(), y.numpy()
