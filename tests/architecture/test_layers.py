@@ -77,8 +77,8 @@ def test_these_rules_can_fail(tmp_path: Path) -> None:
     for name, text in {
         "equations/a.py": "import torch.nn",
         "cells/lstm.py": "from unrolled.cells.gru import GRU",
-        "tasks/tag/job.py": "from unrolled.tasks.classify.classifier import job",
-        "tasks/classify/job.py": "from unrolled.tasks.classify.classifier import model",
+        "tasks/tag/job.py": "from unrolled.tasks.classify import job",
+        "tasks/classify/job.py": "from unrolled.tasks.classify import model",
         "tasks/estimator.py": "from unrolled.tasks.tag.job import a",
         "cells/gru.py": "def f():\n    from llvmlite import ir",
     }.items():
