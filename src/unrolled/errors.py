@@ -4,6 +4,8 @@ Each message is one sentence for the person who reads it: what was found, where,
 The command line prints it and exits with 2; Python shows it under a traceback as usual.
 """
 
+from typing import Any
+
 
 class UnrolledError(Exception):
     """Anything a user can get wrong; `str(error)` is the whole message."""
@@ -48,4 +50,4 @@ class ShapeError(UnrolledError, ValueError):
 class GradientError(UnrolledError):
     """A derived gradient that finite differences contradict; `table` holds all that was found."""
 
-    table: object = None
+    table: Any = None

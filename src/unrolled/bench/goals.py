@@ -103,7 +103,8 @@ def seconds(which: str, cells: tuple[str, ...] = ()) -> Value:
 def share_of_rate(record: Record) -> float | None:
     """Our products a second over those of the yardstick, round by round."""
     done = record.facts["products"]
-    return record.ratio("torch.mm") * done[OURS] / done["torch.mm"]
+    rate: float = record.ratio("torch.mm") * done[OURS] / done["torch.mm"]
+    return rate
 
 
 SMALL = ("Elman", "GRU")

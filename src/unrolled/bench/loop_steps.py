@@ -70,7 +70,7 @@ def li_gru(xs: Tensor, states: States, p: Mapping[str, Tensor]) -> States:
 def gru_cho(xs: Tensor, states: States, p: Mapping[str, Tensor]) -> States:
     (h,) = states
     units = h.shape[1]
-    x_rz, x_n = xs.split([2 * units, units], 1)
+    x_rz, x_n = torch.split(xs, [2 * units, units], 1)
     r, z = torch.sigmoid(torch.addmm(x_rz, h, p["U"].t())).chunk(2, 1)
     n = torch.tanh(torch.addmm(x_n, r * h, p["U_n"].t()))
     return (n + z * (h - n),)

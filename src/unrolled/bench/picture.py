@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -50,7 +51,8 @@ def _panel(suite: str, records: Sequence[Record], peers: tuple[str, ...], label:
             places = [-shapes.index(record.shape) for record in mine]
             every += [ratio for ratio in ratios if ratio is not None]
             turn = number % len(SERIES)
-            axes.plot(ratios, places, MARKERS[turn], color=SERIES[turn], label=cell)
+            drawn = [math.nan if ratio is None else ratio for ratio in ratios]
+            axes.plot(drawn, places, MARKERS[turn], color=SERIES[turn], label=cell)
         axes.axvline(1.0, color=INK, lw=1.1)
         axes.set_yticks([-place for place in range(len(shapes))], [str(s) for s in shapes])
         is_wide = max(every) > WIDE * min(every)

@@ -83,9 +83,10 @@ class Problem:
         draw = np.random.default_rng(self.seed + 1)
         spread = 1 / np.sqrt(self.shape.H)
         return {
-            name: np.float32(
+            name: np.asarray(
                 (w + draw.uniform(-spread, spread, w.shape) * (w.ndim == 1))
-                * (CALM_GAIN if name.startswith("gain") else 1.0)
+                * (CALM_GAIN if name.startswith("gain") else 1.0),
+                np.float32,
             )
             for name, w in made.items()
         }

@@ -4,7 +4,7 @@ CELL is a name that `unrolled cells` lists, or a cell of your own, mycell.py:MyC
 """
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from unrolled.cells.base import Cell
@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def hyperparameters(words: list[str]) -> dict[str, float | int | str]:
+def hyperparameters(words: list[str]) -> dict[str, Any]:
     """NAME=VALUE as Python has it: a whole number, a number, or a word."""
     from unrolled.errors import UsageError
 

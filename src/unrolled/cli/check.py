@@ -7,6 +7,7 @@ is 0 when all agree and 1 when one does not.
 import argparse
 import sys
 import time
+from typing import Any
 
 from unrolled.cli.cell import add_hyperparameters, hyperparameters
 
@@ -46,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def in_lines(cells: list, seed: int) -> int:
+def in_lines(cells: list[tuple[str, Any]], seed: int) -> int:
     """A line for each cell, as soon as it is known."""
     from unrolled.cells.gradients import TOLERANCE, check_gradients
     from unrolled.errors import GradientError

@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     lab = find(arguments.lab)
     given = vars(arguments)
-    names = [part.name for part in (*lab.sizes, *lab.texts)]
+    names = [part.name for part in lab.choices]
     chosen = {name: given[name.replace("-", "_")] for name in names
               if name.replace("-", "_") in given}  # fmt: skip
     folder = arguments.out or Path(f"lab-{lab.name}")

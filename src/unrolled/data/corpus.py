@@ -90,7 +90,10 @@ def read_corpus(path: str | Path) -> Corpus:
 def _document(path: Path, notes: Notes) -> Document:
     found = survey(path)
     note_encoding(path, found, notes)
-    blocks = lambda: text_blocks(path, found)  # noqa: E731
+
+    def blocks() -> Iterator[str]:
+        return text_blocks(path, found)
+
     start = next(blocks(), "")
     if not start.strip() and not "".join(blocks()).strip():
         raise DataError(f"{path} holds nothing but blanks: there is nothing to learn from")

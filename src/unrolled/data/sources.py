@@ -76,7 +76,8 @@ def unlabelled(
     if builtin.is_builtin(source):
         _refuse_columns(source, text=text, label=label, series=series, time=time)
         data = builtin.load(str(source), "classify")
-        return data.train if data.test is None else data.test
+        found: Sequences = data.train if data.test is None else data.test
+        return found
     if texts:
         _refuse_columns_of_series(source, series=series, time=time)
         return read_texts(source, text, labelled=False)

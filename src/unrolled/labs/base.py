@@ -80,6 +80,11 @@ class Lab:
     texts: Sequence[TextFile] = ()
     exercises: Sequence[Exercise] = ()
 
+    @property
+    def choices(self) -> tuple[Size | TextFile, ...]:
+        """All that can be chosen on the command line."""
+        return (*self.sizes, *self.texts)
+
 
 class UnreadableText(UnrolledError):
     """A text file that is not there, or is no text."""

@@ -303,13 +303,15 @@ def _short_dates(axes: Axes) -> None:
     import matplotlib.dates
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-    locator = AutoDateLocator(minticks=3, maxticks=6)
+    make_locator: Any = AutoDateLocator  # matplotlib leaves it without types
+    locator = make_locator(minticks=3, maxticks=6)
     for unit, longest in (("MONTHLY", 12), ("HOURLY", 24), ("MINUTELY", 60), ("SECONDLY", 60)):
         # its own intervals leave gaps: 31 months are too many by the half-year and too few years
         steps = locator.intervald[getattr(matplotlib.dates, unit)]
         locator.intervald[getattr(matplotlib.dates, unit)] = [*steps, longest]
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    make_formatter: Any = ConciseDateFormatter
+    axes.xaxis.set_major_formatter(make_formatter(locator))
 
 
 def _limits(grid: Any, center: float | None) -> tuple[float, float]:

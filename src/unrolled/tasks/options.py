@@ -6,18 +6,19 @@ Next: `estimator` and the tasks declare their parameters with it; `cli` reads th
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from dataclasses import MISSING, field, fields
 from typing import Any
 
 
-def option(default: Any, help: str, kind: type = str, **more: Any) -> Any:
+def option(default: Any, help: str, kind: Callable[[str], Any] = str, **more: Any) -> Any:
     """A field with what `argparse` needs to know; `kind` is what a word is read as."""
     metadata = {"help": help, "kind": kind, **more}
     return field(default=default, metadata=metadata)
 
 
 def add_options(
-    parser: argparse.ArgumentParser, estimator: type, skip: tuple[str, ...] = ()
+    parser: argparse._ActionsContainer, estimator: type, skip: tuple[str, ...] = ()
 ) -> None:
     """Every parameter of an estimator as `--its-name`; what is not given is not there."""
     for one in fields(estimator):

@@ -95,10 +95,12 @@ def whole_sums(fabric: Fabric, sums: Sums) -> Sums:
     """The sums over all processes."""
     if fabric.world_size == 1:
         return sums
-    return {
-        name: fabric.all_reduce(value.to(fabric.device), reduce_op="sum").cpu()
-        for name, value in sorted(sums.items())
-    }
+    whole = {}
+    for name, value in sorted(sums.items()):
+        total = fabric.all_reduce(value.to(fabric.device), reduce_op="sum")
+        assert isinstance(total, torch.Tensor)
+        whole[name] = total.cpu()
+    return whole
 
 
 def agreed(fabric: Fabric, mine: bool) -> bool:

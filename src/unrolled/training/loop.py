@@ -47,7 +47,7 @@ def train(
                 loop.step(batch)
                 if interrupt.asked:
                     loop.save_if_due(now=True)
-                    raise Interrupted(loop.state, run and run.path)
+                    raise Interrupted(loop.state, None if run is None else run.path)
                 if loop.is_out_of_time():
                     break
                 loop.save_if_due()

@@ -39,4 +39,5 @@ def present(names: Sequence[str]) -> tuple[list[str], dict[str, str]]:
 def maker(name: str, work: str) -> Callable[[Problem, int], Contestant]:
     """What makes this peer a contestant in this kind of work."""
     module = import_module(f"unrolled.bench.peers.{PEERS[name][0]}")
-    return getattr(module, work)
+    make: Callable[[Problem, int], Contestant] = getattr(module, work)
+    return make

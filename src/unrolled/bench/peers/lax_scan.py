@@ -41,7 +41,6 @@ def forward_of(cell: str) -> Callable[[Mapping[str, Any], Any], Any]:
 def training(problem: Problem, threads: int) -> Contestant:
     forward = forward_of(problem.cell)
 
-    @jax.jit
     def step(p: Any, x: Any, d_y: Any) -> Any:
         if problem.input_gradient:
             y, pull = jax.vjp(forward, p, x)
@@ -49,10 +48,11 @@ def training(problem: Problem, threads: int) -> Contestant:
             y, pull = jax.vjp(lambda p: forward(p, x), p)
         return y, pull(d_y)
 
+    compiled = jax.jit(step)
     p, x, d_y = placed(problem)
 
     def run() -> Any:
-        return jax.block_until_ready(step(p, x, d_y))
+        return jax.block_until_ready(compiled(p, x, d_y))
 
     def results() -> dict[str, Array]:
         y, (d_p, *d_x) = run()

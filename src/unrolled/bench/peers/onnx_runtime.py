@@ -30,7 +30,7 @@ def model(problem: Problem, streaming: bool) -> bytes:
         outputs = ["", *(f"new_{state}" for state in states)]
         given = [_value("x", (1, 1, shape.I)), *(_value(s, (1, 1, shape.H)) for s in states)]
         results = [_value(name, (1, 1, shape.H)) for name in outputs[1:]]
-    options = {"linear_before_reset": 1} if problem.cell == "GRU" else {}
+    options: dict[str, Any] = {"linear_before_reset": 1} if problem.cell == "GRU" else {}
     node = helper.make_node(
         OPERATORS[problem.cell], inputs, outputs, hidden_size=shape.H, **options
     )
@@ -38,7 +38,8 @@ def model(problem: Problem, streaming: bool) -> bytes:
     graph = helper.make_graph([node], "recurrent", given, results, weights)
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR)
     onnx.checker.check_model(made)
-    return made.SerializeToString()
+    written: bytes = made.SerializeToString()
+    return written
 
 
 def _value(name: str, shape: tuple[int, ...]) -> Any:
@@ -58,7 +59,8 @@ def inference(problem: Problem, threads: int) -> Contestant:
     runner = session(problem, threads)
 
     def run() -> Array:
-        return runner.run(["Y"], {"x": problem.x})[0]
+        found: Array = runner.run(["Y"], {"x": problem.x})[0]
+        return found
 
     return Contestant(run, lambda: {"y": run()[:, 0]})
 

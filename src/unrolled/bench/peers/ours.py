@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 import unrolled
 from unrolled import cells
 from unrolled.bench.contestant import Contestant
 from unrolled.bench.layouts import TORCH_NN, Layout, join
 from unrolled.bench.peers import torch_work
-from unrolled.bench.problem import Problem
+from unrolled.bench.problem import Array, Problem
+from unrolled.layers.recurrent import Recurrent
 
 DROP_INS = {"Elman": "RNN", "GRU": "GRU", "LSTM": "LSTM"}
 
 
-def layer(problem: Problem, drop_in: bool, **options: object) -> tuple[nn.Module, Layout]:
+def layer(problem: Problem, drop_in: bool, **options: Any) -> tuple[Recurrent, Layout]:
     """The layer with the problem's weights, and how its parameters hold them."""
     shape = problem.shape
     if drop_in:
         layout: Layout = TORCH_NN[problem.cell]
-        made = getattr(unrolled, DROP_INS[problem.cell])(shape.I, shape.H, **options)
+        made: Recurrent = getattr(unrolled, DROP_INS[problem.cell])(shape.I, shape.H, **options)
     else:
         layout = {f"{name}_l0": (name,) for name in problem.weights}
         cell = getattr(cells, problem.cell)
@@ -31,7 +33,7 @@ def layer(problem: Problem, drop_in: bool, **options: object) -> tuple[nn.Module
     return made, layout
 
 
-def training(problem: Problem, drop_in: bool, **options: object) -> Contestant:
+def training(problem: Problem, drop_in: bool, **options: Any) -> Contestant:
     made, layout = layer(problem, drop_in, **options)
     return torch_work.training(problem, lambda x: made(x)[0], dict(made.named_parameters()), layout)
 
@@ -41,7 +43,8 @@ def ragged(problem: Problem, drop_in: bool) -> Contestant:
     lengths = torch.from_numpy(problem.lengths)
 
     def forward(x: Tensor) -> Tensor:
-        return made(x, lengths=lengths)[0]
+        y: Tensor = made(x, lengths=lengths)[0]
+        return y
 
     return torch_work.training(problem, forward, dict(made.named_parameters()), layout)
 
@@ -54,7 +57,8 @@ def inference(problem: Problem, drop_in: bool, fixed: bool = False) -> Contestan
     block.__enter__()
 
     def forward(x: Tensor, held: object = block) -> Tensor:  # left when the contestant goes
-        return made(x)[0]
+        y: Tensor = made(x)[0]
+        return y
 
     return torch_work.inference(problem, forward)
 
@@ -70,7 +74,7 @@ def stream(problem: Problem, drop_in: bool) -> Contestant:
         for x in xs:
             step(x)
 
-    def results() -> dict[str, object]:
+    def results() -> dict[str, Array]:
         stream.reset()
         return {"y": torch.stack([stream.step(x).clone() for x in xs]).numpy()}
 
@@ -91,7 +95,7 @@ def stream_in_place(problem: Problem, drop_in: bool) -> Contestant:
             if keep is not None:
                 keep.append(y.clone())
 
-    def results() -> dict[str, object]:
+    def results() -> dict[str, Array]:
         ys: list[Tensor] = []
         run(ys)
         return {"y": torch.stack(ys)[:, None].numpy()}

@@ -16,7 +16,7 @@ LAYERS = {"Elman": nn.RNN, "GRU": nn.GRU, "LSTM": nn.LSTM}
 
 def layer(problem: Problem) -> nn.Module:
     """The layer with the problem's weights."""
-    made = LAYERS[problem.cell](problem.shape.I, problem.shape.H)
+    made: nn.Module = LAYERS[problem.cell](problem.shape.I, problem.shape.H)
     made.load_state_dict(torch_work.tensors(join(TORCH_NN[problem.cell], problem.weights)))
     return made
 

@@ -32,4 +32,6 @@ def title(name: str) -> str:
 
 
 def measurement(name: str) -> Callable[[Settings], Iterator[Record]]:
-    return import_module(f"unrolled.bench.suites.{SUITES[name][0]}").measure
+    module = import_module(f"unrolled.bench.suites.{SUITES[name][0]}")
+    measure: Callable[[Settings], Iterator[Record]] = module.measure
+    return measure

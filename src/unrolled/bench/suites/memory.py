@@ -45,7 +45,8 @@ def peak_in_child(settings: Settings, name: str, cell: str, shape: Shape) -> flo
         "name": name, "cell": cell, "threads": settings.threads,
         "sizes": [shape.B, shape.T, shape.I, shape.H],
     }  # fmt: skip
-    return call("unrolled.bench.suites.memory:peak", arguments, LIMIT, RETURN_AT_ONCE)
+    found: float = call("unrolled.bench.suites.memory:peak", arguments, LIMIT, RETURN_AT_ONCE)
+    return found
 
 
 def peak(name: str, cell: str, sizes: list[int], threads: int) -> float:

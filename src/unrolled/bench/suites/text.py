@@ -97,6 +97,7 @@ def ours(data: Labelled) -> Contestant:
     def results() -> dict[str, Array]:
         x, lengths = data.sequences.batch(np.arange(BATCH))
         named = dict(model.named_parameters())
+        assert model.embed is not None
         wanted = {name: named[parameter] for name, parameter in weights.items()}
         return compared(model, (x, lengths), data, wanted, model.embed.weight, model.readout)
 
@@ -114,9 +115,9 @@ class Plain(nn.Module):
 
     def __init__(self, like: Labeller) -> None:
         super().__init__()
-        self.embed = nn.Embedding.from_pretrained(
-            like.embed.weight.detach().clone(), freeze=False, padding_idx=0
-        )
+        assert like.embed is not None
+        self.embed = nn.Embedding(like.embed.num_embeddings, WIDTH, padding_idx=0)
+        self.embed.load_state_dict(like.embed.state_dict())
         self.lstm = nn.LSTM(WIDTH, WIDTH)
         joined = join(TORCH_NN[CELL], recurrent_weights(like))
         self.lstm.load_state_dict({name: torch.from_numpy(a) for name, a in joined.items()})
@@ -125,7 +126,8 @@ class Plain(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         y, _ = self.lstm(self.embed(x))
-        return self.readout(y[lengths - 1, torch.arange(len(lengths))])
+        scores: Tensor = self.readout(y[lengths - 1, torch.arange(len(lengths))])
+        return scores
 
 
 def plain(data: Labelled) -> Contestant:
@@ -140,10 +142,10 @@ def plain(data: Labelled) -> Contestant:
 
     def epoch() -> None:
         model.train()
-        for rows in torch.randperm(len(texts)).split(BATCH):
+        for rows in torch.split(torch.randperm(len(texts)), BATCH):
             optimizer.zero_grad()
             loss = nn.functional.cross_entropy(model(*batch(rows)), classes[rows])
-            loss.backward()
+            torch.autograd.backward(loss)
             nn.utils.clip_grad_norm_(model.parameters(), HOW.clip_norm or 1.0)
             optimizer.step()
 
@@ -166,12 +168,15 @@ def compared(
     """Logits of the first texts, and gradients of every parameter."""
     model.zero_grad()
     logits = model(*batch)
-    nn.functional.cross_entropy(logits, torch.from_numpy(data.classes[:BATCH])).backward()
+    loss = nn.functional.cross_entropy(logits, torch.from_numpy(data.classes[:BATCH]))
+    torch.autograd.backward(loss)
     gradients = {name: weight.grad.numpy() for name, weight in weights.items()}
     if "weight_ih_l0" not in gradients:
         gradients = join(TORCH_NN[CELL], gradients)
     gradients.pop("bias_hh_l0")  # torch.nn's second bias; ours has one
-    gradients |= {"embedding": embedding.grad.numpy(), "readout": readout.weight.grad.numpy()}
+    of_readout = readout.weight.grad
+    assert of_readout is not None
+    gradients |= {"embedding": embedding.grad.numpy(), "readout": of_readout.numpy()}
     found = {f"d_{name}": gradient.copy() for name, gradient in gradients.items()}
     model.zero_grad()
     return {"y": logits.detach().numpy(), **found}

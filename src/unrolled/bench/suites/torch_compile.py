@@ -59,12 +59,13 @@ def _elsewhere(settings: Settings, cell: str, shape: Shape, limit: float) -> dic
         "rounds": settings.rounds, "least": settings.least,
     }  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:  # so that nothing is found compiled
-        return call(
+        found: dict[str, Any] = call(
             "unrolled.bench.suites.torch_compile:race",
             arguments,
             limit=limit,
             environment={"TORCHINDUCTOR_CACHE_DIR": folder},
         )
+    return found
 
 
 def race(cell: str, sizes: list[int], threads: int, rounds: int, least: float) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from unrolled.cli.jobs.forecast import ForecastJob
 from unrolled.cli.jobs.generate import GenerateJob
 from unrolled.cli.jobs.job import CommandJob
 from unrolled.cli.jobs.tag import TagJob
-from unrolled.training.run_folder import NotARun, RunFolder
+from unrolled.training.manifest import NotARun
+from unrolled.training.run_folder import RunFolder
 
 JOBS: dict[str, CommandJob] = {
     job.name: job for job in (ClassifyJob(), ForecastJob(), GenerateJob(), TagJob())

@@ -52,7 +52,8 @@ class ClassifyJob(CommandJob):
 
     def make(self, given: dict[str, Any], **more: Any) -> Classifier:
         """On the command line there is a report, and the baseline stands in it."""
-        return super().make({"baseline": True, **given}, **more)
+        made: Classifier = super().make({"baseline": True, **given}, **more)
+        return made
 
     def fit(
         self,
@@ -71,8 +72,11 @@ class ClassifyJob(CommandJob):
             )
         X, y = inputs_of(data.train), data.train.labels
         assert y is not None
-        test = (inputs_of(data.test), data.test.labels) if data.test is not None else None
-        found = checksum([*X, *y, *(test[0] + test[1] if test else [])])
+        test = None
+        if data.test is not None:
+            assert data.test.labels is not None
+            test = inputs_of(data.test), data.test.labels
+        found = checksum([*X, *y, *([*test[0], *test[1]] if test else [])])
         notes = list(Notes([*data.train.notes, *(data.test.notes if data.test else [])]))
         if is_first_process() and estimator.progress != "json":
             say_notes(notes)
@@ -88,7 +92,7 @@ class ClassifyJob(CommandJob):
     def read(self, how: dict[str, Any], seed: int) -> Labelled:
         """The data, with a test set of their own or one held out."""
         self.refuse_two_tests(how)
-        columns = {name: how.get(name) for name in (*COLUMNS, "test")}
+        columns: dict[str, Any] = {name: how.get(name) for name in (*COLUMNS, "test")}
         data = sources.labelled(how["source"], **columns)
         share = how.get("test_share")
         if share is not None and data.test is not None:
@@ -121,7 +125,8 @@ class ClassifyJob(CommandJob):
         source = arguments.source
         if model.encoder_.is_text and is_one_text(source):
             self.refuse_columns_of_one(vars(arguments))
-            X, rows = [source], [1]
+            X: Sequence[Any] = [source]
+            rows: list[Any] = [1]
         else:
             columns = self.columns_of(run, source, vars(arguments))
             if model.encoder_.is_text:

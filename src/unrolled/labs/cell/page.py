@@ -175,7 +175,7 @@ def _sequence(measured: Measured) -> list[Prose | Table]:
 def _derivatives(measured: Measured) -> list[Prose | Table]:
     single = measured.single(WATCHED)
     whole = measured.whole.layers[0].weights
-    rows: list[tuple] = [
+    rows: list[tuple[str, ...]] = [
         (str(t + 1), f"{single[t]:.6f}", f"{global_norm(part.weights):.6f}")
         for t, part in enumerate(measured.parts)
     ]

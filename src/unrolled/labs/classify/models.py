@@ -30,7 +30,8 @@ class Recurrent(nn.Module):
         self.output = nn.Linear(width, classes)
 
     def forward(self, words: Tensor, lengths: Tensor) -> Tensor:
-        return self.output(self.last(words, lengths))
+        scores: Tensor = self.output(self.last(words, lengths))
+        return scores
 
     def last(self, words: Tensor, lengths: Tensor) -> Tensor:
         """The state after the last word of each sentence; what is padded is not read."""
@@ -38,7 +39,8 @@ class Recurrent(nn.Module):
             self.embedding(words), lengths, enforce_sorted=False
         )
         _, states = self.layer(packed)
-        return (states[0] if isinstance(states, tuple) else states)[-1]
+        last: Tensor = (states[0] if isinstance(states, tuple) else states)[-1]
+        return last
 
 
 class FeedForward(nn.Module):
@@ -53,7 +55,8 @@ class FeedForward(nn.Module):
     def forward(self, words: Tensor, lengths: Tensor) -> Tensor:
         is_word = torch.arange(len(words))[:, None] < lengths
         mean = (self.embedding(words) * is_word[..., None]).sum(0) / lengths[:, None]
-        return self.output(torch.relu(self.hidden(mean)))
+        scores: Tensor = self.output(torch.relu(self.hidden(mean)))
+        return scores
 
 
 def build(name: str, task: Task, width: int) -> nn.Module:
@@ -111,7 +114,7 @@ def train(
             scores = model(words, lengths)
             loss = nn.functional.cross_entropy(scores, labels)
             optimizer.zero_grad()
-            loss.backward()
+            torch.autograd.backward(loss)
             nn.utils.clip_grad_norm_(model.parameters(), CLIP)
             optimizer.step()
             loss_sum += loss.item() * len(labels)

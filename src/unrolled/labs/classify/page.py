@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from torch import nn
+
 from unrolled.cells import LSTM, Elman
 from unrolled.cells.base import equation
 from unrolled.labs.classify import models, texts
@@ -68,7 +70,9 @@ def steps(runs: Runs) -> list[Prose | Table]:
     result = runs["topic"]["LSTM"]
     task, (words, label) = result.task, example(runs)
     probabilities = word_by_word(result, words)
-    vectors = result.model.embedding.weight.detach().numpy()
+    embedding = result.model.get_submodule("embedding")
+    assert isinstance(embedding, nn.Embedding)
+    vectors = embedding.weight.detach().numpy()
     order = runs["order"]["LSTM"].task
     return [
         Prose(

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from unrolled.labs.classify.models import Trained, confusion
-from unrolled.labs.classify.page import Runs, best_of, example, word_by_word
+from unrolled.labs.classify.models import Trained, confusion, word_by_word
+from unrolled.labs.classify.page import Runs, best_of, example
 from unrolled.report.blocks import Question
 from unrolled.report.numbers import percent
 

@@ -134,13 +134,13 @@ def train(
         progress=None,
     )
     done(f"{kind}, {depth} x {hidden} units")
-    scores = [
+    validation, test = (
         accuracy(network.forward(xs).outputs, targets)
         for xs, targets in (data.validation, data.test)
-    ]
+    )
     norms = tuple(global_norm(layer.weights) for layer in first)
     weights = sum(weight.size for weight in network.weights.values())
-    return Trained(kind, depth, hidden, weights, rate, history, *scores, norms)
+    return Trained(kind, depth, hidden, weights, rate, history, validation, test, norms)
 
 
 def measure(seed: int, progress: Progress, window: int, hidden: int, epochs: int) -> Measured:

@@ -356,8 +356,8 @@ def _questions(measured: Measured) -> list[Question]:
         Question(
             "Which learning rate is best?",
             f"Averaged over sizes and depths {best_rate:g}, with "
-            f"{percent(by_rate[best_rate])} of the validation data right: "
-            + ", ".join(f"{percent(value)} at {rate:g}" for rate, value in by_rate.items())
+            f"{percent(float(by_rate[best_rate]))} of the validation data right: "
+            + ", ".join(f"{percent(float(value))} at {rate:g}" for rate, value in by_rate.items())
             + ". It depends on size and depth, which is why they are searched together.",
             ("search",),
         ),

@@ -177,4 +177,5 @@ def hold(network: Network, steps: int) -> Array:
     write, release = np.zeros((2, steps + 1, 64), bool)
     write[0] = True
     xs, targets = follow(write, values, release)
-    return (network.forward(xs).outputs * targets).mean(axis=(1, 2))
+    means: np.ndarray = (network.forward(xs).outputs * targets).mean(axis=(1, 2))
+    return means

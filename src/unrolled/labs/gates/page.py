@@ -251,4 +251,5 @@ def _lifetimes(text: Reading) -> Figure:
 def half_lives(text: Reading) -> np.ndarray:
     """ln 2 / -ln f for each unit's mean forget gate."""
     f = np.clip(text.means["f"], 1e-9, 1 - 1e-9)
-    return np.log(2) / -np.log(f)
+    halves: np.ndarray = np.log(2) / -np.log(f)
+    return halves

@@ -55,7 +55,8 @@ def discussion(bit: Latch, text: Reading) -> str:
 
 def verdicts(bit: Latch) -> tuple[list[str], list[str]]:
     """Which of the textbook's predictions hold: open above two thirds, closed below one third."""
-    held, broken = [], []
+    held: list[str] = []
+    broken: list[str] = []
     for (kind, gate), is_open in PREDICTED.items():
         value = bit.gates[kind][gate]
         words = f"{NAMES[gate]} gate at *{kind}* {number(value, 2)}"

@@ -241,11 +241,13 @@ def carry_out(seed: int, progress: Progress, hidden: int, lags: int, updates: in
         slopes[name] = slope(cell, xs[: min(10, lags)], seed, unit=0)
     gates = [forgetting(bias, hidden, xs, seed) for bias in progress.loop("forget gates", BIASES)]
     with progress.stage("training", 3 * updates) as done:
-        runs = [
+        wild, clipped, slow = (
             train(WILD, hidden, lags // 2, updates, seed, rate, clip, done)
             for rate, clip in ((FAST, None), (FAST, CLIP), (SLOW, None))
-        ]
-    return Measured(hidden, lags, by_scale, untouched, gates, slopes, *runs, example(seed))
+        )
+    return Measured(
+        hidden, lags, by_scale, untouched, gates, slopes, wild, clipped, slow, example(seed)
+    )
 
 
 def final(run: Training) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -61,7 +62,7 @@ class Problem:
     draw: Callable[[int, int, np.random.Generator], tuple[Array, Array]]
     inputs: int
     outputs: int
-    many_to: str
+    many_to: Literal["many", "one"]
     loss: str
     score: Callable[[Network, Array, Array], float]
     guessing: float

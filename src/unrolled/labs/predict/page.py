@@ -163,7 +163,9 @@ def _distance(sines: Wave) -> Figure:
 
 def _running(distance: np.ndarray, width: int = 20) -> np.ndarray:
     sums = np.cumsum(np.concatenate([np.zeros(width), distance]))
-    return (sums[width:] - sums[:-width]) / np.minimum(np.arange(1, len(distance) + 1), width)
+    counts = np.minimum(np.arange(1, len(distance) + 1), width)
+    means: np.ndarray = (sums[width:] - sums[:-width]) / counts
+    return means
 
 
 def _text(story: Text) -> list[Prose | Table | Figure | Code]:
