@@ -14,7 +14,7 @@ import itertools
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -252,7 +252,7 @@ def _utf8(path: Path, found: Survey) -> Any:
     return io.BytesIO("".join(text_blocks(path, found)).encode())
 
 
-def _rows(path: Path, found: Survey, separator: str) -> Iterator[list[str | None]]:
+def _rows(path: Path, found: Survey, separator: str) -> Generator[list[str | None], None, None]:
     """The header, then row by row and strictly, with the line in every refusal."""
     csv.field_size_limit(2**31 - 1)  # the default of 131,072 refuses long texts
     with opened(path) as stream, io.TextIOWrapper(stream, found.encoding, newline="") as text:

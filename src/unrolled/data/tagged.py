@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from unrolled.data.notes import Notes, listed, nearest
-from unrolled.data.opening import existing, kind_of, note_encoding, survey, text_lines
+from unrolled.data.opening import Survey, existing, kind_of, note_encoding, survey, text_lines
 from unrolled.data.schemes import SCHEMES, scheme_of, spans, tags_of
 from unrolled.data.splits import hold_out
 from unrolled.data.tables import read_table
@@ -144,10 +144,11 @@ def settle_scheme(found: Tagged, asked: str | None) -> str:
 def _lines(path: Path, columns: Columns, labelled: bool, notes: Notes) -> Rows:
     found = survey(path)
     note_encoding(path, found, notes)
-    is_universal = kind_of(path) == ".conllu" or found.first_line.startswith("# newdoc")
     if columns.sentence:
         raise DataError(f"--sentence names a column of a table, and {path} has blank lines instead")
-    split = None if "\t" not in _first_row(path, found) else "\t"
+    opening = next(text_lines(path, found), "")
+    is_universal = kind_of(path) == ".conllu" or opening.startswith(("# newdoc", "# sent_id"))
+    split = "\t" if "\t" in _first_row(path, found) else None
     choose = _chooser(path, columns, is_universal)
     words: list[str] = []
     tags: list[str | None] = []
@@ -170,7 +171,7 @@ def _lines(path: Path, columns: Columns, labelled: bool, notes: Notes) -> Rows:
         yield begin, words, tags
 
 
-def _first_row(path: Path, found: Any) -> str:
+def _first_row(path: Path, found: Survey) -> str:
     lines = (line for line in text_lines(path, found) if line.strip() and line[0] != "#")
     return next(lines, "")
 

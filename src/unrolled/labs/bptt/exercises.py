@@ -72,7 +72,7 @@ def truncated() -> dict[int, float]:
 
 def _right(value: Any) -> bool:
     # with a pencil: h = tanh(0.54), dL/dU = 2 (2 h - 0.5) * 2 * (1 - h^2) * 0.2
-    return abs(value - 0.2947) < 1e-3
+    return bool(abs(value - 0.2947) < 1e-3)
 
 
 EXERCISES = (

@@ -20,8 +20,8 @@ def temperatures() -> dict[float, float]:
 def a_sine_goes_on() -> float:
     import numpy as np
 
+    from unrolled.cells import Elman
     from unrolled.textbook import Adam, Network, fit, generate_values
-    from unrolled.textbook.cell import Elman
 
     wave = np.sin(2 * np.pi * np.arange(160) / 16)
     pieces = np.stack([wave[start : start + 41] for start in range(0, 60, 3)], axis=1)[:, None, :]
