@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from unrolled.engines.cpu.machine.memory import poisoned
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
@@ -18,4 +20,11 @@ def _kernels_of_the_tests(request: pytest.FixtureRequest) -> Iterator[None]:
     """Compiled kernels are kept between runs, apart from the user's own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("UNROLLED_CACHE", str(request.config.cache.mkdir("unrolled")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _memory_is_poisoned() -> Iterator[None]:
+    """What a kernel reads before anybody has written it is NaN in every test."""
+    with poisoned():
         yield

@@ -43,6 +43,10 @@ class EquationError(UnrolledError):
     """An equation that breaks an invariant: read from damaged data, or left so by a pass."""
 
 
+class PlanError(UnrolledError):
+    """A kernel on paper that would read what nobody wrote: the engine's own mistake."""
+
+
 class ShapeError(UnrolledError, ValueError):
     """Arrays, or sizes, that do not fit the cell they are given to."""
 

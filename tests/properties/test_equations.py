@@ -1,6 +1,6 @@
 """Random equations: what is traced is what was written, and every pass leaves it so."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -88,6 +88,75 @@ def made_of(first: Any, second: Any) -> type[Cell]:
     return Random
 
 
+# The same terms over declared sizes: leaf -> over the hidden units, and over a state's own ones.
+# e, f are weights of one row; what stands beside c may have one column; R and L go by way of m.
+SIZED_LEAVES: dict[str, tuple[Any, Any]] = {
+    "Wx": (lambda s, x, h, c: s.W @ x, lambda s, x, h, c: s.Y @ x),
+    "Uh": (lambda s, x, h, c: s.U @ h, lambda s, x, h, c: s.Z @ h),
+    "Vc": (lambda s, x, h, c: s.V @ c, lambda s, x, h, c: s.Q @ c),
+    "h": (lambda s, x, h, c: h, lambda s, x, h, c: s.S @ h),
+    "c": (lambda s, x, h, c: s.T @ c, lambda s, x, h, c: c),
+    "b": (lambda s, x, h, c: s.b + 0 * h, lambda s, x, h, c: s.d + 0 * c),
+    "Ab": (lambda s, x, h, c: (s.A - s.A.T) @ (s.b * h), lambda s, x, h, c: s.P @ (s.d * c)),
+    "eh": (lambda s, x, h, c: (s.e @ h) * h, lambda s, x, h, c: (s.e @ h) * c),
+    "fx": (lambda s, x, h, c: tanh(s.f @ x) * s.b, lambda s, x, h, c: s.f @ x + c),
+    "RLh": (lambda s, x, h, c: s.L @ (s.R @ h), lambda s, x, h, c: s.K @ (s.R @ h)),
+    "sums": (lambda s, x, h, c: sum(c) * h - mean(x), lambda s, x, h, c: c / (2 + sin(sum(h)))),
+}
+OWN_SIZES = ["1", "one", "less", "more"]
+OF_OWN_SIZE = "YZQSPKd"
+
+sized_terms = st.recursive(
+    st.sampled_from(list(SIZED_LEAVES)),
+    lambda inner: st.one_of(
+        st.tuples(st.sampled_from(list(ONE)), inner),
+        st.tuples(st.sampled_from(list(TWO)), inner, inner),
+    ),
+    max_leaves=6,
+)
+
+
+def sized_value(cell: Any, term: Any, which: int, *values: Any) -> Any:
+    if isinstance(term, str):
+        return SIZED_LEAVES[term][which](cell, *values)
+    name, *parts = term
+    return (ONE | TWO)[name](*(sized_value(cell, part, which, *values) for part in parts))
+
+
+def leaves_of(term: Any) -> set[str]:
+    if isinstance(term, str):
+        return {term}
+    return set().union(*map(leaves_of, term[1:]))
+
+
+def sized_of(first: Any, second: Any, own: str, inner: str) -> type[Cell]:
+    """A cell with a state of a size of its own, weights of one row, and a detour by `inner`."""
+    used = leaves_of(first) | leaves_of(second)
+    declared = {"c": own}
+    declared |= {"e": "1"} if "eh" in used else {}
+    declared |= {"f": "1"} if "fx" in used else {}
+    declared |= {"R": inner} if "RLh" in used else {}
+    names = {"Wx": "Y", "Uh": "Z", "Vc": "Q", "h": "S", "b": "d", "Ab": "Pd", "RLh": "K"}
+    ours = {"Y", "Z"}.union(*(names.get(leaf, "") for leaf in leaves_of(second)))
+    declared |= {name: own for name in OF_OWN_SIZE if name in ours}
+
+    class Sized(Cell):
+        sizes: ClassVar = declared
+
+        def step(self, x: Any, h: Any, c: Any) -> Any:
+            inside = sized_value(self, first, 0, x, h, c)
+            more = self.Y @ x + self.Z @ inside
+            c = tanh(sized_value(self, second, 1, x, inside, c) + more) + 0.3 * c
+            return tanh(inside + self.W @ x) + 0.1 * h, c
+
+    return Sized
+
+
+sized_cells = st.builds(
+    sized_of, sized_terms, sized_terms, st.sampled_from(OWN_SIZES), st.sampled_from(OWN_SIZES)
+)
+
+
 def run_both(made: Any, seed: int, batch: int = 3) -> tuple[Any, ...]:
     """A cell with sizes, its equation, a sequence, and the equation run over it."""
     generator = np.random.default_rng(seed)
@@ -117,6 +186,22 @@ def test_the_equation_computes_what_the_step_computes(first: Any, second: Any, s
 @given(terms, terms, st.integers(0, 99))
 def test_the_gradient_is_the_slope(first: Any, second: Any, seed: int) -> None:
     assert check_gradients(made_of(first, second), seed=seed).passed
+
+
+@SLOWLY
+@given(sized_cells, st.integers(0, 99))
+def test_declared_sizes_are_what_the_step_computes(made: Any, seed: int) -> None:
+    cell, _, xs, run = run_both(made, seed)
+    outputs, states = cell.unroll(xs)
+    assert_agrees(run.outputs, outputs, tolerance=FLOAT64)
+    for mine, expected in zip(run.states, states, strict=True):
+        assert_agrees(mine, expected, tolerance=FLOAT64)
+
+
+@settings(SLOWLY, max_examples=5)
+@given(sized_cells, st.integers(0, 99))
+def test_the_gradient_of_declared_sizes_is_the_slope(made: Any, seed: int) -> None:
+    assert check_gradients(made, seed=seed).passed
 
 
 @SLOWLY

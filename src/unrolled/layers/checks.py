@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from unrolled.equations.equation import Equation
-from unrolled.errors import ArgumentError, ShapeError
+from unrolled.errors import ArgumentError, CellError, ShapeError
 
 ENGINES = ("auto", "cpu", "torch")
 
@@ -47,6 +47,15 @@ def extras(engine: str, bptt: str | int) -> None:
     if bptt not in ("whole", "recompute") and not is_window:
         raise ArgumentError(
             f'bptt is "whole", "recompute", or the number of steps of a window, not {bptt!r}'
+        )
+
+
+def has_weights(found: Equation) -> None:
+    """A layer's dtype and device are those of its parameters."""
+    if not found.weights:
+        raise CellError(
+            f"{found.name} has no weights, so a layer of it has nothing to learn: multiply "
+            f"something in its step by self.W, say"
         )
 
 

@@ -78,6 +78,7 @@ class Recurrent(Fixable, nn.Module):
         checks.arguments(input_size, hidden_size, num_layers, dropout, engine, bptt, proj_size)
         found = _equation(cell)
         self.equation = found if bias else without_bias(found)
+        checks.has_weights(self.equation)
         self._wiring = Wiring(self.equation)
         self.input_size, self.hidden_size = input_size, hidden_size
         self.num_layers, self.bias, self.batch_first = num_layers, bias, batch_first

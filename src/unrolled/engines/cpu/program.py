@@ -21,6 +21,7 @@ from unrolled.engines.plan import directions
 from unrolled.engines.plan.directions import Inputs
 from unrolled.engines.plan.lower import Graphs, Lowered, backward_graphs, lower, narrow
 from unrolled.engines.plan.plan import Plan
+from unrolled.engines.plan.verify import verify
 from unrolled.equations.equation import Equation
 
 
@@ -103,6 +104,8 @@ class Program:
             return self._backwards[key]
 
     def _compile(self, plan: Plan, what: str, *, descending: bool) -> Kernel:
+        verify(plan, self.narrow.weights)
+
         def build() -> ir.Module:
             return emit.write(plan, self.bits, host(), descending=descending)
 

@@ -133,14 +133,16 @@ class _Layout:
         """Values that are read outside the group that computes them, and where they lie."""
         homes: dict[Node, Place] = {}
         wanted = {node: place for node, place in reversed(self.targets)
-                  if place.kind in (Kind.TOKEN, Kind.ROW)}  # fmt: skip
+                  if place.kind in (Kind.TOKEN, Kind.ROW) and not _widens(node, place)}  # fmt: skip
         for node in self.order:
             for before in self._before(node):
                 if self._computed(before) and before not in homes and self._needs(node, before):
                     name = f"row {len(homes)}"
                     default = Place(Kind.ROW, name, shape_of(before)[0])
                     homes[before] = wanted.get(before, default)
-        for node in self.source.reductions:
+        numbers = [node for node, place in self.targets
+                   if self._computed(node) and _widens(node, place)]  # fmt: skip
+        for node in [*self.source.reductions, *numbers]:
             homes.setdefault(node, Place(Kind.ROW, f"row {len(homes)}", ONE))
         return homes
 
@@ -221,3 +223,8 @@ class _Layout:
             else:
                 merged.append((operand,))
         return merged
+
+
+def _widens(node: Node, place: Place) -> bool:
+    """Whether a single number goes to every unit of a place."""
+    return (*shape_of(node), ONE)[0] != place.size
