@@ -22,6 +22,7 @@ NAMES: tuple[str, ...] = (
     "gradients",
     "memory",
     "gates",
+    "optimise",
 )
 
 

@@ -8,13 +8,13 @@ drawn, not before.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from unrolled.errors import ArgumentError
-from unrolled.report.drawing import INK, LINES, MARKERS, SERIES, Panel
+from unrolled.report.drawing import FAINT, INK, LINES, MARKERS, SERIES, Panel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -151,6 +151,37 @@ def heat_map(
 
     height = min(6.5, 1.2 + 0.24 * max(6, grid.shape[0]))
     return Panel(paint, title, height, height)
+
+
+def paths(
+    points: Mapping[str, Any],
+    height: Callable[[Any], float],
+    *,
+    x_range: tuple[float, float],
+    y_range: tuple[float, float],
+    target: tuple[float, float],
+    x_label: str,
+    y_label: str,
+    title: str = "",
+) -> Panel:
+    """Paths by name over the contour lines of a landscape, and a star at its lowest point.
+
+    Each path is an array of points (x, y); `height` gives the landscape at a point.
+    """
+
+    def paint(axes: Axes) -> None:
+        xs, ys = np.linspace(*x_range, 90), np.linspace(*y_range, 90)
+        heights = np.array([[height(np.array([x, y])) for x in xs] for y in ys])
+        levels = np.geomspace(max(heights.min(), 1e-2), heights.max(), 14)
+        axes.contour(xs, ys, heights, levels=levels, colors=FAINT, linewidths=0.8)
+        for number, (name, path) in enumerate(points.items()):
+            style = _style(number, len(path)) | {"marker": ""}
+            axes.plot(*np.asarray(path).T, label=name, **style)
+        axes.plot(*target, marker="*", color=INK, markersize=11, linestyle="")
+        axes.grid(visible=False)
+        axes.set(xlabel=x_label, ylabel=y_label, xlim=x_range, ylim=y_range)
+
+    return Panel(paint, title, 3.2, 3.2)
 
 
 def steps(
