@@ -73,6 +73,20 @@ class Learned:
         return float(((first + second) % 2 == self.longer.targets).mean())
 
     @property
+    def network_size(self) -> int:
+        """How many numbers the network has learned."""
+        return sum(weight.size for weight in self.network.weights.values())
+
+    @property
+    def without_state(self) -> float:
+        """The share of correct bits of the longest sums if every step starts from zero."""
+        xs = self.longer.xs
+        steps, inputs, count = xs.shape
+        alone = xs.swapaxes(0, 1).reshape(1, inputs, steps * count)  # each bit by itself
+        scores = self.network.forward(alone).outputs[0]
+        return float((scores.argmax(axis=0).reshape(steps, count) == self.longer.targets).mean())
+
+    @property
     def remembers(self) -> bool:
         """Whether the network clearly does better than one without memory could."""
         return self.new_bits > 0.9

@@ -10,7 +10,7 @@ from unrolled.labs.bptt.adding import CLIP, LONGER, Learned, picture_blocks, tas
 from unrolled.labs.bptt.worked import Worked, worked_blocks
 from unrolled.report.blocks import Code, Math, Prose, Question, Section, code_of
 from unrolled.report.numbers import percent
-from unrolled.textbook import backward, cell_backward, cell_forward, clip_by_norm, forward, update
+from unrolled.textbook import clip_by_norm, elman, update
 
 
 def sections(worked: Worked, learned: Learned, errors: dict[str, float]) -> list[Section]:
@@ -82,12 +82,18 @@ def _theory() -> list[Prose | Math]:
 
 def _code() -> list[Prose | Code]:
     return [
-        Prose("This is the code that has run on this page, whole. One time step:"),
-        code_of(cell_forward, "one step forward: the cell's equation, the output, the cache"),
-        code_of(cell_backward, "one step backward"),
-        Prose("The sequence, forward and back:"),
-        code_of(forward, "forward through time"),
-        code_of(backward, "backward through time: the gradients start from zero and are summed"),
+        Prose(
+            "The whole network is one file of NumPy, `unrolled.textbook.elman`: initialize, "
+            "forward, loss, backward, clip, update. One time step, as it ran on this page:"
+        ),
+        code_of(elman.initialize, "the first weights"),
+        code_of(elman.cell_forward, "one step forward, with its cache"),
+        code_of(elman.cell_backward, "one step backward"),
+        Prose("The sequence, forward and back, and the two losses:"),
+        code_of(elman.forward, "forward through time"),
+        code_of(elman.cross_entropy),
+        code_of(elman.squared_error),
+        code_of(elman.backward, "backward through time: gradients start from zero and are summed"),
         Prose("And one training step:"),
         code_of(update, "forward, loss, backward, clip, update"),
         code_of(clip_by_norm),
@@ -140,8 +146,25 @@ def carry_words(remembers: bool, new_bits: float, unit: int, strength: float) ->
 def _questions(worked: Worked, learned: Learned, errors: dict[str, float]) -> list[Question]:
     history = learned.history
     peak = int(np.argmax(history.gradient_norm))
+    wiped = learned.without_state
     parts = [line.row[2] for line in worked.lines["backward"] if "W^" in line.row[0]][::-1]
     return [
+        Question(
+            "What is an RNN, and how does it differ from a feed-forward network?",
+            "A feed-forward network maps one input to one output. A recurrent network reads a "
+            "sequence and applies the same $W$, $U$ and $b$ at every step, together with a state "
+            f"that it hands on ([@forward]); so the {learned.network_size} numbers of this one "
+            f"served sums of {len(learned.seen.targets)} and of {len(learned.longer.targets)} "
+            "bits.",
+            ("forward", "weights", "results"),
+        ),
+        Question(
+            "What is the hidden state for?",
+            "It is all that the network knows of the steps before. With the state set to zero "
+            f"before every step, {percent(wiped)} of the bits of the longest sums are right; with "
+            f"it, {percent(list(learned.shares.values())[-1][1])}.",
+            ("results", "states"),
+        ),
         Question(
             "Why are the derivatives of all time steps added up?",
             "Because $W$ is one number that is used at every step, so the loss moves for every use "

@@ -21,7 +21,7 @@ from unrolled.report.blocks import (
 )
 from unrolled.report.figures import curves, heat_map
 from unrolled.report.numbers import percent
-from unrolled.textbook import Readout, backward, cell_backward, cell_forward, forward
+from unrolled.textbook import Readout, backward, forward, lstm
 from unrolled.textbook.clipping import global_norm
 
 WATCHED = "U_f"  # of this weight one number is followed
@@ -95,13 +95,13 @@ def _vector(array: np.ndarray) -> list[str]:
 def _forward(measured: Measured) -> list[Prose | Table]:
     cache = measured.step.cache
     hidden = len(cache.next_states[0])
-    names = [name for name in cache.values if len(cache.values[name]) == hidden]
+    names = ("i", "f", "g", "o", "c", "h")
     i, g, c = (cache.values[name][0, 0] for name in "igc")
     inputs = ", ".join(f"{number:.4f}" for number in cache.x_t[:, 0])
     return [
         Prose(
             f"The first step. The input is $x_{{1}}$ = ({inputs}), both states are zero, and "
-            f"`cell_forward` computes line by line what {_below('lstm')} says:"
+            f"`lstm.cell_forward` computes line by line what {_below('lstm')} says:"
         ),
         Table(
             "cache",
@@ -130,7 +130,7 @@ def _backward(measured: Measured) -> list[Prose | Table]:
         Prose(
             f"Suppose that only the loss of this step counted. Its derivative by the output is "
             f"$2 (y_{{1}} - y^{{\\ast}}_{{1}})$ = {step.d_y.item():.4f}, so by $h_{{1}}$ it is "
-            f"$V^{{\\top}}$ times that, and `cell_backward` goes through [@lstm-back]:"
+            f"$V^{{\\top}}$ times that, and `lstm.cell_backward` goes through [@lstm-back]:"
         ),
         Table(
             "back",
@@ -241,10 +241,12 @@ def _pictures(measured: Measured) -> list[Prose | Figure]:
 
 def _code() -> list[Prose | Code]:
     return [
-        Prose("The code that has run here, whole."),
-        code_of(cell_forward, "one step forward"),
+        Prose(
+            "The code that has run here. The whole network is one file, `unrolled.textbook.lstm`."
+        ),
+        code_of(lstm.cell_forward, "one step forward, with its cache"),
+        code_of(lstm.cell_backward, "one step backward"),
         code_of(Readout, "the output layer, with its derivatives"),
-        code_of(cell_backward, "one step backward"),
         code_of(forward, "the cells in a row"),
         code_of(backward, "and back"),
         code_of(one_step, "how this lab has called them for one step"),

@@ -33,8 +33,8 @@ def warm_up() -> dict[str, list[float]]:
 
     import numpy as np
 
+    from unrolled.cells import Elman
     from unrolled.textbook import SGD, Network, fit
-    from unrolled.textbook.cell import Elman
 
     def schedule(epoch: int, loss: float) -> float:
         if epoch < 5:

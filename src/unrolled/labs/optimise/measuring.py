@@ -137,7 +137,9 @@ def train(
     seen.targets = np.where(wrong, 1 - seen.targets, seen.targets)
     network = Network(Elman, 2, hidden, 2, seed=seed)
     optimizer = find_optimizer(name, learning_rate=rate)
-    batches, losses, rates = Batches(seen.xs, seen.targets, BATCH, seed), [], []
+    batches = Batches(seen.xs, seen.targets, BATCH, seed)
+    losses: list[float] = []
+    rates: list[float] = []
     while len(losses) < updates:
         for xs, targets in batches:
             step = update(network, xs, targets, optimizer, clip_norm=CLIP)
