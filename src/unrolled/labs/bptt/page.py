@@ -144,10 +144,11 @@ def carry_words(remembers: bool, new_bits: float, unit: int, strength: float) ->
 
 
 def _questions(worked: Worked, learned: Learned, errors: dict[str, float]) -> list[Question]:
-    history = learned.history
-    peak = int(np.argmax(history.gradient_norm))
+    return [*_about_networks(learned), *_about_gradients(worked, learned, errors)]
+
+
+def _about_networks(learned: Learned) -> list[Question]:
     wiped = learned.without_state
-    parts = [line.row[2] for line in worked.lines["backward"] if "W^" in line.row[0]][::-1]
     return [
         Question(
             "What is an RNN, and how does it differ from a feed-forward network?",
@@ -165,6 +166,14 @@ def _questions(worked: Worked, learned: Learned, errors: dict[str, float]) -> li
             f"it, {percent(list(learned.shares.values())[-1][1])}.",
             ("results", "states"),
         ),
+    ]
+
+
+def _about_gradients(worked: Worked, learned: Learned, errors: dict[str, float]) -> list[Question]:
+    history = learned.history
+    peak = int(np.argmax(history.gradient_norm))
+    parts = [line.row[2] for line in worked.lines["backward"] if "W^" in line.row[0]][::-1]
+    return [
         Question(
             "Why are the derivatives of all time steps added up?",
             "Because $W$ is one number that is used at every step, so the loss moves for every use "
