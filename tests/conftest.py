@@ -19,6 +19,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def _kernels_of_the_tests(request: pytest.FixtureRequest) -> Iterator[None]:
     """Compiled kernels are kept between runs, apart from the user's own."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UNROLLED_DEBUG", "1")  # the net under the command line hides nothing here
         patch.setenv("UNROLLED_CACHE", str(request.config.cache.mkdir("unrolled")))
         yield
 

@@ -31,10 +31,10 @@ class CannotWrite(UnrolledError):
 def write_whole(path: Path, content: bytes | str) -> None:
     """Write a file so that nobody ever sees half of it."""
     data = content.encode() if isinstance(content, str) else content
-    if path.is_dir():
-        raise CannotWrite(f"{path} is a folder: name a file in it")
     beside = part_of(path)
     try:
+        if path.is_dir():
+            raise CannotWrite(f"{path} is a folder: name a file in it")
         with beside.open("wb") as file:
             file.write(data)
             file.flush()

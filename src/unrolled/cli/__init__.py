@@ -1,9 +1,12 @@
 """The command line: `unrolled COMMAND ...`.
 
 In comes a list of words, out goes an exit status: 0 done, 1 a negative answer (a check that
-failed), 2 something the user can put right (one sentence on stderr), 130 interrupted. Each command
-is a module named in `COMMANDS`, with `configure(parser)` and `run(arguments) -> int`; only the
-module of the command that was asked for is imported.
+failed) or a fault that nobody foresaw, 2 something the user can put right (one sentence on stderr),
+130 interrupted, 143 terminated. Each command is a module named in `COMMANDS`, with
+`configure(parser)` and `run(arguments) -> int`; only the module of the command that was asked for
+is imported.
+
+`--debug` (or UNROLLED_DEBUG=1, as in the tests) lets a fault through with its traceback.
 """
 
 import argparse
@@ -56,6 +59,19 @@ class Parser(argparse.ArgumentParser):
             raise argparse.ArgumentError(action, no_such("choice", str(value), choices))
 
 
+def seed_of(text: str) -> int:
+    """The seed of random numbers, read from a word."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = -1
+    if not 0 <= number < 2**32:
+        raise argparse.ArgumentTypeError(
+            f"a seed is a whole number from 0 to 2**32 - 1, not {text[:40]!r}"
+        )
+    return number
+
+
 def no_such(kind: str, word: str, known: Sequence[str]) -> str:
     """The sentence for a word that is not among the known ones; it names the nearest."""
     nearest = get_close_matches(word, known, n=1)
@@ -65,8 +81,10 @@ def no_such(kind: str, word: str, known: Sequence[str]) -> str:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit status."""
+    given = list(sys.argv[1:] if words is None else words)
+    debug = "--debug" in given or os.environ.get("UNROLLED_DEBUG", "") not in ("", "0")
     try:
-        status = dispatch(list(sys.argv[1:] if words is None else words))
+        status = dispatch([word for word in given if word != "--debug"])
         sys.stdout.flush()
     except UnrolledError as error:
         print(f"unrolled: {error}", file=sys.stderr)
@@ -78,11 +96,38 @@ def main(words: Sequence[str] | None = None) -> int:
         # Python flushes stdout once more when it exits; let that go nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
+    except (SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:
+        if debug:
+            raise
+        print(f"unrolled: {unforeseen(error)}", file=sys.stderr)
+        return 1
     return status
+
+
+def unforeseen(error: BaseException) -> str:
+    """The sentence for a fault that no part of the program has foreseen."""
+    what = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    if isinstance(error, MemoryError):
+        return (
+            "the memory of this machine is used up: close other programs, or take less data, a "
+            "smaller --batch-size or a smaller --hidden (--debug shows where)"
+        )
+    if isinstance(error, OSError) and error.filename is not None:
+        return (
+            f"{str(error.filename)!r} cannot be used ({error.strerror or what}): check the path, "
+            "its permissions and the space on the disk (--debug shows where)"
+        )
+    return (
+        f"a fault in unrolled that nobody foresaw ({what}): please report it with what you did, "
+        "the output of `unrolled doctor`, and that of the same command with --debug"
+    )
 
 
 def dispatch(words: list[str]) -> int:
     """Find the command in the words, parse the rest with its own parser, and run it."""
+    refuse_undecodable(words)
     if not words or words[0] in ("-h", "--help", "help"):
         print(overview())
         return 0
@@ -109,8 +154,22 @@ def parser_of(command: str) -> Parser:
     return parser
 
 
+def refuse_undecodable(words: list[str]) -> None:
+    """A word with bytes that are no UTF-8 could not be written into a run or a report."""
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise UsageError(
+                f"{word!a} is no text in UTF-8: rename the file, or retype the text"
+            ) from None
+
+
 def parse(parser: Parser, words: list[str]) -> argparse.Namespace:
     """Parse all words, or raise a UsageError that names the nearest option."""
+    for word in words:
+        if word.startswith("--") and word.endswith("=--"):  # argparse would drop the value
+            parser.error(f"{word.removesuffix('=--')} takes a value, and '--' is none")
     arguments, unknown = parser.parse_known_args(words)
     if unknown:
         word = unknown[0].partition("=")[0]

@@ -9,6 +9,7 @@ import sys
 import time
 from typing import Any
 
+from unrolled.cli import seed_of
 from unrolled.cli.cell import add_hyperparameters, hyperparameters
 
 
@@ -16,7 +17,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Which cells, and the seed of what is drawn."""
     parser.add_argument("cells", nargs="*", metavar="CELL", help="lstm, say, or mycell.py:MyCell")
     parser.add_argument("--all", action="store_true", help="every cell of the library")
-    parser.add_argument("--seed", type=int, default=0, help="of what is drawn (default: 0)")
+    parser.add_argument("--seed", type=seed_of, default=0, help="of what is drawn (default: 0)")
     add_hyperparameters(parser)
 
 

@@ -19,12 +19,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from unrolled.cli import jobs
+    from unrolled.tasks.parts.origin import learnt_from
     from unrolled.training.run_folder import RunFolder
 
     folder = RunFolder.open(arguments.run)
     job = jobs.of_run(folder)
     job.refuse_strange(folder, vars(arguments))
     figures, lines = job.evaluate(folder, arguments.source, vars(arguments))
+    if not job.judges_the_rest and learnt_from(folder.config(), folder.path, arguments.source):
+        figures = {"learnt_from": True, **figures}
+        lines = [f"{folder.path} learnt from this very data: others will come out worse", *lines]
     if arguments.json:
         print(json.dumps(figures, ensure_ascii=False))
     else:

@@ -6,6 +6,8 @@ unrolled generate runs/book-1 --prompt "It was" --length 500 --temperature 0.8
 import argparse
 import sys
 
+from unrolled.cli import seed_of
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", help="the folder of the run")
@@ -19,7 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--top-p", type=float, metavar="P", help="of the fewest tokens that are P likely together"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the choices (default: 0)")
+    parser.add_argument("--seed", type=seed_of, default=0, help="of the choices (default: 0)")
 
 
 def run(arguments: argparse.Namespace) -> int:

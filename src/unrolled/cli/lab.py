@@ -7,6 +7,8 @@ self-contained page (with its figures beside it); `--notebook` also writes it as
 import argparse
 from pathlib import Path
 
+from unrolled.cli import seed_of
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """A sub-command for each lab, with the sizes that it offers."""
@@ -18,7 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         one = labs.add_parser(name, help=lab.summary, description=f"{lab.title}\n\n{lab.summary}")
         one.formatter_class = argparse.RawDescriptionHelpFormatter
         one.add_argument(
-            "--seed", type=int, default=0, help="seed of every random number (default: 0)"
+            "--seed", type=seed_of, default=0, help="seed of every random number (default: 0)"
         )
         one.add_argument("--out", type=Path, metavar="DIR",
                          help=f"folder for the report (default: lab-{name})")  # fmt: skip

@@ -80,6 +80,8 @@ def begin(arguments: argparse.Namespace) -> Path:
     out = Path(arguments.out) if arguments.out else free_place(arguments.source, arguments.job)
     given = {**from_config(arguments.config, job), **job.given(arguments)}
     estimator = job.make(given, out=str(out), progress=progress_of(arguments))
+    if not isinstance(given.get("cell", ""), str):  # an equation has no name on a command line
+        given = {**given, "cell": None, "config": arguments.config}
     asked = list(job.given(arguments))
     job.refuse_idle(asked, estimator)
     estimator.refuse_taken_place()
@@ -92,6 +94,7 @@ def begin(arguments: argparse.Namespace) -> Path:
 def go_on(arguments: argparse.Namespace) -> Path:
     """A run that was cut short, or one that is to have more epochs or minutes."""
     from unrolled.cli import jobs
+    from unrolled.tasks.parts.origin import read_origin
     from unrolled.training.run_folder import RunFolder
 
     run = RunFolder.open(arguments.resume)
@@ -113,27 +116,27 @@ def go_on(arguments: argparse.Namespace) -> Path:
     estimator.set_params(out=str(run.path), progress=progress_of(arguments), **given)
     estimator.check()
     estimator.refuse_missing_devices()
-    how = dict(config["data"])
+    how = read_origin(config, run.path)
     if arguments.job:
         how["source"] = str(Path(arguments.source).resolve())
+    elif "source" not in how:
+        raise UsageError(
+            f"{run.path} learnt from data that were given in Python: go on there, with "
+            "fit(..., resume=True)"
+        )
     words = [str(how.get("command", "")), *job.words(given)]
     job.fit(estimator, how, " ".join(words), resume=True)
     return run.path
 
 
 def from_config(file: str | None, job: Any) -> dict[str, Any]:
-    """Parameters of a TOML file: those of a run, or just the table."""
-    import tomllib
+    """Parameters of a TOML file, or those of a run with the equation of its cell.
 
-    from unrolled.data.opening import existing
-
+    A file never brings code: whoever wants a cell from a Python file names it on the command line.
+    """
     if file is None:
         return {}
-    path = Path(file) / "config.toml" if Path(file).is_dir() else Path(file)
-    try:
-        config = tomllib.loads(existing(path).read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"--config {file} is no TOML file: {error}") from None
+    run, config = _config_of(Path(file))
     task = config.get("task", job.name)
     if task != job.name:
         raise UsageError(f"--config {file} is of {task!r}, and this is {job.name!r}")
@@ -143,8 +146,36 @@ def from_config(file: str | None, job: Any) -> dict[str, Any]:
     strange = [name for name in given if name not in job.parameters()]
     if strange:
         raise UsageError(f"--config {file}: there is no parameter {strange[0]!r}")
+    if run is not None:
+        return {**given, "cell": job.cell_of(run, config)}
     cell = config.get("cell", given.get("cell"))
-    return {**given, **({"cell": cell} if cell else {})}
+    if cell is None:
+        return given
+    if not isinstance(cell, str) or not cell.isidentifier():
+        raise UsageError(
+            f"--config {file}: a file names a cell of the library, and {cell!r} is none; it never "
+            "brings code: name your own cell on the command line, --cell FILE.py:CLASS"
+        )
+    return {**given, "cell": cell}
+
+
+def _config_of(path: Path) -> tuple[Any, dict[str, Any]]:
+    """The run, if it is one, and its configuration."""
+    from unrolled.data.opening import existing
+    from unrolled.training.run_folder import NotARun, RunFolder, read_toml
+
+    try:
+        if path.is_dir():
+            run = RunFolder.open(path)
+            return run, run.config()
+        if path.name == "config.toml" and (path.parent / "cell.json").is_file():
+            run = RunFolder.open(path.parent)
+            return run, run.config()
+        return None, read_toml(existing(path).read_bytes(), path)
+    except NotARun as error:
+        raise UsageError(f"--config {path} is no TOML file or run: {error}") from None
+    except OSError as error:
+        raise UsageError(f"--config {path} cannot be read ({error.strerror})") from None
 
 
 def progress_of(arguments: argparse.Namespace) -> str:
@@ -156,7 +187,7 @@ def progress_of(arguments: argparse.Namespace) -> str:
 def free_place(source: str, job: str) -> Path:
     """runs/NAME-1, or the first number that is free."""
     name = source.rpartition(":")[2] if source.startswith("builtin:") else Path(source).name
-    name = name.partition(".")[0] or job
+    name = name.partition(".")[0][:100] or job
     number = 1
     while Path("runs", f"{name}-{number}").exists():
         number += 1

@@ -6,13 +6,26 @@ tensor for a cell of one state, a tuple for more.
 
 from __future__ import annotations
 
+import math
+import os
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from unrolled.cells.choosing import ChosenCell
+from unrolled.errors import UnrolledError
 from unrolled.layers.recurrent import Recurrent
+
+
+class TooLarge(UnrolledError):
+    """A network that does not fit into the machine."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this network has more weights than the machine has memory: choose a smaller "
+            "--hidden, --embedding or --layers"
+        )
 
 
 def make_recurrent(
@@ -24,10 +37,28 @@ def make_recurrent(
     dropout: float = 0.0,
 ) -> Recurrent:
     """Layers of the cell, one above the other."""
+    _refuse_what_does_not_fit(cell, input_size, hidden_size, layers, 1 + bidirectional)
     between = dropout if layers > 1 else 0.0  # of one layer there is nothing between
     return Recurrent(
         cell.equation, input_size, hidden_size, layers, bidirectional=bidirectional, dropout=between
     )
+
+
+def _refuse_what_does_not_fit(
+    cell: ChosenCell, input_size: int, hidden_size: int, layers: int, directions: int
+) -> None:
+    """Counted before anything is made: a run of a stranger may ask for any number."""
+    if not hasattr(os, "sysconf"):
+        return
+    wide = max(input_size, hidden_size * directions)  # the input of the widest layer
+    shapes = cell.equation.weights.values()
+    count = sum(
+        math.prod({"1": 1, "input_size": wide}.get(size, hidden_size) for size in shape)
+        for shape in shapes
+    )
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if count * layers * directions * torch.float32.itemsize > memory:
+        raise TooLarge()
 
 
 def detach(states: Any) -> Any:

@@ -21,7 +21,8 @@ from torch import nn
 import unrolled
 from unrolled.cells.choosing import ChosenCell, choose_cell
 from unrolled.equations.equation import Equation
-from unrolled.errors import UnrolledError
+from unrolled.errors import ArgumentError, UnrolledError
+from unrolled.networks.recurrent import TooLarge
 from unrolled.tasks.options import option
 from unrolled.training import settings as checks
 from unrolled.training.fabric import is_first_process, make_fabric
@@ -31,15 +32,13 @@ from unrolled.training.run_folder import NotARun, RunFolder, json_text, refuse_t
 from unrolled.training.schedules import SCHEDULES
 from unrolled.training.settings import Settings
 
+# The most of what costs time or memory before any data or weights are looked at.
+MOST = {"layers": 1_000, "devices": 1_024, "nodes": 1_024, "horizon": 100_000, "paths": 100_000}
 WATCHERS = {"lines": Lines, "quiet": Quiet, "json": Json}
 
 
 class NotFitted(UnrolledError, NotFittedError):
     """An estimator was asked before it had learnt."""
-
-
-class TooLarge(UnrolledError):
-    """A network that does not fit into the machine."""
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -79,13 +78,26 @@ class Estimator(BaseEstimator):
 
     def check(self) -> ChosenCell:
         """Check every parameter before anything is read or computed; the cell they name."""
+        self._check_kinds()
         self.settings()
         for name in ("layers", "hidden", "batch_size"):
             checks.count(name, getattr(self, name))
+        for name, most in MOST.items():
+            checks.at_most(name, getattr(self, name, 0), most)
         for name in ("dropout", "validation"):
             checks.share(name, getattr(self, name))
         checks.one_of("progress", self.progress, WATCHERS)
         return choose_cell(self.cell)
+
+    def _check_kinds(self) -> None:
+        """Words are text and switches are true or false; numbers are checked one by one."""
+        for one in fields(self):
+            kinds, value = str(one.type).split(" | "), getattr(self, one.name)
+            if value is None and "None" in kinds:
+                continue
+            for word, kind, what in (("str", str, "a word"), ("bool", bool, "true or false")):
+                if word in kinds and not isinstance(value, kind):
+                    raise ArgumentError(f"{one.name} is {what}, not {value!r:.60}")
 
     def watcher(self) -> Watcher:
         return WATCHERS[self.progress]() if is_first_process() else Silent()
@@ -147,15 +159,22 @@ def from_config(kind: type[Any], task: str, config: dict[str, Any], run: RunFold
     if config.get("task") != task:
         raise NotARun(f"{run.path} is a run of {config.get('task')!r}, not of {task!r}")
     parameters = config.get("parameters")
-    known = {one.name for one in fields(kind)}
+    known = set(kind().parameters())
     if not isinstance(parameters, dict) or not known.issuperset(parameters):
         raise NotARun(f"{run.path / 'config.toml'} has parameters that this version does not know")
     given = {one.name: None for one in fields(kind) if one.default is None} | parameters
-    equation = Equation.from_json(json.dumps(run.read_json("cell.json")))
-    cell = ChosenCell(str(config.get("cell")), equation)
-    estimator = kind(**given, cell=cell)
-    estimator.cell_ = estimator.check()
+    estimator = kind(**{**given, "out": None, "cell": run_cell(run, config)})
+    try:
+        estimator.cell_ = estimator.check()
+    except ArgumentError as error:
+        raise NotARun(f"{run.path / 'config.toml'}: {error}") from None
     return estimator
+
+
+def run_cell(run: RunFolder, config: dict[str, Any]) -> ChosenCell:
+    """The cell of a run: the equation that it keeps; a name in its configuration is but a name."""
+    equation = Equation.from_json(json.dumps(run.read_json("cell.json")))
+    return ChosenCell(str(config.get("cell")), equation)
 
 
 def load_weights(model: nn.Module, run: RunFolder) -> None:
@@ -179,7 +198,4 @@ def seeded(seed: int) -> Iterator[None]:
         except RuntimeError as error:
             if "allocate memory" not in str(error):  # torch has no class for it on the CPU
                 raise
-            raise TooLarge(
-                "this network has more weights than the machine has memory: choose a smaller "
-                "--hidden, --embedding or --layers"
-            ) from error
+            raise TooLarge() from error

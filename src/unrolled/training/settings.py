@@ -62,7 +62,7 @@ class Settings:
 
 
 def one_of(name: str, value: Any, known: Any) -> None:
-    if value not in known:
+    if not isinstance(value, (str, type(None))) or value not in known:
         raise ArgumentError(f"{name} is one of {', '.join(map(str, known))}, not {value!r}")
 
 
@@ -87,6 +87,11 @@ def count(name: str, value: Any, optional: bool = False) -> None:
         raise ArgumentError(f"{name} is a whole number from 1 up, not {value!r}")
     if value > MOST:
         raise ArgumentError(f"{name} is a whole number up to {MOST:,}, not {value!r}")
+
+
+def at_most(name: str, value: Any, most: int) -> None:
+    if isinstance(value, int) and value > most:
+        raise ArgumentError(f"{name} is a whole number up to {most:,}, not {value!r}")
 
 
 def share(name: str, value: Any) -> None:

@@ -20,6 +20,6 @@ JOBS: dict[str, CommandJob] = {
 def of_run(run: RunFolder) -> CommandJob:
     """The job of a run that is there."""
     task = run.config().get("task")
-    if task not in JOBS:
-        raise NotARun(f"{run.path} is a run of {task!r}; this version knows {', '.join(JOBS)}")
+    if not isinstance(task, str) or task not in JOBS:
+        raise NotARun(f"{run.path} is a run of {task!r:.60}; this version knows {', '.join(JOBS)}")
     return JOBS[task]

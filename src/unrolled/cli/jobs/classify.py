@@ -17,7 +17,7 @@ from unrolled.data.notes import Notes
 from unrolled.errors import DataError, UsageError
 from unrolled.files import write_whole
 from unrolled.tasks.classify.classifier import Classifier, cross_validate
-from unrolled.tasks.origin import checksum, origin, require_same
+from unrolled.tasks.origin import checksum, origin, read_origin, require_same
 from unrolled.training.fabric import is_first_process
 from unrolled.training.run_folder import RunFolder
 
@@ -150,7 +150,7 @@ class ClassifyJob(CommandJob):
     @staticmethod
     def columns_of(run: RunFolder, source: str, given: dict[str, Any]) -> dict[str, Any]:
         """The columns named now, else those that the run was trained with, if there are columns."""
-        before = run.config().get("data", {}) if sources.has_columns(source) else {}
+        before = read_origin(run.config(), run.path) if sources.has_columns(source) else {}
         return {name: given.get(name) or before.get(name) for name in COLUMNS}
 
     @staticmethod

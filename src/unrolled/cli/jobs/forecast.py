@@ -16,7 +16,7 @@ from unrolled.errors import UsageError
 from unrolled.files import write_whole
 from unrolled.tasks.forecast.forecaster import Forecast, Forecaster
 from unrolled.tasks.forecast.page import shown_time
-from unrolled.tasks.origin import checksum, origin, require_same
+from unrolled.tasks.origin import checksum, origin, read_origin, require_same
 from unrolled.training.fabric import is_first_process
 from unrolled.training.run_folder import RunFolder
 
@@ -32,6 +32,7 @@ class ForecastJob(CommandJob):
     estimator = Forecaster
     columns = (*COLUMNS, "test_share")
     asked_with = COLUMNS
+    judges_the_rest = True
     idle: ClassVar = {"paths": ("mode", "fed-back")}
 
     def add_columns(self, parser: argparse.ArgumentParser) -> None:
@@ -100,7 +101,7 @@ class ForecastJob(CommandJob):
 
     def reread(self, run: RunFolder, source: str, given: dict[str, Any]) -> TimeSeriesSet:
         """Another source, read as the run's own was, where nothing else is said."""
-        before = {} if builtin.is_builtin(source) else dict(run.config().get("data", {}))
+        before = {} if builtin.is_builtin(source) else read_origin(run.config(), run.path)
         columns = {name: given.get(name) or before.get(name) for name in COLUMNS}
         return self.read({"source": source, **columns})
 

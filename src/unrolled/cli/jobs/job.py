@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from unrolled.errors import UsageError
-from unrolled.tasks.estimator import from_config
+from unrolled.tasks.estimator import from_config, run_cell
 from unrolled.tasks.options import add_options, chosen
 from unrolled.training.run_folder import RunFolder
 
@@ -31,6 +31,7 @@ class CommandJob:
     estimator: ClassVar[type]
     columns: ClassVar[Sequence[str]] = ()  # arguments that say how a source is read
     asked_with: ClassVar[Sequence[str]] = ()  # those of them that a run is asked with
+    judges_the_rest: ClassVar[bool] = False  # of data learnt from, only what was not learnt from
     idle: ClassVar[dict[str, tuple[str, str]]] = {}  # see `refuse_idle`
 
     def add_columns(self, parser: argparse.ArgumentParser) -> None:
@@ -94,9 +95,13 @@ class CommandJob:
         """The estimator of a run, nothing learnt yet."""
         return from_config(self.estimator, self.name, config, run)
 
+    def cell_of(self, run: RunFolder, config: dict[str, Any]) -> Any:
+        """The cell of a run, as the equation that it keeps."""
+        return run_cell(run, config)
+
     def command(self, how: dict[str, Any], given: dict[str, Any], out: Path) -> str:
         """The line that repeats a run."""
-        values = {**how, **given, "out": out}
+        values = {k: v for k, v in {**how, **given, "out": out}.items() if v is not None}
         source = values.pop("source")
         return shlex.join(["unrolled", "train", self.name, str(source), *self.words(values)])
 
