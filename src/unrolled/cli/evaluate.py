@@ -19,7 +19,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from unrolled.cli import jobs
-    from unrolled.tasks.parts.origin import learnt_from
+    from unrolled.tasks.origin import learnt_from
     from unrolled.training.run_folder import RunFolder
 
     folder = RunFolder.open(arguments.run)

@@ -94,7 +94,7 @@ def begin(arguments: argparse.Namespace) -> Path:
 def go_on(arguments: argparse.Namespace) -> Path:
     """A run that was cut short, or one that is to have more epochs or minutes."""
     from unrolled.cli import jobs
-    from unrolled.tasks.parts.origin import read_origin
+    from unrolled.tasks.origin import read_origin
     from unrolled.training.run_folder import RunFolder
 
     run = RunFolder.open(arguments.resume)

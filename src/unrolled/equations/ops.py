@@ -32,6 +32,7 @@ from unrolled.equations.nodes import (
     apply,
     constant,
     length,
+    topological,
 )
 
 Array = NDArray[Any]
@@ -247,7 +248,10 @@ def shape_of(node: Node) -> Shape:
     """The shape that the rules above give; raises ShapeMismatch where two sizes disagree."""
     shape = _shapes.get(node)
     if shape is None:
-        shape = _shapes[node] = _shape_of(node)
+        for below in topological([node], _shapes):
+            if below not in _shapes:
+                _shapes[below] = _shape_of(below)
+        shape = _shapes[node]
     return shape
 
 

@@ -30,6 +30,7 @@ from unrolled.equations.verify import ROLES, verify
 from unrolled.errors import EquationError
 
 FORMAT = 1
+MOST_NODES = 20_000  # of what is read: the deepest cells of papers have some hundreds
 
 
 def to_json(equation: Equation) -> str:
@@ -69,7 +70,9 @@ def _row(node: Node, position: dict[Node, int]) -> list[Any]:
 def from_json(text: str) -> Equation:
     try:
         equation = _read(json.loads(text))
-    except (KeyError, IndexError, TypeError, ValueError, RecursionError) as error:
+    except (
+        KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, RecursionError
+    ) as error:  # fmt: skip
         raise EquationError(
             f"this is not an equation that unrolled has written, or it is damaged "
             f"({type(error).__name__}: {error}): write it again with equation.to_json()"
@@ -81,6 +84,8 @@ def from_json(text: str) -> Equation:
 def _read(data: dict[str, Any]) -> Equation:
     if data["unrolled_equation"] != FORMAT:
         raise ValueError(f"format {data['unrolled_equation']!r}; this version reads {FORMAT}")
+    if len(data["nodes"]) > MOST_NODES:
+        raise ValueError(f"it has more than {MOST_NODES:,} nodes")
     nodes: list[Node] = []
     for row in data["nodes"]:
         nodes.append(_node(row, nodes))

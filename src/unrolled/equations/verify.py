@@ -8,6 +8,9 @@ every name is said once; every result has a name and, for a new state, the shape
 
 from __future__ import annotations
 
+from collections import Counter
+from weakref import WeakKeyDictionary
+
 from unrolled.equations.equation import Equation
 from unrolled.equations.nodes import (
     Apply,
@@ -16,29 +19,29 @@ from unrolled.equations.nodes import (
     Length,
     Node,
     Variable,
+    arguments,
     topological,
 )
 from unrolled.equations.ops import OPS, ShapeMismatch, shape_of
 from unrolled.errors import EquationError
 
+LONGEST = 200  # letters of a name
+AXES = {"input": (1,), "state": (1,), "weight": (0, 1, 2)}  # of what is given
 ROLES = ("input", "state", "weight", "value", "cotangent")
 
 
 def verify(equation: Equation) -> None:
     """Raise EquationError where an invariant is broken."""
-    given = set(equation.given)
-    names = [v.name for v in equation.given if v.role != "state"]
-    names += [name for name, _ in equation.statements]
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    _demand(not repeated, equation, f"{repeated} named more than once")
-    for name in names:
-        _demand(name.isidentifier(), equation, f"{name!r} is not a name")
-    for v in equation.given:
-        _demand(v.role in ROLES, equation, f"{v.name} has the role {v.role!r}")
+    _verify_given(equation)
+    given, seen = set(equation.given), set[Node]()
+    sizes = {*equation.sizes, "1"}
     for name, root in equation.statements:
-        for node in topological([root]):
+        for node in topological([root], seen):
+            if node in seen:
+                continue
+            seen.add(node)
             try:
-                _verify_node(node, given)
+                _verify_node(node, given, sizes)
             except (ShapeMismatch, EquationError) as error:
                 raise EquationError(
                     f"{equation.name}, in the statement of {name}: {error}"
@@ -50,14 +53,47 @@ def verify(equation: Equation) -> None:
             _demand(same, equation, f"the new {result} has another shape than the old one")
 
 
+def _verify_given(equation: Equation) -> None:
+    """Names are names, and what is given has the axes that its role has."""
+    names = [v.name for v in equation.given if v.role != "state"]
+    names += [name for name, _ in equation.statements]
+    repeated = sorted(name for name, count in Counter(names).items() if count > 1)
+    _demand(not repeated, equation, f"{repeated} named more than once")
+    for name in (*names, *equation.states):
+        _demand(name.isidentifier(), equation, f"{name!r} is not a name")
+        _demand(len(name) <= LONGEST, equation, f"a name is longer than {LONGEST} letters")
+    for v in equation.given:
+        _demand(v.role in ROLES, equation, f"{v.name} has the role {v.role!r}")
+        for size in shape_of(v):
+            _demand(size == "1" or size.isidentifier(), equation, f"{size!r} is not a size")
+        axes = AXES.get(v.role, (0, 1, 2))
+        _demand(len(shape_of(v)) in axes, equation, f"{v.name} cannot have the axes {shape_of(v)}")
+    if {v.role for v in equation.given} <= {"input", "state", "weight"}:
+        _verify_step(equation)
+
+
+def _verify_step(equation: Equation) -> None:
+    """What holds of a step, and not of what is derived from one."""
+    shapes = list(equation.inputs.values())
+    fits = len(shapes) == 1 and shapes[0] in (("input_size",), ("hidden_size",))
+    _demand(fits, equation, "a step has one input, of the size input_size or hidden_size")
+    _demand(bool(equation.states), equation, "a step has at least one state")
+    same = equation.results == tuple(equation.states)
+    _demand(same, equation, "a step returns its new states, in the order of the old ones")
+    unknown = set(equation.initial_state) - set(equation.states)
+    _demand(not unknown, equation, f"{sorted(unknown)} begin with a value and are no states")
+
+
 def _demand(holds: bool, equation: Equation, sentence: str) -> None:
     if not holds:
         raise EquationError(f"{equation.name}: {sentence}")
 
 
-def _verify_node(node: Node, given: set[Variable]) -> None:
+def _verify_node(node: Node, given: set[Variable], sizes: set[str]) -> None:
     if isinstance(node, Variable) and node not in given:
         raise EquationError(f"{node.name} is not given")
+    if isinstance(node, Length | Eye) and node.size not in sizes:
+        raise EquationError(f"nothing has the size {node.size}")
     if isinstance(node, Apply):
         _verify_operation(node)
     elif not isinstance(node, Variable | Constant | Length | Eye):
@@ -87,8 +123,15 @@ def is_condition(node: Node) -> bool:
     return isinstance(node, Apply) and OPS[node.op].is_condition
 
 
+_varies: WeakKeyDictionary[Node, bool] = WeakKeyDictionary()
+
+
 def varies(node: Node) -> bool:
-    """Whether a node depends on anything but weights and constants."""
-    return any(
-        isinstance(below, Variable) and below.role != "weight" for below in topological([node])
-    )
+    """Whether a node depends on anything but weights and constants; looked up once for each."""
+    if node not in _varies:
+        for below in topological([node], _varies):
+            if below not in _varies:
+                _varies[below] = (isinstance(below, Variable) and below.role != "weight") or any(
+                    _varies[argument] for argument in arguments(below)
+                )
+    return _varies[node]

@@ -284,12 +284,20 @@ class Classifier(ClassifierMixin, Estimator):
         if not isinstance(vocabulary, dict) or "classes" not in vocabulary:
             raise DamagedVocabulary(f"{run.path}: its vocabulary is damaged: copy the run again")
         model.encoder_ = encoder_from(vocabulary.get("encoder"))
-        model.classes_ = np.asarray(vocabulary["classes"])
+        model.classes_ = _classes_from(vocabulary["classes"], run.path)
         network = model._build()
         shared.load_weights(network, run)
         model.model_, model.run_, model.history_ = network.eval(), run, run.metrics()
         model.notes_ = Notes()
         return model
+
+
+def _classes_from(names: Any, run: Path) -> Any:
+    """The classes that a run keeps: texts, or numbers, each once."""
+    kinds = {type(name) for name in names} if isinstance(names, list) else set()
+    if kinds not in ({str}, {int}, {float}, {int, float}, {bool}) or len(set(names)) < len(names):
+        raise DamagedVocabulary(f"{run}: its classes are damaged: copy the run again")
+    return np.asarray(names)
 
 
 def cross_validate(

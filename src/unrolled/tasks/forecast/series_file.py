@@ -16,6 +16,9 @@ from unrolled.data.windows import Layout
 from unrolled.tasks.forecast.calibration import Calibration
 from unrolled.training.run_folder import NotARun
 
+DAMAGE = (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError)
+MOST_STEPS = 1_000_000  # of a season or a horizon
+
 
 def layout_plain(layout: Layout, calibration: Calibration) -> dict[str, Any]:
     """The layout, and what sets the quantiles right."""
@@ -28,11 +31,41 @@ def layout_from(data: Any, path: Path) -> tuple[Layout, Calibration]:
         kept = data["calibration"]
         shift, counts = np.asarray(kept["shift"], float), np.asarray(kept["counts"], int)
         calibration = Calibration(shift, counts, int(kept["size"]), int(kept["stride"]))
-        if shift.ndim != 2 or counts.shape != shift.shape[:1] or calibration.stride < 1:
+        if shift.ndim != 2 or counts.shape != shift.shape[:1] or not _fits(calibration):
             raise ValueError("calibration")
-        return Layout(**data["layout"]), calibration
-    except (KeyError, TypeError, ValueError) as error:
+        return _checked_layout(Layout(**data["layout"])), calibration
+    except DAMAGE as error:
         raise NotARun(f"{path} is damaged (vocabulary.json: {error!r}): copy it again") from error
+
+
+def _fits(calibration: Calibration) -> bool:
+    counts = 0 <= calibration.size <= 2**40 and 1 <= calibration.stride <= 2**40
+    return counts and _are_numbers(calibration.shift)
+
+
+def _are_numbers(values: Any) -> bool:
+    """Whether a network can hold them all; a gap is none of them."""
+    return not (np.abs(values) > np.finfo(np.float32).max).any()
+
+
+def _checked_layout(layout: Layout) -> Layout:
+    """The numbers of a layout are what fitting writes, and within bounds."""
+    counts = (layout.horizon, layout.season)
+    if not all(type(one) is int and 1 <= one <= MOST_STEPS for one in counts):
+        raise ValueError(f"a horizon or season of {counts!r:.60}")
+    if not all(type(one) is bool for one in (layout.level, layout.gaps)):
+        raise ValueError("level and gaps are true or false")
+    if not isinstance(layout.cycles, list) or not all(type(one) is str for one in layout.cycles):
+        raise ValueError("cycles are words")
+    for means, scales in (
+        (layout.known_means, layout.known_scales),
+        (layout.past_means, layout.past_scales),
+    ):
+        if np.shape(means) != np.shape(scales) or np.ndim(means) != 1:
+            raise ValueError("means and scales, one each")
+        if not _are_numbers(np.array([*means, *scales])):
+            raise ValueError("means and scales that no network can hold")
+    return layout
 
 
 def series_plain(
@@ -57,8 +90,12 @@ def series_plain(
 def series_from(data: Any, path: Path) -> tuple[list[TimeSeries], list[int], list[int]]:
     try:
         series = [_series(one) for one in data]
-        return series, [int(one["learnt"]) for one in data], [int(one["tested"]) for one in data]
-    except (KeyError, TypeError, ValueError) as error:
+        learnt, tested = ([int(one[name]) for one in data] for name in ("learnt", "tested"))
+        for one, start, test in zip(series, learnt, tested):
+            if not (0 <= start <= len(one) and 0 <= test <= len(one)):
+                raise ValueError("a part that begins outside the series")
+        return series, learnt, tested
+    except DAMAGE as error:
         raise NotARun(f"{path} is damaged (series.json: {error!r}): copy it again") from error
 
 
@@ -68,4 +105,13 @@ def _series(one: Any) -> TimeSeries:
     values = np.array([np.nan if value is None else value for value in one["values"]], np.float64)
     known, past = np.array(one["known"], np.float64), np.array(one["past"], np.float64)
     step = Step(int(one["step"][0]), str(one["step"][1]))
+    if step.unit not in ("step", "second", "weekday", "month") or not 1 <= step.count < 2**40:
+        raise ValueError(f"a step of {step.count!r} {step.unit!r:.20}")
+    if np.isnat(start) if isinstance(first, str) else abs(start) > 2**53:
+        raise ValueError(f"a series that begins at {first!r:.40}")
+    there = values[~np.isnan(values)] if values.ndim == 1 else values[:0]
+    if not len(there) or not all(map(_are_numbers, (there, known, past))):
+        raise ValueError("a series without values, or with numbers that no network can hold")
+    if known.ndim != 2 or past.ndim != 2 or (past.shape[1] and len(past) != len(values)):
+        raise ValueError("covariates of another length than their series")
     return TimeSeries(str(one["name"]), start, step, values, known, past)
