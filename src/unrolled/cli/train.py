@@ -162,7 +162,8 @@ def from_config(file: str | None, job: Any) -> dict[str, Any]:
 def _config_of(path: Path) -> tuple[Any, dict[str, Any]]:
     """The run, if it is one, and its configuration."""
     from unrolled.data.opening import existing
-    from unrolled.training.run_folder import NotARun, RunFolder, read_toml
+    from unrolled.training.manifest import NotARun
+    from unrolled.training.run_folder import RunFolder, read_toml
 
     try:
         if path.is_dir():

@@ -26,9 +26,10 @@ from unrolled.networks.recurrent import TooLarge
 from unrolled.tasks.options import option
 from unrolled.training import settings as checks
 from unrolled.training.fabric import is_first_process, make_fabric
+from unrolled.training.manifest import NotARun
 from unrolled.training.optimizers import OPTIMIZERS
 from unrolled.training.progress import Json, Lines, Quiet, Silent, Watcher
-from unrolled.training.run_folder import NotARun, RunFolder, json_text, refuse_taken
+from unrolled.training.run_folder import RunFolder, json_text, refuse_taken
 from unrolled.training.schedules import SCHEDULES
 from unrolled.training.settings import Settings
 

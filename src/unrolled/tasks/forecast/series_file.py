@@ -14,7 +14,7 @@ from unrolled.data.times import Step
 from unrolled.data.timeseries import TimeSeries
 from unrolled.data.windows import Layout
 from unrolled.tasks.forecast.calibration import Calibration
-from unrolled.training.run_folder import NotARun
+from unrolled.training.manifest import NotARun
 
 DAMAGE = (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError)
 MOST_STEPS = 1_000_000  # of a season or a horizon
