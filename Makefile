@@ -17,7 +17,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(STAMPS)/data  ## learn the language of a phrase, from built-in data
+demo: $(STAMPS)/jobs $(STAMPS)/data  ## learn the language of a phrase, from built-in data
 	$(BIN)/unrolled train classify builtin:languages --pooling last --dropout 0.2 \
 		--lr 0.005 --schedule cosine --batch-size 64 --epochs 6
 
@@ -35,7 +35,7 @@ format: $(STAMPS)/dev  ## put every file into the house's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(STAMPS)/bench  ## side by side with its peers, on this machine
+bench: $(STAMPS)/jobs $(STAMPS)/bench  ## side by side with its peers, on this machine
 	$(BIN)/unrolled bench
 
 docs: $(STAMPS)/docs  ## the site, in site/index.html

@@ -7,6 +7,8 @@ is imported when it is first asked for: `import unrolled` itself loads only the 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from unrolled._version import __version__ as __version__
+
 if TYPE_CHECKING:
     from unrolled.cells.base import Cell as Cell
     from unrolled.cells.base import equation as equation
@@ -49,8 +51,6 @@ if TYPE_CHECKING:
     from unrolled.tasks.forecast.forecaster import Forecaster as Forecaster
     from unrolled.tasks.generate.generator import Generator as Generator
     from unrolled.tasks.tag.tagger import Tagger as Tagger
-
-__version__ = "0.1.0"
 
 # Public name -> the module it is defined in. Each also stands under TYPE_CHECKING above, for
 # editors; none may be the name of a module, or importing that module would replace it.
@@ -109,7 +109,13 @@ def __getattr__(name: str) -> Any:
     module = NAMES.get(name) or JOBS.get(name)
     if module is None:
         raise AttributeError(f"module 'unrolled' has no attribute {name!r}")
-    value = getattr(import_module(module), name)
+    if name in JOBS:
+        from unrolled.errors import extras
+
+        with extras(f"unrolled.{name}"):
+            value = getattr(import_module(module), name)
+    else:
+        value = getattr(import_module(module), name)
     globals()[name] = value
     return value
 

@@ -4,6 +4,9 @@ Each message is one sentence for the person who reads it: what was found, where,
 The command line prints it and exits with 2; Python shows it under a traceback as usual.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any
 
 
@@ -29,6 +32,40 @@ class MissingExtra(UnrolledError):
         )
         self.package = package
         self.extra = extra
+
+
+# The top module of every package that an extra brings -> its name in the registry, the extra.
+EXTRAS = {
+    "backports": ("backports.zstd", "jobs"),
+    "lightning_fabric": ("lightning-fabric", "jobs"),
+    "matplotlib": ("matplotlib", "jobs"),
+    "polars": ("polars", "jobs"),
+    "safetensors": ("safetensors", "jobs"),
+    "sklearn": ("scikit-learn", "jobs"),
+    "tokenizers": ("tokenizers", "jobs"),
+    "jax": ("jax", "bench"),
+    "onnx": ("onnx", "bench"),
+    "onnxruntime": ("onnxruntime", "bench"),
+}
+
+
+@contextmanager
+def extras(needed_for: str) -> Iterator[None]:
+    """Answer an import of a package that an extra would bring with the sentence that names it."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        found = EXTRAS.get((error.name or "").partition(".")[0])
+        if found is None:
+            raise
+        raise MissingExtra(*found, needed_for) from error
+
+
+def require(extra: str, needed_for: str) -> None:
+    """Miss a package of an extra before the work begins, not when it is nearly done."""
+    for module, (package, brought_by) in EXTRAS.items():
+        if brought_by == extra and find_spec(module) is None and module != "backports":
+            raise MissingExtra(package, extra, needed_for)
 
 
 class DataError(UnrolledError):

@@ -18,7 +18,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 import unrolled
-from unrolled.errors import UnrolledError, UsageError
+from unrolled.errors import UnrolledError, UsageError, extras
 
 # Name -> (module, one line for the list).
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -138,9 +138,10 @@ def dispatch(words: list[str]) -> int:
         kind = "option" if words[0].startswith("-") else "command"
         known = ["--help", "--version"] if kind == "option" else list(COMMANDS)
         raise UsageError(no_such(kind, words[0], known) + " (see `unrolled --help`)")
-    module = import_module(COMMANDS[words[0]][0])
-    arguments = parse(parser_of(words[0]), words[1:])
-    status: int = module.run(arguments)
+    with extras(f"`unrolled {words[0]}`"):
+        module = import_module(COMMANDS[words[0]][0])
+        arguments = parse(parser_of(words[0]), words[1:])
+        status: int = module.run(arguments)
     return status
 
 

@@ -8,6 +8,7 @@ import argparse
 from pathlib import Path
 
 from unrolled.cli import seed_of
+from unrolled.errors import require
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -46,6 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.lab is None:
         print(overview())
         return 0
+    require("jobs", "`unrolled lab`")
     from unrolled.labs.experiment import conduct
     from unrolled.labs.progress import to_stderr
 

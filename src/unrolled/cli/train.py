@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from unrolled.errors import UsageError
+from unrolled.errors import UsageError, require
 
 GOES_ON = ("epochs", "minutes", "patience", "devices", "nodes", "strategy", "accelerator")
 
@@ -45,6 +45,7 @@ def add_shared(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    require("jobs", "`unrolled train`")
     from unrolled.cli import jobs
     from unrolled.training.fabric import is_first_process
     from unrolled.training.interrupts import Interrupted

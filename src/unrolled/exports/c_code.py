@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-import unrolled
+from unrolled import _version
 from unrolled.equations.nodes import ONE, Apply, Constant, Node, Variable, topological
 from unrolled.errors import ArgumentError
 from unrolled.exports import c_parts
@@ -381,7 +381,7 @@ def _header(network: Network, name: str, found: CFiles, layers: list[Layer]) -> 
             fields.append(f"    float {c_name(state)}_{layer.number}[{layer.units(shape[0])}];")
     equation = "\n".join(f"     {line}" for line in network.equation.text.splitlines())
     counted = "1 layer" if len(layers) == 1 else f"{len(layers)} layers"
-    inputs, version = network.input_size, unrolled.__version__
+    inputs, version = network.input_size, _version.__version__
     guard = f"{name.upper()}_H"
     return f"""\
 /* {network.equation.name}, {counted}, one time step at a time. Written by unrolled {version}.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import unrolled
+from unrolled import _version
 from unrolled.cells.base import Cell
 from unrolled.cells.base import equation as equation_of
 from unrolled.equations.equation import Equation
@@ -128,7 +128,7 @@ def _head(equation: Equation, about: str) -> str:
         "Forward and backward are written out; the script needs NumPy and nothing else. An array\n"
         "of one time step has a column for each sequence: x is (input_size, batch), a state\n"
         "(hidden_size, batch). d_i is the derivative of the loss with respect to i.\n\n"
-        f'Written by unrolled {unrolled.__version__} from the equation and its derivative.\n"""\n\n'
+        f'Written by unrolled {_version.__version__} from the equation and its derivative.\n"""\n\n'
         "import numpy as np"
     ).replace("\\", "\\\\")
 

@@ -18,7 +18,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 from torch import nn
 
-import unrolled
+from unrolled import _version
 from unrolled.cells.choosing import ChosenCell, choose_cell
 from unrolled.equations.equation import Equation
 from unrolled.errors import ArgumentError, UnrolledError
@@ -146,7 +146,7 @@ def config_of(task: str, estimator: Estimator, cell: ChosenCell, **tables: Any) 
     """The configuration of a run: what makes it again, with every default resolved."""
     return {
         "task": task,
-        "unrolled": unrolled.__version__,
+        "unrolled": _version.__version__,
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
         "cell": cell.name,

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 import llvmlite
 import llvmlite.binding as llvm
 
-import unrolled
+from unrolled import _version
 from unrolled.engines.cpu.machine import cache
 from unrolled.engines.cpu.machine.target import Target, host
 
@@ -185,7 +185,7 @@ def _key(material: str, functions: tuple[str, ...], target: Target) -> str:
     version = ".".join(map(str, llvm.llvm_version_info))
     parts = (
         f"format {_CACHE_FORMAT}",
-        f"unrolled {unrolled.__version__} {_source_digest()}",
+        f"unrolled {_version.__version__} {_source_digest()}",
         f"llvmlite {llvmlite.__version__} llvm {version}",
         repr(target),
         repr(functions),
