@@ -14,35 +14,35 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 .DEFAULT_GOAL := help
 .PHONY: help demo test check format bench docs clean
 
-help:  ## this list
+help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(STAMPS)/jobs $(STAMPS)/data  ## learn the language of a phrase, from built-in data
+demo: $(STAMPS)/jobs $(STAMPS)/data  ## train on built-in data: which language is it? Writes and opens a report
 	$(BIN)/unrolled train classify builtin:languages --pooling last --dropout 0.2 \
-		--lr 0.005 --schedule cosine --batch-size 64 --epochs 6
+		--lr 0.005 --schedule cosine --batch-size 64 --epochs 6 --open
 
-test: $(STAMPS)/dev $(STAMPS)/data  ## every test
+test: $(STAMPS)/dev $(STAMPS)/data  ## run every test
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
 
-check: $(STAMPS)/dev  ## format, lint, types, order of imports, sizes
+check: $(STAMPS)/dev  ## format, lint, types, imports, sizes, wording
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest --quiet tests/architecture
 
-format: $(STAMPS)/dev  ## put every file into the house's format
+format: $(STAMPS)/dev  ## format every file
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(STAMPS)/jobs $(STAMPS)/bench  ## side by side with its peers, on this machine
+bench: $(STAMPS)/jobs $(STAMPS)/bench  ## measure speed against PyTorch, JAX and ONNX Runtime, on this machine
 	$(BIN)/unrolled bench
 
-docs: $(STAMPS)/docs  ## the site, in site/index.html
+docs: $(STAMPS)/docs  ## build the documentation, in site/index.html
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "open site/index.html"
 
-clean:  ## remove what these targets made (not your runs)
+clean:  ## remove what these targets built (not your runs)
 	rm -rf $(VENV) site build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 		.import_linter_cache
 	find src tests docs -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -24,16 +24,19 @@ from unrolled.errors import UnrolledError, UsageError, extras
 COMMANDS: dict[str, tuple[str, str]] = {
     "cells": ("unrolled.cli.cells", "the library of cells: name, year, states, size"),
     "cell": ("unrolled.cli.cell", "one cell: its equation, its derived backward step, LaTeX"),
-    "check": ("unrolled.cli.check", "prove the gradients of a cell by finite differences"),
-    "train": ("unrolled.cli.train", "a network on your own data: classify, forecast, generate"),
-    "evaluate": ("unrolled.cli.evaluate", "how good a run is on data with answers"),
-    "predict": ("unrolled.cli.predict", "a run's answer for each row of a file, or for one text"),
-    "forecast": ("unrolled.cli.forecast", "what comes next in a run's series, or in newer ones"),
-    "generate": ("unrolled.cli.generate", "let a run continue a text"),
+    "check": ("unrolled.cli.check", "check the gradients of a cell against finite differences"),
+    "train": (
+        "unrolled.cli.train",
+        "train a network on your own data: classify, forecast, generate",
+    ),
+    "evaluate": ("unrolled.cli.evaluate", "evaluate a run on labelled data"),
+    "predict": ("unrolled.cli.predict", "predict with a run: each row of a file, or one text"),
+    "forecast": ("unrolled.cli.forecast", "forecast how a series continues, with a run"),
+    "generate": ("unrolled.cli.generate", "continue a text with a run"),
     "lab": ("unrolled.cli.lab", "experiments that teach: each runs, measures, writes its report"),
-    "data": ("unrolled.cli.data", "the built-in data: what there is, a few rows of one"),
-    "bench": ("unrolled.cli.bench", "speed, side by side with peers, on this machine"),
-    "doctor": ("unrolled.cli.doctor", "what to paste into a bug report: versions, machine, cache"),
+    "data": ("unrolled.cli.data", "list the built-in data sets, or show a few rows of one"),
+    "bench": ("unrolled.cli.bench", "measure speed against PyTorch, JAX and ONNX Runtime"),
+    "doctor": ("unrolled.cli.doctor", "versions, machine and cache, for a bug report"),
 }
 
 INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
@@ -199,9 +202,14 @@ def overview() -> str:
         [
             f"unrolled {unrolled.__version__}: write the equation, get the network",
             "",
-            "unrolled COMMAND ...",
+            "Try first:",
+            "  unrolled lab bptt                           how an RNN learns, step by step",
+            "  unrolled cell lstm --backward               an equation and its derivative",
+            "  unrolled train classify builtin:languages   train a network, and get a report",
+            "",
+            "All commands:",
             *lines,
             "",
-            "`unrolled COMMAND --help` tells what a command takes.",
+            "`unrolled COMMAND --help` lists the options of a command.",
         ]
     )

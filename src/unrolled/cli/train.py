@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from unrolled.cli.opening import line_that_opens, open_page
 from unrolled.errors import UsageError, require
 
 GOES_ON = ("epochs", "minutes", "patience", "devices", "nodes", "strategy", "accelerator")
@@ -18,12 +19,15 @@ GOES_ON = ("epochs", "minutes", "patience", "devices", "nodes", "strategy", "acc
 def configure(parser: argparse.ArgumentParser) -> None:
     from unrolled.cli import jobs
 
-    parser.add_argument("--resume", metavar="RUN", help="go on with a run that was cut short")
+    parser.add_argument("--resume", metavar="RUN", help="resume a run that was interrupted")
     for name, kind in (("epochs", int), ("patience", int), ("minutes", float)):
         parser.add_argument(
-            f"--{name}", type=kind, default=argparse.SUPPRESS, help="of a run that goes on"
+            f"--{name}",
+            type=kind,
+            default=argparse.SUPPRESS,
+            help="with --resume: a new limit for the run",
         )
-    for name in ("quiet", "json"):
+    for name in ("open", "quiet", "json"):
         parser.add_argument(f"--{name}", action="store_true", help=argparse.SUPPRESS)
     children = parser.add_subparsers(dest="job", metavar="JOB")
     for name, job in jobs.JOBS.items():
@@ -37,11 +41,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def add_shared(parser: argparse.ArgumentParser) -> None:
     """What every job takes beside the parameters of its network."""
     hidden = argparse.SUPPRESS  # what is not given must not replace what stood before the job
-    parser.add_argument("--resume", metavar="RUN", default=hidden, help="go on with this run")
+    parser.add_argument("--resume", metavar="RUN", default=hidden, help="resume this run")
     parser.add_argument("--config", metavar="FILE", help="parameters from a TOML file or a run")
-    parser.add_argument("--out", metavar="DIR", help="where the run goes (default: runs/NAME-1)")
-    parser.add_argument("--quiet", action="store_true", default=hidden, help="no epoch lines")
-    parser.add_argument("--json", action="store_true", default=hidden, help="one object a line")
+    parser.add_argument("--out", metavar="DIR", help="folder of the run (default: runs/NAME-1)")
+    parser.add_argument("--open", action="store_true", default=hidden,
+                        help="open the report in a browser at the end")  # fmt: skip
+    parser.add_argument("--quiet", action="store_true", default=hidden,
+                        help="do not print a line for each epoch")  # fmt: skip
+    parser.add_argument("--json", action="store_true", default=hidden,
+                        help="print JSON, one object a line")  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -60,8 +68,11 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"unrolled: {stopped}", file=sys.stderr)
         return 130
     if progress_of(arguments) == "lines":
-        print(f"The run is {path}; open {path / 'report.html'} to see how it went.")
+        print(f"The run is {path}.")
         print(f"Use it: {job_of(path).example(path)}")
+        print(f"Open the report: {line_that_opens(path / 'report.html')}")
+    if arguments.open:
+        open_page(path / "report.html")
     return 0
 
 

@@ -30,7 +30,8 @@ def test_train_predict_move_predict_again(place, capsys):
     assert "Epoch [3/3], Train Loss: " in out
     assert "Test Acc: " in out
     assert "runs/reviews-1/report.html" in out
-    assert out.splitlines()[-1] == "Use it: unrolled predict runs/reviews-1 FILE"
+    assert out.splitlines()[-2] == "Use it: unrolled predict runs/reviews-1 FILE"
+    assert out.splitlines()[-1].endswith("runs/reviews-1/report.html")
     run = place / "runs" / "reviews-1"
     report = (run / "report.html").read_text()
     assert "unrolled train classify reviews.csv --text review --label sentiment" in report

@@ -42,7 +42,7 @@ LAB = Lab(
     exercises=EXERCISES,
     sizes=(
         Size("hidden", 32, "hidden units", least=2, most=512),
-        Size("longest", 64, "longest lag of adding", least=32, most=4096),
+        Size("longest", 32, "longest lag of the adding problem", least=32, most=4096),
         Size("updates", 800, "updates at most", least=1, most=1_000_000),
     ),
 )

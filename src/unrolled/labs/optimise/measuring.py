@@ -27,8 +27,8 @@ RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 BITS, SEQUENCES, UNSEEN, BATCH, CLIP = 8, 400, 200, 50, 1.0
 EPOCH = SEQUENCES // BATCH  # updates
 LEARNED = 0.1  # nats a bit; guessing costs 0.693
-SCHEDULED, SCHEDULED_RATE = "adam", 0.05  # the optimizer whose rate the schedules change
-LONGER = 2  # times as many updates: a schedule is about the end of a run
+SCHEDULED, SCHEDULED_RATE = "adam", 0.1  # the optimizer whose rate the schedules change
+LONGER = 4  # times as many updates: a schedule is about the end of a run
 FLIPPED = 0.1  # of the bits to learn from are wrong in the runs with a schedule
 FLOOR = float(-np.log(1 - FLIPPED))  # the loss a correct bit then costs at best, in nats
 
