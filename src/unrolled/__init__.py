@@ -12,7 +12,6 @@ from unrolled._version import __version__ as __version__
 if TYPE_CHECKING:
     from unrolled.cells.base import Cell as Cell
     from unrolled.cells.base import equation as equation
-    from unrolled.cells.gradients import check_gradients as check_gradients
     from unrolled.equations.equation import Equation as Equation
     from unrolled.equations.functions import abs as abs
     from unrolled.equations.functions import cos as cos
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
     from unrolled.layers.drop_in import RNN as RNN
     from unrolled.layers.fixed import fixed_weights as fixed_weights
     from unrolled.layers.recurrent import Recurrent as Recurrent
+    from unrolled.proof import check_gradients as check_gradients
     from unrolled.tasks.classify.classifier import Classifier as Classifier
     from unrolled.tasks.forecast.forecaster import Forecaster as Forecaster
     from unrolled.tasks.generate.generator import Generator as Generator
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 NAMES = {
     "Cell": "unrolled.cells.base",
     "equation": "unrolled.cells.base",
-    "check_gradients": "unrolled.cells.gradients",
+    "check_gradients": "unrolled.proof",
     "Equation": "unrolled.equations.equation",
     "abs": "unrolled.equations.functions",
     "cos": "unrolled.equations.functions",

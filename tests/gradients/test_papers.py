@@ -71,5 +71,5 @@ class STAR(Cell):
 
 @pytest.mark.parametrize("cell", [SCRN, RAN, MinimalRNN, MUT1, ATR, RMSNormRNN, STAR])
 def test_a_cell_from_a_paper(cell: type[Cell]) -> None:
-    assert check_gradients(cell).passed
+    assert check_gradients(cell, kernels=False).passed
     assert equation(cell).backward.text

@@ -185,7 +185,7 @@ def test_the_equation_computes_what_the_step_computes(first: Any, second: Any, s
 @settings(SLOWLY, max_examples=8)
 @given(terms, terms, st.integers(0, 99))
 def test_the_gradient_is_the_slope(first: Any, second: Any, seed: int) -> None:
-    assert check_gradients(made_of(first, second), seed=seed).passed
+    assert check_gradients(made_of(first, second), seed=seed, kernels=False).passed
 
 
 @SLOWLY
@@ -201,7 +201,7 @@ def test_declared_sizes_are_what_the_step_computes(made: Any, seed: int) -> None
 @settings(SLOWLY, max_examples=5)
 @given(sized_cells, st.integers(0, 99))
 def test_the_gradient_of_declared_sizes_is_the_slope(made: Any, seed: int) -> None:
-    assert check_gradients(made, seed=seed).passed
+    assert check_gradients(made, seed=seed, kernels=False).passed
 
 
 @SLOWLY

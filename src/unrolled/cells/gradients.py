@@ -1,4 +1,5 @@
-"""Proof that a derived gradient is right. In: a cell. Out: a table, or GradientError.
+"""Proof that a derived gradient is right. In: a cell. Out: a table, or GradientError; next:
+`proof`, which runs the compiled kernels on the same numbers.
 
 The reference is the user's own step, run over a short sequence on NumPy arrays in float64: each
 number that goes in (every weight, input and initial state) is moved a little up and down, and the
@@ -13,13 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unrolled.cells.base import Cell, equation
-from unrolled.cells.trials import FORMS, Trial, draw_trial
+from unrolled.cells.trials import FORMS, LONG, Trial, draw_trial
 from unrolled.equations import interpret
 from unrolled.equations.equation import Equation
 from unrolled.errors import CellError, GradientError
@@ -48,17 +49,37 @@ class Row:
 
 
 @dataclass
+class KernelRow:
+    """How far the compiled kernels are from the equation on arrays, by the type of their numbers,
+    relative to the largest number of the array."""
+
+    kind: str
+    name: str
+    worst: dict[str, float] = field(default_factory=dict)
+    wrong: str = ""
+
+
+@dataclass
 class GradientTable:
-    """A row for every weight, input and initial state; printing shows them all."""
+    """A row for every weight, input and initial state; printing shows them all. `kernels` has the
+    same rows, and the outputs and final states; `not_compiled` says why it has none."""
 
     cell: str
     rows: list[Row] = field(default_factory=list)
     drawn: list[str] = field(default_factory=list)
+    kernels: list[KernelRow] = field(default_factory=list)
+    not_compiled: str = ""
 
     @property
     def worst(self) -> float:
-        """The largest relative error of all."""
+        """The largest relative error of all derivatives."""
         return max(row.worst for row in self.rows)
+
+    @property
+    def worst_of_kernels(self) -> dict[str, float]:
+        """How far the kernels are from the equation, by the type of their numbers."""
+        dtypes = self.kernels[0].worst if self.kernels else ()
+        return {dtype: max(row.worst[dtype] for row in self.kernels) for dtype in dtypes}
 
     @property
     def checked(self) -> int:
@@ -70,7 +91,7 @@ class GradientTable:
 
     @property
     def passed(self) -> bool:
-        return not any(row.wrong for row in self.rows)
+        return not any(row.wrong for row in (*self.rows, *self.kernels))
 
     def add(self, rows: list[Row]) -> None:
         """Take up what one more trial has found."""
@@ -85,55 +106,73 @@ class GradientTable:
             row.worst = max(row.worst, new.worst)
 
     def __str__(self) -> str:
-        width = max(len(row.name) for row in self.rows)
+        dtypes = list(self.kernels[0].worst) if self.kernels else []
+        width = max(len(row.name) for row in (*self.rows, *self.kernels))
+        title = f"{self.cell}: each derived gradient beside central differences of its step"
+        head = f"  {'':<13}  {'':<{width}}  {'worst error':>11}  {'checked':>7}  {'kinks':>5}"
         lines = [
-            f"{self.cell}: each derived gradient beside central differences of its step, float64",
-            f"  {'':<13}  {'':<{width}}  {'worst error':>11}  {'checked':>7}  {'kinks':>5}",
+            f"{title}, float64",
+            head + "".join(f"  {f'kernels {dtype}':>15}" for dtype in dtypes),
         ]
-        for row in self.rows:
-            mark = "  wrong" if row.wrong else ""
-            lines.append(
-                f"  {row.kind:<13}  {row.name:<{width}}  {row.worst:>11.1e}  {row.checked:>7}"
-                f"  {row.skipped:>5}{mark}"
-            )
+        for kind, name, numbers in self._lines():
+            lines.append(f"  {kind:<13}  {name:<{width}}  {numbers}")
+        if self.not_compiled:
+            lines.append(f"  there are no compiled kernels: {self.not_compiled}")
         verdict = "all agree" if self.passed else "not all agree"
         lines.append(f"  {verdict} within {TOLERANCE:g} of the largest of its array; drawn were")
         lines += [f"  - {drawn}" for drawn in self.drawn]
         return "\n".join(lines)
 
+    def _lines(self) -> Iterator[tuple[str, str, str]]:
+        """Kind, name and numbers: first what only the kernels are asked for."""
+        slopes = {(row.kind, row.name): row for row in self.rows}
+        kernels = {(row.kind, row.name): row for row in self.kernels}
+        for key in dict.fromkeys((*kernels, *slopes)):
+            slope, kernel = slopes.get(key), kernels.get(key)
+            numbers = f"{'':>11}  {'':>7}  {'':>5}"
+            if slope is not None:
+                numbers = f"{slope.worst:>11.1e}  {slope.checked:>7}  {slope.skipped:>5}"
+            if kernel is not None:
+                numbers += "".join(f"  {error:>15.1e}" for error in kernel.worst.values())
+            is_wrong = any(row is not None and row.wrong for row in (slope, kernel))
+            yield *key, numbers + ("  wrong" if is_wrong else "")
 
-def check_gradients(cell: Any, *, seed: int = 0) -> GradientTable:
-    """Compare every derived gradient of a cell with central differences of its own step.
 
-    `cell` is a class or an instance, which brings its hyper-parameters; sizes, weights, inputs and
-    states are drawn. Returns the table, or raises a GradientError with the table as `table`.
-    """
+def compare_with_differences(cell: Any, *, seed: int = 0) -> tuple[GradientTable, list[Trial]]:
+    """Compare every derived gradient of a cell with central differences of its own step; the
+    trials are those on which it was done. Raises a GradientError with the table as `table`."""
     derived = equation(cell)
     if isinstance(cell, Equation):
         raise CellError(
             f"{derived!r} has no step to compare with: give check_gradients the cell it is of"
         )
-    table = GradientTable(derived.name)
+    table, trials = GradientTable(derived.name), []
     generator = np.random.default_rng(seed)
     with np.errstate(all="ignore"):  # a step may overflow on its way to a finite result
         for form in FORMS:
             trial, rows = _least_skipped(cell, derived, form, generator)
+            trials.append(trial)
             table.add(rows)
             table.drawn.append(trial.description)
-    _judge(table)
-    return table
+        _judge(table)
+        trials.append(draw_trial(cell, derived, LONG, generator))
+    return table, trials
+
+
+def refuse(table: GradientTable, sentence: str) -> NoReturn:
+    """Raise what the table shows."""
+    error = GradientError(sentence)
+    error.table = table
+    raise error
 
 
 def _judge(table: GradientTable) -> None:
     for row in table.rows:
         problem = row.wrong or ("" if row.checked else "all differences cross a kink")
         if problem:
-            error = GradientError(
-                f"the derived gradient of {table.cell} by {row.kind} {row.name} "
-                f"{'is wrong' if row.wrong else 'could not be checked'}: {problem}"
-            )
-            error.table = table
-            raise error
+            verdict = "is wrong" if row.wrong else "could not be checked"
+            what = f"the derived gradient of {table.cell} by {row.kind} {row.name}"
+            refuse(table, f"{what} {verdict}: {problem}")
 
 
 def _least_skipped(
@@ -154,7 +193,7 @@ def _least_skipped(
 
 
 def _compare(trial: Trial) -> Iterator[Row]:
-    gradients = _derivatives(trial)
+    gradients = derivatives(trial)
     largest = max(np.abs(d).max(initial=0.0) for _, _, _, d in gradients)
     centre = trial.sides()
     for kind, name, array, derivative in gradients:
@@ -187,7 +226,7 @@ def _relative(a: float | None, b: float, scale: float) -> float:
     return abs(a - b) / scale if a != b else 0.0
 
 
-def _derivatives(trial: Trial) -> list[tuple[str, str, Array, Array]]:
+def derivatives(trial: Trial) -> list[tuple[str, str, Array, Array]]:
     """Kind, name, array and derivative by it, of all that goes in."""
     run = interpret.forward(
         trial.equation, trial.cell.weights, trial.xs, trial.states, **trial.sizes

@@ -24,6 +24,7 @@ from unrolled.errors import GradientError
 Array = NDArray[Any]
 
 FORMS = ("as many sequences as units", "one sequence", "a batch")
+LONG = "one sequence of whole vectors"  # for kernels alone: differences would take too long
 NOISE = (0.5, 0.1, 0.0)  # around the first values; less where the step has no finite value there
 AGREE = 1e-9  # the equation computes what the step computes, up to the order of sums
 KINKS = {"relu": 1, "leaky_relu": 1, "abs": 1, "sign": 1, "maximum": 2, "minimum": 2,
@@ -103,7 +104,7 @@ def _draw(
     drawn = cell_type(seed=int(generator.integers(1 << 30)), **lengths, **own)
     for array in drawn.weights.values():
         array += noise * generator.normal(size=array.shape)
-    shape = () if form == "one sequence" else (batch,)
+    shape = () if form in ("one sequence", LONG) else (batch,)
     xs = generator.normal(size=(time, drawn.__dict__["_sizes"]["input_size"], *shape))
     states = _start(drawn, equation, xs.shape[2:])
     start = "the declared states"
@@ -135,6 +136,8 @@ def _lengths(
     names = [name for name in dict.fromkeys(names) if name not in declared]
     numbers = generator.permutation(np.arange(2, 2 + len(names)))
     lengths = {name: int(number) for name, number in zip(names, numbers, strict=True)}
+    if form == LONG:
+        lengths |= {"hidden_size": 16, "input_size": 11, "time": 20}
     if equation.input_is_hidden:
         lengths["input_size"] = lengths["hidden_size"]
     if form == "as many sequences as units":

@@ -1,4 +1,5 @@
-"""Prove gradients: each one that was derived beside central differences of the cell's own step.
+"""Prove a cell: each derived gradient beside central differences of its own step, and what the
+compiled kernels compute beside the equation on arrays.
 
 CELL is a name that `unrolled cells` lists, or a cell of your own, mycell.py:MyCell. The exit status
 is 0 when all agree and 1 when one does not.
@@ -23,9 +24,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print a table for one cell, and a line each for several."""
-    from unrolled.cells.gradients import check_gradients
     from unrolled.cells.library import find_cell, variants
     from unrolled.errors import GradientError, UsageError
+    from unrolled.proof import check_gradients
 
     if bool(arguments.cells) == arguments.all:
         raise UsageError("check takes the names of cells, or --all and no name")
@@ -50,11 +51,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 def in_lines(cells: list[tuple[str, Any]], seed: int) -> int:
     """A line for each cell, as soon as it is known."""
-    from unrolled.cells.gradients import TOLERANCE, check_gradients
+    from unrolled.cells.gradients import TOLERANCE
     from unrolled.errors import GradientError
+    from unrolled.proof import check_gradients
 
     width = max(len(name) for name, _ in cells)
-    print(f"{'':<{width}}  worst error  checked  kinks  seconds")
+    print(f"{'':<{width}}  worst error  checked  kinks  kernels float64  float32  seconds")
     wrong = []
     for name, cell in cells:
         start = time.perf_counter()
@@ -64,11 +66,15 @@ def in_lines(cells: list[tuple[str, Any]], seed: int) -> int:
             wrong.append(f"{name}: {error}")
             table = error.table
         numbers = f"{'-':>11}  {'-':>7}  {'-':>5}"
+        kernels = f"  {'-':>15}  {'-':>7}"
         if table is not None:
             numbers = f"{table.worst:>11.1e}  {table.checked:>7}  {table.skipped:>5}"
+        if table is not None and table.kernels:
+            of_kernels = table.worst_of_kernels
+            kernels = f"  {of_kernels['float64']:>15.1e}  {of_kernels['float32']:>7.1e}"
         mark = "  wrong" if wrong and wrong[-1].startswith(f"{name}: ") else ""
         seconds = time.perf_counter() - start
-        print(f"{name:<{width}}  {numbers}  {seconds:>7.1f}{mark}", flush=True)
+        print(f"{name:<{width}}  {numbers}{kernels}  {seconds:>7.1f}{mark}", flush=True)
     for sentence in wrong:
         print(f"unrolled: {sentence}", file=sys.stderr)
     right = len(cells) - len(wrong)

@@ -18,6 +18,7 @@ from unrolled.engines.cpu.call import backward as kernels_backward
 from unrolled.engines.cpu.call import forward as kernels_forward
 from unrolled.engines.cpu.call.run import Fit, Run, Source
 from unrolled.engines.cpu.machine.arrays import NumPyLibrary
+from unrolled.engines.cpu.program import Program
 from unrolled.engines.plan.schedule import dense
 from unrolled.equations.derive import adjoints, cotangents
 from unrolled.equations.equation import Equation
@@ -27,8 +28,6 @@ from unrolled.errors import ArgumentError
 from unrolled.textbook.cell import Array, States, sizes_of
 from unrolled.textbook.readout import Readout
 from unrolled.textbook.sequence import Gradients, Trace
-
-BITS = 64
 
 
 @dataclass
@@ -42,12 +41,12 @@ class CompiledTrace(Trace):
 
 
 def forward(cell: Cell, xs: Array, states: States, readout: Readout | None = None) -> CompiledTrace:
-    """As `sequence.forward`: `xs` has the axes (T, I, B)."""
+    """As `sequence.forward`: `xs` has the axes (T, I, B), and decides the type of the numbers."""
     steps, _, batch = xs.shape
-    kernels = program(equation(cell), BITS)
-    library = NumPyLibrary(np.float64)
+    kernels = program(equation(cell), 8 * xs.dtype.itemsize)
+    library = NumPyLibrary(xs.dtype)
     sizes = sizes_of(cell)
-    weights = _step_weights(cell)
+    weights = _step_weights(cell, kernels)
     fit = Fit(kernels, sizes, {name: (Source(n),) for n, name in enumerate(weights)})
     run = Run(fit, library, dense(steps, batch, 1), list(weights.values()))
     rows = _rows(xs)
@@ -90,7 +89,9 @@ def backward(
     first = tuple(d[0].T.copy() for d in found.states)
     names = trace.run.fit.sources
     by_name = dict(zip(names, found.arrays, strict=True))
-    return Gradients(_cell_gradients(trace.cell, by_name), d_readout, inputs, [first])
+    return Gradients(
+        _cell_gradients(trace.cell, trace.run.fit.program, by_name), d_readout, inputs, [first]
+    )
 
 
 def _rows(columns: Array) -> Array:
@@ -110,18 +111,18 @@ def _columns(tokens: Array, steps: int) -> Array:
 # ---------------------------------------------------------- what is made of weights alone, once
 
 
-def _step_weights(cell: Cell) -> dict[str, Array]:
+def _step_weights(cell: Cell, kernels: Program) -> dict[str, Array]:
     """The weights that the kernels take: the cell's own, and what is made of these."""
-    lowered = program(equation(cell), BITS).lowered
+    lowered, dtype = kernels.lowered, np.dtype(f"float{kernels.bits}")
     made = evaluate(lowered.prelude, _given(cell, lowered.prelude), sizes_of(cell))
     known = cell.weights | made
     return {
-        name: np.ascontiguousarray(known[name], np.float64).reshape(_lengths(cell, shape))
+        name: np.ascontiguousarray(known[name], dtype).reshape(_lengths(cell, shape))
         for name, shape in lowered.weights.items()
     }
 
 
-def _cell_gradients(cell: Cell, found: Mapping[str, Array]) -> dict[str, Array]:
+def _cell_gradients(cell: Cell, kernels: Program, found: Mapping[str, Array]) -> dict[str, Array]:
     """The derivatives by the cell's own weights; a weight that changes nothing has zero."""
     gradients = {
         name: np.asarray(found[name]).reshape(weight.shape)
@@ -129,7 +130,7 @@ def _cell_gradients(cell: Cell, found: Mapping[str, Array]) -> dict[str, Array]:
         else np.zeros_like(weight)
         for name, weight in cell.weights.items()
     }
-    prelude = program(equation(cell), BITS).lowered.prelude
+    prelude = kernels.lowered.prelude
     if not prelude:
         return gradients
     variables = tuple(v for v in topological(prelude.values()) if isinstance(v, Variable))
