@@ -71,6 +71,10 @@ class GradientTable:
     not_compiled: str = ""
 
     @property
+    def _every(self) -> list[Row | KernelRow]:
+        return [*self.rows, *self.kernels]
+
+    @property
     def worst(self) -> float:
         """The largest relative error of all derivatives."""
         return max(row.worst for row in self.rows)
@@ -91,7 +95,7 @@ class GradientTable:
 
     @property
     def passed(self) -> bool:
-        return not any(row.wrong for row in (*self.rows, *self.kernels))
+        return not any(row.wrong for row in self._every)
 
     def add(self, rows: list[Row]) -> None:
         """Take up what one more trial has found."""
@@ -107,7 +111,7 @@ class GradientTable:
 
     def __str__(self) -> str:
         dtypes = list(self.kernels[0].worst) if self.kernels else []
-        width = max(len(row.name) for row in (*self.rows, *self.kernels))
+        width = max(len(row.name) for row in self._every)
         title = f"{self.cell}: each derived gradient beside central differences of its step"
         head = f"  {'':<13}  {'':<{width}}  {'worst error':>11}  {'checked':>7}  {'kinks':>5}"
         lines = [
