@@ -53,6 +53,11 @@ def folds(
     return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(count)]
 
 
+def largest_class(labels: Sequence[str], together: Sequence[Hashable] | None = None) -> int:
+    """How many groups the largest class has: more folds cannot be made."""
+    return max(map(len, _groups_of_classes(labels, together)))
+
+
 def _groups_of_classes(
     labels: Sequence[str], together: Sequence[Hashable] | None
 ) -> list[list[list[int]]]:

@@ -4,14 +4,17 @@
     model.fit(texts, labels)
     model.predict(["a film to forget"])
 
-A tenth of the training rows is set aside: which weights are kept, and when to stop, looks at it
-alone. What is given as `test` is measured in every epoch and decides nothing.
+Several networks learn, each without one fold of the training rows. Which weights are kept, and how
+far each part is believed, is decided on every row by the network that did not learn from it; a
+linear model beside them is believed as far as its own left-out scores deserve. With one network a
+tenth of the rows is set aside instead. What is given as `test` is measured in every epoch and
+decides nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +25,13 @@ from torch import nn
 
 from unrolled.cells.choosing import ChosenCell
 from unrolled.data.notes import Notes
-from unrolled.data.splits import folds, hold_out
+from unrolled.data.splits import folds, hold_out, largest_class
 from unrolled.errors import ArgumentError
+from unrolled.networks.committee import Committee
+from unrolled.networks.linear_series import LinearSeries, features_for
 from unrolled.networks.pooling import POOLINGS
+from unrolled.networks.random_convolutions import Plan
+from unrolled.networks.series_front import stride_for
 from unrolled.report.numbers import counted
 from unrolled.report.page import render
 from unrolled.tasks import estimator as shared
@@ -36,9 +43,24 @@ from unrolled.tasks.classify.encoders import (
     as_inputs,
     encoder_from,
 )
-from unrolled.tasks.classify.job import Labelled, LabellingJob, class_weights, figures
+from unrolled.tasks.classify.job import (
+    Labelled,
+    LabellingJob,
+    class_weights,
+    figures,
+    without_folds,
+)
 from unrolled.tasks.classify.model import FeedForward, Labeller
+from unrolled.tasks.classify.opinions import chances, learn_blend, linear_scores, parts_alone
 from unrolled.tasks.classify.page import Findings, Told, page_of
+from unrolled.tasks.classify.plan import (
+    EPOCHS,
+    MOST_MEMBERS,
+    as_labels,
+    classes_from,
+    epochs_for,
+    shape_from,
+)
 from unrolled.tasks.estimator import Estimator, seeded
 from unrolled.tasks.options import option
 from unrolled.tasks.ragged import Ragged
@@ -51,9 +73,9 @@ from unrolled.training.loop import train
 from unrolled.training.progress import Beside
 from unrolled.training.run_folder import RunFolder
 from unrolled.training.schedules import SCHEDULES
+from unrolled.training.settings import Settings
 
 TASK = "classify"
-PREDICTING = 256  # sequences in a batch when nothing is learnt
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -62,6 +84,14 @@ class Classifier(ClassifierMixin, Estimator):
 
     bidirectional: bool = option(True, "read each sequence from both ends", bool)
     dropout: float = option(0.3, "share of units left out in training", float)
+    epochs: int | None = option(
+        None, f"most epochs (default: {EPOCHS}, or what makes enough steps)", int
+    )
+    members: int = option(
+        3, "networks that decide together, each trained without one fold of the rows", int
+    )
+    linear: bool = option(True, "a linear model beside the networks, for series", bool)
+    convolutions: bool = option(True, "let convolutions read a series first", bool)
     schedule: str = option("warmup", "of the learning rate", choices=tuple(SCHEDULES))
     tokens: str = option(
         "auto",
@@ -79,12 +109,20 @@ class Classifier(ClassifierMixin, Estimator):
 
     def check(self) -> ChosenCell:
         cell = super().check()
-        for name in ("longest", "vocabulary", "embedding"):
+        for name in ("longest", "vocabulary", "embedding", "members"):
             checks.count(name, getattr(self, name))
+        if self.members > MOST_MEMBERS:
+            raise ArgumentError(f"members is a whole number up to {MOST_MEMBERS}")
         checks.one_of("tokens", self.tokens, ("auto", *KINDS))
         checks.one_of("pooling", self.pooling, POOLINGS)
         checks.one_of("class_weights", self.class_weights, (None, "balanced"))
         return cell
+
+    def settings(self) -> Settings:
+        """The number of epochs is known when the rows are; before that it is the usual one."""
+        found = replace(self, epochs=EPOCHS) if self.epochs is None else self
+        epochs = getattr(self, "epochs_", found.epochs)
+        return replace(super(Classifier, found).settings(), epochs=epochs)
 
     # -------------------------------------------------------------------------------- learning
 
@@ -107,13 +145,19 @@ class Classifier(ClassifierMixin, Estimator):
             self.refuse_taken_place()
         self.notes_ = Notes((data or {}).get("notes", ()))
         inputs, parts = self._parts(X, y, test)
+        self.epochs_ = self.epochs or epochs_for(len(parts["train"]), self.batch_size)
         model = self._build()
+        parts = self._learn_linear(model, parts)
         config = shared.config_of(TASK, self, self.cell_, data=data or {})
         run = self.open_run(config, self._vocabulary(), resume)
         weights = class_weights(self.class_weights, parts["train"].classes, len(self.classes_))
         job = LabellingJob(model, parts, weights, self.batch_size, self.seed)
         state = train(job, self.settings(), run, self.watcher(), resume)
         self.model_, self.state_, self.run_ = model.eval(), state, run
+        if "validation" in parts:
+            learn_blend(model, parts["validation"], weights)
+            if run is not None and is_first_process():
+                run.write_weights(model.state_dict())
         self.history_ = state.history
         beside = self._train_baseline(parts, weights) if self.baseline else None
         if run is not None and is_first_process():
@@ -129,10 +173,11 @@ class Classifier(ClassifierMixin, Estimator):
             raise ArgumentError(
                 f"every label is {str(self.classes_[0])!r}: there is nothing to tell apart"
             )
-        rows, held = self._split(inputs, labels)
+        is_text = isinstance(inputs[0], str)
+        rows, held, folds = self._split(inputs, labels)
         self.rows_ = {"train": rows, "validation": held}
         raw = {"train": [inputs[row] for row in rows]}
-        if isinstance(inputs[0], str):
+        if is_text:
             kind = kind_for(raw["train"], self._note) if self.tokens == "auto" else self.tokens
             self.encoder_: Encoder = TextEncoder.fit(
                 raw["train"], kind, self.vocabulary, self.longest
@@ -140,27 +185,65 @@ class Classifier(ClassifierMixin, Estimator):
         else:
             self.encoder_ = SeriesEncoder.fit(raw["train"])
         whole = Labelled(self.encoder_.encode(inputs, self._note), numbers)
-        parts = {"train": whole.rows(rows)}
+        self.shape_ = self._shape(whole.sequences)
+        parts = {"train": replace(whole.rows(rows), folds=folds)}
         if len(held):
             raw["validation"] = [inputs[row] for row in held]
-            parts["validation"] = whole.rows(held)
+            judges = np.zeros(len(held), np.int64) if folds is None else folds
+            parts["validation"] = replace(whole.rows(held), folds=judges)
         if test is not None:
             raw["test"] = as_inputs(test[0])
             self.rows_["test"] = np.arange(len(raw["test"]))
             parts["test"] = self._encode_labelled(*test)
         return raw, parts
 
+    def _shape(self, sequences: Ragged) -> dict[str, Any]:
+        """What a network of series is made for, from the training rows; kept with the run."""
+        if self.encoder_.is_text:
+            return {"members": self.members}
+        lengths = torch.from_numpy(sequences.lengths)
+        steps = int(lengths.float().median())
+        plan = Plan.of(self.encoder_.inputs, steps, features_for(len(lengths)))
+        return {"members": self.members, "stride": stride_for(lengths), **plan.as_dict()}
+
+    def _learn_linear(self, model: Committee, parts: dict[str, Labelled]) -> dict[str, Labelled]:
+        """Fit the linear model; the parts with its scores, left-out ones of what it learnt from."""
+        if model.linear is None:
+            return parts
+        train = parts["train"]
+        x, lengths = train.sequences.batch(np.arange(len(train)))
+        classes = torch.from_numpy(train.classes)
+        left_out = model.linear.fit(x.transpose(0, 1), lengths, classes, self.seed).numpy()
+        found = {"train": replace(train, linear=left_out)}
+        for name in parts.keys() - found.keys():
+            whole = name == "validation" and train.folds is not None
+            scores = left_out if whole else linear_scores(model, parts[name].sequences)
+            found[name] = replace(parts[name], linear=scores)
+        return {name: found[name] for name in parts}
+
     def _note(self, text: str) -> None:
         """Say what was done to the data, and keep it for the report."""
         self.notes_.say(text)
         self.watcher().note(text)
 
-    def _split(self, inputs: list[Any], labels: Any) -> tuple[Any, Any]:
-        """Rows to learn from and rows that decide what is kept; equal texts stay together."""
-        if self.validation == 0:
-            return np.arange(len(inputs)), np.arange(0)
+    def _split(self, inputs: list[Any], labels: Any) -> tuple[Any, Any, Any]:
+        """Rows to learn from, rows that decide what is kept, and the fold of each if all do both.
+
+        Equal texts stay together.
+        """
+        every, named = np.arange(len(inputs)), [str(one) for one in labels]
         together = inputs if isinstance(inputs[0], str) else None
-        return hold_out([str(one) for one in labels], self.validation, self.seed, together)
+        if self.validation == 0:
+            return every, every[:0], None
+        if self.members == 1:
+            return *hold_out(named, self.validation, self.seed, together), None
+        count = min(self.members, largest_class(named, together))
+        if count < 2:  # no class has two examples
+            return every, every[:0], None
+        numbers = np.zeros(len(inputs), np.int64)
+        for fold, (_, held) in enumerate(folds(named, count, self.seed, together)):
+            numbers[held] = fold
+        return every, every, numbers
 
     def _encode_labelled(self, X: Any, y: Any) -> Labelled:
         """Sequences whose labels are known; a label that was never learnt is refused."""
@@ -175,23 +258,32 @@ class Classifier(ClassifierMixin, Estimator):
         numbers = np.asarray([known[label] for label in labels.tolist()], np.int64)
         return Labelled(self.encoder_.encode(as_inputs(X), self._note), numbers)
 
-    def _build(self) -> nn.Module:
+    def _build(self) -> Committee:
+        shape, classes = self.shape_, len(self.classes_)
+        has_linear = self.linear and not self.encoder_.is_text
         with seeded(self.seed):
-            return Labeller(
-                self.cell_,
-                self.encoder_.inputs,
-                len(self.classes_),
-                is_text=self.encoder_.is_text,
-                embedding=self.embedding,
-                hidden=self.hidden,
-                layers=self.layers,
-                bidirectional=self.bidirectional,
-                dropout=self.dropout,
-                pooling=self.pooling,
+            return Committee(
+                [
+                    Labeller(
+                        self.cell_,
+                        self.encoder_.inputs,
+                        classes,
+                        is_text=self.encoder_.is_text,
+                        embedding=self.embedding,
+                        hidden=self.hidden,
+                        layers=self.layers,
+                        bidirectional=self.bidirectional,
+                        dropout=self.dropout,
+                        pooling=self.pooling,
+                        stride=shape.get("stride", 0) if self.convolutions else 0,
+                    )
+                    for _ in range(shape["members"])
+                ],
+                LinearSeries(Plan.from_dict(shape), classes) if has_linear else None,
             )
 
     def _train_baseline(self, parts: Any, weights: Any) -> nn.Module | None:
-        """The network without recurrence, on the same rows with the same settings."""
+        """The network without recurrence, with the same settings; it leaves the first fold out."""
         with seeded(self.seed):
             model = FeedForward(
                 self.encoder_.inputs,
@@ -201,7 +293,7 @@ class Classifier(ClassifierMixin, Estimator):
                 hidden=self.hidden,
                 dropout=self.dropout,
             )
-        job = LabellingJob(model, parts, weights, self.batch_size, self.seed)
+        job = LabellingJob(model, without_folds(parts), weights, self.batch_size, self.seed)
         watcher = Beside(self.watcher(), "the network without order")
         watcher.note("a network that is told no order learns beside it, for the report")
         try:
@@ -233,9 +325,10 @@ class Classifier(ClassifierMixin, Estimator):
             state=self.state_,
             classes=[str(name) for name in self.classes_],
             parts=parts,
-            told=Told(data, chances(self.model_, data.sequences, len(self.classes_))),
+            told=Told(data, chances(self.model_, data)),
             told_part=part,
-            baseline=beside and Told(data, chances(beside, data.sequences, len(self.classes_))),
+            alone={name: Told(data, one) for name, one in parts_alone(self.model_, data).items()},
+            baseline=beside and Told(data, chances(beside, data)),
             show=show,
             steps=lambda row: self.encoder_.steps(raw[row]),
             values=lambda row: None if isinstance(raw[row], str) else raw[row],
@@ -249,7 +342,13 @@ class Classifier(ClassifierMixin, Estimator):
         """The probability of each class, a row each, in the order of `classes_`."""
         self.require_fitted("model_")
         sequences = self.encoder_.encode(as_inputs(X), self.watcher().note)
-        return chances(self.model_, sequences, len(self.classes_))
+        return self._chances(Labelled(sequences, None))
+
+    def _chances(self, data: Labelled) -> Any:
+        """Probabilities of rows that were not learnt from."""
+        return chances(
+            self.model_, replace(data, linear=linear_scores(self.model_, data.sequences))
+        )
 
     def predict(self, X: Sequence[Any]) -> Any:
         """The most probable class of each."""
@@ -260,7 +359,7 @@ class Classifier(ClassifierMixin, Estimator):
         """Accuracy, macro F1 and the confusion matrix on labelled sequences."""
         self.require_fitted("model_")
         data = self._encode_labelled(X, y)
-        told = Told(data, chances(self.model_, data.sequences, len(self.classes_)))
+        told = Told(data, self._chances(data))
         confusion = told.confusion()
         return {**figures(confusion), "rows": len(data), "confusion": confusion}
 
@@ -272,6 +371,7 @@ class Classifier(ClassifierMixin, Estimator):
             "classes": self.classes_.tolist(),
             "labels": kind,
             "encoder": self.encoder_.as_dict(),
+            "network": self.shape_,
         }
 
     @classmethod
@@ -284,20 +384,13 @@ class Classifier(ClassifierMixin, Estimator):
         if not isinstance(vocabulary, dict) or "classes" not in vocabulary:
             raise DamagedVocabulary(f"{run.path}: its vocabulary is damaged: copy the run again")
         model.encoder_ = encoder_from(vocabulary.get("encoder"))
-        model.classes_ = _classes_from(vocabulary["classes"], run.path)
+        model.classes_ = classes_from(vocabulary["classes"], run.path)
+        model.shape_ = shape_from(vocabulary, run)
         network = model._build()
         shared.load_weights(network, run)
         model.model_, model.run_, model.history_ = network.eval(), run, run.metrics()
         model.notes_ = Notes()
         return model
-
-
-def _classes_from(names: Any, run: Path) -> Any:
-    """The classes that a run keeps: texts, or numbers, each once."""
-    kinds = {type(name) for name in names} if isinstance(names, list) else set()
-    if kinds not in ({str}, {int}, {float}, {int, float}, {bool}) or len(set(names)) < len(names):
-        raise DamagedVocabulary(f"{run}: its classes are damaged: copy the run again")
-    return np.asarray(names)
 
 
 def cross_validate(
@@ -312,28 +405,3 @@ def cross_validate(
         one.fit([inputs[row] for row in rows], labels[rows])
         results.append(one.evaluate([inputs[row] for row in held], labels[held]))
     return results
-
-
-@torch.no_grad()
-def chances(model: nn.Module, sequences: Ragged, classes: int) -> Any:
-    """The probability of each class, a row each; sequences of a length are read together."""
-    result = np.empty((len(sequences), classes))
-    order = np.argsort(sequences.lengths, kind="stable")
-    for start in range(0, len(order), PREDICTING):
-        rows = order[start : start + PREDICTING]
-        result[rows] = model(*sequences.batch(rows)).double().softmax(1).numpy()
-    return result
-
-
-def as_labels(y: Any, count: int) -> Any:
-    """Labels as an array of text or whole numbers, as many as there are sequences."""
-    labels = np.asarray(y)
-    if labels.ndim != 1 or len(labels) != count:
-        raise ArgumentError(
-            f"there are {count} sequences but labels of shape {labels.shape}: one label each"
-        )
-    if labels.dtype.kind not in "OUSiubf":
-        raise ArgumentError(f"labels are text or numbers, not {labels.dtype}")
-    if labels.dtype.kind == "O":
-        labels = labels.astype(str)
-    return labels

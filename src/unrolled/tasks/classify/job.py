@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,10 +30,12 @@ LINE = (
 
 @dataclass(frozen=True)
 class Labelled:
-    """Sequences and the number of the class of each."""
+    """Sequences, the number of the class of each, and what a committee needs to know of them."""
 
     sequences: Ragged
     classes: Any
+    folds: Any = None  # the member that does not learn from a row; None: all do
+    linear: Any = None  # (rows, classes): the scores of the linear model, if there is one
 
     def __len__(self) -> int:
         return len(self.sequences)
@@ -41,13 +43,18 @@ class Labelled:
     def rows(self, rows: Any) -> Labelled:
         """Some of them, in this order."""
         values = [self.sequences[index] for index in rows]
-        return Labelled(Ragged.of(values, self.sequences.values.dtype), self.classes[rows])
+        return Labelled(
+            Ragged.of(values, self.sequences.values.dtype),
+            self.classes[rows],
+            None if self.folds is None else self.folds[rows],
+            None if self.linear is None else self.linear[rows],
+        )
 
 
 class LabellingJob:
     """A model that gives logits, and labelled sequences by part."""
 
-    best, best_is = "accuracy", "highest"
+    best, best_is = "loss", "lowest"
     line: Sequence[Shown] = LINE
 
     def __init__(
@@ -90,9 +97,12 @@ class LabellingJob:
         x, lengths = data.sequences.batch(mine)
         classes = torch.from_numpy(data.classes[mine])
         device = next(model.parameters()).device
-        logits = model(x.to(device), lengths.to(device))
+        x, lengths = x.to(device), lengths.to(device)
+        folds = None if data.folds is None else torch.from_numpy(data.folds[mine]).to(device)
         weights = (self.weights[classes] * taken).to(device)
-        losses = nn.functional.cross_entropy(logits, classes.to(device), reduction="none")
+        judged_alone = folds is not None and not model.training
+        said = self.model.unseen(x, lengths, folds) if judged_alone else model(x, lengths)
+        logits, losses = judged(said, classes.to(device), folds)
         loss, count = torch.dot(losses, weights), weights.sum()
         whole = count
         if share.world > 1:
@@ -104,6 +114,24 @@ class LabellingJob:
 
     def measures(self, sums: Sums) -> Measures:
         return {"loss": float(sums["loss"] / sums["count"]), **figures(sums["confusion"].numpy())}
+
+
+def judged(said: Tensor, classes: Tensor, folds: Tensor | None) -> tuple[Tensor, Tensor]:
+    """The scores that count, (B, classes), and the loss of each row.
+
+    `said` is of one network, (B, classes), or of a committee, (members, B, classes): then a row's
+    loss is the mean over the members that learn from it.
+    """
+    if said.dim() == 2:
+        return said, nn.functional.cross_entropy(said, classes, reduction="none")
+    counts = torch.ones(said.shape[:2], device=said.device)
+    if folds is not None:
+        members = torch.arange(len(said), device=said.device)[:, None]
+        counts = (members != folds).to(said.dtype)
+    counts = counts / counts.sum(0)
+    every = classes[:, None].expand(-1, len(said))
+    each = nn.functional.cross_entropy(said.permute(1, 2, 0), every, reduction="none")
+    return (said * counts[:, :, None]).sum(0), (each.T * counts).sum(0)
 
 
 def figures(confusion: Any) -> Measures:
@@ -121,3 +149,15 @@ def class_weights(kind: str | None, classes: Any, count: int) -> Tensor:
         return torch.ones(count)
     numbers = np.bincount(classes, minlength=count)
     return torch.from_numpy(len(classes) / (count * np.maximum(numbers, 1))).float()
+
+
+def without_folds(parts: dict[str, Labelled]) -> dict[str, Labelled]:
+    """The parts for one network: the first fold is for validation, and only for that."""
+    train = parts["train"]
+    if train.folds is None:
+        return {name: replace(part, folds=None) for name, part in parts.items()}
+    first = train.folds == 0
+    found = {
+        "train": train.rows(np.flatnonzero(~first)), "validation": train.rows(np.flatnonzero(first))
+    }  # fmt: skip
+    return {name: replace(part, folds=None) for name, part in {**parts, **found}.items()}

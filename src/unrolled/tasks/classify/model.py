@@ -1,6 +1,7 @@
 """From a sequence to the scores of its classes. In: tokens or channels. Out: logits.
 
-    x -> embedding (tokens alone) -> dropout -> recurrent layers -> pooling -> dropout -> W h + b
+    x -> embedding (tokens), or convolutions (series) -> dropout -> recurrent layers -> pooling
+      -> dropout -> W h + b
 
 `FeedForward` is the baseline beside it: it sees which tokens there are, or each channel's mean,
 spread and range, but no order, so the difference is what the recurrence brings.
@@ -17,8 +18,10 @@ from unrolled.cells.choosing import ChosenCell
 from unrolled.layers.batch import ragged
 from unrolled.networks.pooling import Pooling
 from unrolled.networks.recurrent import make_recurrent
+from unrolled.networks.series_front import SeriesFront
 
 PADDING = 0  # the number of the token that fills up
+FRONT = 32  # channels that the convolutions make of a series
 FREQUENT = 1_000  # tokens, more or less letters, that are all seen often; words are more
 
 
@@ -38,23 +41,39 @@ class Labeller(nn.Module):
         bidirectional: bool,
         dropout: float,
         pooling: str,
+        stride: int = 0,
     ) -> None:
+        """`stride`: steps of a series that the convolutions make one; 0: no convolutions."""
         super().__init__()
         self.embed = token_table(inputs, embedding) if is_text else None
-        size = embedding if is_text else inputs
+        self.front = SeriesFront(inputs, FRONT, stride) if stride else None
+        size = embedding if is_text else FRONT if stride else inputs
         self.drop = nn.Dropout(dropout)
         self.recurrent = make_recurrent(cell, size, hidden, layers, bidirectional, dropout)
         out = self.recurrent.output_size * self.recurrent.directions
         self.pool = Pooling(pooling, out, bidirectional)
         self.readout = nn.Linear(out, classes)
 
-    def inputs(self, x: Tensor) -> Tensor:
+    def inputs(self, x: Tensor, lengths: Tensor) -> Tensor:
         """What the recurrent layers see, without dropout."""
-        return x if self.embed is None else self.embed(x)
+        if self.embed is not None:
+            return self.embed(x)
+        return x if self.front is None else self.front(x, lengths)
+
+    @property
+    def stride(self) -> int:
+        """How many steps of a sequence are one step of the recurrent layers."""
+        return 1 if self.front is None else self.front.stride
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        batch = ragged(lengths, *x.shape[:2])  # without what fills up
-        y, states = self.recurrent.over(self.drop(self.inputs(batch.gather(x))), batch)
+        seen = self.inputs(x, lengths) if self.front is not None else x
+        if self.front is not None:
+            lengths = self.front.shorter(lengths)
+        batch = ragged(lengths, *seen.shape[:2])  # without what fills up
+        tokens = batch.gather(seen)
+        y, states = self.recurrent.over(
+            self.drop(tokens if self.embed is None else self.embed(tokens)), batch
+        )
         pooled = self._ends(states)
         if self.pool.kind != "last":
             pooled = self.pool(batch.scatter(y), lengths)

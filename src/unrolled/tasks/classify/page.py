@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from unrolled.cells.choosing import ChosenCell
+from unrolled.networks.committee import Committee
 from unrolled.report.blocks import Block, Figure, Page, Prose, Section, Table
 from unrolled.report.figures import confusion_matrix
 from unrolled.tasks.classify.job import Labelled, figures
@@ -58,12 +59,13 @@ class Findings:
 
     config: Mapping[str, Any]
     cell: ChosenCell
-    model: Labeller
+    model: Committee
     state: State
     classes: Sequence[Any]
     parts: Mapping[str, Labelled]
     told: Told
     told_part: str  # which part `told` is about
+    alone: Mapping[str, Told]  # what the parts of the model say without the others
     baseline: Told | None
     show: Callable[[int], str]  # a row of the told part, as text
     steps: Callable[[int], Sequence[str]]  # and its steps by name
@@ -79,9 +81,9 @@ def page_of(found: Findings) -> Page:
     return Page(
         title=f"A classifier of {len(found.classes)} classes",
         lead=(
-            f"A recurrent network ({found.cell.name}) tells {accuracy:.1%} of the "
-            f"{len(found.told.data):,} sequences of the {found.told_part} part right; who always "
-            f"names the most frequent class tells {_commonest(found.told):.1%}."
+            f"{_who(found)} classifies {accuracy:.1%} of the {len(found.told.data):,} sequences of "
+            f"the {found.told_part} part correctly; always naming the most frequent class would "
+            f"be correct for {_commonest(found.told):.1%}.{_better_alone(found, accuracy)}"
         ),
         sections=[
             trained_on(found.config, _part_rows(found), found.notes),
@@ -100,6 +102,29 @@ def page_of(found: Findings) -> Page:
     )
 
 
+def _who(found: Findings) -> str:
+    """What the model is made of."""
+    count = len(found.model.members)
+    networks = (
+        f"A recurrent network ({found.cell.name})"
+        if count == 1
+        else f"A committee of {count} recurrent networks ({found.cell.name})"
+    )
+    return networks if found.model.linear is None else f"{networks} with a linear model beside it"
+
+
+def _better_alone(found: Findings, accuracy: float) -> str:
+    """Which part is better without the others, if one is."""
+    rivals = dict(found.alone)
+    if found.baseline is not None:
+        rivals["the feed-forward network"] = found.baseline
+    figure = {name: figures(told.confusion())["accuracy"] for name, told in rivals.items()}
+    best = max(figure, key=lambda name: figure[name], default=None)
+    if best is None or figure[best] <= accuracy:
+        return ""
+    return f" On these data {best} is better: {figure[best]:.1%}."
+
+
 def _part_rows(found: Findings) -> list[list[Any]]:
     rows: list[list[Any]] = [["part", "sequences", "median steps", "most steps"]]
     for name, data in found.parts.items():
@@ -109,7 +134,8 @@ def _part_rows(found: Findings) -> list[list[Any]]:
 
 
 def _how_good(found: Findings) -> Section:
-    rows = [["recurrent network", *_percent(found.told)]]
+    rows = [[_who(found), *_percent(found.told)]]
+    rows += [[name, *_percent(told)] for name, told in found.alone.items()]
     if found.baseline is not None:
         rows.append(["feed-forward network (no order)", *_percent(found.baseline)])
     rows.append(["always the most frequent class", f"{_commonest(found.told):.1%}", "–"])
@@ -117,9 +143,9 @@ def _how_good(found: Findings) -> Section:
     blocks: list[Block] = [
         Table(
             "figures",
-            f"On the {found.told_part} part. Accuracy is the share that was told right. Macro F1 "
-            "weighs every class alike, however few examples it has: the mean over the classes of "
-            "F1, which lies between recall and precision.",
+            f"On the {found.told_part} part. Accuracy is the share that was classified correctly. "
+            "Macro F1 weighs every class alike, however few examples it has: the mean over the "
+            "classes of F1, which lies between recall and precision.",
             FIGURES,
             rows,
         ),
@@ -204,7 +230,7 @@ def _of_series(found: Findings) -> bool:
 
 
 def _inside(found: Findings) -> Section:
-    told, model = found.told, found.model.eval()
+    told, model = found.told, _first(found)
     sure = told.chances.max(1)
     right = np.flatnonzero(told.said == told.data.classes)
     wrong = np.flatnonzero(told.said != told.data.classes)
@@ -226,8 +252,9 @@ def _inside(found: Findings) -> Section:
 
 def _which_units(found: Findings) -> str:
     """Where there are two directions, which of the rows is which."""
-    units = found.model.recurrent.output_size
-    if found.model.recurrent.directions == 1:
+    recurrent = _first(found).recurrent
+    units = recurrent.output_size
+    if recurrent.directions == 1:
         return ""
     return (
         f" Units 1 to {units} read from the beginning, units {units + 1} to {2 * units} from the "
@@ -235,14 +262,21 @@ def _which_units(found: Findings) -> str:
     )
 
 
+def _first(found: Findings) -> Labeller:
+    """The member that is looked into."""
+    member = found.model.eval().members[0]
+    assert isinstance(member, Labeller)
+    return member
+
+
 def _inputs(model: Labeller, data: Labelled, row: int) -> Tensor:
     """What the recurrent layers see of one sequence, (T, 1, size)."""
-    x, _ = data.sequences.batch(np.array([row]))
-    return model.inputs(x[:LONGEST]).detach()
+    x, lengths = data.sequences.batch(np.array([row]))
+    return model.inputs(x, lengths)[:LONGEST].detach()
 
 
 def _reading(found: Findings, row: int) -> Reading:
-    model, told = found.model, found.told
+    model, told = _first(found), found.told
     inputs = _inputs(model, told.data, row)
     said = int(told.said[row])
 
@@ -256,5 +290,6 @@ def _reading(found: Findings, row: int) -> Reading:
     values = found.values(row)
     if values is not None:
         title = f"{found.show(row)}, taken for {found.classes[said]} ({verdict})"
-        values = values[:LONGEST]
-    return Reading(title, list(found.steps(row))[:LONGEST], hidden, counted, values)
+        values = values[:: model.stride][:LONGEST]
+    steps = list(found.steps(row))[:: model.stride][:LONGEST]
+    return Reading(title, steps, hidden, counted, values)

@@ -160,7 +160,7 @@ def test_balanced_classes_find_the_rare_one():
     X, y = [X[row] for row in rare], [y[row] for row in rare]
     recall = {}
     for weights in (None, "balanced"):
-        model = Classifier(class_weights=weights, **SMALL | {"epochs": 3}).fit(X, y)
+        model = Classifier(class_weights=weights, **SMALL | {"epochs": 6}).fit(X, y)
         counts = model.evaluate(*opinions(80, seed=1))["confusion"]
         recall[weights] = counts[0, 0] / counts[0].sum()
     assert recall["balanced"] > recall[None]

@@ -1,0 +1,68 @@
+"""Two opinions made one. In: scores of two models on rows that neither learnt from. Out: `Blend`.
+
+Each model's scores are first calibrated by a temperature of its own (Guo et al. 2017), then their
+logarithms are averaged with weights, and the average is calibrated again. Targets are smoothed by
+half a row, so that a model that is right on every row is not taken to be infinitely sure, and few
+rows move the weights little from an even share.
+Next: `committee` keeps the numbers with its weights.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+SCALES = torch.logspace(-2, 2, 49)  # what scores are multiplied with
+SHARPER = torch.logspace(-0.3, 0.5, 17)  # the same for an average of calibrated models
+EVEN, PULL = 0.5, 8.0  # the share of the network without rows, and how many nats hold it there
+SHARES = torch.linspace(0.25, 0.9, 14)  # of the network: never less than a quarter
+
+
+@dataclass(frozen=True)
+class Blend:
+    """logits = network * of_network + linear * of_linear."""
+
+    of_network: float
+    of_linear: float
+    share: float  # of the network, between calibrated opinions
+
+
+def fit_blend(
+    network: Tensor, linear: Tensor | None, classes: Tensor, weights: Tensor | None = None
+) -> Blend:
+    """The blend with the least cross-entropy on these rows, each class with its weight."""
+    of_network = calibration(network, classes, weights)
+    if linear is None:
+        return Blend(of_network, 0.0, 1.0)
+    of_linear = calibration(linear, classes, weights)
+    best: tuple[float, Blend] | None = None
+    for share in SHARES.tolist():
+        pull = PULL * (share - EVEN) ** 2 / len(classes)
+        mixed = share * of_network * network + (1 - share) * of_linear * linear
+        for sharper in SHARPER.tolist():
+            loss = smoothed_loss(sharper * mixed, classes, weights) + pull
+            if best is None or loss < best[0]:
+                blend = Blend(
+                    sharper * share * of_network, sharper * (1 - share) * of_linear, share
+                )
+                best = loss, blend
+    assert best is not None
+    return best[1]
+
+
+def calibration(scores: Tensor, classes: Tensor, weights: Tensor | None = None) -> float:
+    """What to multiply scores with, so that their softmax is as sure as it is right."""
+    losses = [smoothed_loss(scale * scores, classes, weights) for scale in SCALES]
+    return float(SCALES[min(range(len(losses)), key=losses.__getitem__)])
+
+
+def smoothed_loss(scores: Tensor, classes: Tensor, weights: Tensor | None = None) -> float:
+    """The cross-entropy, as if half a row more had been wrong."""
+    smoothing = 0.5 / (len(classes) + 1)
+    return float(
+        torch.nn.functional.cross_entropy(
+            scores, classes, weight=weights, label_smoothing=smoothing
+        )
+    )

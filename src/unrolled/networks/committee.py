@@ -1,0 +1,62 @@
+"""Several networks and a linear model that decide together. In: sequences. Out: log-probabilities.
+
+Each member is trained without one fold of the rows, so that every row has a member that never saw
+it: what those members say decides when to stop and how much each part is to be believed, and yet
+every row is learnt from (a cross-validated committee; Parmanto, Munro and Doyle 1996).
+The linear model sees each sequence as a whole; its scores are computed once for each part of the
+data and are blended with the members' by `blending`. Next: `tasks.classify`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from unrolled.networks.blending import fit_blend
+
+
+class Committee(nn.Module):
+    """Members with one input and one set of classes, and what their opinions are worth."""
+
+    blend: Tensor  # (2,): what the scores of the networks and of the linear model are scaled with
+
+    def __init__(self, members: Sequence[nn.Module], linear: nn.Module | None = None) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+        self.linear = linear
+        self.register_buffer("blend", torch.tensor([1.0, 0.0]))
+        self.share = 1.0  # of the networks, between calibrated opinions; known once it is fitted
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """What each member says, (members, B, classes) logarithms of probabilities."""
+        return torch.stack([member(x, lengths).log_softmax(1) for member in self.members])
+
+    def unseen(self, x: Tensor, lengths: Tensor, folds: Tensor) -> Tensor:
+        """For each row what the member says that was trained without it, (B, classes)."""
+        found = x.new_empty(0)
+        for number, member in enumerate(self.members):
+            rows = (folds == number).nonzero()[:, 0]
+            if len(rows):
+                steps = int(lengths[rows].max())
+                said = member(x[:steps, rows], lengths[rows]).log_softmax(1)
+                if not found.numel():
+                    found = said.new_empty(len(folds), said.shape[1])
+                found[rows] = said
+        return found
+
+    def blended(self, network: Tensor, linear: Tensor | None) -> Tensor:
+        """Log-probabilities from the networks' scores and the linear model's."""
+        scores = self.blend[0] * network
+        if linear is not None:
+            scores = scores + self.blend[1] * linear
+        return scores.log_softmax(1)
+
+    def fit_blend(
+        self, network: Tensor, linear: Tensor | None, classes: Tensor, weights: Tensor
+    ) -> None:
+        """Calibrate and weigh, by scores on rows that neither part learnt from."""
+        found = fit_blend(network, linear, classes, weights)
+        self.blend.copy_(torch.tensor([found.of_network, found.of_linear]))
+        self.share = found.share

@@ -1,0 +1,50 @@
+"""A linear model on random convolutions, beside a network that reads series.
+
+In: series. Out: scores.
+
+It has no trained convolution: everything but its thresholds is fixed, and its weights are found in
+closed form, with leave-one-out scores of the rows it learnt from. Next: `committee` blends it.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from unrolled.networks.random_convolutions import Plan, RandomConvolutions
+from unrolled.networks.ridge import fit_ridge
+
+FEATURES = 10_000
+MANY = 3_000  # rows; with more of them the features are fewer, so that a fit takes seconds
+FEATURES_OF_MANY = 2_500
+
+
+def features_for(rows: int) -> int:
+    """About how many features, when there are so many rows to learn from."""
+    return FEATURES if rows <= MANY else FEATURES_OF_MANY
+
+
+class LinearSeries(nn.Module):
+    """score = features @ weight + bias; nothing in it is trained by gradients."""
+
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, plan: Plan, classes: int) -> None:
+        super().__init__()
+        self.convolutions = RandomConvolutions(plan)
+        self.register_buffer("weight", torch.zeros(plan.features, classes))
+        self.register_buffer("bias", torch.zeros(classes))
+
+    def fit(self, x: Tensor, lengths: Tensor, classes: Tensor, seed: int) -> Tensor:
+        """Learn from all rows; the leave-one-out scores of each of them."""
+        self.convolutions.fit(x, lengths, seed)
+        found = fit_ridge(self.convolutions(x, lengths), classes, len(self.bias))
+        self.weight.copy_(found.weight)
+        self.bias.copy_(found.bias)
+        return found.left_out
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """The scores of (N, T, C), (N, classes)."""
+        scores: Tensor = self.convolutions(x, lengths) @ self.weight + self.bias
+        return scores

@@ -1,0 +1,95 @@
+"""What a committee says about data, as a whole and part by part. In: a model, labelled sequences.
+
+Out: probabilities; next: `classify`, and the report, which says what each part brings.
+Rows that were learnt from are judged by the member that did not, where there is one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from unrolled.networks.committee import Committee
+from unrolled.tasks.classify.job import Labelled
+from unrolled.tasks.ragged import Ragged, batches_in_order
+
+PREDICTING = 256  # sequences in a batch when nothing is learnt
+
+
+@torch.no_grad()
+def opinions(model: nn.Module, sequences: Ragged) -> Tensor:
+    """What each network says, (members, rows, classes)."""
+    said = [model(*sequences.batch(rows)).double() for rows in _batches(sequences)]
+    return torch.cat([one if one.dim() == 3 else one[None] for one in said], 1)[:, _back(sequences)]
+
+
+@torch.no_grad()
+def of_networks(model: nn.Module, data: Labelled) -> Tensor:
+    """The scores of the networks together, each row by those that did not learn from it."""
+    if data.folds is None or not isinstance(model, Committee):
+        return opinions(model, data.sequences).mean(0)
+    said = [
+        model.unseen(*data.sequences.batch(rows), torch.from_numpy(data.folds[rows])).double()
+        for rows in _batches(data.sequences)
+    ]
+    return torch.cat(said)[_back(data.sequences)]
+
+
+@torch.no_grad()
+def linear_scores(model: nn.Module, sequences: Ragged) -> Any:
+    """The scores of the linear model, (rows, classes); None where there is none."""
+    if getattr(model, "linear", None) is None:
+        return None
+    found = []
+    for rows in _batches(sequences):
+        x, lengths = sequences.batch(rows)
+        found.append(model.linear(x.transpose(0, 1), lengths))
+    return torch.cat(found)[_back(sequences)].numpy()
+
+
+def _batches(sequences: Ragged) -> list[Any]:
+    """Rows in batches, ordered by length."""
+    return batches_in_order(sequences.lengths, PREDICTING)
+
+
+def _back(sequences: Ragged) -> Tensor:
+    """From that order to the order of the rows."""
+    order = np.argsort(sequences.lengths, kind="stable")
+    return torch.from_numpy(np.argsort(order, kind="stable"))
+
+
+def chances(model: nn.Module, data: Labelled) -> Any:
+    """The probability of each class, a row each."""
+    network = of_networks(model, data)
+    if not isinstance(model, Committee):
+        return network.softmax(1).numpy()
+    return model.blended(network, _tensor(data.linear)).exp().numpy()
+
+
+def parts_alone(model: Committee, data: Labelled) -> dict[str, Any]:
+    """What one network, all networks, and the linear model would say without the others."""
+    found = {}
+    if len(model.members) > 1 and data.folds is None:
+        found["one network alone (the first)"] = opinions(model, data.sequences)[0]
+        found[f"the {len(model.members)} networks without the linear model"] = of_networks(
+            model, data
+        )
+    elif data.linear is not None:
+        found["the networks without the linear model"] = of_networks(model, data)
+    if data.linear is not None:
+        found["the linear model alone"] = torch.from_numpy(data.linear).double()
+    return {name: scores.softmax(1).numpy() for name, scores in found.items()}
+
+
+def learn_blend(model: Committee, data: Labelled, weights: Tensor) -> None:
+    """Calibrate the parts, and weigh them, by rows that were not learnt from."""
+    network = of_networks(model, data).float()
+    linear = None if data.linear is None else torch.from_numpy(data.linear)
+    model.fit_blend(network, linear, torch.from_numpy(data.classes), weights)
+
+
+def _tensor(scores: Any) -> Tensor | None:
+    return None if scores is None else torch.from_numpy(scores).double()

@@ -1,0 +1,66 @@
+"""What a classifier is planned from: labels, how long to learn, what its networks are made for.
+
+In: labels, numbers of rows, a run's vocabulary. Out: checked values; next: `classifier`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from unrolled.errors import ArgumentError
+from unrolled.networks.random_convolutions import Plan
+from unrolled.tasks.tokens import DamagedVocabulary
+from unrolled.training import settings as checks
+from unrolled.training.run_folder import RunFolder
+
+MOST_MEMBERS = 100  # of a committee
+EPOCHS = 20  # where the steps below allow it
+LEAST_STEPS, MOST_STEPS = 250, 2_000  # of the optimizer: few rows are read more often
+
+
+def epochs_for(rows: int, batch_size: int) -> int:
+    """Enough epochs that the optimizer takes enough steps, and no more than it needs."""
+    steps = max(1, -(-rows // batch_size))
+    return min(max(EPOCHS, -(-LEAST_STEPS // steps)), max(1, -(-MOST_STEPS // steps)))
+
+
+def shape_from(vocabulary: dict[str, Any], run: RunFolder) -> dict[str, Any]:
+    """What the run's networks were made for; numbers that no fit writes are refused."""
+    shape = vocabulary.get("network")
+    try:
+        if not isinstance(shape, dict) or not 1 <= shape["members"] <= MOST_MEMBERS:
+            raise ValueError("members")
+        if "stride" in shape:
+            Plan.from_dict(shape)
+            checks.count("stride", shape["stride"])
+    except (KeyError, TypeError, ValueError, ArgumentError) as error:
+        raise DamagedVocabulary(
+            f"{run.path}: its vocabulary.json does not say how its network is made ({error}): "
+            "copy the run again, or train it again if an older version made it"
+        ) from error
+    return shape
+
+
+def classes_from(names: Any, run: Path) -> Any:
+    """The classes that a run keeps: texts, or numbers, each once."""
+    kinds = {type(name) for name in names} if isinstance(names, list) else set()
+    if kinds not in ({str}, {int}, {float}, {int, float}, {bool}) or len(set(names)) < len(names):
+        raise DamagedVocabulary(f"{run}: its classes are damaged: copy the run again")
+    return np.asarray(names)
+
+
+def as_labels(y: Any, count: int) -> Any:
+    """Labels as an array of text or whole numbers, as many as there are sequences."""
+    labels = np.asarray(y)
+    if labels.ndim != 1 or len(labels) != count:
+        raise ArgumentError(
+            f"there are {count} sequences but labels of shape {labels.shape}: one label each"
+        )
+    if labels.dtype.kind not in "OUSiubf":
+        raise ArgumentError(f"labels are text or numbers, not {labels.dtype}")
+    if labels.dtype.kind == "O":
+        labels = labels.astype(str)
+    return labels
