@@ -4,7 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from unrolled.engines.cpu import engine
+from unrolled.engines.cpu.call.bind import Template
+from unrolled.engines.cpu.call.call import Call
+from unrolled.engines.cpu.call.verify import verify
 from unrolled.engines.cpu.machine.memory import poisoned
+from unrolled.engines.cpu.program import Kernel
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -28,4 +33,17 @@ def _kernels_of_the_tests(request: pytest.FixtureRequest) -> Iterator[None]:
 def _memory_is_poisoned() -> Iterator[None]:
     """What a kernel reads before anybody has written it is NaN in every test."""
     with poisoned():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _calls_are_verified() -> Iterator[None]:
+    """Every call that is made in a test is checked before it runs."""
+
+    def verified(call: Call, kernel: Kernel, bits: int) -> Template:
+        verify(call)
+        return Template(call, kernel, bits)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "Template", verified)
         yield

@@ -8,7 +8,7 @@
     call        a batch through the kernels, forward and backward   engines/cpu/call
 
 In: a cell, its class, or an `Equation`. Out: a `Program`; next: `layers` (torch) or `textbook`
-(NumPy) runs it. Programs are kept for as long as the process lives: by equation, never by shape.
+(NumPy) runs it.
 """
 
 from __future__ import annotations
@@ -17,17 +17,22 @@ import threading
 from typing import Any
 
 from unrolled.cells.base import equation
-from unrolled.engines.cpu.program import Program
+from unrolled.engines.cpu import program as cpu
+from unrolled.engines.plan.lower import Lowered, lower
 
-_programs: dict[tuple[str, int], Program] = {}
+_lowered: dict[str, Lowered] = {}
 _lock = threading.Lock()
 
 
-def program(cell: Any, bits: int) -> Program:
-    """The kernels of a cell for float32 or float64; each is compiled when it is first run."""
+def lowered(cell: Any) -> Lowered:
+    """The step that a cell's engines run; kept for as long as the process lives."""
     what = equation(cell)
-    key = (what.json, bits)
     with _lock:
-        if key not in _programs:
-            _programs[key] = Program(what, bits)
-        return _programs[key]
+        if what.json not in _lowered:
+            _lowered[what.json] = lower(what)
+        return _lowered[what.json]
+
+
+def program(cell: Any, bits: int) -> cpu.Program:
+    """The kernels of a cell for float32 or float64; each is compiled when it is first run."""
+    return cpu.program(lowered(cell), bits)

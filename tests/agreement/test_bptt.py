@@ -74,13 +74,13 @@ def test_windows_of_ragged_sequences_agree_between_engines(k: int) -> None:
 @pytest.mark.parametrize("engine", ["cpu", "torch"])
 @pytest.mark.parametrize("cell", CELLS)
 def test_recomputing(cell: Any, engine: str, lengths: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("unrolled.layers.direction.SHORTEST", 2)  # several segments of a few steps
+    monkeypatch.setattr("unrolled.layers.bptt.SHORTEST", 2)  # several segments of a few steps
     expected = results(layer_of(cell, "whole", engine), lengths)
     assert_same(results(layer_of(cell, "recompute", engine), lengths), expected)
 
 
 def test_both_in_a_bidirectional_stack(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("unrolled.layers.direction.SHORTEST", 2)
+    monkeypatch.setattr("unrolled.layers.bptt.SHORTEST", 2)
     found = []
     for bptt in ("whole", "recompute", T):
         torch.manual_seed(0)

@@ -105,10 +105,9 @@ def _of_layer(layer: Any) -> Network:
         directions = []
         for reverse in (False, True)[: stack.directions]:
             parameters = stack.parameters(number, reverse)
-            packing = stack.wiring.packing or stack.wiring.plain
             weights = {
                 name: np.array(tensor.detach().cpu().numpy())
-                for name, tensor in packing.unpack(parameters).items()
+                for name, tensor in stack.cell.named(parameters, stack.sizes).items()
             }
             directions.append(Direction(_sizes(layer, number, weights), weights))
         found.append(tuple(directions))

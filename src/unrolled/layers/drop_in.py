@@ -20,10 +20,10 @@ from unrolled import cells
 from unrolled.cells.base import equation
 from unrolled.equations.equation import Equation
 from unrolled.layers import checks, stack
-from unrolled.layers.direction import How, Wiring, engine_for
 from unrolled.layers.fixed import Fixable
 from unrolled.layers.forms import form_of
 from unrolled.layers.packing import Gates
+from unrolled.layers.parameterized import Parameterized, engine_for
 from unrolled.layers.stack import Stack
 from unrolled.layers.stream import Stream
 from unrolled.layers.without_bias import without_bias
@@ -34,26 +34,28 @@ def _gates(letters: str, **more: Any) -> Gates:
 
 
 @functools.cache
-def _lstm_wiring(bias: bool, projected: bool) -> Wiring:
+def _lstm_cell(bias: bool, projected: bool) -> Parameterized:
     names = tuple(f"b_{g}" for g in "ifgo") if bias else ()
     projection = "P" if projected else None
     packing = _gates("ifgo", bias_inputs=names, bias_states=names, projection=projection)
-    return Wiring(_equation(cells.ProjectedLSTM if projected else cells.LSTM, bias), packing)
+    return Parameterized(_equation(cells.ProjectedLSTM if projected else cells.LSTM, bias), packing)
 
 
 @functools.cache
-def _gru_wiring(bias: bool) -> Wiring:
+def _gru_cell(bias: bool) -> Parameterized:
     # torch's GRU has one bias inside the reset's product and one outside: c_n and b_n
     inputs = ("b_r", "b_z", "b_n") if bias else ()
     states = ("b_r", "b_z", "c_n") if bias else ()
-    return Wiring(_equation(cells.GRU, bias), _gates("rzn", bias_inputs=inputs, bias_states=states))
+    return Parameterized(
+        _equation(cells.GRU, bias), _gates("rzn", bias_inputs=inputs, bias_states=states)
+    )
 
 
 @functools.cache
-def _rnn_wiring(bias: bool, nonlinearity: str) -> Wiring:
+def _rnn_cell(bias: bool, nonlinearity: str) -> Parameterized:
     names = ("b",) if bias else ()
     cell = cells.Elman(nonlinearity=nonlinearity)
-    return Wiring(_equation(cell, bias), Gates(("W",), ("U",), names, names))
+    return Parameterized(_equation(cell, bias), Gates(("W",), ("U",), names, names))
 
 
 def _equation(cell: Any, bias: bool) -> Equation:
@@ -78,7 +80,7 @@ class _DropIn(Fixable, nn.RNNBase):
         self._asked, self.bptt = engine, bptt
         self._expected = checks.Expected(self)
 
-    def _wiring(self) -> Wiring:
+    def _cell(self) -> Parameterized:
         raise NotImplementedError
 
     @property
@@ -86,13 +88,13 @@ class _DropIn(Fixable, nn.RNNBase):
         """What runs: "cpu", the kernels; "torch", the same equation under autograd; "torch.nn"."""
         like = self._flat_weights[0]
         assert like is not None
-        found = engine_for(self._asked, like)
+        found = engine_for(self._asked, like.device, like.dtype).name
         return "torch.nn" if found == "torch" and self._asked == "auto" else found
 
     @property
     def equation(self) -> Equation:
         """The step that this layer computes."""
-        return self._wiring().equation
+        return self._cell().equation
 
     def forward(
         self,
@@ -102,35 +104,42 @@ class _DropIn(Fixable, nn.RNNBase):
         record: Sequence[str] = (),
     ) -> Any:
         like = self._flat_weights[0]
-        wiring = self._wiring()
-        names = checks.record(wiring.equation, record, self.num_layers)
+        cell = self._cell()
+        names = checks.record(cell.equation, record, self.num_layers)
         plain = lengths is None and not names and self.bptt == "whole"
         if self.engine == "torch.nn" and plain:
             return super().forward(input, hx)
         form = form_of(input, lengths, self.batch_first)
         checks.input(form.x, self.input_size, like)
         made = self._stack()
-        states = wiring.equation.states
+        states = cell.equation.states
         initial: list[Tensor | None] = [None] * len(states)
         if hx is not None:
             count = self.num_layers * made.directions
             shapes = {n: (count, form.rows, made.sizes[shape[0]]) for n, shape in states.items()}
             given = [hx] if isinstance(hx, Tensor) else list(hx)
             initial = [*form.given_states(given, shapes, like)]
-        how = How(self._asked, self.bptt)
-        return stack.answer(made, how, form, initial, names)
+        probes = form.probes(names, made.directions)
+        outputs, finals, records = stack.run(
+            made, form.batch, form.tokens(), initial,
+            [name for name in names if name not in probes],
+            {name: tokens for name, (_, tokens) in probes.items()},
+        )  # fmt: skip
+        return form.answer(outputs, finals, records, names, probes)
 
     def stream(self, batch: int = 1) -> Stream:
         """The layer one time step at a time, for `batch` sequences: see `Stream`."""
         return Stream(self._stack(), {}, self._asked, batch)
 
     def _stack(self) -> Stack:
+        like = self._flat_weights[0]
+        assert like is not None
         sizes = {"1": 1, "input_size": self.input_size, "hidden_size": self.hidden_size}
         if self.proj_size:
             sizes["proj_size"] = self.proj_size
-        return Stack(self._wiring(), self.num_layers, 2 if self.bidirectional else 1, sizes,
-                     self._direction, self.dropout if self.training else 0.0,
-                     self.fixed)  # fmt: skip
+        return Stack(self._cell(), engine_for(self._asked, like.device, like.dtype), self.bptt,
+                     self.num_layers, 2 if self.bidirectional else 1, sizes, self._direction,
+                     self.dropout if self.training else 0.0, self.fixed)  # fmt: skip
 
     def _direction(self, layer: int, reverse: bool) -> list[Tensor]:
         number = layer * (2 if self.bidirectional else 1) + reverse
@@ -148,8 +157,8 @@ class RNN(_DropIn, nn.RNN):
     run (a GPU, half precision), torch.nn's own computation does, and `layer.engine` is "torch.nn".
     """
 
-    def _wiring(self) -> Wiring:
-        return _rnn_wiring(self.bias, self.nonlinearity)
+    def _cell(self) -> Parameterized:
+        return _rnn_cell(self.bias, self.nonlinearity)
 
 
 class GRU(_DropIn, nn.GRU):
@@ -163,8 +172,8 @@ class GRU(_DropIn, nn.GRU):
     run (a GPU, half precision), torch.nn's own computation does, and `layer.engine` is "torch.nn".
     """
 
-    def _wiring(self) -> Wiring:
-        return _gru_wiring(self.bias)
+    def _cell(self) -> Parameterized:
+        return _gru_cell(self.bias)
 
 
 class LSTM(_DropIn, nn.LSTM):
@@ -178,8 +187,8 @@ class LSTM(_DropIn, nn.LSTM):
     run (a GPU, half precision), torch.nn's own computation does, and `layer.engine` is "torch.nn".
     """
 
-    def _wiring(self) -> Wiring:
-        return _lstm_wiring(self.bias, self.proj_size > 0)
+    def _cell(self) -> Parameterized:
+        return _lstm_cell(self.bias, self.proj_size > 0)
 
 
 DROP_INS: dict[type[nn.Module], type[_DropIn]] = {nn.RNN: RNN, nn.GRU: GRU, nn.LSTM: LSTM}

@@ -54,6 +54,27 @@ class Form:
         timed = timed.transpose(0, 1) if self.batch_first and not self.single else timed
         return zeros, self.batch.gather(timed)
 
+    def probes(self, names: Sequence[str], width: int) -> dict[str, tuple[Any, Tensor]]:
+        """A probe for each `d_...` among the names."""
+        return {name: self.probe(width) for name in names if name.startswith("d_")}
+
+    def answer(
+        self,
+        outputs: Tensor,
+        finals: Sequence[Tensor],
+        records: Mapping[str, Tensor],
+        names: Sequence[str],
+        probes: Mapping[str, tuple[Any, Tensor]],
+    ) -> Any:
+        """What a layer returns: outputs, final states, and with `names` a third item, by name:
+        values of the step, and for `d_h` zeros whose `.grad`, after backward, says how long the
+        derivative of the loss with respect to h was at every step."""
+        if not names:
+            return self.restore(outputs), self.states(finals)
+        found = {name: self.restore(values) for name, values in records.items()}
+        found |= {name: zeros for name, (zeros, _) in probes.items()}
+        return self.restore(outputs), self.states(finals), {name: found[name] for name in names}
+
     def restore(self, tokens: Tensor) -> Any:
         """Tokens in the form in which x was given."""
         if self.packed is not None:

@@ -32,6 +32,11 @@ def library(dtype: torch.dtype) -> TorchLibrary:
     return TorchLibrary(dtype)
 
 
+def of_bits(bits: int) -> TorchLibrary:
+    """The one for numbers of so many bits."""
+    return library(torch.float32 if bits == 32 else torch.float64)
+
+
 class TorchLibrary:
     """Tensors of one dtype on the CPU, outside autograd."""
 

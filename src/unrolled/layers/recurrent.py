@@ -17,9 +17,9 @@ from unrolled.equations.equation import Equation
 from unrolled.errors import CellError, ShapeError
 from unrolled.layers import checks, stack
 from unrolled.layers.batch import Ragged
-from unrolled.layers.direction import How, Wiring, engine_for
 from unrolled.layers.fixed import Fixable
 from unrolled.layers.forms import Form, form_of
+from unrolled.layers.parameterized import Parameterized, engine_for
 from unrolled.layers.stack import Stack
 from unrolled.layers.stream import Stream
 from unrolled.layers.without_bias import without_bias
@@ -79,7 +79,7 @@ class Recurrent(Fixable, nn.Module):
         found = _equation(cell)
         self.equation = found if bias else without_bias(found)
         checks.has_weights(self.equation)
-        self._wiring = Wiring(self.equation)
+        self._cell = Parameterized(self.equation)
         self.input_size, self.hidden_size = input_size, hidden_size
         self.num_layers, self.bias, self.batch_first = num_layers, bias, batch_first
         self.dropout, self.bidirectional = float(dropout), bidirectional
@@ -109,7 +109,8 @@ class Recurrent(Fixable, nn.Module):
     @property
     def engine(self) -> str:
         """What runs: "cpu" or "torch", by the device and dtype of the parameters."""
-        return engine_for(self._asked, self._like())
+        like = self._like()
+        return engine_for(self._asked, like.device, like.dtype).name
 
     def reset_parameters(self) -> None:
         """Draw first values, by the cell's rules; from torch's generator, so its seed decides."""
@@ -144,8 +145,13 @@ class Recurrent(Fixable, nn.Module):
             None if states is None else list((states,) if isinstance(states, Tensor) else states)
         )
         initial = self._initial(form, given, like)
-        how = How(self._asked, self.bptt)
-        return stack.answer(self._stack(), how, form, initial, record)
+        probes = form.probes(record, self.directions)
+        outputs, finals, records = stack.run(
+            self._stack(), form.batch, form.tokens(), initial,
+            [name for name in record if name not in probes],
+            {name: tokens for name, (_, tokens) in probes.items()},
+        )  # fmt: skip
+        return form.answer(outputs, finals, records, record, probes)
 
     def over(self, tokens: Tensor, batch: Ragged) -> tuple[Tensor, Any]:
         """The same over tokens that have been gathered, (N, I), for whoever makes them of something
@@ -155,11 +161,11 @@ class Recurrent(Fixable, nn.Module):
             y, states = layer.over(embed(batch.gather(words)), batch)
             y = batch.scatter(y)                     # (steps, rows, H), where they are wanted
         """
-        checks.input(tokens, self.input_size, self._like())
+        like = self._like()
+        checks.input(tokens, self.input_size, like)
         form = Form(tokens, batch, batch.rows)
-        how = How(self._asked, self.bptt)
         initial = self._initial(form, None, tokens)
-        outputs, finals, _ = stack.run(self._stack(), how, batch, tokens, initial)
+        outputs, finals, _ = stack.run(self._stack(), batch, tokens, initial)
         return outputs, form.states(finals)
 
     def stream(self, batch: int = 1) -> Stream:
@@ -167,8 +173,10 @@ class Recurrent(Fixable, nn.Module):
         return Stream(self._stack(), self.equation.initial_state, self._asked, batch)
 
     def _stack(self) -> Stack:
+        like = self._like()
+        engine = engine_for(self._asked, like.device, like.dtype)
         dropout = self.dropout if self.training else 0.0
-        return Stack(self._wiring, self.num_layers, self.directions, self._sizes,
+        return Stack(self._cell, engine, self.bptt, self.num_layers, self.directions, self._sizes,
                      self._direction, dropout, self.fixed)  # fmt: skip
 
     def _initial(self, form: Form, given: list[Tensor] | None, like: Tensor) -> list[Tensor | None]:

@@ -1,5 +1,6 @@
-"""Directions side by side, layers one above the other. In: a batch, parameters, states. Out: what a
-layer returns; next: `Recurrent` and the drop-ins, which only differ in where parameters come from.
+"""Directions side by side, layers one above the other. In: a batch's tokens, initial states. Out:
+outputs, final states, recorded values by token; next: `operator` and the engine, and on the way
+back `forms`.
 
 Between layers the values stay tokens: a ragged batch is gathered once and scattered once.
 """
@@ -7,107 +8,132 @@ Between layers the values stay tokens: a ragged batch is gathered once and scatt
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from unrolled.layers import direction
 from unrolled.layers.batch import Dense, Ragged
-from unrolled.layers.direction import How, Wiring
+from unrolled.layers.bptt import pieces
 from unrolled.layers.fixed import Fixed
-from unrolled.layers.forms import Form
+from unrolled.layers.operator import (
+    Direction,
+    KernelSequence,
+    Tensors,
+    infer,
+    traced,
+    wants_gradients,
+)
+from unrolled.layers.parameterized import AUTOGRAD, AnyEngine, Parameterized
 
 
 @dataclass(eq=False)
 class Stack:
-    """`parameters(layer, reverse)` gives one direction's, in the order that its wiring expects."""
+    """A layer as it is at one call. `parameters(layer, reverse)` gives one direction's, in the
+    order that the cell expects."""
 
-    wiring: Wiring
+    cell: Parameterized
+    engine: AnyEngine
+    bptt: str | int
     num_layers: int
     directions: int
     sizes: dict[str, int]
-    parameters: Callable[[int, bool], Sequence[Tensor]]
+    parameters: Callable[[int, bool], list[Tensor]]
     dropout: float
     fixed: Fixed | None = None
 
-
-def answer(
-    stack: Stack, how: How, form: Form, initial: Sequence[Tensor | None], names: Sequence[str]
-) -> Any:
-    """What a layer returns: outputs, final states, and with `names` a third item, by name: values
-    of the step, and for `d_h` zeros whose `.grad`, after backward, says how long the derivative of
-    the loss by h was at every step."""
-    if not names:
-        outputs, finals, _ = run(stack, how, form.batch, form.tokens(), initial)
-        return form.restore(outputs), form.states(finals)
-    measured = [name for name in names if name.startswith("d_")]
-    probes = {name: form.probe(stack.directions) for name in measured}
-    how = replace(how, record=tuple(name for name in names if name not in probes))
-    outputs, finals, records = run(
-        stack, how, form.batch, form.tokens(), initial, {n: t for n, (_, t) in probes.items()}
-    )
-    results = form.restore(outputs), form.states(finals)
-    found = {name: form.restore(r) for name, r in records.items()}
-    found |= {name: zeros for name, (zeros, _) in probes.items()}
-    return *results, {name: found[name] for name in names}
+    def layer_sizes(self, layer: int, width: int) -> dict[str, int]:
+        """Sizes with the width of this layer's input."""
+        return {**self.sizes, "input_size": width} if layer else self.sizes
 
 
 def run(
     stack: Stack,
-    how: How,
     batch: Dense | Ragged,
     tokens: Tensor,
     states: Sequence[Tensor | None],
+    names: Sequence[str] = (),
     probes: Mapping[str, Tensor] | None = None,
-) -> tuple[Tensor, tuple[Tensor, ...], dict[str, Tensor]]:
-    """tokens: (..., I); states: (layers x directions, B, n) each, None for zeros; probes:
-    (..., directions), whose gradients will be the norms of the derivatives by states: `d_h`, or
-    `d_h_l0`."""
-    finals: list[tuple[Tensor, ...]] = []
+) -> tuple[Tensor, Tensors, dict[str, Tensor]]:
+    """tokens: (..., I); states: (layers x directions, B, n) each, None for zeros; names: of values
+    to be recorded; probes: (..., directions), whose gradients will be the norms of the derivatives
+    with respect to states: `d_h`, or `d_h_l0`."""
+    finals: list[Tensors] = []
     records: dict[str, Tensor] = {}
     for layer in range(stack.num_layers):
         if layer and stack.dropout:
             tokens = torch.nn.functional.dropout(tokens, stack.dropout)
-        here, wanted, norms = how, {}, {}
-        if how.record or probes:
-            wanted = _recorded(how.record, layer, stack.num_layers)
-            norms = _recorded(tuple(probes or ()), layer, stack.num_layers)
-            measured = tuple(name.removeprefix("d_") for name in norms)
-            here = replace(how, record=tuple(wanted), norms=measured)
-        sizes = stack.sizes if not layer else {**stack.sizes, "input_size": tokens.shape[-1]}
-        outputs, found = [], []
+        wanted = _of_layer(names, layer, stack.num_layers)
+        norms = _of_layer([*(probes or ())], layer, stack.num_layers)
+        found: list[Tensors] = []
         for number in range(stack.directions):
-            place = layer * stack.directions + number
+            place, reverse = layer * stack.directions + number, bool(number)
             initial = [None if state is None else state[place : place + 1] for state in states]
-            parameters = stack.parameters(layer, bool(number))
-            packs = None if stack.fixed is None else stack.fixed.packs(place, parameters)
-            mine = [(probes or {})[name][..., number : number + 1] for name in norms.values()]
-            y, final, recorded = direction.run(
-                stack.wiring, here, batch, bool(number), tokens, initial, parameters, sizes, mine,
-                packs,
-            )  # fmt: skip
-            outputs.append(y)
-            finals.append(final)
-            found.append(recorded)
-        tokens = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=-1)
-        for name, parts in zip(wanted.values(), zip(*found, strict=True), strict=True):
-            records[name] = torch.cat(parts, dim=-1)
+            mine = (
+                [probes[name][..., number : number + 1] for name in norms.values()]
+                if probes
+                else []
+            )
+            direction, weights = _direction(stack, batch, tokens, layer, reverse, wanted, norms)
+            tensors = [
+                batch.turned(tokens, reverse), *map(batch.ordered, initial), *weights,
+                *(batch.turned(probe, reverse) for probe in mine),
+            ]  # fmt: skip
+            is_training = wants_gradients(tensors)
+            if stack.bptt != "whole" and is_training and direction.schedule.steps:
+                results = pieces(direction, stack.bptt, *tensors)
+            elif direction.is_traced:
+                results = traced(direction, *tensors)
+            elif is_training:
+                results = KernelSequence.apply(direction, tensors[0].contiguous(), *tensors[1:])
+            else:
+                results = infer(direction, *tensors)
+            finals.append(tuple([batch.restored(r) for r in results[1 : 1 + len(states)]]))
+            by_token = (results[0], *results[1 + len(states) :])
+            found.append(tuple([batch.turned(values, reverse) for values in by_token]))
+        joined = [parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
+                  for parts in zip(*found, strict=True)]  # fmt: skip
+        tokens = joined[0]
+        records |= zip(wanted.values(), joined[1:], strict=True)
     if len(finals) == 1:
         return tokens, finals[0], records
     return tokens, tuple([torch.cat(parts) for parts in zip(*finals, strict=True)]), records
 
 
-def _recorded(record: Sequence[str], layer: int, num_layers: int) -> dict[str, str]:
+def _direction(
+    stack: Stack, batch: Dense | Ragged, tokens: Tensor, layer: int, reverse: bool,
+    wanted: Mapping[str, str], norms: Mapping[str, str],
+) -> tuple[Direction, list[Tensor]]:  # fmt: skip
+    """What runs, but for its tensors, and its weights."""
+    sizes = stack.layer_sizes(layer, tokens.shape[-1])
+    parameters = stack.parameters(layer, reverse)
+    place = layer * stack.directions + reverse
+    packs = None if stack.fixed is None else stack.fixed.packs(place, parameters)
+    recurrence = stack.cell.recurrence(stack.engine, parameters[0].dtype, sizes)
+    direction = Direction(
+        recurrence, stack.engine is AUTOGRAD, batch.schedule(_jobs(tokens, sizes), reverse),
+        len(stack.cell.equation.states), (*wanted,), tuple([n.removeprefix("d_") for n in norms]),
+        packs,
+    )  # fmt: skip
+    return direction, stack.cell.weights(parameters, sizes)
+
+
+def _jobs(tokens: Tensor, sizes: Mapping[str, int]) -> int:
+    # two threads meet in some microseconds: below this much work one alone is sooner done
+    inputs, hidden = sizes["input_size"], sizes["hidden_size"]
+    work = tokens.numel() // inputs * hidden * (hidden + inputs)
+    return torch.get_num_threads() if work > 100_000 else 1
+
+
+def _of_layer(names: Sequence[str], layer: int, num_layers: int) -> dict[str, str]:
     """A value's name in the step -> what the user called it: `f` is the top layer's, `f_l0` the
     lowest one's."""
     suffix = f"_l{layer}"
-    if not record:
+    if not names:
         return {}
-    wanted = {name.removesuffix(suffix): name for name in record if name.endswith(suffix)}
+    wanted = {name.removesuffix(suffix): name for name in names if name.endswith(suffix)}
     if layer == num_layers - 1:
-        wanted |= {name: name for name in record if not _layer_of(name)}
+        wanted |= {name: name for name in names if not _layer_of(name)}
     return wanted
 
 

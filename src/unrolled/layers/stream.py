@@ -1,31 +1,21 @@
 """One time step at a time, in microseconds. In: a `Stack`, first states, how many sequences. Out:
 `Stream`; next: whoever has a new input now and wants the output before the next one comes.
-
-Everything that the kernels need is laid out once: packed weights, scratch, and two rows for each
-state, as if the sequence had two steps and began again after them. A step is one call of compiled
-code (`engines/cpu/machine/steps`), on the thread it is called on; the top layer's kernel stores its
-output once more, for the user.
 """
 
 from __future__ import annotations
 
-import ctypes
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
 
-from unrolled.engines.cpu.call.forward import Forward, forward_frame
-from unrolled.engines.cpu.call.run import Run, padded
-from unrolled.engines.cpu.call.script import Script
-from unrolled.engines.cpu.machine.launches import Launch, Launches
-from unrolled.engines.cpu.machine.steps import Shared, Steps, step
-from unrolled.engines.plan import schedule
+from unrolled.engines.cpu.machine.steps import step
+from unrolled.engines.cpu.stream import Stepper
 from unrolled.errors import ArgumentError, ShapeError, UnrolledError
-from unrolled.layers.autograd import Task
 from unrolled.layers.checks import same_kind
-from unrolled.layers.direction import engine_for
+from unrolled.layers.operator import contiguous
+from unrolled.layers.parameterized import KERNELS
 from unrolled.layers.stack import Stack
 
 
@@ -58,36 +48,27 @@ class Stream:
                 "one step at a time: a stream needs a layer without bidirectional=True"
             )
         like = stack.parameters(0, False)[0]
-        if engine_for(engine, like) != "cpu":
+        if stack.engine is not KERNELS:
             raise ArgumentError(
                 f"a stream runs on the compiled kernels, and this layer (engine={engine!r}, "
                 f"{like.dtype} on {like.device}) does not: layer(x[None], states) does one step"
             )
         self.batch = batch
         self._stack, self._start, self._dtype = stack, start, like.dtype
-        program = stack.wiring.program(like.dtype)
-        self._shapes = {name: stack.sizes[s[0]] for name, s in program.lowered.step.states.items()}
-        widths = {name: padded(n, program.lanes) for name, n in self._shapes.items()}
-        self._buffers = [
-            {n: torch.zeros(2, batch, width, dtype=self._dtype) for n, width in widths.items()}
-            for _ in range(stack.num_layers)
-        ]
-        self._inputs = stack.sizes["input_size"]
-        self._x = torch.zeros(batch, self._inputs, dtype=self._dtype)
-        wide = padded(self._inputs, program.lanes)
-        self._is_widened = program.reads_input_by_unit and wide != self._inputs
-        if self._is_widened:  # read unit by unit: in whole vectors
-            self._x = torch.zeros(batch, wide, dtype=self._dtype)
-        first = next(iter(self._shapes))
-        self._result = torch.zeros(batch, widths[first], dtype=self._dtype)
-        y = self._result[:, : self._shapes[first]]
-        room = self._x[:, : self._inputs]
+        self._inputs, cell = stack.sizes["input_size"], stack.cell
+        self._shapes = {name: stack.sizes[s[0]] for name, s in cell.lowered.step.states.items()}
+        output = next(iter(self._shapes.values()))
+        self._sizes = [stack.layer_sizes(layer, output) for layer in range(stack.num_layers)]
+        recurrences = [cell.recurrence(KERNELS, like.dtype, sizes) for sizes in self._sizes]
+        self._stepper = Stepper(recurrences, self._inputs, batch)
+        self._x, self._buffers = self._stepper.x, self._stepper.states
+        self._is_widened = self._stepper.is_widened
+        y, room = self._stepper.y[:, :output], self._x[:, : self._inputs]
         self._given = {(batch, self._inputs): y}
         if batch == 1:
             room, y = room[0], y[0]
             self._given[self._inputs,] = y
         self._room, self._y = room, y
-        self._own = self._x.data_ptr()
         self._run_step = step()
         self._prepare()
         self.reset()
@@ -167,64 +148,16 @@ class Stream:
         self._prepare()
         self._steps.turn = turn
 
-    def _run(self, layer: int) -> Run:
-        stack = self._stack
-        inputs = self._inputs if layer == 0 else next(iter(self._shapes.values()))
-        sizes = {**stack.sizes, "input_size": inputs}
-        parameters = stack.parameters(layer, False)
-        program = stack.wiring.program(self._dtype)
-        packing, given = stack.wiring.given(program, parameters, sizes)
-        alone = schedule.dense(2, self.batch, 1)
-        return Task(program, packing, alone, sizes).prepare(given)
-
     @torch.no_grad()
     def _prepare(self) -> None:
-        """Pack the weights as they now are, and lay out every kernel's words."""
-        # kept: single numbers among the weights are read where they are
-        self._runs = [self._run(layer) for layer in range(self._stack.num_layers)]
-        first = next(iter(self._shapes))
-        nobody = ctypes.c_int64()
-        self._unread = ctypes.addressof(nobody)
-        kernels, self._kept = [], [nobody]
-        for layer, run in enumerate(self._runs):
-            is_top = layer == len(self._runs) - 1
-            below = self._x if layer == 0 else self._buffers[layer - 1][first]
-            frame = forward_frame(run, below.shape[-1], (first,) if is_top else (), inside=True)
-            script = frame.write(run.fit, run.schedule, 1)
-            lease = run.library.lease(script.room)
-            *leased, words = lease.addresses
-            known = dict.fromkeys(frame.given, 0)
-            known |= zip(frame.given, run.addresses, strict=False)
-            known |= zip([*frame.passing, *frame.packed], leased, strict=True)
-            known |= {"x": below.data_ptr(), f"record {first}": self._result.data_ptr()}
-            for name, buffer in self._buffers[layer].items():
-                known[f"initial {name}"] = buffer[1].data_ptr()
-                known[run.fit.state_at(name)] = buffer[0].data_ptr()
-            packing = Launches(script.all.each[:1], script.words)
-            run.library.parallel(packing, words, *known.values())
-            launch = self._launch(frame, script)
-            word = self._word(frame, words + launch.arguments)
-            ctypes.c_int64.from_address(word("steps")).value = 1
-            kernels.append((launch.function, words + launch.arguments, word("first")))
-            self._kept.append(lease)
-            if layer == 0:
-                x = Shared(word(f"at {run.fit.input_name}"), self._x.nbytes)
-            y = Shared(word(f"at record {first}"), self._result.nbytes)
-        self._steps = Steps(x, y, self._result.data_ptr(), kernels)
-        self._address = self._steps.address
-
-    @staticmethod
-    def _launch(frame: Forward, script: Script) -> Launch:
-        return next(n for n in script.all.each if n.function == frame.kernel.address)
-
-    def _word(self, frame: Forward, words: int) -> Callable[[str], int]:
-        """Where a kernel's words lie, by name; one that it does not have is set in vain."""
-
-        def word(name: str) -> int:
-            position = frame.position.get(name)
-            return self._unread if position is None else words + 8 * position
-
-        return word
+        """Pack the weights as they now are."""
+        stack = self._stack
+        self._stepper.prepare([
+            contiguous(stack.cell.weights(stack.parameters(layer, False), sizes))
+            for layer, sizes in enumerate(self._sizes)
+        ])  # fmt: skip
+        self._steps = self._stepper.steps
+        self._address, self._own = self._stepper.address, self._stepper.own
 
     def _refuse(self, x: Tensor) -> NoReturn:
         if not isinstance(x, Tensor) or x.shape not in self._given:

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from unrolled.cells.base import Cell, equation
-from unrolled.compile import program
-from unrolled.engines.cpu.call import backward as kernels_backward
-from unrolled.engines.cpu.call import forward as kernels_forward
-from unrolled.engines.cpu.call.run import Fit, Run, Source
+from unrolled.cells.base import Cell
+from unrolled.compile import lowered
+from unrolled.engines.cpu.engine import CPU, Left, Recurrence
 from unrolled.engines.cpu.machine.arrays import NumPyLibrary
-from unrolled.engines.cpu.program import Program
-from unrolled.engines.plan.schedule import dense
+from unrolled.engines.engine import Source
+from unrolled.engines.plan.schedule import Schedule, dense
 from unrolled.equations.derive import adjoints, cotangents
 from unrolled.equations.equation import Equation
 from unrolled.equations.interpret import evaluate
@@ -29,37 +28,39 @@ from unrolled.textbook.cell import Array, States, sizes_of
 from unrolled.textbook.readout import Readout
 from unrolled.textbook.sequence import Gradients, Trace
 
+ENGINE = CPU(lambda bits: NumPyLibrary(f"float{bits}"))
+
 
 @dataclass
 class CompiledTrace(Trace):
     """A sequence that the kernels have run, and what they left for the way back."""
 
-    run: Run
+    recurrence: Recurrence
+    schedule: Schedule
+    weights: dict[str, Array]
     rows: Array  # the input, token after token, and the first state
     tokens: Array
-    left: kernels_forward.Left
+    left: Left
 
 
 def forward(cell: Cell, xs: Array, states: States, readout: Readout | None = None) -> CompiledTrace:
     """As `sequence.forward`: `xs` has the axes (T, I, B), and decides the type of the numbers."""
     steps, _, batch = xs.shape
-    kernels = program(equation(cell), 8 * xs.dtype.itemsize)
-    library = NumPyLibrary(xs.dtype)
-    sizes = sizes_of(cell)
-    weights = _step_weights(cell, kernels)
-    fit = Fit(kernels, sizes, {name: (Source(n),) for n, name in enumerate(weights)})
-    run = Run(fit, library, dense(steps, batch, 1), list(weights.values()))
-    rows = _rows(xs)
-    tokens, _, _, left = kernels_forward.forward(
-        run, rows, [_row(state) for state in states], keep=True
+    weights = _step_weights(cell, xs.dtype)
+    sources = {name: (Source(n),) for n, name in enumerate(weights)}
+    recurrence = ENGINE.recurrence(lowered(cell), sizes_of(cell), sources, xs.dtype.name)
+    schedule, rows = dense(steps, batch, 1), _rows(xs)
+    found = recurrence.forward(
+        schedule, [*weights.values()], rows, [_row(state) for state in states], keep=True
     )
-    by_name = [
-        _columns(left.state(run, name, tokens)[:, :n], steps) for name, n in fit.states.items()
-    ]
+    tokens, left = found.outputs, found.left
+    by_name = [_columns(recurrence.state(name, tokens, left), steps) for name in recurrence.states]
     all_states = [states, *zip(*by_name)]
     hs = by_name[0]
     outputs = hs if readout is None else readout.forward(hs)
-    return CompiledTrace(cell, readout, outputs, all_states, [], run, rows, tokens, left)
+    return CompiledTrace(
+        cell, readout, outputs, all_states, [], recurrence, schedule, weights, rows, tokens, left
+    )
 
 
 def backward(
@@ -81,17 +82,14 @@ def backward(
         shares = [trace.readout.backward(d_y, h[0]) for d_y, h in zip(d_outputs, trace.states[1:])]
         d_readout = {name: sum(share[0][name] for share in shares) for name in ("V", "c")}
         d_hs = np.stack([share[1] for share in shares])
-    found = kernels_backward.backward(
-        trace.run, trace.left, trace.rows, trace.tokens, _rows(d_hs),
-        [_row(d) for d in d_states], need_input=True,
+    found = trace.recurrence.backward(
+        trace.schedule, [*trace.weights.values()], trace.rows, trace.tokens, trace.left,
+        _rows(d_hs), [_row(d) for d in d_states],
     )  # fmt: skip
     inputs = _columns(found.inputs, steps)
     first = tuple(d[0].T.copy() for d in found.states)
-    names = trace.run.fit.sources
-    by_name = dict(zip(names, found.arrays, strict=True))
-    return Gradients(
-        _cell_gradients(trace.cell, trace.run.fit.program, by_name), d_readout, inputs, [first]
-    )
+    by_name = dict(zip(trace.weights, found.arrays, strict=True))
+    return Gradients(_cell_gradients(trace.cell, by_name), d_readout, inputs, [first])
 
 
 def _rows(columns: Array) -> Array:
@@ -111,18 +109,18 @@ def _columns(tokens: Array, steps: int) -> Array:
 # ---------------------------------------------------------- what is made of weights alone, once
 
 
-def _step_weights(cell: Cell, kernels: Program) -> dict[str, Array]:
+def _step_weights(cell: Cell, dtype: np.dtype[Any]) -> dict[str, Array]:
     """The weights that the kernels take: the cell's own, and what is made of these."""
-    lowered, dtype = kernels.lowered, np.dtype(f"float{kernels.bits}")
-    made = evaluate(lowered.prelude, _given(cell, lowered.prelude), sizes_of(cell))
+    step = lowered(cell)
+    made = evaluate(step.prelude, _given(cell, step.prelude), sizes_of(cell))
     known = cell.weights | made
     return {
         name: np.ascontiguousarray(known[name], dtype).reshape(_lengths(cell, shape))
-        for name, shape in lowered.weights.items()
+        for name, shape in step.weights.items()
     }
 
 
-def _cell_gradients(cell: Cell, kernels: Program, found: Mapping[str, Array]) -> dict[str, Array]:
+def _cell_gradients(cell: Cell, found: Mapping[str, Array]) -> dict[str, Array]:
     """The derivatives by the cell's own weights; a weight that changes nothing has zero."""
     gradients = {
         name: np.asarray(found[name]).reshape(weight.shape)
@@ -130,7 +128,7 @@ def _cell_gradients(cell: Cell, kernels: Program, found: Mapping[str, Array]) ->
         else np.zeros_like(weight)
         for name, weight in cell.weights.items()
     }
-    prelude = kernels.lowered.prelude
+    prelude = lowered(cell).prelude
     if not prelude:
         return gradients
     variables = tuple(v for v in topological(prelude.values()) if isinstance(v, Variable))

@@ -16,7 +16,7 @@ import torch
 import unrolled
 from tests.tolerances import FLOAT32, FLOAT64, assert_agrees
 from unrolled.cells import SLSTM, GRUCho2014, LayerNormLSTM, MinLSTM
-from unrolled.engines.cpu.call import script
+from unrolled.engines.cpu.call import bind
 from unrolled.layers.library import TorchLibrary
 
 TOLERANCES = {torch.float32: FLOAT32, torch.float64: FLOAT64}
@@ -126,7 +126,7 @@ ORDINARY = dict(vars(TorchLibrary))
 
 def main() -> None:
     torch.set_num_threads(2)
-    script.WORTH_STEPS = script.WORTH_MEMBER = 1  # a team for every single sequence
+    bind.WORTH_STEPS = bind.WORTH_MEMBER = 1  # a team for every single sequence
     for dtype, (inputs, hidden, rows) in TRIED:
         for kind in (*DROP_INS, SLSTM, LayerNormLSTM, GRUCho2014, MinLSTM):
             torch.manual_seed(0)

@@ -10,7 +10,7 @@ import torch
 import unrolled
 from tests.tolerances import FLOAT32, FLOAT64, assert_agrees
 from unrolled.cells import SLSTM, GRUCho2014, LayerNormLSTM, MinLSTM, PeepholeLSTM
-from unrolled.engines.cpu.call import script
+from unrolled.engines.cpu.call import bind
 from unrolled.engines.cpu.machine.threads import cores
 
 TOLERANCES = {torch.float32: FLOAT32, torch.float64: FLOAT64}
@@ -40,13 +40,13 @@ def results(layer: Any, x: torch.Tensor, states: Any, threads: int) -> list[torc
 def launches(layer: Any, x: torch.Tensor, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Which launches of a fresh training step are a team's."""
     found: list[bool] = []
-    original = script.Launches
+    original = bind.Launches
 
     def noted(each: Any, *words: Any) -> Any:
         found.extend(launch.is_team for launch in each)
         return original(each, *words)
 
-    monkeypatch.setattr(script, "Launches", noted)
+    monkeypatch.setattr(bind, "Launches", noted)
     y, _ = layer(x)
     y.sum().backward()
     layer.zero_grad()

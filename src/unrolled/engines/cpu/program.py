@@ -1,7 +1,7 @@
 """A cell's kernels, planned and compiled when first asked for.
 
-In: an `Equation` and the size of its numbers. Out: `Program`, whose kernels have an address; next:
-`run` runs them. A kernel is kept by the equation and the machine, never by a shape.
+In: a lowered step and the size of its numbers. Out: `Program`, whose kernels have an address; next:
+`engine` makes calls of them. A kernel is kept by the step and the machine, never by a shape.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from llvmlite import ir
 
@@ -19,10 +18,9 @@ from unrolled.engines.cpu.machine import jit
 from unrolled.engines.cpu.machine.target import host
 from unrolled.engines.plan import directions
 from unrolled.engines.plan.directions import Inputs
-from unrolled.engines.plan.lower import Graphs, Lowered, backward_graphs, lower, narrow
+from unrolled.engines.plan.lower import Graphs, Lowered, backward_graphs, narrow
 from unrolled.engines.plan.plan import Plan
 from unrolled.engines.plan.verify import verify
-from unrolled.equations.equation import Equation
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,32 +44,21 @@ class Kernel:
 
 
 class Program:
-    """One equation for one type of number."""
+    """One step for one type of number."""
 
-    def __init__(self, equation: Equation, bits: int) -> None:
-        self.equation = equation
+    def __init__(self, lowered: Lowered, bits: int) -> None:
+        self.lowered = lowered
         self.bits = bits
         self.lanes = host().lanes(bits)
-        self._json = equation.json
+        self._json = lowered.step.json
         self._forwards: dict[tuple[object, ...], tuple[directions.Forward, Kernel]] = {}
         self._backwards: dict[tuple[object, ...], tuple[directions.Backward, Kernel]] = {}
         self._lock = threading.Lock()
-        self.fits: dict[object, Any] = {}  # of `run`, by sizes and packing
-
-    @cached_property
-    def lowered(self) -> Lowered:
-        """The step as everybody sees it."""
-        return lower(self.equation)
 
     @cached_property
     def narrow(self) -> Lowered:
         """The step as the kernels compute it."""
         return narrow(self.lowered)
-
-    @cached_property
-    def reads_input_by_unit(self) -> bool:
-        """Whether the kernels read the input in whole vectors."""
-        return self.narrow.reads_input_by_unit
 
     @cached_property
     def graphs(self) -> Graphs:
@@ -111,3 +98,17 @@ class Program:
 
         loaded = jit.load(f"{what} {self.bits} {self._json}", build, ("run",))
         return Kernel(plan, emit.Words(plan), loaded, tiles(self.bits))
+
+
+_programs: dict[tuple[str, int], Program] = {}
+_lock = threading.Lock()
+
+
+def program(lowered: Lowered, bits: int) -> Program:
+    """The kernels of a step for float32 or float64; each is compiled when it is first run. They are
+    kept for as long as the process lives: by step, never by shape."""
+    key = lowered.step.json, bits
+    with _lock:
+        if key not in _programs:
+            _programs[key] = Program(lowered, bits)
+        return _programs[key]

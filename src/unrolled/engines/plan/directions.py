@@ -27,9 +27,12 @@ def _place(kind: Kind, v: Node, name: str) -> Place:
 
 @dataclass(frozen=True)
 class Forward:
-    """`shared`: a kept value -> the hoisted product whose memory it takes over, read by then."""
+    """`x`: the input. `states`: by name, where a state of each token lies. `shared`: a kept value
+    -> the hoisted product whose memory it takes over, read by then."""
 
     plan: Plan
+    x: Place
+    states: dict[str, Place]
     kept: dict[str, Place]
     records: dict[str, Place]
     shared: dict[str, str]
@@ -57,9 +60,11 @@ class Inputs(StrEnum):
 class Backward:
     """`lefts`: the left sides of outer products in rows, side by side in this order; and again in
     panels, by the same names. `inner`: d_x += left @ matrix, for each; `d_input` says that the
-    kernel writes a part of d_x too."""
+    kernel writes a part of d_x too. `olds`: by name, the state before each token."""
 
     plan: Plan
+    olds: dict[str, Place]
+    d_output: Place
     lefts: list[Place]
     panels: dict[str, Place]
     outers: list[Outer]
@@ -89,17 +94,23 @@ def forward(
     places = {name: _place(Kind.TOKEN, node, name) for name, node in kept.items()}
     records = {name: _place(Kind.TOKEN, step.values[name], f"record {name}") for name in record}
     targets: list[Target] = [(node, places[name]) for name, node in kept.items()]
-    for state in step.results:
-        node = step.locals[state]
-        targets.append((node, _place(Kind.TOKEN, node, f"state {state}")))
+    states = _states(lowered)
+    targets += [(step.locals[name], place) for name, place in states.items()]
     targets += [(step.values[name], place) for name, place in records.items()]
+    leaves = leaf_places(lowered)
+    (x,) = (place for v, place in leaves.items() if v.role == "input")
     result = plan(
         targets,
-        leaf_places(lowered),
+        leaves,
         lambda v: v.role == "input" and not inside,
         _rank(lowered),
     )
-    return Forward(result, places, records, _share(result, set(places.values())))
+    return Forward(result, x, states, places, records, _share(result, set(places.values())))
+
+
+def _states(lowered: Lowered) -> dict[str, Place]:
+    step = lowered.step
+    return {name: _place(Kind.TOKEN, step.locals[name], f"state {name}") for name in step.results}
 
 
 def _rank(lowered: Lowered) -> dict[str, int]:
@@ -177,7 +188,9 @@ def backward(
     targets = [*lefts.places.items(), *in_panels, *targets]
     order = _side_by_side(lefts, outers, _rank(lowered))
     layout = plan(targets, places, lambda v: False, _rank(lowered), order)
-    return Backward(layout, order, panels, outers, inner, d_input, added, measured)
+    olds = {v.name: place for v, place in places.items() if v.role == "state"}
+    d_output = next(place for v, place in places.items() if v.name == "d output")
+    return Backward(layout, olds, d_output, order, panels, outers, inner, d_input, added, measured)
 
 
 def _known_places(lowered: Lowered, graphs: Graphs) -> dict[Variable, Place]:
@@ -185,10 +198,8 @@ def _known_places(lowered: Lowered, graphs: Graphs) -> dict[Variable, Place]:
     step, places = lowered.step, leaf_places(lowered)
     for name, node in graphs.kept.items():
         places[variable(name, "value", shape_of(node))] = _place(Kind.TOKEN, node, name)
-    for state in step.results:
-        node = step.locals[state]
-        new = variable(f"state {state}", "value", shape_of(node))
-        places[new] = _place(Kind.TOKEN, node, f"state {state}")
+    for name, place in _states(lowered).items():
+        places[variable(place.name, "value", shape_of(step.locals[name]))] = place
     return places
 
 

@@ -47,12 +47,6 @@ class Schedule(ABC):
         """The tokens of the steps first ... last - 1."""
 
     @abstractmethod
-    def before(self, first: int, last: int) -> int:
-        """What stands one step before each token of the steps first ... last - 1 (first > 0): of a
-        dense batch the number of the first such token, and otherwise where a table of them begins.
-        """
-
-    @abstractmethod
     def window(self, first: int, last: int) -> Schedule:
         """The steps first ... last - 1 as a schedule of their own, over the tokens of `span`."""
 
@@ -66,20 +60,11 @@ class Schedule(ABC):
         return np.concatenate([[0], self.offsets.ravel()]).astype(np.int64)
 
     @cached_property
-    def known(self) -> dict[str, int]:
-        """Counts, and where kernels find the tables: the first offset is the word before the first
-        step's."""
-        return {
-            "": 0,
-            "once": 1,
-            "steps": self.steps,
-            "rows": self.rows,
-            "jobs": self.jobs,
-            "tokens": self.tokens,
-            "base": self.base.ctypes.data,
-            "offsets": self._padded_offsets.ctypes.data + 8,
-            "active": self.active.ctypes.data,
-        }
+    def addresses(self) -> tuple[int, int, int]:
+        """Where kernels find the tables: base, offsets, active; the word before the first step's
+        offset may be read."""
+        first_offset = int(self._padded_offsets.ctypes.data) + 8
+        return int(self.base.ctypes.data), first_offset, int(self.active.ctypes.data)
 
     def chunks(self, most_tokens: int) -> list[tuple[int, int]]:
         """Cut the steps into runs of at most so many tokens (but one step at least)."""
@@ -117,10 +102,6 @@ class Dense(Schedule):
             first, last = self.steps - last, self.steps - first
         return slice(first * self.rows, last * self.rows)
 
-    def before(self, first: int, last: int) -> int:
-        here: int = self.span(first, last).start
-        return here + (self.rows if self.reverse else -self.rows)
-
     def window(self, first: int, last: int) -> Schedule:
         return dense(last - first, self.rows, self.jobs, self.reverse)
 
@@ -152,9 +133,6 @@ class Ragged(Schedule):
     def span(self, first: int, last: int) -> slice:
         return slice(int(self.starts[first]), int(self.starts[last]))
 
-    def before(self, first: int, last: int) -> int:
-        return int(self._previous.ctypes.data) + 8 * int(self.starts[first])
-
     @cached_property
     def table(self) -> tuple[Ints, Ints]:
         """Every token's step and row, in the order of tokens, step after step."""
@@ -164,7 +142,7 @@ class Ragged(Schedule):
         return np.repeat(np.arange(self.steps, dtype=np.int64), np.diff(self.starts)), rows
 
     @cached_property
-    def _previous(self) -> Ints:
+    def previous(self) -> Ints:
         """For every token the token of the same row one step before; -1 at the first step."""
         steps, rows = self.table
         token_of = np.full((self.steps + 1, self.rows), -1, np.int64)

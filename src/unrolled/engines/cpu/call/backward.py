@@ -1,220 +1,220 @@
-"""A sequence backward. In: a `Run`, what forward left, derivatives by outputs and final states.
-Out: `Gradients`; next: the autograd function of `layers`, or the textbook.
+"""A sequence backward, as a call. In: the backward plan, sizes, the forward call that went before.
+Out: `Backward`; next: `bind`.
 
 Chunk by chunk from the end: the kernel stores, for every token, the derivatives that stand left in
 an outer product (`d_net_i`); then the gradients of the matrices are sums of outer products over the
-whole chunk, and so, where few sequences run beside one another, is the derivative by the input.
+whole chunk, and so, where few sequences run beside one another, is the derivative with respect to
+the input.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from unrolled.engines.cpu.call.forward import Forward, Left, is_inside
-from unrolled.engines.cpu.call.frame import Frame
-from unrolled.engines.cpu.call.gradients import Products, Vectors
-from unrolled.engines.cpu.call.run import Fit, Run, chunks, most_tokens, padded
-from unrolled.engines.cpu.call.script import Script, Writer
-from unrolled.engines.cpu.machine.arrays import Array
-from unrolled.engines.cpu.program import Kernel
+from unrolled.engines.cpu.call.call import (
+    Accumulate,
+    Buffer,
+    Call,
+    Clear,
+    CopyPanels,
+    CopyRows,
+    Multiply,
+    Owner,
+    Per,
+    Reduce,
+    Step,
+    View,
+)
+from unrolled.engines.cpu.call.forward import Forward
+from unrolled.engines.cpu.call.parts import call_of, run_kernel, scratch, side_by_side
+from unrolled.engines.cpu.call.sizes import Sizes
+from unrolled.engines.cpu.call.weights import Packed, alone, packed
 from unrolled.engines.plan import directions
-from unrolled.engines.plan.directions import Inputs
-from unrolled.engines.plan.plan import Matrix
-from unrolled.engines.plan.schedule import Schedule
+from unrolled.engines.plan.plan import Kind, Matrix, Place
 
 
-@dataclass
-class Gradients:
-    """By the input (..., I), the initial states (1, rows, n) and the caller's arrays of weights, in
-    their forms. `norms`: how long the derivative by a state was at each token, (..., 1)."""
+@dataclass(frozen=True, eq=False)
+class Backward:
+    """`d_x`: the derivative with respect to the input, in whole vectors; None if nobody asked or
+    nothing depends on it. `covered`: of each of the caller's arrays, how many numbers get a sum.
+    `numbers`: arrays of a single number -> how many parts of its sum the call leaves."""
 
-    inputs: Array | None
-    states: tuple[Array, ...]
-    arrays: list[Array]
-    norms: dict[str, Array]
+    call: Call
+    made: directions.Backward
+    d_x: Buffer | None
+    covered: dict[int, int]
+    numbers: dict[int, int]
 
 
-class Backward(Frame):
-    """The backward kernel's frame; where the left sides lie."""
+class _Parts:
+    """A backward call that is being put together."""
 
-    def __init__(
-        self,
-        fit: Fit,
-        units: int,
-        left: Forward,
-        made: directions.Backward,
-        kernel: Kernel,
-        *,
-        need_states: bool,
-    ) -> None:
-        super().__init__(kernel, fit.program.bits)
-        self.made, self.left, self.need_states = made, left, need_states
-        fit.weights(self, made.plan, placed=made.lefts)
-        self.place(fit.input_name, "x", left.x_width)
-        for name, (size, column) in left.columns.items():
-            self.place(name, f"buffer {size}", left.widths[size], column)
-        for name, place in made.norms.items():
-            self.place(place.name, f"norm {name}", 1)
-        self.input_width = padded(units, fit.lanes)
-        if made.d_input is not None:
-            self.place(made.d_input.name, "d input", self.input_width)
-        self._states(fit)
-        self.vectors = Vectors(fit, self, made.added)
-        self._lefts(fit)
-        self._panels(fit)
-        covered = self.outer.covered | self.vectors.covered
-        self.whole = {n for n, numbers in covered.items() if numbers == fit.numbers[n]}
-        firsts = [f"first {name}" for name in fit.states] if need_states else []
-        self.finish([
-            *fit.array_names, "x", "y", "d output", *(f"d {name}" for name in fit.states),
-            *(f"norm {name}" for name in made.norms), "d input",
-            *(f"sum {number}" for number in range(len(fit.numbers))), *firsts, *left.kept,
-        ])  # fmt: skip
-
-    def _states(self, fit: Fit) -> None:
-        """States where forward left them; and their derivatives, carried from step to step in two
-        buffers that take turns. A sequence may end at any step, so both begin as what arrives."""
-        for name, units in fit.states.items():
-            width = padded(units, fit.lanes)
-            self.place(f"state {name}", self.left.states[name], width)
-            self.place(f"initial {name}", f"initial {name}", width)
-            for turn in (0, 1):
-                region = f"turn {name} {turn}"
-                self.region(region, "rows", width)
-                self.before.widen(region, f"d {name}", units, width, fit.lanes)
-                self.place(region, region, width)
-            if self.need_states:
-                self.after.narrow(
-                    f"first {name}", f"last turn {name}", units, fit.lanes, "rows", k_stride=width
-                )
-        units, arriving = fit.states[fit.output], "d output"
-        width = padded(units, fit.lanes)
-        if width != units:
-            arriving = "d output wide"
-            self.region(arriving, "tokens", width)
-            self.before.widen(arriving, "d output", units, width, fit.lanes, "tokens")
-        self.place("d output", arriving, width)
-
-    def _lefts(self, fit: Fit) -> None:
-        """Left sides in rows: of a chunk's tokens where they are multiplied behind the kernel, and
-        otherwise only of a step."""
-        self.columns: dict[str, tuple[str, int]] = {}
-        self.widths: dict[str, int] = {}
-        for place in self.made.lefts:
-            column = self.widths.get(place.size, 0)
-            self.columns[place.name] = (place.size, column)
-            self.widths[place.size] = column + fit.padded(place.size)
-        inner = self.made.inner
-        for size, width in self.widths.items():
-            self.region(f"lefts {size}", "buffered" if inner else "rows", width)
-        for number, (left, matrix) in enumerate(inner):
-            size, column = self.columns[left.name]
-            panels, length = fit.panels(self, f"inner {number}", Matrix(matrix, transposed=True))
-            self.product(
-                (f"chunk lefts {size}", column), f"inner {number}", ("chunk d input", 0),
-                panels * fit.lanes, length, a_stride=self.widths[size], panels=panels,
-                c_stride=self.input_width, add=int(number > 0 or self.made.d_input is not None),
-            )  # fmt: skip
-        for name, (size, column) in self.columns.items():
-            self.place(name, f"lefts {size}", self.widths[size], column)
-
-    def _panels(self, fit: Fit) -> None:
-        """Left sides in panels, as the kernel writes them; right sides, as a chunk copies them."""
-        self.token_width = sum(self.widths.values())
-        for place in self.made.panels.values():
-            self.region(place.name, "buffered", fit.padded(place.size), step=fit.lanes)
-            self.word(f"at {place.name}", place.name)
-            self.word(f"stride {place.name}", "buffered")
-        self.outer = Products(fit, self, self.left, self.made.outers)
-
-    def write(self, fit: Fit, schedule: Schedule, threads: int) -> Script:
-        """What calls on this batch do: chunk by chunk from the end the kernel, then the products of
-        what it leaves."""
-        runs = chunks(schedule, self.token_width, self.bytes)
-        writer = Writer(self, schedule, threads, most_tokens(schedule, runs))
-        writer.copy()
-        for first, last in reversed(runs):
-            writer.begin_chunk(first, last)
-            writer.run()
-            self.outer.write(writer, first, last, fresh=last == schedule.steps)
-            start = schedule.span(first, last).start
-            writer.set("chunk d input", start * self.input_width * self.bytes, "d input")
-            writer.multiply()
-        for name in fit.states:
-            writer.set(f"last turn {name}", 0, f"turn {name} {1 if schedule.steps else 0}")
-        return writer.finish()
+    def __init__(self, made: directions.Backward, sizes: Sizes, left: Forward) -> None:
+        self.made, self.sizes, self.left = made, sizes, left
+        self.y = replace(left.y, owner=Owner.GIVEN)
+        self.views: dict[Place, tuple[View, ...]] = {left.made.x: (View(left.x),)}
+        self.views |= {place: (view,) for place, view in left.tokens.items()}
+        self.per_left = Per.ROW  # left sides in rows: of a step, or of a chunk to be multiplied
+        if any(place.kind is Kind.TOKEN for place in made.lefts):
+            self.per_left = Per.CHUNK
+        self.before: list[Step] = []
+        self.after: list[Step] = []
+        self.chunk: list[Step] = []
+        self.covered: dict[int, int] = {}
+        self.numbers: dict[int, int] = {}
+        self.sums = [Buffer(f"sum {n}", Owner.RESULT, Per.ONCE, width)
+                     for n, width in enumerate(sizes.numbers)]  # fmt: skip
 
 
 def backward(
-    run: Run,
-    left: Left,
-    xs: Array,
-    outputs: Array,
-    d_outputs: Array,
-    d_finals: Sequence[Array | None],
-    norms: tuple[str, ...] = (),
-    *,
-    need_input: bool,
-    need_states: bool = True,
-    reuse: Sequence[Array] = (),
-) -> Gradients:
-    """xs, outputs, d_outputs: (..., n); d_finals: (1, rows, n) each, None for zeros; `norms` names
-    states to be measured. Without `need_states`, the derivatives by the initial states are left
-    out. `reuse`: arrays of an earlier result, which may be overwritten."""
-    library, schedule, fit = run.library, run.schedule, run.fit
-    pointer = library.pointer
-    frame = _frame(run, left, xs.shape[-1], norms, need_input, need_states)
-    script = run.script(frame, lambda threads: frame.write(fit, schedule, threads))
-    measured = {name: library.empty(*xs.shape[:-1], 1) for name in norms}
-    d_xs = _input(run, frame, xs.shape[:-1]) if need_input else None
-    inputs, d_outputs = run.input(xs), library.contiguous(d_outputs)
-    ends = [None if d is None else library.contiguous(d) for d in d_finals]
-    sums = _sums(run, frame, reuse)
-    rows = schedule.rows
-    states = [library.empty(1, rows, units) for units in fit.states.values()] if need_states else []
-    addresses = [*run.addresses, pointer(inputs), pointer(outputs), pointer(d_outputs)]
-    addresses += [0 if d is None else pointer(d) for d in ends]
-    addresses += map(pointer, measured.values())
-    addresses.append(0 if d_xs is None else pointer(d_xs))
-    addresses += map(pointer, (*sums, *states))
-    assert left.lease is not None
-    run.call(frame, script, addresses + left.lease.addresses)
-    for number in frame.vectors.numbers:
-        sums[number] = sums[number].sum().reshape(run.arrays[number].shape)
-    inputs = None if d_xs is None else d_xs[..., : xs.shape[-1]]
-    return Gradients(inputs, tuple(states), sums, measured)
-
-
-def _frame(
-    run: Run, left: Left, units: int, norms: tuple[str, ...], need_input: bool, need_states: bool
+    made: directions.Backward, sizes: Sizes, left: Forward, team: int, *, need_states: bool
 ) -> Backward:
-    inputs = Inputs.NONE
-    if need_input:
-        inputs = Inputs.INSIDE if is_inside(run, units) else Inputs.OUTSIDE
-
-    def build() -> Backward:
-        made, kernel = run.fit.program.backward(norms, inputs)
-        return Backward(run.fit, units, left.frame, made, kernel, need_states=need_states)
-
-    return run.fit.once(("backward", left.frame, norms, inputs, need_states), build)
-
-
-def _sums(run: Run, frame: Backward, reuse: Sequence[Array]) -> list[Array]:
-    """Room for the derivatives by the caller's arrays: zeros where nothing will be written, for an
-    array may be longer than what depends on it."""
-    library, whole = run.library, frame.whole if run.schedule.tokens else ()
-    sums = list(reuse) or [
-        library.like(array) if number in whole else library.zeros(*array.shape)
-        for number, array in enumerate(run.arrays)
+    """`team`: the numbers at which a team meets. With `need_states` there are derivatives with
+    respect to the initial states, too."""
+    parts = _Parts(made, sizes, left)
+    weights = packed(made.plan, sizes)
+    meeting = Buffer("team", Owner.PASSING, Per.ONCE, team)
+    norms = {place: Buffer(f"norm {name}", Owner.RESULT, Per.TOKEN, 1)
+             for name, place in made.norms.items()}  # fmt: skip
+    ends, firsts = _states(parts, need_states)
+    arriving = _arriving(parts)
+    _vectors(parts)
+    lefts = side_by_side("lefts", made.lefts, sizes, Owner.PASSING, parts.per_left)
+    d_x = _input(parts)
+    products = [
+        _multiply(parts, weights, number, lefts[place], matrix, d_x)
+        for number, (place, matrix) in enumerate(made.inner)
     ]
-    for number, units in frame.vectors.numbers.items():
-        sums[number] = library.empty(units)
-    return sums
+    panels = {place: Buffer(place.name, Owner.PASSING, Per.CHUNK, sizes.padded(place.size),
+                            sizes.lanes) for place in made.panels.values()}  # fmt: skip
+    sums = _outer(parts, panels)
+    for views in (weights.views, lefts, scratch(made.plan, sizes, made.lefts)):
+        parts.views |= {place: (view,) for place, view in views.items()}
+    parts.views |= {place: (View(buffer),) for place, buffer in (*norms.items(), *panels.items())}
+    bind = {place: parts.views[place] for place in made.plan.places}
+    kernel = run_kernel(made.plan, bind, weights, sizes, meeting, descending=True)
+    wide = dict.fromkeys(view.buffer for view in lefts.values())
+    given = [*sizes.arrays, left.x, parts.y, arriving, *ends]
+    results = [*norms.values(), *([] if d_x is None else [d_x]), *parts.sums, *firsts]
+    call = call_of(
+        [*given, *results, *left.call.owned(Owner.KEPT)], weights.steps,
+        [Clear(meeting), *parts.before], [kernel, *sums, *products], parts.after,
+        sum(buffer.width for buffer in wide), sizes.lanes,
+    )  # fmt: skip
+    return Backward(call, made, d_x, parts.covered, parts.numbers)
 
 
-def _input(run: Run, frame: Backward, tokens: Sequence[int]) -> Array:
-    """Room for the derivative by the input, in whole vectors: zeros where nothing will be added."""
-    is_written = frame.made.d_input is not None or frame.made.inner
-    make = run.library.empty if is_written else run.library.zeros
-    return make(*tokens, frame.input_width)
+def _states(parts: _Parts, need_states: bool) -> tuple[list[Buffer], list[Buffer]]:
+    """States where forward left them; and their derivatives, carried from step to step in two
+    buffers that take turns. A sequence may end at any step, so both begin as what arrives."""
+    sizes, left = parts.sizes, parts.left
+    ends, firsts = [], []
+    for name, units in sizes.states.items():
+        wide, state = sizes.whole(units), left.states[name]
+        state = parts.y if state is left.y else state
+        parts.views[left.made.states[name]] = (View(state),)
+        parts.views[parts.made.olds[name]] = View(state), View(left.starts[name])
+        end = Buffer(f"d {name}", Owner.GIVEN, Per.ROW, units)
+        ends.append(end)
+        turns = [Buffer(f"turn {name} {n}", Owner.PASSING, Per.ROW, wide) for n in (0, 1)]
+        parts.before += [CopyRows(View(turn), (View(end),), units, wide) for turn in turns]
+        for place in parts.made.plan.places:
+            if place.kind in (Kind.NOW, Kind.NEXT) and place.name == name:
+                parts.views[place] = View(turns[0]), View(turns[1])
+        if need_states:  # the first step leaves it in the second buffer, and no step at all in both
+            firsts.append(Buffer(f"first {name}", Owner.RESULT, Per.ROW, units))
+            parts.after.append(CopyRows(View(firsts[-1]), (View(turns[1]),), units, units))
+    return ends, firsts
+
+
+def _arriving(parts: _Parts) -> Buffer:
+    """The derivative with respect to the outputs, in whole vectors."""
+    sizes, units = parts.sizes, parts.y.width
+    given = Buffer("d output", Owner.GIVEN, Per.TOKEN, units)
+    if sizes.whole(units) == units:
+        parts.views[parts.made.d_output] = (View(given),)
+    else:
+        wide = Buffer("d output wide", Owner.PASSING, Per.TOKEN, sizes.whole(units))
+        parts.before.append(CopyRows(View(wide), (View(given),), units, wide.width))
+        parts.views[parts.made.d_output] = (View(wide),)
+    return given
+
+
+def _input(parts: _Parts) -> Buffer | None:
+    """The derivative with respect to the input, where there is one."""
+    made, sizes = parts.made, parts.sizes
+    if made.d_input is None and not made.inner:
+        return None
+    units = sizes.whole(sizes.length(parts.left.made.x.size))
+    d_x = Buffer("d x", Owner.RESULT, Per.TOKEN, units)
+    if made.d_input is not None:
+        parts.views[made.d_input] = (View(d_x),)
+    return d_x
+
+
+def _multiply(
+    parts: _Parts, weights: Packed, number: int, left: View, matrix: str, d_x: Buffer | None
+) -> Multiply:
+    """One product of the derivative with respect to the input; the first writes, unless the kernel
+    has written a part already."""
+    assert d_x is not None
+    buffer, units, length = alone(
+        weights, f"inner {number}", Matrix(matrix, transposed=True), parts.sizes
+    )
+    add = number > 0 or parts.made.d_input is not None
+    return Multiply(View(d_x), left, buffer, units, length, add)
+
+
+def _outer(parts: _Parts, panels: dict[Place, Buffer]) -> list[Step]:
+    """Right sides into panels, as the kernel has left the left ones; then the gradients of
+    matrices, straight into the rows where the caller's arrays hold them."""
+    made, sizes = parts.made, parts.sizes
+    rights: dict[Place, Buffer] = {}
+    copies: list[Step] = []
+    sums: list[Step] = []
+    begun: set[str] = set()
+    for product in made.outers:
+        place = product.right
+        if place not in rights:
+            units, wide = sizes.length(place.size), sizes.padded(place.size)
+            to = Buffer(f"right {place.name}", Owner.PASSING, Per.CHUNK, wide, sizes.lanes)
+            source, *start = parts.views[place]
+            copies.append(CopyPanels(to, source, units, start[0].buffer if start else None))
+            rights[place] = to
+        (rows, columns), (weight,) = sizes.shape(product.matrix), sizes.sources[product.matrix]
+        to_sum = View(parts.sums[weight.array], weight.row * columns)
+        is_first = product.matrix not in begun
+        left = panels[made.panels[product.left.name]]
+        sums.append(Accumulate(to_sum, left, rights[place], rows, columns, is_first))
+        if is_first:
+            _cover(parts, weight.array, rows * columns)
+        begun.add(product.matrix)
+    return copies + sums
+
+
+def _vectors(parts: _Parts) -> None:
+    """Derivatives with respect to vectors of weights: each job adds up its own, in one row for all
+    of them; then the rows are added."""
+    made, sizes = parts.made, parts.sizes
+    width = sizes.whole(sum(sizes.padded(place.size) for place in made.added.values()))
+    if not width:
+        return
+    added = Buffer("added", Owner.PASSING, Per.JOB, width)
+    parts.before.append(Clear(added))
+    column = 0
+    for name, place in made.added.items():
+        units = sizes.length(place.size)
+        parts.views[place] = (View(added, column),)
+        for source in sizes.sources[name]:
+            to = View(parts.sums[source.array], source.row)
+            if not sizes.shape(name):  # one number: the call leaves the parts of its sum
+                parts.numbers[source.array] = units
+                parts.sums[source.array] = replace(to.buffer, width=units)
+                to = View(parts.sums[source.array])
+            parts.after.append(Reduce(to, View(added, column), units))
+            _cover(parts, source.array, units)
+        column += sizes.padded(place.size)
+
+
+def _cover(parts: _Parts, array: int, numbers: int) -> None:
+    parts.covered[array] = parts.covered.get(array, 0) + numbers

@@ -1,5 +1,5 @@
-"""A sequence forward. In: a `Run`, inputs, initial states. Out: `Left`: outputs, final states, and
-what backward needs; next: `backward`, and the autograd function of `layers`.
+"""A sequence forward, as a call. In: the forward plan, sizes. Out: `Forward`, a `Call` and where it
+leaves what backward reads; next: `bind`, and `backward`, whose call begins with what is kept here.
 
 With a few sequences beside one another the kernel computes everything, the input's products too.
 A single sequence would read all of W at every step: there `W x` is a product for many steps at
@@ -8,210 +8,114 @@ once, chunk by chunk, and the kernel overwrites it with the values that backward
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from unrolled.engines.cpu.call.frame import Frame
-from unrolled.engines.cpu.call.run import Fit, Run, chunks, most_tokens, padded
-from unrolled.engines.cpu.call.script import Script, Writer
-from unrolled.engines.cpu.machine.arrays import Array
-from unrolled.engines.cpu.machine.memory import Lease
-from unrolled.engines.cpu.program import Kernel
+from unrolled.engines.cpu.call.call import (
+    Buffer,
+    Call,
+    Clear,
+    CopyLast,
+    CopyRows,
+    Multiply,
+    Owner,
+    Per,
+    Step,
+    View,
+)
+from unrolled.engines.cpu.call.parts import call_of, run_kernel, scratch, side_by_side
+from unrolled.engines.cpu.call.sizes import Sizes
+from unrolled.engines.cpu.call.weights import alone, packed
 from unrolled.engines.plan import directions
-from unrolled.engines.plan.schedule import Dense, Ragged, Schedule
-
-# Up to this many inputs, W x is done in the loop: alone it would only move memory.
-INSIDE = 8
-# And with this many sequences for each thread: what is read of W then serves enough rows. A few are
-# enough where all weights stay in a second-level cache.
-ENOUGH_ROWS, FEW_ROWS = 16, 4
-CACHE_BYTES = 1 << 20
+from unrolled.engines.plan.plan import Kind, Place
 
 
-class Forward(Frame):
-    """The forward kernel's frame, and where what it computes will lie.
+@dataclass(frozen=True, eq=False)
+class Forward:
+    """`x`, `y`: the input, the output. `states`: where a state's rows lie, by name; `starts`: those
+    before the first step. `tokens`: where else the kernel writes a value of each token."""
 
-    Hoisted products and kept values lie in one buffer for each size, a column for each, and a kept
-    value in the column of a product that is no longer needed.
-    """
-
-    def __init__(
-        self, fit: Fit, width: int, made: directions.Forward, kernel: Kernel, *, keep: bool
-    ) -> None:
-        super().__init__(kernel, fit.program.bits)
-        self.made, self.keep = made, keep
-        self.columns: dict[str, tuple[str, int]] = {}
-        self.widths: dict[str, int] = {}
-        fit.weights(self, made.plan)
-        self.input_units = width
-        self.x_width = padded(width, fit.lanes) if fit.reads_input_by_unit else width
-        self.place(fit.input_name, "x", self.x_width)
-        self.states = {name: fit.state_at(name) for name in fit.states}
-        for name in fit.states:
-            self._state(fit, name)
-        self.recorded = {name: fit.padded(place.size) for name, place in made.records.items()}
-        for name, place in made.records.items():
-            self.place(place.name, f"record {name}", self.recorded[name])
-        self._columns(fit)
-        for size, total in self.widths.items():
-            self.region(f"buffer {size}", "tokens" if keep else "buffered", total, kept=keep)
-        for name, (size, column) in self.columns.items():
-            self.place(name, f"buffer {size}", self.widths[size], column)
-        for matrix, place in made.plan.hoisted:
-            size, column = self.columns[place.name]
-            panels, length = fit.panels(self, f"hoisted {matrix.name}", matrix)
-            self.product(
-                ("chunk x", 0), f"hoisted {matrix.name}", (f"chunk buffer {size}", column),
-                panels * fit.lanes, length, a_stride=self.x_width, panels=panels,
-                c_stride=self.widths[size], add=0,
-            )  # fmt: skip
-        self.finish([
-            *fit.array_names, "x", "y", *(f"given {name}" for name in fit.states),
-            *(f"final {name}" for name in fit.states), *(f"record {name}" for name in made.records),
-        ])  # fmt: skip
-
-    def _state(self, fit: Fit, name: str) -> None:
-        """The first state is the output, and its rows the user's where they are whole vectors; the
-        others stay here, and give the user their last rows."""
-        units, lanes, source = fit.states[name], fit.lanes, self.states[name]
-        width = padded(units, lanes)
-        if source != "y":
-            self.region(source, "tokens", width, kept=self.keep)
-        if name == fit.output and source != "y":
-            self.after.narrow("y", source, units, lanes, "tokens", k_stride=width)
-        self.place(f"state {name}", source, width)
-        self.region(f"initial {name}", "rows", width, kept=self.keep)
-        self.before.widen(f"initial {name}", f"given {name}", units, width, lanes)
-        self.place(f"initial {name}", f"initial {name}", width)
-        self.after.narrow(
-            f"final {name}", f"last {name}", units, lanes, "rows",
-            k_stride=(f"last width {name}", 0), index=("last index", 0),
-        )  # fmt: skip
-
-    def _columns(self, fit: Fit) -> None:
-        for _, place in self.made.plan.hoisted:
-            self._column(place.name, place.size, fit)
-        for name, place in self.made.kept.items():
-            if name in self.made.shared:
-                self.columns[name] = self.columns[self.made.shared[name]]
-            else:
-                self._column(name, place.size, fit)
-
-    def _column(self, name: str, size: str, fit: Fit) -> None:
-        column = self.widths.get(size, 0)
-        self.columns[name] = (size, column)
-        self.widths[size] = column + fit.padded(size)
-
-    def write(self, fit: Fit, schedule: Schedule, threads: int) -> Script:
-        """What calls on this batch do: chunk by chunk where products are hoisted, and otherwise
-        all steps at once."""
-        runs = [(0, schedule.steps)]
-        if self.products is not None:
-            runs = chunks(schedule, sum(self.widths.values()), self.bytes) or runs
-        most = schedule.tokens if self.keep else most_tokens(schedule, runs)
-        writer = Writer(self, schedule, threads, most)
-        writer.copy()
-        for first, last in runs:
-            writer.begin_chunk(first, last)
-            start = schedule.span(first, last).start
-            writer.set("chunk x", start * self.x_width * self.bytes, "x")
-            writer.multiply()
-            writer.run()
-        self._finals(fit, writer)
-        return writer.finish()
-
-    def _finals(self, fit: Fit, writer: Writer) -> None:
-        """Where each sequence's last row is; a sequence of no steps ends where it starts."""
-        schedule = writer.schedule
-        index = 0
-        if schedule.steps and isinstance(schedule, Ragged):
-            index = schedule.last_tokens.ctypes.data
-        writer.set("last index", index)
-        for name, units in fit.states.items():
-            width, source, start = padded(units, fit.lanes), self.states[name], 0
-            if not schedule.steps:
-                width, source = units, f"given {name}"
-            elif isinstance(schedule, Dense):
-                start = schedule.span(schedule.steps - 1, schedule.steps).start
-            writer.set(f"last {name}", start * width * self.bytes, source)
-            writer.set(f"last width {name}", width)
-
-
-@dataclass
-class Left:
-    """What a forward pass leaves for backward, beside its input and outputs: memory."""
-
-    frame: Forward
-    lease: Lease | None
-
-    def state(self, run: Run, name: str, outputs: Array) -> Array:
-        """A state of every token, (tokens, units)."""
-        at, units = self.frame.states[name], run.fit.states[name]
-        if name == run.fit.output:
-            return outputs
-        width, tokens = padded(units, run.fit.lanes), run.schedule.tokens
-        number = list(self.frame.kept).index(at)
-        assert self.lease is not None
-        return self.lease.piece(number, tokens * width).reshape(tokens, width)[:, :units]
+    call: Call
+    made: directions.Forward
+    x: Buffer
+    y: Buffer
+    states: dict[str, Buffer]
+    starts: dict[str, Buffer]
+    tokens: dict[Place, View]
+    records: tuple[Buffer, ...]
 
 
 def forward(
-    run: Run,
-    xs: Array,
-    initial: Sequence[Array | None],
-    record: tuple[str, ...] = (),
-    *,
-    keep: bool,
-    into: Array | None = None,
-) -> tuple[Array, list[Array], list[Array], Left]:
-    """xs: (..., I), contiguous; initial: (1, rows, n) each, None for zeros. Outputs (..., n), final
-    states (1, rows, n), records (..., n). Without `keep`, no backward follows. `into`: where the
-    outputs go, contiguous; otherwise to an array of their own."""
-    library, fit, schedule = run.library, run.fit, run.schedule
-    pointer, tokens, rows = library.pointer, xs.shape[:-1], schedule.rows
-    frame = forward_frame(run, xs.shape[-1], record, inside=is_inside(run, xs.shape[-1]), keep=keep)
-    script = run.script(frame, lambda threads: frame.write(fit, schedule, threads))
-    inputs = run.input(xs)
-    starts = [None if start is None else library.contiguous(start) for start in initial]
-    outputs = library.empty(*tokens, fit.states[fit.output]) if into is None else into
-    finals = [library.empty(1, rows, units) for units in fit.states.values()]
-    records = [library.empty(*tokens, width) for width in frame.recorded.values()]
-    kept = library.lease(script.kept) if keep else None
-    addresses = [*run.addresses, pointer(inputs), pointer(outputs)]
-    addresses += [0 if start is None else pointer(start) for start in starts]
-    addresses += map(pointer, (*finals, *records))
-    if kept is not None:
-        addresses += kept.addresses
-    run.call(frame, script, addresses)
-    if isinstance(schedule, Ragged) and schedule.steps:
-        _never_begun(schedule, finals, starts)
-    for number, place in enumerate(frame.made.records.values()):
-        records[number] = library.contiguous(records[number][..., : fit.length(place.size)])
-    return outputs, finals, records, Left(frame, kept)
-
-
-def is_inside(run: Run, width: int) -> bool:
-    """Whether the kernel computes the input's products, too."""
-    schedule, is_small = run.schedule, run.fit.bytes <= CACHE_BYTES
-    enough = FEW_ROWS if is_small else ENOUGH_ROWS
-    return width <= INSIDE or schedule.tokens >= enough * schedule.jobs * schedule.steps
-
-
-def forward_frame(
-    run: Run, width: int, record: tuple[str, ...] = (), *, inside: bool, keep: bool = False
+    made: directions.Forward, sizes: Sizes, x_width: int, team: int, *, keep: bool
 ) -> Forward:
-    """The frame for inputs of this width."""
+    """`x_width`: from one token's input to the next; `team`: the numbers at which a team meets."""
+    owner = Owner.KEPT if keep else Owner.PASSING
+    weights = packed(made.plan, sizes)
+    x = Buffer("x", Owner.GIVEN, Per.TOKEN, x_width)
+    y = Buffer("y", Owner.RESULT, Per.TOKEN, sizes.states[sizes.output])
+    states = {name: _state(sizes, name, owner, y) for name in sizes.states}
+    starts, before, after = _ends(sizes, states, owner, y)
+    given = [view.buffer for step in before for view in step.reads]
+    finals = [step.to for step in after if isinstance(step, CopyLast)]
+    records = {place: Buffer(f"record {name}", Owner.RESULT, Per.TOKEN, sizes.padded(place.size))
+               for name, place in made.records.items()}  # fmt: skip
+    tokens = _columns(made, sizes, owner)
+    chunk: list[Step] = []
+    for matrix, place in made.plan.hoisted:
+        buffer, units, length = alone(weights, f"hoisted {matrix.name}", matrix, sizes)
+        chunk.append(Multiply(tokens[place], View(x), buffer, units, length, add=False))
+    meeting = Buffer("team", Owner.PASSING, Per.ONCE, team)
+    views = weights.views | scratch(made.plan, sizes) | tokens | {made.x: View(x)}
+    views |= {place: View(buffer) for place, buffer in records.items()}
+    views |= {made.states[name]: View(buffer) for name, buffer in states.items()}
+    bind: dict[Place, tuple[View, ...]] = {}
+    bind |= {place: (views[place],) for place in made.plan.places if place.kind is not Kind.BEFORE}
+    for place in made.plan.of_kind(Kind.BEFORE):
+        bind[place] = View(states[place.name]), View(starts[place.name])
+    kernel = run_kernel(made.plan, bind, weights, sizes, meeting, descending=False)
+    wide = dict.fromkeys(view.buffer for view in tokens.values())
+    columns = sum(buffer.width for buffer in wide) if chunk else None
+    call = call_of(
+        [*sizes.arrays, x, *given, y, *finals, *records.values()], weights.steps,
+        [Clear(meeting), *before], [*chunk, kernel], after, columns, sizes.lanes,
+    )  # fmt: skip
+    return Forward(call, made, x, y, states, starts, tokens, tuple(records.values()))
 
-    def build() -> Forward:
-        made, kernel = run.fit.program.forward(inside=inside, record=record, keep=keep)
-        return Forward(run.fit, width, made, kernel, keep=keep)
 
-    return run.fit.once(("forward", width, inside, record, keep), build)
+def _state(sizes: Sizes, name: str, owner: Owner, y: Buffer) -> Buffer:
+    """The rows of the first state are the output, and the user's, where they are whole vectors; the
+    others stay here, and give the user their last rows."""
+    wide = sizes.whole(sizes.states[name])
+    if name == sizes.output and wide == y.width:
+        return y
+    return Buffer(f"state {name}", owner, Per.TOKEN, wide)
 
 
-def _never_begun(schedule: Ragged, finals: Sequence[Array], starts: Sequence[Array | None]) -> None:
-    """Sequences of no steps, beside others, end where they start."""
-    empty = schedule.empty_rows
-    if len(empty):
-        for final, start in zip(finals, starts, strict=True):
-            final[:, empty] = 0 if start is None else start[:, empty]
+def _ends(
+    sizes: Sizes, states: Mapping[str, Buffer], owner: Owner, y: Buffer
+) -> tuple[dict[str, Buffer], list[Step], list[Step]]:
+    """The states before the first step, and the copies that bring them here and results back."""
+    starts: dict[str, Buffer] = {}
+    before: list[Step] = []
+    after: list[Step] = []
+    for name, units in sizes.states.items():
+        wide = sizes.whole(units)
+        given = Buffer(f"given {name}", Owner.GIVEN, Per.ROW, units)
+        final = Buffer(f"final {name}", Owner.RESULT, Per.ROW, units)
+        starts[name] = Buffer(f"initial {name}", owner, Per.ROW, wide)
+        before.append(CopyRows(View(starts[name]), (View(given),), units, wide))
+        if name == sizes.output and states[name] is not y:
+            after.append(CopyRows(View(y), (View(states[name]),), units, units))
+        after.append(CopyLast(final, states[name], given, units))
+    return starts, before, after
+
+
+def _columns(made: directions.Forward, sizes: Sizes, owner: Owner) -> dict[Place, View]:
+    """Hoisted products and kept values lie in one buffer for each size, a column for each, and a
+    kept value in the column of a product that is no longer needed."""
+    hoisted = {place.name: place for _, place in made.plan.hoisted}
+    own = [place for name, place in made.kept.items() if name not in made.shared]
+    per = Per.TOKEN if owner is Owner.KEPT else Per.CHUNK
+    views = side_by_side("buffer", [*hoisted.values(), *own], sizes, owner, per)
+    return views | {made.kept[kept]: views[hoisted[product]]
+                    for kept, product in made.shared.items()}  # fmt: skip

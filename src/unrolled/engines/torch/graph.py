@@ -1,25 +1,21 @@
 """The same equation under torch's own autograd: any device, any dtype, any order of derivative.
 
 In: a lowered step, a sequence, weights. Out: outputs, final states, recorded values; next:
-`direction`. Slow where the kernels are fast; nothing here is compiled. Values are rows, (B, n).
+`engine`. Slow where the kernels are fast; nothing here is compiled. Values are rows, (B, n).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
-from unrolled.engines.plan.schedule import Dense, Ragged
 from unrolled.engines.torch.functions import TORCH
 from unrolled.equations.equation import Equation
 from unrolled.equations.nodes import Apply, Constant, Eye, Length, Node, Variable, topological
 from unrolled.equations.ops import shape_of
-from unrolled.layers.autograd import Result, Task
-from unrolled.layers.segments import windows
 
 
 def evaluate(
@@ -35,7 +31,7 @@ def evaluate(
         if node not in known:
             known[node] = _value(node, known, sizes, like)
             if probes and node in probes:
-                known[node] = _Probe.apply(known[node], probes[node])
+                known[node] = measured_at(known[node], probes[node])
     return [known[node] for node in roots]
 
 
@@ -90,9 +86,10 @@ def unroll(
     roots = [*(step.locals[s] for s in step.results), *(step.locals[name] for name in record)]
     now = list(initial)
     measured = {step.locals[name]: probe for name, probe in (probes or {}).items()}
-    outputs, records = [], [[] for _ in record]
+    outputs: list[Tensor] = []
+    records: list[list[Tensor]] = [[] for _ in record]
     for t in range(len(xs)):
-        known = {**fixed, x_variable: xs[t], **dict(zip(olds, now, strict=True))}
+        known: dict[Node, Any] = {**fixed, x_variable: xs[t], **dict(zip(olds, now, strict=True))}
         known.update({node: value[t] for node, value in ahead.items()})
         here = {node: probe[t] for node, probe in measured.items()}
         values = evaluate(roots, known, sizes, xs, here)
@@ -122,7 +119,7 @@ def _ahead(
     step: Equation, x: Variable, xs: Tensor, fixed: Mapping[Node, Any]
 ) -> dict[Node, Tensor]:
     """Products of a matrix and the input, for all steps at once."""
-    found = {}
+    found: dict[Node, Tensor] = {}
     for node in topological(node for _, node in step.statements):
         if not isinstance(node, Apply) or node.op != "matmul" or node.args[1] is not x:
             continue
@@ -143,68 +140,4 @@ class _Probe(torch.autograd.Function):
         return d, d.norm(dim=1, keepdim=True)
 
 
-def run(
-    task: Task,
-    tokens: Tensor,
-    initial: Sequence[Tensor],
-    parameters: Sequence[Tensor],
-    probes: Sequence[Tensor] = (),
-) -> Result:
-    """What `autograd.run` gives, without kernels."""
-    schedule = task.schedule
-    places, going, is_turned = None, None, False
-    if isinstance(schedule, Dense):
-        is_turned = schedule.reverse
-    else:
-        assert isinstance(schedule, Ragged)
-        steps, rows = schedule.table
-        places = torch.from_numpy(steps * schedule.rows + rows).to(tokens.device)
-        going = torch.zeros(schedule.steps * schedule.rows, dtype=torch.bool, device=tokens.device)
-        going[places] = True
-        going = going.reshape(schedule.steps, schedule.rows)
-
-    def laid_out(values: Tensor) -> Tensor:
-        if places is not None:
-            flat = values.new_zeros(schedule.steps * schedule.rows, values.shape[1])
-            values = flat.index_copy(0, places, values)
-        values = values.reshape(schedule.steps, schedule.rows, values.shape[1])
-        return values.flip(0) if is_turned else values
-
-    def as_tokens(values: Tensor) -> Tensor:
-        values = (values.flip(0) if is_turned else values).flatten(0, 1)
-        return values if places is None else values.index_select(0, places)
-
-    outputs, finals, records = unroll(
-        task.program.lowered.step,
-        laid_out(tokens),
-        initial,
-        task.packing.unpack(parameters),
-        task.sizes,
-        task.record,
-        {name: laid_out(probe) for name, probe in zip(task.norms, probes, strict=True)},
-        going,
-    )
-    return as_tokens(outputs), finals, tuple(map(as_tokens, records))
-
-
-def run_segments(
-    task: Task,
-    length: int,
-    tokens: Tensor,
-    initial: Sequence[Tensor],
-    parameters: Sequence[Tensor],
-    probes: Sequence[Tensor] = (),
-) -> Result:
-    """The same in segments of so many steps, each computed again on the way back."""
-    parts: list[tuple[int, Tensor, tuple[Tensor, ...]]] = []
-    states = tuple(initial)
-    for window in windows(task.schedule.steps, length):
-        span = task.schedule.span(*window)
-        part, states, records = checkpoint(
-            run, task.window(*window), tokens[span], states, parameters,
-            [probe[span] for probe in probes], use_reentrant=False,
-        )  # fmt: skip
-        parts.append((span.start, part, records))
-    parts.sort(key=lambda part: part[0])
-    records = tuple(torch.cat(r) for r in zip(*(part[2] for part in parts), strict=True))
-    return torch.cat([part[1] for part in parts]), states, records
+measured_at: Callable[[Tensor, Tensor], Tensor] = _Probe.apply

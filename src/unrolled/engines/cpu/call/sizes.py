@@ -1,0 +1,60 @@
+"""A cell's sizes in numbers, and where its weights lie. In: a lowered step, a length for each size,
+the weights' places in the caller's arrays. Out: `Sizes`; next: `forward` and `backward`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from unrolled.engines.cpu.call.call import Buffer, Owner, Per, View
+from unrolled.engines.engine import Sources
+from unrolled.engines.plan.lower import Lowered
+from unrolled.engines.plan.plan import Matrix
+from unrolled.equations.nodes import ONE
+
+
+class Sizes:
+    """`lanes`: how many numbers a vector has. `arrays`: the caller's, flat."""
+
+    def __init__(
+        self, lowered: Lowered, sizes: Mapping[str, int], sources: Sources, lanes: int
+    ) -> None:
+        self.sizes, self.sources, self.lanes = sizes, sources, lanes
+        self.step, self._weights = lowered.step, lowered.weights
+        self.states = {name: sizes[shape[0]] for name, shape in self.step.states.items()}
+        self.output = next(iter(self.states))
+        count = 1 + max((s.array for given in sources.values() for s in given), default=-1)
+        numbers = [0] * count
+        for weight, given in sources.items():
+            for source in given:
+                numbers[source.array] += math.prod(self.shape(weight))
+        self.numbers = numbers  # of each array, how many hold weights
+        self.arrays = tuple(
+            Buffer(f"array {n}", Owner.GIVEN, Per.ONCE, width) for n, width in enumerate(numbers)
+        )
+
+    def length(self, size: str) -> int:
+        return 1 if size == ONE else self.sizes[size]
+
+    def padded(self, size: str) -> int:
+        """A length rounded up to whole vectors."""
+        return 1 if size == ONE else self.whole(self.sizes[size])
+
+    def whole(self, units: int) -> int:
+        """Rounded up to whole vectors."""
+        return -(-units // self.lanes) * self.lanes
+
+    def shape(self, weight: str) -> tuple[int, ...]:
+        return tuple(self.length(size) for size in self._weights[weight])
+
+    def length_and_units(self, matrix: Matrix) -> tuple[int, int]:
+        """Over how many numbers a product with the matrix sums, and how many it gives."""
+        rows, columns = self.shape(matrix.name)
+        return (rows, columns) if matrix.transposed else (columns, rows)
+
+    def weight(self, name: str) -> tuple[View, ...]:
+        """Where a weight lies in the caller's arrays; it is the sum of these."""
+        shape = self.shape(name)
+        row = shape[1] if len(shape) == 2 else 1
+        return tuple(View(self.arrays[s.array], s.row * row) for s in self.sources[name])

@@ -1,0 +1,98 @@
+"""Layers one above the other, one time step at a time. In: a recurrence for each, a number of
+sequences. Out: `Stepper`; next: the streams of `layers`.
+
+Everything that the kernels need is laid out once: packed weights, scratch, and two rows for each
+state, as if the sequence had two steps and began again after them. A step is one call of compiled
+code (`machine/steps`), on the thread it is called on; the top layer's kernel stores its output once
+more, for the user.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+
+from unrolled.engines.cpu.call.bind import Bound
+from unrolled.engines.cpu.call.call import Buffer, Owner
+from unrolled.engines.cpu.engine import Forward, Recurrence
+from unrolled.engines.cpu.machine.launches import Launches
+from unrolled.engines.cpu.machine.steps import Shared, Steps
+from unrolled.engines.engine import Array
+from unrolled.engines.plan.schedule import dense
+
+
+class Stepper:
+    """`x`: the input, rows of `x_width` numbers, whole vectors where the kernel reads it so. `y`:
+    the output of the last step, rows of whole vectors. `states[layer][name][turn]`: two rows for
+    each sequence."""
+
+    def __init__(self, recurrences: Sequence[Recurrence], inputs: int, batch: int) -> None:
+        self.recurrences, self.batch = recurrences, batch
+        library = self._library = recurrences[0].library
+        lanes = recurrences[0].sizes.lanes
+        sizes = recurrences[0].sizes
+        self.widths = {name: sizes.whole(units) for name, units in sizes.states.items()}
+        self.first = sizes.output
+        self.states = [
+            {name: library.zeros(2, batch, width) for name, width in self.widths.items()}
+            for _ in recurrences
+        ]
+        by_unit = recurrences[0].reads_input_by_unit
+        self.x = library.zeros(batch, sizes.whole(inputs) if by_unit else inputs)
+        self.is_widened = by_unit and inputs % lanes != 0
+        self.y = library.zeros(batch, self.widths[self.first])
+        self._schedule = dense(2, batch, 1)
+
+    def prepare(self, weights: Sequence[Sequence[Array]]) -> None:
+        """Pack the weights of every layer, and lay out every kernel's words."""
+        self._kept: list[object] = [weights]  # single numbers are read where they are
+        kernels: list[tuple[int, int, int]] = []
+        nobody = ctypes.c_int64()
+        unread = ctypes.addressof(nobody)
+        self._kept.append(nobody)
+        shared: dict[str, int] = {}
+        for layer, recurrence in enumerate(self.recurrences):
+            is_top = layer == len(self.recurrences) - 1
+            below = self.x if layer == 0 else self.states[layer - 1][self.first]
+            record = (self.first,) if is_top else ()
+            made = recurrence.stream_call(below.shape[-1], record)
+            bound = made.template.on(self._schedule, 1)
+            words = self._filled(layer, made, bound, weights[layer], below)
+            launch = next(
+                one for one in bound.all.each if one.function == made.template.kernel.address
+            )
+            position = made.template.kernel.words.position
+            at = {name: words + launch.arguments + 8 * n for name, n in position.items()}
+            ctypes.c_int64.from_address(at["steps"]).value = 1
+            kernels.append((launch.function, words + launch.arguments, at["first"]))
+            if layer == 0:
+                shared["x"] = at.get(f"at {made.call.made.x.name}", unread)
+            if is_top:
+                shared["y"] = at[f"at record {self.first}"]
+        pointer, size = self._library.pointer, self._library.bits // 8
+        x = Shared(shared["x"], self.batch * self.x.shape[-1] * size)
+        y = Shared(shared["y"], self.batch * self.y.shape[-1] * size)
+        self.steps = Steps(x, y, pointer(self.y), kernels)
+        self.address, self.own = self.steps.address, pointer(self.x)
+
+    def _filled(
+        self, layer: int, made: Forward, bound: Bound, weights: Sequence[Array], below: Array
+    ) -> int:
+        """The address of a layer's words, when its weights are packed."""
+        library, call = self._library, made.call
+        pointer = library.pointer
+        lease = library.lease(bound.room)
+        self._kept.append(lease)
+        *leased, words = lease.addresses
+        own: dict[Buffer, int] = dict(
+            zip(call.call.owned(Owner.PASSING, Owner.PACKED), leased, strict=True)
+        )
+        own |= zip(call.call.owned(Owner.GIVEN), map(pointer, weights), strict=False)
+        own[call.x] = pointer(below)
+        for name, rows in self.states[layer].items():
+            own |= {call.states[name]: pointer(rows[0]), call.starts[name]: pointer(rows[1])}
+        for buffer in call.records:
+            own[buffer] = pointer(self.y)
+        addresses = [own.get(buffer, 0) for buffer in call.call.owned(*Owner)]
+        library.parallel(Launches(bound.all.each[:1], bound.words), words, *addresses)
+        return words

@@ -1,0 +1,123 @@
+"""What layers ask of an engine: the protocol, and nothing else. In: a step, its sizes, how arrays
+hold its weights. Out: a `Recurrence`, which runs the step over a batch, forward and backward, or a
+`Traced` one; next: `cpu` and `torch`, which implement it, and `layers`, which choose one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from unrolled.engines.plan.lower import Lowered
+from unrolled.engines.plan.schedule import Schedule
+
+Array = Any  # what the engine's arrays are: torch's tensors, or NumPy's
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a weight begins: in row `row` of the caller's array `array`."""
+
+    array: int
+    row: int = 0
+
+
+# Each weight's sources; a vector may have two, whose sum it is.
+Sources = Mapping[str, tuple[Source, ...]]
+Packs = dict[Any, Any]  # weights as an engine has packed them, to serve for several calls
+
+
+@dataclass
+class Results:
+    """Outputs, (tokens, n); final states, (1, rows, n) each; values that were asked for, by token;
+    and what backward needs beside them: the engine alone knows what it is."""
+
+    outputs: Array
+    finals: Sequence[Array]
+    records: Sequence[Array]
+    left: Any = None
+
+
+@dataclass
+class Gradients:
+    """With respect to the input, the initial states and the caller's arrays of weights, in their
+    forms. `norms`: how long the derivative with respect to a state was at each token, (tokens, 1).
+    """
+
+    inputs: Array | None
+    states: Sequence[Array]
+    arrays: list[Array]
+    norms: dict[str, Array]
+
+
+class Recurrence(Protocol):
+    """One step with all its sizes. `weights` are the caller's arrays, contiguous. `packs` serves
+    several calls for which they stay the same."""
+
+    def forward(
+        self,
+        schedule: Schedule,
+        weights: Sequence[Array],
+        xs: Array,
+        initial: Sequence[Array | None],
+        record: tuple[str, ...] = (),
+        *,
+        keep: bool = False,
+        packs: Packs | None = None,
+        into: Array | None = None,
+    ) -> Results:
+        """xs: (tokens, I), or dense (T, B, I), contiguous; initial: (1, rows, n) each, None for
+        zeros. `keep`: backward follows. `into`: where the outputs go, contiguous."""
+
+    def backward(
+        self,
+        schedule: Schedule,
+        weights: Sequence[Array],
+        xs: Array,
+        outputs: Array,
+        left: Any,
+        d_outputs: Array,
+        d_finals: Sequence[Array | None],
+        norms: tuple[str, ...] = (),
+        *,
+        packs: Packs | None = None,
+        need_input: bool = True,
+        need_states: bool = True,
+        reuse: Sequence[Array] = (),
+    ) -> Gradients:
+        """`left`: what forward has left. d_finals: None for zeros. `norms` names states to be
+        measured. `reuse`: arrays of an earlier result, which may be overwritten."""
+
+
+class Traced(Protocol):
+    """One step with all its sizes, whose forward pass autograd follows."""
+
+    def forward(
+        self,
+        schedule: Schedule,
+        weights: Sequence[Array],
+        xs: Array,
+        initial: Sequence[Array | None],
+        record: tuple[str, ...] = (),
+        probes: Mapping[str, Array] | None = None,
+    ) -> Results:
+        """As `Recurrence.forward`. `probes`, by state: (tokens, 1), whose gradient will be how long
+        the derivative with respect to the state is."""
+
+
+R = TypeVar("R", bound=Recurrence | Traced, covariant=True)
+
+
+class Engine(Protocol[R]):
+    """What runs a step somewhere."""
+
+    name: str
+
+    def runs(self, device: str, dtype: str) -> bool:
+        """Whether it has code for this device and dtype."""
+
+    def recurrence(
+        self, lowered: Lowered, sizes: Mapping[str, int], sources: Sources, dtype: str
+    ) -> R:
+        """A step with all its sizes, on arrays that hold its weights so."""

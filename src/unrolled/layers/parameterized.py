@@ -1,0 +1,97 @@
+"""A step as a layer uses it. In: an equation, how parameters hold its weights. Out:
+`Parameterized`, which gives an engine's recurrence and its weights; next: `stack`.
+
+Which engine it is follows from device and dtype alone: the kernels ("cpu") or the same equation
+under autograd ("torch"). Nothing else is known here of either.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from unrolled.compile import lowered
+from unrolled.engines.cpu.engine import CPU
+from unrolled.engines.engine import Source, Sources
+from unrolled.engines.plan.lower import Lowered
+from unrolled.engines.torch.engine import Torch, weight_of
+from unrolled.engines.torch.graph import prelude
+from unrolled.equations.equation import Equation
+from unrolled.errors import ShapeError
+from unrolled.layers.library import of_bits
+
+AnyEngine = CPU | Torch
+KERNELS, AUTOGRAD = CPU(of_bits), Torch()
+
+
+@functools.cache
+def engine_for(asked: str, device: torch.device, dtype: torch.dtype) -> AnyEngine:
+    """Who runs a layer, from device and dtype alone."""
+    fits = KERNELS.runs(device.type, _name(dtype))
+    if asked == "cpu" and not fits:
+        raise ShapeError(
+            f'engine="cpu" runs float32 and float64 on the CPU, and this layer is {dtype} on '
+            f'{device}: engine="torch" runs anywhere, and "auto" chooses'
+        )
+    return AUTOGRAD if asked == "torch" or not fits else KERNELS
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+class Packing(Protocol):
+    """Where a step's weights begin in a direction's parameters."""
+
+    def sources(self, sizes: Mapping[str, int]) -> Sources: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Parameterized:
+    """`packing`: None where there is a parameter for each weight of the cell."""
+
+    equation: Equation
+    packing: Packing | None = None
+    _recurrences: dict[tuple[object, ...], Any] = field(default_factory=dict)
+
+    @cached_property
+    def lowered(self) -> Lowered:
+        return lowered(self.equation)
+
+    def recurrence(self, engine: AnyEngine, dtype: torch.dtype, sizes: dict[str, int]) -> Any:
+        """What runs the step with these sizes."""
+        key = engine, dtype, *sizes.values()
+        found = self._recurrences.get(key)
+        if found is None:
+            sources: Sources = {w: (Source(n),) for n, w in enumerate(self.lowered.weights)}
+            if self.packing is not None:
+                sources = self.packing.sources(sizes)
+            found = engine.recurrence(self.lowered, sizes, sources, _name(dtype))
+            self._recurrences[key] = found
+        return found
+
+    def named(self, parameters: Sequence[Tensor], sizes: dict[str, int]) -> dict[str, Tensor]:
+        """The cell's own weights by name."""
+        if self.packing is None:
+            return dict(zip(self.equation.weights, parameters, strict=True))
+        sources, shapes = self.packing.sources(sizes), self.equation.weights
+        return {name: weight_of(sources[name], parameters, sizes[shape[0]])
+                for name, shape in shapes.items()}  # fmt: skip
+
+    def weights(self, parameters: Sequence[Tensor], sizes: dict[str, int]) -> list[Tensor]:
+        """What an engine is given for a direction's parameters. What the cell makes of weights
+        alone is made here, for all engines, and autograd finds its way back through it."""
+        if self.packing is not None or not self.lowered.prelude:
+            return [*parameters]
+        known = self.named(parameters, sizes)
+        known |= prelude(self.lowered.prelude, known, sizes)
+        return [known[name] for name in self.lowered.weights]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Parameterized, (self.equation, self.packing)  # a copy finds its own recurrences

@@ -1,0 +1,74 @@
+"""A call that is interpreted in NumPy gives what the equation gives: so a wrong number can be
+pinned to the call, or to the machine code."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.tolerances import FLOAT64, assert_agrees
+from tests.unit.engines.cpu.call.calls import Calls
+from unrolled.cells import (
+    LSTM,
+    Elman,
+    GRUCho2014,
+    LayerNormLSTM,
+    RecurrentHighway,
+)
+from unrolled.engines.plan.directions import Inputs
+from unrolled.engines.plan.schedule import Schedule, dense, ragged
+from unrolled.equations.interpret import backward as equation_backward
+from unrolled.equations.interpret import forward as equation_forward
+
+CELLS = (Elman, LSTM, GRUCho2014, LayerNormLSTM, RecurrentHighway)
+INPUTS, HIDDEN = 3, 11
+
+
+def tokens_of(schedule: Schedule, row: int) -> list[int]:
+    """The tokens of the sequence in a row, in the order of steps."""
+    found = []
+    for step in range(schedule.steps):
+        for job, base in enumerate(schedule.base):
+            if base <= row < base + schedule.active[job, step]:
+                found.append(int(schedule.offsets[job, step] + row - base))
+    return found
+
+
+SCHEDULES = {
+    "dense": dense(4, 3, 2),
+    "reverse": dense(4, 3, 2, reverse=True),
+    "single": dense(5, 1, 1),
+    "ragged": ragged(np.array([2, 5, 0, 3]), 2),
+    "no steps": dense(0, 2, 1),
+}
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("inside", [True, False])
+@pytest.mark.parametrize("kind", CELLS)
+def test_a_call_computes_the_equation(kind: Any, inside: bool, name: str) -> None:
+    inputs = HIDDEN if kind is RecurrentHighway else INPUTS
+    cell = kind(input_size=inputs, hidden_size=HIDDEN, seed=2)
+    calls, schedule = Calls(kind, inputs, HIDDEN, inside=inside), SCHEDULES[name]
+    generator = np.random.default_rng(3)
+    xs = generator.standard_normal((schedule.tokens, inputs))
+    d_outputs = generator.standard_normal((schedule.tokens, HIDDEN))
+    before = calls.interpret_forward(schedule, cell.weights, xs)
+    how = Inputs.INSIDE if inside else Inputs.OUTSIDE
+    _, results = calls.interpret_backward(schedule, before, d_outputs, how)
+    total = {name: np.zeros_like(weight) for name, weight in cell.weights.items()}
+    for row in range(schedule.rows):
+        mine = tokens_of(schedule, row)
+        run = equation_forward(calls.equation, cell.weights, xs[mine], **calls.lengths)
+        if not mine:
+            continue
+        assert_agrees(before[calls.forward.y][mine], run.outputs, tolerance=FLOAT64, name="outputs")
+        found = equation_backward(run, d_outputs[mine])
+        d_x = results["d x"][mine, :inputs]
+        assert_agrees(d_x, found.inputs, tolerance=FLOAT64, name="d x")
+        for weight, gradient in found.weights.items():
+            total[weight] += gradient.reshape(total[weight].shape)
+    if schedule.steps:
+        for number, weight in enumerate(calls.weights):
+            mine = results[f"sum {number}"].reshape(total[weight].shape)
+            assert_agrees(mine, total[weight], tolerance=FLOAT64, name=f"d {weight}")
