@@ -94,7 +94,8 @@ def cell_backward(cache: Cache, d_y: Array, d_states: States) -> StepGradients:
     h_t is used twice, by the output and by the next time step, so its two derivatives add up.
     """
     if cache.readout is None:
-        d_readout, d_h = {}, d_y
+        d_readout: dict[str, Array] = {}
+        d_h = d_y
     else:
         d_readout, d_h = cache.readout.backward(d_y, cache.next_states[0])
     d_states = (d_states[0] + d_h, *d_states[1:])
@@ -118,6 +119,8 @@ def _options(cell: Cell) -> dict[str, str]:
 
 def sizes_of(cell: Cell) -> dict[str, int]:
     """The number of units along each of the cell's sizes, read off its weights."""
+    assert cell.input_size is not None
+    assert cell.hidden_size is not None
     sizes = {"input_size": cell.input_size, "hidden_size": cell.hidden_size}
     for name, shape in equation(cell).weights.items():
         sizes.update(zip(shape, cell.weights[name].shape))

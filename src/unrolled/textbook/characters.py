@@ -16,8 +16,9 @@ import numpy as np
 
 from unrolled.cells.base import Cell
 from unrolled.errors import ArgumentError
+from unrolled.textbook.cell import Array
 from unrolled.textbook.fitting import History, Pair, fit
-from unrolled.textbook.network import Array, Network
+from unrolled.textbook.network import Network
 from unrolled.textbook.optimizers import Adam
 from unrolled.textbook.prediction import generate_symbols, one_hot
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from unrolled.textbook.cell import Array
 from unrolled.textbook.clipping import global_norm
-from unrolled.textbook.network import Array, LayerStates, Network
+from unrolled.textbook.network import LayerStates, Network
 
 # The error of a central difference is about e^2 from its formula and 1e-16 / e from rounding; their
 # sum is least near the cube root of 1e-16.
@@ -43,7 +44,7 @@ def gradient_errors(gradients: dict[str, Array], numerical: dict[str, Array]) ->
     whole = 1e-4 * global_norm(numerical)
     errors = {}
     for name, expected in numerical.items():
-        size = np.linalg.norm(gradients[name]) + np.linalg.norm(expected)
-        difference = np.linalg.norm(gradients[name] - expected)
-        errors[name] = float(difference / max(size, whole)) if difference > 0 else 0.0
+        size = float(np.linalg.norm(gradients[name]) + np.linalg.norm(expected))
+        difference = float(np.linalg.norm(gradients[name] - expected))
+        errors[name] = difference / max(size, whole) if difference > 0 else 0.0
     return errors

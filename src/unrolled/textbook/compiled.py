@@ -80,12 +80,13 @@ def backward(
     d_readout, d_hs = {}, d_outputs
     if trace.readout is not None:
         shares = [trace.readout.backward(d_y, h[0]) for d_y, h in zip(d_outputs, trace.states[1:])]
-        d_readout = {name: sum(share[0][name] for share in shares) for name in ("V", "c")}
+        d_readout = {name: np.sum([share[0][name] for share in shares], 0) for name in ("V", "c")}
         d_hs = np.stack([share[1] for share in shares])
     found = trace.recurrence.backward(
         trace.schedule, [*trace.weights.values()], trace.rows, trace.tokens, trace.left,
         _rows(d_hs), [_row(d) for d in d_states],
     )  # fmt: skip
+    assert found.inputs is not None  # they were asked for
     inputs = _columns(found.inputs, steps)
     first = tuple(d[0].T.copy() for d in found.states)
     by_name = dict(zip(trace.weights, found.arrays, strict=True))
@@ -154,6 +155,7 @@ def _column(array: Array) -> Array:
     return array[:, None] if array.ndim == 1 else array
 
 
-def _lengths(cell: Cell, shape: tuple[str, ...]) -> tuple[int, ...]:
+def _lengths(cell: Cell, shape: tuple[str, ...] | None) -> tuple[int, ...]:
+    assert shape is not None  # a state is never a plain number
     sizes = sizes_of(cell) | {"1": 1}
     return tuple(sizes[size] for size in shape)

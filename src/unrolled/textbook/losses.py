@@ -22,7 +22,8 @@ def softmax(outputs: Array) -> Array:
     """p_k = exp(y_k) / sum_j exp(y_j), over the axis of the units (the last but one)."""
     # the largest output is taken off first: the result is the same and exp cannot overflow
     exponentials = np.exp(outputs - outputs.max(axis=-2, keepdims=True))
-    return exponentials / exponentials.sum(axis=-2, keepdims=True)
+    shares: Array = exponentials / exponentials.sum(axis=-2, keepdims=True)
+    return shares
 
 
 def cross_entropy(outputs: Array, targets: Array) -> tuple[Array, Array]:

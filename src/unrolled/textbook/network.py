@@ -16,10 +16,10 @@ import numpy as np
 from unrolled.cells.base import Cell, equation, hyperparameters_of
 from unrolled.errors import ArgumentError
 from unrolled.textbook import sequence
-from unrolled.textbook.cell import first_states, written_in
+from unrolled.textbook.cell import Array, States, first_states, written_in
 from unrolled.textbook.losses import find_loss
 from unrolled.textbook.readout import Readout
-from unrolled.textbook.sequence import Array, Gradients, States, Trace
+from unrolled.textbook.sequence import Gradients, Trace
 
 LayerStates = list[States]
 

@@ -61,7 +61,8 @@ class Momentum(Optimizer):
 
     def rule(self, w: Array, g: Array, memory: dict[str, Array]) -> Array:
         memory["v"] = v = self.momentum * _recall(memory, "v", w) + g
-        return -self.learning_rate * v
+        change: Array = -self.learning_rate * v
+        return change
 
 
 @dataclass
@@ -72,7 +73,8 @@ class Nesterov(Optimizer):
 
     def rule(self, w: Array, g: Array, memory: dict[str, Array]) -> Array:
         memory["v"] = v = self.momentum * _recall(memory, "v", w) + g
-        return -self.learning_rate * (g + self.momentum * v)
+        change: Array = -self.learning_rate * (g + self.momentum * v)
+        return change
 
 
 @dataclass
@@ -83,7 +85,8 @@ class AdaGrad(Optimizer):
 
     def rule(self, w: Array, g: Array, memory: dict[str, Array]) -> Array:
         memory["s"] = s = _recall(memory, "s", w) + g**2
-        return -self.learning_rate * g / (np.sqrt(s) + self.epsilon)
+        change: Array = -self.learning_rate * g / (np.sqrt(s) + self.epsilon)
+        return change
 
 
 @dataclass
@@ -95,7 +98,8 @@ class RMSprop(Optimizer):
 
     def rule(self, w: Array, g: Array, memory: dict[str, Array]) -> Array:
         memory["s"] = s = self.decay * _recall(memory, "s", w) + (1 - self.decay) * g**2
-        return -self.learning_rate * g / (np.sqrt(s) + self.epsilon)
+        change: Array = -self.learning_rate * g / (np.sqrt(s) + self.epsilon)
+        return change
 
 
 @dataclass

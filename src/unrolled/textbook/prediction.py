@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from unrolled.errors import ArgumentError
+from unrolled.textbook.cell import Array
 from unrolled.textbook.losses import softmax
-from unrolled.textbook.network import Array, LayerStates, Network
+from unrolled.textbook.network import LayerStates, Network
 
 
 def one_hot(codes: Array, size: int) -> Array:
@@ -25,7 +26,8 @@ def one_hot(codes: Array, size: int) -> Array:
 
 def predict_next(network: Network, xs: Array) -> Array:
     """The last output, (K, B), after the whole sequence: the next value, or scores of classes."""
-    return network.forward(xs).outputs[-1]
+    last: Array = network.forward(xs).outputs[-1]
+    return last
 
 
 def generate_values(network: Network, start: Array, count: int) -> Array:

@@ -28,7 +28,8 @@ class Readout:
         }
 
     def forward(self, h: Array) -> Array:
-        return self.weights["V"] @ h + self.weights["c"][:, None]
+        y: Array = self.weights["V"] @ h + self.weights["c"][:, None]
+        return y
 
     def backward(self, d_y: Array, h: Array) -> tuple[dict[str, Array], Array]:
         """The derivatives by the weights, and by h."""

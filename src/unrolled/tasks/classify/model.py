@@ -77,7 +77,8 @@ class Labeller(nn.Module):
         pooled = self._ends(states)
         if self.pool.kind != "last":
             pooled = self.pool(batch.scatter(y), lengths)
-        return self.readout(self.drop(pooled))
+        scores: Tensor = self.readout(self.drop(pooled))
+        return scores
 
     def _ends(self, states: Tensor | tuple[Tensor, ...]) -> Tensor:
         """Where each direction of the last layer ended: its output there, (B, directions H)."""
@@ -108,12 +109,16 @@ class FeedForward(nn.Module):
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         inside = torch.arange(len(x), device=x.device)[:, None, None] < lengths[:, None]
         if self.embed is not None:
-            return self.layers((self.embed(x) * inside).sum(0) / lengths[:, None])
+            return self._scores((self.embed(x) * inside).sum(0) / lengths[:, None])
         mean = (x * inside).sum(0) / lengths[:, None]
         spread = ((((x - mean) * inside) ** 2).sum(0) / lengths[:, None]).sqrt()
         low = x.masked_fill(~inside, torch.inf).amin(0)
         high = x.masked_fill(~inside, -torch.inf).amax(0)
-        return self.layers(torch.cat([mean, spread, low, high], 1))
+        return self._scores(torch.cat([mean, spread, low, high], 1))
+
+    def _scores(self, summary: Tensor) -> Tensor:
+        scores: Tensor = self.layers(summary)
+        return scores
 
 
 def token_table(tokens: int, size: int) -> nn.Embedding:

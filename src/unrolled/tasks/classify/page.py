@@ -281,7 +281,8 @@ def _reading(found: Findings, row: int) -> Reading:
     said = int(told.said[row])
 
     def score(y: Tensor) -> Tensor:
-        return model.readout(model.pool(y, torch.tensor([len(inputs)])))[0, said]
+        scores: Tensor = model.readout(model.pool(y, torch.tensor([len(inputs)])))
+        return scores[0, said]
 
     hidden, counted = read_closely(model.recurrent, inputs, score)
     is_so = told.data.classes[row]

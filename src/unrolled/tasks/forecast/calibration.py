@@ -62,7 +62,7 @@ def shift_of_all(errors: Any, levels: Sequence[float]) -> tuple[Any, Any]:
             chosen = errors[:, h, q] if counts[h] >= LEAST else errors[..., q]
             known = np.sort(chosen[~np.isnan(chosen)])
             if len(known) >= LEAST:
-                shift[h, q] = conformal(known, level)
+                shift[h, q] = conformal(known.tolist(), level)
     return shift, counts
 
 

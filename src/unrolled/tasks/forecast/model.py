@@ -68,7 +68,8 @@ class ForecastNetwork(nn.Module):
         place = self.straight(x) + (ahead * self.straight_known).sum(-1)
         context = self.context(self.drop(y)).unflatten(-1, (self.horizon, CONTEXT))
         merged = torch.tanh(context + self.known(ahead))
-        return (place[..., None] + self.readout(merged)).sort(-1).values
+        quantiles: Tensor = (place[..., None] + self.readout(merged)).sort(-1).values
+        return quantiles
 
 
 def pinball(forecast: Tensor, target: Tensor, quantiles: Tensor) -> Tensor:

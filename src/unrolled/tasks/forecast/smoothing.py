@@ -80,7 +80,8 @@ def _squares(values: Any, season: int, constants: Constants, horizon: int) -> An
     warm = min(2 * season, len(values) // 2)
     total = np.zeros(len(constants.alpha))
     for lead in sorted({1, horizon}):
-        squares, waiting = np.zeros(len(constants.alpha)), {}
+        squares = np.zeros(len(constants.alpha))
+        waiting: dict[int, Any] = {}
         damping = (constants.phi ** np.arange(1, lead + 1)[:, None]).sum(0)
         for t, (_, level, trend, ring) in enumerate(_steps(values, season, constants)):
             if t in waiting:

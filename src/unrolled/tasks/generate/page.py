@@ -152,7 +152,8 @@ def _inside(found: Findings) -> Section:
     inputs = model.embed(torch.from_numpy(passage)[:, None]).detach()
 
     def score(y: Tensor) -> Tensor:
-        return model.readout(model.narrow(y))[-1, 0].max()
+        scores: Tensor = model.readout(model.narrow(y))
+        return scores[-1, 0].max()
 
     hidden, counted = read_closely(model.recurrent, inputs, score)
     names = [found.tokens.show(int(token)) for token in passage]
