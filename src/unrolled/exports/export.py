@@ -14,8 +14,8 @@ from unrolled.errors import ArgumentError
 from unrolled.exports.network import Network, network_of
 from unrolled.files import write_whole
 
-FORMATS = {"c": ".c"}
-SUFFIXES = {".h": "c", ".mjs": "js"} | {suffix: name for name, suffix in FORMATS.items()}
+FORMATS = {"c": ".c", "js": ".mjs", "onnx": ".onnx"}
+SUFFIXES = {".h": "c", ".js": "js"} | {suffix: name for name, suffix in FORMATS.items()}
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,13 @@ class Exported:
 
 
 def export(
-    model: Any, path: str | Path, to: str | None = None, *, int8: bool = False, libm: bool = True
+    model: Any,
+    path: str | Path,
+    to: str | None = None,
+    *,
+    lengths: bool = False,
+    int8: bool = False,
+    libm: bool = True,
 ) -> Exported:
     """Write a model for another runtime.
 
@@ -43,14 +49,25 @@ def export(
       row of a matrix as whole numbers and a scale; without `libm` the file brings its own tanh and
       exp.
 
+    - "onnx": name.onnx for whole sequences, and name.step.onnx for one time step. Time and batch
+      may be any number, states go in and out; with `lengths` each sequence has its own, too.
+    - "js": a JavaScript module without dependencies: `forward`, and the derived `backward`.
+
     Returns what was written, and figures such as bytes of flash and of RAM.
     """
     path = Path(path)
     kind = _format(path, to)
     if (int8 or not libm) and kind != "c":
         raise ArgumentError(f"int8 and libm are options of to='c', not of {kind!r}")
-    path = path.with_suffix(FORMATS[kind])
-    return _to_c(network_of(model), path, int8, libm)
+    if lengths and kind != "onnx":
+        raise ArgumentError(f"lengths is an option of to='onnx', not of {kind!r}")
+    path = path if path.suffix in SUFFIXES else path.with_name(path.name + FORMATS[kind])
+    network = network_of(model)
+    if kind == "js":
+        return _to_javascript(network, path)
+    if kind == "onnx":
+        return _to_onnx(network, path, lengths)
+    return _to_c(network, path.with_suffix(".c"), int8, libm)
 
 
 def _format(path: Path, to: str | None) -> str:
@@ -64,6 +81,29 @@ def _format(path: Path, to: str | None) -> str:
             f"{path}: its ending does not say what to export to; give to=..., one of {known}"
         )
     raise ArgumentError(f"there is no export to {to!r}; to is one of {known}")
+
+
+def _to_onnx(network: Network, path: Path, lengths: bool) -> Exported:
+    from unrolled.exports.onnx_file import sequence_model, step_model
+    from unrolled.exports.onnx_graph import OPSET
+
+    files = [path]
+    write_whole(path, sequence_model(network, lengths).SerializeToString())
+    notes = [f"opset {OPSET}"]
+    if network.is_bidirectional:
+        notes.append("no graph of one step: a bidirectional layer reads from the end, too")
+    else:
+        files.append(path.with_name(f"{path.stem}.step.onnx"))
+        write_whole(files[1], step_model(network).SerializeToString())
+    return Exported(tuple(files), tuple(notes))
+
+
+def _to_javascript(network: Network, path: Path) -> Exported:
+    from unrolled.exports.javascript import javascript
+
+    text = javascript(network)
+    write_whole(path, text)
+    return Exported((path,), (f"{len(text.encode()):,} bytes, weights included",))
 
 
 def _to_c(network: Network, path: Path, int8: bool, libm: bool) -> Exported:

@@ -34,6 +34,7 @@ class Network:
     equation: Equation
     layers: tuple[tuple[Direction, ...], ...]
     readout: tuple[Array, Array] | None = None  # V (K, H) and c (K,): y = V h + c
+    batch_first: bool = False
 
     @property
     def is_bidirectional(self) -> bool:
@@ -111,7 +112,7 @@ def _of_layer(layer: Any) -> Network:
             }
             directions.append(Direction(_sizes(layer, number, weights), weights))
         found.append(tuple(directions))
-    return Network(layer.equation, tuple(found))
+    return Network(layer.equation, tuple(found), batch_first=layer.batch_first)
 
 
 def _sizes(layer: Any, number: int, weights: Mapping[str, Array]) -> dict[str, int]:

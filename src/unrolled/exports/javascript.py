@@ -1,0 +1,241 @@
+"""A network as a JavaScript module. In: a `Network`. Out: text without dependencies.
+
+The module holds the step of the cell and its derived backward step, written unit by unit in the
+user's names, and what runs them over a sequence, layer by layer. Next: a page, or Node.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+import unrolled
+from unrolled.equations.equation import Equation
+from unrolled.equations.nodes import ONE, Constant, Node, Variable, topological
+from unrolled.equations.ops import shape_of
+from unrolled.equations.text import number as plain_number
+from unrolled.equations.verify import is_condition
+from unrolled.exports.formulas import ARITHMETIC, COMPARISONS, Dialect, Names, Way, call
+from unrolled.exports.javascript_parts import FUNCTIONS, PRODUCTS, RUN
+from unrolled.exports.loops import Loops
+from unrolled.exports.network import Array, Network
+from unrolled.exports.stages import in_stages
+
+KEYWORDS = """
+arguments await break case catch class const continue debugger default delete do else enum eval
+export extends false finally for function if implements import in instanceof interface let new null
+package private protected public return static super switch this throw true try typeof undefined
+var void while with yield Math Float64Array Float32Array Infinity NaN weights sizes old values
+arriving gradients sigmoid relu leaky_relu softplus sign maximum minimum addProduct
+addTransposedProduct k j step stepBackward forward backward network
+"""
+
+IN_MATH = {"tanh": "tanh", "exp": "exp", "log": "log", "sqrt": "sqrt", "abs": "abs",
+           "sign": "sign", "sin": "sin", "cos": "cos", "maximum": "max",
+           "minimum": "min"}  # fmt: skip
+
+
+def number(value: float) -> str:
+    """A number as JavaScript reads it."""
+    text = plain_number(value)
+    return {"inf": "Infinity", "-inf": "-Infinity", "nan": "NaN"}.get(text, text)
+
+
+JAVASCRIPT = Dialect(
+    "JavaScript",
+    ARITHMETIC
+    | COMPARISONS
+    | {
+        op: call(f"Math.{name}", 2 if op in ("maximum", "minimum") else 1)
+        for op, name in IN_MATH.items()
+    }
+    | {
+        "sigmoid": call("sigmoid"),
+        "softplus": call("softplus"),
+        "relu": call("relu"),
+        "leaky_relu": call("leaky_relu", 2),
+        "pow": Way("{0} ** {1}", 9, (9, 9)),
+        "where": Way("({0} ? {1} : {2})", 9, (1, 1, 1)),
+        "and": Way("({0} && {1})", 9, (1, 1)),
+        "or": Way("({0} || {1})", 9, (1, 1)),
+        "not": Way("!({0})", 9, (0,)),
+    },
+    number,
+    frozenset(KEYWORDS.split()),
+)
+
+
+@dataclass
+class Script:
+    """What `Loops` asks of JavaScript."""
+
+    dialect: Dialect = JAVASCRIPT
+
+    def array(self, name: str, *sizes: str) -> str:
+        count = " * ".join(self.length(size) for size in sizes) or "1"
+        return f"const {name} = new Float64Array({count});"
+
+    def local(self, name: str, text: str) -> str:
+        return f"const {name} = {text};"
+
+    def begin(self, name: str, text: str) -> str:
+        return f"let {name} = {text};"
+
+    def loop(self, index: str, size: str) -> str:
+        return f"for (let {index} = 0; {index} < {self.length(size)}; {index}++) {{"
+
+    def length(self, size: str) -> str:
+        return "1" if size == ONE else f"sizes.{size}"
+
+    def add_product(
+        self, target: str, matrix: str, vector: str, sizes: tuple[str, str], transposed: bool,
+        first: bool,
+    ) -> str:  # fmt: skip
+        name = "addTransposedProduct" if transposed else "addProduct"
+        rows, columns = map(self.length, sizes)
+        return f"{name}({target}, {matrix}, {vector}, {rows}, {columns});"
+
+
+@dataclass
+class Writer:
+    """One equation's names in the module; each function has names of its own."""
+
+    equation: Equation
+    constants: dict[Node, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        derived = self.equation.backward
+        roots = [node for _, node in (*self.equation.statements, *derived.statements)]
+        names = Names(JAVASCRIPT)
+        for node in topological(roots):
+            if isinstance(node, Constant) and node.name is not None:
+                self.constants.setdefault(node, names.take(node.name))
+
+    def declared(self) -> str:
+        """The hyper-parameters of the cell, as constants of the module."""
+        return "\n".join(
+            f"const {name} = {number(node.value)};"
+            for node, name in self.constants.items()
+            if isinstance(node, Constant)
+        )
+
+    def function(self, equation: Equation, name: str, arguments: str, doc: str) -> str:
+        """A function that computes every named value, and returns them by name."""
+        names = Names(JAVASCRIPT, self.constants.values())
+        statements = list(equation.statements)
+        wanted = [n for n, _ in statements]
+        used = set(topological(node for _, node in statements))
+        given: dict[Node, str] = {}
+        lines = []
+        for v in equation.given:
+            if v in used:
+                given[v] = names.take(f"{v.name}_prev" if v.role == "state" else v.name)
+                lines.append(f"const {given[v]} = {_source(v)};")
+        stages = in_stages(statements, wanted)
+        loops = Loops(Script(), stages, names, given, self.constants.get)
+        body = loops.write()
+        returned = [f"{n}: {self._array(loops, node, body)}" for n, node in stages.statements
+                    if not is_condition(node)]  # fmt: skip
+        text = _indented([*lines, *body, f"return {{ {', '.join(returned)} }};"])
+        return f"/** {doc} */\nexport function {name}({arguments}) {{\n{text}\n}}"
+
+    def _array(self, loops: Loops, node: Node, body: list[str]) -> str:
+        """Where a named value lies; a number, or a value that is another one, as an array."""
+        found = loops.known.get(node) or loops.given.get(node)
+        shape = shape_of(node)
+        if found is not None and not found.startswith("="):
+            if isinstance(node, Variable) or shape not in ((), (ONE,)):
+                return found
+            return f"Float64Array.of({found})"
+        size = "1" if shape in ((), (ONE,)) else loops.syntax.length(shape[0])
+        text = loops._element(node, ("k",))
+        return f"new Float64Array({size}).fill({text})"
+
+
+def _source(v: Variable) -> str:
+    """Where a function finds a value that it is given."""
+    table = {"weight": "weights", "state": "old", "value": "values", "cotangent": "arriving"}
+    if v.role == "input":
+        return "x_t"
+    number = "[0]" if v.role == "weight" and shape_of(v) == () else ""
+    return f"{table[v.role]}.{v.name}{number}"
+
+
+def _indented(lines: list[str]) -> str:
+    depth, found = 1, []
+    for line in lines:
+        depth -= line.startswith("}")
+        found.append("  " * depth + line)
+        depth += line.endswith("{")
+    return "\n".join(found)
+
+
+def javascript(network: Network) -> str:
+    """The whole module."""
+    equation = network.equation
+    writer = Writer(equation)
+    text = "\n".join(f" *     {line}" for line in equation.text.splitlines())
+    count = len(network.layers)
+    kind = "bidirectional, " if network.is_bidirectional else ""
+    head = (
+        f"/**\n * {equation.name}, {kind}{count} {'layer' if count == 1 else 'layers'}.\n *\n"
+        f"{text}\n *\n * Written by unrolled {unrolled.__version__}.\n */"
+    )
+    forward = writer.function(
+        equation, "step", "sizes, weights, x_t, old",
+        "One time step: every named value; the new states are among them.",
+    )  # fmt: skip
+    backward = writer.function(
+        equation.backward, "stepBackward", "sizes, weights, x_t, old, values, arriving",
+        "The same step backward, derived: d_i is the derivative of the loss with respect to i.",
+    )  # fmt: skip
+    parts = [head, writer.declared(), _used(forward + backward), PRODUCTS, forward, backward,
+             _description(network), RUN]  # fmt: skip
+    return "\n\n".join(part.strip("\n") for part in parts if part) + "\n"
+
+
+def _used(text: str) -> str:
+    """The functions that the steps call."""
+    return "\n\n".join(body.strip("\n") for name, body in FUNCTIONS.items() if f"{name}(" in text)
+
+
+def _description(network: Network) -> str:
+    """States, cotangents, sizes, and the weights of every layer, in base64."""
+    equation = network.equation
+    cotangents = [v.name for v in equation.backward.given if v.role == "cotangent"]
+    start = [equation.initial_state.get(name, 0.0) for name in equation.states]
+    (x,) = equation.inputs
+    facts = {
+        "input": x,
+        "states": list(equation.states),
+        "widths": [shape[0] for shape in equation.states.values()],
+        "cotangents": cotangents,
+        "weights": list(equation.weights),
+    }
+    layers = [
+        [{"sizes": {**d.sizes}, "weights": _encoded(d.weights)} for d in directions]
+        for directions in network.layers
+    ]
+    readout = None
+    if network.readout is not None:
+        readout = _encoded({"V": network.readout[0], "c": network.readout[1]})
+    return (
+        f"const cell = {json.dumps(facts)};\n"
+        f"cell.start = [{', '.join(map(number, start))}];\n\n"
+        f"const layers = {json.dumps(layers)};\n\n"
+        f"const readout = {json.dumps(readout)};"
+    )
+
+
+def _encoded(weights: Mapping[str, Array]) -> dict[str, object]:
+    """Arrays as base64 of float32, or of float64 where they are."""
+    found: dict[str, object] = {}
+    for name, array in weights.items():
+        kind = "<f8" if array.dtype == np.float64 else "<f4"
+        data = base64.b64encode(np.ascontiguousarray(array, kind).tobytes()).decode()
+        found[name] = {"shape": list(array.shape), kind[1:]: data}
+    return found

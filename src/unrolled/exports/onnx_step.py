@@ -1,0 +1,115 @@
+"""One time step as ONNX nodes. In: folded statements, names of what is given. Out: names of the new
+states; next: `onnx_layers`.
+
+Arrays are rows here: x is (B, I), a state (B, H), and W x becomes x W^T with W^T as a constant. A
+number has the shape (), one unit (B, 1), a matrix of weights its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from unrolled.equations.nodes import Apply, Constant, Node, Variable, topological
+from unrolled.errors import EquationError
+from unrolled.exports.fold import Folded
+from unrolled.exports.onnx_graph import Graph
+
+PLAIN = {"add": "Add", "sub": "Sub", "mul": "Mul", "div": "Div", "neg": "Neg", "pow": "Pow",
+         "tanh": "Tanh", "sigmoid": "Sigmoid", "relu": "Relu", "exp": "Exp",
+         "log": "Log", "sqrt": "Sqrt", "abs": "Abs", "sign": "Sign", "sin": "Sin", "cos": "Cos",
+         "maximum": "Max", "minimum": "Min", "where": "Where", "lt": "Less", "le": "LessOrEqual",
+         "gt": "Greater", "ge": "GreaterOrEqual", "and": "And", "or": "Or",
+         "not": "Not"}  # fmt: skip
+
+
+class Step:
+    """Writes a step into a graph; `outer` is where constants stand, seen from inside, too."""
+
+    def __init__(self, graph: Graph, outer: Graph, folded: Folded, label: str) -> None:
+        self.graph, self.outer, self.folded, self.label = graph, outer, folded, label
+        self.known: dict[Node, str] = {}
+
+    def write(self, given: Mapping[str, str], states: Mapping[str, str], old: str) -> list[str]:
+        """`given`: the input by its name; `states`: the old ones; `old` is the batch's measure.
+        Returns the new states, in the order of `states`."""
+        for v, value in self.folded.weights.items():
+            if value.ndim < 2:
+                self.known[v] = self.outer.constant(value, f"{self.label}.{v.name}")
+        names = {node: name for name, node in self.folded.statements}
+        for node in topological(node for _, node in self.folded.statements):
+            if node in self.known:
+                continue
+            if isinstance(node, Variable):
+                if node.role == "input":
+                    self.known[node] = given[node.name]
+                elif node.role == "state":
+                    self.known[node] = states[node.name]
+            elif isinstance(node, Constant):
+                self.known[node] = self.outer.constant(np.asarray(node.value))
+            elif isinstance(node, Apply):
+                self.known[node] = self._apply(node, names.get(node, ""))
+        found = dict(self.folded.statements)
+        return [self._full(found[name], old) for name in states]
+
+    def _full(self, node: Node, old: str) -> str:
+        """A new state in a name of its own, with a row for each sequence."""
+        if isinstance(node, Apply) and any(
+            isinstance(below, Variable) and below.role != "weight" for below in topological([node])
+        ):
+            return self.graph.add("Identity", self.known[node], name="next")
+        zeros = self.graph.add("Sub", old, old)
+        return self.graph.add("Add", zeros, self.known[node], name="next")
+
+    def _apply(self, node: Apply, name: str) -> str:
+        if node.op == "matmul":
+            matrix, vector = node.args
+            return self.graph.add("MatMul", self.known[vector], self._turned(matrix), name=name)
+        arguments = [self.known[argument] for argument in node.args]
+        if node.op in PLAIN:
+            return self.graph.add(PLAIN[node.op], *arguments, name=name)
+        special = SPECIAL.get(node.op)
+        if special is None:
+            raise EquationError(f"ONNX has no way to write {node.op}")
+        return special(self, arguments, name)
+
+    def _turned(self, matrix: Node) -> str:
+        """W^T, for a row times it."""
+        value = self.folded.weights[_as_weight(matrix)].T
+        name = f"{self.label}.{_as_weight(matrix).name}"
+        return self.outer.constant(np.ascontiguousarray(value), name)
+
+    def _leaky(self, arguments: list[str], name: str) -> str:
+        x, slope = arguments
+        zero = self.outer.constant(0.0)
+        scaled = self.graph.add("Mul", x, slope)
+        positive = self.graph.add("Greater", x, zero)
+        return self.graph.add("Where", positive, x, scaled, name=name)
+
+    def _softplus(self, arguments: list[str], name: str) -> str:
+        # Softplus of a runtime may overflow where x is large: max(x, 0) + log(1 + exp(-|x|))
+        (x,) = arguments
+        small = self.graph.add("Exp", self.graph.add("Neg", self.graph.add("Abs", x)))
+        tail = self.graph.add("Log", self.graph.add("Add", small, self.outer.constant(1.0)))
+        return self.graph.add("Add", self.graph.add("Relu", x), tail, name=name)
+
+    def _sum(self, arguments: list[str], name: str) -> str:
+        return self.graph.add("ReduceSum", arguments[0], self.outer.integers(-1), name=name,
+                              keepdims=1)  # fmt: skip
+
+    def _mean(self, arguments: list[str], name: str) -> str:
+        return self.graph.add("ReduceMean", arguments[0], name=name, axes=[-1], keepdims=1)
+
+
+def _as_weight(node: Node) -> Variable:
+    assert isinstance(node, Variable), "what depends on weights alone has been folded"
+    return node
+
+
+SPECIAL: dict[str, Callable[[Step, list[str], str], str]] = {
+    "leaky_relu": Step._leaky,
+    "softplus": Step._softplus,
+    "sum": Step._sum,
+    "mean": Step._mean,
+}
