@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,9 @@ def export(
 
         unrolled.export(layer, "lstm.c")
 
-    `model` is a cell with sizes, a recurrent layer (of this project or of torch.nn), or a fitted
-    estimator; `to` is one of the formats, by default what the ending of `path` says:
+    `model` is a cell with sizes, a recurrent layer (of this project or of torch.nn), a fitted
+    classifier, or the folder of its run; `to` is one of the formats, by default what the ending of
+    `path` says:
 
     - "c": name.h and name.c in C99, one time step at a time, without allocation. `int8` stores each
       row of a matrix as whole numbers and a scale; without `libm` the file brings its own tanh and
@@ -62,6 +64,15 @@ def export(
     if lengths and kind != "onnx":
         raise ArgumentError(f"lengths is an option of to='onnx', not of {kind!r}")
     path = path if path.suffix in SUFFIXES else path.with_name(path.name + FORMATS[kind])
+    if isinstance(model, str | Path):
+        model = import_module("unrolled.tasks.runs").open_run(model)
+    if hasattr(model, "export_as"):  # a fitted estimator, which knows what stands around its layers
+        if int8 or lengths or not libm:
+            raise ArgumentError(
+                "int8, lengths and libm are options of layers and cells, not of runs"
+            )
+        exported: Exported = model.export_as(kind, path)
+        return exported
     network = network_of(model)
     if kind == "js":
         return _to_javascript(network, path)

@@ -86,14 +86,8 @@ def _readout(g: Graph, network: Network, y: str) -> str:
 
 def _named(g: Graph, value: str, name: str, shape: list[Any]) -> Any:
     """An output under its public name."""
-    g.nodes.append(_identity(value, name))
+    g.rename(value, name)
     return g.value(name, shape)
-
-
-def _identity(value: str, name: str) -> Any:
-    from unrolled.exports.onnx_graph import onnx
-
-    return onnx().helper.make_node("Identity", [value], [name], name=f"Identity:{name}")
 
 
 def _model(g: Graph, network: Network, kind: str, inputs: list[Any], outputs: list[Any]) -> Any:

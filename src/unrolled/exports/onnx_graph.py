@@ -83,6 +83,11 @@ class Graph:
         element = self.element if element is None else element
         return onnx().helper.make_tensor_value_info(name, element, list(shape))
 
+    def rename(self, value: str, name: str) -> None:
+        """A value once more, under the public name of an output."""
+        node = onnx().helper.make_node("Identity", [value], [name], name=f"Identity:{name}")
+        self.nodes.append(node)
+
     def build(self, name: str, inputs: Sequence[Any], outputs: Sequence[Any]) -> Any:
         """The graph as onnx has it."""
         return onnx().helper.make_graph(

@@ -86,7 +86,7 @@ class Layers:
     ) -> tuple[str, list[str]]:
         """x (T, B, I), states (layers x directions, B, n) each, lengths (B,) of int64."""
         finals: list[list[str]] = [[] for _ in self.states]
-        inside = None if lengths is None else self._inside(x, lengths)
+        inside = None if lengths is None else self.inside(x, lengths)
         for number, directions in enumerate(self.network.layers):
             if self.standard is not None:
                 x, last = self._node(number, directions, x, states, lengths)
@@ -97,7 +97,7 @@ class Layers:
         joined = [self._joined(parts, 0, "last") for parts in finals]
         return x, joined
 
-    def _inside(self, x: str, lengths: str) -> str:
+    def inside(self, x: str, lengths: str) -> str:
         """(T, B, 1): whether a step belongs to its sequence."""
         g = self.graph
         first = g.add("Gather", g.add("Shape", x), g.constant(0, "zero", np.int64), axis=0)

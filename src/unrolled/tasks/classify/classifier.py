@@ -27,6 +27,8 @@ from unrolled.cells.choosing import ChosenCell
 from unrolled.data.notes import Notes
 from unrolled.data.splits import folds, hold_out, largest_class
 from unrolled.errors import ArgumentError
+from unrolled.exports.export import Exported
+from unrolled.files import write_whole
 from unrolled.networks.committee import Committee
 from unrolled.networks.linear_series import LinearSeries, features_for
 from unrolled.networks.pooling import POOLINGS
@@ -71,7 +73,7 @@ from unrolled.training.fabric import is_first_process
 from unrolled.training.interrupts import Interrupted
 from unrolled.training.loop import train
 from unrolled.training.progress import Beside
-from unrolled.training.run_folder import RunFolder
+from unrolled.training.run_folder import RunFolder, json_text
 from unrolled.training.schedules import SCHEDULES
 from unrolled.training.settings import Settings
 
@@ -362,6 +364,25 @@ class Classifier(ClassifierMixin, Estimator):
         told = Told(data, self._chances(data))
         confusion = told.confusion()
         return {**figures(confusion), "rows": len(data), "confusion": confusion}
+
+    # ------------------------------------------------------------------------------- exporting
+
+    def export_as(self, kind: str, path: Path) -> Exported:
+        """The whole classifier for another runtime; `unrolled.export` calls it."""
+        self.require_fitted("model_")
+        if kind != "onnx":
+            raise ArgumentError(
+                f"a whole classifier is exported to onnx, not to {kind}; its recurrent layers can "
+                f"be: unrolled.export(model.model_.recurrent, {str(path)!r})"
+            )
+        from unrolled.tasks.classify.onnx_graph import classifier_model
+
+        data = classifier_model(self.model_, self.encoder_).SerializeToString()
+        words = path.with_suffix(".vocabulary.json")
+        write_whole(words, json_text(self._vocabulary()))
+        write_whole(path, data)
+        kinds = "token numbers" if self.encoder_.is_text else "values"
+        return Exported((path, words), (f"it takes {kinds} and lengths, and gives probabilities",))
 
     # ----------------------------------------------------------------------------------- a run
 
