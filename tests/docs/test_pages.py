@@ -18,7 +18,7 @@ PAGES = sorted(
     for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
 )
 SHELLS = ("sh", "shell", "bash", "console")
-LANGUAGES = (*SHELLS, "python", "text", "toml", "json", "llvm")
+LANGUAGES = (*SHELLS, "python", "text", "toml", "json", "llvm", "c", "js")
 
 
 class Story:

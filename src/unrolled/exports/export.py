@@ -15,7 +15,7 @@ from unrolled.errors import ArgumentError
 from unrolled.exports.network import Network, network_of
 from unrolled.files import write_whole
 
-FORMATS = {"c": ".c", "js": ".mjs", "onnx": ".onnx"}
+FORMATS = {"c": ".c", "js": ".mjs", "onnx": ".onnx", "html": ".html"}
 SUFFIXES = {".h": "c", ".js": "js"} | {suffix: name for name, suffix in FORMATS.items()}
 
 
@@ -55,6 +55,8 @@ def export(
       may be any number, states go in and out; with `lengths` each sequence has its own, too.
     - "js": a JavaScript module without dependencies: `forward`, and the derived `backward`.
 
+    - "html": a classifier as one page that works offline.
+
     Returns what was written, and figures such as bytes of flash and of RAM.
     """
     path = Path(path)
@@ -73,6 +75,11 @@ def export(
             )
         exported: Exported = model.export_as(kind, path)
         return exported
+    if kind == "html":
+        raise ArgumentError(
+            "html is a page of a fitted classifier or of its run; a layer is exported to js, and "
+            "its module goes into any page"
+        )
     network = network_of(model)
     if kind == "js":
         return _to_javascript(network, path)

@@ -217,12 +217,12 @@ def _description(network: Network) -> str:
         "weights": list(equation.weights),
     }
     layers = [
-        [{"sizes": {**d.sizes}, "weights": _encoded(d.weights)} for d in directions]
+        [{"sizes": {**d.sizes}, "weights": encoded(d.weights)} for d in directions]
         for directions in network.layers
     ]
     readout = None
     if network.readout is not None:
-        readout = _encoded({"V": network.readout[0], "c": network.readout[1]})
+        readout = encoded({"V": network.readout[0], "c": network.readout[1]})
     return (
         f"const cell = {json.dumps(facts)};\n"
         f"cell.start = [{', '.join(map(number, start))}];\n\n"
@@ -231,7 +231,7 @@ def _description(network: Network) -> str:
     )
 
 
-def _encoded(weights: Mapping[str, Array]) -> dict[str, object]:
+def encoded(weights: Mapping[str, Array]) -> dict[str, object]:
     """Arrays as base64 of float32, or of float64 where they are."""
     found: dict[str, object] = {}
     for name, array in weights.items():

@@ -71,32 +71,61 @@ def cases() -> dict[str, Any]:
     return found
 
 
+def work_of(layer: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What Node is given, and what it must find: outputs, states and all derivatives."""
+    start = [torch.zeros_like(state) for state in tuple_of(zero_run(layer)[1])]
+    for state, first in zip(start, layer.equation.states, strict=True):
+        state.fill_(layer.equation.initial_state.get(first, 0.0)).requires_grad_()
+    x = torch.randn(4, 1, layer.input_size, dtype=torch.float64, requires_grad=True)
+    y, states = layer(x, tuple(start))
+    last = tuple_of(states)
+    d_y = torch.randn_like(y)
+    d_last = [torch.randn_like(state) for state in last]
+    torch.autograd.backward([y, *last], [d_y, *d_last])
+    given = {
+        "xs": x[:, 0].tolist(),
+        "d_outputs": d_y[:, 0].tolist(),
+        "d_states": by_place(layer, [d[:, 0].numpy() for d in d_last]),
+    }
+    expected = {
+        "outputs": y[:, 0],
+        "inputs": zeros(x.grad, x)[:, 0],
+        "states": by_place(layer, [s[:, 0].detach().numpy() for s in last]),
+        "d_states": by_place(layer, [zeros(s.grad, s)[:, 0].numpy() for s in start]),
+    }
+    return given, expected
+
+
+def zero_run(layer: Any) -> Any:
+    return layer(torch.zeros(1, 1, layer.input_size, dtype=torch.float64))
+
+
+def agree(layer: Any, got: dict[str, Any], expected: dict[str, Any], name: str) -> None:
+    for key in ("outputs", "inputs"):
+        assert_agrees(np.array(got[key], float), expected[key], tolerance=FLOAT64, name=name)
+    for key in ("states", "d_states"):
+        for mine, theirs in zip(got[key], expected[key], strict=True):
+            for one, other in zip(mine, theirs, strict=True):
+                for state in other:
+                    actual, wanted = np.array(one[state], float), np.array(other[state], float)
+                    assert_agrees(actual, wanted, tolerance=FLOAT64, name=name)
+    for full, parameter in layer.named_parameters():
+        weight, number, reverse = parts(full)
+        numbers = got["weights"][number][reverse][weight]
+        actual = np.array(numbers, float).reshape(parameter.shape)
+        wanted = zeros(parameter.grad, parameter)
+        assert_agrees(actual, wanted, tolerance=FLOAT64, name=f"{name} {full}")
+
+
 def test_every_cell_agrees_with_the_layer(tmp_path: Path) -> None:
     need_node()
-    given, expected = {}, {}
     layers = cases()
     torch.manual_seed(5)
+    work = {}
     for key, layer in layers.items():
         unrolled.export(layer, tmp_path / f"{key}.mjs")
-        x = torch.randn(4, 1, layer.input_size, dtype=torch.float64, requires_grad=True)
-        start = [torch.zeros_like(state) for state in tuple_of(layer(x)[1])]
-        for state, first in zip(start, layer.equation.states, strict=True):
-            state.fill_(layer.equation.initial_state.get(first, 0.0)).requires_grad_()
-        y, states = layer(x, tuple(start))
-        last = tuple_of(states)
-        d_y = torch.randn_like(y)
-        d_last = [torch.randn_like(state) for state in last]
-        torch.autograd.backward([y, *last], [d_y, *d_last])
-        given[key] = {
-            "xs": x[:, 0].tolist(),
-            "d_outputs": d_y[:, 0].tolist(),
-            "d_states": by_place(layer, [d[:, 0].numpy() for d in d_last]),
-        }
-        expected[key] = (
-            y,
-            by_place(layer, [s[:, 0].detach().numpy() for s in last]),
-            (by_place(layer, [zeros(s.grad, s)[:, 0].numpy() for s in start]), zeros(x.grad, x)),
-        )
+        work[key] = work_of(layer)
+    given = {key: one for key, (one, _) in work.items()}
     (tmp_path / "given.json").write_text(json.dumps(given))
     (tmp_path / "run.mjs").write_text(RUN)
     done = subprocess.run(
@@ -105,28 +134,7 @@ def test_every_cell_agrees_with_the_layer(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[:3000]
     results = json.loads((tmp_path / "results.json").read_text())
     for key, layer in layers.items():
-        y, states, (d_states, d_x) = expected[key]
-        got = results[key]
-        name = f"{key} {layer.equation.name}"
-        assert_agrees(np.array(got["outputs"], float), y[:, 0], tolerance=FLOAT64, name=name)
-        assert_agrees(np.array(got["inputs"], float), d_x[:, 0], tolerance=FLOAT64, name=name)
-        for mine, theirs in zip(got["states"], states, strict=True):
-            for one, other in zip(mine, theirs, strict=True):
-                for state in other:
-                    actual, wanted = np.array(one[state], float), np.array(other[state], float)
-                    assert_agrees(actual, wanted, tolerance=FLOAT64, name=name)
-        for mine, theirs in zip(got["d_states"], d_states, strict=True):
-            for one, other in zip(mine, theirs, strict=True):
-                for state in other:
-                    actual, wanted = np.array(one[state], float), np.array(other[state], float)
-                    assert_agrees(actual, wanted, tolerance=FLOAT64, name=name)
-        for full, parameter in layer.named_parameters():
-            weight, number, reverse = parts(full)
-            actual = np.array(got["weights"][number][reverse][weight], float).reshape(
-                parameter.shape
-            )
-            wanted = zeros(parameter.grad, parameter)
-            assert_agrees(actual, wanted, tolerance=FLOAT64, name=f"{name} {full}")
+        agree(layer, results[key], work[key][1], f"{key} {layer.equation.name}")
 
 
 def parts(full: str) -> tuple[str, int, int]:

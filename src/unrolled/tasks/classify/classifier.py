@@ -370,10 +370,16 @@ class Classifier(ClassifierMixin, Estimator):
     def export_as(self, kind: str, path: Path) -> Exported:
         """The whole classifier for another runtime; `unrolled.export` calls it."""
         self.require_fitted("model_")
+        if kind == "html":
+            from unrolled.tasks.classify.live_page import live_page
+
+            page = live_page(self.model_, self.encoder_, self.classes_.tolist(), path.stem)
+            write_whole(path, page)
+            return Exported((path,), (f"{len(page):,} bytes; it needs no network and no server",))
         if kind != "onnx":
             raise ArgumentError(
-                f"a whole classifier is exported to onnx, not to {kind}; its recurrent layers can "
-                f"be: unrolled.export(model.model_.recurrent, {str(path)!r})"
+                f"a whole classifier is exported to onnx or html, not to {kind}; its recurrent "
+                f"layers can be: unrolled.export(model.model_.recurrent, {str(path)!r})"
             )
         from unrolled.tasks.classify.onnx_graph import classifier_model
 
