@@ -208,6 +208,18 @@ class Layers:
         return results[-1], results[:-1]
 
 
+def first_states(g: Graph, network: Network, batch: str) -> list[str]:
+    """The states before the first step; `batch` holds the number of sequences, (1,)."""
+    count = len(network.layers) * len(network.layers[0])
+    found = []
+    for name, shape in network.equation.states.items():
+        units = network.layers[0][0].sizes.get(shape[0], 1)
+        start = np.full((count, 1, units), network.equation.initial_state.get(name, 0.0))
+        form = g.add("Concat", g.integers(1), batch, g.integers(1), axis=0)
+        found.append(g.add("Expand", g.constant(start, f"first_{name}"), form))
+    return found
+
+
 def one_step(
     graph: Graph, network: Network, x: str, states: Sequence[str]
 ) -> tuple[str, list[str]]:

@@ -14,7 +14,7 @@ import numpy as np
 import unrolled
 from unrolled.exports.network import network_of
 from unrolled.exports.onnx_graph import Graph, model_of
-from unrolled.exports.onnx_layers import Layers
+from unrolled.exports.onnx_layers import Layers, first_states
 from unrolled.tasks.classify.encoders import Encoder, SeriesEncoder
 from unrolled.tasks.classify.model import Labeller
 
@@ -40,7 +40,7 @@ def classifier_model(model: Labeller, encoder: Encoder) -> Any:
     x = g.add("Transpose", inputs, perm=[1, 0, 2])
     batch = g.add("Gather", g.add("Shape", x), g.integers(1), axis=0)
     layers = Layers(g, network)
-    y, finals = layers.write(x, _first_states(g, network, batch), lengths)
+    y, finals = layers.write(x, first_states(g, network, batch), lengths)
     pooled = _pooled(g, model, layers, y, finals[0], x, lengths)
     weight, bias = _array(model.readout.weight), _array(model.readout.bias)
     scores = g.add("Add", g.add("MatMul", pooled, g.constant(weight.T, "V")),
@@ -62,18 +62,6 @@ def _scaled(g: Graph, values: str, encoder: SeriesEncoder) -> str:
     scaled = g.add("Div", centred, g.constant(encoder.deviation, "deviation"))
     lost = g.add("Or", g.add("IsNaN", scaled), g.add("IsInf", scaled))
     return g.add("Where", lost, g.constant(0.0), scaled)
-
-
-def _first_states(g: Graph, network: Any, batch: str) -> list[str]:
-    """The states before the first step, a row for each sequence of the batch."""
-    count = len(network.layers) * len(network.layers[0])
-    found = []
-    for name, shape in network.equation.states.items():
-        start = np.full((count, 1, network.layers[0][0].sizes.get(shape[0], 1)),
-                        network.equation.initial_state.get(name, 0.0))  # fmt: skip
-        form = g.add("Concat", g.integers(1), batch, g.integers(1), axis=0)
-        found.append(g.add("Expand", g.constant(start, f"first_{name}"), form))
-    return found
 
 
 def _pooled(

@@ -24,6 +24,8 @@ from unrolled.data.notes import Notes
 from unrolled.data.timeseries import TimeSeries
 from unrolled.data.windows import Layout, Prepared, prepare
 from unrolled.errors import ArgumentError
+from unrolled.exports.export import Exported
+from unrolled.files import write_whole
 from unrolled.report.page import render
 from unrolled.tasks import estimator as shared
 from unrolled.tasks.estimator import Estimator, seeded
@@ -54,7 +56,7 @@ from unrolled.tasks.options import option
 from unrolled.training import settings as checks
 from unrolled.training.fabric import is_first_process
 from unrolled.training.loop import train
-from unrolled.training.run_folder import RunFolder
+from unrolled.training.run_folder import RunFolder, json_text
 
 TASK = "forecast"
 SERIES = "series.json"
@@ -295,6 +297,31 @@ class Forecaster(RegressorMixin, Estimator):
     def _roller(self) -> Roller:
         fed_back = self.mode == "fed-back"
         return Roller(self.model_, self._levels(), fed_back, self.paths, self.seed)
+
+    # ------------------------------------------------------------------------------- exporting
+
+    def export_as(self, kind: str, path: Path) -> Exported:
+        """The whole forecaster for another runtime; `unrolled.export` calls it."""
+        self.require_fitted("model_")
+        if kind != "onnx":
+            raise ArgumentError(
+                f"a whole forecaster is exported to onnx, not to {kind}; its recurrent layers can "
+                f"be: unrolled.export(model.model_.recurrent, {str(path)!r})"
+            )
+        if self.mode == "fed-back":
+            raise ArgumentError(
+                "a forecaster with mode='fed-back' draws sample paths, which no graph can hold: "
+                "export one with mode='direct'"
+            )
+        from unrolled.tasks.forecast.onnx_graph import forecaster_model
+
+        graph = forecaster_model(self.model_, self.layout_, self.calibration_, self._levels())
+        layout = path.with_suffix(".layout.json")
+        plain = {"quantiles": self._levels(), **layout_plain(self.layout_, self.calibration_)}
+        write_whole(layout, json_text(plain))
+        write_whole(path, graph.SerializeToString())
+        more = " and what is told of each step" if self.layout_.told else ""
+        return Exported((path, layout), (f"it takes values{more}, and gives quantiles",))
 
     # ----------------------------------------------------------------------------------- a run
 
