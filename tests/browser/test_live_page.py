@@ -57,7 +57,7 @@ def numbers(values: Any) -> Any:
     ids=str,
 )
 def test_texts(tmp_path: Path, options: dict[str, Any]) -> None:
-    settings = {"cell": "gru", "hidden": 5, "epochs": 1, "validation": 0.0}
+    settings = {"cell": "gru", "hidden": 5, "epochs": 1, "validation": 0.0, "members": 1}
     model = Classifier(**{**settings, **options}).fit(TEXTS, LABELS)
     unrolled.export(model, tmp_path / "page.html")
     asked = ["A bad night, good", "d", "DON'T _ ü good"]
@@ -71,21 +71,22 @@ def test_texts(tmp_path: Path, options: dict[str, Any]) -> None:
 
 def counted(model: Classifier, text: str) -> Any:
     """The derivative of the most probable class's score by each step's input, times the input."""
-    network = model.model_
+    network = model.model_.members[0]
     tokens = torch.from_numpy(model.encoder_.tokens.encode(text))[:, None]
     inputs = network.embed(tokens).detach().requires_grad_()
     y, states = network.recurrent(inputs)
     lengths = torch.tensor([len(tokens)])
     ends = network.pool.kind == "last"
     pooled = network._ends(states) if ends else network.pool(y, lengths)
-    network.readout(pooled).max().backward()
+    (model.model_.blend[0] * network.readout(pooled).max()).backward()
     return (inputs.grad * inputs).sum(-1)[:, 0].detach().double()
 
 
 def test_series(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     series = [generator.normal(3, 2, size=(4 + n % 3, 2)) for n in range(8)]
-    model = Classifier(hidden=4, epochs=1, validation=0.0).fit(series, [0, 1] * 4)
+    plain = {"linear": False, "convolutions": False, "members": 1}
+    model = Classifier(hidden=4, epochs=1, validation=0.0, **plain).fit(series, [0, 1] * 4)
     unrolled.export(model, tmp_path / "page.html")
     found, said = seen(tmp_path / "page.html", ["1, 2\n3; 4.5\n-1e0 2\n", "1,x"])
     assert "CONSOLE" not in said
@@ -94,12 +95,16 @@ def test_series(tmp_path: Path) -> None:
 
 
 def test_a_page_needs_no_server_and_cannot_cut_by_bpe(tmp_path: Path) -> None:
-    model = Classifier(hidden=2, epochs=1, validation=0.0, tokens="char").fit(TEXTS, LABELS)
+    model = Classifier(hidden=2, epochs=1, validation=0.0, tokens="char", members=1).fit(
+        TEXTS, LABELS
+    )
     unrolled.export(model, tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text()
     assert "http" not in page.replace("http-equiv", "")
     assert page.count("</script>") == 1
-    model = Classifier(hidden=2, epochs=1, validation=0.0, tokens="bpe").fit(TEXTS, LABELS)
+    model = Classifier(hidden=2, epochs=1, validation=0.0, tokens="bpe", members=1).fit(
+        TEXTS, LABELS
+    )
     with pytest.raises(ArgumentError, match="a page cannot cut texts by BPE"):
         unrolled.export(model, tmp_path / "bpe.html")
     with pytest.raises(ArgumentError, match="html is a page of a fitted classifier"):

@@ -29,7 +29,7 @@ def answers(path: Path, given: dict[str, Any]) -> Any:
 @pytest.mark.parametrize(
     "options",
     [
-        {"pooling": "max"},
+        {"pooling": "max", "members": 2, "validation": 0.5},
         {"pooling": "mean", "bidirectional": False},
         {"pooling": "attention", "cell": "mgu"},
         {"pooling": "last", "layers": 2},
@@ -59,9 +59,10 @@ def test_texts(tmp_path: Path, options: dict[str, Any]) -> None:
 def test_series_and_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     generator = np.random.default_rng(0)
     series = [generator.normal(3, 2, size=(4 + n % 3, 2)) for n in range(8)]
-    model = Classifier(hidden=4, epochs=1, validation=0.0, batch_size=4, out=tmp_path / "run").fit(
-        series, [0, 1] * 4
-    )
+    plain = {"linear": False, "convolutions": False}
+    model = Classifier(
+        hidden=4, epochs=1, validation=0.0, batch_size=4, out=tmp_path / "run", **plain
+    ).fit(series, [0, 1] * 4)
     assert main(["export", str(tmp_path / "run"), "--to", "onnx"]) == 0
     path = tmp_path / "run" / "export" / "run.onnx"
     assert f"wrote {path}" in capsys.readouterr().out
@@ -79,5 +80,9 @@ def test_what_a_classifier_cannot_become_is_said(tmp_path: Path) -> None:
         unrolled.export(model, tmp_path / "texts.c")
     with pytest.raises(ArgumentError, match="options of layers and cells"):
         unrolled.export(model, tmp_path / "texts.onnx", lengths=True)
+    series = [np.ones((6, 1)) * n for n in range(6)]
+    mixed = Classifier(hidden=2, epochs=1, validation=0.0).fit(series, [0, 1] * 3)
+    with pytest.raises(ArgumentError, match="--no-linear --no-convolutions"):
+        unrolled.export(mixed, tmp_path / "series.onnx")
     with pytest.raises(unrolled.UnrolledError, match="call fit first"):
         unrolled.export(Classifier(), tmp_path / "texts.onnx")

@@ -379,7 +379,7 @@ class Classifier(ClassifierMixin, Estimator):
         if kind != "onnx":
             raise ArgumentError(
                 f"a whole classifier is exported to onnx or html, not to {kind}; its recurrent "
-                f"layers can be: unrolled.export(model.model_.recurrent, {str(path)!r})"
+                f"layers can be: unrolled.export(model.model_.members[0].recurrent, {str(path)!r})"
             )
         from unrolled.tasks.classify.onnx_graph import classifier_model
 

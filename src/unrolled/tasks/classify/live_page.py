@@ -16,18 +16,26 @@ from typing import Any
 from unrolled.errors import ArgumentError
 from unrolled.exports.javascript import encoded, javascript
 from unrolled.exports.network import network_of
+from unrolled.networks.committee import Committee
 from unrolled.tasks.classify.encoders import Encoder, SeriesEncoder
 from unrolled.tasks.classify.live_parts import BODY, SCRIPT, STYLE
 from unrolled.tasks.classify.model import Labeller
+from unrolled.tasks.classify.onnx_graph import plain_members
 
 EXAMPLE = "Type or paste a text here."
 
 
-def live_page(model: Labeller, encoder: Encoder, classes: Sequence[Any], title: str) -> str:
+def live_page(committee: Committee, encoder: Encoder, classes: Sequence[Any], title: str) -> str:
     """The whole page."""
+    model, *others = plain_members(committee)
+    if others:
+        raise ArgumentError(
+            f"a page holds one network, and this classifier has {1 + len(others)}: train it with "
+            f"members=1 (--members 1), or export it to onnx"
+        )
     network = network_of(model.recurrent)
     module = re.sub(r"^export ", "", javascript(network), flags=re.MULTILINE)
-    facts = _facts(model, encoder, [str(name) for name in classes])
+    facts = _facts(model, encoder, [str(name) for name in classes], float(committee.blend[0]))
     told = ", ".join(str(name) for name in classes[:6]) + (", ..." if len(classes) > 6 else "")
     is_series = isinstance(encoder, SeriesEncoder)
     body = BODY % {
@@ -62,11 +70,14 @@ def _example(encoder: Encoder) -> str:
     return "\n".join(", ".join(f"{mean:.3g}" for mean in encoder.mean) for _ in range(5))
 
 
-def _facts(model: Labeller, encoder: Encoder, classes: list[str]) -> dict[str, Any]:
+def _facts(
+    model: Labeller, encoder: Encoder, classes: list[str], sharpness: float
+) -> dict[str, Any]:
     """What the page knows beside the recurrent layers."""
     found: dict[str, Any] = {"classes": classes, "pooling": model.pool.kind, "longest": 100_000}
-    readout = encoded({"V": _array(model.readout.weight), "c": _array(model.readout.bias)})
-    found |= readout
+    # calibrated: the scores are scaled as the classifier scales them
+    V, c = (sharpness * _array(p) for p in (model.readout.weight, model.readout.bias))
+    found |= encoded({"V": V, "c": c})
     if model.pool.kind == "attention":
         found |= encoded({"query": _array(model.pool.query)})
     if isinstance(encoder, SeriesEncoder):

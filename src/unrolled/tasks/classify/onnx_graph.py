@@ -1,4 +1,4 @@
-"""A classifier's network as one ONNX graph. In: a `Labeller` and its encoder. Out: the model; next:
+"""A classifier as one ONNX graph. In: its committee and its encoder. Out: the model; next:
 `Classifier.export_as`.
 
 It takes token numbers (batch, time), or values as they are in the data (batch, time, channels),
@@ -12,44 +12,67 @@ from typing import Any
 import numpy as np
 
 import unrolled
+from unrolled.errors import ArgumentError
 from unrolled.exports.network import network_of
 from unrolled.exports.onnx_graph import Graph, model_of
 from unrolled.exports.onnx_layers import Layers, first_states
+from unrolled.networks.committee import Committee
 from unrolled.tasks.classify.encoders import Encoder, SeriesEncoder
 from unrolled.tasks.classify.model import Labeller
 
 INT64, FLOAT32 = 7, 1
 
 
-def classifier_model(model: Labeller, encoder: Encoder) -> Any:
+def classifier_model(model: Committee, encoder: Encoder) -> Any:
     """Inputs `tokens` or `values`, and `lengths`; output `probabilities` (batch, classes)."""
-    network = network_of(model.recurrent)
+    members = plain_members(model)
+    network = network_of(members[0].recurrent)
     g = Graph(network.dtype)
     lengths = g.fresh("lengths")
-    if isinstance(encoder, SeriesEncoder):
-        given = g.fresh("values")
-        described = g.value(given, ["batch", "time", encoder.inputs], FLOAT32)
-        inputs = _scaled(g, given, encoder)
-    else:
-        assert model.embed is not None
-        given = g.fresh("tokens")
-        described = g.value(given, ["batch", "time"], INT64)
+    is_series = isinstance(encoder, SeriesEncoder)
+    given = g.fresh("values" if is_series else "tokens")
+    shape = ["batch", "time", encoder.inputs] if is_series else ["batch", "time"]
+    result = g.fresh("probabilities")
+    shared = _scaled(g, given, encoder) if isinstance(encoder, SeriesEncoder) else given
+    said = [g.add("LogSoftmax", _scores(g, member, shared, lengths), axis=-1)
+            for member in members]  # fmt: skip
+    mean = said[0] if len(said) == 1 else g.add("Mean", *said)
+    calibrated = g.add("Mul", mean, g.constant(float(model.blend[0])))
+    g.rename(g.add("Softmax", calibrated, axis=-1), result)
+    inputs = [g.value(given, shape, FLOAT32 if is_series else INT64),
+              g.value(lengths, ["batch"], INT64)]  # fmt: skip
+    outputs = [g.value(result, ["batch", members[0].readout.out_features])]
+    about = f"A classifier of sequences.\n\n{network.equation.text}"
+    return model_of(g.build("classifier", inputs, outputs), about, unrolled.__version__)
+
+
+def plain_members(model: Committee) -> list[Labeller]:
+    """The networks of a committee that is made of recurrent networks alone."""
+    members = [member for member in model.members if isinstance(member, Labeller)]
+    if model.linear is not None or any(member.front is not None for member in members):
+        raise ArgumentError(
+            "a classifier of series is exported without the linear model and the convolutions "
+            "beside its recurrent layers: train it with linear=False and convolutions=False "
+            "(--no-linear --no-convolutions)"
+        )
+    return members
+
+
+def _scores(g: Graph, model: Labeller, given: str, lengths: str) -> str:
+    """What one network says, (batch, classes)."""
+    network = network_of(model.recurrent)
+    inputs = given
+    if model.embed is not None:
         table = g.constant(_array(model.embed.weight), "embedding")
         inputs = g.add("Gather", table, given, axis=0)
-    result = g.fresh("probabilities")
     x = g.add("Transpose", inputs, perm=[1, 0, 2])
     batch = g.add("Gather", g.add("Shape", x), g.integers(1), axis=0)
     layers = Layers(g, network)
     y, finals = layers.write(x, first_states(g, network, batch), lengths)
     pooled = _pooled(g, model, layers, y, finals[0], x, lengths)
     weight, bias = _array(model.readout.weight), _array(model.readout.bias)
-    scores = g.add("Add", g.add("MatMul", pooled, g.constant(weight.T, "V")),
-                   g.constant(bias, "c"))  # fmt: skip
-    g.rename(g.add("Softmax", scores, axis=-1), result)
-    outputs = [g.value(result, ["batch", len(bias)])]
-    about = f"A classifier of sequences.\n\n{network.equation.text}"
-    graph = g.build("classifier", [described, g.value(lengths, ["batch"], INT64)], outputs)
-    return model_of(graph, about, unrolled.__version__)
+    product = g.add("MatMul", pooled, g.constant(weight.T, "V"))
+    return g.add("Add", product, g.constant(bias, "c"))
 
 
 def _array(tensor: Any) -> Any:
