@@ -7,8 +7,8 @@
     kernel      vector code, compiled, kept on disk                 engines/cpu
     call        a batch through the kernels, forward and backward   engines/cpu/call
 
-In: a cell, its class, or an `Equation`. Out: a `Program`; next: `layers` (torch) or `textbook`
-(NumPy) runs it.
+In: a cell, its class, or an `Equation`. Out: a `Lowered` step; next: an engine (`engines/engine`)
+makes a recurrence of it for `layers` (torch) or `textbook` (NumPy).
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import threading
 from typing import Any
 
 from unrolled.cells.base import equation
-from unrolled.engines.cpu import program as cpu
 from unrolled.engines.plan.lower import Lowered, lower
 
 _lowered: dict[str, Lowered] = {}
@@ -31,8 +30,3 @@ def lowered(cell: Any) -> Lowered:
         if what.json not in _lowered:
             _lowered[what.json] = lower(what)
         return _lowered[what.json]
-
-
-def program(cell: Any, bits: int) -> cpu.Program:
-    """The kernels of a cell for float32 or float64; each is compiled when it is first run."""
-    return cpu.program(lowered(cell), bits)
