@@ -1,4 +1,4 @@
-"""Small data with a rule in them, for the tests of tasks: learnt in seconds, and known to be."""
+"""Small data with a rule in them, for the tests of tasks: learned in seconds, and known to be."""
 
 from __future__ import annotations
 

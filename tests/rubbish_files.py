@@ -220,7 +220,7 @@ LABELLED: list[tuple[str, bytes, dict[str, Any], str]] = [
         'line 1 of {path}: \'text\' holds {{"en": "a"}}, and a cell holds a text or a number: '
         "write one column for each part",
     ),
-    ("whole.json", b"{}", TEXTS, "{path} is to hold a list of objects, [{{...}}, {{...}}]"),
+    ("whole.json", b"{}", TEXTS, "{path} must hold a list of objects, [{{...}}, {{...}}]"),
     ("whole.json", b"[1", TEXTS, "{path} is no JSON ("),
     ("whole.json", b"[]", TEXTS, "{path} holds no rows: nothing stands between its brackets"),
     ("lines.jsonl", b"{}\n", TEXTS, "{path} holds no rows"),

@@ -162,7 +162,7 @@ def test_folders(tmp_path: Path) -> None:
     check(
         lambda: sources.labelled(folder),
         folder,
-        f"{folder} is to hold a folder or a .txt file for each class, and has 0 of them",
+        f"{folder} must hold a folder or a .txt file for each class, and has 0 of them",
     )
     check(lambda: sources.corpus(folder), folder, f"{folder} holds no text files (.txt, ")
 

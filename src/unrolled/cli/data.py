@@ -72,7 +72,7 @@ def notes_of(data: Any) -> list[str]:
 
 
 def samples(data: Any, rows: int) -> list[str]:
-    """A few rows of whatever it is."""
+    """A few rows of a data set."""
     if hasattr(data, "documents"):
         text = data.documents[0].text()[: rows * WIDTH]
         return [f"{data.documents[0].name}:", *(f"  {line}" for line in text.splitlines())]

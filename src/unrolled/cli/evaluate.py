@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     figures, lines = job.evaluate(folder, arguments.source, vars(arguments))
     if not job.judges_the_rest and learnt_from(folder.config(), folder.path, arguments.source):
         figures = {"learnt_from": True, **figures}
-        lines = [f"{folder.path} learnt from this very data: others will come out worse", *lines]
+        lines = [f"{folder.path} learned from this very data: others will come out worse", *lines]
     if arguments.json:
         print(json.dumps(figures, ensure_ascii=False))
     else:

@@ -1,6 +1,6 @@
 """What comes next, as a run sees it: a line for each step, with its quantiles.
 
-unrolled forecast runs/sales-1                    after the end of the data it learnt from
+unrolled forecast runs/sales-1                    after the end of the data it learned from
 unrolled forecast runs/sales-1 newer.csv          after the end of another file
 unrolled forecast runs/sales-1 --out next.csv
 """
@@ -10,7 +10,8 @@ import argparse
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", help="the folder of the run")
-    parser.add_argument("source", nargs="?", help="a file, or builtin:NAME, to go on from")
+    parser.add_argument("source", nargs="?",
+                        help="a file, or builtin:NAME, whose series are continued")  # fmt: skip
     for name in ("time", "series", "every"):
         parser.add_argument(f"--{name}", help="as in training, if not the same")
     for name in ("value", "known", "past"):
@@ -31,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     if named and arguments.source is None:
         raise UsageError(
             f"--{named[0]} says how a file is read, and none is named: leave it out, or name the "
-            "file to go on from"
+            "file whose series are continued"
         )
     data = None
     if arguments.source is not None:

@@ -15,7 +15,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--length", type=int, default=500, help="tokens (default: 500)")
     parser.add_argument(
         "--temperature", type=float, default=0.8,
-        help="0: the likeliest, 1: as learnt, above: daring (default: 0.8)",
+        help="0: the likeliest, 1: as learned, above: daring (default: 0.8)",
     )  # fmt: skip
     parser.add_argument("--top-k", type=int, metavar="K", help="of the K likeliest tokens alone")
     parser.add_argument(

@@ -104,7 +104,7 @@ def begin(arguments: argparse.Namespace) -> Path:
 
 
 def go_on(arguments: argparse.Namespace) -> Path:
-    """A run that was cut short, or one that is to have more epochs or minutes."""
+    """A run that was interrupted, or one that is to have more epochs or minutes."""
     from unrolled.cli import jobs
     from unrolled.tasks.origin import read_origin
     from unrolled.training.run_folder import RunFolder
@@ -133,7 +133,7 @@ def go_on(arguments: argparse.Namespace) -> Path:
         how["source"] = str(Path(arguments.source).resolve())
     elif "source" not in how:
         raise UsageError(
-            f"{run.path} learnt from data that were given in Python: go on there, with "
+            f"{run.path} learned from data that were given in Python: go on there, with "
             "fit(..., resume=True)"
         )
     words = [str(how.get("command", "")), *job.words(given)]

@@ -33,8 +33,8 @@ class Labelled:
         labels = self.train.labels
         assert labels is not None, "what is to be split was read with labels"
         together = self.train.texts if isinstance(self.train, Texts) else None
-        learnt, held = hold_out(labels, share, seed, together)
-        return Labelled(select(self.train, learnt), select(self.train, held))
+        learned, held = hold_out(labels, share, seed, together)
+        return Labelled(select(self.train, learned), select(self.train, held))
 
 
 def inputs_of(sequences: Sequences) -> list[Any]:

@@ -69,7 +69,7 @@ def check_classes(labels: Sequence[str], column: str, notes: Notes) -> None:
     if single:
         classes = "1 class has" if len(single) == 1 else f"{len(single):,} classes have"
         notes.say(
-            f"{classes} a single example ({listed(single, 5)}): it is learnt from, and nothing "
+            f"{classes} a single example ({listed(single, 5)}): it is learned from, and nothing "
             "can be said about how well it is recognised"
         )
 

@@ -1,7 +1,7 @@
-"""What is learnt from and what is tested on. In: labels, texts. Out: row numbers; next: tasks, cli.
+"""What is learned from and what is tested on. In: labels, texts. Out: row numbers; next: tasks.
 
 Seeded, every class by its share, and what is equal stays together: a text that stands twice in the
-file is never in both parts. A class with one example is learnt from.
+file is never in both parts. A class with one example is learned from.
 """
 
 from __future__ import annotations

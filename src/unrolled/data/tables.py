@@ -299,7 +299,7 @@ def _json_rows(path: Path, kind: str, found: Survey) -> Iterator[dict[str, str |
     if kind == ".json":
         values = _json_value("".join(text_blocks(path, found)), f"{path}")
         if not isinstance(values, list):
-            raise DataError(f"{path} is to hold a list of objects, [{{...}}, {{...}}]")
+            raise DataError(f"{path} must hold a list of objects, [{{...}}, {{...}}]")
         numbered: Any = enumerate(values, 1)
     else:
         numbered = _json_lines(path, found)

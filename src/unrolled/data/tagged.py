@@ -67,8 +67,8 @@ class Tagged:
         if share == 0:
             return self, None
         together = [tuple(one) for one in self.sentences]
-        learnt, held = hold_out([""] * len(self), share, seed, together)
-        return self.select(learnt), self.select(held)
+        learned, held = hold_out([""] * len(self), share, seed, together)
+        return self.select(learned), self.select(held)
 
 
 Rows = Iterator[tuple[int, list[str], list[str | None]]]  # line, words, tags
@@ -307,5 +307,5 @@ def _objects(path: Path, found: Any) -> Iterator[tuple[int, Any]]:
 
 def _list(path: Path, number: int, name: str, value: Any) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(one, str | int) for one in value):
-        raise DataError(f"line {number} of {path}: {name!r} is to hold a list of texts")
+        raise DataError(f"line {number} of {path}: {name!r} must hold a list of texts")
     return [str(one) for one in value]

@@ -169,7 +169,7 @@ def _folder(folder: Path, notes: Notes, learning: bool) -> Raw:
             labels += [one.name.partition(".")[0]] * len(lines)
     if len(set(labels)) < 2:
         raise DataError(
-            f"{folder} is to hold a folder or a .txt file for each class, and has "
+            f"{folder} must hold a folder or a .txt file for each class, and has "
             f"{len(set(labels))} of them"
         )
     if learning:

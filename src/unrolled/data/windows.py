@@ -51,7 +51,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class Scale:
-    """What one series is measured by, from its part that may be learnt from."""
+    """What one series is measured by, from its part that may be learned from."""
 
     mean: float
     spread: float
@@ -88,12 +88,12 @@ def around_anchor(told: Any, anchor: Any, before: Any, now: Any, unit: float) ->
 
 @dataclass(frozen=True)
 class Prepared:
-    """One series with its arrays; steps from `learnt` on must not be learnt from."""
+    """One series with its arrays; steps from `learned` on must not be learned from."""
 
     series: TimeSeries
     layout: Layout
     scale: Scale
-    learnt: int
+    learned: int
     values: Any  # (T,) without gaps
     seen: Any  # (T,) whether a value is no gap
     inputs: Any  # (T, inputs) float32
@@ -121,17 +121,17 @@ class Prepared:
         return np.where(counts, distance, 0).astype(np.float32), counts
 
 
-def prepare(series: TimeSeries, layout: Layout, learnt: int | None = None) -> Prepared:
+def prepare(series: TimeSeries, layout: Layout, learned: int | None = None) -> Prepared:
     """Everything about a series that does not depend on where a window lies."""
-    learnt = len(series) if learnt is None else learnt
+    learned = len(series) if learned is None else learned
     values, seen = series.without_gaps(), ~np.isnan(series.values)
-    scale = scale_of(values[:learnt], layout.season)
+    scale = scale_of(values[:learned], layout.season)
     ahead = _ahead(series, layout)
     known = ahead[: len(values)]
     past = _scaled(series.past, layout.past_means, layout.past_scales, len(values))
     own = own_inputs(values, seen, scale, layout)
     inputs = np.concatenate([own, known, past], 1).astype(np.float32)
-    return Prepared(series, layout, scale, learnt, values, seen, inputs, ahead)
+    return Prepared(series, layout, scale, learned, values, seen, inputs, ahead)
 
 
 def memory(layout: Layout) -> int:

@@ -1,4 +1,4 @@
-"""What a lab is. In: a seed, sizes, and someone to tell how far it is. Out: an `Account`.
+"""What a lab is. In: a seed, sizes, and someone to tell its progress. Out: an `Account`.
 
     LAB = Lab(
         name="memory",

@@ -28,7 +28,7 @@ class Conversion:
 
 def convert(model: nn.Module) -> tuple[nn.Module, Conversion]:
     """Replace each torch.nn.RNN, GRU and LSTM inside the model, in place; values, parameters and
-    hooks stay the same objects, so an optimiser goes on with them. A model that is itself such a
+    hooks stay the same objects, so an optimizer goes on with them. A model that is itself such a
     layer cannot be replaced in place: its replacement is what is returned.
     """
     report = Conversion()

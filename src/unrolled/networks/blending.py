@@ -1,4 +1,4 @@
-"""Two opinions made one. In: scores of two models on rows that neither learnt from. Out: `Blend`.
+"""Two opinions made one. In: scores of two models on rows that neither learned from. Out: `Blend`.
 
 Each model's scores are first calibrated by a temperature of its own (Guo et al. 2017), then their
 logarithms are averaged with weights, and the average is calibrated again. Targets are smoothed by

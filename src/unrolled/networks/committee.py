@@ -2,7 +2,7 @@
 
 Each member is trained without one fold of the rows, so that every row has a member that never saw
 it: what those members say decides when to stop and how much each part is to be believed, and yet
-every row is learnt from (a cross-validated committee; Parmanto, Munro and Doyle 1996).
+every row is learned from (a cross-validated committee; Parmanto, Munro and Doyle 1996).
 The linear model sees each sequence as a whole; its scores are computed once for each part of the
 data and are blended with the members' by `blending`. Next: `tasks.classify`.
 """
@@ -56,7 +56,7 @@ class Committee(nn.Module):
     def fit_blend(
         self, network: Tensor, linear: Tensor | None, classes: Tensor, weights: Tensor
     ) -> None:
-        """Calibrate and weigh, by scores on rows that neither part learnt from."""
+        """Calibrate and weigh, by scores on rows that neither part learned from."""
         found = fit_blend(network, linear, classes, weights)
         self.blend.copy_(torch.tensor([found.of_network, found.of_linear]))
         self.share = found.share

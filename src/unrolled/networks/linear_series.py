@@ -3,7 +3,7 @@
 In: series. Out: scores.
 
 It has no trained convolution: everything but its thresholds is fixed, and its weights are found in
-closed form, with leave-one-out scores of the rows it learnt from. Next: `committee` blends it.
+closed form, with leave-one-out scores of the rows it learned from. Next: `committee` blends it.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ POOLINGS = ("last", "mean", "max", "attention")
 
 
 class Pooling(nn.Module):
-    """`last`: where each direction ends; `attention`: a mean whose weights are learnt."""
+    """`last`: where each direction ends; `attention`: a mean whose weights are learned."""
 
     def __init__(self, kind: str, size: int, bidirectional: bool) -> None:
         super().__init__()

@@ -39,7 +39,7 @@ WATCHERS = {"lines": Lines, "quiet": Quiet, "json": Json}
 
 
 class NotFitted(UnrolledError, NotFittedError):
-    """An estimator was asked before it had learnt."""
+    """An estimator was asked before it had learned."""
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -52,14 +52,14 @@ class Estimator(BaseEstimator):
     dropout: float = option(0.0, "share of units left out in training", float)
     optimizer: str = option("adam", "which one", choices=OPTIMIZERS)
     lr: float = option(0.003, "learning rate", float)
-    momentum: float = option(0.9, "of the optimiser momentum", float)
+    momentum: float = option(0.9, "momentum of the SGD optimizer, 0 to 1", float)
     weight_decay: float = option(0.0, "pulls weights towards zero", float)
     schedule: str = option("constant", "of the learning rate", choices=tuple(SCHEDULES))
     clip_norm: float | None = option(1.0, "bound on the gradient's norm; 0: none", float)
     clip_value: float | None = option(None, "bound on each number of the gradient", float)
     epochs: int = option(20, "most epochs", int)
     batch_size: int = option(32, "examples in a step", int)
-    patience: int | None = option(None, "stop after so many epochs without a better one", int)
+    patience: int | None = option(None, "stop after this many epochs without a better one", int)
     minutes: float | None = option(None, "budget of time for the training", float)
     seed: int = option(0, "of all random numbers", int)
     validation: float = option(0.1, "share of the training data that decides what is kept", float)
@@ -139,7 +139,7 @@ class Estimator(BaseEstimator):
 
     def require_fitted(self, name: str) -> None:
         if not hasattr(self, name):
-            raise NotFitted(f"this {type(self).__name__} has learnt nothing yet: call fit first")
+            raise NotFitted(f"this {type(self).__name__} has learned nothing yet: call fit first")
 
 
 def config_of(task: str, estimator: Estimator, cell: ChosenCell, **tables: Any) -> dict[str, Any]:
@@ -156,7 +156,7 @@ def config_of(task: str, estimator: Estimator, cell: ChosenCell, **tables: Any) 
 
 
 def from_config(kind: type[Any], task: str, config: dict[str, Any], run: RunFolder) -> Any:
-    """An estimator with the parameters of a run, and the run's cell; nothing is learnt yet."""
+    """An estimator with the parameters of a run, and the run's cell; nothing is learned yet."""
     if config.get("task") != task:
         raise NotARun(f"{run.path} is a run of {config.get('task')!r}, not of {task!r}")
     parameters = config.get("parameters")

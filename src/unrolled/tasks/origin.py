@@ -1,7 +1,7 @@
 """Where a run's data came from. In: a source and its columns. Out: a table of the configuration.
 
 It names the source, how it was read, and a checksum of what was read, so that a training that is
-gone on with, or repeated, can say whether these are still the same data. Next: `cli`.
+resumed, or repeated, can say whether these are still the same data. Next: `cli`.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def read_origin(config: dict[str, Any], run: Path) -> dict[str, Any]:
 
 
 def learnt_from(config: dict[str, Any], run: Path, source: str) -> bool:
-    """Whether a source is what the run learnt from, under this name or as a copy."""
+    """Whether a source is what the run learned from, under this name or as a copy."""
     mine = read_origin(config, run).get("source")
     if mine is None or builtin.is_builtin(source) or builtin.is_builtin(mine):
         return bool(mine == source)

@@ -41,7 +41,7 @@ def trained_on(
     """What was trained on what: the source, its parts, what was done to it."""
     blocks: list[Block] = [
         Prose(_source(config.get("data", {}))),
-        Table("parts", "What was learnt from, looked at, and tested on.", *_split(rows)),
+        Table("parts", "What was learned from, looked at, and tested on.", *_split(rows)),
     ]
     if notes:
         done = "\n".join(f"- {literal(note)}" for note in notes)
@@ -107,7 +107,7 @@ def learning(
     whole = sum(spent.values()) or 1.0
     times = [[what, amount, f"{amount / whole:.0%}"] for what, amount in spent.items()]
     return Section(
-        "How it learnt",
+        "How it learned",
         [
             Prose(
                 f"{numbers.counted(len(history), 'epoch')} in {seconds}. The weights of epoch "
@@ -165,7 +165,7 @@ def inside(readings: Sequence[Reading], norms: Any, explanation: str) -> Section
             "the norm of the gradient by lag",
             "How far the output at the last step moves when the input so many steps before it "
             "moves a little, as a mean over examples. A line that falls steeply means that what "
-            "was read long ago can hardly be learnt from.",
+            "was read long ago can hardly be learned from.",
         )
     )
     return Section("Inside the network", blocks)

@@ -69,7 +69,7 @@ def backward(
     d_states: States | None = None,
     keep_steps: bool = False,
 ) -> Gradients:
-    """As `sequence.backward`, but `by_state` holds the derivatives by the first states alone."""
+    """As `sequence.backward`, but `by_state` holds those of the first states alone."""
     if keep_steps:
         raise ArgumentError(
             "the kernels do not keep the shares of single steps: build the network with "

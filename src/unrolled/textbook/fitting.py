@@ -1,4 +1,4 @@
-"""Training: initialise, forward, loss, backward, clip, update, repeat until converged.
+"""Training: initialize, forward, loss, backward, clip, update, repeat until converged.
 
 In: a network, batches of sequences, and a method for the weights. Out: the history of the run; the
 weights have changed in place. `fit` is the whole loop; what it calls stands in the modules before.

@@ -27,7 +27,7 @@ def softmax(outputs: Array) -> Array:
 
 
 def cross_entropy(outputs: Array, targets: Array) -> tuple[Array, Array]:
-    """L_t = -log p[target_t], averaged over the batch; its derivative by y_t is p_t - one_hot(t).
+    """L_t = -log p[target_t], averaged over the batch; its derivative is p_t - one_hot(t).
 
     `targets` holds one class number for each time step and sequence: (T, B).
     """

@@ -32,5 +32,5 @@ class Readout:
         return y
 
     def backward(self, d_y: Array, h: Array) -> tuple[dict[str, Array], Array]:
-        """The derivatives by the weights, and by h."""
+        """The derivatives with respect to the weights, and to h."""
         return {"V": d_y @ h.T, "c": d_y.sum(axis=1)}, self.weights["V"].T @ d_y

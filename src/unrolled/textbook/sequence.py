@@ -31,7 +31,7 @@ class Trace:
 
 @dataclass
 class Gradients:
-    """The derivatives of the loss by what went into a sequence.
+    """The derivatives of the loss with respect to what went into a sequence.
 
     `by_state[t]` holds those by the states after step t (`by_state[0]`: by the first states), as
     far as later steps and outputs see them; `by_step[t - 1]` is the share of step t in the
@@ -61,7 +61,7 @@ def backward(
 ) -> Gradients:
     """For t = T ... 1: the gradients of step t, added to those of all the steps after it.
 
-    `d_states` is the derivative of the loss by the last states, zero if nothing looks at them.
+    `d_states` is the derivative with respect to the last states, zero if nothing uses them.
     """
     weights = zeros_like(trace.cell.weights)
     readout = zeros_like(trace.readout.weights) if trace.readout else {}

@@ -158,7 +158,7 @@ def _short(error: Exception) -> str:
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """The optimiser's memory by name: `0/exp_avg` and so on."""
+    """The optimizer's memory by name: `0/exp_avg` and so on."""
     tensors = {}
     for index, memory in optimizer.state_dict()["state"].items():
         for name, value in memory.items():

@@ -21,7 +21,9 @@ class Interrupted(KeyboardInterrupt):
 
     def __init__(self, state: State, run: Path | None) -> None:
         how = (
-            f"; go on with `unrolled train --resume {run}`" if run else " (no run folder was given)"
+            f"; resume it with `unrolled train --resume {run}`"
+            if run
+            else " (no run folder was given)"
         )
         super().__init__(f"stopped at step {state.step}, in epoch {state.epoch + 1}{how}")
 

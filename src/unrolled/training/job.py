@@ -41,13 +41,13 @@ class Job(Protocol):
     """A model, its data in parts, and how to measure it. The loop needs nothing else to be known.
 
     The batches of an epoch depend on its number (and the job's seed) alone, so that an epoch that
-    was cut short can be gone on with at any batch.
+    was interrupted can be resumed at any batch.
     """
 
     model: nn.Module
     best: str  # the validation measure that decides which weights are kept
     best_is: str  # "lowest" or "highest"
-    blind_loss: float  # of an answer that looks at nothing: far above it nothing is learnt
+    blind_loss: float  # of an answer that looks at nothing: far above it nothing is learned
     line: Sequence[Shown]
 
     def batches(self, part: str, epoch: int) -> Sequence[Any]:
@@ -78,7 +78,7 @@ class State:
 
     epoch: int = 0  # epochs finished
     position: int = 0  # batches done in the epoch that runs
-    step: int = 0  # optimiser steps in all
+    step: int = 0  # optimizer steps in all
     seconds: float = 0.0  # of training and evaluating, over all sittings
     scale: float = 1.0  # the factor a plateau has brought the learning rate to
     first_loss: float = math.nan  # of the first step

@@ -69,7 +69,7 @@ class Keeper:
 
     def restore(self) -> tuple[State, Sums] | None:
         """Put everything back as the last whole checkpoint has it; None when there is none."""
-        assert self.run is not None, "only a run that is kept can be gone on with"
+        assert self.run is not None, "only a run that is kept can be resumed"
         checkpoint = self.run.checkpoints.load(self.watcher.note)
         if checkpoint is None:
             self.watcher.note("there is no checkpoint yet: training begins at the start")

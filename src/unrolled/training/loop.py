@@ -111,7 +111,7 @@ class Loop:
         return batches[self.state.position :]
 
     def step(self, batch: Any) -> None:
-        """Forward, backward, clip, and a step of the optimiser."""
+        """Forward, backward, clip, and a step of the optimizer."""
         started, state, settings = time.perf_counter(), self.state, self.settings
         draw_from(seed_of_step(settings.seed, state.step, self.share), self.fabric.device)
         set_rate(self.optimizer, self.rate())
@@ -197,7 +197,7 @@ class Loop:
         return figure < before if self.job.best_is == "lowest" else figure > before
 
     def evaluate(self, part: str) -> Measures:
-        """Figures of a part of the data; nothing is learnt from it."""
+        """Figures of a part of the data; nothing is learned from it."""
         return evaluate(self.fabric, self.job, self.model, part, self.share)
 
     def save(self) -> None:

@@ -1,6 +1,6 @@
 """Muon: steps whose singular values are all alike. In: weights with gradients. Out: better weights.
 
-A gradient's matrix is mostly a few large directions; the others are learnt slowly. Muon (Jordan et
+A gradient's matrix is mostly a few large directions; the others are learned slowly. Muon (Jordan et
 al. 2024) takes the momentum's matrix M = U S V.T and steps along U V.T, all directions alike. What
 is no matrix of a recurrent layer (vectors, embeddings, readouts) takes the steps of AdamW.
 Next: `loop`.

@@ -1,4 +1,4 @@
-"""The optimisers by name. In: a model and settings. Out: a torch optimiser; next: `loop`.
+"""The optimizers by name. In: a model and settings. Out: a torch optimizer; next: `loop`.
 
 The equations are written out in `unrolled.textbook.optimizers`; here torch's own run, which go
 over all weights in one call, and `muon`.
@@ -20,7 +20,7 @@ OPTIMIZERS = ("sgd", "momentum", "rmsprop", "adam", "adamw", "muon")
 
 
 def make_optimizer(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
-    """The optimiser that the settings name, over every weight of the model that is trained."""
+    """The optimizer that the settings name, over every weight of the model that is trained."""
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     shared: dict[str, Any] = {"lr": settings.lr, "weight_decay": settings.weight_decay}
     if settings.optimizer == "sgd":

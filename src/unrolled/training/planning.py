@@ -26,7 +26,7 @@ class Planner:
     ) -> int | None:
         """Planned steps of the whole training, or None while it is too early to say.
 
-        An epoch has `steps` of them, and `measuring` batches that nothing is learnt from: each is
+        An epoch has `steps` of them, and `measuring` batches that nothing is learned from: each is
         taken to last as long as a step.
         """
         self.seen += 1

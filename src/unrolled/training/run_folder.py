@@ -155,7 +155,7 @@ class RunFolder:
         path = self.path / WEIGHTS
         if not path.exists():
             raise NotARun(
-                f"{self.path} has no weights yet: its training was cut short; go on with "
+                f"{self.path} has no weights yet: its training was interrupted; resume it with "
                 f"`unrolled train --resume {self.path}`"
             )
         try:
@@ -259,7 +259,7 @@ def refuse_taken(path: Path) -> None:
         return
     if is_run:
         raise CannotWrite(
-            f"{path} already holds a run: choose another --out, or go on with --resume {path}"
+            f"{path} already holds a run: choose another --out, or resume it with --resume {path}"
         )
     if is_there:
         raise CannotWrite(f"{path} is there already and is no empty folder: choose another --out")

@@ -26,7 +26,7 @@ class Settings:
     clip_norm: float | None = 1.0  # 0, like None, is no bound
     clip_value: float | None = None
     epochs: int = 20
-    patience: int | None = None  # stop after so many epochs without a better validation figure
+    patience: int | None = None  # stop after this many epochs without a better validation figure
     minutes: float | None = None
     seed: int = 0
     checkpoint_seconds: float = 30.0  # between checkpoints inside an epoch; one ends each epoch

@@ -56,7 +56,7 @@ def test_train_predict_move_predict_again(place, capsys):
     assert sum(map(sum, figures["confusion"])) == 60
 
     (place / "one-class.csv").write_text("review,sentiment\na lovely film,good\n")
-    assert main(["evaluate", "moved", "one-class.csv"]) == 0  # nothing is learnt from it
+    assert main(["evaluate", "moved", "one-class.csv"]) == 0  # nothing is learned from it
     said = capsys.readouterr()
     assert "rows: 1" in said.out
     assert "single example" not in said.err

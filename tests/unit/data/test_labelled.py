@@ -43,7 +43,7 @@ def test_columns_are_found_by_their_names(tmp_path: Path) -> None:
 def test_a_class_with_one_example(tmp_path: Path) -> None:
     path = table(tmp_path / "r.csv", "text,label\n" + "x,a\n" * 9 + "y,b\n")
     assert read_texts(path).notes.sentences[0] == (
-        "1 class has a single example ('b'): it is learnt from, and nothing can be said about how "
+        "1 class has a single example ('b'): it is learned from, and nothing can be said about how "
         "well it is recognised"
     )
 
@@ -166,8 +166,8 @@ def test_what_a_table_holds(tmp_path: Path) -> None:
 
 def test_hold_out_is_by_class_and_seeded() -> None:
     labels = ["a"] * 90 + ["b"] * 10 + ["c"]
-    learnt, held = hold_out(labels, 0.1, seed=3)
-    assert sorted([*learnt, *held]) == list(range(101))
+    learned, held = hold_out(labels, 0.1, seed=3)
+    assert sorted([*learned, *held]) == list(range(101))
     counted = [labels[row] for row in held]
     assert (counted.count("a"), counted.count("b"), counted.count("c")) == (9, 1, 0)
     assert np.array_equal(held, hold_out(labels, 0.1, seed=3)[1])
@@ -177,9 +177,9 @@ def test_hold_out_is_by_class_and_seeded() -> None:
 def test_equal_texts_stay_together() -> None:
     texts = [f"text {i % 20}" for i in range(60)]
     labels = ["a" if i % 20 < 10 else "b" for i in range(60)]
-    learnt, held = hold_out(labels, 0.3, 0, texts)
+    learned, held = hold_out(labels, 0.3, 0, texts)
     assert len(held) == 18
-    assert {texts[row] for row in learnt}.isdisjoint(texts[row] for row in held)
+    assert {texts[row] for row in learned}.isdisjoint(texts[row] for row in held)
     for out, into in folds(labels, 4, 0, texts):
         assert {texts[row] for row in out}.isdisjoint(texts[row] for row in into)
 

@@ -117,7 +117,7 @@ def test_what_lacks_a_tag_is_left_out_and_counted(tmp_path):
         ("a.csv", "word,kind\na,X\n", {}, "say which holds the tags with --tag"),
         ("a.csv", "word,tag\na,X\n", {"word": "wrod"}, "did you mean 'word'"),
         ("a.jsonl", '["a"]\n', {}, "is to be an object"),
-        ("a.jsonl", '{"tokens": "a", "tags": "X"}\n', {}, "is to hold a list of texts"),
+        ("a.jsonl", '{"tokens": "a", "tags": "X"}\n', {}, "must hold a list of texts"),
         ("a.jsonl", '{"tokens": ["a"]\n', {}, "line 1 of"),
     ],
 )

@@ -15,8 +15,8 @@ from unrolled.errors import DataError
 def test_the_end_of_one_text_is_held_out(tmp_path: Path) -> None:
     path = tmp_path / "book.txt"
     path.write_text("abcdefghij" * 10)
-    learnt, held = read_corpus(path).hold_out(0.1)
-    assert learnt.text() + held.text() == path.read_text()
+    learned, held = read_corpus(path).hold_out(0.1)
+    assert learned.text() + held.text() == path.read_text()
     assert len(held.text()) == 10
 
 
@@ -26,10 +26,10 @@ def test_whole_documents_are_held_out(tmp_path: Path) -> None:
     (tmp_path / "empty.txt").write_text("")
     corpus = read_corpus(tmp_path)
     assert corpus.notes.sentences == ["1 of 21 files were empty and were left out"]
-    learnt, held = corpus.hold_out(0.1, seed=1)
+    learned, held = corpus.hold_out(0.1, seed=1)
     assert len(held) == 2
-    assert len(learnt) == 18
-    assert learnt.text().count("document") == 18
+    assert len(learned) == 18
+    assert learned.text().count("document") == 18
     assert [one.name for one in held.documents] == [
         one.name for one in corpus.hold_out(0.1, seed=1)[1].documents
     ]

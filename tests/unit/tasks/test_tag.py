@@ -32,7 +32,7 @@ def as_conll(sentences, tags):
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """A run that has learnt who is a person, from the command line."""
+    """A run that has learned who is a person, from the command line."""
     place = tmp_path_factory.mktemp("tag")
     (place / "names.conll").write_text(as_conll(*names_in_sentences()))
     words = [f"--{k.replace('_', '-')}={v}" for k, v in SMALL.items()]

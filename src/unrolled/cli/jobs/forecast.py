@@ -28,7 +28,7 @@ class ForecastJob(CommandJob):
     """`unrolled train forecast`, and what is asked of its runs."""
 
     name = "forecast"
-    summary = "series, to be gone on with"
+    summary = "forecast how a series continues"
     estimator = Forecaster
     columns = (*COLUMNS, "test_share")
     asked_with = COLUMNS
@@ -111,7 +111,7 @@ class ForecastJob(CommandJob):
         say_notes(data.notes)
         found = model.backtest(data)
         known = any(model.after_learning(data.series))
-        where = "On what comes after the part learnt from" if known else "On the second half"
+        where = "On what comes after the part learned from" if known else "On the second half"
         return plain(found), lines_of(found, where)
 
     def example(self, run: Path) -> str:

@@ -43,16 +43,17 @@ def lines_of(backtest: Backtest, where: str) -> list[str]:
 def said(backtest: Backtest) -> list[str]:
     """What the figures should be, and what setting the quantiles right has changed."""
     share = f"{backtest.levels[-1] - backtest.levels[0]:.0%}"
-    lines = ["MASE below 1 beats the seasonal naive method of the part that was learnt from."]
+    lines = ["MASE below 1 beats the seasonal naive method of the part that was learned from."]
     if len(backtest.levels) == 1:
         return lines
     before, after = backtest.as_said["coverage"], backtest.figures[NETWORK]["coverage"]
     if before == after:
-        return [*lines, f"The network's interval is to hold {share} of what comes: {after:.1%}."]
+        covers = f"it covers {after:.1%}"
+        return [*lines, f"The network's interval should cover {share} of future values: {covers}."]
     return [
         *lines,
-        f"The network's interval is to hold {share} of what comes: it held {before:.1%} as learnt,",
-        f"{after:.1%} set right by the latest errors before each forecast.",
+        f"The network's interval should cover {share} of future values: {before:.1%} before",
+        f"calibration, {after:.1%} calibrated by the latest errors before each forecast.",
     ]
 
 

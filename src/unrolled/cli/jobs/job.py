@@ -31,7 +31,7 @@ class CommandJob:
     estimator: ClassVar[type]
     columns: ClassVar[Sequence[str]] = ()  # arguments that say how a source is read
     asked_with: ClassVar[Sequence[str]] = ()  # those of them that a run is asked with
-    judges_the_rest: ClassVar[bool] = False  # of data learnt from, only what was not learnt from
+    judges_the_rest: ClassVar[bool] = False  # of data learned from, only what was not learned from
     idle: ClassVar[dict[str, tuple[str, str]]] = {}  # see `refuse_idle`
 
     def add_columns(self, parser: argparse.ArgumentParser) -> None:
@@ -92,7 +92,7 @@ class CommandJob:
         return estimator
 
     def reopen(self, run: RunFolder, config: dict[str, Any]) -> Any:
-        """The estimator of a run, nothing learnt yet."""
+        """The estimator of a run, nothing learned yet."""
         return from_config(self.estimator, self.name, config, run)
 
     def cell_of(self, run: RunFolder, config: dict[str, Any]) -> Any:

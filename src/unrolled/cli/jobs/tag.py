@@ -60,8 +60,8 @@ class TagJob(CommandJob):
         resume: bool,
         asked: Sequence[str] = (),
     ) -> None:
-        learnt, test = self.read(how, estimator.seed)
-        every = [learnt, *([test] if test else [])]
+        learned, test = self.read(how, estimator.seed)
+        every = [learned, *([test] if test else [])]
         found = checksum("\t".join(line) for one in every for line in (*one.sentences, *one.tags))
         notes = list(Notes([note for one in every for note in one.notes]))
         if is_first_process() and estimator.progress != "json":
@@ -72,7 +72,7 @@ class TagJob(CommandJob):
         table = origin(how["source"], command, **{**kept, "checksum": found, "notes": notes})
         other = (test.sentences, test.tags) if test else None
         estimator.fit(
-            learnt.sentences, learnt.tags, other, scheme=learnt.scheme, data=table, resume=resume
+            learned.sentences, learned.tags, other, scheme=learned.scheme, data=table, resume=resume
         )
 
     def read(self, how: dict[str, Any], seed: int) -> tuple[Tagged, Tagged | None]:

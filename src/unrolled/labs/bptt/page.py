@@ -61,8 +61,9 @@ def _theory() -> list[Prose | Math]:
         Math(r"y_{t} = V h_{t} + c, \qquad L = \sum_{t} L_{t}", "output", "output and loss"),
         Prose(
             r"How the loss changes with a weight follows by the chain rule. $\delta h_{t}$ is the "
-            r"derivative of the loss by $h_{t}$, and $h_{t}$ counts twice: in the output of its "
-            r"own step, and in every step after it. So one starts at the last step and goes back:"
+            r"derivative of the loss with respect to $h_{t}$, which counts twice: in the output of "
+            r"its own step, and in every step after it. So one starts at the last step and goes "
+            r"back:"
         ),
         Math(
             r"\delta h_{t} = {V}^{\top} \delta y_{t} + {U}^{\top} \delta \mathrm{net}_{h,t+1}",

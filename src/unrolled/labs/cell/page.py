@@ -128,14 +128,15 @@ def _backward(measured: Measured) -> list[Prose | Table]:
     names = [n for n, v in values.items() if np.shape(v) == (hidden, 1) and n[:4] != "d_b_"]
     return [
         Prose(
-            f"Suppose that only the loss of this step counted. Its derivative by the output is "
-            f"$2 (y_{{1}} - y^{{\\ast}}_{{1}})$ = {step.d_y.item():.4f}, so by $h_{{1}}$ it is "
-            f"$V^{{\\top}}$ times that, and `lstm.cell_backward` goes through [@lstm-back]:"
+            "Suppose that only the loss of this step counted. Its derivative with respect to the "
+            f"output is $2 (y_{{1}} - y^{{\\ast}}_{{1}})$ = {step.d_y.item():.4f}, so that with "
+            "respect to $h_{1}$ is $V^{\\top}$ times that, and `lstm.cell_backward` goes through "
+            "[@lstm-back]:"
         ),
         Table(
             "back",
             "every derivative of the first step, unit by unit",
-            ("derivative by", *(f"unit {n}" for n in range(hidden))),
+            ("derivative with respect to", *(f"unit {n}" for n in range(hidden))),
             [(_symbol(name), *_vector(values[name])) for name in names],
         ),
     ]
@@ -189,8 +190,8 @@ def _derivatives(measured: Measured) -> list[Prose | Table]:
         Table(
             "derivatives",
             "the derivative of each loss by one number, the first of $U_{f}$, and the norm of its "
-            "derivative by all weights of the cell",
-            ("loss of step", "derivative by it", "norm of all derivatives"),
+            "gradient of all weights of the cell",
+            ("loss of step", "its derivative", "norm of the gradient"),
             rows,
         ),
         Prose(
@@ -291,9 +292,10 @@ def _questions(measured: Measured) -> list[Question]:
         ),
         Question(
             "In the first step the forget gate has no derivative. Why?",
-            f"It is multiplied by the old $c$, which is zero at the start, so it changes nothing: "
-            f"the largest derivative by the sum inside it is {forgotten:.4f}. In later steps it "
-            f"counts: the derivative of the whole loss by $U_{{f}}$ has the norm {later:.3g}.",
+            "It is multiplied by the old $c$, which is zero at the start, so it changes nothing: "
+            f"the largest derivative with respect to the sum inside it is {forgotten:.4f}. In "
+            f"later steps it counts: the gradient of $U_{{f}}$ for the whole loss has the norm "
+            f"{later:.3g}.",
             ("back", "derivatives"),
         ),
         Question(

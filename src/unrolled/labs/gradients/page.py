@@ -13,9 +13,9 @@ from unrolled.report.figures import curves, gradient_by_lag, heat_map
 from unrolled.report.numbers import bmatrix, number
 
 AIM = """
-To measure how the derivative of the loss by the state changes from step to step on its way back
-through time: when does it vanish, when does it explode, what do gates change, and what does
-clipping cure? Nothing is asserted that this run has not measured.
+To measure how the derivative of the loss with respect to the state changes from step to step on
+its way back through time: when does it vanish, when does it explode, what do gates change, and
+what does clipping cure? Every claim below is measured in this run.
 """
 
 
@@ -202,7 +202,7 @@ def _gated(measured: Measured) -> list[Figure | Table]:
         Table(
             "forget",
             "The LSTM's forget gate: how open it is (geometric mean over the run), and the factor "
-            "by which the derivative by $c$ changes at each step back.",
+            "by which the derivative with respect to $c$ changes at each step back.",
             ["bias of the forget gate", "mean of f", "measured factor", "factor / mean of f"],
             [[f"{one.bias:g}", one.open, one.factor, one.factor / one.open]
              for one in measured.forgetting],

@@ -209,7 +209,7 @@ class Classifier(ClassifierMixin, Estimator):
         return {"members": self.members, "stride": stride_for(lengths), **plan.as_dict()}
 
     def _learn_linear(self, model: Committee, parts: dict[str, Labelled]) -> dict[str, Labelled]:
-        """Fit the linear model; the parts with its scores, left-out ones of what it learnt from."""
+        """Fit the linear model; the parts with its scores, left-out ones where it learned."""
         if model.linear is None:
             return parts
         train = parts["train"]
@@ -248,13 +248,13 @@ class Classifier(ClassifierMixin, Estimator):
         return every, every, numbers
 
     def _encode_labelled(self, X: Any, y: Any) -> Labelled:
-        """Sequences whose labels are known; a label that was never learnt is refused."""
+        """Sequences whose labels are known; a label that was never learned is refused."""
         labels = as_labels(y, len(X))
         known = {label: number for number, label in enumerate(self.classes_.tolist())}
         strange = [label for label in labels.tolist() if label not in known]
         if strange:
             raise ArgumentError(
-                f"the label {strange[0]!r} of the test data is not among those that were learnt: "
+                f"the label {strange[0]!r} of the test data is not among those that were learned: "
                 f"{', '.join(map(str, self.classes_[:8]))}"
             )
         numbers = np.asarray([known[label] for label in labels.tolist()], np.int64)
@@ -297,7 +297,7 @@ class Classifier(ClassifierMixin, Estimator):
             )
         job = LabellingJob(model, without_folds(parts), weights, self.batch_size, self.seed)
         watcher = Beside(self.watcher(), "the network without order")
-        watcher.note("a network that is told no order learns beside it, for the report")
+        watcher.note("an order-blind baseline is also trained, for the report")
         try:
             train(job, self.settings(), None, watcher)
         except (Interrupted, Diverged) as stopped:  # the run itself is whole
@@ -347,7 +347,7 @@ class Classifier(ClassifierMixin, Estimator):
         return self._chances(Labelled(sequences, None))
 
     def _chances(self, data: Labelled) -> Any:
-        """Probabilities of rows that were not learnt from."""
+        """Probabilities of rows that were not learned from."""
         return chances(
             self.model_, replace(data, linear=linear_scores(self.model_, data.sequences))
         )

@@ -80,7 +80,7 @@ class SeriesEncoder:
         for number, one in enumerate(series):
             if one.shape[1] != self.inputs:
                 raise ArgumentError(
-                    f"series {number + 1} has {one.shape[1]} channels, not {self.inputs} as learnt"
+                    f"series {number + 1} has {one.shape[1]} channels, not {self.inputs} as learned"
                 )
             values = (one - self.mean) / self.deviation
             lost = ~np.isfinite(values)

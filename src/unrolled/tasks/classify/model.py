@@ -124,7 +124,7 @@ class FeedForward(nn.Module):
 def token_table(tokens: int, size: int) -> nn.Embedding:
     """A vector for each token; zeros for what fills up.
 
-    torch draws vectors of length sqrt(size), which drowns what is learnt about a token that is
+    torch draws vectors of length sqrt(size), which drowns what is learned about a token that is
     seldom seen. Most tokens of a large table are: theirs are of length one.
     """
     table = nn.Embedding(tokens, size, padding_idx=PADDING)

@@ -1,7 +1,7 @@
 """What a committee says about data, as a whole and part by part. In: a model, labelled sequences.
 
 Out: probabilities; next: `classify`, and the report, which says what each part brings.
-Rows that were learnt from are judged by the member that did not, where there is one.
+Rows that were learned from are judged by the member that did not, where there is one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from unrolled.networks.committee import Committee
 from unrolled.tasks.classify.job import Labelled
 from unrolled.tasks.ragged import Ragged, batches_in_order
 
-PREDICTING = 256  # sequences in a batch when nothing is learnt
+PREDICTING = 256  # sequences in a batch when nothing is learned
 
 
 @torch.no_grad()
@@ -85,7 +85,7 @@ def parts_alone(model: Committee, data: Labelled) -> dict[str, Any]:
 
 
 def learn_blend(model: Committee, data: Labelled, weights: Tensor) -> None:
-    """Calibrate the parts, and weigh them, by rows that were not learnt from."""
+    """Calibrate the parts, and weigh them, by rows that were not learned from."""
     network = of_networks(model, data).float()
     linear = None if data.linear is None else torch.from_numpy(data.linear)
     model.fit_blend(network, linear, torch.from_numpy(data.classes), weights)

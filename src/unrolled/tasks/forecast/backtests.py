@@ -41,7 +41,7 @@ class Backtest:
     levels: list[float]
     figures: dict[str, dict[str, float]]
     mae_by_step: dict[str, Any]  # method -> (H,)
-    as_said: dict[str, float]  # the network's figures before its quantiles were set right
+    as_said: dict[str, float]  # the network's figures before its quantiles were calibrated
 
     @property
     def gain(self) -> float:
@@ -68,8 +68,8 @@ def judge(
         if not len(origins):
             raise DataError(
                 f"the series {one.series.name!r} has {len(one):,} steps: none is left to try "
-                f"{horizon} steps ahead from step {start:,} on (what comes before was learnt from, "
-                "or is what a forecast needs to begin with)"
+                f"{horizon} steps ahead from step {start:,} on (what comes before was learned "
+                "from, or is what a forecast needs to begin with)"
             )
         right, as_said = network.forecast(one, origins, first_free)
         forecasts = {NETWORK: right, **baselines(one, origins, levels)}

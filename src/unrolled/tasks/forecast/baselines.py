@@ -5,7 +5,7 @@
     smoothing        damped exponential smoothing with a season (`smoothing`)
 
 Each gives a point. Its quantiles are the point and the quantiles of the errors that the method made
-at the same distance ahead, from origins in the part that was learnt from.
+at the same distance ahead, from origins in the part that was learned from.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ METHODS = ("naive", "seasonal naive", "smoothing")
 def methods(series: Prepared) -> dict[str, Points]:
     """The point forecasts of each method."""
     values, horizon, season = series.values, series.layout.horizon, series.layout.season
-    smoothed = smooth(values, season, series.learnt, horizon)
+    smoothed = smooth(values, season, series.learned, horizon)
     return {
         "naive": lambda origins: anchors(values, origins, horizon, 1),
         "seasonal naive": lambda origins: anchors(values, origins, horizon, season),
@@ -44,10 +44,10 @@ def baselines(series: Prepared, origins: Any, quantiles: Sequence[float]) -> dic
 
 
 def known_origins(series: Prepared) -> Any:
-    """Origins whose forecasts end before `learnt`, and that look back a season."""
+    """Origins whose forecasts end before `learned`, and that look back a season."""
     horizon, season = series.layout.horizon, series.layout.season
-    first = min(season, max(0, series.learnt - horizon - 1))
-    return np.arange(first, max(first + 1, series.learnt - horizon))
+    first = min(season, max(0, series.learned - horizon - 1))
+    return np.arange(first, max(first + 1, series.learned - horizon))
 
 
 def _errors(series: Prepared, past: Any, points: Points, quantiles: Sequence[float]) -> Any:
@@ -55,7 +55,7 @@ def _errors(series: Prepared, past: Any, points: Points, quantiles: Sequence[flo
     steps = past[:, None] + 1 + np.arange(series.layout.horizon)
     inside = np.minimum(steps, len(series) - 1)
     error = series.values[inside] - points(past)
-    usable = series.seen[inside] & (steps < series.learnt)
+    usable = series.seen[inside] & (steps < series.learned)
     spread = np.zeros((error.shape[1], len(quantiles)))
     for h in range(error.shape[1]):
         if usable[:, h].any():

@@ -1,7 +1,7 @@
-"""Forecasts whose quantiles are set right. In: a roller, a series, origins. Out: quantiles.
+"""Forecasts whose quantiles are calibrated. In: a roller, a series, origins. Out: quantiles.
 
 Beside the origins that are asked for, the network forecasts from those before them, as far back as
-a validation part reaches and never from within what was learnt from; what came there sets right
+a validation part reaches and never from within what was learned from; what came there sets right
 what is asked for (`calibration`). Next: `backtests`, forecast.
 """
 
@@ -33,9 +33,9 @@ class Calibrated:
     of_all: Calibration
 
     def forecast(self, series: Prepared, origins: Any, free: int) -> tuple[Any, Any]:
-        """Quantiles from each origin, (origins, H, Q): set right, and as the network says.
+        """Quantiles from each origin, (origins, H, Q): calibrated, and as the network says.
 
-        `free` is the first step that was not learnt from.
+        `free` is the first step that was not learned from.
         """
         reach = self.of_all.size * self.of_all.stride
         first = max(origins[0] - reach, free - 1, 0)

@@ -1,12 +1,12 @@
-"""Quantiles set right. In: errors of forecasts that were tried. Out: shifts; next: `calibrated`.
+"""Calibrated quantiles. In: errors of forecasts that were tried. Out: shifts; next: `calibrated`.
 
-A network is surer of what it learnt from than of what comes. So each outer quantile is shifted, for
-each step ahead, until the right share of what came lies below it (conformalised quantile
+A network is surer of what it learned from than of what comes. So each outer quantile is shifted,
+for each step ahead, until the right share of what came lies below it (conformalised quantile
 regression, Romano et al. 2019). The errors that tell how far are of forecasts from behind the part
-that was learnt from, as many of the last ones as the validation part has: at first those of the
+that was learned from, as many of the last ones as the validation part has: at first those of the
 validation part, then, as the origin moves on, those of what has come since (Xu and Xie 2021). Where
 too much comes to lie outside all the same, the share that is aimed at moves (Gibbs and Candes
-2021). No forecast is set right by what comes after its origin. The median stays where it is.
+2021). No forecast is calibrated by what comes after its origin. The median stays where it is.
 
 What is assumed: that the errors of the next steps are like those of the last ones. The validation
 part has also chosen the weights that are kept, so its own errors are a little too small.
@@ -117,18 +117,18 @@ def moving_shifts(errors: Any, origins: Any, levels: Sequence[float], of_all: Ca
 def _along(lane: Lane, errors: Any, known: Any) -> list[float]:
     values: list[float] = errors.tolist()
     shifts: list[float] = []
-    learnt = 0
+    learned = 0
     for count in known.tolist():
-        for number in range(learnt, count):
+        for number in range(learned, count):
             if values[number] == values[number]:  # a gap, NaN, says nothing
                 lane.learn(values[number], shifts[number])
-        learnt = count
+        learned = count
         shifts.append(lane.shift())
     return shifts
 
 
 def shifted(forecast: Any, shift: Any, unit: float, levels: Sequence[float]) -> Any:
-    """Forecasts (N, H, Q) with their quantiles set right; none crosses the median, or another."""
+    """Forecasts (N, H, Q) with their quantiles calibrated; none crosses the median, or another."""
     moved, middle = forecast + shift * unit, list(levels).index(MIDDLE)
     moved[..., middle] = forecast[..., middle]
     lower, upper = moved[..., : middle + 1], moved[..., middle:]

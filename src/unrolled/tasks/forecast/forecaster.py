@@ -90,7 +90,7 @@ class Forecaster(RegressorMixin, Estimator):
     paths: int = option(100, "sample paths of a forecast that is fed back", int)
     epochs: int = option(60, "most epochs", int)
     batch_size: int = option(16, "windows in a step", int)
-    patience: int | None = option(12, "stop after so many epochs without a better one", int)
+    patience: int | None = option(12, "stop after this many epochs without a better one", int)
 
     def check(self) -> ChosenCell:
         cell = super().check()
@@ -131,7 +131,9 @@ class Forecaster(RegressorMixin, Estimator):
         for sentence in notes.sentences[said:]:
             self.watcher().note(sentence)
         layout = self._step_layout()
-        prepared = [prepare(one, layout, learnt) for one, learnt in zip(self.series_, self.learnt_)]
+        prepared = [
+            prepare(one, layout, learned) for one, learned in zip(self.series_, self.learnt_)
+        ]
         model = self._build()
         data = {**(data or {}), "notes": notes.sentences} if len(notes) else data or {}
         config = shared.config_of(TASK, self, self.cell_, test=test, data=data)
@@ -191,7 +193,7 @@ class Forecaster(RegressorMixin, Estimator):
             state=self.state_,
             value=str(config["data"].get("what", "values")),
             series=self._prepared(self.series_),
-            learnt=self.learnt_,
+            learned=self.learnt_,
             tested=self.tested_,
             backtest=self.backtest(),
             part=part,
@@ -203,7 +205,7 @@ class Forecaster(RegressorMixin, Estimator):
     # ---------------------------------------------------------------------------------- asking
 
     def forecast(self, X: Any = None) -> list[Forecast]:
-        """What comes after the end of each series: those given, or those that were learnt."""
+        """What comes after the end of each series: those given, or those that were learned."""
         self.require_fitted("model_")
         series = self._series(X)
         refuse_unknown_future(series, self.horizon)
@@ -227,7 +229,7 @@ class Forecaster(RegressorMixin, Estimator):
     ) -> Backtest:
         """Forecasts from every `stride`-th origin, from before step `start` on, and how good.
 
-        Without a start: from where the test began in the series that were learnt from, in another
+        Without a start: from where the test began in the series that were learned from, in another
         file too; of other series their second half.
         Without a stride: from every origin, from every horizon-th where steps are fed back, and
         from fewer where that would be more than 5,000 of a series.
@@ -252,8 +254,8 @@ class Forecaster(RegressorMixin, Estimator):
         """Where the test begins, or the validation where there is no test."""
         places = zip(series, self.after_learning(series), self._places(series, self.tested_))
         return [
-            (test if test + self.horizon <= len(one) else learnt) or len(one) // 2
-            for one, learnt, test in places
+            (test if test + self.horizon <= len(one) else learned) or len(one) // 2
+            for one, learned, test in places
         ]
 
     def score(self, X: Any = None, y: None = None) -> float:
@@ -270,24 +272,24 @@ class Forecaster(RegressorMixin, Estimator):
     def _prepared(
         self, series: Sequence[TimeSeries], starts: Sequence[int] | None = None
     ) -> list[Prepared]:
-        """A series that was learnt from keeps its scale; another has that of what is known of it.
+        """A series that was learned from keeps its scale; another has that of what is known of it.
 
         What is known is what comes before its start, if there is enough of that, or all of it.
         """
         least, known = 2 * self.layout_.season, starts or [0] * len(series)
         return [
-            prepare(one, self.layout_, learnt or (start if start >= least else None))
-            for one, learnt, start in zip(series, self.after_learning(series), known)
+            prepare(one, self.layout_, learned or (start if start >= least else None))
+            for one, learned, start in zip(series, self.after_learning(series), known)
         ]
 
     def after_learning(self, series: Sequence[TimeSeries]) -> list[int]:
-        """The first step of each that was not learnt from: 0 where no series has its name."""
+        """The first step of each that was not learned from: 0 where no series has its name."""
         return self._places(series, self.learnt_)
 
     def _places(self, series: Sequence[TimeSeries], steps: Sequence[int]) -> list[int]:
-        """Where a step of the series that were learnt from lies in those of the same name.
+        """Where a step of the series that were learned from lies in those of the same name.
 
-        One alone is compared with the one that was learnt from, whatever their files are called.
+        One alone is compared with the one that was learned from, whatever their files are called.
         """
         mine = {one.name: (one, step) for one, step in zip(self.series_, steps)}
         if len(mine) == len(series) == 1:
@@ -327,7 +329,7 @@ class Forecaster(RegressorMixin, Estimator):
 
     @classmethod
     def load(cls, path: str | Path) -> Forecaster:
-        """The forecaster of a run, with the series that it learnt from."""
+        """The forecaster of a run, with the series that it learned from."""
         run = RunFolder.open(path)
         model = shared.from_config(cls, TASK, run.config(), run)
         model.layout_, model.calibration_ = layout_from(run.read_json("vocabulary.json"), run.path)

@@ -83,7 +83,7 @@ def parts_of(
     An origin is judged where its whole horizon (`ahead` steps) lies in the part. `horizon` is what
     a backtest will look at.
     """
-    learnt, tested = [], []
+    learned, tested = [], []
     for one in series:
         length = len(one)
         held = max(round(length * test), horizon) if test else 0
@@ -95,14 +95,14 @@ def parts_of(
                 f"ahead and to set aside {seen} for validation and {held} for the test; bring "
                 "more, or a smaller horizon"
             )
-        learnt.append(start - seen)
+        learned.append(start - seen)
         tested.append(start)
-    parts = {"train": Part([0] * len(series), [end - 2 for end in learnt], learnt)}
+    parts = {"train": Part([0] * len(series), [end - 2 for end in learned], learned)}
     if validation:
-        parts["validation"] = _part(learnt, tested, ahead)
+        parts["validation"] = _part(learned, tested, ahead)
     if test:
         parts["test"] = _part(tested, [len(one) for one in series], ahead)
-    return parts, learnt, tested
+    return parts, learned, tested
 
 
 def _part(begin: list[int], end: list[int], ahead: int) -> Part:
@@ -112,14 +112,14 @@ def _part(begin: list[int], end: list[int], ahead: int) -> Part:
 
 def layout_of(
     series: Sequence[TimeSeries],
-    learnt: Sequence[int],
+    learned: Sequence[int],
     horizon: int,
     *,
     season: int | None,
     calendar: bool,
     note: Callable[[str], None] = lambda text: None,
 ) -> Layout:
-    """What the network is told, from the parts that may be learnt from.
+    """What the network is told, from the parts that may be learned from.
 
     A season that nobody names is the calendar's, or where that has none, the data's own.
     """
@@ -131,21 +131,21 @@ def layout_of(
     if len(widths) > 1:
         raise DataError("all series are to have the same covariates")
     step = series[0].step
-    fewest = min(learnt)
-    pasts = [one.without_gaps()[:end] for one, end in zip(series, learnt)]
+    fewest = min(learned)
+    pasts = [one.without_gaps()[:end] for one, end in zip(series, learned)]
     if season is None:
         season = season_of(step)
         if season == 1:
             season = _season_of_data(pasts, step, note)
-    known = np.concatenate([one.known[:end] for one, end in zip(series, learnt)])
-    past = np.concatenate([one.past[:end] for one, end in zip(series, learnt)])
+    known = np.concatenate([one.known[:end] for one, end in zip(series, learned)])
+    past = np.concatenate([one.past[:end] for one, end in zip(series, learned)])
     dated = all(one.has_dates for one in series)
     return Layout(
         horizon=horizon,
         season=season if 2 * season <= fewest else 1,
         cycles=cycles_of(step, fewest) if calendar and dated else [],
         level=sum(map(drifts, pasts)) <= len(pasts) / 2,
-        gaps=any(np.isnan(one.values[:end]).any() for one, end in zip(series, learnt)),
+        gaps=any(np.isnan(one.values[:end]).any() for one, end in zip(series, learned)),
         known_means=known.mean(0).tolist(),
         known_scales=_scales(known),
         past_means=past.mean(0).tolist(),
@@ -171,18 +171,18 @@ def _scales(columns: Any) -> list[float]:
 
 
 def refuse_other_columns(series: Sequence[TimeSeries], layout: Layout) -> None:
-    """Series to predict from bring what those brought that were learnt from."""
+    """Series to predict from bring what those brought that were learned from."""
     known, past = len(layout.known_means), len(layout.past_means)
     for one in series:
         if (one.known.shape[1], one.past.shape[1]) != (known, past):
             raise DataError(
                 f"the series {one.name!r} brings {one.known.shape[1]} known and "
-                f"{one.past.shape[1]} past covariates, and the forecaster has learnt with "
+                f"{one.past.shape[1]} past covariates, and the forecaster has learned with "
                 f"{known} and {past}"
             )
         if layout.cycles and not one.has_dates:
             raise DataError(
-                f"the series {one.name!r} has no dates, and the forecaster has learnt with the "
+                f"the series {one.name!r} has no dates, and the forecaster has learned with the "
                 f"{' and the '.join(layout.cycles)}"
             )
 

@@ -4,7 +4,7 @@
 It takes the values of one series without gaps, `values` (time,), and where the network is told
 more, `told` (time + horizon, .) and `past` (time, .), in the units of training. It gives
 `quantiles` (horizon, .) of what comes after the end, in the units of the values. Scales are those
-of the values that are given; quantiles are set right as on the validation part.
+of the values that are given; quantiles are calibrated as on the validation part.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ class Findings:
     state: State
     value: str  # what is forecast
     series: Sequence[Prepared]
-    learnt: Sequence[int]
+    learned: Sequence[int]
     tested: Sequence[int]
     backtest: Backtest
     part: str  # which part the backtest is about
@@ -103,12 +103,12 @@ def _better(backtest: Backtest) -> str:
 
 
 def _part_rows(found: Findings) -> list[list[Any]]:
-    rows: list[list[Any]] = [["series", "from", "steps", "learnt from", "validation", "test"]]
-    for one, learnt, tested in zip(found.series[:12], found.learnt, found.tested):
+    rows: list[list[Any]] = [["series", "from", "steps", "learned from", "validation", "test"]]
+    for one, learned, tested in zip(found.series[:12], found.learned, found.tested):
         rows.append(
             [
-                quoted(one.series.name, 40), shown_time(one.series.first), len(one), learnt,
-                tested - learnt, len(one) - tested,
+                quoted(one.series.name, 40), shown_time(one.series.first), len(one), learned,
+                tested - learned, len(one) - tested,
             ]
         )  # fmt: skip
     return rows
@@ -161,7 +161,7 @@ def _what_they_mean(found: Findings) -> str:
     return (
         "- MAE is the mean distance of the forecast from what came; RMSE is like it, but weighs "
         "large misses more; sMAPE is the distance as a share of the size of both.\n"
-        "- MASE is the MAE over that of the seasonal naive method where the network learnt: below "
+        "- MASE is the MAE over that of the seasonal naive method where the network learned: below "
         "1 it is better.\n"
         "- Pinball weighs the whole interval, not only its middle. Coverage is the share of what "
         "came that lay inside the interval.\n"
@@ -177,19 +177,19 @@ def _how_sure(found: Findings) -> str:
     if before == after:
         return (
             f"How sure the network is. Its interval held {after['coverage']:.0%} of what came, as "
-            "it was learnt: there were too few steps beside those to set it right by."
+            "it was learned: there were too few steps beside those to set it right by."
         )
     return (
-        f"How sure the network is. As learnt, its interval held {before['coverage']:.0%} of what "
-        f"came (pinball {before['pinball']:.4g}): a network is surer of what it learnt from than "
+        f"How sure the network is. As learned, its interval held {before['coverage']:.0%} of what "
+        f"came (pinball {before['pinball']:.4g}): a network is surer of what it learned from than "
         "of what comes. So both ends of the interval are moved, for each step ahead, by the errors "
-        "of its latest forecasts of steps that it had not learnt from, as many as the validation "
+        "of its latest forecasts of steps that it had not learned from, as many as the validation "
         f"part has; it then held {after['coverage']:.0%} (pinball {after['pinball']:.4g}).\n\nNo "
-        "forecast is set right by what comes after its origin, and the median stays where it is. "
+        "forecast is calibrated by what comes after its origin, and the median stays where it is. "
         "This takes for granted that the next errors are like the latest ones; those of the "
         "validation part, which has also chosen the weights, are a little too small."
         " The intervals of the other methods are of their errors in the part that was "
-        "learnt from."
+        "learned from."
     )
 
 

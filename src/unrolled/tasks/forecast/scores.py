@@ -4,7 +4,7 @@
     sMAPE   100 mean 2 |y - f| / (|y| + |f|)   MASE   MAE over that of the seasonal naive method
     pinball the mean over the quantiles q of 2 max(q e, (q - 1) e), e = y - f; of the median: MAE
 
-MASE divides by the mean distance from one season before in the part that was learnt from (Hyndman
+MASE divides by the mean distance from one season before in the part that was learned from (Hyndman
 and Koehler 2006). `coverage` is the share of what came that lies between the outer quantiles.
 """
 

@@ -69,7 +69,7 @@ def _checked_layout(layout: Layout) -> Layout:
 
 
 def series_plain(
-    series: Sequence[TimeSeries], learnt: Sequence[int], tested: Sequence[int]
+    series: Sequence[TimeSeries], learned: Sequence[int], tested: Sequence[int]
 ) -> list[dict[str, Any]]:
     """A gap is null."""
     return [
@@ -83,18 +83,18 @@ def series_plain(
             "known": one.known.tolist(),
             "past": one.past.tolist(),
         }
-        for one, start, test in zip(series, learnt, tested)
+        for one, start, test in zip(series, learned, tested)
     ]
 
 
 def series_from(data: Any, path: Path) -> tuple[list[TimeSeries], list[int], list[int]]:
     try:
         series = [_series(one) for one in data]
-        learnt, tested = ([int(one[name]) for one in data] for name in ("learnt", "tested"))
-        for one, start, test in zip(series, learnt, tested):
+        learned, tested = ([int(one[name]) for one in data] for name in ("learnt", "tested"))
+        for one, start, test in zip(series, learned, tested):
             if not (0 <= start <= len(one) and 0 <= test <= len(one)):
                 raise ValueError("a part that begins outside the series")
-        return series, learnt, tested
+        return series, learned, tested
     except DAMAGE as error:
         raise NotARun(f"{path} is damaged (series.json: {error!r}): copy it again") from error
 

@@ -65,10 +65,10 @@ def grid(has_season: bool) -> Constants:
     return Constants(*columns)
 
 
-def smooth(values: Any, season: int, learnt: int, horizon: int) -> Smoothed:
-    """Choose the constants on the first `learnt` values, and run them over all."""
-    season = season if learnt >= 2 * season else 1
-    known = values[:learnt]
+def smooth(values: Any, season: int, learned: int, horizon: int) -> Smoothed:
+    """Choose the constants on the first `learned` values, and run them over all."""
+    season = season if learned >= 2 * season else 1
+    known = values[:learned]
     recent = known[-max(4 * season, 2_000) :]  # a long past changes the choice little
     constants = grid(season > 1)
     squares = _squares(recent, season, constants, horizon)

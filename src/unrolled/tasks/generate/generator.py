@@ -103,9 +103,9 @@ class Generator(Estimator):
         for text in (corpus, test):
             if text is not None and not any(text.blocks()):
                 raise ArgumentError("the text is empty: it takes at least a few hundred characters")
-        learnt, held = hold_out_pieces(corpus, self.validation, self.seed)
-        self.tokens_ = Tokens.fit(self.tokens, learnt.blocks(), self.vocabulary)
-        texts = {"train": learnt, "validation": held, "test": test}
+        learned, held = hold_out_pieces(corpus, self.validation, self.seed)
+        self.tokens_ = Tokens.fit(self.tokens, learned.blocks(), self.vocabulary)
+        texts = {"train": learned, "validation": held, "test": test}
         parts = {
             part: self._stream(text, folder / f"{part}.tokens")
             for part, text in texts.items()

@@ -58,7 +58,7 @@ def page_of(found: Findings) -> Page:
         title=f"A model of {_called(found)}",
         lead=(
             f"A recurrent network ({found.cell.name}) needs {bits:.3f} bits for a character of the "
-            f"{found.part} part, which it never learnt from."
+            f"{found.part} part, which it never learned from."
         ),
         sections=[
             trained_on(found.config, _part_rows(found), found.config["data"].get("notes", ())),

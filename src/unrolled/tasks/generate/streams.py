@@ -2,7 +2,7 @@
 
 A text is read block by block, so it may be larger than the memory. Of many documents, whole ones
 are held out. Of one, the test is its end, which nothing before it may know; what decides about the
-weights is pieces from all over the rest, so that the text that is learnt goes up to the test.
+weights is pieces from all over the rest, so that the text that is learned goes up to the test.
 Next: `language_job`.
 """
 
@@ -59,8 +59,8 @@ def hold_out_pieces(corpus: Corpus, share: float, seed: int) -> tuple[Corpus, Co
     if not held:
         return corpus, None
     edges = [0, *(edge for piece in held for edge in piece), count]
-    learnt = [(start, stop) for start, stop in zip(edges[::2], edges[1::2]) if start < stop]
-    return _only(corpus, learnt), _only(corpus, held)
+    learned = [(start, stop) for start, stop in zip(edges[::2], edges[1::2]) if start < stop]
+    return _only(corpus, learned), _only(corpus, held)
 
 
 def pieces(count: int, share: float) -> Ranges:

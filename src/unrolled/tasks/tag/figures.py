@@ -30,7 +30,7 @@ class Tally:
 
     tags: Sequence[str]
     has_spans: bool
-    confusion: Any = None  # (K, K): rows are what is, columns what was said
+    confusion: Any = None  # (K, K): rows: true class; columns: predicted class
     found: dict[str, list[int]] = field(default_factory=dict)  # kind -> right, said, are
 
     def __post_init__(self) -> None:

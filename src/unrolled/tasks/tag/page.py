@@ -213,7 +213,7 @@ def _marked(found: Findings, words: Sequence[str], tags: Sequence[str]) -> str:
 
 
 def _transitions(found: Findings) -> Section:
-    """What the CRF has learnt about neighbours."""
+    """What the CRF has learned about neighbours."""
     blocks: list[Block] = [
         Prose(
             "The CRF adds a score for each pair of neighbouring tags to what the recurrent layers "

@@ -133,12 +133,12 @@ class Tagger(Estimator):
         return raw, {part: self._encode(one) for part, one in pieces.items()}
 
     def _encode(self, data: Tagged) -> TaggedPart:
-        """Sentences whose tags are known; a tag that was never learnt is refused."""
+        """Sentences whose tags are known; a tag that was never learned is refused."""
         numbers = {tag: number for number, tag in enumerate(self.tags_)}
         strange = {tag for tags in data.tags for tag in tags} - set(numbers)
         if strange:
             raise ArgumentError(
-                f"the tag {min(strange)!r} of the test data is not among those that were learnt: "
+                f"the tag {min(strange)!r} of the test data is not among those that were learned: "
                 f"{', '.join(self.tags_[:12])}"
             )
         tags = Ragged.of([[numbers[tag] for tag in one] for one in data.tags], np.int64)
@@ -255,10 +255,10 @@ class Tagger(Estimator):
 def tags_to_learn(tags: Sequence[Sequence[str]], scheme: str) -> list[str]:
     """The tags that are there, and those that their scheme has beside them."""
     found = sorted({tag for one in tags for tag in one})
-    learnt = found if scheme == "plain" else tags_for(kinds_of(found), scheme)
-    if len(learnt) < 2:
-        raise ArgumentError(f"every tag is {learnt[0]!r}: there is nothing to tell apart")
-    return learnt
+    learned = found if scheme == "plain" else tags_for(kinds_of(found), scheme)
+    if len(learned) < 2:
+        raise ArgumentError(f"every tag is {learned[0]!r}: there is nothing to tell apart")
+    return learned
 
 
 def grammar_of(tags: Sequence[str], scheme: str) -> Grammar:

@@ -229,7 +229,7 @@ def test_asking_before_learning():
         Classifier().predict(["a"])
 
 
-def test_labels_that_were_never_learnt():
+def test_labels_that_were_never_learned():
     X, y = opinions(20)
     model = Classifier(**SMALL | {"epochs": 1}).fit(X, y)
     with pytest.raises(UnrolledError, match="'so-so'"):

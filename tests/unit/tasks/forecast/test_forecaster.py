@@ -79,12 +79,12 @@ def test_a_forecast_that_is_fed_back_learns_too() -> None:
 def test_the_state_at_an_origin_knows_nothing_of_what_comes(mode: str) -> None:
     """The moving origin's forecast is that of the series cut off there, read from its start."""
     model = fitted(mode)
-    whole, layout, learnt = model.series_[0], model.layout_, model.learnt_[0]
+    whole, layout, learned = model.series_[0], model.layout_, model.learnt_[0]
     roller = Roller(model.model_, [0.1, 0.5, 0.9], mode == "fed-back", 40, 0)
     origins = np.array([165, 171, 201])
-    moving = roller.forecast(prepare(whole, layout, learnt), origins)
+    moving = roller.forecast(prepare(whole, layout, learned), origins)
     for number, origin in enumerate(origins):
-        alone = prepare(whole.until(origin + 1), layout, learnt)
+        alone = prepare(whole.until(origin + 1), layout, learned)
         assert_agrees(
             roller.forecast(alone, np.array([origin]))[0].astype(np.float32),
             moving[number].astype(np.float32),
@@ -281,7 +281,7 @@ def test_it_is_an_estimator() -> None:
     model = Forecaster(horizon=3, cell="gru")
     assert clone(model).get_params() == model.get_params()
     assert model.set_params(horizon=4).horizon == 4
-    with pytest.raises(NotFitted, match="this Forecaster has learnt nothing yet"):
+    with pytest.raises(NotFitted, match="this Forecaster has learned nothing yet"):
         model.predict()
 
 
@@ -315,9 +315,9 @@ def test_series_of_other_steps_do_not_mix() -> None:
 def test_the_shares_of_processes_add_up(part: str) -> None:
     """Three processes, of which one may have nothing to do, compute the loss of one."""
     many = [series(90, "a"), series(120, "b")]
-    parts, learnt, _ = parts_of(many, 6, 6, 0.2, 0.0)
-    layout = layout_of(many, learnt, 6, season=8, calendar=True)
-    prepared = [prepare(one, layout, end) for one, end in zip(many, learnt)]
+    parts, learned, _ = parts_of(many, 6, 6, 0.2, 0.0)
+    layout = layout_of(many, learned, 6, season=8, calendar=True)
+    prepared = [prepare(one, layout, end) for one, end in zip(many, learned)]
     network = ForecastNetwork(choose_cell("lstm"), layout.inputs, layout.ahead, 6, 3, hidden=5,
                               layers=1, dropout=0.0)  # fmt: skip
     job = ForecastJob(network, prepared, parts, [0.1, 0.5, 0.9], window=32, batch_size=4, seed=0)
@@ -334,18 +334,18 @@ def test_it_begins_with_the_spread_around_the_anchor(monkeypatch: pytest.MonkeyP
     """Of what it may learn from alone, whatever the size of a piece; a gap says nothing."""
     one = series(200)
     one.values[30] = np.nan
-    parts, learnt, _ = parts_of([one], 6, 6, 0.4, 0.0)
-    layout = layout_of([one], learnt, 6, season=8, calendar=False)
-    prepared = prepare(one, layout, learnt[0])
+    parts, learned, _ = parts_of([one], 6, 6, 0.4, 0.0)
+    layout = layout_of([one], learned, 6, season=8, calendar=False)
+    prepared = prepare(one, layout, learned[0])
     levels = [0.1, 0.5, 0.9]
     network = ForecastNetwork(choose_cell("gru"), layout.inputs, layout.ahead, 6, 3, hidden=5,
                               layers=1, dropout=0.0)  # fmt: skip
     job = ForecastJob(network, [prepared], parts, levels, window=32, batch_size=4, seed=0)
     distances = [
         (one.values[origin + ahead] - prepared.around([origin])[1][0, ahead - 1])
-        for origin in range(learnt[0] - 1)
+        for origin in range(learned[0] - 1)
         for ahead in range(1, 7)
-        if origin + ahead < learnt[0] and origin + ahead != 30
+        if origin + ahead < learned[0] and origin + ahead != 30
     ]
     expected = np.quantile(np.array(distances) / prepared.scale.unit, levels)
     for piece in (2048, 10):
@@ -361,8 +361,8 @@ def test_it_begins_with_the_spread_around_the_anchor(monkeypatch: pytest.MonkeyP
 def test_a_long_series_is_judged_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every origin once, whatever the size of a piece."""
     one = series(200)
-    parts, learnt, _ = parts_of([one], 6, 6, 0.4, 0.0)
-    prepared = [prepare(one, layout_of([one], learnt, 6, season=8, calendar=False), learnt[0])]
+    parts, learned, _ = parts_of([one], 6, 6, 0.4, 0.0)
+    prepared = [prepare(one, layout_of([one], learned, 6, season=8, calendar=False), learned[0])]
     job = ForecastJob(torch.nn.Linear(1, 1), prepared, parts, [0.5], window=8, batch_size=4, seed=0)
     for piece in (2048, 10):
         monkeypatch.setattr(forecast_job, "PIECE", piece)

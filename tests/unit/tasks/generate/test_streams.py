@@ -25,18 +25,18 @@ def in_blocks(text, size=777):
 
 def test_the_test_is_the_end():
     corpus = in_blocks(LONG)
-    learnt, held = hold_out_end(corpus, 0.1, seed=0)
-    assert learnt.text() + held.text() == LONG
+    learned, held = hold_out_end(corpus, 0.1, seed=0)
+    assert learned.text() + held.text() == LONG
     assert len(held.text()) == len(LONG) // 10
     assert "the last 12,345 of 123,450 characters are held out" in corpus.notes.sentences
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.03])
 def test_pieces_come_from_all_over_and_every_character_is_in_one_part(share):
-    learnt, held = hold_out_pieces(in_blocks(LONG), share, seed=0)
+    learned, held = hold_out_pieces(in_blocks(LONG), share, seed=0)
     ranges = pieces(len(LONG), share)
     assert held.text() == "".join(LONG[start:stop] for start, stop in ranges)
-    left, rest = learnt.text(), LONG
+    left, rest = learned.text(), LONG
     for start, stop in reversed(ranges):
         rest = rest[:start] + rest[stop:]
     assert left == rest
@@ -66,12 +66,12 @@ def test_a_text_of_medium_length_has_fewer_pieces():
 def test_nothing_is_held_out_where_nothing_is_asked_for():
     assert pieces(5, 0.1) == []
     for share in (0, 0.1):
-        learnt, held = hold_out_pieces(as_corpus("abcde"), share, seed=0)
-        assert (learnt.text(), held) == ("abcde", None)
+        learned, held = hold_out_pieces(as_corpus("abcde"), share, seed=0)
+        assert (learned.text(), held) == ("abcde", None)
 
 
 def test_of_many_documents_whole_ones_decide():
     texts = [f"{number} {chatter(200)}" for number in range(20)]
     documents = [Document(str(n), lambda text=text: iter([text])) for n, text in enumerate(texts)]
-    learnt, held = hold_out_pieces(Corpus(documents, Notes()), 0.1, seed=0)
-    assert (len(learnt), len(held)) == (18, 2)
+    learned, held = hold_out_pieces(Corpus(documents, Notes()), 0.1, seed=0)
+    assert (len(learned), len(held)) == (18, 2)

@@ -1,0 +1,57 @@
+"""Phrases that read as translated do not come back: the pairs of CONTRIBUTING, as patterns."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+READ = sorted(
+    path
+    for pattern in ("src/unrolled/**/*.py", "docs/*.md", "examples/*.py", "*.md")
+    for path in ROOT.glob(pattern)
+)
+
+# What must not be written -> what is written instead.
+PHRASES = {
+    r"\blearnt\b(?!\")": "learned",
+    r"\boptimiser": "optimizer",
+    r"\binitialise": "initialize",
+    r"\bgone on with\b": "resumed, continued",
+    r"\btells (\{|\d+(\.\d+)? ?%)": "classifies ... correctly",
+    r"\bwho always\b": "always guessing the most frequent class",
+    r"\btold right\b": "classified correctly",
+    r"\bof whatever (?!it is)": "of any",
+    r"\bof the optimizer momentum\b": "momentum of the SGD optimizer",
+    r"\bis told no order\b": "an order-blind baseline",
+    r"\brows are what is\b": "rows: true class; columns: predicted class",
+    r"\bis to hold\b": "must hold; should cover",
+    r"\bafter so many epochs\b": "epochs it took",
+    r"\bthe loss by \$": "the loss with respect to",
+    r"\bto go on from\b": "to continue",
+    r"\bset right\b": "corrected, calibrated",
+    r"\bwas cut short\b": "was interrupted",
+}
+
+
+@pytest.mark.parametrize("phrase", PHRASES)
+def test_the_phrase_has_not_come_back(phrase: str) -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in READ
+        if path.name != "CONTRIBUTING.md"  # it shows both halves of each pair
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if re.search(phrase, line)
+    ]
+    assert found == [], f"write: {PHRASES[phrase]}"
+
+
+def test_every_pattern_finds_what_it_is_for() -> None:
+    examples = (
+        "learnt", "optimisers", "initialised", "gone on with", "tells 93 %", "who always names",
+        "told right", "of whatever depth", "of the optimizer momentum", "is told no order",
+        "rows are what is", "is to hold 80 %", "after so many epochs", "the loss by $h$",
+        "a file to go on from", "quantiles set right", "was cut short",
+    )  # fmt: skip
+    for phrase, example in zip(PHRASES, examples, strict=True):
+        assert re.search(phrase, example), phrase
