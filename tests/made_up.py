@@ -54,3 +54,19 @@ def names_in_sentences(count: int = 120, seed: int = 0) -> tuple[list[Any], list
         sentences.append([str(word) for word in words])
         tags.append([*["O"] * len(before), *inside, "O"])
     return sentences, tags
+
+
+def tones(count: int = 60, seed: int = 0) -> tuple[list[Any], list[str]]:
+    """Recordings at 4,000 Hz of one to three tones, each of which is a letter."""
+    draw = np.random.default_rng(seed)
+    sounds, texts = [], []
+    for _ in range(count):
+        letters = [str(one) for one in draw.choice(["a", "b"], draw.integers(1, 4))]
+        pieces = [draw.normal(0, 0.01, 200)]
+        for letter in letters:
+            steps = np.arange(draw.integers(300, 500))
+            tone = np.sin(2 * np.pi * (400 if letter == "a" else 1300) * steps / 4000)
+            pieces += [0.5 * tone + draw.normal(0, 0.01, len(steps)), draw.normal(0, 0.01, 240)]
+        sounds.append(np.concatenate(pieces).astype(np.float32))
+        texts.append("".join(letters))
+    return sounds, texts

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from unrolled.tasks.forecast.forecaster import Forecaster as Forecaster
     from unrolled.tasks.generate.generator import Generator as Generator
     from unrolled.tasks.tag.tagger import Tagger as Tagger
+    from unrolled.tasks.transcribe.transcriber import Transcriber as Transcriber
 
 # Public name -> the module it is defined in. Each also stands under TYPE_CHECKING above, for
 # editors; none may be the name of a module, or importing that module would replace it.
@@ -100,6 +101,7 @@ JOBS = {
     "Forecaster": "unrolled.tasks.forecast.forecaster",
     "Generator": "unrolled.tasks.generate.generator",
     "Tagger": "unrolled.tasks.tag.tagger",
+    "Transcriber": "unrolled.tasks.transcribe.transcriber",
 }
 
 __all__ = [*NAMES, "__version__"]

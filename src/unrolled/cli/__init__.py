@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "predict": ("unrolled.cli.predict", "predict with a run: each row of a file, or one text"),
     "forecast": ("unrolled.cli.forecast", "forecast how a series continues, with a run"),
     "generate": ("unrolled.cli.generate", "continue a text with a run"),
+    "transcribe": ("unrolled.cli.transcribe", "write down speech with a run"),
     "export": ("unrolled.cli.export", "write a run for another runtime: ONNX, or a live page"),
     "lab": ("unrolled.cli.lab", "experiments that teach: each runs, measures, writes its report"),
     "data": ("unrolled.cli.data", "list the built-in data sets, or show a few rows of one"),

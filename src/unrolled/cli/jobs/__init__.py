@@ -9,11 +9,13 @@ from unrolled.cli.jobs.forecast import ForecastJob
 from unrolled.cli.jobs.generate import GenerateJob
 from unrolled.cli.jobs.job import CommandJob
 from unrolled.cli.jobs.tag import TagJob
+from unrolled.cli.jobs.transcribe import TranscribeJob
 from unrolled.training.manifest import NotARun
 from unrolled.training.run_folder import RunFolder
 
 JOBS: dict[str, CommandJob] = {
-    job.name: job for job in (ClassifyJob(), ForecastJob(), GenerateJob(), TagJob())
+    job.name: job
+    for job in (ClassifyJob(), ForecastJob(), GenerateJob(), TagJob(), TranscribeJob())
 }
 
 

@@ -1,0 +1,129 @@
+"""Sound from a file. In: WAV, FLAC. Out: `Sound`, one channel from -1 to 1; next: `speech`.
+
+WAV is read here (whole numbers of 8 to 32 bits, floats of 32 and 64, any number of channels); FLAC
+and others by the package soundfile. Several channels become their mean.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import gcd
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from unrolled.data.opening import existing
+from unrolled.errors import DataError, MissingExtra
+
+PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE  # formats by number, as the header has them
+ENDINGS = (".wav", ".flac", ".ogg")
+
+
+class CutShort(DataError):
+    """A file that ends before its header says."""
+
+
+@dataclass(frozen=True)
+class Sound:
+    """Samples from -1 to 1, and how many there are in a second."""
+
+    samples: Any  # (n,) float32
+    rate: int
+    channels: int = 1  # that the file had
+
+    @property
+    def seconds(self) -> float:
+        return len(self.samples) / self.rate
+
+
+def read_sound(path: str | Path) -> Sound:
+    """A whole recording."""
+    path = existing(path)
+    data = path.read_bytes()
+    sound = _wav(path, data) if data[:4] == b"RIFF" else _by_soundfile(path)
+    if not len(sound.samples):
+        raise DataError(f"{path} is a recording of no length: it holds 0 samples")
+    return sound
+
+
+def _wav(path: Path, data: bytes) -> Sound:
+    if data[8:12] != b"WAVE":
+        raise DataError(f"{path} is a RIFF file but no WAV file: save the sound as WAV")
+    chunks = _chunks(path, data)
+    form = chunks.get(b"fmt ", b"")
+    if len(form) < 16 or b"data" not in chunks:
+        raise CutShort(f"{path} is a WAV file without its sound: it is cut short; fetch it again")
+    kind, channels, _, bits = (
+        int.from_bytes(form[a:b], "little") for a, b in ((0, 2), (2, 4), (8, 12), (14, 16))
+    )
+    rate = int.from_bytes(form[4:8], "little")
+    if kind == EXTENSIBLE and len(form) >= 26:
+        kind = int.from_bytes(form[24:26], "little")
+    if not channels or not rate:
+        raise DataError(f"{path} has a header of {channels} channels at {rate} Hz: it is damaged")
+    samples = _numbers(path, chunks[b"data"], kind, bits)
+    whole = len(samples) // channels * channels
+    values = samples[:whole].reshape(-1, channels).mean(1)
+    return Sound(values.astype(np.float32), rate, channels)
+
+
+def _chunks(path: Path, data: bytes) -> dict[bytes, bytes]:
+    """The parts of a RIFF file by name."""
+    found: dict[bytes, bytes] = {}
+    at = 12
+    while at + 8 <= len(data):
+        name, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
+        body = data[at + 8 : at + 8 + size]
+        if name == b"data" and len(body) < size and size not in (0xFFFFFFFF, 0x7FFFFFFF):
+            raise CutShort(
+                f"{path} is cut short: its header promises {size:,} bytes of sound, and "
+                f"{len(body):,} are there; fetch it again"
+            )
+        found.setdefault(name, body)
+        at += 8 + size + size % 2
+    return found
+
+
+def _numbers(path: Path, body: bytes, kind: int, bits: int) -> Any:
+    """Samples as float64 from -1 to 1."""
+    if kind == FLOAT and bits in (32, 64):
+        size = bits // 8
+        return np.frombuffer(body[: len(body) // size * size], f"<f{size}").astype(np.float64)
+    if kind != PCM or bits not in (8, 16, 24, 32):
+        raise DataError(
+            f"{path} holds samples of format {kind} with {bits} bits, and what is read is whole "
+            "numbers of 8, 16, 24 or 32 bits and floats: save it as 16-bit WAV"
+        )
+    size = bits // 8
+    raw = np.frombuffer(body[: len(body) // size * size], np.uint8).reshape(-1, size)
+    if bits == 8:  # the only one without a sign
+        return (raw[:, 0].astype(np.float64) - 128) / 128
+    wide = np.zeros((len(raw), 4), np.uint8)
+    wide[:, 4 - size :] = raw
+    return wide.view("<i4")[:, 0] / 2.0**31
+
+
+def _by_soundfile(path: Path) -> Sound:
+    if path.suffix.lower() not in ENDINGS:
+        raise DataError(f"{path} is no WAV file: save the sound as WAV, or FLAC")
+    try:
+        import soundfile
+    except ImportError:
+        raise MissingExtra("soundfile", "sound", f"reading {path}") from None
+    try:
+        samples, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
+    except soundfile.SoundFileError as error:
+        raise DataError(f"{path} is no sound that can be read ({error}): save it as WAV") from None
+    return Sound(samples.mean(1), int(rate), samples.shape[1])
+
+
+def resampled(sound: Sound, rate: int) -> Sound:
+    """The same at another rate, what that cannot hold filtered out (polyphase)."""
+    if sound.rate == rate:
+        return sound
+    from scipy.signal import resample_poly
+
+    common = gcd(rate, sound.rate)
+    samples = resample_poly(sound.samples, rate // common, sound.rate // common)
+    return Sound(samples.astype(np.float32), rate, sound.channels)

@@ -1,0 +1,1 @@
+"""Transcription: recordings of speech in, text out. See `transcriber`."""

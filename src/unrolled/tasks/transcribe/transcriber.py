@@ -1,0 +1,244 @@
+"""Speech to text. In: samples and texts. Out: the texts of other recordings; next: cli.
+
+    model = Transcriber(epochs=20)
+    model.fit(sounds, texts, rate=8000)            # arrays of samples from -1 to 1
+    model.predict(other_sounds)
+
+A tenth of the training recordings is set aside: which weights are kept, and when to stop, looks at
+it alone. What is given as `test` is measured in every epoch and decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from unrolled.cells.choosing import ChosenCell
+from unrolled.data.edits import text_errors
+from unrolled.data.notes import Notes
+from unrolled.data.splits import hold_out
+from unrolled.errors import ArgumentError
+from unrolled.networks import ctc
+from unrolled.report.page import render
+from unrolled.tasks import estimator as shared
+from unrolled.tasks.estimator import Estimator, seeded
+from unrolled.tasks.options import option
+from unrolled.tasks.ragged import Ragged
+from unrolled.tasks.tokens import DamagedVocabulary
+from unrolled.tasks.transcribe.features import LogMel
+from unrolled.tasks.transcribe.job import Letters, SpeechJob, SpeechPart, heard
+from unrolled.tasks.transcribe.model import SpeechNetwork
+from unrolled.tasks.transcribe.page import Findings, page_of
+from unrolled.training import settings as checks
+from unrolled.training.fabric import is_first_process
+from unrolled.training.loop import train
+from unrolled.training.run_folder import RunFolder
+from unrolled.training.schedules import SCHEDULES
+
+TASK = "transcribe"
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Transcriber(Estimator):
+    """A recurrent network trained by CTC: no letter needs to be placed in time by hand."""
+
+    cell: Any = option("gru", "a cell of the library, or FILE.py:CLASS")
+    hidden: int = option(64, "units in each layer and direction", int)
+    bidirectional: bool = option(True, "hear each recording from both ends", bool)
+    dropout: float = option(0.3, "share of units left out in training", float)
+    lr: float = option(0.005, "learning rate", float)
+    schedule: str = option("cosine", "of the learning rate", choices=tuple(SCHEDULES))
+    epochs: int = option(30, "most epochs", int)
+    batch_size: int = option(16, "recordings in a step", int)
+    bands: int = option(40, "bands of frequency that are heard", int)
+    channels: int = option(64, "features that the convolution makes of them", int)
+    stride: int = option(3, "frames of 10 ms that become one step", int)
+    masks: int = option(1, "times that bands and stretches are blanked out in training", int)
+    beam: int = option(1, "texts that are followed at once; 1: the most probable path", int)
+
+    def check(self) -> ChosenCell:
+        cell = super().check()
+        for name in ("bands", "channels", "stride", "beam"):
+            checks.count(name, getattr(self, name))
+        checks.not_negative("masks", self.masks)
+        return cell
+
+    # -------------------------------------------------------------------------------- learning
+
+    def fit(
+        self,
+        X: Sequence[Any],
+        y: Sequence[str],
+        test: tuple[Sequence[Any], Sequence[str]] | None = None,
+        *,
+        rate: int,
+        data: dict[str, Any] | None = None,
+        names: tuple[Sequence[str], Sequence[str]] | None = None,
+        resume: bool = False,
+    ) -> Transcriber:
+        """Learn from samples at `rate` a second, and texts; `names` is for the report."""
+        self.cell_ = self.check()
+        if not resume:
+            self.refuse_taken_place()
+        self.notes_ = Notes((data or {}).get("notes", ()))
+        sounds, texts = as_sounds(X), as_texts(y, len(X))
+        rows, held = np.arange(len(sounds)), np.arange(0)
+        if self.validation:
+            rows, held = hold_out([""] * len(sounds), self.validation, self.seed)
+        learnt = [sounds[row] for row in rows]
+        self.features_ = LogMel.fit(learnt, rate, self.bands)
+        self.letters_ = Letters.fit([texts[row] for row in rows])
+        model = self._build()
+        parts = {"train": self._part(model, learnt, [texts[row] for row in rows])}
+        if len(held):
+            parts["validation"] = self._part(
+                model, [sounds[row] for row in held], [texts[row] for row in held]
+            )
+        if test is not None:
+            parts["test"] = self._part(model, as_sounds(test[0]), as_texts(test[1], len(test[0])))
+        config = shared.config_of(TASK, self, self.cell_, data=data or {})
+        run = self.open_run(config, self._vocabulary(), resume)
+        job = SpeechJob(model, parts, self.letters_, self.batch_size, self.seed)
+        state = train(job, self.settings(), run, self.watcher(), resume)
+        self.model_, self.state_, self.run_ = model.eval(), state, run
+        self.history_ = state.history
+        if run is not None and is_first_process():
+            run.write_text("report.html", render(page_of(self._findings(config, parts))))
+        return self
+
+    def _part(self, model: SpeechNetwork, sounds: Sequence[Any], texts: Sequence[str]) -> Any:
+        """Features and letters; a recording too short for its text cannot be learnt from."""
+        features = [self.features_(one) for one in sounds]
+        letters = [self.letters_.encode(text) for text in texts]
+        kept = [
+            row
+            for row, (one, text) in enumerate(zip(features, letters))
+            if text and least_steps(text) <= (len(one) - 1) // model.stride + 1
+        ]
+        self.notes_.count(
+            len(texts) - len(kept), len(texts), "recordings",
+            "are too short for their text and were left out (see --stride)",
+        )  # fmt: skip
+        if not kept:
+            raise ArgumentError(
+                "every recording is too short for its text: bring longer ones, or a lower stride"
+            )
+        return SpeechPart(
+            Ragged.of([features[row] for row in kept], np.float32),
+            Ragged.of([letters[row] for row in kept], np.int64),
+            [texts[row] for row in kept],
+        )
+
+    def _build(self) -> SpeechNetwork:
+        with seeded(self.seed):
+            return SpeechNetwork(
+                self.cell_,
+                self.bands,
+                len(self.letters_.table),
+                stride=self.stride,
+                channels=self.channels,
+                hidden=self.hidden,
+                layers=self.layers,
+                bidirectional=self.bidirectional,
+                dropout=self.dropout,
+                masks=self.masks,
+            )
+
+    def _findings(self, config: Any, parts: dict[str, SpeechPart]) -> Findings:
+        """What the report is about: the test part, or what comes nearest to it."""
+        part = next(name for name in ("test", "validation", "train") if name in parts)
+        emitted = heard(self.model_, parts[part].features, self.batch_size)
+        return Findings(
+            config=config,
+            cell=self.cell_,
+            model=self.model_,
+            state=self.state_,
+            letters=self.letters_,
+            features=self.features_,
+            parts=parts,
+            part=part,
+            emitted=emitted,
+            said=[self._text(one, 1) for one in emitted],
+            notes=self.notes_.sentences,
+            command=str(config["data"].get("command", repr(self))),
+        )
+
+    # ---------------------------------------------------------------------------------- asking
+
+    def _text(self, log_probs: Any, beam: int) -> str:
+        if beam == 1:
+            return self.letters_.decode(ctc.greedy(log_probs))
+        return self.letters_.decode(ctc.beam_search(log_probs, beam)[0][0])
+
+    def predict(self, X: Sequence[Any], beam: int | None = None) -> list[str]:
+        """The text of each recording, which is at the rate of training."""
+        self.require_fitted("model_")
+        features = Ragged.of([self.features_(one) for one in as_sounds(X)], np.float32)
+        width = self.beam if beam is None else beam
+        return [self._text(one, width) for one in heard(self.model_, features, self.batch_size)]
+
+    def evaluate(
+        self, X: Sequence[Any], y: Sequence[str], beam: int | None = None
+    ) -> dict[str, float]:
+        """Error rates of words and characters."""
+        texts = as_texts(y, len(X))
+        return {**text_errors(texts, self.predict(X, beam)), "recordings": len(texts)}
+
+    def score(self, X: Sequence[Any], y: Sequence[str]) -> float:
+        """Minus the word error rate: more is better, as scikit-learn has it."""
+        return -self.evaluate(X, y)["word_error_rate"]
+
+    # ----------------------------------------------------------------------------------- a run
+
+    def _vocabulary(self) -> dict[str, Any]:
+        return {"letters": self.letters_.table, "features": self.features_.as_dict()}
+
+    @classmethod
+    def load(cls, path: str | Path) -> Transcriber:
+        """The transcriber of a run."""
+        run = RunFolder.open(path)
+        model: Transcriber = shared.from_config(cls, TASK, run.config(), run)
+        kept = run.read_json("vocabulary.json")
+        try:
+            model.letters_ = Letters([str(one) for one in kept["letters"]])
+            model.features_ = LogMel.from_dict(kept["features"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise DamagedVocabulary(
+                f"{run.path}: its vocabulary is damaged ({error!r}): copy the run again"
+            ) from error
+        network = model._build()
+        shared.load_weights(network, run)
+        model.model_, model.run_, model.history_ = network.eval(), run, run.metrics()
+        model.notes_ = Notes()
+        return model
+
+
+def least_steps(letters: Sequence[int]) -> int:
+    """The steps that a text takes at least: between two letters that are alike stands a blank."""
+    return len(letters) + sum(one == other for one, other in pairwise(letters))
+
+
+def as_sounds(X: Any) -> list[Any]:
+    """Samples of each recording, one channel."""
+    sounds = [np.asarray(one, np.float32) for one in X]
+    if not sounds:
+        raise ArgumentError("there is nothing to hear: X is empty")
+    for number, one in enumerate(sounds, 1):
+        if one.ndim != 1 or not len(one) or not np.isfinite(one).all():
+            raise ArgumentError(
+                f"recording {number} has shape {one.shape}: it is to be a row of finite samples"
+            )
+    return sounds
+
+
+def as_texts(y: Any, count: int) -> list[str]:
+    """Texts in small letters, one space between words."""
+    texts = [" ".join(str(text).lower().split()) for text in y]
+    if len(texts) != count:
+        raise ArgumentError(f"there are {count} recordings and {len(texts)} texts: one each")
+    return texts

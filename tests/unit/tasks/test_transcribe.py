@@ -1,0 +1,212 @@
+"""A transcriber learns tones, keeps them in a run, and hears a stream as it hears a file."""
+
+import io
+import os
+import signal
+import struct
+
+import numpy as np
+import pytest
+import torch
+
+from tests.made_up import tones
+from tests.tolerances import FIGURE, FLOAT64, assert_agrees
+from unrolled.cli import main
+from unrolled.data.edits import edits, error_rate, text_errors
+from unrolled.errors import ArgumentError
+from unrolled.tasks.transcribe import transcriber
+from unrolled.tasks.transcribe.features import FLOOR, LogMel, filters, hertz, mel
+from unrolled.tasks.transcribe.job import SpeechJob
+from unrolled.tasks.transcribe.model import masked
+from unrolled.tasks.transcribe.transcriber import Transcriber, least_steps
+from unrolled.training.interrupts import Interrupted
+from unrolled.training.run_folder import RunFolder
+
+RATE = 4000
+SMALL = {
+    "hidden": 12, "channels": 12, "bands": 12, "epochs": 16, "lr": 0.03, "batch_size": 8,
+    "dropout": 0.0, "masks": 0, "schedule": "constant",
+}  # fmt: skip
+
+
+def write_wav(path, samples):
+    body = np.round(samples * 2**15).astype("<i2").tobytes()
+    form = struct.pack("<HHIIHH", 1, 1, RATE, 2 * RATE, 2, 16)
+    chunks = b"fmt " + struct.pack("<I", 16) + form + b"data" + struct.pack("<I", len(body)) + body
+    path.write_bytes(b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run of one direction, from the command line."""
+    place = tmp_path_factory.mktemp("speech")
+    sounds, texts = tones()
+    lines = ["file,text"]
+    for number, (sound, text) in enumerate(zip(sounds, texts, strict=True)):
+        write_wav(place / f"{number}.wav", sound)
+        lines.append(f"{number}.wav,{text.upper()}")
+    (place / "all.csv").write_text("\n".join(lines) + "\n")
+    words = [f"--{k.replace('_', '-')}={v}" for k, v in SMALL.items()]
+    out = ["--no-bidirectional", "--out", str(place / "run"), "--quiet"]
+    assert main(["train", "transcribe", str(place / "all.csv"), *words, *out]) == 0
+    return place / "run"
+
+
+def test_it_learns_with_any_cell_of_the_library():
+    X, y = tones(80)
+    model = Transcriber(cell="mgu", **SMALL).fit(X[:60], y[:60], rate=RATE)
+    assert model.evaluate(X[60:], y[60:])["character_error_rate"] < 0.3
+    assert model.evaluate(X[60:], y[60:], beam=8)["character_error_rate"] < 0.3
+    with pytest.raises(ArgumentError, match="recording 1 has shape"):
+        model.predict([np.zeros((3, 2))])
+
+
+def test_a_recording_is_heard_the_same_alone_and_beside_a_longer_one():
+    X, y = tones(30)
+    model = Transcriber(layers=2, stride=2, **SMALL | {"epochs": 1}).fit(X, y, rate=RATE)
+    longest = max(X, key=len)
+    shortest = min(X, key=len)
+    network = model.model_
+    one, two = (torch.from_numpy(model.features_(x))[:, None] for x in (shortest, longest))
+    batch = torch.zeros(len(two), 2, two.shape[2])
+    batch[: len(one), :1], batch[:, 1:] = one, two
+    with torch.no_grad():
+        alone, steps = network(one, torch.tensor([len(one)]))
+        beside, _ = network(batch, torch.tensor([len(one), len(two)]))
+    both = (beside[: int(steps[0]), 0].double(), alone[:, 0].double())
+    assert_agrees(*both, tolerance=FIGURE)
+
+
+def test_a_stream_is_heard_as_the_file_it_is_part_of(run, capsys, monkeypatch):
+    model = Transcriber.load(run)
+    most = 0
+    for number in range(4):
+        sound = tones()[0][number]
+        raw = np.round(sound * 2**15).astype("<i2").tobytes()
+        said = model.predict([np.frombuffer(raw, "<i2") / np.float32(2**15)])[0]
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(raw)))
+        assert main(["transcribe", str(run), "-"]) == 0
+        out = capsys.readouterr()
+        parts = out.out.strip("\r\n").split("\r")
+        assert parts[-1] == said
+        assert all(said.startswith(part) for part in parts)
+        most = max(most, len(parts))
+        assert "ms after its step begins" in out.err
+    assert most > 2  # it answered while it listened
+
+
+def test_a_run_is_asked_and_holds_its_report(run, capsys):
+    place = run.parent
+    assert main(["evaluate", str(run), str(place / "all.csv")]) == 0
+    assert "word error rate: " in capsys.readouterr().out
+    assert main(["transcribe", str(run), str(place / "0.wav"), "--beam", "4"]) == 0
+    said = capsys.readouterr().out.strip()
+    assert set(said) <= {"a", "b"}
+    assert main(["predict", str(run), str(place / "all.csv")]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 60
+    report = (run / "report.html").read_text()
+    for words in ("words (WER)", "Where it heard what", "Heard as"):
+        assert words in report
+
+
+def test_it_goes_on_to_the_same_bits(tmp_path, monkeypatch):
+    monkeypatch.setattr(transcriber, "render", lambda page: "")
+    X, y = tones(30)
+    compute, calls = SpeechJob.compute, [0]
+
+    def interrupted(self, *arguments):
+        calls[0] += 1
+        if calls[0] == 8:
+            os.kill(os.getpid(), signal.SIGINT)
+        return compute(self, *arguments)
+
+    def model(out):
+        more = {"epochs": 3, "dropout": 0.3, "masks": 1}
+        return Transcriber(out=tmp_path / out, **SMALL | more)
+
+    model("whole").fit(X, y, rate=RATE)
+    with monkeypatch.context() as patch:
+        patch.setattr(SpeechJob, "compute", interrupted)
+        with pytest.raises(Interrupted):
+            model("cut").fit(X, y, rate=RATE)
+    model("cut").fit(X, y, rate=RATE, resume=True)
+    ours, theirs = (RunFolder.open(tmp_path / one).read_weights() for one in ("whole", "cut"))
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_features_are_the_energies_of_bands():
+    """Against the definition: a sum over samples for each frequency, weighed by triangles."""
+    hear = LogMel(1000, 5)
+    samples = np.random.default_rng(0).normal(0, 0.1, 90)
+    found = hear.raw(samples)
+    assert found.shape == (1 + (90 - 25) // 10, 5)
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(25) / 25)
+    weights = filters(1000, 32, 5)
+    for frame in range(len(found)):
+        piece = samples[10 * frame : 10 * frame + 25] * window
+        turns = np.exp(-2j * np.pi * np.outer(np.arange(17), np.arange(25)) / 32)
+        energy = np.abs(turns @ piece) ** 2
+        assert_agrees(found[frame], np.log(weights @ energy + FLOOR), tolerance=FLOAT64)
+
+
+def test_the_mel_scale():
+    assert_agrees(float(mel(1000.0)), 999.9855371396244, tolerance=FLOAT64)
+    assert_agrees(hertz(mel(np.array([20.0, 440.0, 4000.0]))), np.array([20.0, 440.0, 4000.0]),
+                  tolerance=FLOAT64)  # fmt: skip
+    peaks = filters(8000, 512, 10).argmax(1)
+    assert (np.diff(peaks) > 0).all()
+
+
+def test_a_short_sound_is_one_frame():
+    assert LogMel(1000, 5).raw(np.ones(3)).shape == (1, 5)
+
+
+def test_masks_leave_most_and_only_blank_out():
+    torch.manual_seed(0)
+    x = torch.ones(40, 3, 10)
+    found = masked(x, torch.tensor([40, 20, 30]), 2)
+    assert set(found.unique().tolist()) == {0.0, 1.0}
+    assert found.mean() > 0.3
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "count"),
+    [("kitten", "sitting", 3), ("", "abc", 3), ("abc", "", 3), ("abc", "abc", 0), ("ab", "ba", 2)],
+)
+def test_edits(one, other, count):
+    assert edits(one, other) == edits(other, one) == count
+
+
+def test_error_rates():
+    assert error_rate([("abcd", "abce"), ("", "x")]) == 2 / 4
+    found = text_errors(["one two", "three"], ["one too", "three"])
+    assert found["word_error_rate"] == 1 / 3
+    assert found["exact"] == 1 / 2
+
+
+def test_recordings_too_short_for_their_text_are_counted_and_left_out():
+    assert least_steps([1, 1, 2]) == 4
+    X, y = tones(30)
+    y[3] = "ab" * 40
+    model = Transcriber(**SMALL | {"epochs": 1, "validation": 0.0}).fit(X, y, rate=RATE)
+    assert "1 of 30 recordings are too short for their text" in " ".join(model.notes_)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("transcribe {run} gone.wav", "there is no file 'gone.wav'"),
+        ("transcribe {run} {run}/../0.wav --rate 8000", "--rate is of raw samples"),
+        ("transcribe {run} {run}/../0.wav --beam 0", "beam is a whole number"),
+        ("train transcribe {run}/../0.wav", "to learn, name a table"),
+        ("train transcribe {run}/../all.csv --stride 0", "stride is a whole number"),
+        ("predict {run} {run}/../0.wav --tag x", "no option '--tag'"),
+    ],
+)
+def test_what_a_person_gets_wrong_is_answered_in_a_sentence(run, capsys, line, words, tmp_path):
+    out = ["--out", str(tmp_path / "new")] if line.startswith("train") else []
+    assert main([*line.format(run=run).split(), *out]) == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert said.count("\n") == 1
+    assert not (tmp_path / "new").exists()
