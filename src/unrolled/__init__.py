@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from unrolled.tasks.generate.generator import Generator as Generator
     from unrolled.tasks.tag.tagger import Tagger as Tagger
     from unrolled.tasks.transcribe.transcriber import Transcriber as Transcriber
+    from unrolled.tasks.translate.translator import Translator as Translator
 
 # Public name -> the module it is defined in. Each also stands under TYPE_CHECKING above, for
 # editors; none may be the name of a module, or importing that module would replace it.
@@ -102,6 +103,7 @@ JOBS = {
     "Generator": "unrolled.tasks.generate.generator",
     "Tagger": "unrolled.tasks.tag.tagger",
     "Transcriber": "unrolled.tasks.transcribe.transcriber",
+    "Translator": "unrolled.tasks.translate.translator",
 }
 
 __all__ = [*NAMES, "__version__"]

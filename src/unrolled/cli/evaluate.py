@@ -14,6 +14,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{name}", metavar="COLUMN", help="as in training, if not the same")
     for name in ("value", "known", "past"):
         parser.add_argument(f"--{name}", metavar="COLUMN", nargs="+", help="of series to forecast")
+    parser.add_argument("--target", metavar="FILE", help="of lines to translate: their translation")
+    for name in ("from-column", "to-column"):
+        parser.add_argument(f"--{name}", metavar="COLUMN", help="of a table of pairs")
     parser.add_argument("--json", action="store_true", help="one JSON object")
 
 

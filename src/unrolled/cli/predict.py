@@ -15,6 +15,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{name}", metavar="COLUMN", help="as in training, if not the same")
     for name in ("value", "known", "past"):
         parser.add_argument(f"--{name}", metavar="COLUMN", nargs="+", help="of series to forecast")
+    parser.add_argument("--from-column", metavar="COLUMN", help="of a table to translate")
     parser.add_argument("--probabilities", action="store_true", help="how sure, class by class")
     parser.add_argument(
         "--format", choices=("json", "conll", "html"), help="of a tagger's answers (default: json)"

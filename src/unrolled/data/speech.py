@@ -39,8 +39,13 @@ class Speech:
 
     def select(self, rows: list[int]) -> Speech:
         """Some of them, in this order."""
-        picked = ([part[row] for row in rows] for part in (self.names, self.sounds, self.texts))
-        return Speech(*picked, self.rate, self.notes)
+        return Speech(
+            [self.names[row] for row in rows],
+            [self.sounds[row] for row in rows],
+            [self.texts[row] for row in rows],
+            self.rate,
+            self.notes,
+        )
 
     def hold_out(self, share: float, seed: int) -> tuple[Speech, Speech | None]:
         """What to learn from, and about a `share` to be tested on."""

@@ -10,12 +10,20 @@ from unrolled.cli.jobs.generate import GenerateJob
 from unrolled.cli.jobs.job import CommandJob
 from unrolled.cli.jobs.tag import TagJob
 from unrolled.cli.jobs.transcribe import TranscribeJob
+from unrolled.cli.jobs.translate import TranslateJob
 from unrolled.training.manifest import NotARun
 from unrolled.training.run_folder import RunFolder
 
 JOBS: dict[str, CommandJob] = {
     job.name: job
-    for job in (ClassifyJob(), ForecastJob(), GenerateJob(), TagJob(), TranscribeJob())
+    for job in (
+        ClassifyJob(),
+        ForecastJob(),
+        GenerateJob(),
+        TagJob(),
+        TranscribeJob(),
+        TranslateJob(),
+    )
 }
 
 

@@ -17,7 +17,7 @@ NOT_OPTIONS = ("out", "progress")
 IDLE = {"momentum": ("optimizer", "momentum")}
 ASKED_WITH = (
     "text", "label", "series", "time", "value", "known", "past", "every",
-    "word", "tag", "sentence", "format",
+    "word", "tag", "sentence", "format", "target", "from_column", "to_column",
 )  # fmt: skip
 
 Evaluation = tuple[dict[str, Any], list[str]]  # figures by name, and lines for people

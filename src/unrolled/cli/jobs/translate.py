@@ -1,0 +1,127 @@
+"""Translation on the command line. In: pairs of texts. Out: runs, translations, figures."""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from unrolled.cli.jobs.classify import is_one_text
+from unrolled.cli.jobs.figures import lines_of
+from unrolled.cli.jobs.job import CommandJob, Evaluation, say_notes
+from unrolled.data.notes import Notes
+from unrolled.data.pairs import Pairs, read_pairs, read_sources
+from unrolled.errors import DataError, UsageError
+from unrolled.files import write_whole
+from unrolled.tasks.origin import checksum, origin, require_same
+from unrolled.tasks.translate.translator import Translator
+from unrolled.training.fabric import is_first_process
+from unrolled.training.run_folder import RunFolder
+
+HELD_OUT = 0.1  # of the pairs for the test, where no file is named for it
+TOGETHER = 256  # sources that are translated before any is printed
+
+
+class TranslateJob(CommandJob):
+    """`unrolled train translate`, and what is asked of its runs."""
+
+    name = "translate"
+    summary = "pairs of sequences: sentences, spellings, dates"
+    estimator = Translator
+    columns = ("target", "from_column", "to_column", "test", "test_target", "test_share")
+    asked_with = ("target", "from_column", "to_column")
+
+    def add_columns(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument(
+            "--target", metavar="FILE", help="line by line, what the source becomes"
+        )
+        parser.add_argument("--from-column", metavar="COLUMN", help="of a table: the sources")
+        parser.add_argument("--to-column", metavar="COLUMN", help="of a table: the targets")
+        parser.add_argument("--test", metavar="FILE", help="what to test on")
+        parser.add_argument("--test-target", metavar="FILE", help="and what that becomes")
+        parser.add_argument(
+            "--test-share", type=float, metavar="SHARE",
+            help=f"share of the pairs to test on, where no --test is given (default: {HELD_OUT})",
+        )  # fmt: skip
+
+    def fit(
+        self,
+        estimator: Translator,
+        how: dict[str, Any],
+        command: str,
+        resume: bool,
+        asked: Sequence[str] = (),
+    ) -> None:
+        learnt, test = self.read(how, estimator.seed)
+        every = [learnt, *([test] if test else [])]
+        found = checksum(text for one in every for text in (*one.sources, *one.targets))
+        notes = list(Notes([note for one in every for note in one.notes]))
+        if is_first_process() and estimator.progress != "json":
+            say_notes(notes)
+        if resume:
+            require_same(how, found, estimator.out)
+        kept = {key: value for key, value in how.items() if key not in ("source", "command")}
+        table = origin(how["source"], command, **{**kept, "checksum": found, "notes": notes})
+        other = (test.sources, test.targets) if test else None
+        estimator.fit(learnt.sources, learnt.targets, other, data=table, resume=resume)
+
+    def read(self, how: dict[str, Any], seed: int) -> tuple[Pairs, Pairs | None]:
+        """What to learn from, and what to test on."""
+        self.refuse_two_tests(how)
+        columns = how.get("from_column"), how.get("to_column")
+        data = read_pairs(how["source"], how.get("target"), columns)
+        if how.get("test"):
+            return data, read_pairs(how["test"], how.get("test_target"), columns)
+        if how.get("test_target"):
+            raise UsageError("--test-target is what the lines of --test become: name both")
+        share = how.get("test_share")
+        share = HELD_OUT if share is None else share
+        if not 0 <= share < 1:
+            raise DataError(f"--test-share is a share from 0 to below 1, not {share!r}")
+        return data.hold_out(share, seed)
+
+    def evaluate(self, run: RunFolder, source: str, given: dict[str, Any]) -> Evaluation:
+        model = Translator.load(run.path)
+        target = given.get("target")
+        before = {} if target else run.config().get("data", {})
+        columns = [given.get(name) or before.get(name) for name in ("from_column", "to_column")]
+        data = read_pairs(source, target, (columns[0], columns[1]))
+        say_notes(data.notes)
+        figures = model.evaluate(data.sources, data.targets)
+        return figures, lines_of(figures)
+
+    def example(self, run: Path) -> str:
+        return shlex.join(["unrolled", "predict", str(run), "a text of your own"])
+
+    def predict(self, run: RunFolder, arguments: argparse.Namespace) -> None:
+        if arguments.probabilities:
+            raise UsageError("--probabilities is of classes: leave it out")
+        model = Translator.load(run.path)
+        lines = said(model, self.sources_of(run, arguments))
+        if arguments.out:
+            write_whole(Path(arguments.out), "\n".join([*lines, ""]))
+            return
+        for line in lines:
+            print(line, flush=True)
+
+    @staticmethod
+    def sources_of(run: RunFolder, arguments: argparse.Namespace) -> Iterable[str]:
+        """One text, the lines of stdin or of a file, or a column of a table."""
+        source = arguments.source
+        if source == "-":
+            return (" ".join(line.split()) for line in sys.stdin)
+        if is_one_text(source):
+            return [source]
+        column = arguments.from_column or run.config().get("data", {}).get("from_column")
+        return read_sources(source, column)
+
+
+def said(model: Translator, sources: Iterable[str]) -> Iterator[str]:
+    """A line for each source; an empty one for an empty one."""
+    waiting = iter(sources)
+    while batch := list(islice(waiting, TOGETHER)):
+        asked = [text for text in batch if text]
+        answers = iter(model.predict(asked) if asked else [])
+        yield from (next(answers) if text else "" for text in batch)

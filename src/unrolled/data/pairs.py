@@ -1,0 +1,132 @@
+"""Pairs of texts: a source and its target. In: a table, or two files of lines. Out: `Pairs`.
+
+A table has a column for each, with any names; of two plain files, line i of the one belongs to line
+i of the other. A pair without a partner is left out and counted. Next: translate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from unrolled.data.notes import Notes, listed, nearest
+from unrolled.data.opening import existing, kind_of, note_encoding, survey, text_lines
+from unrolled.data.splits import hold_out
+from unrolled.data.tables import TABLES, read_table
+from unrolled.errors import DataError
+
+FROM_NAMES = ("source", "src", "from", "input", "word")
+TO_NAMES = ("target", "tgt", "to", "output", "translation", "pronunciation")
+
+
+@dataclass
+class Pairs:
+    """Texts, and what each becomes (none, where targets were not asked for)."""
+
+    sources: list[str] = field(default_factory=list)
+    targets: list[str] = field(default_factory=list)
+    notes: Notes = field(default_factory=Notes)
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    def select(self, rows: Any) -> Pairs:
+        """Some of them, in this order."""
+        sources = [self.sources[row] for row in rows]
+        return Pairs(sources, [self.targets[row] for row in rows], self.notes)
+
+    def hold_out(self, share: float, seed: int) -> tuple[Pairs, Pairs | None]:
+        """What to learn from, and about a `share` to be tested on; equal sources together."""
+        if share == 0:
+            return self, None
+        learnt, held = hold_out([""] * len(self), share, seed, self.sources)
+        return self.select(learnt), self.select(held)
+
+
+def read_pairs(
+    source: str | Path,
+    target: str | Path | None = None,
+    columns: tuple[str | None, str | None] = (None, None),
+) -> Pairs:
+    """Pairs of a table, or of the lines of two files."""
+    found = Pairs()
+    if target is not None:
+        if any(columns):
+            raise DataError("--from and --to name columns of a table, and --target a second file")
+        sources, targets = (_lines(one, found.notes) for one in (source, target))
+        if len(sources) != len(targets):
+            raise DataError(
+                f"{source} has {len(sources):,} lines and {target} {len(targets):,}: line by line "
+                "they are to belong together"
+            )
+    else:
+        sources, targets = _columns(Path(source), columns, found.notes)
+    lone = 0
+    for one, other in zip(sources, targets):
+        if one and other:
+            found.sources.append(one)
+            found.targets.append(other)
+        elif one or other:
+            lone += 1
+    total = len(found) + lone
+    if not len(found):
+        raise DataError(f"{source} holds no pair of texts")
+    found.notes.count(lone, total, "pairs", "have no partner and were left out")
+    return found
+
+
+def read_sources(source: str | Path, column: str | None = None) -> list[str]:
+    """What is to be translated: the lines of a file, or a column of a table."""
+    path = existing(source)
+    if kind_of(path) not in TABLES:
+        return _lines(path, Notes())
+    table = read_table(path)
+    name = _named(path, table.columns, column, FROM_NAMES, "from", 0)
+    return [" ".join((text or "").split()) for text in table.texts(name)]
+
+
+def _lines(path: str | Path, notes: Notes) -> list[str]:
+    path = existing(path)
+    found = survey(path)
+    note_encoding(path, found, notes)
+    return [" ".join(line.split()) for line in text_lines(path, found)]
+
+
+def _columns(
+    path: Path, columns: tuple[str | None, str | None], notes: Notes
+) -> tuple[list[str], list[str]]:
+    path = existing(path)
+    if kind_of(path) not in TABLES:
+        raise DataError(
+            f"{path} is no table: name a CSV with two columns, or the file of the targets with "
+            "--target"
+        )
+    table = read_table(path, notes)
+    if len(table.columns) < 2:
+        raise DataError(f"{path} has one column ({table.columns[0]!r}): pairs take two")
+    names = (
+        _named(path, table.columns, columns[0], FROM_NAMES, "from", 0),
+        _named(path, table.columns, columns[1], TO_NAMES, "to", 1),
+    )
+    one, other = ([" ".join((text or "").split()) for text in table.texts(name)] for name in names)
+    return one, other
+
+
+def _named(
+    path: Path, there: list[str], asked: str | None, usual: tuple[str, ...], option: str, place: int
+) -> str:
+    """The column that was asked for, one with a usual name, or of two columns the one there."""
+    if asked is not None:
+        if asked not in there:
+            raise DataError(
+                f"{path} has no column {asked!r} for --{option}; {nearest(asked, there)}"
+            )
+        return asked
+    by_name = {name.lower(): name for name in there}
+    found = next((by_name[name] for name in usual if name in by_name), None)
+    if found is not None:
+        return found
+    if len(there) <= 2:
+        return there[min(place, len(there) - 1)]
+    raise DataError(f"{path} has the columns {listed(there)}: say which with --{option}")

@@ -1,0 +1,1 @@
+"""Translation: sequences in, other sequences out. See `translator`."""

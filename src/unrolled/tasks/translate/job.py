@@ -1,0 +1,123 @@
+"""Translation as the loop sees it. In: sources and targets, in parts. Out: losses, perplexity.
+
+The loss is the cross-entropy of each token of the target, its end included, given the right ones
+before it (teacher forcing), with a little of the probability spread over all tokens (label
+smoothing, Szegedy et al. 2016) in training. Next: `training.loop`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from unrolled.tasks.ragged import Ragged, batches_by_length, batches_in_order
+from unrolled.tasks.translate.model import EDGE, TranslationNetwork
+from unrolled.training.job import Measures, Share, Shown, Sums
+
+MEASURING = 2  # times the batch size: without gradients there is room for more
+NOTHING = -100  # the target of a place behind the end: it counts nowhere
+
+LINE = (
+    Shown("train", "loss", "Train Loss"),
+    Shown("validation", "loss", "Val Loss"),
+    Shown("validation", "accuracy", "Val Acc", "{:.1%}"),
+    Shown("test", "loss", "Test Loss"),
+    Shown("test", "accuracy", "Test Acc", "{:.1%}"),
+)
+
+
+@dataclass(frozen=True)
+class PairPart:
+    """Sources and targets as numbers."""
+
+    sources: Ragged
+    targets: Ragged
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+
+class TranslationJob:
+    """A network that turns one sequence into another, and pairs by part."""
+
+    best, best_is = "loss", "lowest"
+    line: Sequence[Shown] = LINE
+
+    def __init__(
+        self,
+        model: TranslationNetwork,
+        parts: Mapping[str, PairPart],
+        batch_size: int,
+        smoothing: float,
+        seed: int,
+    ) -> None:
+        self.model: nn.Module = model
+        self.parts, self.batch_size, self.smoothing, self.seed = parts, batch_size, smoothing, seed
+        self.blind_loss = math.log(model.decoder.readout.out_features)
+
+    def batches(self, part: str, epoch: int) -> list[Any]:
+        if part not in self.parts:
+            return []
+        data = self.parts[part]
+        lengths = data.targets.lengths * 1000 + np.minimum(data.sources.lengths, 999)
+        if part == "train":
+            batches = batches_by_length(lengths, self.batch_size, self.seed, epoch)
+        else:
+            batches = batches_in_order(lengths, self.batch_size * MEASURING)
+        return [(data, rows) for rows in batches]
+
+    def begin(self, part: str) -> None:
+        """Nothing is carried from batch to batch."""
+
+    def carried(self) -> dict[str, Tensor]:
+        return {}
+
+    def carry(self, tensors: dict[str, Tensor]) -> None:
+        """Nothing is carried from batch to batch."""
+
+    def compute(self, model: nn.Module, batch: Any, share: Share) -> tuple[Tensor, Sums]:
+        data, rows = batch
+        mine, taken = share.of(rows), 1.0
+        if not len(mine):  # fewer rows than processes: this one adds nothing, but takes part
+            mine, taken = rows[:1], 0.0
+        device = next(model.parameters()).device
+        sources, lengths = data.sources.batch(mine)
+        before, after = shifted(*data.targets.batch(mine))
+        scores, _ = model(sources.to(device), lengths.to(device), before.to(device))
+        flat, wanted = scores.flatten(0, 1), after.flatten().to(device)
+        loss = nn.functional.cross_entropy(
+            flat, wanted, ignore_index=NOTHING, reduction="sum",
+            label_smoothing=self.smoothing if model.training else 0.0,
+        )  # fmt: skip
+        whole = float((data.targets.lengths[rows] + 1).sum())
+        counted = wanted != NOTHING
+        right = (flat.argmax(1) == wanted)[counted].sum().double()
+        sums = {
+            "loss": loss.detach().double() * taken,
+            "count": counted.sum().double() * taken,
+            "right": right * taken,
+        }
+        return loss * taken / whole, sums
+
+    def measures(self, sums: Sums) -> Measures:
+        loss = float(sums["loss"] / sums["count"])
+        accuracy = float(sums["right"] / sums["count"])
+        perplexity = math.exp(loss) if loss < 700 else math.inf
+        return {"loss": loss, "accuracy": accuracy, "perplexity": perplexity}
+
+
+def shifted(targets: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    """What the decoder is given and what it is to say, (T + 1, B) each: the edge before, and the
+    edge behind."""
+    edge = torch.full((1, len(lengths)), EDGE)
+    before = torch.cat([edge, targets])
+    after = torch.cat([targets, edge])
+    places = torch.arange(len(after))[:, None]
+    after = torch.where(places == lengths, EDGE, after)
+    return before, torch.where(places > lengths, NOTHING, after)

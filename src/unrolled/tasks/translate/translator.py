@@ -1,0 +1,277 @@
+"""One sequence into another. In: pairs of texts. Out: the targets of other sources; next: cli.
+
+    model = Translator(epochs=10)
+    model.fit(["ein Haus"], ["a house"])
+    model.predict(["zwei Häuser"])
+
+A part of the training pairs is set aside: which weights are kept, and when to stop, looks at it
+alone. What is given as `test` is measured in every epoch and decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from unrolled.cells.choosing import ChosenCell
+from unrolled.data.notes import Notes
+from unrolled.data.splits import hold_out
+from unrolled.errors import ArgumentError
+from unrolled.networks.attention import SCORES
+from unrolled.report.page import render
+from unrolled.tasks import estimator as shared
+from unrolled.tasks.estimator import Estimator, seeded
+from unrolled.tasks.options import option
+from unrolled.tasks.ragged import Ragged, batches_in_order
+from unrolled.tasks.tokens import KINDS, DamagedVocabulary, Tokens
+from unrolled.tasks.translate.job import PairPart, TranslationJob, shifted
+from unrolled.tasks.translate.model import TranslationNetwork
+from unrolled.tasks.translate.page import Findings, Reading, page_of
+from unrolled.tasks.translate.scores import translation_scores
+from unrolled.training import settings as checks
+from unrolled.training.fabric import is_first_process
+from unrolled.training.loop import train
+from unrolled.training.run_folder import RunFolder
+from unrolled.training.schedules import SCHEDULES
+
+TASK = "translate"
+FEW_WORDS = 2.0  # words of a text on average: below that they are names or spellings
+TOGETHER = 64  # sources that are translated at once
+REPORTED = 400  # pairs of which the report says more than the loss
+DRAWN = 3  # maps of attention
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Translator(Estimator):
+    """An encoder and a decoder with attention."""
+
+    cell: Any = option("gru", "a cell of the library, or FILE.py:CLASS")
+    hidden: int = option(256, "units in each layer and direction", int)
+    dropout: float = option(0.3, "share of units left out in training", float)
+    lr: float = option(0.002, "learning rate", float)
+    schedule: str = option("cosine", "of the learning rate", choices=tuple(SCHEDULES))
+    epochs: int = option(10, "most epochs", int)
+    batch_size: int = option(64, "pairs in a step", int)
+    validation: float = option(0.05, "share of the pairs that decides what is kept", float)
+    embedding: int = option(128, "numbers that stand for a token", int)
+    attention: str = option("dot", "how steps of the source are weighed", choices=SCORES)
+    source_tokens: str = option("auto", "how sources are cut", choices=("auto", *KINDS))
+    target_tokens: str = option("auto", "how targets are cut", choices=("auto", *KINDS))
+    vocabulary: int = option(10_000, "most tokens of each side that are told apart", int)
+    smoothing: float = option(0.1, "share of probability spread over all tokens", float)
+    longest: int = option(100, "most tokens of a target that is said", int)
+    beam: int = option(5, "targets that are followed at once", int)
+    alpha: float = option(1.0, "how far longer targets are favoured", float)
+
+    def check(self) -> ChosenCell:
+        cell = super().check()
+        for name in ("embedding", "vocabulary", "longest", "beam"):
+            checks.count(name, getattr(self, name))
+        checks.share("smoothing", self.smoothing)
+        checks.not_negative("alpha", self.alpha)
+        checks.one_of("attention", self.attention, SCORES)
+        for name in ("source_tokens", "target_tokens"):
+            checks.one_of(name, getattr(self, name), ("auto", *KINDS))
+        return cell
+
+    # -------------------------------------------------------------------------------- learning
+
+    def fit(
+        self,
+        X: Sequence[str],
+        y: Sequence[str],
+        test: tuple[Sequence[str], Sequence[str]] | None = None,
+        *,
+        data: dict[str, Any] | None = None,
+        resume: bool = False,
+    ) -> Translator:
+        """Learn from sources and targets; `data` says for the run where they came from."""
+        self.cell_ = self.check()
+        if not resume:
+            self.refuse_taken_place()
+        self.notes_ = Notes((data or {}).get("notes", ()))
+        raw = self._split(as_texts(X), as_targets(y, len(X)))
+        if test is not None:
+            raw["test"] = as_texts(test[0]), as_targets(test[1], len(test[0]))
+        learnt = raw["train"]
+        self.sources_ = self._tokens("source", self.source_tokens, learnt[0])
+        self.targets_ = self._tokens("target", self.target_tokens, learnt[1])
+        parts = {name: self._encode(*one) for name, one in raw.items()}
+        model = self._build()
+        config = shared.config_of(TASK, self, self.cell_, data=data or {})
+        run = self.open_run(config, self._vocabulary(), resume)
+        job = TranslationJob(model, parts, self.batch_size, self.smoothing, self.seed)
+        state = train(job, self.settings(), run, self.watcher(), resume)
+        self.model_, self.state_, self.run_ = model.eval(), state, run
+        self.history_ = state.history
+        if run is not None and is_first_process():
+            run.write_text("report.html", render(page_of(self._findings(config, raw, parts))))
+        return self
+
+    def _split(self, sources: list[str], targets: list[str]) -> dict[str, Any]:
+        """Pairs to learn from and pairs that decide what is kept; equal sources stay together."""
+        if self.validation == 0:
+            return {"train": (sources, targets)}
+        rows, held = hold_out([""] * len(sources), self.validation, self.seed, sources)
+        picked = {
+            name: ([sources[row] for row in some], [targets[row] for row in some])
+            for name, some in (("train", rows), ("validation", held))
+        }
+        return {name: one for name, one in picked.items() if one[0]}
+
+    def _tokens(self, side: str, kind: str, texts: Sequence[str]) -> Tokens:
+        """The vocabulary of one side; what is cut how is found by looking."""
+        if kind == "auto":
+            words = sum(len(text.split()) for text in texts) / len(texts)
+            different = len({word for text in texts for word in text.split()})
+            several = words >= FEW_WORDS
+            kind = "bpe" if several and different > self.vocabulary else "word"
+            kind = kind if several else "char"
+            names = {"bpe": "pieces of words (BPE)", "word": "words", "char": "characters"}
+            note = f"{side}s are cut into {names[kind]} ({words:.1f} words each on average)"
+            self.notes_.say(note)
+            self.watcher().note(note)
+        if kind == "word":
+            return Tokens.fit("word", texts, self.vocabulary, least=2)
+        return Tokens.fit(kind, texts, self.vocabulary)
+
+    def _encode(self, sources: Sequence[str], targets: Sequence[str]) -> PairPart:
+        sides = ((self.sources_, sources), (self.targets_, targets))
+        return PairPart(
+            *(Ragged.of([cut.encode(t) for t in all_], np.int64) for cut, all_ in sides)
+        )
+
+    def _build(self) -> TranslationNetwork:
+        with seeded(self.seed):
+            return TranslationNetwork(
+                self.cell_,
+                len(self.sources_),
+                len(self.targets_),
+                attention=self.attention,
+                embedding=self.embedding,
+                hidden=self.hidden,
+                layers=self.layers,
+                dropout=self.dropout,
+            )
+
+    def _findings(self, config: Any, raw: Any, parts: dict[str, PairPart]) -> Findings:
+        """What the report is about: the test part, or what comes nearest to it."""
+        part = next(name for name in ("test", "validation", "train") if name in parts)
+        sources, targets = (side[:REPORTED] for side in raw[part])
+        said = self.predict(sources)
+        wanted = [self._tidy(text) for text in targets]
+        return Findings(
+            config=config,
+            cell=self.cell_,
+            model=self.model_,
+            state=self.state_,
+            parts=parts,
+            part=part,
+            sources=sources,
+            targets=wanted,
+            said=said,
+            scores=translation_scores(wanted, said),
+            readings=[self.attended(source) for source in sources[:DRAWN]],
+            notes=self.notes_.sentences,
+            command=str(config["data"].get("command", repr(self))),
+        )
+
+    # ---------------------------------------------------------------------------------- asking
+
+    def _tidy(self, text: str) -> str:
+        """A target as it would be said: in the way its tokens are cut and put together."""
+        if self.targets_.kind == "word":
+            return " ".join(self.targets_.cut(text))
+        return text
+
+    def n_best(self, X: Sequence[str], count: int = 1) -> list[list[tuple[str, float]]]:
+        """For each source its best targets and their scores (log p, by length), best first."""
+        self.require_fitted("model_")
+        texts = as_texts(X)
+        sources = Ragged.of([self.sources_.encode(text) for text in texts], np.int64)
+        found: list[list[tuple[str, float]]] = [[] for _ in texts]
+        for rows in batches_in_order(sources.lengths, TOGETHER):
+            best = self.model_.best(
+                *sources.batch(rows), width=max(self.beam, count),
+                longest=self.longest, alpha=self.alpha,
+            )  # fmt: skip
+            for row, ones in zip(rows, best):
+                found[row] = [(self.targets_.decode(o.tokens), o.score) for o in ones[:count]]
+        return found
+
+    def predict(self, X: Sequence[str]) -> list[str]:
+        """The best target of each source."""
+        return [best[0][0] for best in self.n_best(X)]
+
+    @torch.no_grad()
+    def attended(self, source: str) -> Reading:
+        """What each token of the best target looked at."""
+        numbers = self.sources_.encode(source)
+        sources = torch.from_numpy(numbers)[:, None]
+        lengths = torch.tensor([len(numbers)])
+        best = self.model_.best(
+            sources, lengths, width=self.beam, longest=self.longest, alpha=self.alpha
+        )[0][0]
+        targets = torch.tensor(best.tokens, dtype=torch.long)[:, None]
+        before, _ = shifted(targets, torch.tensor([len(targets)]))
+        _, weights = self.model_(sources, lengths, before)
+        said = [self.targets_.show(token) for token in best.tokens]
+        return Reading(
+            [self.sources_.show(int(number)) for number in numbers], [*said, "(end)"],
+            weights[0].numpy(),
+        )  # fmt: skip
+
+    def evaluate(self, X: Sequence[str], y: Sequence[str]) -> dict[str, Any]:
+        """BLEU, chrF, error rates of words and characters, the share that is right as a whole."""
+        targets = [self._tidy(text) for text in as_targets(y, len(X))]
+        return translation_scores(targets, self.predict(X))
+
+    def score(self, X: Sequence[str], y: Sequence[str]) -> float:
+        """BLEU."""
+        return float(self.evaluate(X, y)["bleu"])
+
+    # ----------------------------------------------------------------------------------- a run
+
+    def _vocabulary(self) -> dict[str, Any]:
+        return {"sources": self.sources_.as_dict(), "targets": self.targets_.as_dict()}
+
+    @classmethod
+    def load(cls, path: str | Path) -> Translator:
+        """The translator of a run."""
+        run = RunFolder.open(path)
+        model: Translator = shared.from_config(cls, TASK, run.config(), run)
+        kept = run.read_json("vocabulary.json")
+        if not isinstance(kept, dict) or not {"sources", "targets"} <= set(kept):
+            raise DamagedVocabulary(f"{run.path}: its vocabulary is damaged: copy the run again")
+        model.sources_ = Tokens.from_dict(kept["sources"])
+        model.targets_ = Tokens.from_dict(kept["targets"])
+        network = model._build()
+        shared.load_weights(network, run)
+        model.model_, model.run_, model.history_ = network.eval(), run, run.metrics()
+        model.notes_ = Notes()
+        return model
+
+
+def as_texts(X: Any) -> list[str]:
+    """A list of texts; anything else is refused."""
+    if isinstance(X, str):
+        raise ArgumentError("X is a list of texts: for one text write [text]")
+    texts = list(X)
+    wrong = next((n for n, one in enumerate(texts, 1) if not isinstance(one, str)), None)
+    if not texts or wrong is not None:
+        what = f"row {wrong} is no text" if texts else "there is none"
+        raise ArgumentError(f"X is a list of texts, and {what}")
+    return texts
+
+
+def as_targets(y: Any, count: int) -> list[str]:
+    """As many texts as there are sources."""
+    targets = as_texts(y)
+    if len(targets) != count:
+        raise ArgumentError(f"there are {count} sources and {len(targets)} targets: one each")
+    return targets

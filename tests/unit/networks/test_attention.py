@@ -1,0 +1,117 @@
+"""Attention against a loop, the decoder against its own steps, the beam against enumeration."""
+
+import itertools
+
+import pytest
+import torch
+
+from tests.tolerances import FLOAT64, assert_agrees
+from unrolled.cells.choosing import choose_cell
+from unrolled.networks.attention import Attention, outside_of
+from unrolled.networks.beam import beam_search
+from unrolled.networks.decoder import Decoder, select_states
+
+T, B, S, Q, K = 3, 2, 5, 4, 6
+LENGTHS = torch.tensor([5, 3])
+
+
+@pytest.mark.parametrize("score", ["dot", "additive"])
+def test_attention_is_a_mean_whose_weights_are_a_softmax(score):
+    torch.manual_seed(0)
+    attend = Attention(score, Q, K).double()
+    queries, keys = torch.randn(T, B, Q).double(), torch.randn(S, B, K).double()
+    outside = outside_of(LENGTHS, S)
+    contexts, weights = attend(queries, keys, attend.project(keys), outside)
+    for step, row in itertools.product(range(T), range(B)):
+        there = keys[: LENGTHS[row], row]
+        q = queries[step, row]
+        if score == "dot":
+            scores = torch.stack([q @ attend.keys.weight @ key for key in there]) / Q**0.5
+        else:
+            asked = attend.queries.weight @ q + attend.queries.bias
+            scores = torch.stack(
+                [torch.tanh(asked + attend.keys.weight @ key) @ attend.direction for key in there]
+            )
+        expected = scores.softmax(0)
+        assert_agrees(weights[row, step, : len(there)], expected, tolerance=FLOAT64)
+        assert (weights[row, step, len(there) :] == 0).all()
+        assert_agrees(contexts[step, row], expected @ there, tolerance=FLOAT64)
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+@pytest.mark.parametrize("score", ["dot", "additive"])
+def test_the_decoder_says_step_by_step_what_it_says_at_once(cell, score):
+    torch.manual_seed(0)
+    decode = Decoder(
+        choose_cell(cell), 7, K, score=score, embedding=5, hidden=4, dropout=0.4
+    ).double()
+    decode.eval()
+    keys = torch.randn(S, B, K).double() * ~outside_of(LENGTHS, S).T[:, :, None]
+    memory = decode.remember(keys, LENGTHS)
+    tokens = torch.randint(7, (T, B))
+    whole, _, weights = decode(tokens, memory)
+    states = (None, None)
+    for step in range(T):
+        scores, states, looked = decode(tokens[step : step + 1], memory, states)
+        assert_agrees(scores[0], whole[step], tolerance=FLOAT64)
+        assert_agrees(looked[:, 0], weights[:, step], tolerance=FLOAT64)
+    swapped = torch.tensor([1, 0, 1])
+    one, _, _ = decode(tokens[:1, swapped], memory.select(swapped), select_states(states, swapped))
+    other, _, _ = decode(tokens[:1], memory, states)
+    assert_agrees(one[0], other[0, swapped], tolerance=FLOAT64)
+
+
+TOKENS, LONGEST = 3, 4
+
+
+def chain(seed):
+    """Log probabilities of each token after each beginning, for two rows: a table of everything."""
+    generator = torch.Generator().manual_seed(seed)
+    return {
+        (row, before): torch.randn(TOKENS, generator=generator, dtype=torch.float64).log_softmax(0)
+        for row in range(2)
+        for length in range(LONGEST)
+        for before in itertools.product(range(1, TOKENS), repeat=length)
+    }
+
+
+def every(table, row, alpha):
+    """Each sequence up to LONGEST tokens (the last of which need not be the end), and its score."""
+    found = {}
+    for length in range(LONGEST + 1):
+        for tokens in itertools.product(range(1, TOKENS), repeat=length):
+            value = sum(float(table[row, tokens[:at]][one]) for at, one in enumerate(tokens))
+            said = length
+            if length < LONGEST:
+                value, said = value + float(table[row, tokens][0]), length + 1
+            found[tokens] = value / ((5 + said) / 6) ** alpha
+    return found
+
+
+@pytest.mark.parametrize("alpha", [0.0, 1.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_wide_beam_is_exact(alpha, seed):
+    table = chain(seed)
+
+    def step(tokens, states, rows):
+        before = [()] * len(tokens) if states is None else states
+        now = [
+            one if states is None else (*one, int(token))
+            for one, token in zip(before, tokens, strict=True)
+        ]
+        return torch.stack([table[int(row), one] for row, one in zip(rows, now, strict=True)]), now
+
+    def select(states, places):
+        return [states[place] for place in places.tolist()]
+
+    found = beam_search(step, select, 2, width=100, end=0, longest=LONGEST, alpha=alpha)
+    for row in range(2):
+        expected = every(table, row, alpha)
+        assert len(found[row]) == len(expected)
+        for one in found[row]:
+            assert_agrees(one.score, expected[tuple(one.tokens)], tolerance=FLOAT64)
+        assert tuple(found[row][0].tokens) == max(expected, key=expected.__getitem__)
+    narrow = beam_search(step, select, 2, width=2, end=0, longest=LONGEST, alpha=alpha)
+    for row, best in enumerate(narrow):
+        assert len(best) == 2
+        assert best[0].score <= found[row][0].score + 1e-12
