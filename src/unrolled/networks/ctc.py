@@ -68,6 +68,8 @@ def beam_search(
                 longer = (*prefix, new)
                 if longer not in views:
                     views[longer] = views[prefix] + (extend(prefix, new) if extend else 0.0)
+                if views[longer] == IMPOSSIBLE:
+                    continue
                 _gain(grown, longer, 1, (blank if repeats else both) + row[new])
         best = sorted(grown, key=lambda p: (-(_add(*grown[p]) + views[p]), p))[:width]
         beams = {prefix: (grown[prefix][0], grown[prefix][1]) for prefix in best}

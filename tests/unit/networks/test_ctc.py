@@ -60,6 +60,15 @@ def test_a_language_model_adds_its_view_of_each_letter(log_probs):
         assert_agrees(value, expected[tuple(text)] + view, tolerance=FLOAT64)
 
 
+def test_a_letter_that_is_ruled_out_is_in_no_text(log_probs):
+    def extend(prefix, letter):
+        return -np.inf if letter == 2 else 0.0
+
+    expected = every(log_probs)
+    found = beam_search(log_probs, 1000, extend)
+    assert {tuple(text) for text, _ in found} == {one for one in expected if 2 not in one}
+
+
 def test_a_narrow_beam_never_says_more_than_there_is(log_probs):
     expected = every(log_probs)
     found = beam_search(log_probs, 2)

@@ -16,7 +16,7 @@ from unrolled.data.edits import edits, error_rate, text_errors
 from unrolled.errors import ArgumentError
 from unrolled.tasks.transcribe import transcriber
 from unrolled.tasks.transcribe.features import FLOOR, LogMel, filters, hertz, mel
-from unrolled.tasks.transcribe.job import SpeechJob
+from unrolled.tasks.transcribe.job import Lexicon, SpeechJob
 from unrolled.tasks.transcribe.model import masked
 from unrolled.tasks.transcribe.transcriber import Transcriber, least_steps
 from unrolled.training.interrupts import Interrupted
@@ -25,7 +25,7 @@ from unrolled.training.run_folder import RunFolder
 RATE = 4000
 SMALL = {
     "hidden": 12, "channels": 12, "bands": 12, "epochs": 16, "lr": 0.03, "batch_size": 8,
-    "dropout": 0.0, "masks": 0, "schedule": "constant",
+    "dropout": 0.0, "masks": 0, "schedule": "constant", "stride": 3, "beam": 1,
 }  # fmt: skip
 
 
@@ -63,7 +63,7 @@ def test_it_learns_with_any_cell_of_the_library():
 
 def test_a_recording_is_heard_the_same_alone_and_beside_a_longer_one():
     X, y = tones(30)
-    model = Transcriber(layers=2, stride=2, **SMALL | {"epochs": 1}).fit(X, y, rate=RATE)
+    model = Transcriber(layers=2, **SMALL | {"epochs": 1, "stride": 2}).fit(X, y, rate=RATE)
     longest = max(X, key=len)
     shortest = min(X, key=len)
     network = model.model_
@@ -182,6 +182,21 @@ def test_error_rates():
     found = text_errors(["one two", "three"], ["one too", "three"])
     assert found["word_error_rate"] == 1 / 3
     assert found["exact"] == 1 / 2
+
+
+def test_a_lexicon_knows_words_and_how_they_begin():
+    known = Lexicon.fit(["one two", "ones"])
+    assert all(known.begins(one) for one in ("", "on", "one ", "one tw", "two ones"))
+    assert not any(known.begins(one) for one in ("ox", "on t"))
+    assert [known.knows(one) for one in ("one two", "on", "")] == [True, False, False]
+
+
+def test_with_a_lexicon_only_learnt_words_are_heard():
+    X, y = tones(60)
+    model = Transcriber(lexicon="yes", **SMALL | {"epochs": 6, "beam": 6}).fit(X, y, rate=RATE)
+    assert set(model.predict(X)) <= {*y, ""}
+    with pytest.raises(ArgumentError, match="set beam to 2 or more"):
+        Transcriber(lexicon="yes", beam=1).check()
 
 
 def test_recordings_too_short_for_their_text_are_counted_and_left_out():

@@ -51,6 +51,27 @@ class Letters:
         return "".join(self.table[number] for number in numbers)
 
 
+class Lexicon:
+    """The words that were learnt, and how they begin."""
+
+    def __init__(self, words: set[str]) -> None:
+        self.words = words
+        self.beginnings = {word[:end] for word in words for end in range(len(word) + 1)}
+
+    @classmethod
+    def fit(cls, texts: Sequence[str]) -> Lexicon:
+        return cls({word for text in texts for word in text.split()})
+
+    def begins(self, text: str) -> bool:
+        """Whether a text of known words can begin like this."""
+        *whole, last = text.split(" ")
+        return all(word in self.words for word in whole) and last in self.beginnings
+
+    def knows(self, text: str) -> bool:
+        """Whether every word is known."""
+        return all(word in self.words for word in text.split(" "))
+
+
 @dataclass(frozen=True)
 class SpeechPart:
     """Features and texts of recordings."""

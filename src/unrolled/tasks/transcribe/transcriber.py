@@ -24,6 +24,7 @@ from unrolled.data.notes import Notes
 from unrolled.data.splits import hold_out
 from unrolled.errors import ArgumentError
 from unrolled.networks import ctc
+from unrolled.report.numbers import counted
 from unrolled.report.page import render
 from unrolled.tasks import estimator as shared
 from unrolled.tasks.estimator import Estimator, seeded
@@ -31,7 +32,7 @@ from unrolled.tasks.options import option
 from unrolled.tasks.ragged import Ragged
 from unrolled.tasks.tokens import DamagedVocabulary
 from unrolled.tasks.transcribe.features import LogMel
-from unrolled.tasks.transcribe.job import Letters, SpeechJob, SpeechPart, heard
+from unrolled.tasks.transcribe.job import Letters, Lexicon, SpeechJob, SpeechPart, heard
 from unrolled.tasks.transcribe.model import SpeechNetwork
 from unrolled.tasks.transcribe.page import Findings, page_of
 from unrolled.training import settings as checks
@@ -41,6 +42,9 @@ from unrolled.training.run_folder import RunFolder
 from unrolled.training.schedules import SCHEDULES
 
 TASK = "transcribe"
+LEXICON = ("auto", "yes", "no")
+FEW = 1_000  # different words up to which they may be all that is ever said
+OFTEN = 5  # times that each is then seen on average
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -48,24 +52,30 @@ class Transcriber(Estimator):
     """A recurrent network trained by CTC: no letter needs to be placed in time by hand."""
 
     cell: Any = option("gru", "a cell of the library, or FILE.py:CLASS")
-    hidden: int = option(64, "units in each layer and direction", int)
+    hidden: int = option(96, "units in each layer and direction", int)
     bidirectional: bool = option(True, "hear each recording from both ends", bool)
-    dropout: float = option(0.3, "share of units left out in training", float)
-    lr: float = option(0.005, "learning rate", float)
+    dropout: float = option(0.2, "share of units left out in training", float)
+    lr: float = option(0.004, "learning rate", float)
     schedule: str = option("cosine", "of the learning rate", choices=tuple(SCHEDULES))
-    epochs: int = option(30, "most epochs", int)
-    batch_size: int = option(16, "recordings in a step", int)
+    epochs: int = option(40, "most epochs", int)
+    batch_size: int = option(8, "recordings in a step", int)
     bands: int = option(40, "bands of frequency that are heard", int)
     channels: int = option(64, "features that the convolution makes of them", int)
-    stride: int = option(3, "frames of 10 ms that become one step", int)
+    stride: int = option(2, "frames of 10 ms that become one step", int)
     masks: int = option(1, "times that bands and stretches are blanked out in training", int)
-    beam: int = option(1, "texts that are followed at once; 1: the most probable path", int)
+    beam: int = option(8, "texts that are followed at once; 1: the most probable path", int)
+    lexicon: str = option(
+        "auto", "hear only words that were learnt; auto: where they are few", choices=LEXICON
+    )
 
     def check(self) -> ChosenCell:
         cell = super().check()
         for name in ("bands", "channels", "stride", "beam"):
             checks.count(name, getattr(self, name))
         checks.not_negative("masks", self.masks)
+        checks.one_of("lexicon", self.lexicon, LEXICON)
+        if self.lexicon == "yes" and self.beam == 1:
+            raise ArgumentError("lexicon needs several texts to choose from: set beam to 2 or more")
         return cell
 
     # -------------------------------------------------------------------------------- learning
@@ -93,6 +103,7 @@ class Transcriber(Estimator):
         learnt = [sounds[row] for row in rows]
         self.features_ = LogMel.fit(learnt, rate, self.bands)
         self.letters_ = Letters.fit([texts[row] for row in rows])
+        self.known_ = self._lexicon([texts[row] for row in rows])
         model = self._build()
         parts = {"train": self._part(model, learnt, [texts[row] for row in rows])}
         if len(held):
@@ -110,6 +121,20 @@ class Transcriber(Estimator):
         if run is not None and is_first_process():
             run.write_text("report.html", render(page_of(self._findings(config, parts))))
         return self
+
+    def _lexicon(self, texts: Sequence[str]) -> Lexicon | None:
+        """The words that can be heard; None: any."""
+        found = Lexicon.fit(texts)
+        count = sum(len(text.split()) for text in texts)
+        is_small = len(found.words) <= FEW and count >= OFTEN * len(found.words)
+        if self.beam == 1 or self.lexicon == "no" or (self.lexicon == "auto" and not is_small):
+            return None
+        note = f"only the {counted(len(found.words), 'word')} that were learnt can be heard"
+        if self.lexicon == "auto":
+            note += " (there are few, and each is frequent; --lexicon no: any word)"
+        self.notes_.say(note)
+        self.watcher().note(note)
+        return found
 
     def _part(self, model: SpeechNetwork, sounds: Sequence[Any], texts: Sequence[str]) -> Any:
         """Features and letters; a recording too short for its text cannot be learnt from."""
@@ -163,7 +188,7 @@ class Transcriber(Estimator):
             parts=parts,
             part=part,
             emitted=emitted,
-            said=[self._text(one, 1) for one in emitted],
+            said=[self._text(one, self.beam) for one in emitted],
             notes=self.notes_.sentences,
             command=str(config["data"].get("command", repr(self))),
         )
@@ -173,7 +198,18 @@ class Transcriber(Estimator):
     def _text(self, log_probs: Any, beam: int) -> str:
         if beam == 1:
             return self.letters_.decode(ctc.greedy(log_probs))
-        return self.letters_.decode(ctc.beam_search(log_probs, beam)[0][0])
+        known = self.known_
+        if known is None:
+            return self.letters_.decode(ctc.beam_search(log_probs, beam)[0][0])
+
+        def allow(before: tuple[int, ...], letter: int) -> float:
+            """0 for a letter that begins or goes on with a word that is known, else -inf."""
+            text = self.letters_.decode([*before, letter])
+            return 0.0 if known.begins(text) else ctc.IMPOSSIBLE
+
+        found = ctc.beam_search(log_probs, beam, allow)
+        texts = (self.letters_.decode(letters) for letters, _ in found)
+        return next((text for text in texts if known.knows(text)), "")
 
     def predict(self, X: Sequence[Any], beam: int | None = None) -> list[str]:
         """The text of each recording, which is at the rate of training."""
@@ -196,7 +232,11 @@ class Transcriber(Estimator):
     # ----------------------------------------------------------------------------------- a run
 
     def _vocabulary(self) -> dict[str, Any]:
-        return {"letters": self.letters_.table, "features": self.features_.as_dict()}
+        return {
+            "letters": self.letters_.table,
+            "words": None if self.known_ is None else sorted(self.known_.words),
+            "features": self.features_.as_dict(),
+        }
 
     @classmethod
     def load(cls, path: str | Path) -> Transcriber:
@@ -206,6 +246,8 @@ class Transcriber(Estimator):
         kept = run.read_json("vocabulary.json")
         try:
             model.letters_ = Letters([str(one) for one in kept["letters"]])
+            words = kept["words"]
+            model.known_ = None if words is None else Lexicon({str(one) for one in words})
             model.features_ = LogMel.from_dict(kept["features"])
         except (KeyError, TypeError, ValueError) as error:
             raise DamagedVocabulary(
