@@ -39,6 +39,16 @@ TEXTS = (
     "time",
     "every",
     "test",
+    "word",
+    "tag",
+    "sentence",
+    "scheme",
+    "restore",
+    "file",
+    "target",
+    "from_column",
+    "to_column",
+    "test_target",
 )
 LISTS = ("notes", "value", "known", "past")  # of texts; one alone may stand without brackets
 

@@ -158,6 +158,21 @@ def test_the_tally_is_conllevals():
     assert scores(0, 0, 0) == {"precision": 0.0, "recall": 0.0, "f1": 0.0}
 
 
+def test_a_text_teaches_to_restore_it(tmp_path, capsys):
+    text = tmp_path / "book.txt"
+    lines = [f"{one} came, and Ada saw it." for one in ("Ada", "He", "She") for _ in range(20)]
+    text.write_text("\n".join(f"{line} {number}" for number, line in enumerate(lines)))
+    small = [f"--{k.replace('_', '-')}={v}" for k, v in SMALL.items()]
+    words = ["--restore", "punctuation", "--out", str(tmp_path / "run"), "--quiet"]
+    assert main(["train", "tag", str(text), *small, *words]) == 0
+    assert main(["predict", str(tmp_path / "run"), "ada came and ada saw it"]) == 0
+    assert capsys.readouterr().out == "Ada came, and Ada saw it.\n"
+    assert main(["evaluate", str(tmp_path / "run"), str(text)]) == 0
+    assert "accuracy: " in capsys.readouterr().out
+    assert main(["train", "tag", str(text), "--restore", "spaces", "--word", "1"]) == 2
+    assert "--word is of files with tags" in capsys.readouterr().err
+
+
 def test_plain_text_is_cut_and_found_again():
     line = "It's 3.5 km to St. Paul's (in U.S. terms)! Then, @bob said: “no”."
     found = list(answers.sentences_in(line))

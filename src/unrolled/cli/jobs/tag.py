@@ -10,6 +10,7 @@ from typing import Any
 
 from unrolled.cli.jobs.figures import lines_of
 from unrolled.cli.jobs.job import CommandJob, Evaluation, say_notes
+from unrolled.data import restoring, sources
 from unrolled.data.notes import Notes
 from unrolled.data.opening import existing, kind_of, survey, text_lines
 from unrolled.data.schemes import SCHEMES
@@ -35,7 +36,7 @@ class TagJob(CommandJob):
     name = "tag"
     summary = "a tag for each word: parts of speech, names"
     estimator = Tagger
-    columns = (*COLUMNS, "scheme", "test", "test_share")
+    columns = (*COLUMNS, "scheme", "restore", "test", "test_share")
     asked_with = (*COLUMNS, "format")
 
     def add_columns(self, parser: argparse.ArgumentParser) -> None:
@@ -46,6 +47,10 @@ class TagJob(CommandJob):
             )  # fmt: skip
         parser.add_argument("--sentence", metavar="COLUMN", help="of a table: names the sentence")
         parser.add_argument("--scheme", choices=SCHEMES, help="how spans are written as tags")
+        parser.add_argument(
+            "--restore", choices=restoring.KINDS,
+            help="learn from running text to put back what was taken away from it",
+        )  # fmt: skip
         parser.add_argument("--test", metavar="FILE", help="what to test on")
         parser.add_argument(
             "--test-share", type=float, metavar="SHARE",
@@ -78,10 +83,22 @@ class TagJob(CommandJob):
     def read(self, how: dict[str, Any], seed: int) -> tuple[Tagged, Tagged | None]:
         """What to learn from, and what to test on."""
         self.refuse_two_tests(how)
+        named = [name for name in (*COLUMNS, "scheme") if how.get(name)]
+        if how.get("restore") and named:
+            raise UsageError(
+                f"--{named[0]} is of files with tags, and --restore reads running text: leave one "
+                "of them out"
+            )
         columns = Columns(**{name: how.get(name) for name in COLUMNS})
-        data = read_tagged(how["source"], columns, scheme=how.get("scheme"))
+
+        def tagged(source: str) -> Tagged:
+            if how.get("restore"):
+                return restoring.restoring(sources.corpus(source).blocks(), how["restore"])
+            return read_tagged(source, columns, scheme=how.get("scheme"))
+
+        data = tagged(how["source"])
         if how.get("test"):
-            test = read_tagged(how["test"], columns, scheme=how.get("scheme"))
+            test = tagged(how["test"])
             settle_scheme(test, data.scheme)
             return data, test
         share = how.get("test_share")
@@ -92,7 +109,11 @@ class TagJob(CommandJob):
 
     def evaluate(self, run: RunFolder, source: str, given: dict[str, Any]) -> Evaluation:
         model = Tagger.load(run.path)
-        data = read_tagged(source, self.columns_of(run, source, given))
+        kind = run.config().get("data", {}).get("restore")
+        if kind:
+            data = restoring.restoring(sources.corpus(source).blocks(), kind)
+        else:
+            data = read_tagged(source, self.columns_of(run, source, given))
         say_notes(data.notes)
         figures = model.evaluate(data.sentences, data.tags)
         found = {**figures, "classes": model.tags_, "confusion": figures["confusion"].tolist()}
@@ -105,12 +126,34 @@ class TagJob(CommandJob):
         model = Tagger.load(run.path)
         if arguments.probabilities:
             raise UsageError("--probabilities is of classes; the answers of a tagger hold them")
+        kind = run.config().get("data", {}).get("restore")
+        if kind:
+            self.restore(model, kind, arguments)
+            return
         sentences = self.sentences_of(run, arguments)
         form = arguments.format or "json"
         if arguments.out:
             write_whole(Path(arguments.out), "\n".join([*written(model, sentences, form), ""]))
             return
         for line in written(model, sentences, form):
+            print(line, flush=True)
+
+    @staticmethod
+    def restore(model: Tagger, kind: str, arguments: argparse.Namespace) -> None:
+        """Print the text, line by line, with what was taken away from it."""
+        if arguments.format:
+            raise UsageError("this run restores text, and prints text: leave --format out")
+        source = arguments.source
+        if source == "-" or is_one_text(source):
+            lines: Iterable[str] = sys.stdin if source == "-" else source.splitlines()
+        else:
+            path = existing(source)
+            lines = text_lines(path, survey(path))
+        found = (put_back(model, line, kind) for line in lines)
+        if arguments.out:
+            write_whole(Path(arguments.out), "\n".join([*found, ""]))
+            return
+        for line in found:
             print(line, flush=True)
 
     def sentences_of(self, run: RunFolder, arguments: argparse.Namespace) -> Iterable[Sentence]:
@@ -135,6 +178,16 @@ class TagJob(CommandJob):
         if kind_of(Path(source)) != kind_of(Path(str(before.get("source")))):
             before = {}
         return Columns(**{name: given.get(name) or before.get(name) for name in COLUMNS})
+
+
+def put_back(model: Tagger, line: str, kind: str) -> str:
+    """A line with what its run has learnt to restore; an empty one stays empty."""
+    if not line.strip():
+        return ""
+    items = restoring.restoring([line], kind).sentences
+    between = "" if kind == "diacritics" else " "
+    tags = model.predict(items)
+    return between.join(restoring.restored(*one, kind) for one in zip(items, tags))
 
 
 def is_one_text(source: str) -> bool:

@@ -55,15 +55,15 @@ class Transcriber(Estimator):
     hidden: int = option(96, "units in each layer and direction", int)
     bidirectional: bool = option(True, "hear each recording from both ends", bool)
     dropout: float = option(0.2, "share of units left out in training", float)
-    lr: float = option(0.004, "learning rate", float)
+    lr: float = option(0.006, "learning rate", float)
     schedule: str = option("cosine", "of the learning rate", choices=tuple(SCHEDULES))
     epochs: int = option(40, "most epochs", int)
-    batch_size: int = option(8, "recordings in a step", int)
+    batch_size: int = option(16, "recordings in a step", int)
     bands: int = option(40, "bands of frequency that are heard", int)
     channels: int = option(64, "features that the convolution makes of them", int)
     stride: int = option(2, "frames of 10 ms that become one step", int)
     masks: int = option(1, "times that bands and stretches are blanked out in training", int)
-    beam: int = option(8, "texts that are followed at once; 1: the most probable path", int)
+    beam: int = option(16, "texts that are followed at once; 1: the most probable path", int)
     lexicon: str = option(
         "auto", "hear only words that were learnt; auto: where they are few", choices=LEXICON
     )
