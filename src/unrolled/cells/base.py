@@ -71,7 +71,9 @@ class Cell:
         _refuse_unknown(self, derived, asked, known)
         sized = {name: getattr(self, name) for name in derived.sizes if name in known}
         numbers = {name: value for name, value in asked.items() if value is not None} | sized
-        self.__dict__["_sizes"] = {}
+        own_sizes = {n: v for n, v in numbers.items() if n not in ("input_size", "hidden_size")}
+        derived.check_sizes(**own_sizes)
+        self.__dict__.update(_sizes={}, _own_sizes=own_sizes)
         if input_size is None and hidden_size is None:
             return
         if derived.input_is_hidden and input_size is None:
@@ -165,7 +167,8 @@ class Cell:
         self._weights[name] = array
 
     def __repr__(self) -> str:
-        numbers = {**{k: v for k, v in self._sizes.items() if k != "1"}, **self._own}
+        sizes = self._sizes | self._own_sizes
+        numbers = {**{k: v for k, v in sizes.items() if k != "1"}, **self._own}
         return f"{type(self).__name__}({', '.join(f'{k}={v}' for k, v in numbers.items())})"
 
     def _width(self, state: str) -> int:

@@ -100,6 +100,8 @@ def _draw(
 ) -> Trial:
     cell_type, own = (cell, {}) if isinstance(cell, type) else (type(cell), cell.__dict__["_own"])
     lengths = _lengths(cell_type, equation, form, generator)
+    if isinstance(cell, Cell):
+        lengths |= {name: n for name, n in cell._own_sizes.items() if name in lengths}
     batch, time = lengths.pop("batch"), lengths.pop("time")
     drawn = cell_type(seed=int(generator.integers(1 << 30)), **lengths, **own)
     for array in drawn.weights.values():

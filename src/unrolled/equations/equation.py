@@ -85,10 +85,15 @@ class Equation:
         for size in self.sizes:
             if sizes.get(size) is None:
                 raise ShapeError(f"{self.name} needs {size}: give it as {size}=..., 1 or more")
+        self.check_sizes(**sizes)
+        return {"1": 1} | {size: int(sizes[size]) for size in self.sizes}
+
+    @staticmethod
+    def check_sizes(**sizes: Any) -> None:
+        """Refuse what is no size."""
         for size, number in sizes.items():
             if isinstance(number, bool) or not isinstance(number, int) or number < 1:
                 raise ShapeError(f"{size} is a whole number, 1 or more, not {number!r}")
-        return {"1": 1} | {size: int(sizes[size]) for size in self.sizes}
 
     def weight_count(self, **sizes: int) -> int:
         """How many numbers are learned."""

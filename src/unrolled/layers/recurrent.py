@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -43,7 +43,9 @@ class Recurrent(Fixable, nn.Module):
     derivative of the loss by h was at each step.
 
     `bias=False` leaves out the vectors that are only added to a product. `dropout` falls on the
-    outputs of every layer but the last. `proj_size` is for cells that have one (ProjectedLSTM).
+    outputs of every layer but the last. `proj_size` is for cells that have one (ProjectedLSTM);
+    every other size that a cell declares as its own is given as `sizes={"order": 6}`, or comes with
+    an instance: `Recurrent(MyCell(order=6, leak=0.1), 16, 64)`.
 
     `engine="auto"` runs compiled kernels for float32 and float64 on the CPU, and elsewhere the same
     equation under torch's autograd; `layer.engine` says which. "cpu" insists on the kernels.
@@ -69,6 +71,7 @@ class Recurrent(Fixable, nn.Module):
         bidirectional: bool = False,
         *,
         proj_size: int = 0,
+        sizes: Mapping[str, int] | None = None,
         engine: str = "auto",
         bptt: str | int = "whole",
         device: Any = None,
@@ -84,7 +87,11 @@ class Recurrent(Fixable, nn.Module):
         self.num_layers, self.bias, self.batch_first = num_layers, bias, batch_first
         self.dropout, self.bidirectional = float(dropout), bidirectional
         self.proj_size, self.bptt, self._asked = proj_size, bptt, engine
-        self._sizes = _sizes(self.equation, cell, input_size, hidden_size, proj_size)
+        own = dict(sizes or {}) | ({"proj_size": proj_size} if proj_size else {})
+        self._sizes = _sizes(self.equation, cell, input_size, hidden_size, own)
+        self._own = {name: self._sizes[name] for name in self.equation.sizes
+                     if name not in ("input_size", "hidden_size", "proj_size")}  # fmt: skip
+        self._own |= cell.__dict__["_own"] if isinstance(cell, Cell) else {}
         first = next(iter(self.equation.states.values()))
         self.output_size = self._sizes[first[0]]
         checks.stackable(self.equation, input_size, hidden_size, self.directions * self.output_size,
@@ -208,6 +215,7 @@ class Recurrent(Fixable, nn.Module):
 
     def extra_repr(self) -> str:
         parts = [self.equation.name, f"{self.input_size}, {self.hidden_size}"]
+        parts += [f"{name}={value!r}" for name, value in self._own.items()]
         defaults = {"num_layers": 1, "bias": True, "batch_first": False, "dropout": 0.0,
                     "bidirectional": False, "proj_size": 0, "bptt": "whole"}  # fmt: skip
         parts += [f"{k}={getattr(self, k)!r}" for k, v in defaults.items() if getattr(self, k) != v]
@@ -229,21 +237,34 @@ def _equation(cell: Any) -> Equation:
     return equation(cell)
 
 
-def _sizes(found: Equation, cell: Any, inputs: int, hidden: int, proj: int) -> dict[str, int]:
-    """All sizes by name; those of the cell's own (a rank, say) come from its hyper-parameters."""
+def _sizes(
+    found: Equation, cell: Any, inputs: int, hidden: int, own: Mapping[str, int]
+) -> dict[str, int]:
+    """All sizes by name. Those of the cell's own (a rank, say) are given, or come with the cell."""
     given = {"input_size": inputs, "hidden_size": hidden}
-    if proj:
-        given["proj_size"] = proj
-    if proj and "proj_size" not in found.sizes:
+    if "proj_size" in own and "proj_size" not in found.sizes:
         raise ShapeError(
             f"{found.name} has no proj_size: its output is its first state, of hidden_size; "
             f"unrolled.cells.ProjectedLSTM has one"
         )
-    if not isinstance(cell, Equation):
-        for size in found.sizes:
-            own = cell._sizes.get(size) if isinstance(cell, Cell) else None
-            value = own if own is not None else getattr(cell, size, None)
-            if size not in given and isinstance(value, int):
-                given[size] = value
+    possible = [name for name in found.sizes if name not in given]
+    for name in own:
+        if name not in possible:
+            has = f"has {', '.join(possible)}" if possible else "has none"
+            raise ShapeError(
+                f"sizes={{{name!r}: ...}}: {found.name} declares no such size; of its own it {has}"
+            )
+    for name in possible:
+        value = own.get(name)
+        if value is None and not isinstance(cell, Equation):
+            known = {**cell._own_sizes, **cell._sizes} if isinstance(cell, Cell) else {}
+            value = known.get(name, getattr(cell, name, None) if isinstance(cell, type) else None)
+        if value is None:
+            how = "proj_size=32" if name == "proj_size" else f'sizes={{"{name}": 8}}'
+            raise ShapeError(
+                f"{found.name} has a size of its own, {name}: give it to the layer, {how}, or to "
+                f"the cell, Recurrent({found.name}({name}=8), ...)"
+            )
+        given[name] = value
     resolved = found.resolve(**given)
     return {**resolved, "input_size": inputs, "hidden_size": hidden}
