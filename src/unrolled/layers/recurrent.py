@@ -100,14 +100,16 @@ class Recurrent(Fixable, nn.Module):
             (layer, reverse): {name: _name(name, layer, reverse) for name in self.equation.weights}
             for layer in range(num_layers) for reverse in (False, True)[: self.directions]
         }  # fmt: skip
-        for layer in range(num_layers):
-            for reverse in (False, True)[: self.directions]:
-                sizes, names = self._layer_sizes(layer), self._names[layer, reverse]
-                for name, shape in self.equation.weights.items():
-                    made = torch.empty([sizes[s] for s in shape], device=device, dtype=dtype)
-                    self.register_parameter(names[name], nn.Parameter(made))
+        self._make_parameters(device, dtype)
         self._expected = checks.Expected(self)
         self.reset_parameters()
+
+    def _make_parameters(self, device: Any, dtype: Any) -> None:
+        for (layer, _), names in self._names.items():
+            sizes = self._layer_sizes(layer)
+            for name, shape in self.equation.weights.items():
+                made = torch.empty([sizes[s] for s in shape], device=device, dtype=dtype)
+                self.register_parameter(names[name], nn.Parameter(made))
 
     @property
     def directions(self) -> int:
