@@ -42,8 +42,13 @@ class Now:
     def rows_per(self, per: Per) -> int:
         """How many tokens, rows or jobs there are."""
         schedule = self.schedule
-        return {Per.TOKEN: schedule.tokens, Per.CHUNK: self.most, Per.ROW: schedule.rows,
-                Per.JOB: schedule.jobs, Per.ONCE: 1}[per]  # fmt: skip
+        if per is Per.ONCE:
+            return 1
+        if per is Per.CHUNK:
+            return self.most
+        if per is Per.TOKEN:
+            return schedule.tokens
+        return schedule.rows if per is Per.ROW else schedule.jobs
 
     def whole(self, buffer: Buffer) -> tuple[int, int]:
         """Where the first token, row or job would lie; a chunk's buffer holds its tokens alone."""
