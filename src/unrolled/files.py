@@ -16,7 +16,9 @@ import re
 import shutil
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from unrolled.errors import UnrolledError
 
@@ -30,13 +32,23 @@ class CannotWrite(UnrolledError):
 
 def write_whole(path: Path, content: bytes | str) -> None:
     """Write a file so that nobody ever sees half of it."""
-    data = content.encode() if isinstance(content, str) else content
+    with writing_whole(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+@contextlib.contextmanager
+def writing_whole(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write to, which takes its name when all of it is written, or not at all."""
     beside = part_of(path)
     try:
         if path.is_dir():
             raise CannotWrite(f"{path} is a folder: name a file in it")
-        with beside.open("wb") as file:
-            file.write(data)
+        file = beside.open("wb")
+    except OSError as error:
+        raise CannotWrite(why_not(path, error)) from error
+    try:
+        with file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)

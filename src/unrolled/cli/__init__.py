@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 
 import unrolled
 from unrolled.errors import UnrolledError, UsageError, extras
+from unrolled.literal import on_visible_streams
 
 # Name -> (module, one line for the list).
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -84,6 +85,7 @@ def no_such(kind: str, word: str, known: Sequence[str]) -> str:
     return f"no {kind} {word!r}; {hint}"
 
 
+@on_visible_streams
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit status."""
     given = list(sys.argv[1:] if words is None else words)

@@ -12,6 +12,7 @@ from typing import Any
 
 from unrolled.cli.opening import line_that_opens, open_page
 from unrolled.errors import UsageError, require
+from unrolled.literal import file_name
 
 GOES_ON = ("epochs", "minutes", "patience", "devices", "nodes", "strategy", "accelerator")
 
@@ -200,7 +201,7 @@ def progress_of(arguments: argparse.Namespace) -> str:
 def free_place(source: str, job: str) -> Path:
     """runs/NAME-1, or the first number that is free."""
     name = source.rpartition(":")[2] if source.startswith("builtin:") else Path(source).name
-    name = name.partition(".")[0][:100] or job
+    name = file_name(name.partition(".")[0], job)
     number = 1
     while Path("runs", f"{name}-{number}").exists():
         number += 1

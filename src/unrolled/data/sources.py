@@ -8,7 +8,7 @@ corpus("book.txt")                                            Corpus
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from unrolled.data import builtin
@@ -18,8 +18,9 @@ from unrolled.data.notes import Notes
 from unrolled.data.numbers import TooLarge
 from unrolled.data.opening import existing, kind_of
 from unrolled.data.series import LABEL_NAMES, SERIES_NAMES, read_series
+from unrolled.data.streaming import Batch, text_batches
 from unrolled.data.tables import Table, read_table
-from unrolled.data.texts import PLAIN, TEXT_NAMES, read_texts
+from unrolled.data.texts import PLAIN, TEXT_NAMES, Texts, read_texts
 from unrolled.data.timeseries import TimeSeriesSet, read_time_series
 from unrolled.errors import DataError
 
@@ -49,7 +50,7 @@ def labelled(
     else:
         read = read_table(source) if has_columns(source) else source
         if is_text(read, text, label, series):
-            _refuse_columns_of_series(source, series=series, time=time)
+            refuse_columns_of_series(source, series=series, time=time)
             data = Labelled(read_texts(read, text, label, learning=learning))
         else:
             _refuse_column_of_texts(source, text, series)
@@ -79,10 +80,22 @@ def unlabelled(
         found: Sequences = data.train if data.test is None else data.test
         return found
     if texts:
-        _refuse_columns_of_series(source, series=series, time=time)
+        refuse_columns_of_series(source, series=series, time=time)
         return read_texts(source, text, labelled=False)
     _refuse_column_of_texts(source, text, series)
     return read_series(source, label, series, time, labelled=False)
+
+
+def unlabelled_texts(source: Source, text: str | None, notes: Notes) -> Iterator[Batch]:
+    """Texts that are to be predicted, batch by batch, where their source can be read so."""
+    if not builtin.is_builtin(source) and not Path(source).is_dir():
+        yield from text_batches(source, text, notes)
+        return
+    data = unlabelled(source, text=text)
+    assert isinstance(data, Texts)
+    for note in data.notes:
+        notes.say(note)
+    yield Batch(data.texts, data.rows, max(data.rows))
 
 
 def time_series(
@@ -128,7 +141,8 @@ def _refuse_columns(source: Source, **columns: object) -> None:
         raise DataError(f"--{given[0]} {what}, and {source} is none: leave it out")
 
 
-def _refuse_columns_of_series(source: Source, **columns: str | None) -> None:
+def refuse_columns_of_series(source: Source, **columns: str | None) -> None:
+    """Texts have no steps."""
     given = [name for name, value in columns.items() if value]
     if given:
         raise DataError(

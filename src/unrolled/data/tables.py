@@ -72,11 +72,7 @@ class Table:
 
     def require(self, name: str, option: str) -> str:
         """The name, if there is such a column."""
-        if not self.has(name):
-            raise DataError(
-                f"{self.path} has no column {name!r} for {option}; {nearest(name, self.columns)}"
-            )
-        return name
+        return required(self.path, self.columns, name, option)
 
     def cells(self, name: str) -> pl.Series:
         """A column as it stands; null is a missing cell."""
@@ -106,6 +102,13 @@ class Table:
             name = names[int(number)]
             matrix[:, number] = as_numbers(self.cells(name), name, self.path, notes, self.rows)
         return matrix
+
+
+def required(path: Path, columns: Sequence[str], name: str, option: str) -> str:
+    """The name, if there is such a column."""
+    if name not in columns:
+        raise DataError(f"{path} has no column {name!r} for {option}; {nearest(name, columns)}")
+    return name
 
 
 def read_table(path: str | Path | Table, notes: Notes | None = None) -> Table:
@@ -156,23 +159,26 @@ def _note_empty_rows(path: Path, empty: Any, notes: Notes) -> None:
 
 
 def _separated(path: Path, kind: str, found: Survey, notes: Notes) -> Table:
-    refuse_endless_lines(path, found)
-    first = next((line for line in text_lines(path, found) if line.strip()), "")
-    separator = "\t" if kind in (".tsv", ".tab") else _separator(first)
-    if kind == ".csv" and separator != ",":
-        notes.say(f"the columns of {path.name} are separated by {SEPARATORS[separator]}")
-    with contextlib.closing(_rows(path, found, separator)) as rows:
-        header = next(rows, None)
-        if header is None:
-            raise DataError(f"{path} holds nothing but blank lines")
-        names = [(name or "").strip() for name in header]
-        _check_header(path, names)
+    separator = separator_of(path, kind, found, notes)
+    with contextlib.closing(rows_of(path, found, separator)) as rows:
+        names = [str(name) for name in next(rows)]
         if MANY_COLUMNS < len(names) > found.lines:
             return _on_its_side(path, names, rows, notes)
         frame = _upright(path, found, separator, names)
         if frame is None:
             frame = _row_by_row(names, rows)
     return _whole(path, frame, notes)
+
+
+def separator_of(path: Path, kind: str, found: Survey, notes: Notes) -> str:
+    """What stands between the columns of a text file."""
+    refuse_endless_lines(path, found)
+    if kind in (".tsv", ".tab"):
+        return "\t"
+    separator = _separator(next((line for line in text_lines(path, found) if line.strip()), ""))
+    if separator != ",":
+        notes.say(f"the columns of {path.name} are separated by {SEPARATORS[separator]}")
+    return separator
 
 
 def _row_by_row(names: list[str], rows: Iterator[list[str | None]]) -> pl.DataFrame:
@@ -252,8 +258,20 @@ def _utf8(path: Path, found: Survey) -> Any:
     return io.BytesIO("".join(text_blocks(path, found)).encode())
 
 
+def rows_of(path: Path, found: Survey, separator: str) -> Generator[list[str | None], None, None]:
+    """The names of the columns, then row by row and strictly, with the line in every refusal."""
+    with contextlib.closing(_rows(path, found, separator)) as rows:
+        header = next(rows, None)
+        if header is None:
+            raise DataError(f"{path} holds nothing but blank lines")
+        names = [(name or "").strip() for name in header]
+        _check_header(path, names)
+        yield [*names]
+        yield from rows
+
+
 def _rows(path: Path, found: Survey, separator: str) -> Generator[list[str | None], None, None]:
-    """The header, then row by row and strictly, with the line in every refusal."""
+    """The header, then the rows."""
     csv.field_size_limit(2**31 - 1)  # the default of 131,072 refuses long texts
     with opened(path) as stream, io.TextIOWrapper(stream, found.encoding, newline="") as text:
         reader = csv.reader(text, delimiter=separator, strict=True)
@@ -283,7 +301,7 @@ def _quotation(message: str) -> str:
 
 
 def _json(path: Path, kind: str, found: Survey) -> pl.DataFrame:
-    rows = list(_json_rows(path, kind, found))
+    rows = list(json_rows(path, kind, found))
     names = list(dict.fromkeys(name for row in rows for name in row))
     if len(names) > MANY_COLUMNS and sum(map(len, rows)) < SPARSE * len(names) * len(rows):
         raise DataError(
@@ -295,7 +313,8 @@ def _json(path: Path, kind: str, found: Survey) -> pl.DataFrame:
     return pl.DataFrame(columns, schema=dict.fromkeys(names, pl.String))
 
 
-def _json_rows(path: Path, kind: str, found: Survey) -> Iterator[dict[str, str | None]]:
+def json_rows(path: Path, kind: str, found: Survey) -> Iterator[dict[str, str | None]]:
+    """The objects of a JSON file, each cell a text."""
     if kind == ".json":
         values = _json_value("".join(text_blocks(path, found)), f"{path}")
         if not isinstance(values, list):
@@ -366,18 +385,37 @@ def _short(value: Any) -> str:
     return text if len(text) <= 40 else text[:37] + "..."
 
 
+def parquet_batches(path: Path, size: int) -> Iterator[pl.DataFrame]:
+    """A Parquet file in frames of up to `size` rows, each cell a text."""
+    try:
+        lazy = pl.scan_parquet(path)
+        schema = lazy.collect_schema()
+        height = int(lazy.select(pl.len()).collect().item())
+        _refuse_nested(path, schema)
+        for start in range(0, height, size):
+            some = lazy.slice(start, size)
+            yield some.select(_as_text(name, kind) for name, kind in schema.items()).collect()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"{path} is no whole Parquet file ({reason})") from None
+
+
+def _refuse_nested(path: Path, schema: Any) -> None:
+    nested = [name for name, kind in schema.items() if kind.is_nested()]
+    if nested:
+        raise DataError(
+            f"{path}: the column {nested[0]!r} holds lists or structures: write one column for "
+            "each part"
+        )
+
+
 def _parquet(path: Path) -> pl.DataFrame:
     try:
         frame = pl.read_parquet(path)
     except (pl.exceptions.PolarsError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"{path} is no whole Parquet file ({reason})") from None
-    nested = [name for name, kind in frame.schema.items() if kind.is_nested()]
-    if nested:
-        raise DataError(
-            f"{path}: the column {nested[0]!r} holds lists or structures: write one column for "
-            "each part"
-        )
+    _refuse_nested(path, frame.schema)
     return frame.select(_as_text(name, kind) for name, kind in frame.schema.items())
 
 

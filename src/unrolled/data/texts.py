@@ -21,7 +21,7 @@ from unrolled.data.opening import (
     text_lines,
     whole_text,
 )
-from unrolled.data.tables import Table, read_table
+from unrolled.data.tables import Table, read_table, required
 from unrolled.errors import DataError
 
 LONGEST = 100_000  # characters of a text that are kept: 50 pages; recurrence over more is in vain
@@ -60,7 +60,7 @@ def read_texts(
     if isinstance(path, Table):
         cells, labels, rows = _columns(path, text, label, labelled, labelled and learning)
     elif Path(path).is_dir():
-        _refuse_columns(path, text, label, "a folder's texts have their class from its names")
+        refuse_columns(path, text, label, "a folder's texts have their class from its names")
         cells, labels, rows = _folder(Path(path), notes, learning)
     elif kind_of(existing(path)) in PLAIN:
         if labelled:
@@ -68,7 +68,7 @@ def read_texts(
                 f"{path} is plain text and has no labels: training wants a table (CSV, TSV, JSON "
                 "lines, Parquet) or a folder with a file or a folder for each class"
             )
-        _refuse_columns(path, text, label, "plain text has a text on each line")
+        refuse_columns(path, text, label, "plain text has a text on each line")
         cells, labels, rows = _lines(Path(path), notes)
     else:
         table = read_table(path, notes)
@@ -76,7 +76,8 @@ def read_texts(
     return _cleaned(cells, labels, rows, notes, longest)
 
 
-def _refuse_columns(path: str | Path, text: str | None, label: str | None, why: str) -> None:
+def refuse_columns(path: str | Path, text: str | None, label: str | None, why: str) -> None:
+    """Columns are named of tables alone."""
     given = "--text" if text is not None else "--label" if label is not None else None
     if given:
         raise DataError(
@@ -91,7 +92,7 @@ def _columns(
     table: Table, text: str | None, label: str | None, labelled: bool, learning: bool
 ) -> Raw:
     label = _label_column(table, text, label, labelled)
-    text = _text_column(table, text, label)
+    text = text_column(table.path, table.columns, text, label)
     cells = table.texts(text)
     rows = [int(row) for row in table.rows]
     if label is None:
@@ -126,19 +127,19 @@ def _label_column(table: Table, text: str | None, label: str | None, labelled: b
     )
 
 
-def _text_column(table: Table, text: str | None, label: str | None) -> str:
+def text_column(path: Path, columns: Sequence[str], text: str | None, label: str | None) -> str:
+    """The column that is named, or the one that is called so, or the only one."""
     if text is not None:
-        return table.require(text, "--text")
-    by_name = {name.lower(): name for name in reversed(table.columns) if name != label}
+        return required(path, columns, text, "--text")
+    by_name = {name.lower(): name for name in reversed(columns) if name != label}
     for name in TEXT_NAMES:
         if name in by_name:
             return by_name[name]
-    others = [name for name in table.columns if name != label]
+    others = [name for name in columns if name != label]
     if len(others) == 1:
         return others[0]
     raise DataError(
-        f"which column of {table.path} holds the texts? name it with --text: there are "
-        f"{listed(table.columns)}"
+        f"which column of {path} holds the texts? name it with --text: there are {listed(columns)}"
     )
 
 

@@ -63,8 +63,8 @@ class Table:
 class Figure:
     """One panel or several side by side (one above the other on a phone).
 
-    `title` names the figure, `alt` says in words what is to be seen for who cannot see it, and
-    `caption` tells the reader what to look at.
+    `title` names the figure (as it stands: it has no marks), `alt` says in words what is to be seen
+    for those who cannot see it, and `caption` tells the reader what to look at.
     """
 
     key: str

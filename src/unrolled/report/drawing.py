@@ -15,6 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from unrolled.literal import visible
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -28,6 +30,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P")
 VARIABLES = {INK: "currentColor", FAINT: "var(--faint)", PAPER: "var(--paper)"}
 VARIABLES |= {colour: f"var(--series-{number})" for number, colour in enumerate(SERIES)}
 
+LETTERS = 72  # of a title or the name of an axis: more find no room
 WIDE, NARROW = 6.9, 3.6  # inches; 662 and 346 points of a screen
 
 STYLE: dict[str, Any] = {
@@ -89,8 +92,8 @@ class Drawing:
         """The wide one, to stand by itself: on white, with its title."""
         described = _described(self.wide, title, alt)
         paper = f'<rect width="100%" height="100%" fill="{PAPER}"/>'
-        return '<?xml version="1.0" encoding="utf-8"?>\n' + described.replace(
-            "</desc>", f"</desc>{paper}", 1
+        return '<?xml version="1.0" encoding="utf-8"?>\n' + visible(
+            described.replace("</desc>", f"</desc>{paper}", 1)
         )
 
 
@@ -121,20 +124,35 @@ def _draw(panels: list[Panel], narrow: bool) -> str:
             _paint(part, panel, legend_columns=2 if narrow or columns > 1 else 4)
         with io.StringIO() as file:
             figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
-            return _clean(file.getvalue())
+            return visible(_clean(file.getvalue()))
 
 
 def _paint(part: Any, panel: Panel, legend_columns: int) -> None:
+    from matplotlib.text import Text
+
     axes = part.subplots()
     panel.paint(axes)
     if panel.title:
         part.suptitle(panel.title, x=0.02, ha="left")
+    for text in part.findobj(Text):
+        upright = text.get_rotation() > 0
+        text.set_text(_shown(text.get_text(), LETTERS // 2 if upright else LETTERS))
     handles, labels = axes.get_legend_handles_labels()
+    labels = [_shown(label, LETTERS // 2) for label in labels]
     if handles:
         # a letter is about 0.075 inches wide, and the line before it 0.6 with its gaps
         room = int(part.bbox.width / part.dpi / (0.6 + 0.075 * max(map(len, labels))))
         columns = max(1, min(legend_columns, room))
         part.legend(handles, labels, loc="outside lower left", ncols=columns)
+
+
+def _shown(text: str, most: int) -> str:
+    """Somebody's words as a figure can hold them: on one line, without commands, not endless.
+
+    What would be mathematics to matplotlib is text because of `STYLE`.
+    """
+    text = visible(text).replace("\n", " ")
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _clean(svg: str) -> str:

@@ -54,7 +54,7 @@ def curves(
             if bands and name in bands:
                 lower, upper = (np.asarray(edge, float) for edge in bands[name])
                 axes.fill_between(at, lower, upper, color=style["color"], alpha=0.2, lw=0)
-            axes.plot(at, heights, label=name if named else None, **style)
+            axes.plot(at, heights, label=_legend(name) if named else None, **style)
         _lines_across(axes, marks or {}, levels or {})
         if y_range:  # before the scales, which choose their ticks by it
             axes.set_ylim(*y_range)
@@ -250,11 +250,13 @@ def forecast(
         times, heights = _pair(prediction)
         for number, (name, (lower, upper)) in enumerate((intervals or {}).items()):
             shade = 0.16 + 0.14 * number
-            axes.fill_between(times, lower, upper, color=SERIES[0], alpha=shade, lw=0, label=name)
+            axes.fill_between(
+                times, lower, upper, color=SERIES[0], alpha=shade, lw=0, label=_legend(name)
+            )
         axes.plot(times, heights, color=SERIES[0], label="forecast")
         for number, (name, other) in enumerate((others or {}).items(), 1):
             style = _style(number, FEW + 1)
-            axes.plot(*_pair(other), label=name, **style | {"lw": 1.2})
+            axes.plot(*_pair(other), label=_legend(name), **style | {"lw": 1.2})
         axes.set(xlabel=x_label, ylabel=y_label)
         if np.issubdtype(np.asarray(times).dtype, np.datetime64):
             _short_dates(axes)
@@ -291,9 +293,9 @@ def _pair(series: tuple[Any, Any]) -> tuple[Any, Any]:
 
 def _lines_across(axes: Axes, marks: Mapping[str, float], levels: Mapping[str, float]) -> None:
     for number, (name, place) in enumerate(marks.items()):
-        axes.axvline(place, color=INK, lw=1.1, ls=LINES[(number + 1) % 4], label=name)
+        axes.axvline(place, color=INK, lw=1.1, ls=LINES[(number + 1) % 4], label=_legend(name))
     for number, (name, place) in enumerate(levels.items()):
-        axes.axhline(place, color=INK, lw=1.1, ls=LINES[(number + 3) % 4], label=name)
+        axes.axhline(place, color=INK, lw=1.1, ls=LINES[(number + 3) % 4], label=_legend(name))
 
 
 def _scales(axes: Axes, log_x: bool, log_y: bool) -> None:
@@ -374,6 +376,11 @@ def _name_cells(axis: Any, names: Sequence[Any] | None, count: int, turn: bool =
     every = 1 if size >= SMALLEST else math.ceil(SMALLEST / size)
     axis.set_ticks(range(0, count, every), labels[::every], rotation=90 if upright else 0)
     axis.set_tick_params(labelsize=max(size, SMALLEST))
+
+
+def _legend(name: str) -> str:
+    """A name in a legend, where matplotlib leaves out what begins with an underscore."""
+    return f"\N{WORD JOINER}{name}" if name.startswith("_") else name
 
 
 def _short(name: str, most: int = 22) -> str:

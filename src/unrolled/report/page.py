@@ -16,6 +16,7 @@ from typing import Any
 
 from unrolled.errors import ArgumentError
 from unrolled.files import make_folder, write_whole
+from unrolled.literal import visible
 from unrolled.report.blocks import (
     Block,
     Code,
@@ -30,7 +31,7 @@ from unrolled.report.blocks import (
 )
 from unrolled.report.drawing import Drawing, draw
 from unrolled.report.highlight import highlight
-from unrolled.report.markup import inline, paragraphs
+from unrolled.report.markup import inline, literal, paragraphs
 from unrolled.report.mathml import mathml
 from unrolled.report.numbers import number
 
@@ -77,7 +78,7 @@ class Rendering:
         )
         command = html.escape(page.command)
         again = f"<p>To repeat it:</p><pre><code>{command}</code></pre>" if page.command else ""
-        return _FRAME.format(
+        text = _FRAME.format(
             title=html.escape(page.title),
             style=resources.files(__package__).joinpath("page.css").read_text(encoding="utf-8"),
             lead=paragraphs(page.lead, self.link),
@@ -86,6 +87,7 @@ class Rendering:
             sections="\n".join(sections),
             again=again,
         )
+        return visible(text)
 
     def section(self, place: int, section: Section) -> str:
         blocks = "\n".join(map(self.block, section.blocks))
@@ -149,7 +151,7 @@ class Rendering:
         self.drawings[block.key] = block, drawing
         drawn = drawing.inline(block.key, block.title, block.alt)
         stop = "" if block.title.endswith(("?", "!", ".")) else "."
-        caption = f"**{block.title}{stop}** {block.caption}".strip()
+        caption = f"**{literal(block.title)}{stop}** {block.caption}".strip()
         return self.framed("drawn", block.key, drawn, caption)
 
     def question(self, block: Question) -> str:

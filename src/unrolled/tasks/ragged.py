@@ -51,6 +51,8 @@ class Ragged:
         inside = steps < lengths
         places = np.where(inside, self.starts[rows] + steps, 0)
         x = self.values[places]
+        if np.issubdtype(x.dtype, np.integer):
+            x = x.astype(np.int64)  # kept in half of that
         x[~inside] = 0
         return torch.from_numpy(x), torch.from_numpy(lengths)
 

@@ -8,8 +8,10 @@ number 1 is what the vocabulary does not have.
 from __future__ import annotations
 
 import re
+import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -70,6 +72,43 @@ class Tokens:
             get = self.numbers.get
             numbers = [get(token, UNKNOWN) for token in self.cut(text)]
         return np.asarray(numbers or [UNKNOWN], np.int64)
+
+    def encode_all(self, texts: Sequence[str]) -> tuple[Any, Any]:
+        """The numbers of many texts behind one another, and how many each of them has."""
+        lengths = np.empty(len(texts), np.int64)
+        if self.kind == "char":
+            lengths[:] = [len(text) for text in texts]
+            letters = "".join(texts).encode("utf-32-le", "surrogatepass")
+            numbers = self._by_letter[np.frombuffer(letters, np.uint32)]
+        else:
+            found: list[int] = []
+            for place, some in enumerate(self._cut_all(texts)):
+                lengths[place] = len(some)
+                found += some
+            numbers = np.asarray(found, np.int32)
+        empty = np.flatnonzero(lengths == 0)
+        if len(empty):
+            numbers = np.insert(numbers, (np.cumsum(lengths) - lengths)[empty], UNKNOWN)
+            lengths[empty] = 1
+        return numbers, lengths
+
+    def _cut_all(self, texts: Sequence[str]) -> Iterator[list[int]]:
+        if self._bpe is not None:
+            for one in self._bpe.encode_batch(list(texts)):
+                yield one.ids
+            return
+        get = self.numbers.get
+        for text in texts:
+            yield [get(word, UNKNOWN) for word in WORDS.findall(text.lower())]
+
+    @cached_property
+    def _by_letter(self) -> Any:
+        """The number of each character, by its code."""
+        table = np.full(sys.maxunicode + 1, UNKNOWN, np.int32)
+        for token, number in self.numbers.items():
+            if len(token) == 1:
+                table[ord(token)] = number
+        return table
 
     def decode(self, numbers: Sequence[int]) -> str:
         """The text of tokens by number."""

@@ -81,7 +81,7 @@ class Lines(Quiet):
 
     def __init__(self, out: TextIO | None = None, bar: TextIO | None = None) -> None:
         self.out = sys.stdout if out is None else out
-        self.bar = sys.stderr if bar is None else bar
+        self.bar = getattr(sys.stderr, "beneath", sys.stderr) if bar is None else bar
         self.live = self.bar.isatty()
         self._drawn = 0.0
         self._width = 0

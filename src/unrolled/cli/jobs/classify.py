@@ -1,11 +1,9 @@
 """Classification on the command line. In: files of texts or series. Out: runs, classes, figures."""
 
 import argparse
-import csv
-import io
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +12,12 @@ from unrolled.cli.jobs.job import CommandJob, Evaluation, say_notes
 from unrolled.data import builtin, sources
 from unrolled.data.labelled import Labelled, inputs_of
 from unrolled.data.notes import Notes
+from unrolled.data.sources import refuse_columns_of_series
+from unrolled.data.streaming import Batch
+from unrolled.data.writing import write_csv
 from unrolled.errors import DataError, UsageError
-from unrolled.files import write_whole
 from unrolled.tasks.classify.classifier import Classifier, cross_validate
+from unrolled.tasks.classify.encoders import TextEncoder
 from unrolled.tasks.origin import checksum, origin, read_origin, require_same
 from unrolled.training.fabric import is_first_process
 from unrolled.training.run_folder import RunFolder
@@ -122,30 +123,38 @@ class ClassifyJob(CommandJob):
 
     def predict(self, run: RunFolder, arguments: argparse.Namespace) -> None:
         model = Classifier.load(run.path)
+        notes = Notes()
+        names = ["row", "label", "probability"]
+        if arguments.probabilities:
+            names += [f"p({name})" for name in model.classes_]
+        parts = (
+            answers(model, batch, arguments.probabilities, notes)
+            for batch in self.asked(model, run, arguments, notes)
+        )
+        if arguments.out:
+            write_csv(Path(arguments.out), names, ([*part] for part, _ in parts))
+        else:
+            say_answers(parts, names if arguments.probabilities else None)
+        say_notes(notes)
+
+    def asked(
+        self, model: Classifier, run: RunFolder, arguments: argparse.Namespace, notes: Notes
+    ) -> Iterator[Batch]:
+        """What is to be predicted, batch by batch."""
         source = arguments.source
         if model.encoder_.is_text and is_one_text(source):
             self.refuse_columns_of_one(vars(arguments))
-            X: Sequence[Any] = [source]
-            rows: list[Any] = [1]
-        else:
-            columns = self.columns_of(run, source, vars(arguments))
-            if model.encoder_.is_text:
-                columns.pop("label", None)
-            data = sources.unlabelled(source, texts=model.encoder_.is_text, **columns)
-            say_notes(data.notes)
-            X, rows = inputs_of(data), list(data.rows)
-        chances = model.predict_proba(X)
-        lines = answers(model.classes_, chances, rows, arguments.probabilities)
-        if arguments.out:
-            names = ["row", "label", "probability"]
-            if arguments.probabilities:
-                names += [f"p({name})" for name in model.classes_]
-            write_whole(Path(arguments.out), as_csv(names, lines))
+            yield Batch([source], [1], 1)
             return
-        if arguments.probabilities:
-            print("\t".join(["row", "label", "probability", *(f"p({n})" for n in model.classes_)]))
-        for line in with_gaps(lines):
-            print("\t".join(line if arguments.probabilities else line[1:2]))
+        columns = self.columns_of(run, source, vars(arguments))
+        if model.encoder_.is_text:
+            refuse_columns_of_series(source, series=columns["series"], time=columns["time"])
+            yield from sources.unlabelled_texts(source, columns["text"], notes)
+            return
+        data = sources.unlabelled(source, texts=False, **columns)
+        for note in data.notes:
+            notes.say(note)
+        yield Batch(inputs_of(data), list(data.rows), 0)
 
     @staticmethod
     def columns_of(run: RunFolder, source: str, given: dict[str, Any]) -> dict[str, Any]:
@@ -181,28 +190,47 @@ def is_one_text(source: str) -> bool:
     return True
 
 
-def answers(classes: Any, chances: Any, rows: list[Any], all_: bool) -> list[list[str]]:
+Part = tuple[list[tuple[str, ...]], int]  # lines, and how many rows of the file were read
+
+
+def answers(model: Classifier, batch: Batch, all_: bool, notes: Notes) -> Part:
     """For each row: its name, its class, how sure, and if asked for the chance of each class."""
-    lines = []
-    for row, chance in zip(rows, chances):
-        best = int(chance.argmax())
-        line = [str(row), str(classes[best]), f"{chance[best]:.4f}"]
-        lines.append(line + ([f"{one:.4f}" for one in chance] if all_ else []))
-    return lines
+    if not batch.rows:
+        return [], batch.read
+    encoder = model.encoder_
+    cut = (
+        f"texts of more than {encoder.longest:,} tokens were cut there"
+        if isinstance(encoder, TextEncoder)
+        else ""
+    )
+    chances = model.probabilities(batch.texts, lambda note: notes.say(cut or note))
+    names = [str(name) for name in model.classes_]
+    best = chances.argmax(1)
+    sure = [f"{one:.4f}" for one in chances.max(1).tolist()]
+    columns = [map(str, batch.rows), [names[one] for one in best.tolist()], sure]
+    if all_:
+        columns += [[f"{one:.4f}" for one in column] for column in chances.T.tolist()]
+    return list(zip(*columns)), batch.read
 
 
-def with_gaps(lines: list[list[str]]) -> list[list[str]]:
-    """A line for each row of the file: an empty one where a row had nothing to say."""
-    if not all(line[0].isdigit() for line in lines):
-        return lines
-    by_row = {int(line[0]): line for line in lines}
-    return [by_row.get(row, [str(row), ""]) for row in range(1, max(by_row) + 1)]
+def say_answers(parts: Iterable[Part], names: Sequence[str] | None) -> None:
+    """A line for each row of the file: an empty one where a row had nothing to say.
 
-
-def as_csv(names: list[str], lines: list[list[str]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([names, *lines])
-    return text.getvalue()
+    With `names`, all columns below their names; else the classes alone.
+    """
+    if names is not None:
+        print("\t".join(names))
+    said = 0
+    for lines, read in parts:
+        shown = []
+        for line in lines:
+            row = int(line[0]) if read else said + 1  # series may have names and no numbers
+            shown += [f"{gap}\t" if names else "" for gap in range(said + 1, row)]
+            shown.append("\t".join(line) if names else line[1])
+            said = row
+        shown += [f"{gap}\t" if names else "" for gap in range(said + 1, read + 1)]
+        said = max(said, read)
+        sys.stdout.write("".join(f"{one}\n" for one in shown))
 
 
 def say_folds(figures: list[dict[str, Any]], as_json: bool) -> None:

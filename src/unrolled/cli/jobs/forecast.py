@@ -12,6 +12,7 @@ from unrolled.cli.jobs.forecast_table import lines_of, plain
 from unrolled.cli.jobs.job import CommandJob, Evaluation, say_notes
 from unrolled.data import builtin, sources
 from unrolled.data.timeseries import TimeSeriesSet
+from unrolled.data.writing import csv_text
 from unrolled.errors import UsageError
 from unrolled.files import write_whole
 from unrolled.tasks.forecast.forecaster import Forecast, Forecaster
@@ -133,17 +134,8 @@ def write_forecasts(forecasts: list[Forecast], out: str | None) -> None:
     for one in forecasts:
         for time, quantiles in zip(one.times, one.quantiles):
             lines.append([one.name, shown_time(time), *(f"{value:.6g}" for value in quantiles)])
-    text = as_csv(lines)
+    text = csv_text(lines)
     if out:
         write_whole(Path(out), text)
     else:
         sys.stdout.write(text)
-
-
-def as_csv(lines: list[list[str]]) -> str:
-    import csv
-    import io
-
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(lines)
-    return text.getvalue()

@@ -13,7 +13,7 @@ decides nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -342,8 +342,12 @@ class Classifier(ClassifierMixin, Estimator):
 
     def predict_proba(self, X: Sequence[Any]) -> Any:
         """The probability of each class, a row each, in the order of `classes_`."""
+        return self.probabilities(X, self.watcher().note)
+
+    def probabilities(self, X: Sequence[Any], note: Callable[[str], None]) -> Any:
+        """As `predict_proba`; what is done to the data is told to `note`."""
         self.require_fitted("model_")
-        sequences = self.encoder_.encode(as_inputs(X), self.watcher().note)
+        sequences = self.encoder_.encode(as_inputs(X), note)
         return self._chances(Labelled(sequences, None))
 
     def _chances(self, data: Labelled) -> Any:

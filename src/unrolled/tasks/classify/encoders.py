@@ -36,11 +36,13 @@ class TextEncoder:
         return len(self.tokens)
 
     def encode(self, texts: Sequence[str], note: Note) -> Ragged:
-        numbers = [self.tokens.encode(text) for text in texts]
-        cut = sum(len(one) > self.longest for one in numbers)
+        numbers, lengths = self.tokens.encode_all(texts)
+        cut = int((lengths > self.longest).sum())
         if cut:
             note(f"{cut:,} of {len(texts):,} texts were cut after {self.longest:,} tokens")
-        return Ragged.of([one[: self.longest] for one in numbers], np.int64)
+            step = np.arange(len(numbers)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+            numbers, lengths = numbers[step < self.longest], np.minimum(lengths, self.longest)
+        return Ragged(numbers, np.concatenate([[0], np.cumsum(lengths)]))
 
     def steps(self, text: str) -> list[str]:
         """The names of the time steps, for pictures."""

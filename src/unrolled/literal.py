@@ -1,0 +1,82 @@
+"""Words of a user's, literal wherever they go. In: text. Out: text that commands nothing.
+
+A terminal obeys control characters, a spreadsheet cells that begin like a formula, a file system
+slashes. Pages and figures have their own place for what HTML and matplotlib would obey: see
+`report.markup` and `report.drawing`, which use `visible` as well.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import re
+import sys
+from collections.abc import Callable
+from typing import Any, ParamSpec, TextIO, cast
+
+Asked = ParamSpec("Asked")
+
+# Control characters but tab and line feed; line separators; what turns the direction of writing
+# round and can show a name as another one; halves of letters, which nothing can encode.
+COMMANDS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # what a spreadsheet takes for the beginning of one
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(nan|inf)")
+NAME_BYTES = 100  # of the 255 that file systems allow: numbers and endings come to it
+
+
+def visible(text: str) -> str:
+    """Control characters as they are written in Python and JSON: `\\x1b`, `\\u202e`."""
+    return COMMANDS.sub(_escape, text)
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 0x7F else f"\\u{code:04x}"
+
+
+def cell(text: str) -> str:
+    """A cell of a CSV file, which a spreadsheet shows and never computes: `'=1+1`.
+
+    Numbers stay numbers.
+    """
+    return f"'{text}" if text.startswith(FORMULA) and not NUMBER.fullmatch(text) else text
+
+
+def file_name(text: str, otherwise: str) -> str:
+    """A part of a path that any file system and any shell takes as it is."""
+    name = re.sub(r"[^\w.-]+", "_", visible(text)).strip("._-")
+    name = name.encode()[:NAME_BYTES].decode(errors="ignore")
+    return name or otherwise
+
+
+class Visible:
+    """A stream for people, on which control characters are shown and not sent.
+
+    What its encoding has no letter for is escaped, too. `beneath` is the stream itself.
+    """
+
+    def __init__(self, beneath: TextIO) -> None:
+        self.beneath = beneath
+
+    def write(self, text: str) -> int:
+        encoding = getattr(self.beneath, "encoding", None) or "utf-8"
+        shown = visible(text).encode(encoding, "backslashreplace").decode(encoding)
+        self.beneath.write(shown)
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.beneath, name)
+
+
+def on_visible_streams(command: Callable[Asked, int]) -> Callable[Asked, int]:
+    """A command whose output, and whose complaints, are for people."""
+
+    @functools.wraps(command)
+    def shown(*words: Asked.args, **more: Asked.kwargs) -> int:
+        with (
+            contextlib.redirect_stdout(cast(TextIO, Visible(sys.stdout))),
+            contextlib.redirect_stderr(cast(TextIO, Visible(sys.stderr))),
+        ):
+            return command(*words, **more)
+
+    return shown
