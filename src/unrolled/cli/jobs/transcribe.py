@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from unrolled.cli.jobs.classify import as_csv
 from unrolled.cli.jobs.figures import lines_of
 from unrolled.cli.jobs.job import CommandJob, Evaluation, say_notes
 from unrolled.data.notes import Notes
 from unrolled.data.speech import Speech, read_speech
+from unrolled.data.writing import csv_text
 from unrolled.errors import DataError, UsageError
 from unrolled.files import write_whole
 from unrolled.tasks.origin import checksum, origin, require_same
@@ -102,7 +102,7 @@ class TranscribeJob(CommandJob):
         said = model.predict([one.samples for one in data.sounds])
         if arguments.out:
             lines = [[name, text] for name, text in zip(data.names, said)]
-            write_whole(Path(arguments.out), as_csv(["file", "text"], lines))
+            write_whole(Path(arguments.out), csv_text([["file", "text"], *lines]))
             return
         for text in said:
             print(text)
