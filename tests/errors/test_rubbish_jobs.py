@@ -141,7 +141,7 @@ LINES = [
     ("train --resume taken", "'taken' is no run"),
     ("train generate short.txt --resume run", "is a run of 'classify'"),
     ("train classify good.csv --resume run --lr 1", "--lr cannot change"),
-    ("train --resume run", "there is no file"),
+    ("train --resume run --epochs 2", "there is no file"),
     # questions to runs
     ("predict nowhere good.csv", "there is no run 'nowhere'"),
     ("predict run nothere.csv", "there is no file 'nothere.csv'"),

@@ -7,9 +7,11 @@ unrolled train --resume runs/reviews-1
 
 import argparse
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
+from unrolled.cli import INTERRUPTED, TERMINATED
 from unrolled.cli.opening import line_that_opens, open_page
 from unrolled.errors import UsageError, require
 from unrolled.literal import file_name
@@ -54,20 +56,28 @@ def add_shared(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    began = time.monotonic()  # `--minutes` covers loading, reading, measuring and the report
     require("jobs", "`unrolled train`")
     from unrolled.cli import jobs
     from unrolled.training.fabric import is_first_process
-    from unrolled.training.interrupts import Interrupted
+    from unrolled.training.interrupts import Interrupted, Terminated, terminable
 
     if not is_first_process():  # the first one speaks
         sys.stdout = open("/dev/null", "w")  # noqa: SIM115, PTH123 - until the process ends
     if arguments.job is None and arguments.resume is None:
         raise UsageError(f"name a job: unrolled train {' | '.join(jobs.JOBS)} (see --help)")
+    work = begin if arguments.resume is None else go_on
     try:
-        path = begin(arguments) if arguments.resume is None else go_on(arguments)
+        with terminable():
+            path = work(arguments, began)
     except Interrupted as stopped:
         print(f"unrolled: {stopped}", file=sys.stderr)
-        return 130
+        return INTERRUPTED
+    except KeyboardInterrupt as stopped:
+        print(f"unrolled: {stopped_at(arguments)}", file=sys.stderr)
+        return TERMINATED if isinstance(stopped, Terminated) else INTERRUPTED
+    if path is None:  # there was nothing to do, and that has been said
+        return 0
     if progress_of(arguments) == "lines":
         print(f"The run is {path}.")
         print(f"Use it: {job_of(path).example(path)}")
@@ -75,6 +85,17 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.open:
         open_page(path / "report.html")
     return 0
+
+
+def stopped_at(arguments: argparse.Namespace) -> str:
+    """What is kept of a command that was stopped outside the training itself, and how to go on."""
+    from unrolled.training.run_folder import CONFIG, WEIGHTS
+
+    run = Path(arguments.resume or arguments.out or "")
+    if not (arguments.resume or arguments.out) or not (run / CONFIG).is_file():
+        return "stopped before anything was learnt: nothing is kept"
+    kept = "its weights are kept" if (run / WEIGHTS).is_file() else "what it has learnt is kept"
+    return f"stopped; {kept}; go on with `unrolled train --resume {run}`"
 
 
 def job_of(path: Path) -> Any:
@@ -85,7 +106,7 @@ def job_of(path: Path) -> Any:
     return jobs.of_run(RunFolder.open(path))
 
 
-def begin(arguments: argparse.Namespace) -> Path:
+def begin(arguments: argparse.Namespace, began: float) -> Path | None:
     """A new run."""
     from unrolled.cli import jobs
 
@@ -100,11 +121,12 @@ def begin(arguments: argparse.Namespace) -> Path:
     estimator.refuse_taken_place()
     estimator.refuse_missing_devices()
     how = job.how(arguments)
+    arguments.out, estimator.began_ = str(out), began
     job.fit(estimator, how, job.command(how, given, out), resume=False, asked=asked)
     return out
 
 
-def go_on(arguments: argparse.Namespace) -> Path:
+def go_on(arguments: argparse.Namespace, began: float) -> Path | None:
     """A run that was interrupted, or one that is to have more epochs or minutes."""
     from unrolled.cli import jobs
     from unrolled.tasks.origin import read_origin
@@ -128,7 +150,15 @@ def go_on(arguments: argparse.Namespace) -> Path:
     estimator = job.reopen(run, config)
     estimator.set_params(out=str(run.path), progress=progress_of(arguments), **given)
     estimator.check()
+    finished = None if given else why_finished(run)
+    if finished:
+        print(
+            f"{run.path} is finished ({finished}): give it more with --epochs or --minutes, or use "
+            f"it: {job.example(run.path)}"
+        )
+        return None
     estimator.refuse_missing_devices()
+    estimator.began_ = began
     how = read_origin(config, run.path)
     if arguments.job:
         how["source"] = str(Path(arguments.source).resolve())
@@ -140,6 +170,15 @@ def go_on(arguments: argparse.Namespace) -> Path:
     words = [str(how.get("command", "")), *job.words(given)]
     job.fit(estimator, how, " ".join(words), resume=True)
     return run.path
+
+
+def why_finished(run: Any) -> str:
+    """Why the training of a whole run ended; empty where something is left to do."""
+    from unrolled.training.run_folder import WEIGHTS
+
+    whole = all((run.path / name).is_file() for name in (WEIGHTS, "report.html"))
+    last = run.checkpoints.load(lambda text: None) if whole else None
+    return last.state.finished if last is not None else ""
 
 
 def from_config(file: str | None, job: Any) -> dict[str, Any]:

@@ -71,11 +71,12 @@ def adjoints(equation: Equation) -> dict[Node, Node]:
     own = set(values.values())
     known, named = set(order), set(own)
     result: dict[Node, Node] = {}
+    coefficients: dict[Node, tuple[float, Node]] = {}
     for node in reversed(order):
         if node not in arriving or node not in varying:
             continue
         total = _sum(arriving[node])
-        d = result[node] = simplified([total], known, named)[total]
+        d = result[node] = simplified([total], known, named, coefficients)[total]
         known.add(d)
         if node in own:
             named.add(d)
@@ -198,8 +199,10 @@ class _Words:
         self.nets: set[Node] = set()
         for name, node in equation.statements:
             self.names.setdefault(node, name)
-            for below in topological([node]):
-                self.owners.setdefault(below, name)
+            for below in list(topological([node], self.owners)):
+                if below in self.owners:
+                    continue
+                self.owners[below] = name
                 if isinstance(below, Apply) and OPS[below.op].precedence == FUNCTION:
                     self.nets.update(below.args)
         self.statements = equation.locals
@@ -249,7 +252,9 @@ def _keep_names(
     kept = _kept(equation)
     done: dict[Node, Node] = {}
     for name, root in statements:
-        for node in topological([root]):
+        for node in topological([root], done):
+            if node in done:
+                continue
             if node in kept:
                 done[node] = kept[node]
             elif isinstance(node, Apply):

@@ -12,7 +12,7 @@ import math
 from unrolled.equations.equation import Equation
 from unrolled.equations.nodes import Apply, Constant, Eye, Length, Node, Variable
 from unrolled.equations.ops import FUNCTION, OPS, shape_of
-from unrolled.equations.text import number
+from unrolled.equations.text import number, statements_of
 from unrolled.equations.verify import varies
 
 GREEK = frozenset((
@@ -27,7 +27,7 @@ LATEX_NAMES = {"dt": "Delta t", "lam": "lambda", "Lam": "Lambda", "eps": "epsilo
 def to_latex(equation: Equation) -> str:
     names: dict[Node, str] = {}
     rows = []
-    for name, node in equation.statements:
+    for name, node in statements_of(equation):
         printed = _result(name, node, equation)
         rows.append(f"{printed} &= {_Printer(names).term(node)}")
         names.setdefault(node, printed)

@@ -30,7 +30,7 @@ from unrolled.equations.verify import ROLES, verify
 from unrolled.errors import EquationError
 
 FORMAT = 1
-MOST_NODES = 20_000  # of what is read: the deepest cells of papers have some hundreds
+MOST_NODES = 5_000  # of what is read: the deepest cells of papers have some hundreds
 
 
 def to_json(equation: Equation) -> str:

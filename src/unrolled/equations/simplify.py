@@ -39,14 +39,18 @@ def simplify(equation: Equation) -> Equation:
 
 
 def simplified(
-    roots: list[Node], known: Collection[Node] = (), named: Collection[Node] = ()
+    roots: list[Node],
+    known: Collection[Node] = (),
+    named: Collection[Node] = (),
+    coefficients: dict[Node, tuple[float, Node]] | None = None,
 ) -> dict[Node, Node]:
     """Every node below the roots -> its simpler equal.
 
     The roots and the `named` are values with a name: they are not taken apart. The `known` stay as
     they are: they are simple already, and it matters that they remain the same nodes.
+    `coefficients` is what was found before about terms that come again: who calls often keeps it.
     """
-    rules = _Rules(set(named))
+    rules = _Rules(set(named), {} if coefficients is None else coefficients)
     keep = set(roots)
     done: dict[Node, Node] = {}
     for node in topological(roots, known):
@@ -65,9 +69,8 @@ MOST_TERMS = 100  # a term may be shared, and a sum of sums then has no end
 class _Rules:
     """One method for each operation that has rules: the simpler node, or None."""
 
-    def __init__(self, named: set[Node]) -> None:
-        self.named = named
-        self.coefficients: dict[Node, tuple[float, Node]] = {}
+    def __init__(self, named: set[Node], coefficients: dict[Node, tuple[float, Node]]) -> None:
+        self.named, self.coefficients = named, coefficients
 
     def make(self, op: str, *args: Node) -> Node:
         return self.settle(apply(op, *args))
@@ -104,8 +107,16 @@ class _Rules:
 
     def _coefficient(self, node: Node) -> tuple[float, Node]:
         """A number and what it multiplies."""
-        if node not in self.coefficients:
-            self.coefficients[node] = self._find_coefficient(node)
+        waiting = [node]
+        while waiting:  # factors before what they are factors of
+            opened = self._open(waiting[-1], "mul", "div") or ()
+            open_ones = [factor for factor in opened if factor not in self.coefficients]
+            if open_ones:
+                waiting.extend(open_ones)
+                continue
+            last = waiting.pop()
+            if last not in self.coefficients:
+                self.coefficients[last] = self._find_coefficient(last)
         return self.coefficients[node]
 
     def _find_coefficient(self, node: Node) -> tuple[float, Node]:

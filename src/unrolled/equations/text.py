@@ -8,17 +8,57 @@ as `outer(d, x)`: the derivative of a matrix, summed over the batch.
 from __future__ import annotations
 
 import math
+from collections import Counter
 
+from unrolled.equations.derive import fresh
 from unrolled.equations.equation import Equation
-from unrolled.equations.nodes import Apply, Constant, Eye, Length, Node, Variable
+from unrolled.equations.nodes import (
+    Apply,
+    Constant,
+    Eye,
+    Length,
+    Node,
+    Variable,
+    arguments,
+    topological,
+)
 from unrolled.equations.ops import FUNCTION, OPS
+
+LONG = 1_000  # characters of a term that is used twice: from here on it gets a line of its own
+DEEP = 60  # brackets inside one another
+
+
+def statements_of(equation: Equation) -> list[tuple[str, Node]]:
+    """The statements to be printed: a term that is too long, or too deep, is said before.
+
+    A term is written out wherever it is used, so a few dozen terms that use each other twice would
+    fill a disk; with this what is printed grows with the number of nodes.
+    """
+    uses = Counter(a for node in topological(equation.locals.values()) for a in arguments(node))
+    size: dict[Node, int] = {}
+    depth: dict[Node, int] = {}
+    taken = set(equation.values)
+    said: list[tuple[str, Node]] = []
+    for name, root in equation.statements:
+        for node in topological([root], size):
+            if node in size:
+                continue
+            size[node] = 8 + sum(size[argument] for argument in arguments(node))
+            depth[node] = 1 + max((depth[argument] for argument in arguments(node)), default=0)
+            is_long = uses[node] > 1 and size[node] > LONG
+            if isinstance(node, Apply) and (is_long or depth[node] > DEEP) and node is not root:
+                said.append((fresh("term", taken), node))
+                size[node], depth[node] = 8, 0
+        said.append((name, root))
+        size[root], depth[root] = 8, 0
+    return said
 
 
 def to_text(equation: Equation) -> str:
     """One line for each statement; a value that has a name is called by it."""
     names: dict[Node, str] = {}
     lines = []
-    for name, node in equation.statements:
+    for name, node in statements_of(equation):
         lines.append(f"{name} = {Printer(names).term(node)}")
         names.setdefault(node, name)
     return "\n".join(lines)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -99,6 +100,11 @@ class Estimator(BaseEstimator):
             for word, kind, what in (("str", str, "a word"), ("bool", bool, "true or false")):
                 if word in kinds and not isinstance(value, kind):
                     raise ArgumentError(f"{one.name} is {what}, not {value!r:.60}")
+
+    def began(self) -> float:
+        """When the work on a fit began: with the command, or now. `minutes` counts from there."""
+        start: float = self.__dict__.pop("began_", time.monotonic())
+        return start
 
     def watcher(self) -> Watcher:
         return WATCHERS[self.progress]() if is_first_process() else Silent()

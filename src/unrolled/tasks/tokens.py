@@ -7,6 +7,7 @@ number 1 is what the vocabulary does not have.
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections import Counter
@@ -20,6 +21,7 @@ from torch import Tensor
 
 from unrolled.errors import ArgumentError, UnrolledError
 from unrolled.report.numbers import counted
+from unrolled.training.interrupts import waiting_for
 
 KINDS = ("char", "word", "bpe")
 SPECIAL = ("<fill>", "<unknown>")
@@ -28,6 +30,9 @@ WORDS = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[^\w\s]|_+")
 FEW = 3  # words of a text that others have too: with fewer it is told by its letters
 SAMPLE = 5_000  # texts that are looked at to choose
 ONCE_IS_UNKNOWN = 2  # a word seen once teaches the network what an unknown word is
+LAST_CODE = 0x10FFFF  # of Unicode
+BLOCK = 1 << 20  # characters that are counted at once
+SHORT = 64  # characters: below, a dictionary is as fast as a table
 
 
 class Tokens:
@@ -45,10 +50,7 @@ class Tokens:
         """The vocabulary of these texts: the `most` frequent tokens seen `least` times or more."""
         if kind == "bpe":
             return cls(kind, merges=_train_bpe(texts, most))
-        cutter = cls(kind)
-        counts: Counter[str] = Counter()
-        for text in texts:
-            counts.update(cutter.cut(text))
+        counts = _count_characters(texts) if kind == "char" else _count_words(texts)
         if least is None:
             least = ONCE_IS_UNKNOWN if kind == "word" else 1
         found = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
@@ -68,6 +70,9 @@ class Tokens:
         """The numbers of a text's tokens; an empty text is one unknown token."""
         if self._bpe is not None:
             numbers = self._bpe.encode(text).ids
+        elif self.kind == "char" and len(text) > SHORT:
+            numbers = self._by_letter[_codes(text)]
+            return numbers.astype(np.int64)
         else:
             get = self.numbers.get
             numbers = [get(token, UNKNOWN) for token in self.cut(text)]
@@ -134,6 +139,34 @@ class Tokens:
             ) from error
 
 
+def _count_characters(texts: Iterable[str]) -> Counter[str]:
+    """How often each character stands in the texts; counted by their codes, many at once."""
+    counts = np.zeros(LAST_CODE + 1, np.int64)
+    waiting: list[str] = []
+    size = 0
+    for text in texts:
+        waiting.append(text)
+        size += len(text)
+        if size >= BLOCK:
+            counts += np.bincount(_codes("".join(waiting)), minlength=LAST_CODE + 1)
+            waiting, size = [], 0
+    counts += np.bincount(_codes("".join(waiting)), minlength=LAST_CODE + 1)
+    return Counter({chr(code): int(counts[code]) for code in np.flatnonzero(counts)})
+
+
+def _count_words(texts: Iterable[str]) -> Counter[str]:
+    cutter = Tokens("word")
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update(cutter.cut(text))
+    return counts
+
+
+def _codes(text: str) -> Any:
+    """The code of each character."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.int64)
+
+
 def sayable(scores: Tensor) -> Tensor:
     """The scores of all tokens (..., tokens), of which the special ones are never to be chosen."""
     special = torch.arange(scores.shape[-1], device=scores.device) < len(SPECIAL)
@@ -173,14 +206,30 @@ def _train_bpe(texts: Iterable[str], most: int) -> str:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(texts, trainer)
+    waiting_for(lambda: tokenizer.train_from_iterator(texts, trainer))
     return str(tokenizer.to_str())
+
+
+# What a tokenizer that we write is made of. Others know parts with regular expressions, which can
+# take exponential time, and a run may come from a stranger.
+PARTS = {"normalizer": None, "pre_tokenizer": "ByteLevel", "post_processor": None,
+         "decoder": "ByteLevel", "model": "BPE"}  # fmt: skip
+
+
+def _refuse_other_parts(data: dict[str, Any]) -> None:
+    for name, kind in PARTS.items():
+        part = data.get(name)
+        if (part if part is None else part.get("type")) != kind:
+            raise ValueError(f"its {name} is not the one that training writes")
+    if [one["content"] for one in data["added_tokens"]] != list(SPECIAL):
+        raise ValueError("its special tokens are not the ones that training writes")
 
 
 def _bpe_from(text: str) -> Any:
     from tokenizers import Tokenizer
 
     try:
+        _refuse_other_parts(json.loads(text))
         return Tokenizer.from_str(text)
     except Exception as error:  # the library raises nothing narrower
         raise DamagedVocabulary(f"the run's BPE vocabulary is damaged ({error})") from error

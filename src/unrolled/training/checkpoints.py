@@ -1,8 +1,8 @@
 """Checkpoints: everything a training needs to go on to the same bits. Two generations are kept.
 
-In: a state, and tensors by name. Out: `step-N.safetensors`, then `step-N.json`, which holds the
-plain numbers and the checksum of the tensors and makes the checkpoint count. A damaged checkpoint
-is left aside with a note, and the one before it is taken. Next: `loop` goes on from it.
+In: a state, and tensors by name. Out: `step-N-DIGEST.safetensors`, then `step-N.json`, which holds
+the plain numbers and the checksum of the tensors and makes the checkpoint count. A damaged
+checkpoint is left out with a note, and the one before it is used. Next: `loop` resumes from it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from unrolled.training.job import State
 
 GENERATIONS = 2
 NAME = re.compile(r"step-(\d{9,18})\.json")
-OURS = re.compile(r"(step-\d{9,18})\.(json|safetensors)")
+OURS = re.compile(r"step-(\d{9,18})(?:-([0-9a-f]{8}))?\.(json|safetensors)")
 MOST_PLAIN = 256 << 20  # bytes of the plain numbers: the history of an epoch is one line of them
 
 
@@ -72,8 +72,7 @@ class Checkpoints:
             "state_sha256": digest_of(_state_text(state).encode()),
             "sha256": digest_of(data),
         }
-        (self.folder / f"{name}.json").unlink(missing_ok=True)  # of the same step, about to change
-        write_whole(self.folder / f"{name}.safetensors", data)
+        write_whole(self.folder / _tensors_of(name, plain), data)
         write_whole(self.folder / f"{name}.json", json.dumps(plain))
         self._forget_old()
 
@@ -91,7 +90,7 @@ class Checkpoints:
         if (self.folder / f"{name}.json").stat().st_size > MOST_PLAIN:
             raise ValueError(f"its plain numbers take more than {MOST_PLAIN:,} bytes")
         plain = json.loads((self.folder / f"{name}.json").read_text(encoding="utf-8"))
-        data = (self.folder / f"{name}.safetensors").read_bytes()
+        data = (self.folder / _tensors_of(name, plain)).read_bytes()
         if digest_of(data) != plain["sha256"]:
             raise ValueError("its checksum does not fit")
         known = {field.name for field in fields(State)}
@@ -103,12 +102,25 @@ class Checkpoints:
 
     def _forget_old(self) -> None:
         """Remove our own checkpoints before the last ones, and nothing else."""
-        kept = {f"step-{step:09d}" for step in self.steps()[:GENERATIONS]}
+        kept = self.steps()[:GENERATIONS]
+        named = {f"step-{step:09d}.json" for step in kept} | {self._tensors_at(s) for s in kept}
         for path in self.paths():
-            match = OURS.fullmatch(path.name)
-            if match and match[1] not in kept:
+            if OURS.fullmatch(path.name) and path.name not in named:
                 path.unlink(missing_ok=True)
         sweep(self.folder)
+
+    def _tensors_at(self, step: int) -> str:
+        """The file of tensors that a checkpoint names; nothing where that cannot be read."""
+        name = f"step-{step:09d}"
+        try:
+            return _tensors_of(name, json.loads((self.folder / f"{name}.json").read_bytes()))
+        except DAMAGE:
+            return ""
+
+
+def _tensors_of(name: str, plain: dict[str, Any]) -> str:
+    """A file of its own for each content: what is there stays until the new one counts."""
+    return f"{name}-{str(plain['sha256'])[:8]}.safetensors"
 
 
 DAMAGE = (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 
+FIRST = 5  # steps that tell nothing about the pace of the others
 FORGET = 0.98  # of the running mean of a step's seconds: about the last fifty steps count
 
 
@@ -19,6 +20,7 @@ class Clock:
         self.budget = None if minutes is None else minutes * 60.0
         self.step_seconds: float | None = None
         self.evaluation_seconds = 0.0
+        self.steps_counted, self.seconds_counted = 0, 0.0
         self._last_save = time.monotonic()
         self._lap = time.perf_counter()
         self.spent: dict[str, float] = {}
@@ -42,8 +44,16 @@ class Clock:
 
     def count_step(self, seconds: float) -> None:
         """Take one step's time into the running mean."""
+        self.steps_counted += 1
+        if self.steps_counted > FIRST:
+            self.seconds_counted += seconds
         mean = self.step_seconds
         self.step_seconds = seconds if mean is None else FORGET * mean + (1 - FORGET) * seconds
+
+    def pace(self) -> float | None:
+        """Seconds of a step, without the first ones, in which kernels are compiled."""
+        count = self.steps_counted - FIRST
+        return self.seconds_counted / count if count > 0 else self.step_seconds
 
     def is_over(self) -> bool:
         """Whether the budget leaves room for no more than the evaluation that ends training."""

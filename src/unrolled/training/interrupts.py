@@ -7,13 +7,21 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import TypeVar
 
 from unrolled.training.job import State
+
+LISTEN_SECONDS = 0.2  # how long a signal may go unheard while foreign code runs
+Result = TypeVar("Result")
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, where no training runs that could stop politely."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -26,6 +34,46 @@ class Interrupted(KeyboardInterrupt):
             else " (no run folder was given)"
         )
         super().__init__(f"stopped at step {state.step}, in epoch {state.epoch + 1}{how}")
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Let SIGTERM unwind the program as Ctrl-C does, so that nothing half-written stays."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def waiting_for(work: Callable[[], Result]) -> Result:
+    """What `work` returns, computed beside a thread that goes on hearing signals.
+
+    Foreign code that runs for minutes never lets Python look at a signal.
+    """
+    results: list[Result] = []
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(work())
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            failures.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(LISTEN_SECONDS)
+    if failures:
+        raise failures[0]
+    return results[0]
 
 
 @dataclass

@@ -90,6 +90,7 @@ class State:
     plateau_waited: int = 0
     planned: int = 0  # steps that a budget has room for; 0 until that is settled
     planned_for: float = 0.0  # the minutes of that budget
+    measured: int = 0  # batches that an evaluation has time for; 0 until settled, or for all
     finished: str = ""  # why training ended; empty while it has not
     history: list[dict[str, Any]] = field(default_factory=list)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -20,7 +21,7 @@ from unrolled.training import diagnosis, schedules
 from unrolled.training.clipping import clip_gradients
 from unrolled.training.clock import Clock
 from unrolled.training.fabric import agreed, said_by_first, start_fabric, whole_sums
-from unrolled.training.interrupts import Interrupted, interruptible
+from unrolled.training.interrupts import Interrupt, Interrupted, interruptible
 from unrolled.training.job import Job, Measures, Share, State, Sums
 from unrolled.training.keeping import Keeper
 from unrolled.training.optimizers import make_optimizer, set_rate
@@ -29,6 +30,8 @@ from unrolled.training.progress import Quiet, Silent, Watcher
 from unrolled.training.run_folder import RunFolder
 from unrolled.training.settings import Settings
 
+MEASURING = 0.1  # of a budget: an evaluation that would take longer looks at a sample
+
 
 def train(
     job: Job,
@@ -36,10 +39,15 @@ def train(
     run: RunFolder | None = None,
     watcher: Watcher | None = None,
     resume: bool = False,
+    spent: float = 0.0,
 ) -> State:
-    """Fit the job's model; leave in it the weights with the best validation figure."""
-    loop = Loop(job, settings, run, watcher or Quiet())
+    """Fit the job's model; leave in it the weights with the best validation figure.
+
+    `spent` is how many seconds of the budget are used up already, by reading the data.
+    """
+    loop = Loop(job, settings, run, watcher or Quiet(), spent)
     with torch.random.fork_rng(devices=[]), interruptible() as interrupt:
+        loop.interrupt = interrupt
         if resume:
             loop.go_on()
         while not loop.is_done():
@@ -47,11 +55,13 @@ def train(
                 loop.step(batch)
                 if interrupt.asked:
                     loop.save_if_due(now=True)
-                    raise Interrupted(loop.state, None if run is None else run.path)
+                    loop.stop()
                 if loop.is_out_of_time():
                     break
                 loop.save_if_due()
+            loop.save_if_due(now=True)  # evaluating may take long, and nothing is to be lost
             loop.end_epoch()
+            loop.is_done()  # so that the last checkpoint says why training ended
             loop.save()
         loop.finish()
     return loop.state
@@ -61,7 +71,12 @@ class Loop:
     """One training: what `train` calls."""
 
     def __init__(
-        self, job: Job, settings: Settings, run: RunFolder | None, watcher: Watcher
+        self,
+        job: Job,
+        settings: Settings,
+        run: RunFolder | None,
+        watcher: Watcher,
+        spent: float = 0.0,
     ) -> None:
         self.job, self.settings = job, settings
         self.fabric = start_fabric(settings)
@@ -73,7 +88,8 @@ class Loop:
         writes = self.fabric.is_global_zero
         self.keeper = Keeper(job, self.optimizer, run, self.watcher, writes, settings.tensorboard)
         self.state, self.sums = State(), Sums()
-        self.clock = Clock(minutes=settings.minutes)
+        self.clock, self.spent = Clock(spent, settings.minutes), spent
+        self.run, self.interrupt = run, Interrupt()
         ends = settings.minutes if schedules.has_an_end(settings.schedule) else None
         self.planner = None if ends is None else Planner(ends)
         self.steps_an_epoch = max(1, len(job.batches("train", 0)))
@@ -85,7 +101,7 @@ class Loop:
         if kept is not None:
             self.state, self.sums = kept
             self.state.finished = ""  # there may be more epochs or minutes than before
-            self.clock = Clock(self.state.seconds, self.settings.minutes)
+            self.clock = Clock(self.state.seconds + self.spent, self.settings.minutes)
 
     def is_done(self) -> bool:
         """Whether an epoch that has just ended was the last one, and why."""
@@ -147,6 +163,10 @@ class Loop:
         share = done / max(1, planned)
         return self.settings.lr * schedules.factor(self.settings.schedule, share, self.state)
 
+    def stop(self) -> None:
+        """What was learnt is kept: tell how to go on."""
+        raise Interrupted(self.state, None if self.run is None else self.run.path)
+
     def has_plan(self) -> bool:
         """Whether it is settled how many steps the budget has room for."""
         return self.state.planned_for == self.settings.minutes
@@ -156,8 +176,9 @@ class Loop:
         if self.planner is None or self.has_plan():
             return
         state, ends = self.state, self.state.position == self.steps_an_epoch
+        measuring = min(self.batches_measured, self.room_for_measuring() or self.batches_measured)
         planned = self.planner.plan(
-            self.clock.seconds(), state.step, ends, self.steps_an_epoch, self.batches_measured
+            self.clock.seconds(), state.step, ends, self.steps_an_epoch, measuring
         )
         planned = said_by_first(self.fabric, planned)
         if planned is not None:
@@ -170,6 +191,7 @@ class Loop:
         steps, norms = self.sums.pop("steps"), self.sums.pop("gradient_norm")
         record["train_gradient_norm"] = float(norms / steps)
         record |= titled("train", self.job.measures(whole_sums(self.fabric, self.sums)))
+        self.settle_measuring()
         self.clock.start_lap()
         for part in ("validation", "test"):
             record |= titled(part, self.evaluate(part))
@@ -198,7 +220,38 @@ class Loop:
 
     def evaluate(self, part: str) -> Measures:
         """Figures of a part of the data; nothing is learned from it."""
-        return evaluate(self.fabric, self.job, self.model, part, self.share)
+        batches = self.job.batches(part, 0)
+        if self.state.measured and self.batches_measured:
+            share = min(1.0, self.state.measured / self.batches_measured)
+            batches = sample(batches, max(1, round(share * len(batches))), self.job)
+        return evaluate(self.fabric, self.job, self.model, part, self.share, batches, self.heed)
+
+    def heed(self) -> None:
+        """Inside an evaluation: somebody may ask to stop, and its checkpoint is written already."""
+        if self.interrupt.asked:
+            self.stop()
+
+    def room_for_measuring(self) -> int | None:
+        """How many batches an evaluation has time for; None while nothing is known of that."""
+        pace = self.clock.pace()
+        if self.clock.budget is None or pace is None:
+            return None
+        return max(2, int(MEASURING * self.clock.budget / max(pace, 1e-9)))
+
+    def settle_measuring(self) -> None:
+        """Once: whether there is time to measure the parts whole, or a sample of them, and say so.
+
+        The sample stays the same, so that the figures of two epochs can be compared.
+        """
+        room = said_by_first(self.fabric, self.room_for_measuring())
+        if self.state.measured or room is None or self.batches_measured <= room:
+            return
+        self.state.measured = room
+        self.clock.evaluation_seconds = room * (self.clock.pace() or 0.0)
+        self.watcher.note(
+            f"the budget has no time to measure the validation and test parts whole: {room:,} of "
+            f"their {self.batches_measured:,} batches are measured, in every epoch the same"
+        )
 
     def save(self) -> None:
         """Write a checkpoint of this very moment."""
@@ -218,6 +271,10 @@ class Loop:
             return False
         if self.has_plan() and self.state.step >= self.state.planned:
             return True
+        if not self.state.history:  # nothing has been measured yet
+            room = self.room_for_measuring() or self.batches_measured
+            count = min(room, self.batches_measured)
+            self.clock.evaluation_seconds = count * (self.clock.pace() or 0.0)
         return agreed(self.fabric, self.clock.is_over())
 
     def finish(self) -> None:
@@ -235,16 +292,35 @@ class Loop:
         self.watcher.step(state.epoch + 1, epochs, share, loss, left)
 
 
+def sample(batches: Sequence[Any], most: int, job: Job) -> Sequence[Any]:
+    """Batches that stand for all: from all over, or, where states are carried, the first ones."""
+    if most >= len(batches) or job.carried():
+        return batches[:most]
+    return [batches[number * len(batches) // most] for number in range(most)]
+
+
 @torch.no_grad()
-def evaluate(fabric: Any, job: Job, model: Any, part: str, share: Share) -> Measures:
-    """The measures of a part of the data, over all processes; empty when there is no such part."""
-    batches = job.batches(part, 0)
+def evaluate(
+    fabric: Any,
+    job: Job,
+    model: Any,
+    part: str,
+    share: Share,
+    batches: Sequence[Any] | None = None,
+    heed: Callable[[], None] = lambda: None,
+) -> Measures:
+    """The measures of a part of the data, over all processes; empty when there is no such part.
+
+    Of these `batches`, or of all; `heed` is called before each.
+    """
+    batches = job.batches(part, 0) if batches is None else batches
     if not len(batches):
         return {}
     model.eval()
     job.begin(part)
     sums: Sums = {}
     for batch in batches:
+        heed()
         add(sums, job.compute(model, batch, share)[1])
     return job.measures(whole_sums(fabric, sums))
 

@@ -84,3 +84,29 @@ def test_values_that_are_none(capsys, line):
     assert cli.main(line.split()) == 2
     said = capsys.readouterr().err
     assert "seed" in said or "takes a value" in said
+
+
+def test_a_finished_run_says_so(tmp_path, capsys, monkeypatch):
+    from tests.made_up import chatter
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.txt").write_text(chatter(400))
+    words = ["--hidden", "3", "--window", "8", "--epochs", "1", "--quiet", "--out", "run"]
+    assert cli.main(["train", "generate", "a.txt", *words]) == 0
+    before = sorted((path.name, path.stat().st_mtime_ns) for path in tmp_path.rglob("*"))
+    capsys.readouterr()
+    assert cli.main(["train", "--resume", "run"]) == 0
+    said = capsys.readouterr().out
+    assert "run is finished (all epochs are done): give it more with --epochs or --minutes" in said
+    assert sorted((path.name, path.stat().st_mtime_ns) for path in tmp_path.rglob("*")) == before
+    assert cli.main(["train", "--resume", "run", "--epochs", "2", "--quiet"]) == 0
+    assert len((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()) == 2
+    capsys.readouterr()
+    assert cli.main(["evaluate", "run", "a.txt"]) == 0
+    assert capsys.readouterr().out.startswith("run learnt from this very data: others will come")
+    (tmp_path / "copy.txt").write_text((tmp_path / "a.txt").read_text())
+    assert cli.main(["evaluate", "run", "copy.txt", "--json"]) == 0
+    assert '"learnt_from": true' in capsys.readouterr().out
+    (tmp_path / "other.txt").write_text(chatter(500))
+    assert cli.main(["evaluate", "run", "other.txt"]) == 0
+    assert "learnt from" not in capsys.readouterr().out

@@ -3,6 +3,7 @@
 import argparse
 import shlex
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ class GenerateJob(CommandJob):
         asked: Sequence[str] = (),
     ) -> None:
         corpus, test = self.read(how, estimator.seed)
-        found = checksum([*corpus.blocks(), *(test.blocks() if test else [])])
+        found = checksum(chain(corpus.blocks(), test.blocks() if test else []))
         if resume:
             require_same(how, found, estimator.out)
         notes = list(corpus.notes)

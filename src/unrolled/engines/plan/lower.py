@@ -22,6 +22,7 @@ from unrolled.equations.nodes import (
     Node,
     Variable,
     apply,
+    arguments,
     rebuild,
     topological,
     variable,
@@ -64,9 +65,13 @@ def lower(equation: Equation) -> Lowered:
     """Cut what depends on weights alone out of the step."""
     prelude: dict[str, Node] = {}
     done: dict[Node, Node] = {}
+    holds: dict[Node, bool] = {}
     names = {node: name for name, node in reversed(equation.statements)}
     for node in topological(node for _, node in equation.statements):
-        if not isinstance(node, Apply | Eye) or not _is_of_weights(node):
+        holds[node] = isinstance(node, Variable | Eye) or any(holds[a] for a in arguments(node))
+        # made of weights (or an identity matrix) alone; numbers alone stay in the step
+        of_weights = holds[node] and not varies(node)
+        if not isinstance(node, Apply | Eye) or not of_weights:
             args = tuple(done[a] for a in node.args) if isinstance(node, Apply) else ()
             done[node] = rebuild(node, args) if isinstance(node, Apply) else node
             continue
@@ -120,12 +125,6 @@ def _narrow_weight(weight: Variable) -> Variable:
         return weight
     rows, columns = shape
     return variable(weight.name, "weight", (columns if rows == ONE else rows,))
-
-
-def _is_of_weights(node: Node) -> bool:
-    """Made of weights (or an identity matrix) alone; numbers alone stay in the step."""
-    below = list(topological([node]))
-    return not varies(node) and any(isinstance(n, Variable | Eye) for n in below)
 
 
 @dataclass(frozen=True)
@@ -189,11 +188,20 @@ def _computed(node: Node, stored: set[Node]) -> bool:
 
 def _missing(node: Node, stored: set[Node], kept: Mapping[Node, None]) -> list[Node]:
     """What must be kept in addition, so that this value can be had."""
-    if not isinstance(node, Apply) or node in stored or node in kept:
-        return []
+    found: dict[Node, list[Node]] = {}
+    for below in topological([node], stored | kept.keys()):
+        if not isinstance(below, Apply) or below in stored or below in kept:
+            found[below] = []
+        else:
+            found[below] = _missing_for(below, found)
+    return found[node]
+
+
+def _missing_for(node: Apply, found: Mapping[Node, list[Node]]) -> list[Node]:
+    """What must be kept for an operation, where it is known for its arguments."""
     missing: dict[Node, None] = {}
     for argument in node.args:
-        missing.update(dict.fromkeys(_missing(argument, stored, kept)))
+        missing.update(dict.fromkeys(found[argument]))
     if OPS[node.op].is_condition:
         return list(missing)  # true and false are no numbers to be kept; what they compare is
     dear = node.op in WIDE or (node.op in DEAR and bool(missing))

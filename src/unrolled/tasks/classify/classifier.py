@@ -13,6 +13,7 @@ decides nothing.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -70,7 +71,6 @@ from unrolled.tasks.tokens import KINDS, DamagedVocabulary, kind_for
 from unrolled.training import settings as checks
 from unrolled.training.diagnosis import Diverged
 from unrolled.training.fabric import is_first_process
-from unrolled.training.interrupts import Interrupted
 from unrolled.training.loop import train
 from unrolled.training.progress import Beside
 from unrolled.training.run_folder import RunFolder, json_text
@@ -78,6 +78,7 @@ from unrolled.training.schedules import SCHEDULES
 from unrolled.training.settings import Settings
 
 TASK = "classify"
+BESIDE = 0.25  # of the minutes: for the network without recurrence
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -142,6 +143,7 @@ class Classifier(ClassifierMixin, Estimator):
 
         `names` is what the sequences, and those of the test, are called in the report.
         """
+        began = self.began()
         self.cell_ = self.check()
         if not resume:
             self.refuse_taken_place()
@@ -154,14 +156,16 @@ class Classifier(ClassifierMixin, Estimator):
         run = self.open_run(config, self._vocabulary(), resume)
         weights = class_weights(self.class_weights, parts["train"].classes, len(self.classes_))
         job = LabellingJob(model, parts, weights, self.batch_size, self.seed)
-        state = train(job, self.settings(), run, self.watcher(), resume)
+        state = train(
+            job, self._main_settings(), run, self.watcher(), resume, time.monotonic() - began
+        )
         self.model_, self.state_, self.run_ = model.eval(), state, run
         if "validation" in parts:
             learn_blend(model, parts["validation"], weights)
             if run is not None and is_first_process():
                 run.write_weights(model.state_dict())
         self.history_ = state.history
-        beside = self._train_baseline(parts, weights) if self.baseline else None
+        beside = self._train_baseline(parts, weights, began) if self.baseline else None
         if run is not None and is_first_process():
             found = self._findings(config, inputs, parts, beside, names)
             run.write_text("report.html", render(page_of(found)))
@@ -284,7 +288,14 @@ class Classifier(ClassifierMixin, Estimator):
                 LinearSeries(Plan.from_dict(shape), classes) if has_linear else None,
             )
 
-    def _train_baseline(self, parts: Any, weights: Any) -> nn.Module | None:
+    def _main_settings(self) -> Settings:
+        """Of the minutes a part is left for the network beside, if there is one."""
+        whole = self.settings()
+        if not self.baseline or whole.minutes is None:
+            return whole
+        return replace(whole, minutes=(1 - BESIDE) * whole.minutes)
+
+    def _train_baseline(self, parts: Any, weights: Any, began: float) -> nn.Module | None:
         """The network without recurrence, with the same settings; it leaves the first fold out."""
         with seeded(self.seed):
             model = FeedForward(
@@ -299,8 +310,8 @@ class Classifier(ClassifierMixin, Estimator):
         watcher = Beside(self.watcher(), "the network without order")
         watcher.note("an order-blind baseline is also trained, for the report")
         try:
-            train(job, self.settings(), None, watcher)
-        except (Interrupted, Diverged) as stopped:  # the run itself is whole
+            train(job, self.settings(), None, watcher, spent=time.monotonic() - began)
+        except Diverged as stopped:  # the run itself is whole
             watcher.note(f"the report goes without it: {stopped}")
             return None
         return model.eval()

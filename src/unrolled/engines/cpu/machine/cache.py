@@ -3,9 +3,11 @@
 Comes in: a key and the bytes of an object file. Goes out: the same bytes, or None where there are
 none that can be trusted. Next: `jit` links them into the process.
 
-One file an entry, `<key>.o`: the SHA-256 of the object, then the object. It is written under
-another name and moved into place, so a reader sees the whole file or none, and of two processes
-that write at once the last one wins with the same content. What is damaged reads as absent.
+One file an entry, `<key>.o`: the SHA-256 of key and object, then the object. What is read is
+executed, so a folder or an entry that another user owns or may write is left alone. It is written
+under another name and moved into place, so a reader sees the whole file or none, and of two
+processes that write at once the last one wins with the same content. What is damaged reads as
+absent.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import stat
 import sys
 import tempfile
 import time
@@ -42,12 +45,14 @@ def read(key: str) -> bytes | None:
     """The object kept under `key`; None if there is none, or it is not what was written."""
     path = _path(key)
     try:
+        if _is_foreign(path.parent) or _is_foreign(path):
+            return None
         data = path.read_bytes()
         os.utime(path)  # what is in use is not stale
     except OSError:
         return None  # absent, or not ours to read: it is compiled, and `write` says what is wrong
     digest, code = data[:32], data[32:]
-    return code if hashlib.sha256(code).digest() == digest else None
+    return code if _digest(key, code) == digest else None
 
 
 def write(key: str, code: bytes) -> None:
@@ -55,11 +60,13 @@ def write(key: str, code: bytes) -> None:
     path = _path(key)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if _is_foreign(path.parent):
+            return
         descriptor, name = tempfile.mkstemp(dir=path.parent, suffix=".new")
         new = Path(name)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.write(hashlib.sha256(code).digest() + code)
+                file.write(_digest(key, code) + code)
             new.replace(path)
         except OSError:
             new.unlink(missing_ok=True)
@@ -67,6 +74,26 @@ def write(key: str, code: bytes) -> None:
         _discard_stale(path.parent)
     except OSError as error:
         _warn(path.parent, error)
+
+
+def _digest(key: str, code: bytes) -> bytes:
+    """Of the key, too: an entry that was copied to another key is not that key's."""
+    return hashlib.sha256(key.encode() + b"\0" + code).digest()
+
+
+def _is_foreign(path: Path) -> bool:
+    """Whether somebody else owns a path or may write it; said once for each folder."""
+    if not hasattr(os, "getuid"):
+        return False
+    found = path.stat()
+    if found.st_uid == os.getuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return False
+    _say_once(
+        path if path.is_dir() else path.parent,
+        f"{path} belongs to another user or may be written by others, so no compiled kernel is "
+        "taken from there: set UNROLLED_CACHE to a folder of your own",
+    )
+    return True
 
 
 def _discard_stale(place: Path) -> None:
@@ -86,12 +113,14 @@ _warned: set[Path] = set()
 
 
 def _warn(place: Path, error: OSError) -> None:
-    if place in _warned:
-        return
-    _warned.add(place)
-    warnings.warn(
+    _say_once(
+        place,
         f"compiled kernels cannot be kept in {place} ({error.strerror or error}), so every process "
         "compiles them again: set UNROLLED_CACHE to a folder that can be written.",
-        CacheWarning,
-        stacklevel=4,
     )
+
+
+def _say_once(place: Path, sentence: str) -> None:
+    if place not in _warned:
+        _warned.add(place)
+        warnings.warn(sentence, CacheWarning, stacklevel=5)

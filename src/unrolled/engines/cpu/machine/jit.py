@@ -96,12 +96,24 @@ def load(
     key = _key(f"{key_material} {optimise}", functions, target)
     kernels = _loaded.get(key)
     if kernels is None:
-        code = cache.read(key)
-        if code is None:
+        kernels = _from_disk(key, functions)
+        if kernels is None:
             code = object_code(build(), target, functions, optimise=optimise)
             cache.write(key, code)
-        kernels = _loaded[key] = Kernels(code, functions)
+            kernels = Kernels(code, functions)
+        _loaded[key] = kernels
     return kernels
+
+
+def _from_disk(key: str, functions: tuple[str, ...]) -> Kernels | None:
+    """The kernels kept under a key; None where there are none, or none that can be linked."""
+    code = cache.read(key)
+    if code is None:
+        return None
+    try:
+        return Kernels(code, functions)
+    except RuntimeError:  # LLVM's word for an object file that is none, or lacks a function
+        return None
 
 
 @_locked

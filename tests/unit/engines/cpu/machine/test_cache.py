@@ -93,6 +93,40 @@ def test_what_nobody_reads_is_deleted_in_time(place: Path) -> None:
     assert {path.name[0] for path in place.iterdir()} == {"0", "1"}
 
 
+def test_an_entry_copied_to_another_key_reads_as_absent(place: Path) -> None:
+    cache.write(KEY, b"code")
+    (place / f"{'1' * 64}.o").write_bytes((place / f"{KEY}.o").read_bytes())
+    assert cache.read("1" * 64) is None
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="asks POSIX about owners")
+@pytest.mark.parametrize("mode", [0o770, 0o707, 0o777])
+def test_a_folder_that_others_may_write_is_left_alone(place: Path, mode: int) -> None:
+    cache.write(KEY, b"code")
+    place.chmod(mode)
+    with pytest.warns(cache.CacheWarning, match="may be written by others") as said:
+        assert cache.read(KEY) is None
+    cache.write("1" * 64, b"code")
+    assert len(said) == 1
+    assert [path.name for path in place.iterdir()] == [f"{KEY}.o"]
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="asks POSIX about owners")
+def test_an_entry_that_others_may_write_is_left_alone(place: Path) -> None:
+    cache.write(KEY, b"code")
+    (place / f"{KEY}.o").chmod(0o622)
+    with pytest.warns(cache.CacheWarning, match="so no compiled kernel is taken from there"):
+        assert cache.read(KEY) is None
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="asks POSIX about owners")
+def test_what_another_user_owns_is_left_alone(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache.write(KEY, b"code")
+    monkeypatch.setattr(os, "getuid", lambda: place.stat().st_uid + 1)
+    with pytest.warns(cache.CacheWarning, match="belongs to another user"):
+        assert cache.read(KEY) is None
+
+
 def test_two_processes_write_at_once(place: Path, tmp_path: Path) -> None:
     program = (
         "from unrolled.engines.cpu.machine import cache\n"
