@@ -93,8 +93,8 @@ def stopped_at(arguments: argparse.Namespace) -> str:
 
     run = Path(arguments.resume or arguments.out or "")
     if not (arguments.resume or arguments.out) or not (run / CONFIG).is_file():
-        return "stopped before anything was learnt: nothing is kept"
-    kept = "its weights are kept" if (run / WEIGHTS).is_file() else "what it has learnt is kept"
+        return "stopped before anything was learned: nothing is kept"
+    kept = "its weights are kept" if (run / WEIGHTS).is_file() else "what it has learned is kept"
     return f"stopped; {kept}; go on with `unrolled train --resume {run}`"
 
 

@@ -164,7 +164,7 @@ class Loop:
         return self.settings.lr * schedules.factor(self.settings.schedule, share, self.state)
 
     def stop(self) -> None:
-        """What was learnt is kept: tell how to go on."""
+        """What was learned is kept: tell how to go on."""
         raise Interrupted(self.state, None if self.run is None else self.run.path)
 
     def has_plan(self) -> bool:

@@ -103,10 +103,10 @@ def test_a_finished_run_says_so(tmp_path, capsys, monkeypatch):
     assert len((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()) == 2
     capsys.readouterr()
     assert cli.main(["evaluate", "run", "a.txt"]) == 0
-    assert capsys.readouterr().out.startswith("run learnt from this very data: others will come")
+    assert capsys.readouterr().out.startswith("run learned from this very data: others will come")
     (tmp_path / "copy.txt").write_text((tmp_path / "a.txt").read_text())
     assert cli.main(["evaluate", "run", "copy.txt", "--json"]) == 0
     assert '"learnt_from": true' in capsys.readouterr().out
     (tmp_path / "other.txt").write_text(chatter(500))
     assert cli.main(["evaluate", "run", "other.txt"]) == 0
-    assert "learnt from" not in capsys.readouterr().out
+    assert "learned from" not in capsys.readouterr().out
