@@ -10,7 +10,7 @@ import contextlib
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ from unrolled.training.settings import Settings
 
 # The most of what costs time or memory before any data or weights are looked at.
 MOST = {"layers": 1_000, "devices": 1_024, "nodes": 1_024, "horizon": 100_000, "paths": 100_000}
+BESIDE = 0.25  # of the minutes: for a second network
 WATCHERS = {"lines": Lines, "quiet": Quiet, "json": Json}
 
 
@@ -77,6 +78,13 @@ class Estimator(BaseEstimator):
         return Settings(
             **{name: getattr(self, name) for name in Settings.names() if hasattr(self, name)}
         )
+
+    def settings_beside(self, another: bool) -> Settings:
+        """A part of the minutes is left for another network that is trained beside this one."""
+        whole = self.settings()
+        if not another or whole.minutes is None:
+            return whole
+        return replace(whole, minutes=(1 - BESIDE) * whole.minutes)
 
     def check(self) -> ChosenCell:
         """Check every parameter before anything is read or computed; the cell they name."""

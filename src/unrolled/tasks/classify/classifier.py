@@ -75,10 +75,8 @@ from unrolled.training.loop import train
 from unrolled.training.progress import Beside
 from unrolled.training.run_folder import RunFolder, json_text
 from unrolled.training.schedules import SCHEDULES
-from unrolled.training.settings import Settings
 
 TASK = "classify"
-BESIDE = 0.25  # of the minutes: for the network without recurrence
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -157,7 +155,12 @@ class Classifier(ClassifierMixin, Estimator):
         weights = class_weights(self.class_weights, parts["train"].classes, len(self.classes_))
         job = LabellingJob(model, parts, weights, self.batch_size, self.seed)
         state = train(
-            job, self._main_settings(), run, self.watcher(), resume, time.monotonic() - began
+            job,
+            self.settings_beside(self.baseline),
+            run,
+            self.watcher(),
+            resume,
+            time.monotonic() - began,
         )
         self.model_, self.state_, self.run_ = model.eval(), state, run
         if "validation" in parts:
@@ -287,13 +290,6 @@ class Classifier(ClassifierMixin, Estimator):
                 ],
                 LinearSeries(Plan.from_dict(shape), classes) if has_linear else None,
             )
-
-    def _main_settings(self) -> Settings:
-        """Of the minutes a part is left for the network beside, if there is one."""
-        whole = self.settings()
-        if not self.baseline or whole.minutes is None:
-            return whole
-        return replace(whole, minutes=(1 - BESIDE) * whole.minutes)
 
     def _train_baseline(self, parts: Any, weights: Any, began: float) -> nn.Module | None:
         """The network without recurrence, with the same settings; it leaves the first fold out."""
