@@ -40,8 +40,8 @@ class Pairs:
         """What to learn from, and about a `share` to be tested on; equal sources together."""
         if share == 0:
             return self, None
-        learnt, held = hold_out([""] * len(self), share, seed, self.sources)
-        return self.select(learnt), self.select(held)
+        learned, held = hold_out([""] * len(self), share, seed, self.sources)
+        return self.select(learned), self.select(held)
 
 
 def read_pairs(

@@ -51,8 +51,8 @@ class Speech:
         """What to learn from, and about a `share` to be tested on."""
         if share == 0:
             return self, None
-        learnt, held = hold_out([""] * len(self), share, seed)
-        return self.select(learnt.tolist()), self.select(held.tolist())
+        learned, held = hold_out([""] * len(self), share, seed)
+        return self.select(learned.tolist()), self.select(held.tolist())
 
 
 def read_speech(

@@ -181,7 +181,7 @@ class TagJob(CommandJob):
 
 
 def put_back(model: Tagger, line: str, kind: str) -> str:
-    """A line with what its run has learnt to restore; an empty one stays empty."""
+    """A line with what its run has learned to restore; an empty one stays empty."""
     if not line.strip():
         return ""
     items = restoring.restoring([line], kind).sentences

@@ -48,8 +48,8 @@ class TranscribeJob(CommandJob):
         resume: bool,
         asked: Sequence[str] = (),
     ) -> None:
-        learnt, test = self.read(how, estimator.seed)
-        every = [learnt, *([test] if test else [])]
+        learned, test = self.read(how, estimator.seed)
+        every = [learned, *([test] if test else [])]
         found = checksum(
             value for one in every for value in (*one.texts, *(s.samples for s in one.sounds))
         )
@@ -62,8 +62,8 @@ class TranscribeJob(CommandJob):
         table = origin(how["source"], command, **{**kept, "checksum": found, "notes": notes})
         other = ([one.samples for one in test.sounds], test.texts) if test else None
         estimator.fit(
-            [one.samples for one in learnt.sounds], learnt.texts, other,
-            rate=learnt.rate, data=table, resume=resume,
+            [one.samples for one in learned.sounds], learned.texts, other,
+            rate=learned.rate, data=table, resume=resume,
         )  # fmt: skip
 
     def read(self, how: dict[str, Any], seed: int) -> tuple[Speech, Speech | None]:

@@ -54,8 +54,8 @@ class TranslateJob(CommandJob):
         resume: bool,
         asked: Sequence[str] = (),
     ) -> None:
-        learnt, test = self.read(how, estimator.seed)
-        every = [learnt, *([test] if test else [])]
+        learned, test = self.read(how, estimator.seed)
+        every = [learned, *([test] if test else [])]
         found = checksum(text for one in every for text in (*one.sources, *one.targets))
         notes = list(Notes([note for one in every for note in one.notes]))
         if is_first_process() and estimator.progress != "json":
@@ -65,7 +65,7 @@ class TranslateJob(CommandJob):
         kept = {key: value for key, value in how.items() if key not in ("source", "command")}
         table = origin(how["source"], command, **{**kept, "checksum": found, "notes": notes})
         other = (test.sources, test.targets) if test else None
-        estimator.fit(learnt.sources, learnt.targets, other, data=table, resume=resume)
+        estimator.fit(learned.sources, learned.targets, other, data=table, resume=resume)
 
     def read(self, how: dict[str, Any], seed: int) -> tuple[Pairs, Pairs | None]:
         """What to learn from, and what to test on."""

@@ -75,6 +75,7 @@ from unrolled.training.loop import train
 from unrolled.training.progress import Beside
 from unrolled.training.run_folder import RunFolder, json_text
 from unrolled.training.schedules import SCHEDULES
+from unrolled.training.settings import Settings
 
 TASK = "classify"
 

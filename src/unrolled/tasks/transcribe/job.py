@@ -44,7 +44,7 @@ class Letters:
         return cls(["<blank>", *sorted(set("".join(texts)))])
 
     def encode(self, text: str) -> list[int]:
-        """Letters that were never learnt are not in it."""
+        """Letters that were never learned are not in it."""
         return [self.numbers[letter] for letter in text if letter in self.numbers]
 
     def decode(self, numbers: Sequence[int]) -> str:
@@ -52,7 +52,7 @@ class Letters:
 
 
 class Lexicon:
-    """The words that were learnt, and how they begin."""
+    """The words that were learned, and how they begin."""
 
     def __init__(self, words: set[str]) -> None:
         self.words = words

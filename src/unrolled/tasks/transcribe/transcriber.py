@@ -65,7 +65,7 @@ class Transcriber(Estimator):
     masks: int = option(1, "times that bands and stretches are blanked out in training", int)
     beam: int = option(16, "texts that are followed at once; 1: the most probable path", int)
     lexicon: str = option(
-        "auto", "hear only words that were learnt; auto: where they are few", choices=LEXICON
+        "auto", "hear only words that were learned; auto: where they are few", choices=LEXICON
     )
 
     def check(self) -> ChosenCell:
@@ -100,12 +100,12 @@ class Transcriber(Estimator):
         rows, held = np.arange(len(sounds)), np.arange(0)
         if self.validation:
             rows, held = hold_out([""] * len(sounds), self.validation, self.seed)
-        learnt = [sounds[row] for row in rows]
-        self.features_ = LogMel.fit(learnt, rate, self.bands)
+        learned = [sounds[row] for row in rows]
+        self.features_ = LogMel.fit(learned, rate, self.bands)
         self.letters_ = Letters.fit([texts[row] for row in rows])
         self.known_ = self._lexicon([texts[row] for row in rows])
         model = self._build()
-        parts = {"train": self._part(model, learnt, [texts[row] for row in rows])}
+        parts = {"train": self._part(model, learned, [texts[row] for row in rows])}
         if len(held):
             parts["validation"] = self._part(
                 model, [sounds[row] for row in held], [texts[row] for row in held]
@@ -129,7 +129,7 @@ class Transcriber(Estimator):
         is_small = len(found.words) <= FEW and count >= OFTEN * len(found.words)
         if self.beam == 1 or self.lexicon == "no" or (self.lexicon == "auto" and not is_small):
             return None
-        note = f"only the {counted(len(found.words), 'word')} that were learnt can be heard"
+        note = f"only the {counted(len(found.words), 'word')} that were learned can be heard"
         if self.lexicon == "auto":
             note += " (there are few, and each is frequent; --lexicon no: any word)"
         self.notes_.say(note)
@@ -137,7 +137,7 @@ class Transcriber(Estimator):
         return found
 
     def _part(self, model: SpeechNetwork, sounds: Sequence[Any], texts: Sequence[str]) -> Any:
-        """Features and letters; a recording too short for its text cannot be learnt from."""
+        """Features and letters; a recording too short for its text cannot be learned from."""
         features = [self.features_(one) for one in sounds]
         letters = [self.letters_.encode(text) for text in texts]
         kept = [

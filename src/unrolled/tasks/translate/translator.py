@@ -98,9 +98,9 @@ class Translator(Estimator):
         raw = self._split(as_texts(X), as_targets(y, len(X)))
         if test is not None:
             raw["test"] = as_texts(test[0]), as_targets(test[1], len(test[0]))
-        learnt = raw["train"]
-        self.sources_ = self._tokens("source", self.source_tokens, learnt[0])
-        self.targets_ = self._tokens("target", self.target_tokens, learnt[1])
+        learned = raw["train"]
+        self.sources_ = self._tokens("source", self.source_tokens, learned[0])
+        self.targets_ = self._tokens("target", self.target_tokens, learned[1])
         parts = {name: self._encode(*one) for name, one in raw.items()}
         model = self._build()
         config = shared.config_of(TASK, self, self.cell_, data=data or {})
