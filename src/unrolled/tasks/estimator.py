@@ -109,10 +109,13 @@ class Estimator(BaseEstimator):
                 if word in kinds and not isinstance(value, kind):
                     raise ArgumentError(f"{one.name} is {what}, not {value!r:.60}")
 
-    def began(self) -> float:
-        """When the work on a fit began: with the command, or now. `minutes` counts from there."""
-        start: float = self.__dict__.pop("began_", time.monotonic())
-        return start
+    def begin(self) -> None:
+        """A fit begins: `minutes` counts from here, or from where the command began."""
+        self._start = self.__dict__.pop("began_", time.monotonic())
+
+    def spent(self) -> float:
+        """Seconds since then."""
+        return time.monotonic() - self._start
 
     def watcher(self) -> Watcher:
         return WATCHERS[self.progress]() if is_first_process() else Silent()

@@ -13,7 +13,6 @@ decides nothing.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -142,7 +141,7 @@ class Classifier(ClassifierMixin, Estimator):
 
         `names` is what the sequences, and those of the test, are called in the report.
         """
-        began = self.began()
+        self.begin()
         self.cell_ = self.check()
         if not resume:
             self.refuse_taken_place()
@@ -155,21 +154,15 @@ class Classifier(ClassifierMixin, Estimator):
         run = self.open_run(config, self._vocabulary(), resume)
         weights = class_weights(self.class_weights, parts["train"].classes, len(self.classes_))
         job = LabellingJob(model, parts, weights, self.batch_size, self.seed)
-        state = train(
-            job,
-            self.settings_beside(self.baseline),
-            run,
-            self.watcher(),
-            resume,
-            time.monotonic() - began,
-        )
+        settings = self.settings_beside(self.baseline)
+        state = train(job, settings, run, self.watcher(), resume, self.spent())
         self.model_, self.state_, self.run_ = model.eval(), state, run
         if "validation" in parts:
             learn_blend(model, parts["validation"], weights)
             if run is not None and is_first_process():
                 run.write_weights(model.state_dict())
         self.history_ = state.history
-        beside = self._train_baseline(parts, weights, began) if self.baseline else None
+        beside = self._train_baseline(parts, weights) if self.baseline else None
         if run is not None and is_first_process():
             found = self._findings(config, inputs, parts, beside, names)
             run.write_text("report.html", render(page_of(found)))
@@ -292,7 +285,7 @@ class Classifier(ClassifierMixin, Estimator):
                 LinearSeries(Plan.from_dict(shape), classes) if has_linear else None,
             )
 
-    def _train_baseline(self, parts: Any, weights: Any, began: float) -> nn.Module | None:
+    def _train_baseline(self, parts: Any, weights: Any) -> nn.Module | None:
         """The network without recurrence, with the same settings; it leaves the first fold out."""
         with seeded(self.seed):
             model = FeedForward(
@@ -307,7 +300,7 @@ class Classifier(ClassifierMixin, Estimator):
         watcher = Beside(self.watcher(), "the network without order")
         watcher.note("an order-blind baseline is also trained, for the report")
         try:
-            train(job, self.settings(), None, watcher, spent=time.monotonic() - began)
+            train(job, self.settings(), None, watcher, spent=self.spent())
         except Diverged as stopped:  # the run itself is whole
             watcher.note(f"the report goes without it: {stopped}")
             return None

@@ -11,7 +11,6 @@ series once, and its state at every origin gives that origin's forecast.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -114,7 +113,7 @@ class Forecaster(RegressorMixin, Estimator):
         resume: bool = False,
     ) -> Forecaster:
         """Learn from series; the last share of each that `test` says is kept for a backtest."""
-        began = self.began()
+        self.begin()
         self.cell_ = self.check()
         checks.share("test", test)
         if not resume:
@@ -147,7 +146,7 @@ class Forecaster(RegressorMixin, Estimator):
             window=self.window, batch_size=self.batch_size, seed=self.seed,
         )  # fmt: skip
         model.begin_at(job.usual_quantiles())
-        state = train(job, self.settings(), run, self.watcher(), resume, time.monotonic() - began)
+        state = train(job, self.settings(), run, self.watcher(), resume, self.spent())
         self.model_, self.state_, self.run_ = model.eval(), state, run
         self.history_ = state.history
         self.calibration_ = self._calibrate()

@@ -9,7 +9,6 @@ weights are kept looks at them alone.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +81,7 @@ class Generator(Estimator):
         resume: bool = False,
     ) -> Generator:
         """Learn from a text; `data` says for the run where it came from."""
-        began = self.began()
+        self.begin()
         self.cell_ = self.check()
         if not resume:
             self.refuse_taken_place()
@@ -93,9 +92,7 @@ class Generator(Estimator):
             config = shared.config_of(TASK, self, self.cell_, data=data or {})
             run = self.open_run(config, self.tokens_.as_dict(), resume)
             job = LanguageJob(model, parts, self.batch_size, self.window, self.seed)
-            state = train(
-                job, self.settings(), run, self.watcher(), resume, time.monotonic() - began
-            )
+            state = train(job, self.settings(), run, self.watcher(), resume, self.spent())
             self.model_, self.state_, self.run_ = model.eval(), state, run
             self.history_ = state.history
             if run is not None and is_first_process():

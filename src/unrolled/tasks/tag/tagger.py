@@ -10,7 +10,6 @@ it alone. What is given as `test` is measured in every epoch and decides nothing
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,7 +89,7 @@ class Tagger(Estimator):
         resume: bool = False,
     ) -> Tagger:
         """Learn from sentences and tags; `scheme` is found by looking where it is not said."""
-        began = self.began()
+        self.begin()
         self.cell_ = self.check()
         if not resume:
             self.refuse_taken_place()
@@ -102,7 +101,7 @@ class Tagger(Estimator):
         config = shared.config_of(TASK, self, self.cell_, data=data or {})
         run = self.open_run(config, self._vocabulary(), resume)
         job = TagJob(model, parts, self.tags_, self._has_spans, self.batch_size, self.seed)
-        state = train(job, self.settings(), run, self.watcher(), resume, time.monotonic() - began)
+        state = train(job, self.settings(), run, self.watcher(), resume, self.spent())
         self.model_, self.state_, self.run_ = model.eval(), state, run
         self.history_ = state.history
         if run is not None and is_first_process():
