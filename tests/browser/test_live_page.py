@@ -58,7 +58,7 @@ def numbers(values: Any) -> Any:
 )
 def test_texts(tmp_path: Path, options: dict[str, Any]) -> None:
     settings = {"cell": "gru", "hidden": 5, "epochs": 1, "validation": 0.0, "members": 1}
-    model = Classifier(**{**settings, **options}).fit(TEXTS, LABELS)
+    model = Classifier(**{**settings, "linear": False, **options}).fit(TEXTS, LABELS)
     unrolled.export(model, tmp_path / "page.html")
     asked = ["A bad night, good", "d", "DON'T _ ü good"]
     found, said = seen(tmp_path / "page.html", asked)
@@ -95,16 +95,16 @@ def test_series(tmp_path: Path) -> None:
 
 
 def test_a_page_needs_no_server_and_cannot_cut_by_bpe(tmp_path: Path) -> None:
-    model = Classifier(hidden=2, epochs=1, validation=0.0, tokens="char", members=1).fit(
-        TEXTS, LABELS
-    )
+    model = Classifier(
+        hidden=2, epochs=1, validation=0.0, tokens="char", members=1, linear=False
+    ).fit(TEXTS, LABELS)
     unrolled.export(model, tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text()
     assert "http" not in page.replace("http-equiv", "")
     assert page.count("</script>") == 1
-    model = Classifier(hidden=2, epochs=1, validation=0.0, tokens="bpe", members=1).fit(
-        TEXTS, LABELS
-    )
+    model = Classifier(
+        hidden=2, epochs=1, validation=0.0, tokens="bpe", members=1, linear=False
+    ).fit(TEXTS, LABELS)
     with pytest.raises(ArgumentError, match="a page cannot cut texts by BPE"):
         unrolled.export(model, tmp_path / "bpe.html")
     with pytest.raises(ArgumentError, match="html is a page of a fitted classifier"):

@@ -6,7 +6,7 @@ import json
 import re
 import sysconfig
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ LANGUAGES = {
 }  # fmt: skip
 SKIN_TONES = re.compile("[\U0001f3fb-\U0001f3ff]")
 SENTIMENTS = {"0": "negative", "1": "positive"}
-VOWELS = "datasets/data/JapaneseVowels/JapaneseVowels_{}.ts"
+ARCHIVED = "datasets/data/{0}/{0}_{1}.ts"  # a set and its part, as sktime ships them
 
 
 def languages(folder: Path) -> Labelled:
@@ -86,12 +86,17 @@ def _movies(folder: Path, source: str) -> Labelled:
     return Labelled(Texts(texts, labels, _rows(texts), notes))
 
 
-def japanese_vowels(folder: Path) -> Labelled:
-    """With the test set that it came with."""
-    train, test = (
-        read_series(file_in(folder, VOWELS.format(part), "sktime")) for part in ("TRAIN", "TEST")
-    )
-    return Labelled(train, test)
+def archived(name: str) -> Callable[[Path], Labelled]:
+    """A reader of one set of the time-series archives, with the test set that it came with."""
+
+    def read(folder: Path) -> Labelled:
+        train, test = (
+            read_series(file_in(folder, ARCHIVED.format(name, part), "sktime"))
+            for part in ("TRAIN", "TEST")
+        )
+        return Labelled(train, test)
+
+    return read
 
 
 def digits(folder: Path) -> Labelled:
@@ -120,6 +125,11 @@ def sunspots(folder: Path) -> TimeSeriesSet:
 
 def co2(folder: Path) -> TimeSeriesSet:
     return read_time_series(file_in(folder, "datasets/co2/co2.csv", "statsmodels"), "date", "co2")
+
+
+def airline(folder: Path) -> TimeSeriesSet:
+    path = file_in(folder, "datasets/data/Airline/Airline.csv", "sktime")
+    return read_time_series(path, "Date", "Passengers")
 
 
 def plays(folder: Path) -> Corpus:

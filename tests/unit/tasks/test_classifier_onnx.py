@@ -39,7 +39,7 @@ def answers(path: Path, given: dict[str, Any]) -> Any:
 )
 def test_texts(tmp_path: Path, options: dict[str, Any]) -> None:
     settings = {"cell": "gru", "hidden": 5, "epochs": 1, "validation": 0.0, "tokens": "char"}
-    model = Classifier(**{**settings, **options}).fit(TEXTS, LABELS)
+    model = Classifier(**{**settings, "linear": False, **options}).fit(TEXTS, LABELS)
     done = unrolled.export(model, tmp_path / "texts.onnx")
     words = json.loads((tmp_path / "texts.vocabulary.json").read_text())
     assert done.files == (tmp_path / "texts.onnx", tmp_path / "texts.vocabulary.json")
@@ -75,7 +75,7 @@ def test_series_and_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
 
 def test_what_a_classifier_cannot_become_is_said(tmp_path: Path) -> None:
-    model = Classifier(hidden=2, epochs=1, validation=0.0).fit(TEXTS, LABELS)
+    model = Classifier(hidden=2, epochs=1, validation=0.0, linear=False).fit(TEXTS, LABELS)
     with pytest.raises(ArgumentError, match="its recurrent layers can be"):
         unrolled.export(model, tmp_path / "texts.c")
     with pytest.raises(ArgumentError, match="options of layers and cells"):

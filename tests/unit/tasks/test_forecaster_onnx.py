@@ -47,7 +47,7 @@ def expected(model: Forecaster, values: Any) -> Any:
 )
 def test_values_to_quantiles(tmp_path: Path, options: dict[str, Any]) -> None:
     settings = {"horizon": 5, "hidden": 4, "epochs": 2, "calendar": False}
-    model = Forecaster(**{**settings, **options}).fit(wave(150))
+    model = Forecaster(**{**settings, "shared": False, **options}).fit(wave(150))
     assert not model.layout_.told
     unrolled.export(model, tmp_path / "waves.onnx")
     for values in (wave(60, 1), wave(6, 2), np.full(30, 2.0)):
@@ -70,6 +70,14 @@ def test_what_a_forecaster_cannot_become_is_said(tmp_path: Path) -> None:
     fed_back = Forecaster(mode="fed-back", **settings).fit(wave(40))
     with pytest.raises(ArgumentError, match="mode='fed-back' draws sample paths"):
         unrolled.export(fed_back, tmp_path / "waves.onnx")
-    direct = Forecaster(**settings).fit(wave(40))
+    direct = Forecaster(**settings, shared=False).fit(wave(40))
     with pytest.raises(ArgumentError, match="its recurrent layers can be"):
         unrolled.export(direct, tmp_path / "waves.c")
+
+
+def test_a_forecast_that_is_shared_is_not_exported(tmp_path: Path) -> None:
+    model = Forecaster(horizon=3, hidden=4, epochs=1, calendar=False).fit(wave(150))
+    share = model.shares_.share
+    share[:, 0], share[:, 2] = 0.5, 0.5
+    with pytest.raises(ArgumentError, match="--no-shared"):
+        unrolled.export(model, tmp_path / "shared.onnx")

@@ -37,6 +37,7 @@ from unrolled.networks.series_front import stride_for
 from unrolled.report.numbers import counted
 from unrolled.report.page import render
 from unrolled.tasks import estimator as shared
+from unrolled.tasks.classify.beside import learn_linear, scores_beside
 from unrolled.tasks.classify.encoders import (
     LONGEST,
     Encoder,
@@ -53,7 +54,8 @@ from unrolled.tasks.classify.job import (
     without_folds,
 )
 from unrolled.tasks.classify.model import FeedForward, Labeller
-from unrolled.tasks.classify.opinions import chances, learn_blend, linear_scores, parts_alone
+from unrolled.tasks.classify.ngrams import LinearTexts, NGrams, ngrams_from
+from unrolled.tasks.classify.opinions import chances, learn_blend, parts_alone
 from unrolled.tasks.classify.page import Findings, Told, page_of
 from unrolled.tasks.classify.plan import (
     EPOCHS,
@@ -91,7 +93,9 @@ class Classifier(ClassifierMixin, Estimator):
     members: int = option(
         3, "networks that decide together, each trained without one fold of the rows", int
     )
-    linear: bool = option(True, "a linear model beside the networks, for series", bool)
+    linear: bool = option(
+        True, "a linear model beside the networks: on n-grams of texts, on shapes of series", bool
+    )
     convolutions: bool = option(True, "let convolutions read a series first", bool)
     schedule: str = option("warmup", "of the learning rate", choices=tuple(SCHEDULES))
     tokens: str = option(
@@ -149,10 +153,10 @@ class Classifier(ClassifierMixin, Estimator):
         inputs, parts = self._parts(X, y, test)
         self.epochs_ = self.epochs or epochs_for(len(parts["train"]), self.batch_size)
         model = self._build()
-        parts = self._learn_linear(model, parts)
+        weights = class_weights(self.class_weights, parts["train"].classes, len(self.classes_))
+        parts = learn_linear(model, inputs, parts, weights, self)
         config = shared.config_of(TASK, self, self.cell_, data=data or {})
         run = self.open_run(config, self._vocabulary(), resume)
-        weights = class_weights(self.class_weights, parts["train"].classes, len(self.classes_))
         job = LabellingJob(model, parts, weights, self.batch_size, self.seed)
         settings = self.settings_beside(self.baseline)
         state = train(job, settings, run, self.watcher(), resume, self.spent())
@@ -185,6 +189,8 @@ class Classifier(ClassifierMixin, Estimator):
             self.encoder_: Encoder = TextEncoder.fit(
                 raw["train"], kind, self.vocabulary, self.longest
             )
+            if self.linear:
+                self.ngrams_, self.rarity_ = NGrams.fit(raw["train"])
         else:
             self.encoder_ = SeriesEncoder.fit(raw["train"])
         whole = Labelled(self.encoder_.encode(inputs, self._note), numbers)
@@ -208,21 +214,6 @@ class Classifier(ClassifierMixin, Estimator):
         steps = int(lengths.float().median())
         plan = Plan.of(self.encoder_.inputs, steps, features_for(len(lengths)))
         return {"members": self.members, "stride": stride_for(lengths), **plan.as_dict()}
-
-    def _learn_linear(self, model: Committee, parts: dict[str, Labelled]) -> dict[str, Labelled]:
-        """Fit the linear model; the parts with its scores, left-out ones where it learned."""
-        if model.linear is None:
-            return parts
-        train = parts["train"]
-        x, lengths = train.sequences.batch(np.arange(len(train)))
-        classes = torch.from_numpy(train.classes)
-        left_out = model.linear.fit(x.transpose(0, 1), lengths, classes, self.seed).numpy()
-        found = {"train": replace(train, linear=left_out)}
-        for name in parts.keys() - found.keys():
-            whole = name == "validation" and train.folds is not None
-            scores = left_out if whole else linear_scores(model, parts[name].sequences)
-            found[name] = replace(parts[name], linear=scores)
-        return {name: found[name] for name in parts}
 
     def _note(self, text: str) -> None:
         """Say what was done to the data, and keep it for the report."""
@@ -263,27 +254,29 @@ class Classifier(ClassifierMixin, Estimator):
 
     def _build(self) -> Committee:
         shape, classes = self.shape_, len(self.classes_)
-        has_linear = self.linear and not self.encoder_.is_text
+        linear: LinearTexts | LinearSeries | None = None
+        if self.linear and not self.encoder_.is_text:
+            linear = LinearSeries(Plan.from_dict(shape), classes)
+        elif self.linear and self.ngrams_ is not None:
+            linear = LinearTexts(self.ngrams_, classes)
         with seeded(self.seed):
-            return Committee(
-                [
-                    Labeller(
-                        self.cell_,
-                        self.encoder_.inputs,
-                        classes,
-                        is_text=self.encoder_.is_text,
-                        embedding=self.embedding,
-                        hidden=self.hidden,
-                        layers=self.layers,
-                        bidirectional=self.bidirectional,
-                        dropout=self.dropout,
-                        pooling=self.pooling,
-                        stride=shape.get("stride", 0) if self.convolutions else 0,
-                    )
-                    for _ in range(shape["members"])
-                ],
-                LinearSeries(Plan.from_dict(shape), classes) if has_linear else None,
-            )
+            members = [self._member(shape, classes) for _ in range(shape["members"])]
+            return Committee(members, linear)
+
+    def _member(self, shape: dict[str, Any], classes: int) -> Labeller:
+        return Labeller(
+            self.cell_,
+            self.encoder_.inputs,
+            classes,
+            is_text=self.encoder_.is_text,
+            embedding=self.embedding,
+            hidden=self.hidden,
+            layers=self.layers,
+            bidirectional=self.bidirectional,
+            dropout=self.dropout,
+            pooling=self.pooling,
+            stride=shape.get("stride", 0) if self.convolutions else 0,
+        )
 
     def _train_baseline(self, parts: Any, weights: Any) -> nn.Module | None:
         """The network without recurrence, with the same settings; it leaves the first fold out."""
@@ -348,14 +341,14 @@ class Classifier(ClassifierMixin, Estimator):
     def probabilities(self, X: Sequence[Any], note: Callable[[str], None]) -> Any:
         """As `predict_proba`; what is done to the data is told to `note`."""
         self.require_fitted("model_")
-        sequences = self.encoder_.encode(as_inputs(X), note)
-        return self._chances(Labelled(sequences, None))
+        inputs = as_inputs(X)
+        sequences = self.encoder_.encode(inputs, note)
+        return self._chances(Labelled(sequences, None), inputs)
 
-    def _chances(self, data: Labelled) -> Any:
+    def _chances(self, data: Labelled, inputs: Any) -> Any:
         """Probabilities of rows that were not learned from."""
-        return chances(
-            self.model_, replace(data, linear=linear_scores(self.model_, data.sequences))
-        )
+        scores = scores_beside(self.model_, inputs, data.sequences)
+        return chances(self.model_, replace(data, linear=scores))
 
     def predict(self, X: Sequence[Any]) -> Any:
         """The most probable class of each."""
@@ -366,7 +359,7 @@ class Classifier(ClassifierMixin, Estimator):
         """Accuracy, macro F1 and the confusion matrix on labelled sequences."""
         self.require_fitted("model_")
         data = self._encode_labelled(X, y)
-        told = Told(data, self._chances(data))
+        told = Told(data, self._chances(data, as_inputs(X)))
         confusion = told.confusion()
         return {**figures(confusion), "rows": len(data), "confusion": confusion}
 
@@ -404,7 +397,12 @@ class Classifier(ClassifierMixin, Estimator):
             "labels": kind,
             "encoder": self.encoder_.as_dict(),
             "network": self.shape_,
+            "ngrams": self._ngrams_plain(),
         }
+
+    def _ngrams_plain(self) -> dict[str, Any]:
+        has_them = self.linear and self.encoder_.is_text and self.ngrams_ is not None
+        return self.ngrams_.as_dict() if has_them else {}
 
     @classmethod
     def load(cls, path: str | Path) -> Classifier:
@@ -418,6 +416,7 @@ class Classifier(ClassifierMixin, Estimator):
         model.encoder_ = encoder_from(vocabulary.get("encoder"))
         model.classes_ = classes_from(vocabulary["classes"], run.path)
         model.shape_ = shape_from(vocabulary, run)
+        model.ngrams_ = ngrams_from(vocabulary, run)
         network = model._build()
         shared.load_weights(network, run)
         model.model_, model.run_, model.history_ = network.eval(), run, run.metrics()

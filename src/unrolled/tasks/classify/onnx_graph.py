@@ -51,7 +51,7 @@ def plain_members(model: Committee) -> list[Labeller]:
     members = [member for member in model.members if isinstance(member, Labeller)]
     if model.linear is not None or any(member.front is not None for member in members):
         raise ArgumentError(
-            "a classifier of series is exported without the linear model and the convolutions "
+            "a classifier is exported without the linear model and the convolutions "
             "beside its recurrent layers: train it with linear=False and convolutions=False "
             "(--no-linear --no-convolutions)"
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,9 @@ from unrolled.errors import DataError
 from unrolled.tasks.forecast.baselines import baselines
 from unrolled.tasks.forecast.calibrated import Calibrated
 from unrolled.tasks.forecast.scores import figures, mae_by_step
+from unrolled.tasks.forecast.shares import MAP
 
-NETWORK = "network"
+NETWORK, ALONE = "network", "network alone"  # the first with what it shares its forecasts with
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,11 @@ def judge(
                 "from, or is what a forecast needs to begin with)"
             )
         right, as_said = network.forecast(one, origins, first_free)
-        forecasts = {NETWORK: right, **baselines(one, origins, levels)}
+        shares = network.roller.shares
+        more = {} if shares.linear is None else {MAP: partial(shares.linear.points, one)}
+        forecasts = {NETWORK: right, **baselines(one, origins, levels, more)}
+        if shares.share[:, 1:].any():
+            forecasts[ALONE] = network.roller.roller.forecast(one, origins)
         said.append(as_said)
         times = one.series.step.at(one.series.first, origins)
         tried.append(Tried(one.series.name, origins, times, _actual(one, origins), forecasts))

@@ -10,7 +10,8 @@ at the same distance ahead, from origins in the part that was learned from.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -22,22 +23,29 @@ Points = Callable[[Any], Any]  # origins (N,) -> forecasts (N, H)
 METHODS = ("naive", "seasonal naive", "smoothing")
 
 
-def methods(series: Prepared) -> dict[str, Points]:
-    """The point forecasts of each method."""
+def methods(series: Prepared, wanted: Sequence[str] = METHODS) -> dict[str, Points]:
+    """The point forecasts of each method that is wanted."""
     values, horizon, season = series.values, series.layout.horizon, series.layout.season
-    smoothed = smooth(values, season, series.learned, horizon)
-    return {
+    found: dict[str, Points] = {
         "naive": lambda origins: anchors(values, origins, horizon, 1),
         "seasonal naive": lambda origins: anchors(values, origins, horizon, season),
-        "smoothing": lambda origins: smoothed.ahead(np.asarray(origins), horizon),
     }
+    if "smoothing" in wanted:  # which takes its time
+        smoothed = smooth(values, season, series.learned, horizon)
+        found["smoothing"] = lambda origins: smoothed.ahead(np.asarray(origins), horizon)
+    return {name: points for name, points in found.items() if name in wanted}
 
 
-def baselines(series: Prepared, origins: Any, quantiles: Sequence[float]) -> dict[str, Any]:
-    """The quantiles of each method from each origin, (N, H, Q)."""
+def baselines(
+    series: Prepared,
+    origins: Any,
+    quantiles: Sequence[float],
+    more: Mapping[str, Points] = MappingProxyType({}),
+) -> dict[str, Any]:
+    """The quantiles of each method, and of those that are given, from each origin, (N, H, Q)."""
     past = known_origins(series)
     result = {}
-    for name, points in methods(series).items():
+    for name, points in {**methods(series), **more}.items():
         spread = _errors(series, past, points, quantiles)
         result[name] = points(origins)[:, :, None] + spread
     return result

@@ -20,16 +20,16 @@ from unrolled.tasks.forecast.calibration import (
     shift_of_all,
     shifted,
 )
-from unrolled.tasks.forecast.rolling import Roller
+from unrolled.tasks.forecast.shares import Shared
 
 MOST = 2_000  # origins of a series that are looked back on: a tenth is then known to 0.01
 
 
 @dataclass(frozen=True)
 class Calibrated:
-    """A network that is asked for quantiles, and what is known of its errors."""
+    """A network, with what it shares its forecasts with, and what is known of its errors."""
 
-    roller: Roller
+    roller: Shared
     of_all: Calibration
 
     def forecast(self, series: Prepared, origins: Any, free: int) -> tuple[Any, Any]:
@@ -48,7 +48,7 @@ class Calibrated:
 
 
 def of_validation(
-    roller: Roller, series: Sequence[Prepared], parts: Sequence[tuple[int, int]]
+    roller: Shared, series: Sequence[Prepared], parts: Sequence[tuple[int, int]]
 ) -> Calibration:
     """From forecasts of the steps from `begin` to before `end` of each series."""
     horizon = series[0].layout.horizon

@@ -43,6 +43,7 @@ from unrolled.tasks.forecast.layout import (
     refuse_other_columns,
     refuse_unknown_future,
 )
+from unrolled.tasks.forecast.linear_map import fit_map
 from unrolled.tasks.forecast.model import ForecastNetwork
 from unrolled.tasks.forecast.page import Findings, page_of
 from unrolled.tasks.forecast.rolling import Roller
@@ -51,7 +52,9 @@ from unrolled.tasks.forecast.series_file import (
     layout_plain,
     series_from,
     series_plain,
+    shares_from,
 )
+from unrolled.tasks.forecast.shares import Shared, Shares, learn_shares
 from unrolled.tasks.options import option
 from unrolled.training import settings as checks
 from unrolled.training.fabric import is_first_process
@@ -86,6 +89,9 @@ class Forecaster(RegressorMixin, Estimator):
         None, "steps of the main cycle (default: by the calendar, or found)", int
     )
     calendar: bool = option(True, "tell the network the hour, the weekday, the season", bool)
+    shared: bool = option(
+        True, "average with a linear map, the last value, the season before and smoothing", bool
+    )
     window: int = option(128, "steps that backpropagation looks back over", int)
     paths: int = option(100, "sample paths of a forecast that is fed back", int)
     epochs: int = option(60, "most epochs", int)
@@ -120,27 +126,28 @@ class Forecaster(RegressorMixin, Estimator):
             self.refuse_taken_place()
         self.series_ = as_series(X)
         steps_ahead = 1 if self.mode == "fed-back" else self.horizon
-        parts, self.learnt_, self.tested_ = parts_of(
+        parts, self.learned_, self.tested_ = parts_of(
             self.series_, steps_ahead, self.horizon, self.validation, test
         )
         notes = Notes((data or {}).get("notes", ()))
         said = len(notes)
         self.layout_ = layout_of(
-            self.series_, self.learnt_, self.horizon, season=self.season, calendar=self.calendar,
+            self.series_, self.learned_, self.horizon, season=self.season, calendar=self.calendar,
             note=notes.say,
         )  # fmt: skip
         for sentence in notes.sentences[said:]:
             self.watcher().note(sentence)
         layout = self._step_layout()
         prepared = [
-            prepare(one, layout, learned) for one, learned in zip(self.series_, self.learnt_)
+            prepare(one, layout, learned) for one, learned in zip(self.series_, self.learned_)
         ]
         model = self._build()
         data = {**(data or {}), "notes": notes.sentences} if len(notes) else data or {}
         config = shared.config_of(TASK, self, self.cell_, test=test, data=data)
-        run = self.open_run(config, layout_plain(self.layout_, self._uncalibrated()), resume)
+        self.shares_, self.calibration_ = Shares.of_network(self.horizon), self._uncalibrated()
+        run = self.open_run(config, self._plain(), resume)
         if run is not None and not resume and is_first_process():
-            run.write_json(SERIES, series_plain(self.series_, self.learnt_, self.tested_))
+            run.write_json(SERIES, series_plain(self.series_, self.learned_, self.tested_))
         job = ForecastJob(
             model, prepared, parts, self._levels(),
             window=self.window, batch_size=self.batch_size, seed=self.seed,
@@ -151,15 +158,35 @@ class Forecaster(RegressorMixin, Estimator):
         self.history_ = state.history
         self.calibration_ = self._calibrate()
         if run is not None and is_first_process():
-            run.write_json("vocabulary.json", layout_plain(self.layout_, self.calibration_))
+            run.write_json("vocabulary.json", self._plain())
             run.write_text("report.html", render(page_of(self._findings(config, test))))
         return self
 
+    def _plain(self) -> dict[str, Any]:
+        """What a run keeps of it beside the weights."""
+        return layout_plain(self.layout_, self.calibration_, self.shares_)
+
+    def _learn_shares(self) -> Shares:
+        """What the network shares its forecasts with; nothing where no validation part says so."""
+        if not (self.validation and self.shared):
+            return Shares.of_network(self.horizon)
+        prepared = self._prepared(self.series_)
+        linear = fit_map(prepared, self.learned_)
+        parts = list(zip(self.learned_, self.tested_))
+        found = learn_shares(self._network_alone(), linear, prepared, parts)
+        said = ", ".join(f"{name} {share:.0%}" for name, share in found.mean().items() if share)
+        self.watcher().note(f"shares of the forecast, from the validation part: {said}")
+        return found
+
     def _calibrate(self) -> Calibration:
-        """How far the outer quantiles must move; not at all where there is no validation part."""
+        """Who shares the forecast, and how far the outer quantiles of that must move.
+
+        Both by the validation part; where there is none, the network speaks as it is.
+        """
+        self.shares_ = self._learn_shares()
         if not self.validation:
             return self._uncalibrated()
-        parts = list(zip(self.learnt_, self.tested_))
+        parts = list(zip(self.learned_, self.tested_))
         return of_validation(self._roller(), self._prepared(self.series_), parts)
 
     def _uncalibrated(self) -> Calibration:
@@ -194,9 +221,10 @@ class Forecaster(RegressorMixin, Estimator):
             state=self.state_,
             value=str(config["data"].get("what", "values")),
             series=self._prepared(self.series_),
-            learned=self.learnt_,
+            learned=self.learned_,
             tested=self.tested_,
             backtest=self.backtest(),
+            shares=self.shares_.mean(),
             part=part,
             futures=self.forecast() if has_future else [],
             notes=config["data"].get("notes", []),
@@ -247,7 +275,8 @@ class Forecaster(RegressorMixin, Estimator):
         tested = self._places(series, self.tested_)
         looks = any(start < test for start, test in zip(starts, tested))
         calibration = self.calibration_.unseen() if looks else self.calibration_
-        network = Calibrated(self._roller(), calibration)
+        shares = Shares.of_network(self.horizon) if looks else self.shares_
+        network = Calibrated(self._roller(shares), calibration)
         free = self.after_learning(series)
         return judge(self._prepared(series, starts), network, free, starts, stride)
 
@@ -285,7 +314,7 @@ class Forecaster(RegressorMixin, Estimator):
 
     def after_learning(self, series: Sequence[TimeSeries]) -> list[int]:
         """The first step of each that was not learned from: 0 where no series has its name."""
-        return self._places(series, self.learnt_)
+        return self._places(series, self.learned_)
 
     def _places(self, series: Sequence[TimeSeries], steps: Sequence[int]) -> list[int]:
         """Where a step of the series that were learned from lies in those of the same name.
@@ -297,7 +326,10 @@ class Forecaster(RegressorMixin, Estimator):
             mine[series[0].name] = (self.series_[0], steps[0])
         return [place_in(one, *mine[one.name]) if one.name in mine else 0 for one in series]
 
-    def _roller(self) -> Roller:
+    def _roller(self, shares: Shares | None = None) -> Shared:
+        return Shared(self._network_alone(), self.shares_ if shares is None else shares)
+
+    def _network_alone(self) -> Roller:
         fed_back = self.mode == "fed-back"
         return Roller(self.model_, self._levels(), fed_back, self.paths, self.seed)
 
@@ -316,11 +348,19 @@ class Forecaster(RegressorMixin, Estimator):
                 "a forecaster with mode='fed-back' draws sample paths, which no graph can hold: "
                 "export one with mode='direct'"
             )
+        if self.shares_.share[:, 1:].any():
+            raise ArgumentError(
+                "this forecaster averages its network with other methods, which no graph holds: "
+                "train it with shared=False (--no-shared)"
+            )
         from unrolled.tasks.forecast.onnx_graph import forecaster_model
 
         graph = forecaster_model(self.model_, self.layout_, self.calibration_, self._levels())
         layout = path.with_suffix(".layout.json")
-        plain = {"quantiles": self._levels(), **layout_plain(self.layout_, self.calibration_)}
+        plain = {
+            "quantiles": self._levels(),
+            **layout_plain(self.layout_, self.calibration_, self.shares_),
+        }
         write_whole(layout, json_text(plain))
         write_whole(path, graph.SerializeToString())
         more = " and what is told of each step" if self.layout_.told else ""
@@ -334,7 +374,8 @@ class Forecaster(RegressorMixin, Estimator):
         run = RunFolder.open(path)
         model = shared.from_config(cls, TASK, run.config(), run)
         model.layout_, model.calibration_ = layout_from(run.read_json("vocabulary.json"), run.path)
-        model.series_, model.learnt_, model.tested_ = series_from(run.read_json(SERIES), run.path)
+        model.series_, model.learned_, model.tested_ = series_from(run.read_json(SERIES), run.path)
+        model.shares_ = shares_from(run.read_json("vocabulary.json"), model.layout_, run.path)
         network = model._build()
         shared.load_weights(network, run)
         model.model_, model.run_, model.history_ = network.eval(), run, run.metrics()

@@ -52,6 +52,7 @@ class Findings:
     learned: Sequence[int]
     tested: Sequence[int]
     backtest: Backtest
+    shares: Mapping[str, float]  # of the network's forecast: the mean share of each method
     part: str  # which part the backtest is about
     futures: Sequence[Any]  # `Forecast` of each series
     notes: Sequence[str]
@@ -142,6 +143,7 @@ def _how_good(found: Findings) -> Section:
             rows,
         ),
         Prose(_what_they_mean(found)),
+        Prose(_what_is_shared(found)),
     ]
     if not is_point:
         blocks.append(Prose(_how_sure(found)))
@@ -167,6 +169,19 @@ def _what_they_mean(found: Findings) -> str:
         "came that lay inside the interval.\n"
         f"- Naive repeats the last value, seasonal naive {back}. Smoothing is damped exponential "
         "smoothing with a season, a good classical method."
+    )
+
+
+def _what_is_shared(found: Findings) -> str:
+    """Whose forecasts are averaged."""
+    shares = {name: share for name, share in found.shares.items() if share}
+    if len(shares) < 2:
+        return "The forecast is the network's own: no other method has a share of it."
+    said = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
+    return (
+        "The forecast is an average of several methods, with the shares that were best on the "
+        f"validation part (over all steps: {said}). *Network alone* is what it would be without "
+        "the others. The linear map goes from the last values to all steps ahead."
     )
 
 

@@ -14,16 +14,45 @@ from unrolled.data.times import Step
 from unrolled.data.timeseries import TimeSeries
 from unrolled.data.windows import Layout
 from unrolled.tasks.forecast.calibration import Calibration
+from unrolled.tasks.forecast.linear_map import LinearMap
+from unrolled.tasks.forecast.shares import OTHERS, Shares
 from unrolled.training.manifest import NotARun
 
 DAMAGE = (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError)
 MOST_STEPS = 1_000_000  # of a season or a horizon
 
 
-def layout_plain(layout: Layout, calibration: Calibration) -> dict[str, Any]:
-    """The layout, and what sets the quantiles right."""
+def layout_plain(layout: Layout, calibration: Calibration, shares: Shares) -> dict[str, Any]:
+    """The layout, what sets the quantiles right, and what the network shares its forecasts with."""
     arrays = {"shift": calibration.shift.tolist(), "counts": calibration.counts.tolist()}
-    return {"layout": asdict(layout), "calibration": {**asdict(calibration), **arrays}}
+    linear = shares.linear
+    return {
+        "layout": asdict(layout),
+        "calibration": {**asdict(calibration), **arrays},
+        "shares": {
+            "share": shares.share.tolist(),
+            "weight": [] if linear is None else linear.weight.tolist(),
+            "bias": [] if linear is None else linear.bias.tolist(),
+        },
+    }
+
+
+def shares_from(data: Any, layout: Layout, path: Path) -> Shares:
+    """The shares that a run keeps."""
+    try:
+        kept = data["shares"]
+        share, weight, bias = (
+            np.asarray(kept[name], float) for name in ("share", "weight", "bias")
+        )
+        if share.shape != (layout.horizon, 1 + len(OTHERS)) or not np.allclose(share.sum(1), 1):
+            raise ValueError("shares")
+        if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
+            raise ValueError("a linear map that is not finite")
+        if weight.size and (weight.shape[1:] != bias.shape or len(bias) != layout.horizon):
+            raise ValueError("a linear map of another shape")
+        return Shares(share, LinearMap(weight, bias) if weight.size else None)
+    except DAMAGE as error:
+        raise NotARun(f"{path} is damaged (vocabulary.json: {error!r}): copy it again") from error
 
 
 def layout_from(data: Any, path: Path) -> tuple[Layout, Calibration]:
@@ -77,7 +106,7 @@ def series_plain(
             "name": one.name,
             "first": str(one.first) if one.has_dates else int(one.first),
             "step": [one.step.count, one.step.unit],
-            "learnt": start,
+            "learned": start,
             "tested": test,
             "values": [None if math.isnan(value) else value for value in one.values.tolist()],
             "known": one.known.tolist(),
@@ -90,7 +119,7 @@ def series_plain(
 def series_from(data: Any, path: Path) -> tuple[list[TimeSeries], list[int], list[int]]:
     try:
         series = [_series(one) for one in data]
-        learned, tested = ([int(one[name]) for one in data] for name in ("learnt", "tested"))
+        learned, tested = ([int(one[name]) for one in data] for name in ("learned", "tested"))
         for one, start, test in zip(series, learned, tested):
             if not (0 <= start <= len(one) and 0 <= test <= len(one)):
                 raise ValueError("a part that begins outside the series")

@@ -58,7 +58,7 @@ def test_it_beats_the_seasonal_naive_method() -> None:
     assert backtest.gain > 0.5
     assert backtest.figures["network"]["pinball"] < backtest.figures["seasonal naive"]["pinball"]
     assert fitted().score() == -backtest.figures["network"]["mase"]
-    assert set(backtest.figures) == {"network", "naive", "seasonal naive", "smoothing"}
+    assert {"network", "naive", "seasonal naive", "smoothing"} <= set(backtest.figures)
     one = backtest.series[0]
     assert one.origins[0] == 179
     assert one.actual.shape == (one.origins[-1] - 178, 6)
@@ -79,7 +79,7 @@ def test_a_forecast_that_is_fed_back_learns_too() -> None:
 def test_the_state_at_an_origin_knows_nothing_of_what_comes(mode: str) -> None:
     """The moving origin's forecast is that of the series cut off there, read from its start."""
     model = fitted(mode)
-    whole, layout, learned = model.series_[0], model.layout_, model.learnt_[0]
+    whole, layout, learned = model.series_[0], model.layout_, model.learned_[0]
     roller = Roller(model.model_, [0.1, 0.5, 0.9], mode == "fed-back", 40, 0)
     origins = np.array([165, 171, 201])
     moving = roller.forecast(prepare(whole, layout, learned), origins)
@@ -125,7 +125,7 @@ def test_who_is_judged_on_the_validation_part_has_not_seen_it() -> None:
     model = Forecaster(**{**SMALL, "epochs": 2}).fit(uneasy().series_, test=0.0)
     backtest = model.backtest()
     one, levels = backtest.series[0], backtest.levels
-    assert one.origins[0] == model.learnt_[0] - 1
+    assert one.origins[0] == model.learned_[0] - 1
     assert model.calibration_.shift.any()
     said = Roller(model.model_, levels, False, 1, 0).forecast(
         model._prepared(model.series_)[0], one.origins
@@ -160,10 +160,10 @@ def test_a_longer_file_is_judged_where_learning_ended() -> None:
     again = model.backtest([replace(whole, values=whole.values.copy())])
     assert again.figures == model.backtest().figures
     cut = replace(whole, first=whole.times(900, 901)[0], values=whole.values[900:].copy())
-    assert model.after_learning([cut]) == [model.learnt_[0] - 900]
+    assert model.after_learning([cut]) == [model.learned_[0] - 900]
     assert model.backtest([cut]).series[0].origins[0] == model.tested_[0] - 901
     renamed = replace(cut, name="another file")
-    assert model.after_learning([renamed]) == [model.learnt_[0] - 900]
+    assert model.after_learning([renamed]) == [model.learned_[0] - 900]
     other = replace(whole, values=-whole.values)
     assert model.after_learning([other]) == [0]
     assert model.backtest([other]).series[0].origins[0] == 999
@@ -263,7 +263,7 @@ def test_a_run_can_be_moved(tmp_path: Path) -> None:
     assert "seasonal naive" in page
     assert "What comes after the end" in page
     (tmp_path / "moved" / "series.json").write_text("[{}]")
-    with pytest.raises(UnrolledError, match=r"is damaged \(series.json: KeyError"):
+    with pytest.raises(UnrolledError, match=r"series\.json"):
         Forecaster.load(tmp_path / "moved")
 
 

@@ -1,0 +1,50 @@
+"""The linear model beside the networks, of texts or of series. In: parts of the data. Out: scores.
+
+Next: `classifier` hands the parts with their scores to the job, and blends them afterwards.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from unrolled.networks.committee import Committee
+from unrolled.networks.linear_series import LinearSeries
+from unrolled.tasks.classify.job import Labelled
+from unrolled.tasks.classify.ngrams import LinearTexts
+from unrolled.tasks.classify.opinions import linear_scores
+from unrolled.tasks.ragged import Ragged
+
+
+def learn_linear(
+    model: Committee, inputs: Any, parts: dict[str, Labelled], weights: Tensor, settings: Any
+) -> dict[str, Labelled]:
+    """Fit the linear model; the parts with its scores, left-out ones where it learned."""
+    train, linear = parts["train"], model.linear
+    if isinstance(linear, LinearTexts):
+        rarity = settings.rarity_
+        left_out = linear.fit(inputs["train"], rarity, train.classes, train.folds, weights)
+    elif isinstance(linear, LinearSeries):
+        x, lengths = train.sequences.batch(np.arange(len(train)))
+        classes = torch.from_numpy(train.classes)
+        left_out = linear.fit(x.transpose(0, 1), lengths, classes, settings.seed).numpy()
+    else:
+        return parts
+    found = {"train": replace(train, linear=left_out)}
+    for name in parts.keys() - found.keys():
+        whole = name == "validation" and train.folds is not None
+        data = parts[name]
+        scores = left_out if whole else scores_beside(model, inputs[name], data.sequences)
+        found[name] = replace(data, linear=scores)
+    return {name: found[name] for name in parts}
+
+
+def scores_beside(model: Committee, inputs: Any, sequences: Ragged) -> Any:
+    """What the linear model says of rows that it did not learn from; None without one."""
+    if isinstance(model.linear, LinearTexts):
+        return model.linear.scores(inputs)
+    return linear_scores(model, sequences)

@@ -1,0 +1,163 @@
+"""A linear model on n-grams of words and characters, beside networks that read texts.
+
+In: texts and classes. Out: scores of each class, and of each training row the scores of a fit that
+did not see its fold. The features are TF-IDF of words (one and two together) and of characters
+within words (two to five); the weights are those of logistic regression, one class against the
+others, whose penalty is chosen on the first fold. What is kept are n-grams, as text, and numbers.
+Next: `classifier`, which blends it with the networks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor, nn
+
+from unrolled.networks.blending import calibration, smoothed_loss
+from unrolled.tasks.tokens import DamagedVocabulary
+from unrolled.training.run_folder import RunFolder
+
+MOST_WORDS, MOST_CHARACTERS = 100_000, 200_000  # n-grams, the most frequent ones
+MUCH = 10_000_000  # characters in all: beyond, those within words would take minutes to count
+STRENGTHS = (1.0, 4.0, 16.0)  # inverse penalties
+WORD_OR_SIGN = r"\w+|[^\w\s]"
+
+
+class NGrams:
+    """How texts become rows of a sparse matrix."""
+
+    def __init__(self, words: Sequence[str], characters: Sequence[str]) -> None:
+        self.words, self.characters = list(words), list(characters)
+        self._vectorizers = [
+            vectorizer(vocabulary={term: place for place, term in enumerate(terms)})
+            for vectorizer, terms in ((_of_words, self.words), (_of_characters, self.characters))
+            if terms
+        ]
+
+    @classmethod
+    def fit(cls, texts: Sequence[str]) -> tuple[NGrams | None, Tensor]:
+        """The n-grams of these texts, and how rare each is; None where no text holds a sign."""
+        if not any(text.strip() for text in texts):
+            return None, torch.zeros(0)
+        found = [_of_words(max_features=MOST_WORDS).fit(texts)]
+        if sum(map(len, texts)) <= MUCH:
+            found.append(_of_characters(max_features=MOST_CHARACTERS).fit(texts))
+        terms = [one.get_feature_names_out().tolist() for one in found]
+        rarity = np.concatenate([one.idf_ for one in found])
+        return cls(terms[0], terms[1] if len(terms) > 1 else []), torch.from_numpy(rarity).float()
+
+    def __len__(self) -> int:
+        return len(self.words) + len(self.characters)
+
+    def features(self, texts: Sequence[str], rarity: Tensor) -> Any:
+        """(texts, n-grams), sparse: each of the two halves of a row has length one."""
+        from scipy.sparse import csr_matrix, hstack
+
+        parts, first = [], 0
+        for vectorizer in self._vectorizers:
+            count = len(vectorizer.vocabulary)
+            vectorizer.idf_ = rarity[first : first + count].numpy().astype(np.float64)
+            parts.append(vectorizer.transform(texts))
+            first += count
+        return csr_matrix(hstack(parts))
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"words": self.words, "characters": self.characters}
+
+    @classmethod
+    def from_dict(cls, data: Any) -> NGrams:
+        return cls([str(one) for one in data["words"]], [str(one) for one in data["characters"]])
+
+
+class LinearTexts(nn.Module):
+    """score = features @ weight + bias; nothing in it is trained by gradients."""
+
+    rarity: Tensor
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, ngrams: NGrams, classes: int) -> None:
+        super().__init__()
+        self.ngrams = ngrams
+        self.register_buffer("rarity", torch.ones(len(ngrams)))
+        self.register_buffer("weight", torch.zeros(len(ngrams), classes))
+        self.register_buffer("bias", torch.zeros(classes))
+
+    def fit(
+        self, texts: Sequence[str], rarity: Tensor, classes: Any, folds: Any, weights: Tensor
+    ) -> Any:
+        """Learn from all rows; the scores of each by a fit without its fold, if there are folds."""
+        self.rarity.copy_(rarity)
+        features, rows = self.ngrams.features(texts, rarity), weights.numpy()[classes]
+        strength, left_out = STRENGTHS[1], None
+        if folds is not None:
+            strength = self._strength(features, classes, folds, rows)
+            left_out = np.zeros((len(classes), len(self.bias)), np.float32)
+            for fold in np.unique(folds):
+                learned, held = folds != fold, folds == fold
+                weight, bias = self._fitted(
+                    features[learned], classes[learned], rows[learned], strength
+                )
+                left_out[held] = features[held] @ weight + bias
+        weight, bias = self._fitted(features, classes, rows, strength)
+        self.weight.copy_(torch.from_numpy(weight))
+        self.bias.copy_(torch.from_numpy(bias))
+        return left_out
+
+    def _strength(self, features: Any, classes: Any, folds: Any, rows: Any) -> float:
+        """The inverse penalty whose calibrated scores are the best on the first fold."""
+        learned, held = folds != 0, folds == 0
+        truth, losses = torch.from_numpy(classes[held]), {}
+        for strength in STRENGTHS:
+            weight, bias = self._fitted(
+                features[learned], classes[learned], rows[learned], strength
+            )
+            scores = torch.from_numpy((features[held] @ weight + bias).astype(np.float32))
+            losses[strength] = smoothed_loss(calibration(scores, truth) * scores, truth)
+        return min(losses, key=lambda strength: losses[strength])
+
+    def _fitted(self, features: Any, classes: Any, rows: Any, strength: float) -> tuple[Any, Any]:
+        """(n-grams, classes) weights and biases, one class against the others."""
+        count = len(self.bias)
+        weight = np.zeros((features.shape[1], count), np.float32)
+        bias = np.full(count, -1.0, np.float32)  # of a class that these rows do not have
+        for number in range(count):
+            is_class = classes == number
+            if count == 2 and number == 1 and weight[:, 0].any():
+                weight[:, 1], bias[1] = -weight[:, 0], -bias[0]
+            elif 0 < is_class.sum() < len(classes):
+                model = LogisticRegression(C=strength, solver="liblinear", random_state=0)
+                model.fit(features, is_class, sample_weight=rows)
+                weight[:, number], bias[number] = model.coef_[0], model.intercept_[0]
+        return weight, bias
+
+    def scores(self, texts: Sequence[str]) -> Any:
+        """(texts, classes)."""
+        features = self.ngrams.features(texts, self.rarity)
+        return (features @ self.weight.numpy() + self.bias.numpy()).astype(np.float32)
+
+
+def ngrams_from(vocabulary: dict[str, Any], run: RunFolder) -> NGrams | None:
+    """The n-grams of the run's linear model, if it has one of texts."""
+    ngrams = vocabulary.get("ngrams")
+    try:
+        return NGrams.from_dict(ngrams) if ngrams else None
+    except (KeyError, TypeError) as error:
+        raise DamagedVocabulary(
+            f"{run.path}: its list of n-grams is damaged ({error!r}): copy the run again"
+        ) from error
+
+
+def _of_words(**more: Any) -> Any:
+    return TfidfVectorizer(
+        ngram_range=(1, 2), sublinear_tf=True, token_pattern=WORD_OR_SIGN, **more
+    )
+
+
+def _of_characters(**more: Any) -> Any:
+    return TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True, **more)

@@ -1,0 +1,65 @@
+"""The linear model beside the networks of texts: what it learns, keeps, and says of new rows."""
+
+import numpy as np
+import pytest
+import torch
+
+from tests.made_up import opinions
+from tests.tolerances import EXACT, assert_agrees
+from unrolled.tasks.classify.classifier import Classifier
+from unrolled.tasks.classify.ngrams import LinearTexts, NGrams
+
+SMALL = {"hidden": 8, "embedding": 8, "epochs": 2, "lr": 0.02, "batch_size": 16}
+
+
+def fitted(count=60):
+    texts, labels = opinions(count)
+    classes = np.unique(labels, return_inverse=True)[1]
+    ngrams, rarity = NGrams.fit(texts)
+    model = LinearTexts(ngrams, 2)
+    folds = np.arange(count) % 3
+    left_out = model.fit(texts, rarity, classes, folds, torch.ones(2))
+    return model, texts, classes, left_out
+
+
+def test_it_learns_and_judges_rows_by_fits_without_them():
+    model, texts, classes, left_out = fitted()
+    new, labels = opinions(60, seed=1)
+    truth = np.unique(labels, return_inverse=True)[1]
+    assert (model.scores(new).argmax(1) == truth).mean() > 0.9
+    assert (left_out.argmax(1) == classes).mean() > 0.8
+    assert np.abs(left_out - model.scores(texts)).max() > 1e-3
+
+
+def test_what_a_run_keeps_says_the_same():
+    model, texts, *_ = fitted()
+    again = LinearTexts(NGrams.from_dict(model.ngrams.as_dict()), 2)
+    again.load_state_dict(model.state_dict())
+    assert_agrees(again.scores(texts), model.scores(texts), tolerance=EXACT)
+
+
+def test_texts_without_a_sign_have_no_ngrams():
+    ngrams, rarity = NGrams.fit(["", " ", "\n"])
+    assert ngrams is None
+    assert len(rarity) == 0
+    Classifier(**SMALL).fit(["", " ", "\n"] * 4, ["a", "b", "a"] * 4).predict([""])
+
+
+def test_a_class_that_a_fold_does_not_have():
+    texts, labels = opinions(40)
+    classes = np.unique(labels, return_inverse=True)[1]
+    texts, classes = [*texts, "odd"], np.append(classes, 2)
+    ngrams, rarity = NGrams.fit(texts)
+    model = LinearTexts(ngrams, 3)
+    left_out = model.fit(texts, rarity, classes, np.arange(41) % 2, torch.ones(3))
+    assert np.isfinite(left_out).all()
+    assert model.scores(["odd"]).argmax() == 2
+
+
+@pytest.mark.parametrize("linear", [True, False])
+def test_a_run_with_and_without_the_linear_model(tmp_path, linear):
+    X, y = opinions(40)
+    model = Classifier(linear=linear, out=tmp_path / "run", **SMALL).fit(X, y)
+    again = Classifier.load(tmp_path / "run")
+    assert np.array_equal(model.predict_proba(X), again.predict_proba(X))
+    assert (again.model_.linear is None) is not linear
