@@ -17,7 +17,7 @@ from torch import Tensor
 SCALES = torch.logspace(-2, 2, 49)  # what scores are multiplied with
 SHARPER = torch.logspace(-0.3, 0.5, 17)  # the same for an average of calibrated models
 EVEN, PULL = 0.5, 8.0  # the share of the network without rows, and how many nats hold it there
-SHARES = torch.linspace(0.25, 0.9, 14)  # of the network: never less than a quarter
+SHARES = torch.linspace(0.1, 0.9, 17)  # of the network: never less than a tenth
 
 
 @dataclass(frozen=True)

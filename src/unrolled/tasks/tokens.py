@@ -7,6 +7,7 @@ number 1 is what the vocabulary does not have.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import sys
@@ -65,6 +66,16 @@ class Tokens:
         if self._bpe is not None:
             return [self.show(number) for number in self.encode(text)]
         return list(text) if self.kind == "char" else WORDS.findall(text.lower())
+
+    def beginning(self, text: str, count: int) -> str:
+        """The part of a text that its first `count` tokens are made of."""
+        if self._bpe is not None:
+            ends = self._bpe.encode(text).offsets[:count]
+            return text[: ends[-1][1]] if ends else text
+        if self.kind == "char":
+            return text[:count]
+        last = next(itertools.islice(WORDS.finditer(text), count, None), None)
+        return text if last is None else text[: last.start()].rstrip()
 
     def encode(self, text: str) -> Any:
         """The numbers of a text's tokens; an empty text is one unknown token."""

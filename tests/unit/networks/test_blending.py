@@ -30,7 +30,7 @@ def test_the_better_part_has_the_larger_share():
     worth = [fit_blend(one, other, classes) for one, other in ((good, poor), (poor, good))]
     assert worth[0].of_network > 2 * worth[0].of_linear > 0
     assert worth[1].of_linear > 2 * worth[1].of_network > 0
-    assert all(0.25 <= one.share <= 0.9 for one in worth)  # a network is never left out
+    assert all(0.09 < one.share <= 0.9 for one in worth)  # a network is never left out
 
 
 def test_a_blend_is_no_worse_than_its_parts_on_its_rows():

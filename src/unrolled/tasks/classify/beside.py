@@ -14,6 +14,7 @@ from torch import Tensor
 
 from unrolled.networks.committee import Committee
 from unrolled.networks.linear_series import LinearSeries
+from unrolled.tasks.classify.encoders import Encoder, TextEncoder
 from unrolled.tasks.classify.job import Labelled
 from unrolled.tasks.classify.ngrams import LinearTexts
 from unrolled.tasks.classify.opinions import linear_scores
@@ -27,7 +28,13 @@ def learn_linear(
     train, linear = parts["train"], model.linear
     if isinstance(linear, LinearTexts):
         rarity = settings.rarity_
-        left_out = linear.fit(inputs["train"], rarity, train.classes, train.folds, weights)
+        left_out = linear.fit(
+            settings.encoder_.beginnings(inputs["train"]),
+            rarity,
+            train.classes,
+            train.folds,
+            weights,
+        )
     elif isinstance(linear, LinearSeries):
         x, lengths = train.sequences.batch(np.arange(len(train)))
         classes = torch.from_numpy(train.classes)
@@ -38,13 +45,15 @@ def learn_linear(
     for name in parts.keys() - found.keys():
         whole = name == "validation" and train.folds is not None
         data = parts[name]
-        scores = left_out if whole else scores_beside(model, inputs[name], data.sequences)
+        scores = left_out
+        if not whole:
+            scores = scores_beside(model, settings.encoder_, inputs[name], data.sequences)
         found[name] = replace(data, linear=scores)
     return {name: found[name] for name in parts}
 
 
-def scores_beside(model: Committee, inputs: Any, sequences: Ragged) -> Any:
+def scores_beside(model: Committee, encoder: Encoder, inputs: Any, sequences: Ragged) -> Any:
     """What the linear model says of rows that it did not learn from; None without one."""
-    if isinstance(model.linear, LinearTexts):
-        return model.linear.scores(inputs)
+    if isinstance(model.linear, LinearTexts) and isinstance(encoder, TextEncoder):
+        return model.linear.scores(encoder.beginnings(inputs))
     return linear_scores(model, sequences)

@@ -190,7 +190,7 @@ class Classifier(ClassifierMixin, Estimator):
                 raw["train"], kind, self.vocabulary, self.longest
             )
             if self.linear:
-                self.ngrams_, self.rarity_ = NGrams.fit(raw["train"])
+                self.ngrams_, self.rarity_ = NGrams.fit(self.encoder_.beginnings(raw["train"]))
         else:
             self.encoder_ = SeriesEncoder.fit(raw["train"])
         whole = Labelled(self.encoder_.encode(inputs, self._note), numbers)
@@ -347,7 +347,7 @@ class Classifier(ClassifierMixin, Estimator):
 
     def _chances(self, data: Labelled, inputs: Any) -> Any:
         """Probabilities of rows that were not learned from."""
-        scores = scores_beside(self.model_, inputs, data.sequences)
+        scores = scores_beside(self.model_, self.encoder_, inputs, data.sequences)
         return chances(self.model_, replace(data, linear=scores))
 
     def predict(self, X: Sequence[Any]) -> Any:

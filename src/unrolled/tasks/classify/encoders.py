@@ -44,6 +44,10 @@ class TextEncoder:
             numbers, lengths = numbers[step < self.longest], np.minimum(lengths, self.longest)
         return Ragged(numbers, np.concatenate([[0], np.cumsum(lengths)]))
 
+    def beginnings(self, texts: Sequence[str]) -> list[str]:
+        """The part of each text that is read."""
+        return [self.tokens.beginning(text, self.longest) for text in texts]
+
     def steps(self, text: str) -> list[str]:
         """The names of the time steps, for pictures."""
         return [self.tokens.show(number) for number in self.tokens.encode(text)[: self.longest]]

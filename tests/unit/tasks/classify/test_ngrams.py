@@ -8,6 +8,7 @@ from tests.made_up import opinions
 from tests.tolerances import EXACT, assert_agrees
 from unrolled.tasks.classify.classifier import Classifier
 from unrolled.tasks.classify.ngrams import LinearTexts, NGrams
+from unrolled.tasks.tokens import Tokens
 
 SMALL = {"hidden": 8, "embedding": 8, "epochs": 2, "lr": 0.02, "batch_size": 16}
 
@@ -63,3 +64,19 @@ def test_a_run_with_and_without_the_linear_model(tmp_path, linear):
     again = Classifier.load(tmp_path / "run")
     assert np.array_equal(model.predict_proba(X), again.predict_proba(X))
     assert (again.model_.linear is None) is not linear
+
+
+@pytest.mark.parametrize(
+    ("kind", "count", "wanted"),
+    [("char", 5, "It is"), ("word", 2, "It is"), ("word", 9, "It is, so.")],
+)
+def test_the_part_of_a_text_that_is_read(kind, count, wanted):
+    assert Tokens(kind).beginning("It is, so.", count) == wanted
+
+
+def test_the_part_of_a_text_that_is_read_of_bpe():
+    tokens = Tokens.fit("bpe", ["it is good and so on"] * 9, 300)
+    text = "it is good and so on"
+    found = tokens.beginning(text, 3)
+    assert text.startswith(found)
+    assert tokens.encode(found).tolist() == tokens.encode(text)[:3].tolist()
