@@ -66,7 +66,7 @@ def trace(cell_type: type, hyperparameters: Mapping[str, Any] | None = None) -> 
         tuple(v for v in (*(sized[node] for node in given), *weights) if isinstance(v, Variable)),
         tuple(statements),
         tuple(outputs),
-        _initial_state(cell_type),
+        _initial_state(cell_type, outputs),
         dict(getattr(cell_type, "initial", {})),
     )
     verify(equation)
@@ -76,8 +76,9 @@ def trace(cell_type: type, hyperparameters: Mapping[str, Any] | None = None) -> 
     return equation
 
 
-def _initial_state(cell_type: type) -> dict[str, float]:
-    """What each state is before the first step, where the class says so."""
+def _initial_state(cell_type: type, states: Mapping[str, Any]) -> dict[str, float]:
+    """What each state is before the first step, where the class says so. A name that is no state
+    is refused with all other declarations, when the step has become an equation."""
     declared: Mapping[str, Any] = getattr(cell_type, "initial_state", {})
     for name, value in declared.items():
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -85,7 +86,7 @@ def _initial_state(cell_type: type) -> dict[str, float]:
                 f'{cell_type.__name__}: initial_state["{name}"] is {value!r}: it is a number, the '
                 f"one that every unit of {name} has before the first step"
             )
-    return {name: float(value) for name, value in declared.items()}
+    return {name: float(value) for name, value in declared.items() if name in states}
 
 
 def _parameters(step: Callable[..., Any], where: Where) -> list[str]:
