@@ -13,7 +13,11 @@ from unrolled import cli, labs
         ("gradient", "argument NAME: no choice 'gradient'; did you mean 'gradients'? "
                      "(see `unrolled lab --help`)"),
         ("gates --hidden -3", "--hidden is a whole number from 1 to 256, not -3"),
-        ("gates --seed -1", "--seed is a whole number from 0 to 4294967295, not -1"),
+        (
+            "gates --seed -1",
+            "argument --seed: a seed is a whole number from 0 to 2**32 - 1, not '-1' "
+            "(see `unrolled lab gates --help`)",
+        ),
         ("gates --hidden four", "argument --hidden: invalid int value: 'four' "
                                 "(see `unrolled lab gates --help`)"),
         ("gates --hiden 4", "no option '--hiden'; did you mean '--hidden'? "
