@@ -85,8 +85,8 @@ def read_series(
             values, labels, names, rows = _long(table, series, label, time)
         elif time is not None:
             raise DataError(
-                f"--time says when a step of a series was, where {table.path} has a row for each step: "
-                "name the column that says which series a row is part of with --series, too; or "
+                f"--time says when a step of a series was, where {table.path} has a row for each "
+                "step: name the column that says which series a row is part of with --series, too; or "
                 "leave --time out where each row is a whole series"
             )
         else:
