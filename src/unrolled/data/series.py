@@ -86,8 +86,8 @@ def read_series(
         elif time is not None:
             raise DataError(
                 f"--time says when a step of a series was, where {table.path} has a row for each "
-                "step: name the column that says which series a row is part of with --series, too; or "
-                "leave --time out where each row is a whole series"
+                "step: name the column that says which series a row is part of with --series, too; "
+                "or leave --time out where each row is a whole series"
             )
         else:
             values, labels, names, rows = _wide(table, label, found)

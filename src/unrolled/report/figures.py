@@ -369,6 +369,8 @@ def _name_cells(axis: Any, names: Sequence[Any] | None, count: int, turn: bool =
     labels = [_short(str(name)) for name in names]
     longest = max(map(len, labels))
     upright = turn and longest * count > 36 and longest > 3
+    if upright:  # a low figure must keep room for its bars
+        labels = [_short(str(name), 12) for name in names]
     figure = axis.axes.figure
     points = 72 * figure.bbox.width / figure.dpi
     room = 0.75 * points / count if turn else 14.0  # for each cell

@@ -56,7 +56,7 @@ def test_every_word_stands_in_a_figure(some: list[str]) -> None:
     root = ET.fromstring(drawn.wide)
     texts = {"".join(one.itertext()) for one in root.iter("{http://www.w3.org/2000/svg}text")}
     shown = {"".join(text.split()).strip("\N{WORD JOINER}") for text in texts}
-    for word in some:
+    for word in filter(None, some):  # of no word nothing is to be seen
         beginning = "".join(visible(word).split())
         assert any(text.rstrip("…") == beginning[: len(text.rstrip("…"))] for text in shown)
 
