@@ -47,7 +47,7 @@ def check_gradients(cell: Any, *, seed: int = 0, kernels: bool = True) -> Gradie
     states are drawn. Returns the table, or raises a GradientError with the table as `table`.
     Without `kernels`, nothing is compiled.
     """
-    table, trials = compare_with_differences(cell, seed=seed)
+    table, trials = compare_with_differences(cell, seed=seed, long=kernels)
     if not kernels:
         return table
     try:
@@ -57,7 +57,9 @@ def check_gradients(cell: Any, *, seed: int = 0, kernels: bool = True) -> Gradie
     except PlanError as error:
         table.kernels, table.not_compiled = [], str(error)
         refuse(table, f"{table.cell} cannot be compiled: {error}")
-    table.drawn += [f"for the kernels alone: {trial.description}" for trial in trials[3:]]
+    alone = [trial.description for trial in trials[len(table.drawn) :]]
+    alone = alone or ["no long sequence, over which this step is not finite"]
+    table.drawn += [f"for the kernels alone: {description}" for description in alone]
     for row in table.kernels:
         if row.wrong:
             refuse(table, f"the kernels of {table.cell} compute another {row.kind} {row.name} than "

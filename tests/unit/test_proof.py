@@ -103,3 +103,16 @@ def test_a_cell_that_cannot_be_compiled_says_so_in_the_table(
     with pytest.raises(GradientError, match="Fresh cannot be compiled: stage 0") as caught:
         check_gradients(Fresh)
     assert "there are no compiled kernels: stage 0: a mistake" in str(caught.value.table)
+
+
+class Growing(Cell):
+    """Finite for a few steps, and not for twenty."""
+
+    def step(self, x, h):
+        return 1 + h * h + tanh(self.W @ x + self.U @ h)
+
+
+def test_a_step_that_grows_is_proved_as_far_as_it_is_finite() -> None:
+    table = check_gradients(Growing)
+    assert table.passed
+    assert table.drawn[-1].endswith("no long sequence, over which this step is not finite")

@@ -12,6 +12,7 @@ where that happens too often everything is drawn anew.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unrolled.cells.base import Cell, equation
-from unrolled.cells.trials import FORMS, LONG, Trial, draw_trial
+from unrolled.cells.trials import FORMS, LONG, NotFinite, Trial, draw_trial
 from unrolled.equations import interpret
 from unrolled.equations.equation import Equation
 from unrolled.errors import CellError, GradientError
@@ -142,9 +143,12 @@ class GradientTable:
             yield *key, numbers + ("  wrong" if is_wrong else "")
 
 
-def compare_with_differences(cell: Any, *, seed: int = 0) -> tuple[GradientTable, list[Trial]]:
+def compare_with_differences(
+    cell: Any, *, seed: int = 0, long: bool = False
+) -> tuple[GradientTable, list[Trial]]:
     """Compare every derived gradient of a cell with central differences of its own step; the
-    trials are those on which it was done. Raises a GradientError with the table as `table`."""
+    trials are those on which it was done and, if asked for, a long one after them, unless the step
+    is not finite for so long. Raises a GradientError with the table as `table`."""
     derived = equation(cell)
     if isinstance(cell, Equation):
         raise CellError(
@@ -159,7 +163,9 @@ def compare_with_differences(cell: Any, *, seed: int = 0) -> tuple[GradientTable
             table.add(rows)
             table.drawn.append(trial.description)
         _judge(table)
-        trials.append(draw_trial(cell, derived, LONG, generator))
+        if long:
+            with contextlib.suppress(NotFinite):  # the trials before have shown where it is
+                trials.append(draw_trial(cell, derived, LONG, generator))
     return table, trials
 
 

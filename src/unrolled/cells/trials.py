@@ -71,6 +71,10 @@ class Trial:
         return [np.sign(values[name]) for values in run.values for name in names]
 
 
+class NotFinite(GradientError):
+    """A step that overflows on whatever is drawn, or leaves the domain of a function."""
+
+
 def _side(node: Apply) -> Node:
     first = node.args[0]
     return first if KINKS[node.op] == 1 else first - node.args[1]
@@ -85,7 +89,7 @@ def draw_trial(
         if all(np.isfinite(array).all() for array in trial.run()):
             _agree(trial)
             return trial
-    raise GradientError(
+    raise NotFinite(
         f"{equation.name} is not finite on random inputs ({trial.description}): its step overflows "
         f"or leaves the domain of a function, such as log of a negative number"
     )
