@@ -62,5 +62,5 @@ def listen(model: Any, arguments: argparse.Namespace) -> None:
         )
     while block := sys.stdin.buffer.read(listener.block):
         if listener.hear(block):
-            print(f"\r{listener.text}", end="", flush=True)
-    print(f"\r{listener.finish(arguments.beam)}")
+            print(listener.text, flush=True)
+    print(listener.finish(arguments.beam))

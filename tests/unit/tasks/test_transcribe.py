@@ -87,7 +87,7 @@ def test_a_stream_is_heard_as_the_file_it_is_part_of(run, capsys, monkeypatch):
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(raw)))
         assert main(["transcribe", str(run), "-"]) == 0
         out = capsys.readouterr()
-        parts = out.out.strip("\r\n").split("\r")
+        parts = out.out.strip("\n").split("\n")
         assert parts[-1] == said
         assert all(said.startswith(part) for part in parts)
         most = max(most, len(parts))
