@@ -44,8 +44,11 @@ EXTRAS = {
     "sklearn": ("scikit-learn", "jobs"),
     "tokenizers": ("tokenizers", "jobs"),
     "jax": ("jax", "bench"),
-    "onnx": ("onnx", "bench"),
+    "onnx": ("onnx", "export"),
     "onnxruntime": ("onnxruntime", "bench"),
+    "sacrebleu": ("sacrebleu", "translate"),
+    "soundfile": ("soundfile", "sound"),
+    "tensorboard": ("tensorboard", "tensorboard"),
 }
 
 

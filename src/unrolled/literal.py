@@ -68,6 +68,13 @@ class Visible:
         return getattr(self.beneath, name)
 
 
+def bar_stream(stream: TextIO) -> TextIO:
+    """Where a progress bar is drawn: it returns to the beginning of its line, and holds no word of
+    a user's."""
+    beneath: TextIO = getattr(stream, "beneath", stream)
+    return beneath
+
+
 def on_visible_streams(command: Callable[Asked, int]) -> Callable[Asked, int]:
     """A command whose output, and whose complaints, are for people."""
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from unrolled.data.opening import existing
-from unrolled.errors import DataError, MissingExtra
+from unrolled.errors import DataError, extras
 
 PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE  # formats by number, as the header has them
 ENDINGS = (".wav", ".flac", ".ogg")
@@ -107,10 +107,8 @@ def _numbers(path: Path, body: bytes, kind: int, bits: int) -> Any:
 def _by_soundfile(path: Path) -> Sound:
     if path.suffix.lower() not in ENDINGS:
         raise DataError(f"{path} is no WAV file: save the sound as WAV, or FLAC")
-    try:
+    with extras(f"reading {path}"):
         import soundfile
-    except ImportError:
-        raise MissingExtra("soundfile", "sound", f"reading {path}") from None
     try:
         samples, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
     except soundfile.SoundFileError as error:

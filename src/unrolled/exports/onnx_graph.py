@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from unrolled.errors import MissingExtra
+from unrolled.errors import extras
 
 OPSET = 17  # the first with LayerNormalization; every runtime since 2022 reads it
 IR_VERSION = 8  # what belongs to that opset
@@ -18,10 +18,8 @@ IR_VERSION = 8  # what belongs to that opset
 
 def onnx() -> Any:
     """The package, or a sentence that says how to get it."""
-    try:
+    with extras("export to onnx"):
         import onnx as package
-    except ImportError:
-        raise MissingExtra("onnx", "export", "export to onnx") from None
     return package
 
 

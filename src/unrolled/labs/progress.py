@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TextIO, TypeVar
 
+from unrolled.literal import bar_stream
+
 T = TypeVar("T")
 
 REDRAW = 0.1  # seconds between two states of the line on a terminal
@@ -108,4 +110,4 @@ def duration(left: float | None) -> str:
 
 def to_stderr() -> Progress:
     """Progress for a person at a terminal."""
-    return Progress(sys.stderr)
+    return Progress(bar_stream(sys.stderr))

@@ -8,17 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from unrolled.errors import MissingExtra
-
 FOLDER = "tensorboard"
-
-
-def require_tensorboard() -> None:
-    """Say at the start, not after the first epoch, that the package is missing."""
-    try:
-        import torch.utils.tensorboard  # noqa: F401
-    except ImportError as error:
-        raise MissingExtra("tensorboard", "tensorboard", "--tensorboard") from error
 
 
 def write_figures(run: Path, record: dict[str, Any]) -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from unrolled.errors import require
 from unrolled.files import CannotWrite
-from unrolled.training.board import require_tensorboard, write_figures
+from unrolled.training.board import write_figures
 from unrolled.training.checkpoints import Checkpoint, optimizer_tensors, restore_optimizer
 from unrolled.training.job import Job, State, Sums
 from unrolled.training.manifest import NotARun
@@ -34,7 +35,7 @@ class Keeper:
         self.writes = writes and run is not None
         self.tensorboard = tensorboard and self.writes
         if self.tensorboard:
-            require_tensorboard()
+            require("tensorboard", "--tensorboard")
         self.best: dict[str, Tensor] = {}
         self.saved_step: int | None = None
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, Protocol, TextIO
 
+from unrolled.literal import bar_stream
 from unrolled.training.job import Shown
 
 REDRAW_SECONDS = 0.1
@@ -81,7 +82,7 @@ class Lines(Quiet):
 
     def __init__(self, out: TextIO | None = None, bar: TextIO | None = None) -> None:
         self.out = sys.stdout if out is None else out
-        self.bar = getattr(sys.stderr, "beneath", sys.stderr) if bar is None else bar
+        self.bar = bar_stream(sys.stderr) if bar is None else bar
         self.live = self.bar.isatty()
         self._drawn = 0.0
         self._width = 0

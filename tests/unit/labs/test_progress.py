@@ -4,7 +4,8 @@ import io
 
 import pytest
 
-from unrolled.labs.progress import Progress, duration
+from unrolled.labs.progress import Progress, duration, to_stderr
+from unrolled.literal import Visible
 
 
 class Clock:
@@ -94,3 +95,20 @@ def test_a_stage_that_was_not_announced_is_an_error() -> None:
 )
 def test_a_guess_is_no_more_precise_than_it_is(seconds: float | None, words: str) -> None:
     assert duration(seconds) == words
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_bar_returns_to_the_beginning_of_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", Visible(terminal))  # as under the command line
+    progress = to_stderr()
+    progress.plan({"a": 10})
+    with progress.stage("a", 2) as done:
+        done()
+        done()
+    assert "\r" in terminal.getvalue()
+    assert "\\x0d" not in terminal.getvalue()

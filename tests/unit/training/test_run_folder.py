@@ -134,7 +134,7 @@ def test_what_is_no_run_says_so(tmp_path):
     with pytest.raises(NotARun, match="is no run"):
         RunFolder.open(tmp_path)
     run = RunFolder.create(tmp_path / "run", {})
-    with pytest.raises(NotARun, match=r"cut short.*--resume"):
+    with pytest.raises(NotARun, match=r"interrupted.*--resume"):
         run.read_weights()
     (run.path / "weights.safetensors").write_bytes(b"rubbish")
     with pytest.raises(NotARun, match="damaged"):
@@ -202,7 +202,7 @@ def test_tensorboard_on_request(tmp_path):
 
 
 def test_tensorboard_that_is_missing_is_named(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    monkeypatch.setattr("unrolled.errors.find_spec", lambda name: None)
     run = RunFolder.create(tmp_path / "run", {})
     with pytest.raises(MissingExtra, match=r"unrolled\[tensorboard\]"):
         train(ToyJob(), Settings(epochs=1, tensorboard=True), run)

@@ -10,15 +10,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from unrolled.data.edits import text_errors
-from unrolled.errors import MissingExtra
+from unrolled.errors import extras
 
 
 def translation_scores(actual: Sequence[str], said: Sequence[str]) -> dict[str, Any]:
     """BLEU, chrF, error rates, the share that is right as a whole."""
-    try:
+    with extras("measuring translations"):
         import sacrebleu
-    except ImportError:
-        raise MissingExtra("sacrebleu", "translate", "measuring translations") from None
     references = [list(actual)]
     bleu = sacrebleu.corpus_bleu(list(said), references, tokenize="none", force=True)
     return {

@@ -21,7 +21,7 @@ import torch
 from unrolled.cells.choosing import ChosenCell
 from unrolled.data.notes import Notes
 from unrolled.data.splits import hold_out
-from unrolled.errors import ArgumentError
+from unrolled.errors import ArgumentError, require
 from unrolled.networks.attention import SCORES
 from unrolled.report.page import render
 from unrolled.tasks import estimator as shared
@@ -98,6 +98,8 @@ class Translator(Estimator):
         raw = self._split(as_texts(X), as_targets(y, len(X)))
         if test is not None:
             raw["test"] = as_texts(test[0]), as_targets(test[1], len(test[0]))
+        if self.out is not None:  # its report measures, when all has been learned
+            require("translate", "the report of a translation")
         learned = raw["train"]
         self.sources_ = self._tokens("source", self.source_tokens, learned[0])
         self.targets_ = self._tokens("target", self.target_tokens, learned[1])
