@@ -19,7 +19,7 @@ help:  ## list these targets
 
 demo: $(STAMPS)/jobs $(STAMPS)/data  ## train on built-in data: which language is it? Writes and opens a report
 	$(BIN)/unrolled train classify builtin:languages --pooling last --dropout 0.2 \
-		--lr 0.005 --schedule cosine --batch-size 64 --epochs 6 --open
+		--lr 0.005 --schedule cosine --batch-size 64 --epochs 6 --members 1 --no-linear --open
 
 test: $(STAMPS)/dev $(STAMPS)/data  ## run every test
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS)

@@ -124,6 +124,7 @@ class LinearTexts(nn.Module):
     def _fitted(self, features: Any, classes: Any, rows: Any, strength: float) -> tuple[Any, Any]:
         """(n-grams, classes) weights and biases, one class against the others."""
         count = len(self.bias)
+        is_wide = features.shape[1] > len(classes)  # then the dual problem is the smaller one
         weight = np.zeros((features.shape[1], count), np.float32)
         bias = np.full(count, -1.0, np.float32)  # of a class that these rows do not have
         for number in range(count):
@@ -131,7 +132,9 @@ class LinearTexts(nn.Module):
             if count == 2 and number == 1 and weight[:, 0].any():
                 weight[:, 1], bias[1] = -weight[:, 0], -bias[0]
             elif 0 < is_class.sum() < len(classes):
-                model = LogisticRegression(C=strength, solver="liblinear", random_state=0)
+                model = LogisticRegression(
+                    C=strength, solver="liblinear", dual=is_wide, max_iter=1000, random_state=0
+                )
                 model.fit(features, is_class, sample_weight=rows)
                 weight[:, number], bias[number] = model.coef_[0], model.intercept_[0]
         return weight, bias
