@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from unrolled.engines.cpu import engine
 from unrolled.engines.cpu.call.bind import Template
@@ -10,6 +11,10 @@ from unrolled.engines.cpu.call.call import Call
 from unrolled.engines.cpu.call.verify import verify
 from unrolled.engines.cpu.machine.memory import poisoned
 from unrolled.engines.cpu.program import Kernel
+
+# Tests never time anything, and how long drawing takes is a matter of what else the machine does.
+settings.register_profile("unrolled", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unrolled")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
