@@ -55,7 +55,7 @@ from unrolled.tasks.classify.job import (
 )
 from unrolled.tasks.classify.model import FeedForward, Labeller
 from unrolled.tasks.classify.ngrams import LinearTexts, NGrams, ngrams_from
-from unrolled.tasks.classify.opinions import chances, learn_blend, parts_alone
+from unrolled.tasks.classify.opinions import chances, figures_with_linear, learn_blend, parts_alone
 from unrolled.tasks.classify.page import Findings, Told, page_of
 from unrolled.tasks.classify.plan import (
     EPOCHS,
@@ -165,6 +165,8 @@ class Classifier(ClassifierMixin, Estimator):
             learn_blend(model, parts["validation"], weights)
             if run is not None and is_first_process():
                 run.write_weights(model.state_dict())
+                if model.linear is not None:
+                    self.watcher().note(figures_with_linear(model, parts))
         self.history_ = state.history
         beside = self._train_baseline(parts, weights) if self.baseline else None
         if run is not None and is_first_process():

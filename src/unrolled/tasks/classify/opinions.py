@@ -6,6 +6,7 @@ Rows that were learned from are judged by the member that did not, where there i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -89,6 +90,16 @@ def learn_blend(model: Committee, data: Labelled, weights: Tensor) -> None:
     network = of_networks(model, data).float()
     linear = None if data.linear is None else torch.from_numpy(data.linear)
     model.fit_blend(network, linear, torch.from_numpy(data.classes), weights)
+
+
+def figures_with_linear(model: Committee, parts: Mapping[str, Labelled]) -> str:
+    """What the networks and the linear model reach together: epochs tell of the networks alone."""
+    found = []
+    for name, shown in (("validation", "Val"), ("test", "Test")):
+        if name in parts:
+            right = chances(model, parts[name]).argmax(1) == parts[name].classes
+            found.append(f"{shown} Acc: {right.mean():.1%}")
+    return f"together with the linear model: {', '.join(found)}"
 
 
 def _tensor(scores: Any) -> Tensor | None:
