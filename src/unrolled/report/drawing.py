@@ -136,7 +136,7 @@ def _paint(part: Any, panel: Panel, legend_columns: int) -> None:
         part.suptitle(panel.title, x=0.02, ha="left")
     for text in part.findobj(Text):
         upright = text.get_rotation() > 0
-        text.set_text(_shown(text.get_text(), LETTERS // 4 if upright else LETTERS))
+        text.set_text(_shown(text.get_text(), LETTERS // 3 if upright else LETTERS))
     handles, labels = axes.get_legend_handles_labels()
     labels = [_shown(label, LETTERS // 2) for label in labels]
     if handles:

@@ -82,8 +82,8 @@ def page_of(found: Findings) -> Page:
         title=f"A classifier of {len(found.classes)} classes",
         lead=(
             f"{_who(found)} classifies {accuracy:.1%} of the {len(found.told.data):,} sequences of "
-            f"the {found.told_part} part correctly; always naming the most frequent class would "
-            f"be correct for {_commonest(found.told):.1%}.{_better_alone(found, accuracy)}"
+            f"the {found.told_part} part correctly; always guessing the most frequent class "
+            f"scores {_commonest(found.told):.1%}.{_better_alone(found, accuracy)}"
         ),
         sections=[
             trained_on(found.config, _part_rows(found), found.notes),
