@@ -129,6 +129,8 @@ def _part_rows(found: Findings) -> list[list[Any]]:
     rows: list[list[Any]] = [["part", "sequences", "median steps", "most steps"]]
     for name, data in found.parts.items():
         lengths = data.sequences.lengths
+        if name == "validation" and data.folds is not None:
+            name = "validation (the same, by networks that did not learn from them)"
         rows.append([name, len(data), int(np.median(lengths)), int(lengths.max())])
     return rows
 
