@@ -24,10 +24,11 @@ from unrolled.cells.gradients import (
     derivatives,
     refuse,
 )
+from unrolled.cells.second import compare_second
 from unrolled.cells.trials import Trial
 from unrolled.engines.cpu.machine.memory import poisoned
 from unrolled.equations import interpret
-from unrolled.errors import PlanError
+from unrolled.errors import ArgumentError, PlanError
 from unrolled.textbook import compiled
 
 Array = NDArray[Any]
@@ -39,15 +40,22 @@ FLOAT64 = 1e-8
 FLOAT32, TIMES = 1e-4, 20
 
 
-def check_gradients(cell: Any, *, seed: int = 0, kernels: bool = True) -> GradientTable:
+def check_gradients(
+    cell: Any, *, seed: int = 0, kernels: bool = True, order: int = 1
+) -> GradientTable:
     """Prove a cell: every derived gradient beside central differences of its own step, and the
     compiled kernels, in float64 and float32, beside the equation on arrays.
 
     `cell` is a class or an instance, which brings its hyper-parameters; sizes, weights, inputs and
     states are drawn. Returns the table, or raises a GradientError with the table as `table`.
-    Without `kernels`, nothing is compiled.
+    Without `kernels`, nothing is compiled. With `order=2` second derivatives are checked, too,
+    along a random direction.
     """
+    if isinstance(order, bool) or order not in (1, 2):
+        raise ArgumentError(f"order is 1 or 2, the order of the derivatives, not {order!r}")
     table, trials = compare_with_differences(cell, seed=seed, long=kernels)
+    if order == 2:
+        compare_second(table, trials[: len(table.drawn)], seed)
     if not kernels:
         return table
     try:

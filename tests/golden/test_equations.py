@@ -1,4 +1,5 @@
-"""What the equations of the library look like: text, LaTeX, and the derived backward step.
+"""What the equations of the library look like: text, LaTeX, the derived backward step, and of a few
+the tangent.
 
 A change shows in the file beside this one: read the difference, then run with --update-golden.
 """
@@ -11,6 +12,7 @@ from unrolled import equation
 from unrolled.cells.library import variants
 
 CELLS = dict(variants())
+WITH_TANGENT = ("elman", "gru", "lstm")
 FOLDER = Path(__file__).parent / "equations"
 
 
@@ -22,6 +24,8 @@ def printed(name: str) -> str:
         "the backward step": derived.backward.text,
         "the backward step, LaTeX": derived.backward.latex,
     }
+    if name in WITH_TANGENT:
+        parts |= {"the tangent": derived.tangent.text, "the tangent, LaTeX": derived.tangent.latex}
     return "\n\n".join(f"# {title}\n\n{body}" for title, body in parts.items()) + "\n"
 
 
@@ -42,6 +46,6 @@ def test_no_golden_file_is_left_over() -> None:
 @pytest.mark.parametrize("name", CELLS)
 def test_nothing_silly_is_printed(name: str) -> None:
     derived = equation(CELLS[name])
-    for text in (derived.text, derived.backward.text):
+    for text in (derived.text, derived.backward.text, derived.tangent.text):
         for silly in ("--", "+ -", "- -", "* 1 ", "+ 0 ", "((", "**1 ", " = 1 *", "spread("):
             assert silly not in text, f"{silly!r} in {text}"

@@ -62,23 +62,26 @@ class KernelRow:
 
 @dataclass
 class GradientTable:
-    """A row for every weight, input and initial state; printing shows them all. `kernels` has the
-    same rows, and the outputs and final states; `not_compiled` says why it has none."""
+    """A row for every weight, input and initial state; printing shows them all. `second` has a row
+    for each directional and each second derivative, where those were asked for. `kernels` has the
+    same rows as the first, and the outputs and final states; `not_compiled` says why it has none.
+    """
 
     cell: str
     rows: list[Row] = field(default_factory=list)
     drawn: list[str] = field(default_factory=list)
+    second: list[Row] = field(default_factory=list)
     kernels: list[KernelRow] = field(default_factory=list)
     not_compiled: str = ""
 
     @property
     def _every(self) -> list[Row | KernelRow]:
-        return [*self.rows, *self.kernels]
+        return [*self.rows, *self.second, *self.kernels]
 
     @property
     def worst(self) -> float:
         """The largest relative error of all derivatives."""
-        return max(row.worst for row in self.rows)
+        return max(row.worst for row in (*self.rows, *self.second))
 
     @property
     def worst_of_kernels(self) -> dict[str, float]:
@@ -88,22 +91,23 @@ class GradientTable:
 
     @property
     def checked(self) -> int:
-        return sum(row.checked for row in self.rows)
+        return sum(row.checked for row in (*self.rows, *self.second))
 
     @property
     def skipped(self) -> int:
-        return sum(row.skipped for row in self.rows)
+        return sum(row.skipped for row in (*self.rows, *self.second))
 
     @property
     def passed(self) -> bool:
         return not any(row.wrong for row in self._every)
 
-    def add(self, rows: list[Row]) -> None:
+    @staticmethod
+    def add(rows: list[Row], to: list[Row]) -> None:
         """Take up what one more trial has found."""
         for new in rows:
-            row = next((r for r in self.rows if (r.kind, r.name) == (new.kind, new.name)), None)
+            row = next((r for r in to if (r.kind, r.name) == (new.kind, new.name)), None)
             if row is None:
-                self.rows.append(new)
+                to.append(new)
                 continue
             row.checked += new.checked
             row.skipped += new.skipped
@@ -121,12 +125,25 @@ class GradientTable:
         ]
         for kind, name, numbers in self._lines():
             lines.append(f"  {kind:<13}  {name:<{width}}  {numbers}")
+        lines += self._second_lines()
         if self.not_compiled:
             lines.append(f"  there are no compiled kernels: {self.not_compiled}")
         verdict = "all agree" if self.passed else "not all agree"
         lines.append(f"  {verdict} within {TOLERANCE:g} of the largest of its array; drawn were")
         lines += [f"  - {drawn}" for drawn in self.drawn]
         return "\n".join(lines)
+
+    def _second_lines(self) -> list[str]:
+        """What the tangent says, beside differences along one random direction."""
+        if not self.second:
+            return []
+        width = max(len(f"{row.kind} {row.name}") for row in self.second)
+        lines = ["  in one random direction, by the tangent of the step:"]
+        for row in self.second:
+            numbers = f"{row.worst:>11.1e}  {row.checked:>7}  {row.skipped:>5}"
+            wrong = "  wrong" if row.wrong else ""
+            lines.append(f"  {f'{row.kind} {row.name}':<{width}}  {numbers}{wrong}")
+        return lines
 
     def _lines(self) -> Iterator[tuple[str, str, str]]:
         """Kind, name and numbers: first what only the kernels are asked for."""
@@ -160,7 +177,7 @@ def compare_with_differences(
         for form in FORMS:
             trial, rows = _least_skipped(cell, derived, form, generator)
             trials.append(trial)
-            table.add(rows)
+            table.add(rows, table.rows)
             table.drawn.append(trial.description)
         _judge(table)
         if long:

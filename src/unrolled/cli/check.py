@@ -1,5 +1,5 @@
 """Prove a cell: each derived gradient beside central differences of its own step, and what the
-compiled kernels compute beside the equation on arrays.
+compiled kernels compute beside the equation on arrays. With --order 2 second derivatives, too.
 
 CELL is a name that `unrolled cells` lists, or a cell of your own, mycell.py:MyCell. The exit status
 is 0 when all agree and 1 when one does not.
@@ -19,6 +19,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("cells", nargs="*", metavar="CELL", help="lstm, say, or mycell.py:MyCell")
     parser.add_argument("--all", action="store_true", help="every cell of the library")
     parser.add_argument("--seed", type=seed_of, default=0, help="of what is drawn (default: 0)")
+    parser.add_argument("--order", type=int, choices=(1, 2), default=1,
+                        help="of the derivatives (default: 1); 2 checks both")  # fmt: skip
     add_hyperparameters(parser)
 
 
@@ -38,9 +40,9 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         cells = [(word, find_cell(word)(**chosen)) for word in arguments.cells]
     if len(cells) > 1:
-        return in_lines(cells, arguments.seed)
+        return in_lines(cells, arguments.seed, arguments.order)
     try:
-        print(check_gradients(cells[0][1], seed=arguments.seed))
+        print(check_gradients(cells[0][1], seed=arguments.seed, order=arguments.order))
     except GradientError as error:
         if error.table is not None:
             print(error.table)
@@ -49,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def in_lines(cells: list[tuple[str, Any]], seed: int) -> int:
+def in_lines(cells: list[tuple[str, Any]], seed: int, order: int = 1) -> int:
     """A line for each cell, as soon as it is known."""
     from unrolled.cells.gradients import TOLERANCE
     from unrolled.errors import GradientError
@@ -61,7 +63,7 @@ def in_lines(cells: list[tuple[str, Any]], seed: int) -> int:
     for name, cell in cells:
         start = time.perf_counter()
         try:
-            table = check_gradients(cell, seed=seed)
+            table = check_gradients(cell, seed=seed, order=order)
         except GradientError as error:
             wrong.append(f"{name}: {error}")
             table = error.table

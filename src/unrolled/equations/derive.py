@@ -66,7 +66,7 @@ def adjoints(equation: Equation) -> dict[Node, Node]:
     for state, cotangent in cotangents(equation).items():
         arriving.setdefault(values[state], []).append(cotangent)
     order = list(topological(values[state] for state in equation.results))
-    varying = _varying(order)
+    varying = varying_nodes(order)
     # the forward step's values are what it has kept: they stay the nodes that they are
     own = set(values.values())
     known, named = set(order), set(own)
@@ -90,7 +90,7 @@ def adjoints(equation: Equation) -> dict[Node, Node]:
     return result
 
 
-def _varying(order: Iterable[Node]) -> set[Node]:
+def varying_nodes(order: Iterable[Node]) -> set[Node]:
     """The nodes that hold a variable: only they have a derivative."""
     varying: set[Node] = set()
     for node in order:

@@ -131,6 +131,14 @@ class Equation:
         return derive(self)
 
     @cached_property
+    def tangent(self) -> Equation:
+        """The step together with its derivative in a direction (x_dot, h_dot, W_dot), derived: an
+        equation of the same kind, whose output is the derivative of the output."""
+        from unrolled.equations.tangent import tangent
+
+        return tangent(self)
+
+    @cached_property
     def json(self) -> str:
         """This equation as plain data, in one line of text: what tells it from others."""
         from unrolled.equations.plain import to_json

@@ -4,7 +4,7 @@ arrays. Out: outputs, final states, every named value at every step, every gradi
 It runs the graph, not the user's code: where it disagrees with the cell's own `unroll`, the fault
 is in the tracing or in a pass; where an engine disagrees with it, the fault is in the engine.
 Arrays are columns: the input of one step is (I, B), a whole sequence (T, I, B); without a batch,
-(T, I) in and (T, H) out.
+(T, I) in and (T, H) out. Several inputs lie one below the other, in the equation's order.
 """
 
 from __future__ import annotations
@@ -111,12 +111,12 @@ def forward(
     arrays = {name: _column(np.asarray(value)) for name, value in weights.items()}
     initial = _initial_states(equation, known, states, columns)
     run = Run(equation, arrays, columns, known, batched, initial)
-    (input_name,) = equation.inputs
     fixed: dict[Node, Any] = {v: arrays[v.name] for v in equation.given if v.role == "weight"}
     now = initial
     for x in columns:
+        inputs = _inputs(equation, known, x)
         given = fixed | {
-            v: x if v.name == input_name else now[v.name]
+            v: now[v.name] if v.role == "state" else inputs[v.name]
             for v in equation.given
             if v.role != "weight"
         }
@@ -151,8 +151,8 @@ def backward(run: Run, d_outputs: Any, d_states: Sequence[Any] | None = None) ->
         steps.append(values)
         for name, total in gradients.items():
             total += _over_batch(values[f"d_{name}"], total.shape)
-        (input_name,) = equation.inputs
-        d_xs[t] = values[f"d_{input_name}"]
+        for name, part in _inputs(equation, known, d_xs[t]).items():
+            part[...] = values[f"d_{name}"]
         carried = {
             name: _batched(values[f"d_{name}_prev"], known[equation.states[name][0]], batch)
             for name in names
@@ -170,6 +170,7 @@ def backward(run: Run, d_outputs: Any, d_states: Sequence[Any] | None = None) ->
 def _left_by_forward(run: Run, t: int, carried: Arrays) -> dict[Node, Any]:
     """What the backward step is given: all that the forward step knew, and the derivatives."""
     given: dict[Node, Any] = {}
+    inputs = _inputs(run.equation, run.sizes, run.xs[t])
     arriving = dict(zip((v.name for v in run.equation.backward.given if v.role == "cotangent"),
                         carried.values(), strict=True))  # fmt: skip
     for v in run.equation.backward.given:
@@ -178,9 +179,20 @@ def _left_by_forward(run: Run, t: int, carried: Arrays) -> dict[Node, Any]:
             "state": run.before[t],
             "value": run.values[t],
             "cotangent": arriving,
-        }.get(v.role, {v.name: run.xs[t]})
+            "input": inputs,
+        }[v.role]
         given[v] = source[v.name]
     return given
+
+
+def _inputs(equation: Equation, sizes: Mapping[str, int], x: Array) -> Arrays:
+    """Each input by name, a view of one step's rows."""
+    found: Arrays = {}
+    first = 0
+    for name, shape in equation.inputs.items():
+        found[name] = x[first : first + sizes[shape[0]]]
+        first += sizes[shape[0]]
+    return found
 
 
 def _initial_states(

@@ -55,12 +55,14 @@ def symbol(name: str, time: str) -> str:
         return symbol(name, time) + "^{+}"
     if name.endswith("_prev"):
         name, time = name.removesuffix("_prev"), "t-1"
-    base, _, index = name.partition("_")
+    is_dot = name.endswith("_dot")
+    base, _, index = name.removesuffix("_dot").partition("_")
     indices = [_letter(part) for part in index.split("_") if part]
     if time:
         indices.append(time)
     subscript = ",".join(indices)
-    return f"{_letter(base)}_{{{subscript}}}" if subscript else _letter(base)
+    letter = f"\\dot{{{_letter(base)}}}" if is_dot else _letter(base)
+    return f"{letter}_{{{subscript}}}" if subscript else letter
 
 
 def _letter(name: str) -> str:

@@ -74,9 +74,9 @@ def _verify_given(equation: Equation) -> None:
 
 def _verify_step(equation: Equation) -> None:
     """What holds of a step, and not of what is derived from one."""
-    shapes = list(equation.inputs.values())
-    fits = len(shapes) == 1 and shapes[0] in (("input_size",), ("hidden_size",))
-    _demand(fits, equation, "a step has one input, of the size input_size or hidden_size")
+    shapes = set(equation.inputs.values())
+    fits = len(shapes) == 1 and shapes <= {("input_size",), ("hidden_size",)}
+    _demand(fits, equation, "a step's inputs are of the size input_size or hidden_size")
     _demand(bool(equation.states), equation, "a step has at least one state")
     same = equation.results == tuple(equation.states)
     _demand(same, equation, "a step returns its new states, in the order of the old ones")

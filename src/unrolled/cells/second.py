@@ -1,0 +1,141 @@
+"""Proof that second derivatives are right. In: a trial on which the first ones were. Out: a row for
+each array; next: `proof`.
+
+Everything that goes in is moved a little in one random direction, forth and back. The outputs of
+the cell's own step must move as the tangent says, and the derived gradients as the gradient of the
+tangent says: the derivative of J^T v in a direction u is the gradient of v . J u.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unrolled.cells.gradients import (
+    ATTEMPTS,
+    SMALLEST_SCALE,
+    STEP,
+    TOLERANCE,
+    GradientTable,
+    Row,
+    derivatives,
+    refuse,
+)
+from unrolled.cells.trials import Trial
+from unrolled.equations import interpret
+from unrolled.equations.tangent import dots
+
+Array = NDArray[Any]
+Named = dict[tuple[str, str], Array]
+
+
+def compare_second(table: GradientTable, trials: list[Trial], seed: int = 0) -> None:
+    """Add a row for each directional derivative and each second derivative to the table. Raises a
+    GradientError with the table as `table`."""
+    generator = np.random.default_rng(seed)
+    with np.errstate(all="ignore"):  # a step may overflow on its way to a finite result
+        for trial in trials:
+            table.add(list(_compare(trial, generator)), table.second)
+    for row in table.second:
+        if row.wrong or not row.checked:
+            problem = row.wrong or "each direction that was drawn crosses a kink"
+            refuse(table, f"{table.cell}: the {row.kind} of {row.name} "
+                   f"{'is wrong' if row.wrong else 'could not be checked'}: {problem}")  # fmt: skip
+
+
+def _compare(trial: Trial, generator: np.random.Generator) -> Iterator[Row]:
+    for _ in range(ATTEMPTS):
+        direction = draw_direction(trial, generator)
+        coarse = _differences(trial, direction, STEP)
+        fine = _differences(trial, direction, STEP / 2)
+        if coarse is not None and fine is not None:
+            break
+    expected = by_tangent(trial, direction)
+    largest: dict[str, float] = {}
+    for (kind, _), array in expected.items():
+        largest[kind] = max(largest.get(kind, 0.0), float(np.abs(array).max(initial=0.0)))
+    for (kind, name), array in expected.items():
+        row = Row(kind, name)
+        if coarse is None or fine is None:
+            row.skipped = array.size
+            yield row
+            continue
+        scale = max(float(np.abs(array).max(initial=0.0)), SMALLEST_SCALE * largest[kind]) or 1.0
+        error = np.abs(array - coarse[kind, name]) / scale
+        # where half the step gives another difference, the difference says nothing
+        says_nothing = (error > TOLERANCE) & (
+            ~(np.abs(fine[kind, name] - coarse[kind, name]) <= TOLERANCE * scale)
+        )
+        row.skipped, row.checked = int(says_nothing.sum()), int((~says_nothing).sum())
+        row.worst = float(error[~says_nothing].max(initial=0.0))
+        if not row.worst <= TOLERANCE:
+            row.wrong = (f"it is off by {row.worst:.1e} of its largest number, and {TOLERANCE:g} "
+                         f"is allowed ({trial.description})")  # fmt: skip
+        yield row
+
+
+def draw_direction(trial: Trial, generator: np.random.Generator) -> list[Array]:
+    """How much each array moves that goes in: weights, input, initial states."""
+    return [generator.normal(size=array.shape) for array in _given(trial)]
+
+
+def _given(trial: Trial) -> list[Array]:
+    return [*trial.cell.weights.values(), trial.xs, *trial.states]
+
+
+def by_tangent(trial: Trial, direction: list[Array]) -> Named:
+    """Directional derivatives of outputs and final states; second derivatives by all that goes in:
+    forward and backward through the equation's tangent."""
+    equation, weights, count = trial.equation, trial.cell.weights, len(trial.cell.weights)
+    tangent, dot = equation.tangent, dots(equation)
+    moving = dict(zip((dot[name] for name in weights), direction, strict=False))
+    run = interpret.forward(
+        tangent,
+        weights | moving,
+        np.concatenate([trial.xs, direction[count]], axis=1),
+        (*direction[count + 1 :], *trial.states),
+        **trial.sizes,
+    )
+    names = list(equation.states)
+    found: Named = {("directional derivative", "output"): run.outputs}
+    found |= {("directional derivative", f"final {name}"): state
+              for name, state in zip(names, run.states, strict=False)}  # fmt: skip
+    nothing = [np.zeros_like(d) for d in trial.d_states]
+    gradients = interpret.backward(run, trial.d_outputs, (*trial.d_states, *nothing))
+    second = {("weight", name): gradients.weights[name] for name in weights}
+    (x,) = equation.inputs
+    second["input", x] = gradients.inputs[:, : trial.xs.shape[1]]
+    second |= {("initial state", name): d
+               for name, d in zip(names, gradients.states[len(names) :], strict=True)}  # fmt: skip
+    return found | {("second derivative", f"{kind} {name}"): d
+                    for (kind, name), d in second.items()}  # fmt: skip
+
+
+def _differences(trial: Trial, direction: list[Array], step: float) -> Named | None:
+    """How outputs and gradients move along the direction; None where that crosses a kink."""
+    centre, given = trial.sides(), _given(trial)
+    before = [array.copy() for array in given]
+    ends: list[Named] = []
+    for sign in (1, -1):
+        for array, start, moved in zip(given, before, direction, strict=True):
+            array[...] = start + sign * step * moved
+        crosses = any(not np.array_equal(a, b, equal_nan=True)
+                      for a, b in zip(trial.sides(), centre, strict=True))  # fmt: skip
+        ends.append(_at(trial))
+        for array, start in zip(given, before, strict=True):
+            array[...] = start
+        if crosses:
+            return None
+    return {key: (ends[0][key] - ends[1][key]) / (2 * step) for key in ends[0]}
+
+
+def _at(trial: Trial) -> Named:
+    outputs, *states = trial.run()
+    found: Named = {("directional derivative", "output"): outputs}
+    found |= {("directional derivative", f"final {name}"): state
+              for name, state in zip(trial.equation.states, states, strict=True)}  # fmt: skip
+    return found | {("second derivative", f"{kind} {name}"): d
+                    for kind, name, _, d in derivatives(trial)}  # fmt: skip
