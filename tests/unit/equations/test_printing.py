@@ -12,7 +12,7 @@ from unrolled.cells import LSTM, AntisymmetricRNN
 from unrolled.cells.library import variants
 from unrolled.equations import functions, interpret
 from unrolled.equations.latex import symbol
-from unrolled.equations.nodes import Node, apply, constant, variable
+from unrolled.equations.nodes import Constant, Node, apply, constant, topological, variable
 from unrolled.equations.ops import OPS
 from unrolled.equations.text import Printer, number
 
@@ -60,8 +60,8 @@ def test_python_reads_a_printed_equation_as_the_step(name: str, cell: Any) -> No
     shapes = {v.name: v.shape or () for v in derived.given}
     names: dict[str, Any] = {n: getattr(functions, n) for n in OPS if hasattr(functions, n)}
     names |= {"eye": eye, "outer": None}
-    names |= {n: getattr(cell, n) for n in ("gamma", "epsilon", "dt", "alpha", "c")
-              if isinstance(getattr(cell, n, None), float)}  # fmt: skip
+    names |= {node.name: node.value for node in topological(derived.locals.values())
+              if isinstance(node, Constant) and node.name}  # fmt: skip
     given = {}
     for v in derived.given:
         array = generator.normal(size=tuple(3 for _ in shapes[v.name]))
