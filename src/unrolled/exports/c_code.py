@@ -20,6 +20,7 @@ from unrolled.exports import c_parts
 from unrolled.exports.c_numbers import array_text, literal
 from unrolled.exports.fold import Folded, fold
 from unrolled.exports.formulas import ARITHMETIC, COMPARISONS, Dialect, Names, Way, call
+from unrolled.exports.int8 import as_int8
 from unrolled.exports.loops import Loops
 from unrolled.exports.network import Array, Direction, Network
 from unrolled.exports.stages import in_stages
@@ -140,20 +141,6 @@ class Layer:
         else:
             self.arrays[name] = array_text("float", name, value.T if value.ndim == 2 else value)
             self.flash += 4 * value.size
-
-
-def as_int8(matrix: Array) -> tuple[Array, Array]:
-    """Each row as whole numbers of -127 to 127, and what to multiply them by."""
-    scale = np.abs(matrix).max(axis=1).astype(np.float64) / 127
-    scale[scale == 0] = 1.0
-    whole = np.rint(matrix / scale[:, None]).astype(np.int8)
-    return whole, scale.astype(np.float32)
-
-
-def in_int8(matrix: Array) -> Array:
-    """The matrix that those whole numbers stand for."""
-    whole, scale = as_int8(matrix)
-    return (whole.astype(np.float64) * scale[:, None]).astype(matrix.dtype)
 
 
 def c_name(name: str) -> str:

@@ -61,19 +61,17 @@ def export(
     """
     path = Path(path)
     kind = _format(path, to)
-    if (int8 or not libm) and kind != "c":
-        raise ArgumentError(f"int8 and libm are options of to='c', not of {kind!r}")
+    if not libm and kind != "c":
+        raise ArgumentError(f"libm is an option of to='c', not of {kind!r}")
     if lengths and kind != "onnx":
         raise ArgumentError(f"lengths is an option of to='onnx', not of {kind!r}")
     path = path if path.suffix in SUFFIXES else path.with_name(path.name + FORMATS[kind])
     if isinstance(model, str | Path):
         model = import_module("unrolled.tasks.runs").open_run(model)
     if hasattr(model, "export_as"):  # a fitted estimator, which knows what stands around its layers
-        if int8 or lengths or not libm:
-            raise ArgumentError(
-                "int8, lengths and libm are options of layers and cells, not of runs"
-            )
-        exported: Exported = model.export_as(kind, path)
+        if lengths or not libm:
+            raise ArgumentError("lengths and libm are options of layers and cells, not of runs")
+        exported: Exported = model.export_as(kind, path, int8)
         return exported
     if kind == "html":
         raise ArgumentError(

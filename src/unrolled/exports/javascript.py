@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -20,9 +21,10 @@ from unrolled.equations.ops import shape_of
 from unrolled.equations.text import number as plain_number
 from unrolled.equations.verify import is_condition
 from unrolled.exports.formulas import ARITHMETIC, COMPARISONS, Dialect, Names, Way, call
-from unrolled.exports.javascript_parts import FUNCTIONS, PRODUCTS, RUN
+from unrolled.exports.int8 import as_int8
+from unrolled.exports.javascript_parts import DECODE, FUNCTIONS, PRODUCTS, RUN
 from unrolled.exports.loops import Loops
-from unrolled.exports.network import Array, Network
+from unrolled.exports.network import Array, Direction, Network
 from unrolled.exports.stages import in_stages
 
 KEYWORDS = """
@@ -174,17 +176,47 @@ def _indented(lines: list[str]) -> str:
     return "\n".join(found)
 
 
-def javascript(network: Network) -> str:
-    """The whole module."""
+def javascript(network: Network, int8: bool = False) -> str:
+    """The whole module; with `int8`, each row of a matrix as whole numbers and a scale."""
     equation = network.equation
-    writer = Writer(equation)
-    text = "\n".join(f" *     {line}" for line in equation.text.splitlines())
     count = len(network.layers)
     kind = "bidirectional, " if network.is_bidirectional else ""
+    text = "\n".join(f" *     {line}" for line in equation.text.splitlines())
     head = (
         f"/**\n * {equation.name}, {kind}{count} {'layer' if count == 1 else 'layers'}.\n *\n"
         f"{text}\n *\n * Written by unrolled {unrolled.__version__}.\n */"
     )
+    readout = None
+    if network.readout is not None:
+        readout = encoded({"V": network.readout[0], "c": network.readout[1]}, int8)
+    weights = (
+        f"const layers = {json.dumps(layers_of(network, int8))};\n\n"
+        f"const readout = {json.dumps(readout)};"
+    )
+    return _joined(head, PRODUCTS, DECODE, *_steps(equation), weights, RUN)
+
+
+def recurrent_function(equation: Equation) -> str:
+    """`recurrent(layers)`: the same for any weights, as a function that gives the module's parts.
+
+    It is for scripts that hold several networks of one cell; `layers` is what `layers_of` gives.
+    """
+    body = re.sub(r"^export ", "", _joined(*_steps(equation), RUN), flags=re.MULTILINE)
+    names = "cell, layers, step, stepBackward, forward, backward, firstStates"
+    return _joined(
+        PRODUCTS,
+        DECODE,
+        f"function recurrent(layers, readout = null) {{\n{body}\nreturn {{ {names} }};\n}}",
+    )
+
+
+def _joined(*parts: str) -> str:
+    return "\n\n".join(part.strip("\n") for part in parts if part) + "\n"
+
+
+def _steps(equation: Equation) -> list[str]:
+    """What is the same for all weights: the functions, both steps, and facts about the cell."""
+    writer = Writer(equation)
     forward = writer.function(
         equation, "step", "sizes, weights, x_t, old",
         "One time step: every named value; the new states are among them.",
@@ -193,9 +225,8 @@ def javascript(network: Network) -> str:
         equation.backward, "stepBackward", "sizes, weights, x_t, old, values, arriving",
         "The same step backward, derived: d_i is the derivative of the loss with respect to i.",
     )  # fmt: skip
-    parts = [head, writer.declared(), _used(forward + backward), PRODUCTS, forward, backward,
-             _description(network), RUN]  # fmt: skip
-    return "\n\n".join(part.strip("\n") for part in parts if part) + "\n"
+    return [writer.declared(), _used(forward + backward), forward, backward,
+            _description(equation)]  # fmt: skip
 
 
 def _used(text: str) -> str:
@@ -203,9 +234,8 @@ def _used(text: str) -> str:
     return "\n\n".join(body.strip("\n") for name, body in FUNCTIONS.items() if f"{name}(" in text)
 
 
-def _description(network: Network) -> str:
-    """States, cotangents, sizes, and the weights of every layer, in base64."""
-    equation = network.equation
+def _description(equation: Equation) -> str:
+    """States, cotangents and sizes."""
     cotangents = [v.name for v in equation.backward.given if v.role == "cotangent"]
     start = [equation.initial_state.get(name, 0.0) for name in equation.states]
     (x,) = equation.inputs
@@ -216,26 +246,33 @@ def _description(network: Network) -> str:
         "cotangents": cotangents,
         "weights": list(equation.weights),
     }
-    layers = [
-        [{"sizes": {**d.sizes}, "weights": encoded(d.weights)} for d in directions]
-        for directions in network.layers
-    ]
-    readout = None
-    if network.readout is not None:
-        readout = encoded({"V": network.readout[0], "c": network.readout[1]})
-    return (
-        f"const cell = {json.dumps(facts)};\n"
-        f"cell.start = [{', '.join(map(number, start))}];\n\n"
-        f"const layers = {json.dumps(layers)};\n\n"
-        f"const readout = {json.dumps(readout)};"
-    )
+    return f"const cell = {json.dumps(facts)};\ncell.start = [{', '.join(map(number, start))}];"
 
 
-def encoded(weights: Mapping[str, Array]) -> dict[str, object]:
-    """Arrays as base64 of float32, or of float64 where they are."""
+def layers_of(network: Network, int8: bool = False) -> list[list[dict[str, object]]]:
+    """The sizes and weights of every layer and direction, as the module reads them."""
+
+    def plain(direction: Direction) -> dict[str, object]:
+        return {"sizes": {**direction.sizes}, "weights": encoded(direction.weights, int8)}
+
+    return [[plain(direction) for direction in directions] for directions in network.layers]
+
+
+def encoded(weights: Mapping[str, Array], int8: bool = False) -> dict[str, object]:
+    """Arrays as base64 of float32 (or float64, as they are); matrices as int8, if asked."""
     found: dict[str, object] = {}
     for name, array in weights.items():
-        kind = "<f8" if array.dtype == np.float64 else "<f4"
-        data = base64.b64encode(np.ascontiguousarray(array, kind).tobytes()).decode()
-        found[name] = {"shape": list(array.shape), kind[1:]: data}
+        if int8 and array.ndim == 2:
+            whole, scale = as_int8(array)
+            found[name] = {
+                "shape": list(array.shape), "i1": packed(whole, "i1"), "scale": packed(scale, "<f4")
+            }  # fmt: skip
+        else:
+            kind = "<f8" if array.dtype == np.float64 else "<f4"
+            found[name] = {"shape": list(array.shape), kind[1:]: packed(array, kind)}
     return found
+
+
+def packed(array: Array, kind: str) -> str:
+    """The bytes of an array in base64."""
+    return base64.b64encode(np.ascontiguousarray(array, kind).tobytes()).decode()

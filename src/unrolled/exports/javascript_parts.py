@@ -44,17 +44,30 @@ function addTransposedProduct(y, W, v, rows, columns) {
 }
 """
 
-RUN = """
+DECODE = """
+function bytesOf(base64) {
+  return Uint8Array.from(atob(base64), c => c.charCodeAt(0)).buffer;
+}
+
+/** Arrays by name, from base64; int8 rows times their scales. */
 function decoded(weights) {
   const found = {};
   for (const name in weights) {
-    const kind = weights[name].f8 === undefined ? Float32Array : Float64Array;
-    const bytes = Uint8Array.from(atob(weights[name].f8 ?? weights[name].f4), c => c.charCodeAt(0));
-    found[name] = Float64Array.from(new kind(bytes.buffer));
+    const { shape, f8, f4, i1, scale } = weights[name];
+    if (i1 === undefined) {
+      found[name] = Float64Array.from(
+        f8 === undefined ? new Float32Array(bytesOf(f4)) : new Float64Array(bytesOf(f8)));
+    } else {
+      const scales = new Float32Array(bytesOf(scale));
+      found[name] = Float64Array.from(new Int8Array(bytesOf(i1)),
+        (whole, at) => whole * scales[Math.floor(at / shape[1])]);
+    }
   }
   return found;
 }
+"""
 
+RUN = """
 for (const directions of layers) {
   for (const direction of directions) direction.weights = decoded(direction.weights);
 }

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from unrolled.equations import interpret
-from unrolled.exports.c_code import in_int8
+from unrolled.exports.int8 import in_int8
 from unrolled.exports.network import Array, Direction, Network
 
 STEPS = 100

@@ -101,11 +101,28 @@ class Section:
 
 
 @dataclass(frozen=True)
+class Live:
+    """A part that computes: `body` is HTML, shown where there is JavaScript, and `script` runs it.
+
+    The script finds the functions of `live.js`. A page that is nothing `alone` without it says so.
+    """
+
+    title: str
+    body: str
+    script: str
+    alone: bool = False
+
+
+@dataclass(frozen=True)
 class Page:
-    """A whole report. `lead` stands under the title, `command` (to repeat it all) at the end."""
+    """A whole report. `lead` stands under the title, `command` (to repeat it all) at the end.
+
+    `live` comes before the sections; without JavaScript the page is the same without it.
+    """
 
     title: str
     lead: str
     sections: Sequence[Section]
     command: str = ""
     facts: Sequence[tuple[str, str]] = field(default=())
+    live: Live | None = None

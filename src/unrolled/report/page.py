@@ -22,6 +22,7 @@ from unrolled.report.blocks import (
     Code,
     Details,
     Figure,
+    Live,
     Math,
     Page,
     Prose,
@@ -80,14 +81,29 @@ class Rendering:
         again = f"<p>To repeat it:</p><pre><code>{command}</code></pre>" if page.command else ""
         text = _FRAME.format(
             title=html.escape(page.title),
-            style=resources.files(__package__).joinpath("page.css").read_text(encoding="utf-8"),
+            policy=_POLICY if page.live else "",
+            style=source("page.css") + (source("live.css") if page.live else ""),
             lead=paragraphs(page.lead, self.link),
             facts=f"<dl>{facts}</dl>" if facts else "",
-            entries=entries,
+            live=self.live(page.live) if page.live else "",
+            contents=_CONTENTS.format(entries) if entries else "",
             sections="\n".join(sections),
             again=again,
+            measured="" if page.live and page.live.alone else _MEASURED,
         )
         return visible(text)
+
+    def live(self, live: Live) -> str:
+        # in a function of its own, so that nothing of it collides with names of the browser's
+        script = f'"use strict";\n(() => {{\n{source("live.js")}\n{live.script}}})();\n'
+        # a page ends its script where it finds these letters, even within a string
+        script = script.replace("</", "<\\/").replace("<!--", "<\\!--")
+        missing = _NO_SCRIPT if live.alone else ""
+        return (
+            f'{missing}<section id="live" class="live" hidden>\n'
+            f"<h2>{html.escape(live.title)}</h2>\n{live.body}\n</section>\n"
+            f"<script>\n{script}</script>\n"
+        )
 
     def section(self, place: int, section: Section) -> str:
         blocks = "\n".join(map(self.block, section.blocks))
@@ -217,13 +233,30 @@ def _is_number(value: Any) -> bool:
     return not isinstance(value, bool)
 
 
+def source(name: str) -> str:
+    """A file that stands beside this one."""
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+# nothing that a page holds may ask for anything outside it
+_POLICY = (
+    '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
+    "style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:\">\n"
+)
+_NO_SCRIPT = (
+    "<noscript><p><strong>This page computes with JavaScript, which is switched off here."
+    "</strong></p></noscript>\n"
+)
+_MEASURED = "; every number on this page comes from this run"
+_CONTENTS = '<nav aria-label="Contents"><ol>{}</ol></nav>\n'
+
 _FRAME = """<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>{title}</title>
+{policy}<title>{title}</title>
 <style>
 {style}</style>
 </head>
@@ -233,11 +266,10 @@ _FRAME = """<!DOCTYPE html>
 <div class="lead">{lead}</div>
 {facts}
 </header>
-<nav aria-label="Contents"><ol>{entries}</ol></nav>
-<main>
+{live}{contents}<main>
 {sections}
 </main>
-<footer>{again}<p>Made by unrolled; every number on this page comes from this run.</p></footer>
+<footer>{again}<p>Made by unrolled{measured}.</p></footer>
 </body>
 </html>
 """

@@ -28,7 +28,6 @@ from unrolled.data.notes import Notes
 from unrolled.data.splits import folds, hold_out, largest_class
 from unrolled.errors import ArgumentError
 from unrolled.exports.export import Exported
-from unrolled.files import write_whole
 from unrolled.networks.committee import Committee
 from unrolled.networks.linear_series import LinearSeries, features_for
 from unrolled.networks.pooling import POOLINGS
@@ -46,6 +45,7 @@ from unrolled.tasks.classify.encoders import (
     as_inputs,
     encoder_from,
 )
+from unrolled.tasks.classify.exporting import alive, export_classifier
 from unrolled.tasks.classify.job import (
     Labelled,
     LabellingJob,
@@ -74,7 +74,7 @@ from unrolled.training.diagnosis import Diverged
 from unrolled.training.fabric import is_first_process
 from unrolled.training.loop import train
 from unrolled.training.progress import Beside
-from unrolled.training.run_folder import RunFolder, json_text
+from unrolled.training.run_folder import RunFolder
 from unrolled.training.schedules import SCHEDULES
 from unrolled.training.settings import Settings
 
@@ -331,6 +331,7 @@ class Classifier(ClassifierMixin, Estimator):
             steps=lambda row: self.encoder_.steps(raw[row]),
             values=lambda row: None if isinstance(raw[row], str) else raw[row],
             notes=self.notes_.sentences,
+            live=alive(self, raw),
             command=str(config["data"].get("command", repr(self))),
         )
 
@@ -367,28 +368,10 @@ class Classifier(ClassifierMixin, Estimator):
 
     # ------------------------------------------------------------------------------- exporting
 
-    def export_as(self, kind: str, path: Path) -> Exported:
+    def export_as(self, kind: str, path: Path, int8: bool = False) -> Exported:
         """The whole classifier for another runtime; `unrolled.export` calls it."""
         self.require_fitted("model_")
-        if kind == "html":
-            from unrolled.tasks.classify.live_page import live_page
-
-            page = live_page(self.model_, self.encoder_, self.classes_.tolist(), path.stem)
-            write_whole(path, page)
-            return Exported((path,), (f"{len(page):,} bytes; it needs no network and no server",))
-        if kind != "onnx":
-            raise ArgumentError(
-                f"a whole classifier is exported to onnx or html, not to {kind}; its recurrent "
-                f"layers can be: unrolled.export(model.model_.members[0].recurrent, {str(path)!r})"
-            )
-        from unrolled.tasks.classify.onnx_graph import classifier_model
-
-        data = classifier_model(self.model_, self.encoder_).SerializeToString()
-        words = path.with_suffix(".vocabulary.json")
-        write_whole(words, json_text(self._vocabulary()))
-        write_whole(path, data)
-        kinds = "token numbers" if self.encoder_.is_text else "values"
-        return Exported((path, words), (f"it takes {kinds} and lengths, and gives probabilities",))
+        return export_classifier(self, kind, path, int8)
 
     # ----------------------------------------------------------------------------------- a run
 

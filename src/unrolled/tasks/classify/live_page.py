@@ -1,99 +1,143 @@
-"""A classifier as a page that is alive. In: its network, encoder and classes. Out: one HTML file.
+"""A classifier as a part of a page that computes. In: a fitted classifier, an example. Out: `Live`.
 
-The page holds the network in JavaScript, reads what its reader types or pastes, step by step, and
-says how probable each class is, what each step counted, and what the hidden state did. It works
-offline, from a mail, and asks nothing of any server. Next: `Classifier.export_as`.
+The page reads what its reader types, pastes or moves, step by step, and says how probable each
+class is, what each step counted, and what the hidden state did: as the run does, all networks and
+the linear model together. Next: the run's report, and `exporting`.
 """
 
 from __future__ import annotations
 
 import html
-import json
-import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from unrolled.errors import ArgumentError
-from unrolled.exports.javascript import encoded, javascript
-from unrolled.exports.network import network_of
+import numpy as np
+
 from unrolled.networks.committee import Committee
+from unrolled.report.blocks import Live
+from unrolled.tasks.classify.beside import scores_beside
 from unrolled.tasks.classify.encoders import Encoder, SeriesEncoder
-from unrolled.tasks.classify.live_parts import BODY, SCRIPT, STYLE
-from unrolled.tasks.classify.model import Labeller
-from unrolled.tasks.classify.onnx_graph import plain_members
+from unrolled.tasks.classify.job import Labelled
+from unrolled.tasks.classify.live_facts import (
+    classifier_script,
+    rounded,
+    weights_of,
+)
+from unrolled.tasks.classify.opinions import chances
+from unrolled.tasks.live import LARGE, source
 
+MEASURED = 100  # examples on which the error of int8 is measured
 EXAMPLE = "Type or paste a text here."
+LONGEST_EXAMPLE = 600  # characters
+MADE_UP_STEPS = 60
+
+TEXT_BODY = """
+<p>Type or paste a text: the network inside this page reads it. Nothing that you type leaves it.</p>
+<label for="text">Your text</label>
+<textarea id="text" spellcheck="false">{example}</textarea>
+"""
+
+SERIES_BODY = """
+<p>Move the points of the series with the mouse, a finger or the arrow keys, or paste other numbers
+below: the network inside this page reads them.</p>
+<svg id="series" role="application" tabindex="0" aria-label="the series; left and right choose a
+step, up and down move its value" data-ratio="0.36"></svg>
+<div class="controls">
+<label for="channel">Channel</label> <select id="channel"></select>
+<label for="point">Step</label> <input id="point" type="number" min="1" value="1">
+<label for="value">Value</label> <input id="value" type="number" step="any">
+</div>
+<details><summary>The numbers</summary>
+<label for="text">A line for each step, its channels separated by commas</label>
+<textarea id="text" spellcheck="false">{example}</textarea>
+</details>
+"""
+
+READ_BODY = """
+<div class="controls" role="group" aria-label="How far the network has read">
+<button id="play" type="button"></button>
+<input id="step" type="range" min="1" value="1" aria-label="steps read">
+<span id="read" role="status"></span>
+</div>
+<div class="columns">
+<div><h3>Probability of each class</h3><div id="classes" aria-live="polite"></div></div>
+<div><h3>What each step counted</h3>
+<p class="hint">For (blue) and against (orange) the most probable class: the derivative of its score
+with respect to the step's input, times that input.{unknown}</p>
+<div id="tokens" class="tokens"></div>
+<div id="ngrams-part" hidden><p class="hint">Of the linear model, the n-grams that counted most:</p>
+<div id="ngrams" class="tokens"></div></div></div>
+</div>
+<h3>Hidden state</h3>
+<p class="hint">The top layer{first}: a column for each step, a row for each unit; blue is positive,
+orange negative.</p>
+<canvas id="state" role="img" aria-label="hidden state, units by steps"></canvas>
+<p class="hint">{precision}</p>
+"""
 
 
-def live_page(committee: Committee, encoder: Encoder, classes: Sequence[Any], title: str) -> str:
-    """The whole page."""
-    model, *others = plain_members(committee)
-    if others:
-        raise ArgumentError(
-            f"a page holds one network, and this classifier has {1 + len(others)}: train it with "
-            f"members=1 (--members 1), or export it to onnx"
-        )
-    network = network_of(model.recurrent)
-    module = re.sub(r"^export ", "", javascript(network), flags=re.MULTILINE)
-    facts = _facts(model, encoder, [str(name) for name in classes], float(committee.blend[0]))
-    told = ", ".join(str(name) for name in classes[:6]) + (", ..." if len(classes) > 6 else "")
+def live_part(
+    committee: Committee,
+    encoder: Encoder,
+    classes: Sequence[Any],
+    examples: Sequence[Any] = (),
+    int8: bool | None = None,
+) -> tuple[Live, float | None]:
+    """The part, and how far int8 moves a probability (None where weights are exact).
+
+    `int8` None: where there are many weights. Without examples it is measured on made-up ones.
+    """
     is_series = isinstance(encoder, SeriesEncoder)
-    body = BODY % {
-        "title": html.escape(title),
-        "lead": html.escape(
-            f"A recurrent network reads {'a series' if is_series else 'a text'} and says which of "
-            f"{len(classes)} classes it belongs to: {told}."
-        ),
-        "label": "A line for each step, its numbers separated by commas" if is_series
-        else "Your text",
-        "example": html.escape(_example(encoder)),
-        "equation": html.escape(network.equation.text),
-    }  # fmt: skip
-    # in a function of its own, so that nothing of it collides with names of the browser's
-    known = f"const run = {json.dumps(facts, ensure_ascii=True)};"
-    script = f"(() => {{\n{module}\n{known}\n{SCRIPT}}})();\n"
-    # a page ends its script where it finds these letters, even within a string
-    script = script.replace("</", "<\\/").replace("<!--", "<\\!--")
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-        "style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:\">\n"
-        f"<title>{html.escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{body}"
-        f'<script>\n"use strict";\n{script}</script>\n</body>\n</html>\n'
-    )
-
-
-def _example(encoder: Encoder) -> str:
-    if not isinstance(encoder, SeriesEncoder):
-        return EXAMPLE
-    return "\n".join(", ".join(f"{mean:.3g}" for mean in encoder.mean) for _ in range(5))
-
-
-def _facts(
-    model: Labeller, encoder: Encoder, classes: list[str], sharpness: float
-) -> dict[str, Any]:
-    """What the page knows beside the recurrent layers."""
-    found: dict[str, Any] = {"classes": classes, "pooling": model.pool.kind, "longest": 100_000}
-    # calibrated: the scores are scaled as the classifier scales them
-    V, c = (sharpness * _array(p) for p in (model.readout.weight, model.readout.bias))
-    found |= encoded({"V": V, "c": c})
-    if model.pool.kind == "attention":
-        found |= encoded({"query": _array(model.pool.query)})
-    if isinstance(encoder, SeriesEncoder):
-        return found | {
-            "kind": "series", "mean": encoder.mean.tolist(), "deviation": encoder.deviation.tolist()
-        }  # fmt: skip
-    if encoder.tokens.kind == "bpe":
-        raise ArgumentError(
-            "a page cannot cut texts by BPE: train the classifier with tokens='word' or 'char', or "
-            "export it to onnx"
+    if int8 is None:
+        int8 = weights_of(committee) > LARGE
+    moved = None
+    precision = "The weights are those of the run, in float32."
+    if int8:
+        moved = int8_error(committee, encoder, examples or made_up(encoder))
+        measured = f"{min(len(examples), MEASURED)} examples" if examples else "made-up sequences"
+        precision = (
+            f"The weights are stored as int8, which moved a probability by at most {moved:.2g} on "
+            f"{measured}."
         )
-    assert model.embed is not None
-    found |= {"kind": encoder.tokens.kind, "table": encoder.tokens.table}
-    found["longest"] = encoder.longest
-    return found | encoded({"embedding": _array(model.embed.weight)})
+    count = len(committee.members)
+    body = (SERIES_BODY if is_series else TEXT_BODY).format(
+        example=html.escape(_example(encoder, examples))
+    )
+    body += READ_BODY.format(
+        unknown="" if is_series else " Dotted: not in the vocabulary.",
+        first=f" of the first of the {count} networks" if count > 1 else "",
+        precision=precision,
+    )
+    script = classifier_script(committee, encoder, classes, int8)
+    return Live("Try it", body, f"{script}\n{source('classify', 'page.js')}"), moved
 
 
-def _array(tensor: Any) -> Any:
-    return tensor.detach().cpu().numpy()
+def int8_error(committee: Committee, encoder: Encoder, inputs: Sequence[Any]) -> float:
+    """The most that int8 moves a probability on some of these."""
+    some = list(inputs[:MEASURED])
+    sequences = encoder.encode(some, lambda note: None)
+    said = []
+    for model in (committee, rounded(committee)):
+        data = Labelled(sequences, None)
+        scores = scores_beside(model, encoder, some, sequences)
+        said.append(chances(model, replace(data, linear=scores)))
+    return float(np.abs(said[0] - said[1]).max())
+
+
+def made_up(encoder: Encoder) -> list[Any]:
+    """Sequences to measure on where no data are at hand: random tokens, or random walks."""
+    random = np.random.default_rng(0)
+    if isinstance(encoder, SeriesEncoder):
+        shape = (MADE_UP_STEPS, encoder.inputs)
+        walks = [random.normal(size=shape).cumsum(0) / 4 for _ in range(MEASURED // 4)]
+        return [encoder.mean + encoder.deviation * walk for walk in walks]
+    numbers = random.integers(min(2, len(encoder.tokens) - 1), len(encoder.tokens), (MEASURED, 30))
+    return [encoder.tokens.decode(row) for row in numbers]
+
+
+def _example(encoder: Encoder, examples: Sequence[Any]) -> str:
+    if not isinstance(encoder, SeriesEncoder):
+        return examples[0][:LONGEST_EXAMPLE] if examples else EXAMPLE
+    one = examples[0] if examples else made_up(encoder)[0]
+    return "\n".join(", ".join(f"{value:.5g}" for value in row) for row in np.asarray(one))

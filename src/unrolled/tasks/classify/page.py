@@ -12,7 +12,7 @@ from torch import Tensor
 
 from unrolled.cells.choosing import ChosenCell
 from unrolled.networks.committee import Committee
-from unrolled.report.blocks import Block, Figure, Page, Prose, Section, Table
+from unrolled.report.blocks import Block, Figure, Live, Page, Prose, Section, Table
 from unrolled.report.figures import confusion_matrix
 from unrolled.tasks.classify.job import Labelled, figures
 from unrolled.tasks.classify.model import Labeller
@@ -71,6 +71,7 @@ class Findings:
     steps: Callable[[int], Sequence[str]]  # and its steps by name
     values: Callable[[int], Any]  # and its values, (T, channels); None of a text
     notes: Sequence[str]
+    live: Live | str  # a sentence where the page holds no network
     command: str
 
 
@@ -78,6 +79,7 @@ def page_of(found: Findings) -> Page:
     """The whole report."""
     accuracy = figures(found.told.confusion())["accuracy"]
     weights = sum(weight.numel() for weight in found.model.parameters())
+    notes = [*found.notes] + [found.live] * isinstance(found.live, str)
     return Page(
         title=f"A classifier of {len(found.classes)} classes",
         lead=(
@@ -86,7 +88,7 @@ def page_of(found: Findings) -> Page:
             f"scores {_commonest(found.told):.1%}.{_better_alone(found, accuracy)}"
         ),
         sections=[
-            trained_on(found.config, _part_rows(found), found.notes),
+            trained_on(found.config, _part_rows(found), notes),
             the_cell(found.cell, weights),
             learning(
                 found.state.history,
@@ -99,6 +101,7 @@ def page_of(found: Findings) -> Page:
             every_parameter(found.config),
         ],
         command=found.command,
+        live=found.live if isinstance(found.live, Live) else None,
     )
 
 

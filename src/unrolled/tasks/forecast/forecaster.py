@@ -335,7 +335,7 @@ class Forecaster(RegressorMixin, Estimator):
 
     # ------------------------------------------------------------------------------- exporting
 
-    def export_as(self, kind: str, path: Path) -> Exported:
+    def export_as(self, kind: str, path: Path, int8: bool = False) -> Exported:
         """The whole forecaster for another runtime; `unrolled.export` calls it."""
         self.require_fitted("model_")
         if kind != "onnx":

@@ -1,0 +1,155 @@
+"""A classifier as plain facts, which `committee.js` computes with. In: its networks, its linear
+model, its encoder. Out: a dictionary for JSON; next: `live_page`, and the JavaScript module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+import torch
+
+from unrolled.errors import ArgumentError
+from unrolled.exports.int8 import in_int8
+from unrolled.exports.javascript import layers_of, packed
+from unrolled.exports.network import Network, network_of
+from unrolled.networks.committee import Committee
+from unrolled.networks.linear_series import LinearSeries
+from unrolled.tasks.classify.encoders import Encoder, SeriesEncoder, TextEncoder
+from unrolled.tasks.classify.model import Labeller
+from unrolled.tasks.classify.ngrams import LinearTexts
+from unrolled.tasks.live import array, arrays_of, flat_rows, script_of, source, tokens_facts
+
+EXACT = ("thresholds", "mixing", "rarity", "blend")  # arrays that are never rounded
+
+
+def classifier_script(
+    committee: Committee, encoder: Encoder, classes: Sequence[Any], int8: bool
+) -> str:
+    """JavaScript with `classify(input)`."""
+    facts, network = facts_of(committee, encoder, classes, int8)
+    parts = [source("classify", "series.js")]
+    if isinstance(encoder, TextEncoder):
+        parts = [source("", "tokens.js")]
+        if committee.linear is not None:
+            parts.append(source("classify", "ngrams.js"))
+    return script_of(network, facts, *parts, source("classify", "committee.js"))
+
+
+def facts_of(
+    committee: Committee, encoder: Encoder, classes: Sequence[Any], int8: bool
+) -> tuple[dict[str, Any], Network]:
+    """What the script knows as `run`, and the network whose equation it computes."""
+    members = [one for one in committee.members if isinstance(one, Labeller)]
+    networks = [network_of(member.recurrent) for member in members]
+    found: dict[str, Any] = {
+        "classes": [str(name) for name in classes],
+        "pooling": members[0].pool.kind,
+        "blend": array(committee.blend.double()).tolist(),
+        "members": [
+            {"layers": layers_of(network, int8), "stride": member.front.stride if member.front
+             else 0, "arrays": _arrays(member, int8)}
+            for member, network in zip(members, networks)
+        ],
+        "linear": _linear(committee.linear, int8),
+    }  # fmt: skip
+    if isinstance(encoder, SeriesEncoder):
+        found |= {
+            "kind": "series", "mean": encoder.mean.tolist(), "deviation": encoder.deviation.tolist()
+        }  # fmt: skip
+        return found, networks[0]
+    refuse_bpe(encoder)
+    assert members[0].embed is not None
+    found |= {"longest": encoder.longest, "embedding": members[0].embed.embedding_dim}
+    return found | tokens_facts(encoder.tokens), networks[0]
+
+
+def refuse_bpe(encoder: Encoder) -> None:
+    if isinstance(encoder, TextEncoder) and encoder.tokens.kind == "bpe":
+        raise ArgumentError(
+            "a page cannot cut texts by BPE: train the classifier with tokens='word' or 'char' "
+            "(--tokens word), or export it to onnx"
+        )
+
+
+def _arrays(member: Labeller, int8: bool) -> dict[str, object]:
+    """Everything of a network but its recurrent layers."""
+    found = {"V": member.readout.weight, "c": member.readout.bias}
+    if member.pool.kind == "attention":
+        found["query"] = member.pool.query
+    if member.embed is not None:
+        found["embedding"] = member.embed.weight
+    if member.front is not None:
+        for name, layer, norm in zip(
+            ("first", "second"), (member.front.first, member.front.second), member.front.norms
+        ):
+            assert layer.bias is not None
+            found |= {name: layer.weight, f"{name}_bias": layer.bias,
+                      f"{name}_scale": norm.weight, f"{name}_shift": norm.bias}  # fmt: skip
+    return arrays_of(found, int8)
+
+
+def _linear(model: Any, int8: bool) -> dict[str, Any] | None:
+    """The linear model beside the networks."""
+    if model is None:
+        return None
+    arrays = arrays_of({"weight": model.weight}, int8) | arrays_of({"bias": model.bias}, False)
+    if isinstance(model, LinearSeries):
+        convolutions = model.convolutions
+        mixing = array(convolutions.mixing).astype(np.uint8)
+        return {
+            "kind": "convolutions",
+            "dilations": list(convolutions.plan.dilations),
+            "thresholds": list(convolutions.plan.thresholds),
+            "mixing": None if mixing.all() else packed(np.packbits(mixing), "u1"),
+            "arrays": arrays | arrays_of({"thresholds": convolutions.thresholds}, False),
+        }
+    assert isinstance(model, LinearTexts)
+    values, places = np.unique(array(model.rarity), return_inverse=True)
+    return {
+        "kind": "n-grams",
+        "words": folded(model.ngrams.words),
+        "characters": folded(model.ngrams.characters),
+        "rarities": packed(values, "<f4"),
+        "rarity": packed(places, "<u4"),
+        "arrays": arrays,
+    }
+
+
+DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+def folded(terms: Sequence[str]) -> str:
+    """Terms as lines: how many characters (of UTF-16) are those of the line before, and the rest.
+
+    A term holds no line feed, as it holds no space but within.
+    """
+    lines, last = [], ""
+    for term in terms:
+        same, units = 0, 0
+        for one, other in zip(term, last):
+            width = 1 + (ord(one) > 0xFFFF)
+            if one != other or units + width >= len(DIGITS):
+                break
+            same, units = same + 1, units + width
+        lines.append(f"{DIGITS[units]}{term[same:]}")
+        last = term
+    return "\n".join(lines)
+
+
+def weights_of(committee: Committee) -> int:
+    """How many numbers a page would hold."""
+    return sum(tensor.numel() for tensor in committee.state_dict().values())
+
+
+def rounded(committee: Committee) -> Committee:
+    """The same with every matrix as int8 has it."""
+    found = deepcopy(committee)
+    with torch.no_grad():
+        for name, tensor in found.state_dict().items():
+            if tensor.dim() > 1 and name.rpartition(".")[2] not in EXACT:
+                whole = in_int8(flat_rows(tensor)).reshape(tuple(tensor.shape))
+                tensor.copy_(torch.from_numpy(whole))
+    return found
