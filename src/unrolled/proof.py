@@ -119,7 +119,7 @@ def _error(found: Array, right: Array, scale: float) -> float:
 
 def _expected(trial: Trial) -> Named:
     run = interpret.forward(
-        trial.equation, trial.cell.weights, trial.xs, trial.states, **trial.sizes
+        trial.equation, trial.cell.weights, trial.xs, trial.states, trial.named, **trial.sizes
     )
     first, *_ = trial.equation.states
     named: Named = {("output", first): run.outputs}
@@ -138,15 +138,17 @@ def _found(trial: Trial, dtype: Any) -> Named:
 
     states = tuple(map(column, trial.states))
     with poisoned():
-        trace = compiled.forward(trial.cell, column(trial.xs), states)
+        beside = {name: column(array) for name, array in trial.named.items()}
+        trace = compiled.forward(trial.cell, column(trial.xs), states, named=beside)
         d_states = tuple(map(column, trial.d_states))
         gradients = compiled.backward(trace, column(trial.d_outputs), d_states)
     names = list(trial.equation.states)
-    (x,) = trial.equation.inputs
+    x, *_ = trial.equation.inputs
     named: Named = {("output", names[0]): trace.outputs}
     named |= {("final state", n): s for n, s in zip(names, trace.states[-1], strict=True)}
     named |= {("weight", name): d for name, d in gradients.weights.items()}
     named["input", x] = gradients.inputs
+    named |= {("input", name): d for name, d in gradients.named.items()}
     return named | {("initial state", n): d
                     for n, d in zip(names, gradients.by_state[0], strict=True)}  # fmt: skip
 
@@ -166,4 +168,5 @@ def _with(trial: Trial, change: Any) -> Trial:
         trial, cell=trial.cell.bind(weights), xs=change(trial.xs),
         states=tuple(map(change, trial.states)), d_outputs=change(trial.d_outputs),
         d_states=tuple(map(change, trial.d_states)),
+        named={name: change(array) for name, array in trial.named.items()},
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -151,3 +151,40 @@ def test_the_names_of_values_are_told() -> None:
     with pytest.raises(ArgumentError, match="did you mean 'net_h'") as caught:
         Recurrent(IndRNN, 3, 5)(x(), record="net_x")
     assert "net_h_l0 is the lowest layer's" in str(caught.value)
+
+
+class Irregular(unrolled.Cell):
+    sizes: ClassVar = {"dt": "1"}
+
+    def step(self, x: Any, h: Any, *, dt: Any, mask: Any = 1.0) -> Any:
+        return unrolled.exp(-dt) * h + unrolled.tanh(self.W @ x + self.U @ (mask * h))
+
+
+NAMED: list[tuple[dict[str, Any], type[Exception], str]] = [
+    ({}, ArgumentError, "Irregular needs the input 'dt' at each step: give it by name, dt=..."),
+    ({"dt": 1.0, "maks": 1.0}, ArgumentError, "no input 'maks' (did you mean 'mask'?): by name it"),
+    ({"dt": x(4, 2, 3)}, ShapeError, "the input dt has the shape (4, 2, 3), and beside this input "
+     "it is (4, 2, 1), or (4, 2) for one number a step, or a number"),
+    ({"dt": x(4, 2).double()}, ShapeError, "the input dt is torch.float64 and the layer"),
+    ({"dt": "1 s"}, ShapeError, "the input dt is a str: it is a tensor or a number"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("named", "error", "sentence"), NAMED)
+def test_named_inputs(named: dict[str, Any], error: type[Exception], sentence: str) -> None:
+    layer = Recurrent(Irregular, 3, 5)
+    check(lambda: layer(x(), **named), error, sentence)
+
+
+def test_named_inputs_beside_a_packed_sequence() -> None:
+    layer = Recurrent(Irregular, 3, 5)
+    packed = pack_sequence([x(4, 3), x(2, 3)])
+    check(lambda: layer(packed, dt=x(4, 2)), ShapeError, "a PackedSequence and dt a tensor")
+    other = pack_sequence([x(3, 1), x(3, 1)])
+    check(lambda: layer(packed, dt=other), ShapeError, "dt is a PackedSequence of other lengths")
+
+
+def test_who_takes_one_input_alone() -> None:
+    sentence = "takes one input, x, and Irregular also needs dt at each step"
+    check(lambda: Recurrent(Irregular, 3, 5).stream(), CellError, f"a stream {sentence}")
+    check(lambda: unrolled.export(Irregular(3, 5, seed=0), "cell.c"), CellError, "an export takes")

@@ -300,6 +300,34 @@ BODIES: dict[str, tuple[str, list[str]]] = {
         """,
         ["declared in `scalars`", "take it out"],
     ),
+    "a named input that nobody uses": (
+        """
+        def step(self, x, h, *, dt):  # here
+            return tanh(self.W @ x + self.U @ h)
+        """,
+        ["the input dt is never used"],
+    ),
+    "a named input of a layer's name": (
+        """
+        def step(self, x, h, *, lengths):  # here
+            return tanh(self.W @ x + self.U @ h) * lengths
+        """,
+        ["`lengths` has the name of an argument of every layer"],
+    ),
+    "a named input that is nothing by default": (
+        """
+        def step(self, x, h, *, dt=None):  # here
+            return tanh(self.W @ x + self.U @ h) * dt
+        """,
+        ["`dt` is None where nobody gives it", "dt=1.0"],
+    ),
+    "a named input of no size": (
+        """
+        def step(self, x, h, *, context):  # here
+            return tanh(self.W @ x + self.U @ h + self.V @ context)
+        """,
+        ["the size of the input context is left open", 'sizes = {"context": "1"}'],
+    ),
     "a number as a matrix": (
         """
         gamma = 0.1

@@ -79,8 +79,8 @@ def test_a_wrong_number_of_the_kernels_is_found(monkeypatch: pytest.MonkeyPatch)
 def test_what_a_kernel_reads_and_nobody_wrote_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     right = compiled.forward
 
-    def wrong(*given: Any) -> Any:
-        trace = right(*given)
+    def wrong(*given: Any, **more: Any) -> Any:
+        trace = right(*given, **more)
         trace.outputs[-1, 0] = np.nan
         return trace
 

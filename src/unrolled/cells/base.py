@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from unrolled.cells.initial import check_rule, draw
 from unrolled.equations.equation import Equation
+from unrolled.equations.inputs import columns
 from unrolled.equations.trace import trace
 from unrolled.errors import CellError, ShapeError
 
@@ -36,10 +37,14 @@ class Cell:
     >>> list(cell.weights)
     ['W', 'U', 'b']
 
+    What stands after an asterisk, `step(self, x, h, *, dt, mask)`, are further inputs, given by
+    name at each step: `cell.unroll(xs, dt=..., mask=...)`. With a default, `dt=1.0`, they may be
+    left out.
+
     Class attributes declare what the step cannot say: `sizes = {"h": "proj_size"}` (the size of a
-    state, or of a weight's rows), `initial = {"b_f": 1.0, "U": "orthogonal"}` (first values),
-    `scalars = ("zeta",)` (weights that are one number), `initial_state = {"m": -inf}`. Every other
-    public attribute is a hyper-parameter, which `Elman(3, 4, gamma=0.1)` may set.
+    state, a named input, or of a weight's rows), `initial = {"b_f": 1.0, "U": "orthogonal"}` (first
+    values), `scalars = ("zeta",)` (weights that are one number), `initial_state = {"m": -inf}`.
+    Every other public attribute is a hyper-parameter, which `Elman(3, 4, gamma=0.1)` may set.
     """
 
     sizes: ClassVar[Mapping[str, str]] = {}
@@ -88,12 +93,13 @@ class Cell:
             rule = derived.initial.get(name)
             self._weights[name] = draw(rule, lengths, units, generator)
 
-    def step(self, x: Any, *states: Any) -> Any:
+    def step(self, x: Any, *states: Any, **named: Any) -> Any:
         """One time step: the new states, of which the first is the output. A subclass writes it."""
         raise NotImplementedError
 
-    def unroll(self, xs: Any, states: Any = None) -> tuple[Array, tuple[Array, ...]]:
-        """Run the step over xs, (T, I) or (T, I, B): every output, and the final states."""
+    def unroll(self, xs: Any, states: Any = None, **named: Any) -> tuple[Array, tuple[Array, ...]]:
+        """Run the step over xs, (T, I) or (T, I, B): every output, and the final states. A named
+        input is (T, n) or (T, n, B) beside it, one number a step, (T,) or (T, B), or a number."""
         xs = np.asarray(xs)
         if xs.ndim not in (2, 3):
             raise ShapeError(
@@ -104,8 +110,9 @@ class Cell:
         now = self._start(xs) if states is None else _tuple(states)
         now = tuple(np.asarray(state, xs.dtype) for state in now)
         outputs = np.empty((len(xs), self._width(self.states[0]), *xs.shape[2:]), xs.dtype)
+        beside = columns(equation(self), named, self._known_sizes(), xs)
         for t, x in enumerate(xs):
-            now = _tuple(self.step(x, *now))
+            now = _tuple(self.step(x, *now, **{name: array[t] for name, array in beside.items()}))
             outputs[t] = now[0]
         return outputs, now
 
@@ -235,19 +242,21 @@ def _on_columns(step: Callable[..., Any]) -> Callable[..., Any]:
     """Let a step be called with arrays of one axis: it sees columns, and its caller does not."""
 
     @functools.wraps(step)
-    def on_columns(self: Cell, x: Any, *states: Any) -> Any:
+    def on_columns(self: Cell, x: Any, *states: Any, **named: Any) -> Any:
         if self.__dict__.get("_bound") or hasattr(x, "apply_operation"):
-            return step(self, x, *states)
+            return step(self, x, *states, **named)
         if not self._sizes:
             raise ShapeError(_no_sizes(self))
         x, states = np.asarray(x), tuple(np.asarray(state) for state in states)
         _check_shapes(self, x, states)
+        one_step = {n: v if np.ndim(v) == 0 else np.asarray(v)[None] for n, v in named.items()}
+        beside = columns(equation(self), one_step, self._sizes, x[None])
         dtype = np.result_type(x, *states)
         if not np.issubdtype(dtype, np.floating):
             dtype = np.dtype(np.float64)
         bound = self.bind({name: _column(w, dtype) for name, w in self._weights.items()})
         given = [_column(array, dtype) for array in (x, *states)]
-        returned = step(bound, *given)
+        returned = step(bound, *given, **{n: _column(a[0], dtype) for n, a in beside.items()})
         batch = given[0].shape[1]
         results = [
             # a copy: the caller may change it, and a new state may be an old one as it was given
@@ -287,7 +296,7 @@ def _check_shapes(cell: Cell, x: Array, states: tuple[Array, ...]) -> None:
 def _check_declarations(cell_type: type[Cell], traced: Equation) -> None:
     """Every declared name is one that the step uses."""
     places = {
-        "sizes": {**traced.states, **traced.weights},
+        "sizes": {**traced.states, **traced.named_inputs, **traced.weights},
         "initial": traced.weights,
         "scalars": traced.weights,
         "initial_state": traced.states,

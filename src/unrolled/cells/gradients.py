@@ -256,15 +256,16 @@ def _relative(a: float | None, b: float, scale: float) -> float:
 def derivatives(trial: Trial) -> list[tuple[str, str, Array, Array]]:
     """Kind, name, array and derivative by it, of all that goes in."""
     run = interpret.forward(
-        trial.equation, trial.cell.weights, trial.xs, trial.states, **trial.sizes
+        trial.equation, trial.cell.weights, trial.xs, trial.states, trial.named, **trial.sizes
     )
     gradients = interpret.backward(run, trial.d_outputs, trial.d_states)
     rows: list[tuple[str, str, Array, Array]] = [
         ("weight", name, array, gradients.weights[name])
         for name, array in trial.cell.weights.items()
     ]
-    (input_name,) = trial.equation.inputs
-    rows.append(("input", input_name, trial.xs, gradients.inputs))
+    first = next(iter(trial.equation.inputs))
+    rows.append(("input", first, trial.xs, gradients.inputs))
+    rows += [("input", name, array, gradients.named[name]) for name, array in trial.named.items()]
     names = trial.equation.states
     rows += [("initial state", n, s, d)
              for n, s, d in zip(names, trial.states, gradients.states, strict=True)]  # fmt: skip

@@ -83,7 +83,7 @@ def draw_direction(trial: Trial, generator: np.random.Generator) -> list[Array]:
 
 
 def _given(trial: Trial) -> list[Array]:
-    return [*trial.cell.weights.values(), trial.xs, *trial.states]
+    return [*trial.cell.weights.values(), trial.xs, *trial.named.values(), *trial.states]
 
 
 def by_tangent(trial: Trial, direction: list[Array]) -> Named:
@@ -92,11 +92,14 @@ def by_tangent(trial: Trial, direction: list[Array]) -> Named:
     equation, weights, count = trial.equation, trial.cell.weights, len(trial.cell.weights)
     tangent, dot = equation.tangent, dots(equation)
     moving = dict(zip((dot[name] for name in weights), direction, strict=False))
+    first_state = count + len(equation.inputs)
+    inputs = dict(zip((dot[n] for n in equation.inputs), direction[count:first_state], strict=True))
     run = interpret.forward(
         tangent,
         weights | moving,
-        np.concatenate([trial.xs, direction[count]], axis=1),
-        (*direction[count + 1 :], *trial.states),
+        trial.xs,
+        (*direction[first_state:], *trial.states),
+        trial.named | inputs,
         **trial.sizes,
     )
     names = list(equation.states)
@@ -106,8 +109,9 @@ def by_tangent(trial: Trial, direction: list[Array]) -> Named:
     nothing = [np.zeros_like(d) for d in trial.d_states]
     gradients = interpret.backward(run, trial.d_outputs, (*trial.d_states, *nothing))
     second = {("weight", name): gradients.weights[name] for name in weights}
-    (x,) = equation.inputs
-    second["input", x] = gradients.inputs[:, : trial.xs.shape[1]]
+    x, *named = equation.inputs
+    second["input", x] = gradients.inputs
+    second |= {("input", name): gradients.named[name] for name in named}
     second |= {("initial state", name): d
                for name, d in zip(names, gradients.states[len(names) :], strict=True)}  # fmt: skip
     return found | {("second derivative", f"{kind} {name}"): d

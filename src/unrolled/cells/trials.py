@@ -8,7 +8,7 @@ can reach: a normaliser that is always positive stays so.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -43,10 +43,11 @@ class Trial:
     description: str
     d_outputs: Array
     d_states: tuple[Array, ...]
+    named: dict[str, Array] = field(default_factory=dict)
 
     def run(self) -> tuple[Array, ...]:
         """Outputs and final states of the user's own step."""
-        outputs, states = self.cell.unroll(self.xs, self.states)
+        outputs, states = self.cell.unroll(self.xs, self.states, **self.named)
         return (outputs, *states)
 
     @property
@@ -67,7 +68,9 @@ class Trial:
         watched, names = self._with_kinks
         if not names:
             return []
-        run = interpret.forward(watched, self.cell.weights, self.xs, self.states, **self.sizes)
+        run = interpret.forward(
+            watched, self.cell.weights, self.xs, self.states, self.named, **self.sizes
+        )
         return [np.sign(values[name]) for values in run.values for name in names]
 
 
@@ -112,13 +115,14 @@ def _draw(
         array += noise * generator.normal(size=array.shape)
     shape = () if form in ("one sequence", LONG) else (batch,)
     xs = generator.normal(size=(time, drawn.__dict__["_sizes"]["input_size"], *shape))
+    named = _named(drawn, equation, xs, generator)
     states = _start(drawn, equation, xs.shape[2:])
     start = "the declared states"
     if form != "as many sequences as units":
         start = "states it reaches"
-        _, reached = drawn.unroll(generator.normal(size=xs.shape), states)
+        _, reached = drawn.unroll(generator.normal(size=xs.shape), states, **named)
         states = tuple(s + noise / 5 * generator.normal(size=s.shape) for s in reached)
-    outputs, final = drawn.unroll(xs, states)
+    outputs, final = drawn.unroll(xs, states, **named)
     sizes = drawn.__dict__["_sizes"]
     words = ", ".join(f"{k} {v}" for k, v in sizes.items() if k != "1")
     return Trial(
@@ -130,7 +134,20 @@ def _draw(
         f"{form} ({batch if shape else 1}), {time} steps from {start}, {words}",
         generator.normal(size=outputs.shape),
         tuple(generator.normal(size=state.shape) for state in final),
+        named,
     )
+
+
+def _named(
+    cell: Cell, equation: Equation, xs: Array, generator: np.random.Generator
+) -> dict[str, Array]:
+    """Named inputs between 0.1 and 1.9: times pass, and what is a share or a mask is none below
+    0."""
+    sizes = cell.__dict__["_sizes"]
+    return {
+        name: generator.uniform(0.1, 1.9, size=(len(xs), sizes[shape[0]], *xs.shape[2:]))
+        for name, shape in equation.named_inputs.items()
+    }
 
 
 def _lengths(
@@ -162,7 +179,7 @@ def _start(cell: Cell, equation: Equation, batch: tuple[int, ...]) -> tuple[Arra
 def _agree(trial: Trial) -> None:
     """The equation must compute what the step computes, or a comparison means nothing."""
     run = interpret.forward(
-        trial.equation, trial.cell.weights, trial.xs, trial.states, **trial.sizes
+        trial.equation, trial.cell.weights, trial.xs, trial.states, trial.named, **trial.sizes
     )
     for mine, theirs in zip((run.outputs, *run.states), trial.run(), strict=True):
         largest = np.abs(theirs).max(initial=1.0)

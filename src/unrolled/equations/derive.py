@@ -149,6 +149,7 @@ def derive(equation: Equation) -> Equation:
         results=tuple(results),
         initial_state={},
         initial={},
+        defaults={},
     )
     verify(backward)
     return backward

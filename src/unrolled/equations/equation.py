@@ -20,8 +20,9 @@ from unrolled.errors import ShapeError
 class Equation:
     """One time step. Two equations are equal when they are the same as plain data.
 
-    `given` are the values from outside, in order: the input, the states before the step, the
-    weights, and for a backward step what the forward step left and the derivatives that arrive.
+    `given` are the values from outside, in order: the input, the states before the step, further
+    inputs by name, the weights, and for a backward step what the forward step left and the
+    derivatives that arrive. `defaults` are the values of named inputs that need not be given.
     `statements` name the values that are computed; `results` are the names among them that the
     step returns: a forward step's new states (the first is the output), a backward step's
     derivatives.
@@ -33,6 +34,7 @@ class Equation:
     results: tuple[str, ...]
     initial_state: Mapping[str, float] = field(default_factory=dict)
     initial: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
     def values(self) -> dict[str, Node]:
@@ -49,7 +51,13 @@ class Equation:
 
     @cached_property
     def inputs(self) -> dict[str, Shape]:
+        """Input name -> shape; the first is what a layer is called with."""
         return self._shapes("input")
+
+    @cached_property
+    def named_inputs(self) -> dict[str, Shape]:
+        """The inputs after the first, which are given by name."""
+        return dict([*self.inputs.items()][1:])
 
     @cached_property
     def states(self) -> dict[str, Shape]:
@@ -71,9 +79,10 @@ class Equation:
     @property
     def input_is_hidden(self) -> bool:
         """Whether x meets a state unit by unit, so that the input must be as wide as the state."""
-        return "input_size" not in self.sizes and all(
-            shape == ("hidden_size",) for shape in self.inputs.values()
-        )
+        return (
+            "input_size" not in self.sizes
+            and next(iter(self.inputs.values()), None) == ("hidden_size",)
+        )  # fmt: skip
 
     def resolve(self, **sizes: int) -> dict[str, int]:
         """Check the sizes that are given; the answer has every size of this equation, and "1"."""

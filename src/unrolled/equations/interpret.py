@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unrolled.equations.equation import Equation
+from unrolled.equations.inputs import columns as named_columns
 from unrolled.equations.nodes import Apply, Constant, Eye, Length, Node, topological
 from unrolled.equations.ops import OPS
 
@@ -63,12 +64,16 @@ class Run:
 
     equation: Equation
     weights: Arrays
-    xs: Array
+    inputs: Arrays  # by name, the first is xs: (T, n, B)
     sizes: dict[str, int]
     batched: bool
     initial: Arrays
     before: list[Arrays] = field(default_factory=list)
     values: list[Arrays] = field(default_factory=list)
+
+    @property
+    def xs(self) -> Array:
+        return next(iter(self.inputs.values()))
 
     @property
     def outputs(self) -> Array:
@@ -86,12 +91,14 @@ class Run:
 
 @dataclass
 class Gradients:
-    """Derivatives of the loss by weights, inputs, initial states; `steps[t]` has all of step t."""
+    """Derivatives of the loss with respect to weights, the input, initial states and, by name, the
+    named inputs; `steps[t]` has all of step t."""
 
     weights: Arrays
     inputs: Array
     states: tuple[Array, ...]
     steps: list[Arrays]
+    named: Arrays = field(default_factory=dict)
 
 
 def forward(
@@ -99,9 +106,10 @@ def forward(
     weights: Mapping[str, Any],
     xs: Any,
     states: Sequence[Any] | None = None,
+    named: Mapping[str, Any] | None = None,
     **sizes: int,
 ) -> Run:
-    """Run the equation over xs, (T, I) or (T, I, B)."""
+    """Run the equation over xs, (T, I) or (T, I, B), and the named inputs that go with it."""
     xs = np.asarray(xs)
     if not np.issubdtype(xs.dtype, np.floating):
         xs = xs.astype(np.float64)
@@ -110,13 +118,15 @@ def forward(
     known = equation.resolve(**sizes)
     arrays = {name: _column(np.asarray(value)) for name, value in weights.items()}
     initial = _initial_states(equation, known, states, columns)
-    run = Run(equation, arrays, columns, known, batched, initial)
+    first = next(iter(equation.inputs))
+    beside = named_columns(equation, named or {}, known, xs)
+    inputs = {first: columns} | {n: a if batched else a[:, :, None] for n, a in beside.items()}
+    run = Run(equation, arrays, inputs, known, batched, initial)
     fixed: dict[Node, Any] = {v: arrays[v.name] for v in equation.given if v.role == "weight"}
     now = initial
-    for x in columns:
-        inputs = _inputs(equation, known, x)
+    for t in range(len(columns)):
         given = fixed | {
-            v: now[v.name] if v.role == "state" else inputs[v.name]
+            v: inputs[v.name][t] if v.role == "input" else now[v.name]
             for v in equation.given
             if v.role != "weight"
         }
@@ -143,7 +153,7 @@ def backward(run: Run, d_outputs: Any, d_states: Sequence[Any] | None = None) ->
     for name, d in zip(names, d_states or (), strict=False):
         carried[name] = carried[name] + _column(np.asarray(d))
     gradients = {name: np.zeros_like(array) for name, array in run.weights.items()}
-    d_xs = np.zeros_like(run.xs)
+    d_inputs = {name: np.zeros_like(array) for name, array in run.inputs.items()}
     steps: list[Arrays] = []
     for t in reversed(range(len(run.values))):
         carried[names[0]] = carried[names[0]] + d_ys[t]
@@ -151,26 +161,27 @@ def backward(run: Run, d_outputs: Any, d_states: Sequence[Any] | None = None) ->
         steps.append(values)
         for name, total in gradients.items():
             total += _over_batch(values[f"d_{name}"], total.shape)
-        for name, part in _inputs(equation, known, d_xs[t]).items():
-            part[...] = values[f"d_{name}"]
+        for name, d in d_inputs.items():
+            d[t] = values[f"d_{name}"]
         carried = {
             name: _batched(values[f"d_{name}_prev"], known[equation.states[name][0]], batch)
             for name in names
         }
     steps.reverse()
+    d_xs, *d_named = (_given_form(d, run.batched) for d in d_inputs.values())
     return Gradients(
         {name: gradients[name].reshape([known[size] for size in shape])
          for name, shape in equation.weights.items()},
-        _given_form(d_xs, run.batched),
+        d_xs,
         tuple(_given_form(carried[name], run.batched) for name in names),
         steps,
+        dict(zip(equation.named_inputs, d_named, strict=True)),
     )  # fmt: skip
 
 
 def _left_by_forward(run: Run, t: int, carried: Arrays) -> dict[Node, Any]:
     """What the backward step is given: all that the forward step knew, and the derivatives."""
     given: dict[Node, Any] = {}
-    inputs = _inputs(run.equation, run.sizes, run.xs[t])
     arriving = dict(zip((v.name for v in run.equation.backward.given if v.role == "cotangent"),
                         carried.values(), strict=True))  # fmt: skip
     for v in run.equation.backward.given:
@@ -179,20 +190,10 @@ def _left_by_forward(run: Run, t: int, carried: Arrays) -> dict[Node, Any]:
             "state": run.before[t],
             "value": run.values[t],
             "cotangent": arriving,
-            "input": inputs,
+            "input": {name: array[t] for name, array in run.inputs.items()},
         }[v.role]
         given[v] = source[v.name]
     return given
-
-
-def _inputs(equation: Equation, sizes: Mapping[str, int], x: Array) -> Arrays:
-    """Each input by name, a view of one step's rows."""
-    found: Arrays = {}
-    first = 0
-    for name, shape in equation.inputs.items():
-        found[name] = x[first : first + sizes[shape[0]]]
-        first += sizes[shape[0]]
-    return found
 
 
 def _initial_states(

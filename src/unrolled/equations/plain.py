@@ -51,6 +51,8 @@ def to_json(equation: Equation) -> str:
         "initial": {name: list(v) if isinstance(v, tuple) else v
                     for name, v in equation.initial.items()},
     }  # fmt: skip
+    if equation.defaults:
+        data["defaults"] = {name: repr(v) for name, v in equation.defaults.items()}
     return json.dumps(data, separators=(",", ":"))
 
 
@@ -100,6 +102,7 @@ def _read(data: dict[str, Any]) -> Equation:
         tuple(map(_string, data["results"])),
         {_string(name): float(value) for name, value in data["initial_state"].items()},
         {_string(name): _initial(value) for name, value in data["initial"].items()},
+        {_string(name): float(value) for name, value in data.get("defaults", {}).items()},
     )
 
 

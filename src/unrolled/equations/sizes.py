@@ -258,9 +258,20 @@ class Inference:
             if label is None
         )
         owner = self._owner(term) or node.name
+        named = self._open_input(term)
+        if named is not None:
+            teach(f"the size of the input {named.name} is left open by its use: name it in the "
+                  f'class, sizes = {{"{named.name}": "1"}} for one number a step, or "input_size", '
+                  f'"hidden_size", or a size of its own', self.lines.get(named))  # fmt: skip
         teach(f"the number of {axis} of self.{node.name} is left open by its use: name it in the "
               f'class, sizes = {{"{owner}": "hidden_size"}}, or "rank", say, for a size of its own '
               f"that is given when the cell is made", where)  # fmt: skip
+
+    def _open_input(self, open_size: str) -> Variable | None:
+        """The named input of this size, if there is one."""
+        inputs = (v for v in self.terms if isinstance(v, Variable) and v.role == "input")
+        root = self.sizes.root(open_size)
+        return next((v for v in inputs if self.sizes.root(self.terms[v][0]) == root), None)
 
     def _owner(self, open_size: str) -> str | None:
         """The first weight whose rows are of this size: to declare it settles the size."""

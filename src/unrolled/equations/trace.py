@@ -17,9 +17,9 @@ from unrolled.equations import functions
 from unrolled.equations.derive import name_what_backward_needs
 from unrolled.equations.equation import Equation
 from unrolled.equations.nodes import Apply, Constant, Node, Shape, Variable, constant, topological
-from unrolled.equations.nodes import variable as make_variable
+from unrolled.equations.signature import read_signature, refuse_name
 from unrolled.equations.simplify import simplify
-from unrolled.equations.sizes import HIDDEN, INPUT, Inference
+from unrolled.equations.sizes import Inference
 from unrolled.equations.symbols import Recorder, Symbol, Where, here, teach
 from unrolled.equations.verify import verify
 from unrolled.errors import CellError
@@ -32,17 +32,19 @@ def trace(cell_type: type, hyperparameters: Mapping[str, Any] | None = None) -> 
     step = cell_type.step  # type: ignore[attr-defined]
     code = inspect.unwrap(step).__code__
     where = Where(code.co_filename, code.co_firstlineno)
-    parameters = _parameters(step, where)
+    signature = read_signature(step, where)
     recorder = Recorder()
     declared = dict(getattr(cell_type, "sizes", {}))
-    given = _given(parameters, declared)
+    given = signature.given(declared)
     owner = _tracing_cell(cell_type, recorder, hyperparameters or {})
-    returned, bindings = _watch(cell_type, step, owner, [recorder.symbol(node) for node in given])
-    outputs = _outputs(returned, parameters[1:], cell_type, where)
+    recorder.lines.update(dict.fromkeys(given, where))
+    symbols = [recorder.symbol(node) for node in given]
+    returned, bindings = _watch(cell_type, step, owner, symbols, tuple(signature.named))
+    outputs = _outputs(returned, signature.states, cell_type, where)
     _refuse_unused(outputs, given, where)
 
     inference = Inference(declared, getattr(cell_type, "scalars", ()), recorder.lines)
-    shapes = {v.name: _shape(v) for v in given[1:]}
+    shapes = {v.name: _shape(v) for v in given if v.role == "state"}
     found = inference.run(
         {name: (node, shapes[name]) for name, node in outputs.items()},
         [*given, *(node for _, node in bindings)],
@@ -68,7 +70,12 @@ def trace(cell_type: type, hyperparameters: Mapping[str, Any] | None = None) -> 
         tuple(outputs),
         _initial_state(cell_type, outputs),
         dict(getattr(cell_type, "initial", {})),
+        {name: value for name, value in signature.named.items() if value is not None},
     )
+    return _improved(equation)
+
+
+def _improved(equation: Equation) -> Equation:
     verify(equation)
     for improve in (simplify, name_what_backward_needs):
         equation = improve(equation)
@@ -87,34 +94,6 @@ def _initial_state(cell_type: type, states: Mapping[str, Any]) -> dict[str, floa
                 f"one that every unit of {name} has before the first step"
             )
     return {name: float(value) for name, value in declared.items() if name in states}
-
-
-def _parameters(step: Callable[..., Any], where: Where) -> list[str]:
-    """The names of the input and the states, from the signature of the step."""
-    parameters = list(inspect.signature(step).parameters.values())[1:]
-    if len(parameters) < 2 or any(
-        p.kind is not p.POSITIONAL_OR_KEYWORD or p.default is not p.empty for p in parameters
-    ):
-        teach("a step takes the input and then its states by name, and nothing else: "
-              "def step(self, x, h) or def step(self, x, h, c)", where)  # fmt: skip
-    names = [p.name for p in parameters]
-    for name in names:
-        _refuse_name(name, where)
-    return names
-
-
-def _refuse_name(name: str, where: Where) -> None:
-    if name.startswith("d_") or name.endswith("_prev"):
-        teach(f"the name `{name}` is taken: d_... is a derivative and ..._prev the state before, "
-              f"in the printed equation; choose another", where)  # fmt: skip
-
-
-def _given(parameters: list[str], declared: Mapping[str, str]) -> list[Variable]:
-    x, *states = parameters
-    return [
-        make_variable(x, "input", (INPUT,)),
-        *(make_variable(name, "state", (declared.get(name, HIDDEN),)) for name in states),
-    ]
 
 
 def _shape(node: Variable) -> Shape:
@@ -156,14 +135,19 @@ def _tracing_cell(cell_type: type, recorder: Recorder, hyperparameters: Mapping[
 def _weight(name: str, recorder: Recorder) -> Symbol:
     if name.startswith("_"):
         teach(f"self.{name} is not a weight's name: a weight begins with a letter")
-    _refuse_name(name, here())
+    refuse_name(name, here())
     return recorder.weight(name)
 
 
 def _watch(
-    cell_type: type, step: Callable[..., Any], owner: Any, arguments: list[Symbol]
+    cell_type: type,
+    step: Callable[..., Any],
+    owner: Any,
+    arguments: list[Symbol],
+    named: tuple[str, ...],
 ) -> tuple[Any, list[Binding]]:
-    """Run the step, and note each value that gets a name in its frame, in order.
+    """Run the step, and note each value that gets a name in its frame, in order. The last
+    arguments are passed by name.
 
     A step that it calls with `super().step(...)` is watched too.
     """
@@ -192,7 +176,10 @@ def _watch(
     before = sys.gettrace()
     sys.settrace(tracer)
     try:
-        returned = step(owner, *arguments)
+        first = len(arguments) - len(named)
+        returned = step(
+            owner, *arguments[:first], **dict(zip(named, arguments[first:], strict=True))
+        )
     finally:
         sys.settrace(before)
     return returned, bindings
@@ -219,10 +206,13 @@ def _count(states: list[str]) -> str:
 
 def _refuse_unused(outputs: dict[str, Node], given: list[Variable], where: Where) -> None:
     used = set(topological(outputs.values()))
-    for state in given[2:]:
-        if state not in used:
-            teach(f"the state {state.name} is never used: use it, or take it out of the signature "
+    for v in given[2:]:
+        if v not in used and v.role == "state":
+            teach(f"the state {v.name} is never used: use it, or take it out of the signature "
                   f"of step and out of what is returned", where)  # fmt: skip
+        if v not in used:
+            teach(f"the input {v.name} is never used: use it, or take it out of the signature of "
+                  f"step", where)  # fmt: skip
     for name, node in outputs.items():
         if isinstance(node, Constant):
             teach(f"the new value of {name} is the same at every step: {node.value}", where)
@@ -240,7 +230,7 @@ def _name(
         if name in taken and name not in outputs:
             teach(f"the local name `{name}` is also the name of the input or of a weight: give it "
                   f"a name of its own", lines[node])  # fmt: skip
-        _refuse_name(name, lines[node])
+        refuse_name(name, lines[node])
         if last[name] is node:
             named[name] = node
         elif all(known is not node for known in named.values()):

@@ -74,14 +74,16 @@ def _verify_given(equation: Equation) -> None:
 
 def _verify_step(equation: Equation) -> None:
     """What holds of a step, and not of what is derived from one."""
-    shapes = set(equation.inputs.values())
-    fits = len(shapes) == 1 and shapes <= {("input_size",), ("hidden_size",)}
-    _demand(fits, equation, "a step's inputs are of the size input_size or hidden_size")
+    shapes = list(equation.inputs.values())
+    fits = bool(shapes) and shapes[0] in (("input_size",), ("hidden_size",))
+    _demand(fits, equation, "the first input of a step has the size input_size or hidden_size")
     _demand(bool(equation.states), equation, "a step has at least one state")
     same = equation.results == tuple(equation.states)
     _demand(same, equation, "a step returns its new states, in the order of the old ones")
     unknown = set(equation.initial_state) - set(equation.states)
     _demand(not unknown, equation, f"{sorted(unknown)} begin with a value and are no states")
+    unknown = set(equation.defaults) - set(equation.named_inputs)
+    _demand(not unknown, equation, f"{sorted(unknown)} have a default and are no named inputs")
 
 
 def _demand(holds: bool, equation: Equation, sentence: str) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from unrolled.cells.base import Cell
 from unrolled.cells.base import equation as equation_of
 from unrolled.equations.equation import Equation
+from unrolled.equations.inputs import without_named
 from unrolled.errors import ArgumentError
 
 Array = NDArray[Any]
@@ -78,7 +79,8 @@ def _of_cell(cell: Cell) -> Network:
             f"{name}(input_size=3, hidden_size=8, seed=0)"
         )
     weights = {name: np.array(array) for name, array in cell.weights.items()}
-    return Network(equation_of(cell), ((Direction(cell._known_sizes(), weights),),))
+    found = without_named(equation_of(cell), "an export")
+    return Network(found, ((Direction(cell._known_sizes(), weights),),))
 
 
 def _of_layer(layer: Any) -> Network:
@@ -112,7 +114,8 @@ def _of_layer(layer: Any) -> Network:
             }
             directions.append(Direction(_sizes(layer, number, weights), weights))
         found.append(tuple(directions))
-    return Network(layer.equation, tuple(found), batch_first=layer.batch_first)
+    bare = without_named(layer.equation, "an export")
+    return Network(bare, tuple(found), batch_first=layer.batch_first)
 
 
 def _sizes(layer: Any, number: int, weights: Mapping[str, Array]) -> dict[str, int]:

@@ -40,7 +40,7 @@ def outputs(network: Network, xs: Array) -> Array:
     for (direction,) in network.layers:
         weights = {name: weight.astype(np.float64) for name, weight in direction.weights.items()}
         sizes = {n: s for n, s in direction.sizes.items() if n in network.equation.sizes}
-        xs = interpret.forward(network.equation, weights, xs, None, **sizes).outputs
+        xs = interpret.forward(network.equation, weights, xs, None, None, **sizes).outputs
     if network.readout is not None:
         xs = xs @ network.readout[0].T + network.readout[1]
     return xs

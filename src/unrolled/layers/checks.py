@@ -60,7 +60,16 @@ def has_weights(found: Equation) -> None:
 
 
 def stackable(found: Equation, inputs: int, hidden: int, output: int, num_layers: int) -> None:
-    """A cell whose input meets its state unit by unit can only stand on one as wide."""
+    """A cell whose input meets its state unit by unit can only stand on one as wide; so can one
+    with a state or a named input as wide as its input."""
+    as_wide = [n for n, shape in (found.states | found.named_inputs).items()
+               if shape == ("input_size",)]  # fmt: skip
+    if as_wide and num_layers > 1 and output != inputs:
+        raise ShapeError(
+            f"{found.name} has {as_wide[0]}, which is as wide as the input, and the second layer's "
+            f"input is {output} numbers wide, not {inputs}: take one layer of {found.name}, and "
+            f"others above it"
+        )
     if found.input_is_hidden and num_layers > 1 and output != hidden:
         raise ShapeError(
             f"{found.name} uses its input beside a state, unit by unit, so every layer's input "

@@ -37,6 +37,16 @@ class Form:
             return self.x.index_select(0, self.places)
         return self.batch.gather(self.x)
 
+    def gathered(self, given: Tensor) -> Tensor:
+        """The tokens of what lies beside the input, in the same form as that was given."""
+        if self.places is not None:
+            return given.index_select(0, self.places)
+        if self.single:
+            given = given.unsqueeze(1)
+        elif self.batch_first:
+            given = given.transpose(0, 1)
+        return self.batch.gather(given)
+
     def probe(self, width: int) -> tuple[Any, Tensor]:
         """Zeros in the form of the input, for the user, and the tokens that lead to them: what is
         the gradient of the tokens becomes `.grad` of the zeros."""

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -14,11 +15,13 @@ from torch.nn.utils.rnn import PackedSequence
 from unrolled.cells.base import Cell, equation
 from unrolled.cells.initial import draw
 from unrolled.equations.equation import Equation
+from unrolled.equations.inputs import without_named
 from unrolled.errors import CellError, ShapeError
 from unrolled.layers import checks, stack
 from unrolled.layers.batch import Ragged
 from unrolled.layers.fixed import Fixable
 from unrolled.layers.forms import Form, form_of
+from unrolled.layers.inputs import named_tokens
 from unrolled.layers.parameterized import Parameterized, engine_for
 from unrolled.layers.stack import Stack
 from unrolled.layers.stream import Stream
@@ -41,6 +44,10 @@ class Recurrent(Fixable, nn.Module):
     name, these values of the step at every time step, laid out like y (of the top layer; `f_l0` is
     the lowest layer's). For `d_h` it holds zeros whose `.grad`, after backward, says how long the
     derivative of the loss by h was at each step.
+
+    What the step takes by name, `step(self, x, h, *, dt)`, is given by name, `layer(x, dt=dt)`: in
+    the form of x with n numbers a step, or with one number a step (T, B), or one number for all.
+    Every layer of a stack sees it.
 
     `bias=False` leaves out the vectors that are only added to a product. `dropout` falls on the
     outputs of every layer but the last. `proj_size` is for cells that have one (ProjectedLSTM);
@@ -145,6 +152,7 @@ class Recurrent(Fixable, nn.Module):
         states: Tensor | Sequence[Tensor] | None = None,
         lengths: Any = None,
         record: Sequence[str] = (),
+        **named: Any,
     ) -> Any:
         record = checks.record(self.equation, record, self.num_layers)
         like = self._like()
@@ -159,10 +167,11 @@ class Recurrent(Fixable, nn.Module):
             self._stack(), form.batch, form.tokens(), initial,
             [name for name in record if name not in probes],
             {name: tokens for name, (_, tokens) in probes.items()},
+            named_tokens(self.equation, self._sizes, form, named, like),
         )  # fmt: skip
         return form.answer(outputs, finals, records, record, probes)
 
-    def over(self, tokens: Tensor, batch: Ragged) -> tuple[Tensor, Any]:
+    def over(self, tokens: Tensor, batch: Ragged, **named: Any) -> tuple[Tensor, Any]:
         """The same over tokens that have been gathered, (N, I), for whoever makes them of something
         smaller: outputs of each token, and final states.
 
@@ -174,12 +183,17 @@ class Recurrent(Fixable, nn.Module):
         checks.input(tokens, self.input_size, like)
         form = Form(tokens, batch, batch.rows)
         initial = self._initial(form, None, tokens)
-        outputs, finals, _ = stack.run(self._stack(), batch, tokens, initial)
+        beside = named_tokens(self.equation, self._sizes, form, named, like)
+        outputs, finals, _ = stack.run(self._stack(), batch, tokens, initial, named=beside)
         return outputs, form.states(finals)
 
     def stream(self, batch: int = 1) -> Stream:
         """The layer one time step at a time, for `batch` sequences: see `Stream`."""
-        return Stream(self._stack(), self.equation.initial_state, self._asked, batch)
+        bare = without_named(self.equation, "a stream")
+        stack = self._stack()
+        if bare is not self.equation:
+            stack = replace(stack, cell=Parameterized(bare))
+        return Stream(stack, self.equation.initial_state, self._asked, batch)
 
     def _stack(self) -> Stack:
         like = self._like()

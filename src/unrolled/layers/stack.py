@@ -54,10 +54,12 @@ def run(
     states: Sequence[Tensor | None],
     names: Sequence[str] = (),
     probes: Mapping[str, Tensor] | None = None,
+    named: Sequence[Tensor] = (),
 ) -> tuple[Tensor, Tensors, dict[str, Tensor]]:
     """tokens: (..., I); states: (layers x directions, B, n) each, None for zeros; names: of values
     to be recorded; probes: (..., directions), whose gradients will be the norms of the derivatives
-    with respect to states: `d_h`, or `d_h_l0`."""
+    with respect to states: `d_h`, or `d_h_l0`; named: (..., n), inputs that every layer sees beside
+    the first."""
     finals: list[Tensors] = []
     records: dict[str, Tensor] = {}
     for layer in range(stack.num_layers):
@@ -75,8 +77,9 @@ def run(
                 else []
             )
             direction, weights = _direction(stack, batch, tokens, layer, reverse, wanted, norms)
+            xs = torch.cat([tokens, *named], dim=-1) if named else tokens
             tensors = [
-                batch.turned(tokens, reverse), *map(batch.ordered, initial), *weights,
+                batch.turned(xs, reverse), *map(batch.ordered, initial), *weights,
                 *(batch.turned(probe, reverse) for probe in mine),
             ]  # fmt: skip
             is_training = wants_gradients(tensors)

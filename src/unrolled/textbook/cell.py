@@ -81,7 +81,9 @@ def cell_forward(
         *after, values = module.cell_forward(x_t, *states, cell.weights, **_options(cell))
         next_states = tuple(after)
     else:
-        run = interpret.forward(equation(cell), cell.weights, x_t[None], states, **sizes_of(cell))
+        run = interpret.forward(
+            equation(cell), cell.weights, x_t[None], states, None, **sizes_of(cell)
+        )
         next_states, values = run.states, run.values[0]
     h_t = next_states[0]
     y_t = h_t if readout is None else readout.forward(h_t)
@@ -118,10 +120,11 @@ def _options(cell: Cell) -> dict[str, str]:
 
 
 def sizes_of(cell: Cell) -> dict[str, int]:
-    """The number of units along each of the cell's sizes, read off its weights."""
+    """The number of units along each of the cell's sizes."""
     assert cell.input_size is not None
     assert cell.hidden_size is not None
     sizes = {"input_size": cell.input_size, "hidden_size": cell.hidden_size}
+    sizes |= {name: n for name, n in cell.__dict__["_sizes"].items() if name != "1"}
     for name, shape in equation(cell).weights.items():
         sizes.update(zip(shape, cell.weights[name].shape))
     return sizes

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from unrolled.cells.base import Cell
+from unrolled.cells.base import Cell, equation
 from unrolled.compile import lowered
 from unrolled.engines.cpu.engine import CPU, Left, Recurrence
 from unrolled.engines.cpu.machine.arrays import NumPyLibrary
@@ -21,6 +21,7 @@ from unrolled.engines.engine import Source
 from unrolled.engines.plan.schedule import Schedule, dense
 from unrolled.equations.derive import adjoints, cotangents
 from unrolled.equations.equation import Equation
+from unrolled.equations.inputs import columns
 from unrolled.equations.interpret import evaluate
 from unrolled.equations.nodes import Node, Variable, topological
 from unrolled.errors import ArgumentError
@@ -43,13 +44,21 @@ class CompiledTrace(Trace):
     left: Left
 
 
-def forward(cell: Cell, xs: Array, states: States, readout: Readout | None = None) -> CompiledTrace:
-    """As `sequence.forward`: `xs` has the axes (T, I, B), and decides the type of the numbers."""
+def forward(
+    cell: Cell,
+    xs: Array,
+    states: States,
+    readout: Readout | None = None,
+    named: Mapping[str, Any] | None = None,
+) -> CompiledTrace:
+    """As `sequence.forward`: `xs` has the axes (T, I, B), and decides the type of the numbers; so
+    have the named inputs."""
     steps, _, batch = xs.shape
     weights = _step_weights(cell, xs.dtype)
     sources = {name: (Source(n),) for n, name in enumerate(weights)}
     recurrence = ENGINE.recurrence(lowered(cell), sizes_of(cell), sources, xs.dtype.name)
-    schedule, rows = dense(steps, batch, 1), _rows(xs)
+    beside = columns(equation(cell), named or {}, sizes_of(cell) | {"1": 1}, xs)
+    schedule, rows = dense(steps, batch, 1), _rows(np.concatenate([xs, *beside.values()], 1))
     found = recurrence.forward(
         schedule, [*weights.values()], rows, [_row(state) for state in states], keep=True
     )
@@ -87,10 +96,20 @@ def backward(
         _rows(d_hs), [_row(d) for d in d_states],
     )  # fmt: skip
     assert found.inputs is not None  # they were asked for
-    inputs = _columns(found.inputs, steps)
+    inputs, named = _by_input(trace.cell, _columns(found.inputs, steps))
     first = tuple(d[0].T.copy() for d in found.states)
     by_name = dict(zip(trace.weights, found.arrays, strict=True))
-    return Gradients(_cell_gradients(trace.cell, by_name), d_readout, inputs, [first])
+    return Gradients(_cell_gradients(trace.cell, by_name), d_readout, inputs, [first], named=named)
+
+
+def _by_input(cell: Cell, wide: Array) -> tuple[Array, dict[str, Array]]:
+    """The derivatives with respect to the input and to each named one, which lie side by side."""
+    sizes, step = sizes_of(cell) | {"1": 1}, equation(cell)
+    named, end = {}, wide.shape[1]
+    for name, shape in reversed(step.named_inputs.items()):
+        named[name] = wide[:, end - sizes[shape[0]] : end]
+        end -= sizes[shape[0]]
+    return wide[:, :end], named
 
 
 def _rows(columns: Array) -> Array:

@@ -35,7 +35,7 @@ class Gradients:
 
     `by_state[t]` holds those by the states after step t (`by_state[0]`: by the first states), as
     far as later steps and outputs see them; `by_step[t - 1]` is the share of step t in the
-    derivatives by the weights, where it was asked for.
+    derivatives by the weights, where it was asked for. `named` has those by named inputs.
     """
 
     weights: dict[str, Array]
@@ -43,6 +43,7 @@ class Gradients:
     inputs: Array
     by_state: list[States]
     by_step: list[StepGradients] = field(default_factory=list)
+    named: dict[str, Array] = field(default_factory=dict)
 
 
 def forward(cell: Cell, xs: Array, states: States, readout: Readout | None = None) -> Trace:

@@ -7,7 +7,7 @@ compiled code does the rest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -89,6 +89,7 @@ class Recurrence:
         self.sizes = Sizes(kernels.narrow, sizes, sources, kernels.lanes)
         self.is_small = sum(self.sizes.numbers) * kernels.bits // 8 <= CACHE_BYTES
         self.reads_input_by_unit = kernels.narrow.reads_input_by_unit
+        self.has_named = len(self.sizes.inputs) > 1
         self.team = MEMBERS * LINE * 8 // kernels.bits
         self._calls: dict[tuple[object, ...], Any] = {}
 
@@ -172,7 +173,7 @@ class Recurrence:
             packs[made] = lent.packed
         for number in made.call.numbers:
             sums[number] = sums[number].sum().reshape(weights[number].shape)
-        inputs = None if d_xs is None else d_xs[..., : xs.shape[-1]]
+        inputs = None if d_xs is None else self._narrow(d_xs)
         return Gradients(inputs, states, sums, measured)
 
     @property
@@ -211,6 +212,7 @@ class Recurrence:
         if found is None:
             made, kernel = self.program.forward(inside=inside, record=record, keep=keep)
             wide = self.sizes.whole(width) if self.reads_input_by_unit else width
+            wide = self.sizes.row if self.has_named else wide
             call = forward.forward(made, self.sizes, wide, self.team, keep=keep)
             found = Forward(call, Template(call.call, kernel, self.program.bits))
             self._calls[key] = found
@@ -226,7 +228,7 @@ class Recurrence:
     ) -> Backward:
         inputs = Inputs.NONE
         if need_input:
-            units = self.sizes.length(left.call.made.x.size)
+            units = sum(self.sizes.inputs.values())
             inputs = Inputs.INSIDE if self._is_inside(units, schedule) else Inputs.OUTSIDE
         key = left, norms, inputs, need_states
         found = self._calls.get(key)
@@ -248,16 +250,40 @@ class Recurrence:
     # ------------------------------------------------------------------------------------- arrays
 
     def _input(self, xs: Array) -> Array:
-        """The input as the kernels read it: of whole vectors where it is read unit by unit."""
+        """The input as the kernels read it: of whole vectors where it is read unit by unit, or
+        where there are several."""
+        if self.has_named:
+            wide = self.library.zeros(*xs.shape[:-1], self.sizes.row)
+            for given, laid_out in self._spans():
+                wide[..., laid_out] = xs[..., given]
+            return wide
         if self.reads_input_by_unit and xs.shape[-1] % self.sizes.lanes:
             return self.library.widen(xs, self.sizes.whole(xs.shape[-1]))
         return xs
+
+    def _narrow(self, d_xs: Array) -> Array:
+        """The derivative with respect to the input, in the form in which it was given."""
+        total = sum(self.sizes.inputs.values())
+        if not self.has_named:
+            return d_xs[..., :total]
+        found = self.library.empty(*d_xs.shape[:-1], total)
+        for given, laid_out in self._spans():
+            found[..., given] = d_xs[..., laid_out]
+        return found
+
+    def _spans(self) -> Iterator[tuple[slice, slice]]:
+        """Of each input, the columns where it is given, and where it lies in a row of several."""
+        start = 0
+        for name, units in self.sizes.inputs.items():
+            column = self.sizes.columns[name]
+            yield slice(start, start + units), slice(column, column + units)
+            start += units
 
     def _d_inputs(self, made: Backward, xs: Array) -> Array:
         """Room for the derivative with respect to the input, in whole vectors; zeros if nothing
         depends on it."""
         make = self.library.zeros if made.call.d_x is None else self.library.empty
-        return make(*xs.shape[:-1], self.sizes.whole(xs.shape[-1]))
+        return make(*xs.shape[:-1], self.sizes.row)
 
     def _sums(
         self, made: Backward, schedule: Schedule, weights: Sequence[Array], reuse: Sequence[Array]

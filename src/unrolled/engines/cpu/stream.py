@@ -66,7 +66,8 @@ class Stepper:
             ctypes.c_int64.from_address(at["steps"]).value = 1
             kernels.append((launch.function, words + launch.arguments, at["first"]))
             if layer == 0:
-                shared["x"] = at.get(f"at {made.call.made.x.name}", unread)
+                first = next(iter(made.call.made.inputs))
+                shared["x"] = at.get(f"at {first}", unread)
             if is_top:
                 shared["y"] = at[f"at record {self.first}"]
         pointer, size = self._library.pointer, self._library.bits // 8

@@ -27,11 +27,11 @@ def _place(kind: Kind, v: Node, name: str) -> Place:
 
 @dataclass(frozen=True)
 class Forward:
-    """`x`: the input. `states`: by name, where a state of each token lies. `shared`: a kept value
-    -> the hoisted product whose memory it takes over, read by then."""
+    """`inputs`: by name, where an input of each token lies. `states`: likewise. `shared`: a kept
+    value -> the hoisted product whose memory it takes over, read by then."""
 
     plan: Plan
-    x: Place
+    inputs: dict[str, Place]
     states: dict[str, Place]
     kept: dict[str, Place]
     records: dict[str, Place]
@@ -59,8 +59,8 @@ class Inputs(StrEnum):
 @dataclass(frozen=True)
 class Backward:
     """`lefts`: the left sides of outer products in rows, side by side in this order; and again in
-    panels, by the same names. `inner`: d_x += left @ matrix, for each; `d_input` says that the
-    kernel writes a part of d_x too. `olds`: by name, the state before each token."""
+    panels, by the same names. `inner`: for each input d_x += left @ matrix, for each; `d_inputs`:
+    where the kernel writes a part of it too. `olds`: by name, the state before each token."""
 
     plan: Plan
     olds: dict[str, Place]
@@ -68,8 +68,8 @@ class Backward:
     lefts: list[Place]
     panels: dict[str, Place]
     outers: list[Outer]
-    inner: list[tuple[Place, str]]
-    d_input: Place | None
+    inner: dict[str, list[tuple[Place, str]]]
+    d_inputs: dict[str, Place]
     added: dict[str, Place]
     norms: dict[str, Place]
 
@@ -98,14 +98,14 @@ def forward(
     targets += [(step.locals[name], place) for name, place in states.items()]
     targets += [(step.values[name], place) for name, place in records.items()]
     leaves = leaf_places(lowered)
-    (x,) = (place for v, place in leaves.items() if v.role == "input")
+    inputs = {v.name: place for v, place in leaves.items() if v.role == "input"}
     result = plan(
         targets,
         leaves,
         lambda v: v.role == "input" and not inside,
         _rank(lowered),
     )
-    return Forward(result, x, states, places, records, _share(result, set(places.values())))
+    return Forward(result, inputs, states, places, records, _share(result, set(places.values())))
 
 
 def _states(lowered: Lowered) -> dict[str, Place]:
@@ -131,7 +131,7 @@ def _share(layout: Plan, kept: set[Place]) -> dict[str, str]:
             for store in group.stores:
                 if store.place in kept:
                     stored[store.place] = number
-    free = [place for _, place in layout.hoisted]
+    free = [place for *_, place in layout.hoisted]
     shared: dict[str, str] = {}
     for place, number in stored.items():
         match = next((f for f in free if f.size == place.size and last_read[f] <= number), None)
@@ -156,10 +156,10 @@ def backward(
         inputs = Inputs.INSIDE  # there is nothing to be done outside
     lefts = _Lefts(Kind.TOKEN if inputs is Inputs.OUTSIDE else Kind.ROW)
     outers: list[Outer] = []
-    inner: list[tuple[Place, str]] = []
+    inner: dict[str, list[tuple[Place, str]]] = {}
     targets: list[Target] = []
     added: dict[str, Place] = {}
-    d_input: Place | None = None
+    d_inputs: dict[str, Place] = {}
     for v in step.given:
         d = sources.get(v, constant(0))
         if v.role == "state":
@@ -167,10 +167,12 @@ def backward(
         elif v.role == "input":
             if inputs is Inputs.NONE:
                 continue
-            inner, rest = ([], d) if inputs is Inputs.INSIDE else _inner(d, lefts)
+            is_inside, count = inputs is Inputs.INSIDE, len(step.inputs)
+            products, rest = ([], d) if is_inside else _inner(d, lefts, count)
+            inner |= {v.name: products} if products else {}
             if rest is not None:
-                d_input = _place(Kind.TOKEN, v, f"d {v.name}")
-                targets.append((rest, d_input))
+                d_inputs[v.name] = _place(Kind.TOKEN, v, f"d {v.name}")
+                targets.append((rest, d_inputs[v.name]))
         elif v in sources and len(shape_of(v)) == 2:
             outers += [Outer(v.name, lefts.place(a), places[b]) for a, b in _outer_terms(d)]
         elif v in sources:
@@ -190,7 +192,7 @@ def backward(
     layout = plan(targets, places, lambda v: False, _rank(lowered), order)
     olds = {v.name: place for v, place in places.items() if v.role == "state"}
     d_output = next(place for v, place in places.items() if v.name == "d output")
-    return Backward(layout, olds, d_output, order, panels, outers, inner, d_input, added, measured)
+    return Backward(layout, olds, d_output, order, panels, outers, inner, d_inputs, added, measured)
 
 
 def _known_places(lowered: Lowered, graphs: Graphs) -> dict[Variable, Place]:
@@ -278,8 +280,9 @@ def _has_products(step: Equation, sources: dict[Variable, Node]) -> bool:
                for term in _terms(sources[v]))  # fmt: skip
 
 
-def _inner(d: Node, lefts: _Lefts) -> tuple[list[tuple[Place, str]], Node | None]:
-    """Split the input's derivative into products to be done outside, and the rest."""
+def _inner(d: Node, lefts: _Lefts, inputs: int) -> tuple[list[tuple[Place, str]], Node | None]:
+    """Split an input's derivative into products to be done outside, and the rest. Beside other
+    inputs one without a derivative is filled with zeros, for the array of all is written."""
     products, rest = [], None
     for term in _terms(d):
         if isinstance(term, Apply) and term.op == "matmul":
@@ -288,4 +291,6 @@ def _inner(d: Node, lefts: _Lefts) -> tuple[list[tuple[Place, str]], Node | None
             products.append((lefts.place(left), transposed.args[0].name))
         elif term is not constant(0):
             rest = term if rest is None else apply("add", rest, term)
+    if rest is None and not products and inputs > 1:
+        rest = constant(0)
     return products, rest

@@ -106,11 +106,12 @@ class Stage:
 
 @dataclass
 class Plan:
-    """A kernel on paper. `leaves` says where each variable and each stored value is read."""
+    """A kernel on paper. `leaves` says where each variable and each stored value is read;
+    `hoisted`: products done before it: a matrix, its operand, and where the kernel finds them."""
 
     stages: list[Stage]
     leaves: dict[Node, Place]
-    hoisted: list[tuple[Matrix, Place]]
+    hoisted: list[tuple[Matrix, Place, Place]]
 
     @cached_property
     def places(self) -> list[Place]:

@@ -36,7 +36,8 @@ class Rewriting:
     ) -> None:
         self.leaves: dict[Node, Place] = dict(leaves.items())
         self.hoist = hoist
-        self.hoisted: list[tuple[Matrix, Place]] = []
+        self.hoisted: list[tuple[Matrix, Place, Place]] = []
+        self._hoisted: dict[tuple[Matrix, Variable], Node] = {}
         self.products: dict[Node, list[tuple[Matrix, Node]]] = {}
         self.reductions: dict[Node, Node] = {}
         self.done: dict[Node, Node] = {}
@@ -108,12 +109,15 @@ class Rewriting:
         return new
 
     def _hoist(self, matrix: Matrix, operand: Variable, size: str) -> Node:
-        place = Place(Kind.TOKEN, f"hoisted {matrix.name}", size)
-        new = variable(place.name, "value", (size,))
-        if new not in self.leaves:
+        if (matrix, operand) not in self._hoisted:
+            name = f"hoisted {matrix.name}"
+            if any(place.name == name for _, _, place in self.hoisted):  # it meets another input
+                name = f"{name} {operand.name} {len(self.hoisted)}"
+            place = Place(Kind.TOKEN, name, size)
+            new = self._hoisted[matrix, operand] = variable(name, "value", (size,))
             self.leaves[new] = place
-            self.hoisted.append((matrix, place))
-        return new
+            self.hoisted.append((matrix, self.leaves[operand], place))
+        return self._hoisted[matrix, operand]
 
     def _reduction(self, node: Apply) -> Node:
         operand = self.rewrite(node.args[0])

@@ -14,7 +14,16 @@ from torch import Tensor
 
 from unrolled.engines.torch.functions import TORCH
 from unrolled.equations.equation import Equation
-from unrolled.equations.nodes import Apply, Constant, Eye, Length, Node, Variable, topological
+from unrolled.equations.nodes import (
+    ONE,
+    Apply,
+    Constant,
+    Eye,
+    Length,
+    Node,
+    Variable,
+    topological,
+)
 from unrolled.equations.ops import shape_of
 
 
@@ -78,18 +87,26 @@ def unroll(
     probes: Mapping[str, Tensor] | None = None,
     going: Tensor | None = None,
 ) -> tuple[Tensor, tuple[Tensor, ...], tuple[Tensor, ...]]:
-    """xs: (T, B, I). `going`: (T, B), which sequences go on at each step; the others stay."""
+    """xs: (T, B, I), the inputs side by side. `going`: (T, B), which sequences go on at each step;
+    the others stay."""
     fixed: dict[Node, Any] = {v: weights[v.name] for v in step.given if v.role == "weight"}
-    (x_variable,) = (v for v in step.given if v.role == "input")
+    columns: dict[Variable, Tensor] = {}
+    start = 0
+    for v in (v for v in step.given if v.role == "input"):
+        (size,) = shape_of(v)
+        width = 1 if size == ONE else sizes[size]
+        columns[v] = xs.narrow(-1, start, width)
+        start += width
     olds = [v for v in step.given if v.role == "state"]
-    ahead = _ahead(step, x_variable, xs, fixed)
+    ahead = _ahead(step, columns, fixed)
     roots = [*(step.locals[s] for s in step.results), *(step.locals[name] for name in record)]
     now = list(initial)
     measured = {step.locals[name]: probe for name, probe in (probes or {}).items()}
     outputs: list[Tensor] = []
     records: list[list[Tensor]] = [[] for _ in record]
     for t in range(len(xs)):
-        known: dict[Node, Any] = {**fixed, x_variable: xs[t], **dict(zip(olds, now, strict=True))}
+        known: dict[Node, Any] = {**fixed, **dict(zip(olds, now, strict=True))}
+        known.update({v: values[t] for v, values in columns.items()})
         known.update({node: value[t] for node, value in ahead.items()})
         here = {node: probe[t] for node, probe in measured.items()}
         values = evaluate(roots, known, sizes, xs, here)
@@ -116,15 +133,16 @@ def unroll(
 
 
 def _ahead(
-    step: Equation, x: Variable, xs: Tensor, fixed: Mapping[Node, Any]
+    step: Equation, inputs: Mapping[Variable, Tensor], fixed: Mapping[Node, Any]
 ) -> dict[Node, Tensor]:
-    """Products of a matrix and the input, for all steps at once."""
+    """Products of a matrix and an input, for all steps at once."""
     found: dict[Node, Tensor] = {}
     for node in topological(node for _, node in step.statements):
-        if not isinstance(node, Apply) or node.op != "matmul" or node.args[1] is not x:
+        if not isinstance(node, Apply) or node.op != "matmul":
             continue
-        if isinstance(node.args[0], Variable):
-            found[node] = xs @ fixed[node.args[0]].T
+        matrix, operand = node.args
+        if isinstance(matrix, Variable) and isinstance(operand, Variable) and operand in inputs:
+            found[node] = inputs[operand] @ fixed[matrix].T
     return found
 
 

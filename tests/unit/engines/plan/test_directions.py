@@ -49,7 +49,7 @@ def test_no_block_is_wider_than_the_registers(cell: type[Cell]) -> None:
 
 def test_hoisted_products_are_ready_before_the_kernel_and_their_memory_serves_again() -> None:
     made = forward(LSTM, inside=False)
-    assert [matrix.name for matrix, _ in made.plan.hoisted] == ["W_i", "W_f", "W_g", "W_o"]
+    assert [matrix.name for matrix, *_ in made.plan.hoisted] == ["W_i", "W_f", "W_g", "W_o"]
     assert set(made.shared) == set(made.kept)
     assert len(set(made.shared.values())) == len(made.shared)
     assert forward(LSTM).plan.hoisted == []
@@ -74,12 +74,12 @@ def test_a_matrixs_gradient_is_an_outer_product_of_what_the_kernel_leaves() -> N
 
 def test_who_computes_the_derivative_with_respect_to_the_input() -> None:
     by_name = {how: backward(Elman, how) for how in Inputs}
-    assert [matrix for _, matrix in by_name[Inputs.OUTSIDE].inner] == ["W"]
-    assert by_name[Inputs.OUTSIDE].d_input is None
-    assert by_name[Inputs.INSIDE].inner == []
-    assert by_name[Inputs.INSIDE].d_input is not None
-    assert by_name[Inputs.NONE].inner == []
-    assert by_name[Inputs.NONE].d_input is None
+    assert [matrix for _, matrix in by_name[Inputs.OUTSIDE].inner["x"]] == ["W"]
+    assert not by_name[Inputs.OUTSIDE].d_inputs
+    assert not by_name[Inputs.INSIDE].inner
+    assert list(by_name[Inputs.INSIDE].d_inputs) == ["x"]
+    assert not by_name[Inputs.NONE].inner
+    assert not by_name[Inputs.NONE].d_inputs
     kinds = {how: made.lefts[0].kind for how, made in by_name.items()}
     assert kinds == {Inputs.OUTSIDE: Kind.TOKEN, Inputs.INSIDE: Kind.ROW, Inputs.NONE: Kind.ROW}
 

@@ -53,7 +53,7 @@ def test_a_hoisted_product_is_read_from_a_place_of_its_own() -> None:
     node = apply("tanh", apply("add", product(W, X), product(U, H)))
     made = plan([(node, OUT)], LEAVES, lambda v: v is X, RANK)
     place = Place(Kind.TOKEN, "hoisted W", *SIZE)
-    assert made.hoisted == [(Matrix("W"), place)]
+    assert made.hoisted == [(Matrix("W"), LEAVES[X], place)]
     assert [block.operands for _, block in made.blocks] == [(LEAVES[H],)]
     assert place in made.places
 

@@ -9,6 +9,7 @@ the input.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from unrolled.engines.cpu.call.call import (
@@ -52,7 +53,9 @@ class _Parts:
     def __init__(self, made: directions.Backward, sizes: Sizes, left: Forward) -> None:
         self.made, self.sizes, self.left = made, sizes, left
         self.y = replace(left.y, owner=Owner.GIVEN)
-        self.views: dict[Place, tuple[View, ...]] = {left.made.x: (View(left.x),)}
+        self.views: dict[Place, tuple[View, ...]] = {
+            place: (View(left.x, sizes.columns[name]),) for name, place in left.made.inputs.items()
+        }
         self.views |= {place: (view,) for place, view in left.tokens.items()}
         self.per_left = Per.ROW  # left sides in rows: of a step, or of a chunk to be multiplied
         if any(place.kind is Kind.TOKEN for place in made.lefts):
@@ -81,10 +84,7 @@ def backward(
     _vectors(parts)
     lefts = side_by_side("lefts", made.lefts, sizes, Owner.PASSING, parts.per_left)
     d_x = _input(parts)
-    products = [
-        _multiply(parts, weights, number, lefts[place], matrix, d_x)
-        for number, (place, matrix) in enumerate(made.inner)
-    ]
+    products = _inner(parts, weights, lefts, d_x)
     panels = {place: Buffer(place.name, Owner.PASSING, Per.CHUNK, sizes.padded(place.size),
                             sizes.lanes) for place in made.panels.values()}  # fmt: skip
     sums = _outer(parts, panels)
@@ -143,26 +143,32 @@ def _arriving(parts: _Parts) -> Buffer:
 def _input(parts: _Parts) -> Buffer | None:
     """The derivative with respect to the input, where there is one."""
     made, sizes = parts.made, parts.sizes
-    if made.d_input is None and not made.inner:
+    if not made.d_inputs and not made.inner:
         return None
-    units = sizes.whole(sizes.length(parts.left.made.x.size))
-    d_x = Buffer("d x", Owner.RESULT, Per.TOKEN, units)
-    if made.d_input is not None:
-        parts.views[made.d_input] = (View(d_x),)
+    d_x = Buffer("d x", Owner.RESULT, Per.TOKEN, sizes.row)
+    for name, place in made.d_inputs.items():
+        parts.views[place] = (View(d_x, sizes.columns[name]),)
     return d_x
 
 
-def _multiply(
-    parts: _Parts, weights: Packed, number: int, left: View, matrix: str, d_x: Buffer | None
-) -> Multiply:
-    """One product of the derivative with respect to the input; the first writes, unless the kernel
-    has written a part already."""
-    assert d_x is not None
-    buffer, units, length = alone(
-        weights, f"inner {number}", Matrix(matrix, transposed=True), parts.sizes
-    )
-    add = number > 0 or parts.made.d_input is not None
-    return Multiply(View(d_x), left, buffer, units, length, add)
+def _inner(
+    parts: _Parts, weights: Packed, lefts: Mapping[Place, View], d_x: Buffer | None
+) -> list[Step]:
+    """The products of the derivative with respect to each input; the first writes, unless the
+    kernel has written a part already."""
+    found: list[Step] = []
+    for name, products in parts.made.inner.items():
+        assert d_x is not None
+        to = View(d_x, parts.sizes.columns[name])
+        add = name in parts.made.d_inputs
+        for place, matrix in products:
+            packed_matrix = Matrix(matrix, transposed=True)
+            buffer, units, length = alone(
+                weights, f"inner {len(found)}", packed_matrix, parts.sizes
+            )
+            found.append(Multiply(to, lefts[place], buffer, units, length, add))
+            add = True
+    return found
 
 
 def _outer(parts: _Parts, panels: dict[Place, Buffer]) -> list[Step]:

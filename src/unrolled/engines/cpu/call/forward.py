@@ -61,11 +61,12 @@ def forward(
                for name, place in made.records.items()}  # fmt: skip
     tokens = _columns(made, sizes, owner)
     chunk: list[Step] = []
-    for matrix, place in made.plan.hoisted:
-        buffer, units, length = alone(weights, f"hoisted {matrix.name}", matrix, sizes)
-        chunk.append(Multiply(tokens[place], View(x), buffer, units, length, add=False))
+    inputs = {place: View(x, sizes.columns[name]) for name, place in made.inputs.items()}
+    for matrix, operand, place in made.plan.hoisted:
+        buffer, units, length = alone(weights, place.name, matrix, sizes)
+        chunk.append(Multiply(tokens[place], inputs[operand], buffer, units, length, add=False))
     meeting = Buffer("team", Owner.PASSING, Per.ONCE, team)
-    views = weights.views | scratch(made.plan, sizes) | tokens | {made.x: View(x)}
+    views = weights.views | scratch(made.plan, sizes) | tokens | inputs
     views |= {place: View(buffer) for place, buffer in records.items()}
     views |= {made.states[name]: View(buffer) for name, buffer in states.items()}
     bind: dict[Place, tuple[View, ...]] = {}
@@ -113,7 +114,7 @@ def _ends(
 def _columns(made: directions.Forward, sizes: Sizes, owner: Owner) -> dict[Place, View]:
     """Hoisted products and kept values lie in one buffer for each size, a column for each, and a
     kept value in the column of a product that is no longer needed."""
-    hoisted = {place.name: place for _, place in made.plan.hoisted}
+    hoisted = {place.name: place for *_, place in made.plan.hoisted}
     own = [place for name, place in made.kept.items() if name not in made.shared]
     per = Per.TOKEN if owner is Owner.KEPT else Per.CHUNK
     views = side_by_side("buffer", [*hoisted.values(), *own], sizes, owner, per)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import cached_property
 
 from unrolled.engines.cpu.call.call import Buffer, Owner, Per, View
 from unrolled.engines.engine import Sources
@@ -24,6 +25,7 @@ class Sizes:
         self.step, self._weights = lowered.step, lowered.weights
         self.states = {name: sizes[shape[0]] for name, shape in self.step.states.items()}
         self.output = next(iter(self.states))
+        self.inputs = {name: self.length(shape[0]) for name, shape in self.step.inputs.items()}
         count = 1 + max((s.array for given in sources.values() for s in given), default=-1)
         numbers = [0] * count
         for weight, given in sources.items():
@@ -33,6 +35,21 @@ class Sizes:
         self.arrays = tuple(
             Buffer(f"array {n}", Owner.GIVEN, Per.ONCE, width) for n, width in enumerate(numbers)
         )
+
+    @cached_property
+    def columns(self) -> dict[str, int]:
+        """Where each input begins in a token's row. Each is whole vectors wide, for a kernel writes
+        whole vectors of its derivative; single numbers come last."""
+        found, column = {}, 0
+        for name in sorted(self.inputs, key=lambda name: self.step.inputs[name] == (ONE,)):
+            found[name] = column
+            column += self.padded(self.step.inputs[name][0])
+        return found
+
+    @cached_property
+    def row(self) -> int:
+        """How wide such a row is, in whole vectors."""
+        return self.whole(sum(self.padded(shape[0]) for shape in self.step.inputs.values()))
 
     def length(self, size: str) -> int:
         return 1 if size == ONE else self.sizes[size]

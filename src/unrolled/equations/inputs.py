@@ -1,0 +1,118 @@
+"""Inputs beside the first: what is given by name at each step. In: an `Equation`, what the user
+gave. Out: arrays, one for each named input; next: `interpret` and `cells/base`; layers have the
+same for tensors.
+
+A named input is given in full, (T, n, B), or as one number a step, (T, B), or as one number for
+all. Where it is not given it has its default, if the step names one: `step(self, x, h, *, dt=1.0)`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unrolled.equations.equation import Equation
+from unrolled.equations.nodes import (
+    Apply,
+    Node,
+    Variable,
+    arguments,
+    constant,
+    rebuild,
+    topological,
+)
+from unrolled.equations.simplify import simplify
+from unrolled.equations.verify import verify
+from unrolled.errors import ArgumentError, CellError, ShapeError
+
+Array = NDArray[Any]
+
+
+def complete(equation: Equation, given: Mapping[str, Any]) -> dict[str, Any]:
+    """A value for every named input, in the equation's order; what is unknown, or missing, is
+    refused."""
+    wanted = equation.named_inputs
+    for name in given:
+        if name not in wanted:
+            near = difflib.get_close_matches(name, wanted, n=1)
+            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            has = f"by name it takes {', '.join(wanted)}" if wanted else "it takes none by name"
+            raise ArgumentError(f"{equation.name} has no input {name!r}{hint}: {has}")
+    values = {}
+    for name in wanted:
+        value = given.get(name)
+        values[name] = equation.defaults.get(name) if value is None else value
+        if values[name] is None:
+            raise ArgumentError(
+                f"{equation.name} needs the input {name!r} at each step: give it by name, "
+                f"{name}=..., one number for all steps, one for each, or a vector for each"
+            )
+    return values
+
+
+def columns(
+    equation: Equation, given: Mapping[str, Any], sizes: Mapping[str, int], xs: Array
+) -> dict[str, Array]:
+    """Each named input as (T, n, B), for xs (T, I, B), or without the batch as (T, n)."""
+    steps, batch = xs.shape[0], xs.shape[2:]
+    found = {}
+    for name, value in complete(equation, given).items():
+        units = sizes[equation.inputs[name][0]]
+        array = np.asarray(value, xs.dtype)
+        if array.shape == (steps, *batch):
+            array = array[:, None]
+        whole = (steps, units, *batch)
+        if array.shape not in ((), (steps, 1, *batch), whole):
+            raise ShapeError(
+                f"the input {name} has the shape {array.shape}, and for an input of {xs.shape} it "
+                f"is {whole}, or {(steps, *batch)} for one number a step, or a number"
+            )
+        found[name] = np.broadcast_to(array, whole)
+    return found
+
+
+def without_named(equation: Equation, who: str) -> Equation:
+    """The equation with the default of each named input in its place. `who` is refused one that has
+    no default."""
+    if not equation.named_inputs:
+        return equation
+    required = [name for name in equation.named_inputs if name not in equation.defaults]
+    if required:
+        raise CellError(
+            f"{who} takes one input, x, and {equation.name} also needs {', '.join(required)} at "
+            f"each step: in PyTorch, layer(x, {required[0]}=...) takes them"
+        )
+    for node in topological(node for _, node in equation.statements):
+        for v in arguments(node):
+            is_whole = isinstance(node, Apply) and node.op in ("matmul", "sum", "mean")
+            if is_whole and isinstance(v, Variable) and v.name in equation.defaults:
+                raise CellError(
+                    f"{who} takes one input, x, and {equation.name} uses {v.name} in a product or "
+                    f"a sum over its units, where its default cannot stand: in PyTorch, "
+                    f"layer(x, {v.name}=...) takes it"
+                )
+    known: dict[Node, Node] = {
+        v: constant(equation.defaults[v.name], v.name)
+        for v in equation.given
+        if v.name in equation.named_inputs and v.role == "input"
+    }
+    done: dict[Node, Node] = {}
+    for node in topological(node for _, node in equation.statements):
+        if isinstance(node, Apply):
+            done[node] = rebuild(node, tuple(done[argument] for argument in node.args))
+        else:
+            done[node] = known.get(node, node)
+    bare = replace(
+        equation,
+        given=tuple(v for v in equation.given if v not in known),
+        statements=tuple((name, done[node]) for name, node in equation.statements),
+        defaults={},
+    )
+    bare = simplify(bare)
+    verify(bare)
+    return bare

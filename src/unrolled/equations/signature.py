@@ -1,0 +1,67 @@
+"""What a step is called with. In: the step of a cell's class. Out: `Signature`; next: `trace`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from unrolled.equations.nodes import Variable, variable
+from unrolled.equations.sizes import HIDDEN, INPUT
+from unrolled.equations.symbols import Where, teach
+
+# What every layer is called with: no input of a cell can have these names.
+CALLED_WITH = frozenset({"xs", "states", "lengths", "record", "reset", "named"})
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a step is called with: the input, the states, and by name further inputs, each with the
+    value it has where nobody gives one (None: it must be given)."""
+
+    x: str
+    states: list[str]
+    named: dict[str, float | None]
+
+    def given(self, declared: Mapping[str, str]) -> list[Variable]:
+        """The variables; a named input whose size is not declared takes it from its use."""
+        sizes = {name: (declared[name],) for name in self.named if name in declared}
+        return [
+            variable(self.x, "input", (INPUT,)),
+            *(variable(n, "state", (declared.get(n, HIDDEN),)) for n in self.states),
+            *(variable(name, "input", sizes.get(name)) for name in self.named),
+        ]
+
+
+def read_signature(step: Callable[..., Any], where: Where) -> Signature:
+    """The input and the states by position, named inputs after the asterisk."""
+    parameters = list(inspect.signature(step).parameters.values())[1:]
+    named = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+    first = [p for p in parameters if p.kind is not p.KEYWORD_ONLY]
+    if len(first) < 2 or any(
+        p.kind is not p.POSITIONAL_OR_KEYWORD or p.default is not p.empty for p in first
+    ):
+        teach("a step takes the input and then its states by name, and after an asterisk further "
+              "inputs: def step(self, x, h), def step(self, x, h, c) or "
+              "def step(self, x, h, *, dt)", where)  # fmt: skip
+    for p in parameters:
+        refuse_name(p.name, where)
+    for name, default in named.items():
+        if name in CALLED_WITH:
+            teach(f"the input `{name}` has the name of an argument of every layer: choose another",
+                  where)  # fmt: skip
+        is_number = isinstance(default, int | float) and not isinstance(default, bool)
+        if default is not inspect.Parameter.empty and not is_number:
+            teach(f"the input `{name}` is {default!r} where nobody gives it: that is a number, as "
+                  f"in dt=1.0, or nothing", where)  # fmt: skip
+    x, *states = (p.name for p in first)
+    values = {name: None if default is inspect.Parameter.empty else float(default)
+              for name, default in named.items()}  # fmt: skip
+    return Signature(x, states, values)
+
+
+def refuse_name(name: str, where: Where) -> None:
+    if name.startswith("d_") or name.endswith("_prev"):
+        teach(f"the name `{name}` is taken: d_... is a derivative and ..._prev the state before, "
+              f"in the printed equation; choose another", where)  # fmt: skip

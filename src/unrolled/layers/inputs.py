@@ -1,0 +1,81 @@
+"""Inputs beside the first, given by name. In: a `Form`, what the user gave. Out: tokens of each, in
+the equation's order; next: `stack`, which puts them beside the input of every layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
+
+from unrolled.equations.equation import Equation
+from unrolled.equations.inputs import complete
+from unrolled.errors import ShapeError
+from unrolled.layers.checks import same_kind
+from unrolled.layers.forms import Form
+
+
+def named_tokens(
+    equation: Equation,
+    sizes: Mapping[str, int],
+    form: Form,
+    given: Mapping[str, Any],
+    like: Tensor,
+) -> list[Tensor]:
+    """Each named input by token, (..., n)."""
+    if not given and not equation.named_inputs:
+        return []
+    widths = {name: sizes[shape[0]] for name, shape in equation.named_inputs.items()}
+    return [
+        _tokens(name, value, widths[name], form, like)
+        for name, value in complete(equation, given).items()
+    ]
+
+
+def _tokens(name: str, value: Any, units: int, form: Form, like: Tensor) -> Tensor:
+    if isinstance(value, PackedSequence):
+        if form.packed is None or not torch.equal(value.batch_sizes, form.packed.batch_sizes):
+            raise ShapeError(
+                f"the input {name} is a PackedSequence of other lengths than the input: pack it "
+                f"with the same lengths, in the same order"
+            )
+        value = value.data
+    elif isinstance(value, Tensor) and value.dim() and form.packed is not None:
+        raise ShapeError(
+            f"the input is a PackedSequence and {name} a tensor: pack it with the same lengths, or "
+            f"give one number for all steps"
+        )
+    if not isinstance(value, Tensor):
+        value = _number(name, value, like)
+    same_kind(f"the input {name}", value, like)
+    whole = (*_given_shape(form), units)
+    if value.dim() and value.shape == whole[:-1]:
+        value = value.unsqueeze(-1)
+    if value.shape not in ((), whole, (*whole[:-1], 1)):
+        raise ShapeError(
+            f"the input {name} has the shape {tuple(value.shape)}, and beside this input it is "
+            f"{whole}, or {whole[:-1]} for one number a step, or a number"
+        )
+    return form.gathered(value.expand(whole))
+
+
+def _number(name: str, value: Any, like: Tensor) -> Tensor:
+    try:
+        return like.new_tensor(float(value))
+    except (TypeError, ValueError):
+        raise ShapeError(
+            f"the input {name} is a {type(value).__name__}: it is a tensor or a number"
+        ) from None
+
+
+def _given_shape(form: Form) -> tuple[int, ...]:
+    """The axes of the input but for its units, as the user gave it."""
+    axes = form.x.shape[:-1]
+    if form.packed is not None:
+        return tuple(axes)
+    if form.single:
+        return (axes[0],)
+    return (axes[1], axes[0]) if form.batch_first else tuple(axes)
