@@ -43,6 +43,8 @@ EXTRAS = {
     "safetensors": ("safetensors", "jobs"),
     "sklearn": ("scikit-learn", "jobs"),
     "tokenizers": ("tokenizers", "jobs"),
+    "fastexcel": ("fastexcel", "excel"),
+    "xlsxwriter": ("xlsxwriter", "excel"),
     "jax": ("jax", "bench"),
     "onnx": ("onnx", "export"),
     "onnxruntime": ("onnxruntime", "bench"),

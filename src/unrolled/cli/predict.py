@@ -2,10 +2,12 @@
 
 unrolled predict runs/reviews-1 new.csv > labels.txt
 unrolled predict runs/reviews-1 "A film to remember."
-unrolled predict runs/reviews-1 new.csv --out labels.csv
+unrolled predict runs/reviews-1 new.csv --out answers.xlsx --top 3 --keep id
+unrolled predict runs/reviews-1 new.parquet --out answers.parquet --threshold 0.8
 """
 
 import argparse
+from pathlib import Path
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -16,18 +18,36 @@ def configure(parser: argparse.ArgumentParser) -> None:
     for name in ("value", "known", "past"):
         parser.add_argument(f"--{name}", metavar="COLUMN", nargs="+", help="of series to forecast")
     parser.add_argument("--from-column", metavar="COLUMN", help="of a table to translate")
-    parser.add_argument("--probabilities", action="store_true", help="how sure, class by class")
+    parser.add_argument(
+        "--probabilities", action="store_true", help="the probability of each class"
+    )
+    parser.add_argument("--top", metavar="K", type=int, help="the K most probable classes")
+    parser.add_argument(
+        "--threshold", metavar="P", type=float,
+        help="leave the label empty where its probability is below P",
+    )  # fmt: skip
+    parser.add_argument(
+        "--keep", metavar="COLUMN", nargs="*",
+        help="with --out: the columns of the input that are written, too (default: all)",
+    )  # fmt: skip
     parser.add_argument(
         "--format", choices=("json", "conll", "html"), help="of a tagger's answers (default: json)"
     )
-    parser.add_argument("--out", metavar="FILE", help="write a file and not to the screen")
+    parser.add_argument(
+        "--out", metavar="FILE",
+        help="write a file instead: .csv .tsv .jsonl .json .parquet .xlsx, as its name ends",
+    )  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> int:
     from unrolled.cli import jobs
+    from unrolled.errors import UsageError
     from unrolled.training.run_folder import RunFolder
 
     folder = RunFolder.open(arguments.run)
+    out, source = Path(arguments.out or ""), Path(arguments.source)
+    if arguments.out and out.exists() and source.exists() and out.samefile(source):
+        raise UsageError(f"--out {arguments.out} is the input itself: choose another name")
     job = jobs.of_run(folder)
     job.refuse_strange(folder, vars(arguments))
     job.predict(folder, arguments)

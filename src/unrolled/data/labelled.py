@@ -46,7 +46,7 @@ def select(sequences: Any, rows: Any) -> Any:
     """Some of them, in this order."""
     picked: dict[str, Any] = {
         name: [getattr(sequences, name)[row] for row in rows]
-        for name in ("texts", "values", "rows", "labels")
-        if getattr(sequences, name, None) is not None
+        for name in ("texts", "values", "rows", "labels", "lines")
+        if getattr(sequences, name, None)
     }
     return replace(sequences, **picked)

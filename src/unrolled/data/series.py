@@ -16,7 +16,7 @@ import tokenize
 import zipfile
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,7 @@ class SeriesSet:
     channels: list[str]
     rows: list[str]  # what each series is called: its row, line or name
     notes: Notes
+    lines: list[Any] = field(default_factory=list)  # of a table: the rows of each, from 1
 
     def __len__(self) -> int:
         return len(self.values)
@@ -66,6 +67,7 @@ def read_series(
     kind = ".csv" if isinstance(path, Table) else kind_of(where)
     if kind in (".ts", ".npz"):
         _refuse_columns(where, label=label, series=series, time=time)
+    lines: list[Any] = []
     if kind == ".ts":
         values, labels = read_ts(where, notes)
         names, rows = _numbered("channel", values[0].shape[1]), _numbered("series", len(values))
@@ -82,7 +84,7 @@ def read_series(
         is_name = series is None and found is not None and _has_one_row_each(table, found)
         series = series or (None if is_name else found)
         if series is not None:
-            values, labels, names, rows = _long(table, series, label, time)
+            values, labels, names, rows, lines = _long(table, series, label, time)
         elif time is not None:
             raise DataError(
                 f"--time says when a step of a series was, where {table.path} has a row for each "
@@ -90,14 +92,14 @@ def read_series(
                 "or leave --time out where each row is a whole series"
             )
         else:
-            values, labels, names, rows = _wide(table, label, found)
+            values, labels, names, rows, lines = _wide(table, label, found)
     if labelled and labels is None:
         raise DataError(f"{where} has no labels, and training wants one for each series")
     if labels is not None:
         labels = [str(one) for one in as_labels(labels, label or "label", notes)]
     if labelled and learning and labels is not None:
         check_classes(labels, label or "label", notes)
-    return SeriesSet(_without_gaps(values, notes), labels, names, rows, notes)
+    return SeriesSet(_without_gaps(values, notes), labels, names, rows, notes, lines)
 
 
 def _refuse_columns(path: Path, **columns: str | None) -> None:
@@ -143,7 +145,7 @@ def _label_column(table: Table, label: str | None, labelled: bool) -> str | None
     return found if labelled else None
 
 
-Read = tuple[list[Any], list[Any] | None, list[str], list[str]]
+Read = tuple[list[Any], list[Any] | None, list[str], list[str], list[Any]]
 
 
 def _has_one_row_each(table: Table, series: str) -> bool:
@@ -184,7 +186,7 @@ def _wide(table: Table, label: str | None, called: str | None) -> Read:
     chosen = None if labels is None else [labels[i] for i in there]
     said = None if called is None else table.texts(called)
     rows = [f"row {table.rows[i]}" if said is None else str(said[i]) for i in there]
-    return values, chosen, list(channels), rows
+    return values, chosen, list(channels), rows, [[table.rows[i]] for i in there]
 
 
 def _channels(names: Sequence[str]) -> dict[str, list[str]]:
@@ -225,7 +227,8 @@ def _long(table: Table, series: str, label: str | None, time: str | None) -> Rea
     if label is not None:
         said = table.texts(label)
         labels = [_one_label(table, key, {said[i] for i in rows}) for key, rows in groups.items()]
-    return [matrix[rows] for rows in groups.values()], labels, names, list(groups)
+    lines = [table.rows[rows] for rows in groups.values()]
+    return [matrix[rows] for rows in groups.values()], labels, names, list(groups), lines
 
 
 def _in_time(table: Table, time: str | None) -> list[int]:

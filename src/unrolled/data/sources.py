@@ -10,6 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
 
 from unrolled.data import builtin
 from unrolled.data.corpus import Corpus, read_corpus
@@ -17,8 +21,8 @@ from unrolled.data.labelled import Labelled, Sequences
 from unrolled.data.notes import Notes
 from unrolled.data.numbers import TooLarge
 from unrolled.data.opening import existing, kind_of
-from unrolled.data.series import LABEL_NAMES, SERIES_NAMES, read_series
-from unrolled.data.streaming import Batch, text_batches
+from unrolled.data.series import LABEL_NAMES, SERIES_NAMES, SeriesSet, read_series
+from unrolled.data.streaming import Batch, batch_of_lines, text_batches, whole_frame
 from unrolled.data.tables import Table, read_table
 from unrolled.data.texts import PLAIN, TEXT_NAMES, Texts, read_texts
 from unrolled.data.timeseries import TimeSeriesSet, read_time_series
@@ -65,7 +69,7 @@ def labelled(
 
 
 def unlabelled(
-    source: Source,
+    source: Source | Table,
     *,
     text: str | None = None,
     series: str | None = None,
@@ -74,7 +78,7 @@ def unlabelled(
     texts: bool = True,
 ) -> Sequences:
     """What is to be predicted; `texts` says what the model was trained on."""
-    if builtin.is_builtin(source):
+    if not isinstance(source, Table) and builtin.is_builtin(source):
         _refuse_columns(source, text=text, label=label, series=series, time=time)
         data = builtin.load(str(source), "classify")
         found: Sequences = data.train if data.test is None else data.test
@@ -95,7 +99,24 @@ def unlabelled_texts(source: Source, text: str | None, notes: Notes) -> Iterator
     assert isinstance(data, Texts)
     for note in data.notes:
         notes.say(note)
-    yield Batch(data.texts, data.rows, max(data.rows))
+    yield batch_of_lines(data.texts, data.rows)
+
+
+def unlabelled_series(source: Source, notes: Notes, **columns: Any) -> Batch:
+    """Series that are to be predicted, and the rows of the table that each was read from."""
+    read = read_table(source) if has_columns(source) else source
+    data = unlabelled(read, texts=False, **columns)
+    assert isinstance(data, SeriesSet)
+    for note in data.notes:
+        notes.say(note)
+    if isinstance(read, Table):
+        frame = whole_frame(read)
+        lines = np.full(frame.height, -1)
+        for number, rows in enumerate(data.lines):
+            lines[np.asarray(rows) - 1] = number
+    else:  # without columns, the names of the series stand for them
+        frame, lines = pl.DataFrame({"series": data.rows}), np.arange(len(data))
+    return Batch(data.values, list(data.rows), frame.height, frame, lines)
 
 
 def time_series(
@@ -141,7 +162,7 @@ def _refuse_columns(source: Source, **columns: object) -> None:
         raise DataError(f"--{given[0]} {what}, and {source} is none: leave it out")
 
 
-def refuse_columns_of_series(source: Source, **columns: str | None) -> None:
+def refuse_columns_of_series(source: Source | Table, **columns: str | None) -> None:
     """Texts have no steps."""
     given = [name for name, value in columns.items() if value]
     if given:
@@ -151,14 +172,15 @@ def refuse_columns_of_series(source: Source, **columns: str | None) -> None:
         )
 
 
-def _refuse_column_of_texts(source: Source, text: str | None, series: str | None) -> None:
+def _refuse_column_of_texts(source: Source | Table, text: str | None, series: str | None) -> None:
     if text is None:
         return
     if series is not None:
         raise DataError(
             "--text names a column of texts, and --series is of numbers: choose one of them"
         )
-    raise DataError(f"--text names a column of texts, and {source} holds series: leave it out")
+    where = source.path if isinstance(source, Table) else source
+    raise DataError(f"--text names a column of texts, and {where} holds series: leave it out")
 
 
 def is_text(

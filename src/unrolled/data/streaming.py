@@ -9,16 +9,25 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from unrolled.data.notes import Notes
 from unrolled.data.opening import existing, kind_of, note_encoding, survey, text_lines
-from unrolled.data.tables import json_rows, parquet_batches, read_table, rows_of, separator_of
+from unrolled.data.tables import (
+    Table,
+    as_text,
+    json_rows,
+    parquet_batches,
+    read_table,
+    rows_of,
+    separator_of,
+)
 from unrolled.data.texts import LONGEST, PLAIN, refuse_columns, text_column
 from unrolled.errors import DataError
 
@@ -32,6 +41,8 @@ class Batch:
     texts: list[Any]
     rows: list[Any]
     read: int
+    frame: pl.DataFrame  # every row read since the batch before, with all of its columns
+    lines: Any  # for each row of the frame: the number of its text in this batch; -1: it has none
 
 
 def text_batches(
@@ -39,14 +50,20 @@ def text_batches(
 ) -> Iterator[Batch]:
     """The texts of a file without labels; `text` names the column."""
     read = found = cut = 0
-    cells = _cells(existing(path), text, notes, size)
-    while some := list(itertools.islice(cells, size)):
+    name = None
+    for frame in _frames(existing(path), text, notes, size):
+        name = name or text_column(Path(path), frame.columns, text, None)
+        some = frame.select(as_text(name, frame.schema[name])).to_series().to_list()
         rows = [row for row, cell in enumerate(some) if cell is not None and cell.strip()]
         texts = [str(some[row]) for row in rows]
         cut += sum(len(one) > longest for one in texts)
         read, found = read + len(some), found + len(texts)
         first = read - len(some) + 1
-        yield Batch([one[:longest] for one in texts], [first + row for row in rows], read)
+        lines = np.full(len(some), -1)
+        lines[rows] = np.arange(len(rows))
+        yield Batch(
+            [one[:longest] for one in texts], [first + row for row in rows], read, frame, lines
+        )
     if not read:
         raise DataError(f"{path} has no rows")
     notes.count(read - found, read, "rows", "had no text and were left out")
@@ -55,44 +72,75 @@ def text_batches(
     notes.count(cut, found, "texts", f"were longer than {longest:,} characters and were cut there")
 
 
-def _cells(path: Path, text: str | None, notes: Notes, size: int) -> Iterator[str | None]:
-    """The text of each row, or None."""
+def _frames(path: Path, text: str | None, notes: Notes, size: int) -> Iterator[pl.DataFrame]:
+    """All rows of a file and all of their columns, up to `size` rows at a time."""
     kind = kind_of(path)
     if kind in (".parquet", ".pq"):
-        yield from _of_frames(path, parquet_batches(path, size), text)
+        yield from parquet_batches(path, size)
     elif kind in (".csv", ".tsv", ".tab"):
         found = survey(path)
         note_encoding(path, found, notes)
         separator = separator_of(path, kind, found, notes)
         with contextlib.closing(rows_of(path, found, separator)) as rows:
             names = [str(name) for name in next(rows)]
-            place = names.index(text_column(path, names, text, None))
-            for row in rows:
-                yield row[place]
+            text_column(path, names, text, None)  # said before any row is read
+            yield from _in_frames(names, rows, size)
     elif kind in (".jsonl", ".ndjson"):
         found = survey(path)
         note_encoding(path, found, notes)
-        objects = json_rows(path, kind, found)
-        some = list(itertools.islice(objects, size))  # whose names are the columns
-        name = text_column(path, list(dict.fromkeys(itertools.chain(*some))), text, None)
-        for one in itertools.chain(some, objects):
-            yield one.get(name)
+        yield from _of_objects(path, json_rows(path, kind, found), notes, size)
     elif kind in PLAIN:
         refuse_columns(path, text, None, "plain text has a text on each line")
         found = survey(path)
         note_encoding(path, found, notes)
-        yield from text_lines(path, found)
+        yield from _in_frames(["text"], ([line] for line in text_lines(path, found)), size)
     else:
-        table = read_table(path, notes)
-        cells = table.texts(text_column(path, table.columns, text, None))
-        by_row = dict(zip(table.rows.tolist(), cells))
-        yield from (by_row.get(row) for row in range(1, max(by_row) + 1))
+        yield from whole_frame(read_table(path, notes)).iter_slices(size)
 
 
-def _of_frames(
-    path: Path, frames: Iterable[pl.DataFrame], text: str | None
-) -> Iterator[str | None]:
-    name = None
-    for frame in frames:
-        name = name or text_column(path, frame.columns, text, None)
-        yield from frame[name]
+def _in_frames(
+    names: list[str], rows: Iterable[Sequence[str | None]], size: int
+) -> Iterator[pl.DataFrame]:
+    schema, waiting = dict.fromkeys(names, pl.String), iter(rows)
+    while some := list(itertools.islice(waiting, size)):
+        yield pl.DataFrame(some, schema=schema, orient="row")
+
+
+def _of_objects(
+    path: Path, objects: Iterator[dict[str, str | None]], notes: Notes, size: int
+) -> Iterator[pl.DataFrame]:
+    """The names of the first objects are the columns."""
+    names: list[str] = []
+    read = 0
+    while some := list(itertools.islice(objects, size)):
+        every = list(dict.fromkeys(itertools.chain(*some)))
+        names = names or every
+        for name in every:
+            if name not in names:
+                notes.say(
+                    f"{path.name} has {name!r} first after row {read:,}: it is not kept as a column"
+                )
+        yield pl.DataFrame(
+            {name: [row.get(name) for row in some] for name in names},
+            schema=dict.fromkeys(names, pl.String),
+        )
+        read += len(some)
+
+
+def whole_frame(table: Table) -> pl.DataFrame:
+    """A table that was read whole, with the empty rows that it left out."""
+    columns = {name: table.cells(name) for name in table.columns}
+    places = np.full(int(table.rows[-1]), len(table))
+    places[table.rows - 1] = np.arange(len(table))
+    indices = pl.Series(places).set(pl.Series(places == len(table)), None)
+    return pl.DataFrame({name: cells.gather(indices) for name, cells in columns.items()})
+
+
+def batch_of_lines(texts: Sequence[str], rows: Sequence[int]) -> Batch:
+    """Texts that stand in no table, at these rows."""
+    cells: list[str | None] = [None] * max(rows)
+    lines = np.full(len(cells), -1)
+    for number, (text, row) in enumerate(zip(texts, rows)):
+        cells[row - 1], lines[row - 1] = text, number
+    frame = pl.DataFrame({"text": cells}, schema={"text": pl.String})
+    return Batch(list(texts), list(rows), len(cells), frame, lines)

@@ -1,5 +1,6 @@
-"""Rows and columns, every cell a text. In: CSV, TSV, JSON, Parquet. Out: `Table`; next: readers.
+"""Rows and columns, every cell a text. In: CSV, TSV, JSON, Parquet, Excel. Out: `Table`.
 
+Next: readers.
 polars reads; what it refuses, `csv` reads row by row and names the line. Numbers are read later, by
 the reader that wants numbers, so that "0" and "1.0" in a column of labels are what they were. A
 table of a few rows and very many columns is kept on its side: no frame has 100,000 columns.
@@ -23,6 +24,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from unrolled.data.excel import read_excel
 from unrolled.data.notes import Notes, listed, nearest
 from unrolled.data.numbers import as_matrix, as_numbers, plain_numbers
 from unrolled.data.opening import (
@@ -43,7 +45,7 @@ SPARSE = 0.01  # of the cells of a table that is none
 AT_ONCE = 50_000  # rows that are Python's own texts for a moment
 MANY_COLUMNS = 1_000  # from here on a table of fewer rows lies on its side
 HALF_LETTER = re.compile("[\ud800-\udfff]")
-TABLES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".json", ".parquet", ".pq")
+TABLES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".json", ".parquet", ".pq", ".xlsx")
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,8 @@ def read_table(path: str | Path | Table, notes: Notes | None = None) -> Table:
     kind = kind_of(path)
     if kind in (".parquet", ".pq"):
         return _whole(path, _parquet(path), notes)
+    if kind == ".xlsx":
+        return _whole(path, read_excel(path, notes), notes)
     if kind in TABLES:
         found = survey(path)
         note_encoding(path, found, notes)
@@ -386,15 +390,14 @@ def _short(value: Any) -> str:
 
 
 def parquet_batches(path: Path, size: int) -> Iterator[pl.DataFrame]:
-    """A Parquet file in frames of up to `size` rows, each cell a text."""
+    """A Parquet file in frames of up to `size` rows, each column of the type that it has."""
     try:
         lazy = pl.scan_parquet(path)
         schema = lazy.collect_schema()
         height = int(lazy.select(pl.len()).collect().item())
         _refuse_nested(path, schema)
         for start in range(0, height, size):
-            some = lazy.slice(start, size)
-            yield some.select(_as_text(name, kind) for name, kind in schema.items()).collect()
+            yield lazy.slice(start, size).collect()
     except (pl.exceptions.PolarsError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"{path} is no whole Parquet file ({reason})") from None
@@ -416,10 +419,11 @@ def _parquet(path: Path) -> pl.DataFrame:
         reason = str(error).splitlines()[0]
         raise DataError(f"{path} is no whole Parquet file ({reason})") from None
     _refuse_nested(path, frame.schema)
-    return frame.select(_as_text(name, kind) for name, kind in frame.schema.items())
+    return frame.select(as_text(name, kind) for name, kind in frame.schema.items())
 
 
-def _as_text(name: str, kind: Any) -> pl.Expr:
+def as_text(name: str, kind: Any) -> pl.Expr:
+    """A column of a typed file as texts."""
     if kind == pl.Datetime:
         return pl.col(name).dt.to_string("%Y-%m-%dT%H:%M:%S%.f")
     return pl.col(name).cast(pl.String)

@@ -208,7 +208,7 @@ def test_sentences_that_make_no_sense(X, y, words):
     ("line", "words"),
     [
         ("predict {run} gone.conll", "there is no file 'gone.conll'"),
-        ("predict {run} text --probabilities", "the answers of a tagger hold them"),
+        ("predict {run} text --probabilities", "--probabilities is of classes"),
         ("predict {run} text --text x", "--text says nothing to"),
         ("evaluate {run} {run}/../names.conll --tag 9", "column 9 is asked for"),
         ("train tag {run}/../names.conll --characters word", "no choice 'word'"),

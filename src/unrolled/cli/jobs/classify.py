@@ -3,18 +3,21 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from unrolled.cli.jobs.answers import Wanted, beside_rows, say_answers
 from unrolled.cli.jobs.figures import lines_of
 from unrolled.cli.jobs.job import CommandJob, Evaluation, say_notes
 from unrolled.data import builtin, sources
 from unrolled.data.labelled import Labelled, inputs_of
 from unrolled.data.notes import Notes
 from unrolled.data.sources import refuse_columns_of_series
-from unrolled.data.streaming import Batch
-from unrolled.data.writing import write_csv
+from unrolled.data.streaming import Batch, batch_of_lines
+from unrolled.data.writing import write_table, writer_of
 from unrolled.errors import DataError, UsageError
 from unrolled.tasks.classify.classifier import Classifier, cross_validate
 from unrolled.tasks.classify.encoders import TextEncoder
@@ -25,7 +28,19 @@ from unrolled.training.run_folder import RunFolder
 COLUMNS = ("text", "label", "series", "time")
 OF_TEXTS = ("tokens", "longest", "vocabulary", "embedding")  # parameters
 HELD_OUT = 0.1  # of the data for the test, where no file is named for it
-SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".parquet", ".txt", ".npz", ".ts", ".gz", ".zst")
+SUFFIXES = (
+    ".csv",
+    ".tsv",
+    ".json",
+    ".jsonl",
+    ".parquet",
+    ".xlsx",
+    ".txt",
+    ".npz",
+    ".ts",
+    ".gz",
+    ".zst",
+)
 
 
 class ClassifyJob(CommandJob):
@@ -123,18 +138,18 @@ class ClassifyJob(CommandJob):
 
     def predict(self, run: RunFolder, arguments: argparse.Namespace) -> None:
         model = Classifier.load(run.path)
+        wanted = Wanted.of(arguments, [str(name) for name in model.classes_])
+        if arguments.out:
+            writer_of(arguments.out)
         notes = Notes()
-        names = ["row", "label", "probability"]
-        if arguments.probabilities:
-            names += [f"p({name})" for name in model.classes_]
-        parts = (
-            answers(model, batch, arguments.probabilities, notes)
+        answered = (
+            (batch, wanted.columns(chances_of(model, batch, notes), notes))
             for batch in self.asked(model, run, arguments, notes)
         )
         if arguments.out:
-            write_csv(Path(arguments.out), names, ([*part] for part, _ in parts))
+            write_table(arguments.out, beside_rows(answered, arguments.keep, notes))
         else:
-            say_answers(parts, names if arguments.probabilities else None)
+            say_answers(answered, wanted.is_plain)
         say_notes(notes)
 
     def asked(
@@ -144,17 +159,14 @@ class ClassifyJob(CommandJob):
         source = arguments.source
         if model.encoder_.is_text and is_one_text(source):
             self.refuse_columns_of_one(vars(arguments))
-            yield Batch([source], [1], 1)
+            yield batch_of_lines([source], [1])
             return
         columns = self.columns_of(run, source, vars(arguments))
         if model.encoder_.is_text:
             refuse_columns_of_series(source, series=columns["series"], time=columns["time"])
             yield from sources.unlabelled_texts(source, columns["text"], notes)
             return
-        data = sources.unlabelled(source, texts=False, **columns)
-        for note in data.notes:
-            notes.say(note)
-        yield Batch(inputs_of(data), list(data.rows), 0)
+        yield sources.unlabelled_series(source, notes, **columns)
 
     @staticmethod
     def columns_of(run: RunFolder, source: str, given: dict[str, Any]) -> dict[str, Any]:
@@ -190,47 +202,17 @@ def is_one_text(source: str) -> bool:
     return True
 
 
-Part = tuple[list[tuple[str, ...]], int]  # lines, and how many rows of the file were read
-
-
-def answers(model: Classifier, batch: Batch, all_: bool, notes: Notes) -> Part:
-    """For each row: its name, its class, how sure, and if asked for the chance of each class."""
+def chances_of(model: Classifier, batch: Batch, notes: Notes) -> Any:
+    """The probabilities of the rows of a batch that have something to read."""
     if not batch.rows:
-        return [], batch.read
+        return np.zeros((0, len(model.classes_)))
     encoder = model.encoder_
     cut = (
         f"texts of more than {encoder.longest:,} tokens were cut there"
         if isinstance(encoder, TextEncoder)
         else ""
     )
-    chances = model.probabilities(batch.texts, lambda note: notes.say(cut or note))
-    names = [str(name) for name in model.classes_]
-    best = chances.argmax(1)
-    sure = [f"{one:.4f}" for one in chances.max(1).tolist()]
-    columns = [map(str, batch.rows), [names[one] for one in best.tolist()], sure]
-    if all_:
-        columns += [[f"{one:.4f}" for one in column] for column in chances.T.tolist()]
-    return list(zip(*columns)), batch.read
-
-
-def say_answers(parts: Iterable[Part], names: Sequence[str] | None) -> None:
-    """A line for each row of the file: an empty one where a row had nothing to say.
-
-    With `names`, all columns below their names; else the classes alone.
-    """
-    if names is not None:
-        print("\t".join(names))
-    said = 0
-    for lines, read in parts:
-        shown = []
-        for line in lines:
-            row = int(line[0]) if read else said + 1  # series may have names and no numbers
-            shown += [f"{gap}\t" if names else "" for gap in range(said + 1, row)]
-            shown.append("\t".join(line) if names else line[1])
-            said = row
-        shown += [f"{gap}\t" if names else "" for gap in range(said + 1, read + 1)]
-        said = max(said, read)
-        sys.stdout.write("".join(f"{one}\n" for one in shown))
+    return model.probabilities(batch.texts, lambda note: notes.say(cut or note))
 
 
 def say_folds(figures: list[dict[str, Any]], as_json: bool) -> None:

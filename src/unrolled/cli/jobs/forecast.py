@@ -12,9 +12,7 @@ from unrolled.cli.jobs.forecast_table import lines_of, plain
 from unrolled.cli.jobs.job import CommandJob, Evaluation, say_notes
 from unrolled.data import builtin, sources
 from unrolled.data.timeseries import TimeSeriesSet
-from unrolled.data.writing import csv_text
-from unrolled.errors import UsageError
-from unrolled.files import write_whole
+from unrolled.data.writing import csv_text, frame_of, write_table
 from unrolled.tasks.forecast.forecaster import Forecast, Forecaster
 from unrolled.tasks.forecast.page import shown_time
 from unrolled.tasks.origin import checksum, origin, read_origin, require_same
@@ -119,8 +117,7 @@ class ForecastJob(CommandJob):
         return shlex.join(["unrolled", "forecast", str(run)])
 
     def predict(self, run: RunFolder, arguments: argparse.Namespace) -> None:
-        if arguments.probabilities:
-            raise UsageError("--probabilities is of classes; a forecast has its quantiles")
+        self.refuse_answers_of_classes(arguments)
         model = Forecaster.load(run.path)
         data = self.reread(run, arguments.source, vars(arguments))
         say_notes(data.notes)
@@ -134,8 +131,7 @@ def write_forecasts(forecasts: list[Forecast], out: str | None) -> None:
     for one in forecasts:
         for time, quantiles in zip(one.times, one.quantiles):
             lines.append([one.name, shown_time(time), *(f"{value:.6g}" for value in quantiles)])
-    text = csv_text(lines)
     if out:
-        write_whole(Path(out), text)
+        write_table(out, [frame_of(lines[0], lines[1:])])
     else:
-        sys.stdout.write(text)
+        sys.stdout.write(csv_text(lines))

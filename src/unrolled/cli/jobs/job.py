@@ -73,6 +73,13 @@ class CommandJob:
                 f"leave it out ({f'it is asked with {known}' if known else 'it reads plain text'})"
             )
 
+    def refuse_answers_of_classes(self, arguments: argparse.Namespace) -> None:
+        """Options of `predict` that only classes, or rows of a table, have."""
+        for name in ("probabilities", "top", "threshold", "keep"):
+            if getattr(arguments, name, None) not in (None, False):
+                raise UsageError(f"--{name} is of classes, and this is a run of {self.name!r}: "
+                                 "leave it out")  # fmt: skip
+
     @staticmethod
     def refuse_two_tests(how: dict[str, Any]) -> None:
         if how.get("test_share") is not None and how.get("test"):

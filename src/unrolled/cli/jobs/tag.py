@@ -124,8 +124,7 @@ class TagJob(CommandJob):
 
     def predict(self, run: RunFolder, arguments: argparse.Namespace) -> None:
         model = Tagger.load(run.path)
-        if arguments.probabilities:
-            raise UsageError("--probabilities is of classes; the answers of a tagger hold them")
+        self.refuse_answers_of_classes(arguments)
         kind = run.config().get("data", {}).get("restore")
         if kind:
             self.restore(model, kind, arguments)

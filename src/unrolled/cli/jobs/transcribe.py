@@ -10,9 +10,8 @@ from unrolled.cli.jobs.figures import lines_of
 from unrolled.cli.jobs.job import CommandJob, Evaluation, say_notes
 from unrolled.data.notes import Notes
 from unrolled.data.speech import Speech, read_speech
-from unrolled.data.writing import csv_text
-from unrolled.errors import DataError, UsageError
-from unrolled.files import write_whole
+from unrolled.data.writing import frame_of, write_table
+from unrolled.errors import DataError
 from unrolled.tasks.origin import checksum, origin, require_same
 from unrolled.tasks.transcribe.transcriber import Transcriber
 from unrolled.training.fabric import is_first_process
@@ -92,8 +91,7 @@ class TranscribeJob(CommandJob):
         return shlex.join(["unrolled", "transcribe", str(run)]) + " speech.wav"
 
     def predict(self, run: RunFolder, arguments: argparse.Namespace) -> None:
-        if arguments.probabilities:
-            raise UsageError("--probabilities is of classes: leave it out")
+        self.refuse_answers_of_classes(arguments)
         model = Transcriber.load(run.path)
         file = getattr(arguments, "file", None)
         rate = model.features_.rate
@@ -102,7 +100,7 @@ class TranscribeJob(CommandJob):
         said = model.predict([one.samples for one in data.sounds])
         if arguments.out:
             lines = [[name, text] for name, text in zip(data.names, said)]
-            write_whole(Path(arguments.out), csv_text([["file", "text"], *lines]))
+            write_table(arguments.out, [frame_of(["file", "text"], lines)])
             return
         for text in said:
             print(text)

@@ -96,8 +96,7 @@ class TranslateJob(CommandJob):
         return shlex.join(["unrolled", "predict", str(run), "a text of your own"])
 
     def predict(self, run: RunFolder, arguments: argparse.Namespace) -> None:
-        if arguments.probabilities:
-            raise UsageError("--probabilities is of classes: leave it out")
+        self.refuse_answers_of_classes(arguments)
         model = Translator.load(run.path)
         lines = said(model, self.sources_of(run, arguments))
         if arguments.out:

@@ -1,0 +1,147 @@
+"""What is said of rows, as columns beside those that the rows came with. In: batches, answers.
+
+Out: frames for `data.writing`, or lines on the screen. Every row of the input has its line, in
+order; a row with nothing to read has empty answers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from unrolled.data.notes import Notes, listed
+from unrolled.data.streaming import Batch
+from unrolled.errors import UsageError
+
+DIGITS = 4  # of a probability
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which answers of a classifier are asked for."""
+
+    classes: Sequence[str]
+    top: int = 1
+    threshold: float | None = None
+    probabilities: bool = False
+
+    @classmethod
+    def of(cls, arguments: argparse.Namespace, classes: Sequence[str]) -> Wanted:
+        """Checked, before anything is read."""
+        top = 1 if arguments.top is None else arguments.top
+        if not 1 <= top <= len(classes):
+            raise UsageError(
+                f"--top {top}: this run knows {len(classes)} classes; ask for 1 to {len(classes)}"
+            )
+        threshold = arguments.threshold
+        if threshold is not None and not 0 < threshold < 1:
+            raise UsageError(f"--threshold is a probability between 0 and 1, not {threshold}")
+        if arguments.keep is not None and not arguments.out:
+            raise UsageError("--keep chooses columns for --out FILE: name the file, too")
+        return cls(classes, top, threshold, arguments.probabilities)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the label alone is asked for."""
+        return self.top == 1 and self.threshold is None and not self.probabilities
+
+    def columns(self, chances: Any, notes: Notes) -> pl.DataFrame:
+        """label, probability, label_2, probability_2 ..., p(class) ..."""
+        order = np.argsort(-chances, axis=1, kind="stable")[:, : self.top]
+        sure = np.take_along_axis(chances, order, 1).round(DIGITS)
+        names = np.asarray(self.classes, object)
+        columns: dict[str, Any] = {}
+        for place in range(self.top):
+            end = f"_{place + 1}" if place else ""
+            labels = pl.Series(names[order[:, place]].tolist(), dtype=pl.String)
+            if self.threshold is not None and place == 0:
+                labels = labels.set(pl.Series(sure[:, 0] < self.threshold), None)
+                notes.say(f"a label is left empty where its probability is below {self.threshold}")
+            columns |= {f"label{end}": labels, f"probability{end}": sure[:, place]}
+        if self.probabilities:
+            rounded = chances.round(DIGITS)
+            columns |= {f"p({name})": rounded[:, i] for i, name in enumerate(self.classes)}
+        return pl.DataFrame(columns)
+
+
+Answered = Iterable[tuple[Batch, pl.DataFrame]]
+
+
+def beside_rows(answered: Answered, keep: Sequence[str] | None, notes: Notes) -> Iterator[Any]:
+    """For each batch the columns that it came with, or those of `keep`, then the answers."""
+    renamed: dict[str, str] | None = None
+    for batch, answers in answered:
+        kept = batch.frame
+        if keep is not None:
+            strange = [name for name in keep if name not in kept.columns]
+            if strange:
+                raise UsageError(
+                    f"--keep {strange[0]}: there is no such column; there are "
+                    f"{listed(kept.columns)}"
+                )
+            kept = kept.select(keep)
+        if renamed is None:
+            renamed = free_names(answers.columns, kept.columns)
+            if renamed:
+                notes.say(
+                    f"the input has {listed(list(renamed))} already: the answers are in "
+                    f"{listed(list(renamed.values()))}"
+                )
+        found = gathered(answers, batch.lines).rename(renamed)
+        yield pl.concat([kept, found], how="horizontal")
+
+
+def free_names(names: Sequence[str], taken: Sequence[str]) -> dict[str, str]:
+    """Where the input has a column of the same name, another one for the answer."""
+    found: dict[str, str] = {}
+    for name in names:
+        free = name
+        while free in taken:
+            free = f"predicted_{free}"
+        if free != name:
+            found[name] = free
+    return found
+
+
+def gathered(answers: pl.DataFrame, lines: Any) -> pl.DataFrame:
+    """A line for each row of a batch; null where it had nothing to answer."""
+    places = pl.Series(lines, dtype=pl.Int64)
+    places = places.set(places < 0, None)
+    return answers.select(pl.all().gather(places))
+
+
+def say_answers(answered: Answered, is_plain: bool) -> None:
+    """A line for each row: an empty one where a row had nothing to read.
+
+    Plain: the label alone; else all answers in columns, below their names.
+    """
+    first = True
+    for batch, answers in answered:
+        if not is_plain and first:
+            print("\t".join(["row", *answers.columns]))
+        first = False
+        if is_plain:
+            shown = gathered(answers.select("label"), batch.lines)["label"].fill_null("").to_list()
+        else:
+            rows = [""] * len(batch.lines)
+            for place, line in enumerate(batch.lines):
+                rows[place] = str(batch.rows[line]) if line >= 0 else ""
+            texts = gathered(answers, batch.lines).select(_as_shown(answers))
+            shown = ["\t".join(line) for line in zip(rows, *texts.get_columns())]
+        sys.stdout.write("".join(f"{one}\n" for one in shown))
+
+
+def _as_shown(answers: pl.DataFrame) -> list[pl.Expr]:
+    """Numbers with all of their digits, so that columns stand below one another."""
+    return [
+        pl.col(name).map_elements(lambda v: f"{v:.{DIGITS}f}", pl.String).fill_null("")
+        if kind.is_float()
+        else pl.col(name).cast(pl.String).fill_null("")
+        for name, kind in answers.schema.items()
+    ]
