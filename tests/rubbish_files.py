@@ -186,7 +186,13 @@ LABELLED: list[tuple[str, bytes, dict[str, Any], str]] = [
         "table.xlsx",
         b"text,label\na,b\n",
         TEXTS,
-        "{path} ends in '.xlsx', and a table's name ends in '.csv'",
+        "{path} is no whole Excel file (",
+    ),
+    (
+        "table.ods",
+        b"text,label\na,b\n",
+        TEXTS,
+        "{path} ends in '.ods', and a table's name ends in '.csv'",
     ),
     (
         "table.parquet",
