@@ -60,7 +60,7 @@ class Ragged:
         self.jobs = jobs
 
     @cached_property
-    def _schedule(self) -> Schedule:
+    def _schedule(self) -> schedule.Ragged:
         return schedule.ragged(self.lengths, self.jobs)
 
     def schedule(self, jobs: int, reverse: bool) -> Schedule:
@@ -70,9 +70,7 @@ class Ragged:
     def places(self) -> Tensor:
         """Each token's place in the padded (T B, .)."""
         steps, rows = self._schedule.table
-        order = self._schedule.order
-        assert order is not None
-        sequence = order[rows]
+        sequence = self._schedule.order[rows]
         return torch.from_numpy((self.starts[sequence] + steps) * self.rows + sequence)
 
     @cached_property
@@ -80,7 +78,6 @@ class Ragged:
         """Token s of a sequence of n tokens -> token n - 1 - s: its own inverse."""
         steps, rows = self._schedule.table
         lengths = self._schedule.lengths
-        assert lengths is not None
         token_of = np.zeros((self._schedule.steps + 1, self.rows), np.int64)
         token_of[steps, rows] = np.arange(len(steps))
         return torch.from_numpy(token_of[lengths[rows] - 1 - steps, rows])

@@ -50,13 +50,14 @@ def pieces(direction: Direction, bptt: str | int, *tensors: Any) -> Tensors:
         if direction.is_traced:
             found = _windows(direction, length, _checkpointed, flat)
         else:
-            found = _Segments.apply(direction, length, *flat)
+            found = _Segments.apply(direction, length, *flat)  # type: ignore[no-untyped-call]
     else:
         assert isinstance(bptt, int)
         whole = traced if direction.is_traced else KernelSequence.apply
         found = _windows(direction, bptt, _detached(whole), flat)
     finals = found[1 : 1 + direction.states]
-    outputs, *records = (t.unflatten(0, form) for t in (found[0], *found[1 + direction.states :]))
+    by_token: Tensors = (found[0], *found[1 + direction.states :])
+    outputs, *records = (t.reshape(*form, t.shape[1]) for t in by_token)
     return outputs, *finals, *records
 
 
@@ -67,7 +68,8 @@ def windows(steps: int, length: int) -> list[Window]:
 
 def _windows(direction: Direction, length: int, run: Whole, tensors: Sequence[Any]) -> Tensors:
     """One window after another, each from the states in which the last one has ended."""
-    xs, states, weights, probes = direction.split(tensors)
+    xs, initial, weights, probes = direction.split(tensors)
+    states: list[Any] = initial
     count = direction.states
     if not direction.is_traced and direction.packs is None:
         direction = direction.packed({})
@@ -109,13 +111,14 @@ class _Segments(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, direction: Direction, length: int, *tensors: Any) -> Tensors:
-        xs, states, weights, _ = direction.split(tensors)
-        ctx.weights, ctx.first = contiguous(weights), states
+        xs, initial, weights, _ = direction.split(tensors)
+        ctx.weights, ctx.first = contiguous(weights), initial
+        states: list[Any] = initial
         ctx.windows = windows(direction.schedule.steps, length)
         ctx.direction = direction = direction.packed({} if direction.packs is None
                                                      else direction.packs)  # fmt: skip
         ctx.between, parts = [], []  # the states before each segment
-        outputs: Tensor | None = None
+        outputs: Tensor | None = None  # as wide as the first segment tells
         for window in ctx.windows:
             span = direction.schedule.span(*window)
             ctx.between.append(states)
@@ -133,6 +136,7 @@ class _Segments(torch.autograd.Function):
         records = [torch.cat(some) for some in zip(*(p for _, p in parts), strict=True)]
         ctx.set_materialize_grads(False)
         ctx.mark_non_differentiable(*records)
+        assert outputs is not None  # there is at least one step
         ctx.width = outputs.shape[1]
         ctx.save_for_backward(xs, *weights)
         return outputs, *states, *records

@@ -112,7 +112,7 @@ class Expected:
     def take(self, layer: nn.Module, names: Sequence[str]) -> list[Tensor]:
         """A layer's parameters by name."""
         known = layer._parameters  # without those that are made of others: a parametrization
-        found = [known[n] if n in known else getattr(layer, n) for n in names]
+        found: list[Any] = [known[n] if n in known else getattr(layer, n) for n in names]
         kinds = [*map(_KIND, found)]
         if kinds != self._fine.get(names[0]):
             self._check(names, found)

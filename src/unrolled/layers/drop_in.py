@@ -109,6 +109,7 @@ class _DropIn(Fixable, nn.RNNBase):
         plain = lengths is None and not names and self.bptt == "whole"
         if self.engine == "torch.nn" and plain:
             return super().forward(input, hx)
+        assert like is not None
         form = form_of(input, lengths, self.batch_first)
         checks.input(form.x, self.input_size, like)
         made = self._stack()

@@ -142,7 +142,8 @@ def once(
     """Mark gradients, which are themselves to be differentiated, and cannot be: not with respect to
     anything they are made of, which includes the derivatives that arrived."""
     given = [gradient for gradient in gradients if gradient is not None]
-    marked = iter(_Once.apply(len(given), *given, *(s for s in sources if s is not None)))
+    every = (s for s in sources if s is not None)
+    marked = iter(_Once.apply(len(given), *given, *every))  # type: ignore[no-untyped-call]
     return [None if gradient is None else next(marked) for gradient in gradients]
 
 

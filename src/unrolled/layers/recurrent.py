@@ -214,7 +214,7 @@ class Recurrent(Fixable, nn.Module):
                 like.new_full(shape, start[name]) if start.get(name) else None
                 for name, shape in shapes.items()
             ]
-        return form.given_states(given, shapes, like)
+        return [*form.given_states(given, shapes, like)]
 
     def _like(self) -> Tensor:
         """A parameter, for its dtype and device."""

@@ -78,19 +78,20 @@ def run(
             )
             direction, weights = _direction(stack, batch, tokens, layer, reverse, wanted, norms)
             xs = torch.cat([tokens, *named], dim=-1) if named else tokens
-            tensors = [
-                batch.turned(xs, reverse), *map(batch.ordered, initial), *weights,
+            first = batch.turned(xs, reverse)
+            others = [
+                *map(batch.ordered, initial), *weights,
                 *(batch.turned(probe, reverse) for probe in mine),
             ]  # fmt: skip
-            is_training = wants_gradients(tensors)
+            is_training = wants_gradients([first, *others])
             if stack.bptt != "whole" and is_training and direction.schedule.steps:
-                results = pieces(direction, stack.bptt, *tensors)
+                results = pieces(direction, stack.bptt, first, *others)
             elif direction.is_traced:
-                results = traced(direction, *tensors)
+                results = traced(direction, first, *others)
             elif is_training:
-                results = KernelSequence.apply(direction, tensors[0].contiguous(), *tensors[1:])
+                results = KernelSequence.apply(direction, first.contiguous(), *others)  # type: ignore[no-untyped-call]
             else:
-                results = infer(direction, *tensors)
+                results = infer(direction, first, *others)
             finals.append(tuple([batch.restored(r) for r in results[1 : 1 + len(states)]]))
             by_token = (results[0], *results[1 + len(states) :])
             found.append(tuple([batch.turned(values, reverse) for values in by_token]))

@@ -61,14 +61,17 @@ class Stream:
         self._sizes = [stack.layer_sizes(layer, output) for layer in range(stack.num_layers)]
         recurrences = [cell.recurrence(KERNELS, like.dtype, sizes) for sizes in self._sizes]
         self._stepper = Stepper(recurrences, self._inputs, batch)
-        self._x, self._buffers = self._stepper.x, self._stepper.states
+        self._x: Tensor = self._stepper.x
+        self._buffers = self._stepper.states
         self._is_widened = self._stepper.is_widened
-        y, room = self._stepper.y[:, :output], self._x[:, : self._inputs]
-        self._given = {(batch, self._inputs): y}
+        y: Tensor = self._stepper.y[:, :output]
+        room = self._x[:, : self._inputs]
+        self._given: dict[tuple[int, ...], Tensor] = {(batch, self._inputs): y}
         if batch == 1:
             room, y = room[0], y[0]
             self._given[self._inputs,] = y
-        self._room, self._y = room, y
+        self._room: Tensor = room
+        self._y = y
         self._run_step = step()
         self._prepare()
         self.reset()

@@ -16,7 +16,7 @@ from unrolled.equations.verify import verify
 def without_bias(equation: Equation) -> Equation:
     """Take out each vector of weights that is only ever a term beside a product with a matrix."""
     nodes = list(topological(node for _, node in equation.statements))
-    uses: dict[Node, list[Node]] = {}
+    uses: dict[Node, list[Apply]] = {}
     for node in _whole(nodes):
         for term in _terms(node):
             uses.setdefault(term, []).append(node)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from sklearn.base import BaseEstimator
@@ -38,6 +38,9 @@ from unrolled.training.settings import Settings
 MOST = {"layers": 1_000, "devices": 1_024, "nodes": 1_024, "horizon": 100_000, "paths": 100_000}
 BESIDE = 0.25  # of the minutes: for a second network
 WATCHERS = {"lines": Lines, "quiet": Quiet, "json": Json}
+
+
+E = TypeVar("E", bound="Estimator")
 
 
 class NotFitted(UnrolledError, NotFittedError):
@@ -111,7 +114,7 @@ class Estimator(BaseEstimator):
 
     def begin(self) -> None:
         """A fit begins: `minutes` counts from here, or from where the command began."""
-        self._start = self.__dict__.pop("began_", time.monotonic())
+        self._start: float = self.__dict__.pop("began_", time.monotonic())
 
     def spent(self) -> float:
         """Seconds since then."""
@@ -172,7 +175,7 @@ def config_of(task: str, estimator: Estimator, cell: ChosenCell, **tables: Any) 
     }
 
 
-def from_config(kind: type[Any], task: str, config: dict[str, Any], run: RunFolder) -> Any:
+def from_config(kind: type[E], task: str, config: dict[str, Any], run: RunFolder) -> E:
     """An estimator with the parameters of a run, and the run's cell; nothing is learned yet."""
     if config.get("task") != task:
         raise NotARun(f"{run.path} is a run of {config.get('task')!r}, not of {task!r}")
@@ -180,8 +183,9 @@ def from_config(kind: type[Any], task: str, config: dict[str, Any], run: RunFold
     known = set(kind().parameters())
     if not isinstance(parameters, dict) or not known.issuperset(parameters):
         raise NotARun(f"{run.path / 'config.toml'} has parameters that this version does not know")
-    given = {one.name: None for one in fields(kind) if one.default is None} | parameters
-    estimator = kind(**{**given, "out": None, "cell": run_cell(run, config)})
+    given: dict[str, Any] = {one.name: None for one in fields(kind) if one.default is None}
+    given |= parameters | {"out": None, "cell": run_cell(run, config)}
+    estimator = kind(**given)
     try:
         estimator.cell_ = estimator.check()
     except ArgumentError as error:

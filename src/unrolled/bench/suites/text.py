@@ -115,7 +115,7 @@ class Plain(nn.Module):
 
     def __init__(self, like: Labeller) -> None:
         super().__init__()
-        assert like.embed is not None
+        assert isinstance(like.embed, nn.Embedding)
         self.embed = nn.Embedding(like.embed.num_embeddings, WIDTH, padding_idx=0)
         self.embed.load_state_dict(like.embed.state_dict())
         self.lstm = nn.LSTM(WIDTH, WIDTH)

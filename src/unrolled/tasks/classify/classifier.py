@@ -87,7 +87,7 @@ class Classifier(ClassifierMixin, Estimator):
 
     bidirectional: bool = option(True, "read each sequence from both ends", bool)
     dropout: float = option(0.3, "share of units left out in training", float)
-    epochs: int | None = option(
+    epochs: int | None = option(  # type: ignore[assignment]
         None, f"most epochs (default: {EPOCHS}, or what makes enough steps)", int
     )
     members: int = option(
@@ -126,7 +126,7 @@ class Classifier(ClassifierMixin, Estimator):
     def settings(self) -> Settings:
         """The number of epochs is known when the rows are; before that it is the usual one."""
         found = replace(self, epochs=EPOCHS) if self.epochs is None else self
-        epochs = getattr(self, "epochs_", found.epochs)
+        epochs: Any = getattr(self, "epochs_", found.epochs)
         return replace(super(Classifier, found).settings(), epochs=epochs)
 
     # -------------------------------------------------------------------------------- learning
@@ -386,8 +386,8 @@ class Classifier(ClassifierMixin, Estimator):
         }
 
     def _ngrams_plain(self) -> dict[str, Any]:
-        has_them = self.linear and self.encoder_.is_text and self.ngrams_ is not None
-        return self.ngrams_.as_dict() if has_them else {}
+        is_kept = self.linear and self.encoder_.is_text
+        return self.ngrams_.as_dict() if is_kept and self.ngrams_ is not None else {}
 
     @classmethod
     def load(cls, path: str | Path) -> Classifier:

@@ -101,7 +101,8 @@ class LabellingJob:
         folds = None if data.folds is None else torch.from_numpy(data.folds[mine]).to(device)
         weights = (self.weights[classes] * taken).to(device)
         judged_alone = folds is not None and not model.training
-        said = self.model.unseen(x, lengths, folds) if judged_alone else model(x, lengths)
+        unseen: Any = self.model.unseen if judged_alone else None  # of a committee
+        said = model(x, lengths) if unseen is None else unseen(x, lengths, folds)
         logits, losses = judged(said, classes.to(device), folds)
         loss, count = torch.dot(losses, weights), weights.sum()
         whole = count

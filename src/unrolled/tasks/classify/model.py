@@ -45,7 +45,7 @@ class Labeller(nn.Module):
     ) -> None:
         """`stride`: steps of a series that the convolutions make one; 0: no convolutions."""
         super().__init__()
-        self.embed = token_table(inputs, embedding) if is_text else None
+        self.embed: nn.Module | None = token_table(inputs, embedding) if is_text else None
         self.front = SeriesFront(inputs, FRONT, stride) if stride else None
         size = embedding if is_text else FRONT if stride else inputs
         self.drop = nn.Dropout(dropout)
@@ -57,8 +57,10 @@ class Labeller(nn.Module):
     def inputs(self, x: Tensor, lengths: Tensor) -> Tensor:
         """What the recurrent layers see, without dropout."""
         if self.embed is not None:
-            return self.embed(x)
-        return x if self.front is None else self.front(x, lengths)
+            x = self.embed(x)
+        elif self.front is not None:
+            x = self.front(x, lengths)
+        return x
 
     @property
     def stride(self) -> int:

@@ -42,12 +42,13 @@ def of_networks(model: nn.Module, data: Labelled) -> Tensor:
 @torch.no_grad()
 def linear_scores(model: nn.Module, sequences: Ragged) -> Any:
     """The scores of the linear model, (rows, classes); None where there is none."""
-    if getattr(model, "linear", None) is None:
+    linear: Any = getattr(model, "linear", None)
+    if linear is None:
         return None
     found = []
     for rows in _batches(sequences):
         x, lengths = sequences.batch(rows)
-        found.append(model.linear(x.transpose(0, 1), lengths))
+        found.append(linear(x.transpose(0, 1), lengths))
     return torch.cat(found)[_back(sequences)].numpy()
 
 

@@ -136,7 +136,7 @@ def _series(one: Any) -> TimeSeries:
     step = Step(int(one["step"][0]), str(one["step"][1]))
     if step.unit not in ("step", "second", "weekday", "month") or not 1 <= step.count < 2**40:
         raise ValueError(f"a step of {step.count!r} {step.unit!r:.20}")
-    if np.isnat(start) if isinstance(first, str) else abs(start) > 2**53:
+    if np.isnat(start) if isinstance(first, str) else abs(int(start)) > 2**53:
         raise ValueError(f"a series that begins at {first!r:.40}")
     there = values[~np.isnan(values)] if values.ndim == 1 else values[:0]
     if not len(there) or not all(map(_are_numbers, (there, known, past))):

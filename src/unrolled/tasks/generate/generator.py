@@ -16,7 +16,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
-from torch import nn
 
 from unrolled.cells.choosing import ChosenCell
 from unrolled.data.corpus import Corpus
@@ -125,7 +124,7 @@ class Generator(Estimator):
     def _stream(self, corpus: Corpus, path: Path) -> Stream:
         return Stream(*tokens_in_file(corpus, self.tokens_, path))
 
-    def _build(self) -> nn.Module:
+    def _build(self) -> LanguageModel:
         with seeded(self.seed):
             return LanguageModel(
                 self.cell_,

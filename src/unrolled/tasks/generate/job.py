@@ -62,7 +62,8 @@ class LanguageJob:
     ) -> None:
         self.model, self.parts, self.seed = model, parts, seed
         self.lanes, self.window = lanes, window
-        self.blind_loss = math.log(model.readout.out_features)  # of the same chance for each token
+        assert isinstance(model.tokens, int)
+        self.blind_loss = math.log(model.tokens)  # of the same chance for each token
         self.states: Any = None
 
     def batches(self, part: str, epoch: int) -> list[Window]:

@@ -32,6 +32,7 @@ class LanguageModel(nn.Module):
         tied: bool,
     ) -> None:
         super().__init__()
+        self.tokens = tokens
         self.embed = nn.Embedding(tokens, embedding)
         self.drop = nn.Dropout(dropout)
         self.recurrent = make_recurrent(cell, embedding, hidden, layers, False, dropout)
