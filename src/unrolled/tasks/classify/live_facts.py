@@ -76,7 +76,7 @@ def refuse_bpe(encoder: Encoder) -> None:
 
 def _arrays(member: Labeller, int8: bool) -> dict[str, object]:
     """Everything of a network but its recurrent layers."""
-    found = {"V": member.readout.weight, "c": member.readout.bias}
+    found: dict[str, Any] = {"V": member.readout.weight, "c": member.readout.bias}
     if member.pool.kind == "attention":
         found["query"] = member.pool.query
     if member.embed is not None:

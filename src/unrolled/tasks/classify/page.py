@@ -79,7 +79,7 @@ def page_of(found: Findings) -> Page:
     """The whole report."""
     accuracy = figures(found.told.confusion())["accuracy"]
     weights = sum(weight.numel() for weight in found.model.parameters())
-    notes = [*found.notes] + [found.live] * isinstance(found.live, str)
+    notes = [*found.notes] + ([found.live] if isinstance(found.live, str) else [])
     return Page(
         title=f"A classifier of {len(found.classes)} classes",
         lead=(
