@@ -13,7 +13,8 @@ from tests.browser.conftest import DESK, PHONE, Opened
 from tests.tolerances import FIGURE, assert_agrees
 from unrolled import Classifier
 from unrolled.errors import ArgumentError
-from unrolled.tasks.classify.live_facts import folded, rounded
+from unrolled.tasks.classify.live_facts import folded
+from unrolled.tasks.live import rounded
 
 TEXTS = ["A good day!", "bad", "good, good night", "a bad bad day", "don't", "good day"]
 LABELS = ["yes", "no", "yes", "<no>", "yes", "</script>"]

@@ -7,14 +7,28 @@ The scripts stand as `.js` files beside the modules that use them.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from dataclasses import replace
 from importlib import resources
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
+import torch
+from torch import nn
+
+from unrolled.cells.choosing import ChosenCell
+from unrolled.errors import ArgumentError
+from unrolled.exports.export import Exported
+from unrolled.exports.int8 import in_int8
 from unrolled.exports.javascript import encoded, recurrent_function
 from unrolled.exports.network import Network
+from unrolled.files import write_whole
+from unrolled.report.blocks import Block, Live, Math, Page, Section
+from unrolled.report.page import render
 from unrolled.tasks.tokens import Tokens
 
+Model = TypeVar("Model", bound=nn.Module)
 LARGE = 300_000  # weights: from there on a page holds them as int8
 MOST_BYTES = 16_000_000  # of a script within a report: more is no longer mailed
 
@@ -51,3 +65,53 @@ def arrays_of(tensors: Mapping[str, Any], int8: bool) -> dict[str, object]:
 def tokens_facts(tokens: Tokens) -> dict[str, Any]:
     """What `tokens.js` asks of `run`."""
     return {"kind": tokens.kind, "table": tokens.table}
+
+
+EXACT = ("thresholds", "mixing", "rarity", "blend")  # arrays that are never rounded
+
+
+def weights_of(model: nn.Module) -> int:
+    """How many numbers a page would hold."""
+    return sum(tensor.numel() for tensor in model.state_dict().values())
+
+
+def rounded(model: Model) -> Model:
+    """The same with every matrix as int8 has it."""
+    found = deepcopy(model)
+    with torch.no_grad():
+        for name, tensor in found.state_dict().items():
+            if tensor.dim() > 1 and name.rpartition(".")[2] not in EXACT:
+                whole = in_int8(flat_rows(tensor)).reshape(tuple(tensor.shape))
+                tensor.copy_(torch.from_numpy(whole))
+    return found
+
+
+def alive(make: Callable[[], tuple[Live, float | None]]) -> Live | str:
+    """The part of a report that computes, or a sentence that says why there is none."""
+    try:
+        found, _ = make()
+    except ArgumentError as error:
+        return f"this page does not hold the network: {error}"
+    if len(found.script) > MOST_BYTES:
+        return (
+            f"this page does not hold the network, which takes {len(found.script):,} bytes: "
+            "unrolled export RUN --to html writes it as a page of its own"
+        )
+    return found
+
+
+def write_alone(path: Path, lead: str, cell: ChosenCell, live: Live, notes: list[str]) -> Exported:
+    """The part as a page of its own."""
+    latex: list[Block] = [Math(cell.equation.latex, "cell", f"The cell {cell.name}.")]
+    sections = [Section("The equation of a step", latex)]
+    text = render(Page(path.stem, lead, sections, live=replace(live, alone=True)))
+    write_whole(path, text)
+    size = f"{len(text.encode()):,} bytes; it needs no network and no server"
+    return Exported((path,), (size, *notes))
+
+
+def write_module(path: Path, doc: str, script: str, names: str, notes: list[str]) -> Exported:
+    """A script as a module that exports these names."""
+    text = f"/** {doc} */\n{script}\nexport {{ {names} }};\n"
+    write_whole(path, text)
+    return Exported((path,), (f"{len(text.encode()):,} bytes, weights included", *notes))

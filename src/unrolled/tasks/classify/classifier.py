@@ -45,7 +45,7 @@ from unrolled.tasks.classify.encoders import (
     as_inputs,
     encoder_from,
 )
-from unrolled.tasks.classify.exporting import alive, export_classifier
+from unrolled.tasks.classify.exporting import export_classifier
 from unrolled.tasks.classify.job import (
     Labelled,
     LabellingJob,
@@ -53,6 +53,7 @@ from unrolled.tasks.classify.job import (
     figures,
     without_folds,
 )
+from unrolled.tasks.classify.live_page import live_part
 from unrolled.tasks.classify.model import FeedForward, Labeller
 from unrolled.tasks.classify.ngrams import LinearTexts, NGrams, ngrams_from
 from unrolled.tasks.classify.opinions import chances, figures_with_linear, learn_blend, parts_alone
@@ -66,6 +67,7 @@ from unrolled.tasks.classify.plan import (
     shape_from,
 )
 from unrolled.tasks.estimator import Estimator, seeded
+from unrolled.tasks.live import alive
 from unrolled.tasks.options import option
 from unrolled.tasks.ragged import Ragged
 from unrolled.tasks.tokens import KINDS, DamagedVocabulary, kind_for
@@ -331,7 +333,7 @@ class Classifier(ClassifierMixin, Estimator):
             steps=lambda row: self.encoder_.steps(raw[row]),
             values=lambda row: None if isinstance(raw[row], str) else raw[row],
             notes=self.notes_.sentences,
-            live=alive(self, raw),
+            live=alive(lambda: live_part(self.model_, self.encoder_, self.classes_.tolist(), raw)),
             command=str(config["data"].get("command", repr(self))),
         )
 

@@ -5,19 +5,16 @@ Next: `unrolled.export`.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from unrolled.errors import ArgumentError
 from unrolled.exports.export import Exported
 from unrolled.files import write_whole
-from unrolled.report.blocks import Block, Live, Math, Page, Section
-from unrolled.report.page import render
 from unrolled.tasks.classify.encoders import SeriesEncoder
-from unrolled.tasks.classify.live_facts import classifier_script, refuse_bpe, weights_of
+from unrolled.tasks.classify.live_facts import classifier_script, refuse_bpe
 from unrolled.tasks.classify.live_page import int8_error, live_part, made_up
-from unrolled.tasks.live import MOST_BYTES
+from unrolled.tasks.live import write_alone, write_module
 from unrolled.training.run_folder import json_text
 
 
@@ -35,37 +32,13 @@ def export_classifier(model: Any, kind: str, path: Path, int8: bool) -> Exported
     )
 
 
-def alive(model: Any, examples: list[Any]) -> Live | str:
-    """The part of its report that computes, or a sentence that says why there is none."""
-    try:
-        found, _ = live_part(model.model_, model.encoder_, model.classes_.tolist(), examples)
-    except ArgumentError as error:
-        return f"this page does not hold the network: {error}"
-    if len(found.script) > MOST_BYTES:
-        return (
-            f"this page does not hold the network, which takes {len(found.script):,} bytes: "
-            "unrolled export RUN --to html writes it as a page of its own"
-        )
-    return found
-
-
 def _page(model: Any, path: Path, int8: bool) -> Exported:
-    committee, classes = model.model_, model.classes_.tolist()
-    live, moved = live_part(committee, model.encoder_, classes, int8=int8 or None)
+    classes = model.classes_.tolist()
+    live, moved = live_part(model.model_, model.encoder_, classes, int8=int8 or None)
     some = ", ".join(f"`{_plain(name)}`" for name in classes[:6]) + ", ..." * (len(classes) > 6)
     what = "a series" if isinstance(model.encoder_, SeriesEncoder) else "a text"
     lead = f"A recurrent network reads {what} and says which of {len(classes)} classes: {some}."
-    latex: list[Block] = [Math(model.cell_.equation.latex, "cell", f"The cell {model.cell_.name}.")]
-    page = Page(
-        title=path.stem,
-        lead=lead,
-        sections=[Section("The equation of a step", latex)],
-        live=replace(live, alone=True),
-    )
-    text = render(page)
-    write_whole(path, text)
-    notes = [f"{len(text.encode()):,} bytes; it needs no network and no server"]
-    return Exported((path,), (*notes, *_rounding(moved)))
+    return write_alone(path, lead, model.cell_, live, _rounding(moved))
 
 
 def _plain(name: Any) -> str:
@@ -82,16 +55,11 @@ def _module(model: Any, path: Path, int8: bool) -> Exported:
     refuse_bpe(model.encoder_)
     script = classifier_script(model.model_, model.encoder_, model.classes_.tolist(), int8)
     takes = "series[t][channel]" if isinstance(model.encoder_, SeriesEncoder) else "text"
-    text = (
-        f"/** classify({takes}).chances are the probabilities of `classes`, in order. */\n"
-        f"{script}\nexport const classes = run.classes;\nexport {{ classify }};\n"
-    )
-    write_whole(path, text)
-    notes = [f"{len(text.encode()):,} bytes, {weights_of(model.model_):,} weights included"]
+    doc = f"classify({takes}).chances are the probabilities of run.classes, in order."
+    moved = None
     if int8:
         moved = int8_error(model.model_, model.encoder_, made_up(model.encoder_))
-        notes += _rounding(moved)
-    return Exported((path,), tuple(notes))
+    return write_module(path, doc, script, "classify, run", _rounding(moved))
 
 
 def _graph(model: Any, path: Path, int8: bool) -> Exported:

@@ -5,14 +5,11 @@ model, its encoder. Out: a dictionary for JSON; next: `live_page`, and the JavaS
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import deepcopy
 from typing import Any
 
 import numpy as np
-import torch
 
 from unrolled.errors import ArgumentError
-from unrolled.exports.int8 import in_int8
 from unrolled.exports.javascript import layers_of, packed
 from unrolled.exports.network import Network, network_of
 from unrolled.networks.committee import Committee
@@ -20,9 +17,7 @@ from unrolled.networks.linear_series import LinearSeries
 from unrolled.tasks.classify.encoders import Encoder, SeriesEncoder, TextEncoder
 from unrolled.tasks.classify.model import Labeller
 from unrolled.tasks.classify.ngrams import LinearTexts
-from unrolled.tasks.live import array, arrays_of, flat_rows, script_of, source, tokens_facts
-
-EXACT = ("thresholds", "mixing", "rarity", "blend")  # arrays that are never rounded
+from unrolled.tasks.live import array, arrays_of, script_of, source, tokens_facts
 
 
 def classifier_script(
@@ -137,19 +132,3 @@ def folded(terms: Sequence[str]) -> str:
         lines.append(f"{DIGITS[units]}{term[same:]}")
         last = term
     return "\n".join(lines)
-
-
-def weights_of(committee: Committee) -> int:
-    """How many numbers a page would hold."""
-    return sum(tensor.numel() for tensor in committee.state_dict().values())
-
-
-def rounded(committee: Committee) -> Committee:
-    """The same with every matrix as int8 has it."""
-    found = deepcopy(committee)
-    with torch.no_grad():
-        for name, tensor in found.state_dict().items():
-            if tensor.dim() > 1 and name.rpartition(".")[2] not in EXACT:
-                whole = in_int8(flat_rows(tensor)).reshape(tuple(tensor.shape))
-                tensor.copy_(torch.from_numpy(whole))
-    return found

@@ -21,11 +21,9 @@ from unrolled.tasks.classify.encoders import Encoder, SeriesEncoder
 from unrolled.tasks.classify.job import Labelled
 from unrolled.tasks.classify.live_facts import (
     classifier_script,
-    rounded,
-    weights_of,
 )
 from unrolled.tasks.classify.opinions import chances
-from unrolled.tasks.live import LARGE, source
+from unrolled.tasks.live import LARGE, rounded, source, weights_of
 
 MEASURED = 100  # examples on which the error of int8 is measured
 EXAMPLE = "Type or paste a text here."

@@ -25,13 +25,13 @@ from unrolled.data.timeseries import TimeSeries
 from unrolled.data.windows import Layout, Prepared, prepare
 from unrolled.errors import ArgumentError
 from unrolled.exports.export import Exported
-from unrolled.files import write_whole
 from unrolled.report.page import render
 from unrolled.tasks import estimator as shared
 from unrolled.tasks.estimator import Estimator, seeded
 from unrolled.tasks.forecast.backtests import Backtest, judge
 from unrolled.tasks.forecast.calibrated import Calibrated, of_validation
 from unrolled.tasks.forecast.calibration import Calibration
+from unrolled.tasks.forecast.exporting import export_forecaster
 from unrolled.tasks.forecast.job import ForecastJob
 from unrolled.tasks.forecast.layout import (
     as_series,
@@ -44,6 +44,7 @@ from unrolled.tasks.forecast.layout import (
     refuse_unknown_future,
 )
 from unrolled.tasks.forecast.linear_map import fit_map
+from unrolled.tasks.forecast.live_page import live_part
 from unrolled.tasks.forecast.model import ForecastNetwork
 from unrolled.tasks.forecast.page import Findings, page_of
 from unrolled.tasks.forecast.rolling import Roller
@@ -55,11 +56,12 @@ from unrolled.tasks.forecast.series_file import (
     shares_from,
 )
 from unrolled.tasks.forecast.shares import Shared, Shares, learn_shares
+from unrolled.tasks.live import alive
 from unrolled.tasks.options import option
 from unrolled.training import settings as checks
 from unrolled.training.fabric import is_first_process
 from unrolled.training.loop import train
-from unrolled.training.run_folder import RunFolder, json_text
+from unrolled.training.run_folder import RunFolder
 
 TASK = "forecast"
 SERIES = "series.json"
@@ -228,6 +230,7 @@ class Forecaster(RegressorMixin, Estimator):
             part=part,
             futures=self.forecast() if has_future else [],
             notes=config["data"].get("notes", []),
+            live=alive(lambda: live_part(self, str(config["data"].get("what", "the series")))),
             command=str(config["data"].get("command", "")),
         )
 
@@ -338,33 +341,7 @@ class Forecaster(RegressorMixin, Estimator):
     def export_as(self, kind: str, path: Path, int8: bool = False) -> Exported:
         """The whole forecaster for another runtime; `unrolled.export` calls it."""
         self.require_fitted("model_")
-        if kind != "onnx":
-            raise ArgumentError(
-                f"a whole forecaster is exported to onnx, not to {kind}; its recurrent layers can "
-                f"be: unrolled.export(model.model_.recurrent, {str(path)!r})"
-            )
-        if self.mode == "fed-back":
-            raise ArgumentError(
-                "a forecaster with mode='fed-back' draws sample paths, which no graph can hold: "
-                "export one with mode='direct'"
-            )
-        if self.shares_.share[:, 1:].any():
-            raise ArgumentError(
-                "this forecaster averages its network with other methods, which no graph holds: "
-                "train it with shared=False (--no-shared)"
-            )
-        from unrolled.tasks.forecast.onnx_graph import forecaster_model
-
-        graph = forecaster_model(self.model_, self.layout_, self.calibration_, self._levels())
-        layout = path.with_suffix(".layout.json")
-        plain = {
-            "quantiles": self._levels(),
-            **layout_plain(self.layout_, self.calibration_, self.shares_),
-        }
-        write_whole(layout, json_text(plain))
-        write_whole(path, graph.SerializeToString())
-        more = " and what is told of each step" if self.layout_.told else ""
-        return Exported((path, layout), (f"it takes values{more}, and gives quantiles",))
+        return export_forecaster(self, kind, path, int8)
 
     # ----------------------------------------------------------------------------------- a run
 

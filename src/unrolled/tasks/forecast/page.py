@@ -13,7 +13,7 @@ from torch import Tensor
 
 from unrolled.cells.choosing import ChosenCell
 from unrolled.data.windows import Prepared
-from unrolled.report.blocks import Block, Figure, Page, Prose, Section, Table
+from unrolled.report.blocks import Block, Figure, Live, Page, Prose, Section, Table
 from unrolled.report.figures import curves, forecast
 from unrolled.report.numbers import counted
 from unrolled.tasks.forecast.backtests import NETWORK, Backtest, Tried
@@ -56,6 +56,7 @@ class Findings:
     part: str  # which part the backtest is about
     futures: Sequence[Any]  # `Forecast` of each series
     notes: Sequence[str]
+    live: Live | str  # a sentence where the page holds no network
     command: str
 
 
@@ -64,6 +65,7 @@ def page_of(found: Findings) -> Page:
     weights = sum(weight.numel() for weight in found.model.parameters())
     horizon, step = found.series[0].layout.horizon, found.series[0].series.step
     mae = found.backtest.figures[NETWORK]["mae"]
+    notes = [*found.notes] + [found.live] * isinstance(found.live, str)
     return Page(
         title=f"A forecast of {found.value[:60]}",
         lead=(
@@ -72,7 +74,7 @@ def page_of(found: Findings) -> Page:
             f"{_compared(found.backtest)}{_better(found.backtest)}."
         ),
         sections=[
-            trained_on(found.config, _part_rows(found), found.notes),
+            trained_on(found.config, _part_rows(found), notes),
             the_cell(found.cell, weights),
             learning(
                 found.state.history,
@@ -86,6 +88,7 @@ def page_of(found: Findings) -> Page:
             every_parameter(found.config),
         ],
         command=found.command,
+        live=found.live if isinstance(found.live, Live) else None,
     )
 
 

@@ -20,14 +20,18 @@ import torch
 from unrolled.cells.choosing import ChosenCell
 from unrolled.data.corpus import Corpus
 from unrolled.errors import ArgumentError
+from unrolled.exports.export import Exported
 from unrolled.report.page import render
 from unrolled.tasks import estimator as shared
 from unrolled.tasks.estimator import Estimator, seeded
+from unrolled.tasks.generate.exporting import export_generator
 from unrolled.tasks.generate.job import LanguageJob, Stream
+from unrolled.tasks.generate.live_page import live_part
 from unrolled.tasks.generate.model import LanguageModel
 from unrolled.tasks.generate.page import Findings, page_of
 from unrolled.tasks.generate.sampling import Sampling
 from unrolled.tasks.generate.streams import as_corpus, hold_out_pieces, tokens_in_file
+from unrolled.tasks.live import alive
 from unrolled.tasks.options import option
 from unrolled.tasks.tokens import SPECIAL, Tokens, sayable
 from unrolled.training import settings as checks
@@ -154,6 +158,7 @@ class Generator(Estimator):
                 warmth: self.generate_text(start, SAMPLE, temperature=warmth, seed=self.seed)
                 for warmth in WARMTHS
             },
+            live=alive(lambda: live_part(self, start)),
             command=str(config["data"].get("command", repr(self))),
         )
 
@@ -220,6 +225,13 @@ class Generator(Estimator):
                 yield text
                 waiting = []
             scores, states = self.model_(torch.tensor([[token]]), states)
+
+    # ------------------------------------------------------------------------------- exporting
+
+    def export_as(self, kind: str, path: Path, int8: bool = False) -> Exported:
+        """The whole generator for another runtime; `unrolled.export` calls it."""
+        self.require_fitted("model_")
+        return export_generator(self, kind, path, int8)
 
     # ----------------------------------------------------------------------------------- a run
 

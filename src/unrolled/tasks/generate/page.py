@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from unrolled.cells.choosing import ChosenCell
-from unrolled.report.blocks import Block, Code, Page, Prose, Section, Table
+from unrolled.report.blocks import Block, Code, Live, Page, Prose, Section, Table
 from unrolled.tasks.generate.job import Stream
 from unrolled.tasks.generate.model import LanguageModel
 from unrolled.tasks.looking import Reading, norms_by_lag, read_closely
@@ -46,6 +46,7 @@ class Findings:
     tokens: Tokens
     start: str
     samples: Mapping[float, str]
+    live: Live | str  # a sentence where the page holds no network
     command: str
 
 
@@ -54,6 +55,7 @@ def page_of(found: Findings) -> Page:
     kept = found.state.history[found.state.best_epoch - 1]
     bits = kept[f"{found.part}_bits_per_character"]
     weights = sum(weight.numel() for weight in found.model.parameters())
+    notes = [*found.config["data"].get("notes", ())] + [found.live] * isinstance(found.live, str)
     return Page(
         title=f"A model of {_called(found)}",
         lead=(
@@ -61,7 +63,7 @@ def page_of(found: Findings) -> Page:
             f"{found.part} part, which it never learned from."
         ),
         sections=[
-            trained_on(found.config, _part_rows(found), found.config["data"].get("notes", ())),
+            trained_on(found.config, _part_rows(found), notes),
             the_cell(found.cell, weights),
             learning(
                 found.state.history,
@@ -74,6 +76,7 @@ def page_of(found: Findings) -> Page:
             every_parameter(found.config),
         ],
         command=found.command,
+        live=found.live if isinstance(found.live, Live) else None,
     )
 
 

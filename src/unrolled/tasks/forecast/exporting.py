@@ -1,0 +1,65 @@
+"""A whole forecaster for another runtime. In: a fitted one, a format, a path. Out: its files.
+
+Next: `unrolled.export`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from unrolled.errors import ArgumentError
+from unrolled.exports.export import Exported
+from unrolled.files import write_whole
+from unrolled.tasks.forecast.live_page import live_part
+from unrolled.tasks.live import write_alone
+from unrolled.training.run_folder import json_text
+
+
+def export_forecaster(model: Any, kind: str, path: Path, int8: bool) -> Exported:
+    """`model` is a fitted `Forecaster`."""
+    if kind == "html":
+        return _page(model, path, int8)
+    if kind != "onnx":
+        raise ArgumentError(
+            f"a whole forecaster is exported to html or onnx, not to {kind}; its recurrent layers "
+            f"can be: unrolled.export(model.model_.recurrent, {str(path)!r})"
+        )
+    if int8:
+        raise ArgumentError("int8 is for c, js and html: an onnx graph holds float32 weights")
+    return _graph(model, path)
+
+
+def _page(model: Any, path: Path, int8: bool) -> Exported:
+    live, moved = live_part(model, int8=int8 or None)
+    lead = (
+        f"A recurrent network forecasts {model.horizon} steps of {model.series_[0].step} ahead, "
+        "and says how sure it is."
+    )
+    notes = []
+    if moved is not None:
+        notes = [f"int8 weights move a forecast by at most {moved:.2g} of a usual seasonal change"]
+    return write_alone(path, lead, model.cell_, live, notes)
+
+
+def _graph(model: Any, path: Path) -> Exported:
+    if model.mode == "fed-back":
+        raise ArgumentError(
+            "a forecaster with mode='fed-back' draws sample paths, which no graph can hold: "
+            "export one with mode='direct'"
+        )
+    if model.shares_.share[:, 1:].any():
+        raise ArgumentError(
+            "this forecaster averages its network with other methods, which no graph holds: "
+            "train it with shared=False (--no-shared), or export it to html, which holds them all"
+        )
+    from unrolled.tasks.forecast.onnx_graph import forecaster_model
+
+    levels = model._levels()
+    graph = forecaster_model(model.model_, model.layout_, model.calibration_, levels)
+    layout = path.with_suffix(".layout.json")
+    plain = {"quantiles": levels, **model._plain()}
+    write_whole(layout, json_text(plain))
+    write_whole(path, graph.SerializeToString())
+    more = " and what is told of each step" if model.layout_.told else ""
+    return Exported((path, layout), (f"it takes values{more}, and gives quantiles",))

@@ -1,0 +1,152 @@
+"""A forecaster as a part of a page that computes. In: a fitted forecaster. Out: `Live`.
+
+The page takes values that come after the end of a series, or a series of its own, and draws what
+comes next with its intervals: as `unrolled forecast` says it, with everything that the network
+shares its forecasts with and the calibration by the latest errors. Next: the run's report, and
+`Forecaster.export_as`.
+"""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+import numpy as np
+
+from unrolled.data.calendar import features
+from unrolled.data.windows import Prepared
+from unrolled.errors import ArgumentError
+from unrolled.exports.javascript import encoded, layers_of, packed
+from unrolled.exports.network import network_of
+from unrolled.report.blocks import Live
+from unrolled.tasks.forecast.model import CONTEXT
+from unrolled.tasks.live import LARGE, arrays_of, rounded, script_of, source, weights_of
+
+MORE = 1_000  # new values that a page takes after the end of a series
+MOST_SERIES, MOST_VALUES = 12, 200_000  # that a page holds
+
+BODY = """
+<p>Paste the values that came next, or drop a CSV file here: the network inside this page reads them
+and says what comes after. Nothing that you type leaves it.</p>
+<p id="which-part"><label for="which">Series</label> <select id="which"></select></p>
+<label for="text">New values of {value}, oldest first; of a CSV file, the last column</label>
+<textarea id="text" spellcheck="false"></textarea>
+<div class="controls">
+<label for="file">or a file</label> <input id="file" type="file" accept=".csv,.txt,.tsv">
+{alone}<span id="count" role="status"></span>
+</div>
+<p id="wrong" class="wrong" role="alert"></p>
+<svg id="drawn" role="img" aria-label="the series, and what comes next with its intervals"></svg>
+<p class="hint">Blue: the last values; orange: the median of what comes, and the intervals between
+the quantiles {levels}. Steps are counted from the last value. {precision}</p>
+<details><summary>The numbers</summary><div class="wide-one" tabindex="0" role="group">
+<table><thead><tr id="levels"><th scope="col">step</th></tr></thead>
+<tbody id="rows"></tbody></table></div></details>
+"""
+ALONE = '<label><input id="alone" type="checkbox"> they are a series of their own</label>\n'
+
+
+def live_part(
+    model: Any, value: str = "the series", int8: bool | None = None
+) -> tuple[Live, float | None]:
+    """The part, and how far int8 moves a forecast, in units of its series; `model` is fitted."""
+    _refuse(model)
+    if int8 is None:
+        int8 = weights_of(model.model_) > LARGE
+    moved = _moved(model) if int8 else None
+    precision = "The weights are those of the run, in float32."
+    if moved is not None:
+        precision = (
+            "The weights are stored as int8, which moved a forecast by at most "
+            f"{moved:.2g} of the usual distance between a value and the one a season before."
+        )
+    body = BODY.format(
+        value=html.escape(value[:60]),
+        levels=", ".join(map(str, model._levels())),
+        alone="" if model.layout_.cycles else ALONE,
+        precision=precision,
+    )
+    parts = [source("forecast", name) for name in ("forecast.js", "smoothing.js", "page.js")]
+    script = script_of(network_of(model.model_.recurrent), _facts(model, int8), *parts)
+    return Live("Try it", body, script), moved
+
+
+def _refuse(model: Any) -> None:
+    if model.mode == "fed-back":
+        raise ArgumentError(
+            "a forecaster with mode='fed-back' draws sample paths, which no page does: train one "
+            "with mode='direct' (--mode direct)"
+        )
+    if model.layout_.known_means or model.layout_.past_means:
+        raise ArgumentError(
+            "this forecaster is told covariates, which a reader of a page cannot bring: use "
+            "unrolled forecast, or train it without --known and --past"
+        )
+
+
+def _facts(model: Any, int8: bool) -> dict[str, Any]:
+    """What the scripts know as `run`."""
+    network, layout, calibration = model.model_, model.layout_, model.calibration_
+    heads = {"straight_known": network.straight_known}
+    for name in ("context", "known", "readout", "straight"):
+        layer = getattr(network, name)
+        heads |= {name: layer.weight, f"{name}_bias": layer.bias}
+    linear = model.shares_.linear
+    map_ = {} if linear is None else {"weight": linear.weight, "bias": linear.bias}
+    chosen, total = [], 0
+    for one in model._prepared(model.series_)[:MOST_SERIES]:
+        total += len(one)
+        if not chosen or total <= MOST_VALUES:
+            chosen.append(one)
+    return {
+        "horizon": layout.horizon, "season": layout.season, "level": bool(layout.level),
+        "gaps": bool(layout.gaps), "told": layout.told, "context": CONTEXT,
+        "levels": model._levels(),
+        "layers": layers_of(network_of(network.recurrent), int8),
+        "heads": arrays_of(heads, int8),
+        "map": encoded(map_),
+        "share": model.shares_.share.tolist(),
+        "calibration": {"shift": calibration.shift.tolist(), "counts": calibration.counts.tolist(),
+                        "size": calibration.size, "stride": calibration.stride},
+        "series": [_series(one) for one in chosen],
+    }  # fmt: skip
+
+
+def _series(one: Prepared) -> dict[str, Any]:
+    """The values, and the calendar and the names of the steps as far as a page may go."""
+    length = len(one) + MORE + one.layout.horizon
+    times = one.series.times(0, length)
+    calendar = features(times, one.layout.cycles)
+    return {
+        "name": one.series.name,
+        "values": packed(one.values, "<f8"),
+        "seen": packed(one.seen, "u1"),
+        "learned": int(one.learned),
+        "calendar": packed(calendar, "<f4"),
+        "times": [_named(time) for time in times[len(one) :]],
+        "more": MORE,
+    }
+
+
+def _named(time: Any) -> str:
+    """A step as a person writes it: the day, and the time of day where there is one."""
+    if not isinstance(time, np.datetime64):
+        return str(time)
+    text = str(time.astype("datetime64[s]"))
+    return text.removesuffix("T00:00:00").replace("T", " ")
+
+
+def _moved(model: Any) -> float:
+    """The most that int8 moves a forecast after the end, in units of the series."""
+    whole = model.model_
+    exact = model.forecast()
+    try:
+        model.model_ = rounded(whole)
+        other = model.forecast()
+    finally:
+        model.model_ = whole
+    scales = [one.scale.unit for one in model._prepared(model.series_)]
+    return max(
+        float(np.abs(a.quantiles - b.quantiles).max()) / scale
+        for a, b, scale in zip(exact, other, scales)
+    )
