@@ -21,8 +21,10 @@ demo: $(STAMPS)/jobs $(STAMPS)/data  ## train on built-in data: which language i
 	$(BIN)/unrolled train classify builtin:languages --pooling last --dropout 0.2 \
 		--lr 0.005 --schedule cosine --batch-size 64 --epochs 6 --members 1 --no-linear --open
 
+# A process for each core; threads that wait for one another give their core to the other process.
 test: $(STAMPS)/dev $(STAMPS)/data  ## run every test
-	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
+	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest --numprocesses auto --dist worksteal \
+		$(PYTEST_OPTIONS)
 
 check: $(STAMPS)/dev  ## format, lint, types, imports, sizes, wording
 	$(BIN)/ruff format --check .
