@@ -12,6 +12,7 @@ from unrolled._version import __version__ as __version__
 if TYPE_CHECKING:
     from unrolled.cells.base import Cell as Cell
     from unrolled.cells.base import equation as equation
+    from unrolled.cells.modified import modify as modify
     from unrolled.equations.equation import Equation as Equation
     from unrolled.equations.functions import abs as abs
     from unrolled.equations.functions import cos as cos
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
 NAMES = {
     "Cell": "unrolled.cells.base",
     "equation": "unrolled.cells.base",
+    "modify": "unrolled.cells.modified",
     "check_gradients": "unrolled.proof",
     "Equation": "unrolled.equations.equation",
     "abs": "unrolled.equations.functions",

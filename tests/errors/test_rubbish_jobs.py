@@ -28,6 +28,10 @@ LINES = [
     ("train classify good.csv --lr -1", "lr is a number above 0, not -1.0"),
     ("train classify good.csv --lr nan", "lr is a number above 0, not nan"),
     ("train classify good.csv --hidden -4", "hidden is a whole number from 1 up, not -4"),
+    (
+        "train classify good.csv --modify layrnorm",
+        "no modifier 'layrnorm'; did you mean 'layernorm'?",
+    ),
     ("train classify good.csv --layers 0", "layers is a whole number from 1 up, not 0"),
     ("train classify good.csv --dropout 1.5", "dropout is a share from 0 to below 1, not 1.5"),
     ("train classify good.csv --validation 1", "validation is a share"),

@@ -210,6 +210,9 @@ def equation(cell: Any) -> Equation:
         )
     if cell_type.step is Cell.step:
         raise CellError(f"{cell_type.__name__} has no step: write def step(self, x, h): return ...")
+    if "_written" in vars(cell_type):  # by `modify`, and not traced
+        written: Equation = vars(cell_type)["_written"]
+        return written
     if "_equation" in vars(cell):
         known_already: Equation = cell.__dict__["_equation"]
         return known_already

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,6 +17,8 @@ from typing import Any, TypeGuard
 
 from unrolled import cells
 from unrolled.cells.base import Cell, equation
+from unrolled.cells.modified import modified
+from unrolled.cells.modifiers.words import read_modifier
 from unrolled.equations.equation import Equation
 from unrolled.errors import ArgumentError, UnrolledError
 
@@ -28,12 +31,24 @@ class ChosenCell:
 
     name: str
     equation: Equation
+    modify: tuple[str, ...] = ()
 
 
-def choose_cell(choice: Any) -> ChosenCell:
-    """The cell that a person means."""
-    if isinstance(choice, ChosenCell):
+def choose_cell(choice: Any, modify: Sequence[str] = ()) -> ChosenCell:
+    """The cell that a person means, changed by modifiers, `zoneout=0.1` say, in turn."""
+    if isinstance(choice, ChosenCell):  # of a run: what it keeps has been changed
+        if tuple(modify) != choice.modify:
+            raise ArgumentError(
+                f"this cell is of a run, and was modified by {choice.modify or 'nothing'} there: "
+                f"name the cell itself to modify it otherwise"
+            )
         return choice
+    found = _chosen(choice)
+    changed = modified(found.equation, [read_modifier(word) for word in modify])
+    return ChosenCell(found.name, changed, tuple(modify))
+
+
+def _chosen(choice: Any) -> ChosenCell:
     if isinstance(choice, str):
         choice = _from_file(choice) if ".py" in choice else _from_library(choice)
     if isinstance(choice, Cell) or (inspect.isclass(choice) and issubclass(choice, Cell)):

@@ -7,6 +7,7 @@ plain numbers it computes, so the same step is its own reference. Another kind o
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -30,6 +31,13 @@ def _call(name: str, *arguments: Any) -> Any:
         if any(isinstance(argument, kind) for argument in arguments):
             return functions[name](*arguments)
     return OPS[name].compute(*map(_as_array, arguments))
+
+
+def compute(name: str, *arguments: Any) -> Any:
+    """Any operation of `OPS`, on whatever a step may be called with."""
+    if any(isinstance(argument, Identity) for argument in arguments):
+        return getattr(operator, name)(*arguments)  # `eye` meets + - * @ and nothing else
+    return _call(name, *arguments)
 
 
 def _as_array(value: Any) -> Any:

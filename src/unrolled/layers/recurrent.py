@@ -14,6 +14,8 @@ from torch.nn.utils.rnn import PackedSequence
 
 from unrolled.cells.base import Cell, equation
 from unrolled.cells.initial import draw
+from unrolled.cells.modified import modified
+from unrolled.cells.modifiers import Modifier
 from unrolled.equations.equation import Equation
 from unrolled.equations.inputs import without_named
 from unrolled.errors import CellError, ShapeError
@@ -62,6 +64,8 @@ class Recurrent(Fixable, nn.Module):
     steps between which no derivative passes; "recompute" is the whole, in memory that grows with
     the square root of T, for one more forward pass.
 
+    `modifiers=[LayerNorm()]` changes the cell before: see `unrolled.cells.modifiers`.
+
     Parameters have the names of the cell's weights: `W_i_l0`, `U_i_l1_reverse`. `layer.stream()`
     gives the layer one time step at a time, and `layer.equation` prints what it computes.
     """
@@ -81,13 +85,14 @@ class Recurrent(Fixable, nn.Module):
         sizes: Mapping[str, int] | None = None,
         engine: str = "auto",
         bptt: str | int = "whole",
+        modifiers: Sequence[Modifier] = (),
         device: Any = None,
         dtype: Any = None,
     ) -> None:
         super().__init__()
         checks.arguments(input_size, hidden_size, num_layers, dropout, engine, bptt, proj_size)
         found = _equation(cell)
-        self.equation = found if bias else without_bias(found)
+        self.equation = modified(found if bias else without_bias(found), modifiers)
         checks.has_weights(self.equation)
         self._cell = Parameterized(self.equation)
         self.input_size, self.hidden_size = input_size, hidden_size

@@ -52,6 +52,9 @@ class Estimator(BaseEstimator):
     """The parameters that all tasks share; each task sets defaults of its own."""
 
     cell: Any = option("lstm", "a cell of the library, or FILE.py:CLASS")
+    modify: Any = option(
+        (), "a change of the cell, such as layernorm; again for another one", action="append"
+    )
     layers: int = option(1, "how many recurrent layers stand one above the other", int)
     hidden: int = option(64, "units in each layer", int)
     dropout: float = option(0.0, "share of units left out in training", float)
@@ -100,7 +103,11 @@ class Estimator(BaseEstimator):
         for name in ("dropout", "validation"):
             checks.share(name, getattr(self, name))
         checks.one_of("progress", self.progress, WATCHERS)
-        return choose_cell(self.cell)
+        if isinstance(self.modify, str):
+            raise ArgumentError(
+                f"modify is a list of words, not {self.modify!r}: [{self.modify!r}]"
+            )
+        return choose_cell(self.cell, tuple(self.modify))
 
     def _check_kinds(self) -> None:
         """Words are text and switches are true or false; numbers are checked one by one."""
@@ -154,6 +161,7 @@ class Estimator(BaseEstimator):
         """Every parameter but where the run goes and what is shown of it, as plain values."""
         left_out = {"out", "progress", "cell"}
         values = {one.name: getattr(self, one.name) for one in fields(self)}
+        values["modify"] = list(self.modify)
         values["clip_norm"] = self.clip_norm or 0.0  # TOML has no None: it would read the default
         return {name: value for name, value in values.items() if name not in left_out}
 
@@ -196,7 +204,8 @@ def from_config(kind: type[E], task: str, config: dict[str, Any], run: RunFolder
 def run_cell(run: RunFolder, config: dict[str, Any]) -> ChosenCell:
     """The cell of a run: the equation that it keeps; a name in its configuration is but a name."""
     equation = Equation.from_json(json.dumps(run.read_json("cell.json")))
-    return ChosenCell(str(config.get("cell")), equation)
+    modify = config.get("parameters", {}).get("modify", ())
+    return ChosenCell(str(config.get("cell")), equation, tuple(map(str, modify)))
 
 
 def load_weights(model: nn.Module, run: RunFolder) -> None:

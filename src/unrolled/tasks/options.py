@@ -27,7 +27,7 @@ def add_options(
         more = dict(one.metadata)
         kind, words = more.pop("kind"), more.pop("help")
         name = "--" + one.name.replace("_", "-")
-        shown = "" if one.default in (None, False) else f" (default: {one.default})"
+        shown = "" if one.default in (None, False, ()) else f" (default: {one.default})"
         if kind is bool:
             parser.add_argument(
                 name,
