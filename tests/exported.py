@@ -35,7 +35,28 @@ class Swapping(Cell):
         return k, self.W @ x + 0.5 * h
 
 
-CELLS: dict[str, Any] = {**dict(variants()), "awkward": Awkward, "swapping": Swapping}
+class Constant(Cell):
+    """Arrays that never change: computed, given, transposed, a vector, of a size of their own."""
+
+    sizes = {"m": "order", "e": "1", "turn": "two", "P": "three"}
+    order = 4
+    turn = np.array([[0.5, -0.25, 1.0], [2.0, 0.125, -1.5]])
+    S = np.array([0.75])
+
+    def constants(self):  # type: ignore[no-untyped-def]
+        steps = np.arange(1.0, 1 + self.order)
+        return {"A": np.subtract.outer(steps, steps**0.5) / 8, "B": 1 / steps, "leak": 0.25}
+
+    def step(self, x, h, m):  # type: ignore[no-untyped-def]
+        u = self.S * (self.e @ h)
+        turned = self.turn.T @ (self.turn @ (self.P @ x))
+        m = (1 - self.leak) * m + self.leak * (self.A - self.A.T) @ m + self.B * u
+        return tanh(self.W @ turned + self.U @ h + self.V @ tanh(self.A.T @ m)), m
+
+
+CELLS: dict[str, Any] = {
+    **dict(variants()), "awkward": Awkward, "swapping": Swapping, "constant": Constant
+}  # fmt: skip
 
 
 def layer_of(name: str, **options: Any) -> Recurrent:

@@ -92,7 +92,7 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
     ),
     "an array beside a vector": (
         "return h + np.ones(3)  # here",
-        ["meets a ndarray", "make it a weight"],
+        ["meets an array that has no name", "a class attribute A = np.array(...)"],
     ),
     "text beside a vector": ('return h + "one"  # here', ["meets a str", "hyper-parameter"]),
     "shape": ("return h * x.shape[0]  # here", ["`.shape` is not known", "sizes follow from use"]),

@@ -42,9 +42,11 @@ class Cell:
     left out.
 
     Class attributes declare what the step cannot say: `sizes = {"h": "proj_size"}` (the size of a
-    state, a named input, or of a weight's rows), `initial = {"b_f": 1.0, "U": "orthogonal"}` (first
-    values), `scalars = ("zeta",)` (weights that are one number), `initial_state = {"m": -inf}`.
-    Every other public attribute is a hyper-parameter, which `Elman(3, 4, gamma=0.1)` may set.
+    state, a named input, or of the rows of a weight), `initial = {"b_f": 1.0, "U": "orthogonal"}`
+    (first values), `scalars = ("zeta",)` (weights that are one number), `initial_state = {"m":
+    -inf}`. Every other public attribute is a hyper-parameter, which `Elman(3, 4, gamma=0.1)` may
+    set: a number, a word, or an array, which becomes a constant of the equation. `constants`
+    computes arrays from other hyper-parameters.
     """
 
     sizes: ClassVar[Mapping[str, str]] = {}
@@ -69,6 +71,7 @@ class Cell:
         known = hyperparameters_of(type(self))
         own = {name: value for name, value in hyperparameters.items() if name in known}
         self.__dict__.update(own, _own=own)  # found before the class's
+        self.__dict__.update(_computed(type(self), known | own))
         self.__dict__["_weights"] = {}
         self.__dict__["_equation"] = derived = equation(self)
         asked = {"input_size": input_size, "hidden_size": hidden_size}
@@ -77,6 +80,7 @@ class Cell:
         sized = {name: getattr(self, name) for name in derived.sizes if name in known}
         numbers = {name: value for name, value in asked.items() if value is not None} | sized
         own_sizes = {n: v for n, v in numbers.items() if n not in ("input_size", "hidden_size")}
+        own_sizes = {n: v for n, v in derived.lengths.items() if n not in asked} | own_sizes
         derived.check_sizes(**own_sizes)
         self.__dict__.update(_sizes={}, _own_sizes=own_sizes)
         if input_size is None and hidden_size is None:
@@ -92,6 +96,14 @@ class Cell:
             lengths = tuple(resolved[size] for size in shape)
             rule = derived.initial.get(name)
             self._weights[name] = draw(rule, lengths, units, generator)
+
+    def constants(self) -> Mapping[str, Any]:
+        """Arrays and numbers that never change, by name, computed from the hyper-parameters.
+
+        A cell with a memory of its own may write `return {"A": transition(self.order)}`, and use
+        `self.A @ m` in its step.
+        """
+        return {}
 
     def step(self, x: Any, *states: Any, **named: Any) -> Any:
         """One time step: the new states, of which the first is the output. A subclass writes it."""
@@ -143,7 +155,11 @@ class Cell:
         `cell.bind(tensors).step(x, h)` runs the user's own lines on torch tensors, say.
         """
         bound = object.__new__(type(self))
-        bound.__dict__.update(self.__dict__, _weights=dict(weights), _bound=True)
+        like = next(iter(weights.values()), None)
+        constants = {
+            name: _as_column(node.array, like) for name, node in equation(self).constants.items()
+        }
+        bound.__dict__.update(self.__dict__, _weights=dict(weights), _bound=True, **constants)
         return bound
 
     def __getattr__(self, name: str) -> Any:
@@ -176,7 +192,7 @@ class Cell:
     def __repr__(self) -> str:
         sizes = self._sizes | self._own_sizes
         numbers = {**{k: v for k, v in sizes.items() if k != "1"}, **self._own}
-        return f"{type(self).__name__}({', '.join(f'{k}={v}' for k, v in numbers.items())})"
+        return f"{type(self).__name__}({', '.join(shown(k, v) for k, v in numbers.items())})"
 
     def _width(self, state: str) -> int:
         return self._known_sizes()[equation(self).states[state][0]]
@@ -218,7 +234,8 @@ def equation(cell: Any) -> Equation:
         return known_already
     own = {} if isinstance(cell, type) else cell.__dict__["_own"]
     chosen = hyperparameters_of(cell_type) | own
-    key = tuple((name, repr(value)) for name, value in chosen.items())
+    chosen |= _computed(cell_type, chosen)
+    key = tuple((name, _identity(value)) for name, value in chosen.items())
     known = _traced.setdefault(cell_type, {})
     if key not in known:
         traced = trace(cell_type, chosen)
@@ -239,6 +256,50 @@ def hyperparameters_of(cell_type: type[Cell]) -> dict[str, Any]:
                 if not name.startswith("_") and name not in Cell.reserved_names and not is_code:
                     found[name] = value
     return found
+
+
+def with_hyperparameters(cell: type[Cell] | Cell, chosen: Mapping[str, Any]) -> Cell:
+    """A cell without weights that has these hyper-parameters (or sizes) beside its own."""
+    if isinstance(cell, type):
+        return cell(**chosen)
+    return type(cell)(**{**cell._own_sizes, **cell._own, **chosen})
+
+
+def shown(name: str, value: Any) -> str:
+    """A hyper-parameter as a repr has it: `leak=0.1`, and of an array its form."""
+    if isinstance(value, np.ndarray):
+        return f"{name}=<{' x '.join(map(str, value.shape))} array>"
+    return f"{name}={value!r}"
+
+
+def _computed(cell_type: type[Cell], chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """What a cell's `constants` makes of its hyper-parameters."""
+    if cell_type.constants is Cell.constants:
+        return {}
+    numbers = object.__new__(cell_type)
+    numbers.__dict__.update(chosen, _own={}, _weights={}, _sizes={})
+    found = numbers.constants()
+    if not isinstance(found, Mapping) or not all(isinstance(name, str) for name in found):
+        raise CellError(
+            f"constants of {cell_type.__name__} returns {type(found).__name__}: it returns a "
+            f'dictionary of arrays and numbers by name, {{"A": ...}}'
+        )
+    return dict(found)
+
+
+def _identity(value: Any) -> Any:
+    """What tells a hyper-parameter from another of its name; a repr leaves out parts of arrays."""
+    if isinstance(value, np.ndarray):
+        return value.dtype.str, value.shape, value.tobytes()
+    return repr(value)
+
+
+def _as_column(array: Array, like: Any) -> Any:
+    """A constant as a step sees it: of the weights' kind and type of number."""
+    array = array[:, None] if array.ndim == 1 else array
+    if hasattr(like, "new_tensor"):
+        return like.new_tensor(array.tolist())
+    return array.astype(getattr(like, "dtype", array.dtype))
 
 
 def _on_columns(step: Callable[..., Any]) -> Callable[..., Any]:
@@ -298,8 +359,8 @@ def _check_shapes(cell: Cell, x: Array, states: tuple[Array, ...]) -> None:
 
 def _check_declarations(cell_type: type[Cell], traced: Equation) -> None:
     """Every declared name is one that the step uses."""
-    places = {
-        "sizes": {**traced.states, **traced.named_inputs, **traced.weights},
+    places: dict[str, Mapping[str, Any]] = {
+        "sizes": {**traced.states, **traced.named_inputs, **traced.weights, **traced.constants},
         "initial": traced.weights,
         "scalars": traced.weights,
         "initial_state": traced.states,

@@ -9,8 +9,8 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -27,11 +27,25 @@ ALIASES = {"rnn": "elman"}
 
 @dataclass(frozen=True)
 class ChosenCell:
-    """What a network is built from: an equation, and the name it goes by."""
+    """What a network is built from: an equation, the name it goes by, and those of its sizes that
+    are its own."""
 
     name: str
     equation: Equation
     modify: tuple[str, ...] = ()
+    sizes: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        wanted = set(self.equation.sizes) - {"input_size", "hidden_size", *self.equation.lengths}
+        strange = sorted(set(self.sizes) - set(self.equation.sizes))
+        if strange:
+            raise ArgumentError(f"{self.name} has no size {strange[0]!r}")
+        for size in sorted(wanted - set(self.sizes)):
+            raise ArgumentError(
+                f"{self.name} has a size of its own, {size}: say --set {size}=8, or in Python "
+                f"cell={self.name}({size}=8)"
+            )
+        self.equation.check_sizes(**self.sizes)
 
 
 def choose_cell(choice: Any, modify: Sequence[str] = ()) -> ChosenCell:
@@ -45,15 +59,20 @@ def choose_cell(choice: Any, modify: Sequence[str] = ()) -> ChosenCell:
         return choice
     found = _chosen(choice)
     changed = modified(found.equation, [read_modifier(word) for word in modify])
-    return ChosenCell(found.name, changed, tuple(modify))
+    return ChosenCell(found.name, changed, tuple(modify), found.sizes)
+
+
+def cell_named(choice: str) -> type[Cell]:
+    """A cell's class, from its name in the library or its file."""
+    return _from_file(choice) if ".py" in choice else _from_library(choice)
 
 
 def _chosen(choice: Any) -> ChosenCell:
     if isinstance(choice, str):
-        choice = _from_file(choice) if ".py" in choice else _from_library(choice)
+        choice = cell_named(choice)
     if isinstance(choice, Cell) or (inspect.isclass(choice) and issubclass(choice, Cell)):
-        kind = choice if inspect.isclass(choice) else type(choice)
-        return ChosenCell(kind.__name__, equation(choice))
+        cell = choice() if isinstance(choice, type) else choice
+        return ChosenCell(type(cell).__name__, equation(cell), sizes=cell._own_sizes)
     raise ArgumentError(
         f"cell is the name of a cell ({', '.join(library())}), FILE.py:CLASS, or a subclass of "
         f"unrolled.Cell, not {choice!r}"

@@ -54,6 +54,10 @@ class Written(Cell):
 
     _written: ClassVar[Equation]
 
+    def constants(self) -> dict[str, Any]:
+        """Those of the equation."""
+        return {name: node.array for name, node in self._written.constants.items()}
+
     def step(self, x: Any, *states: Any) -> Any:
         """The equation, computed."""
         found, sizes = self._written, self.__dict__["_sizes"]
@@ -61,6 +65,7 @@ class Written(Cell):
         known: dict[Node, Any] = {
             v: getattr(self, v.name) if v.role == "weight" else next(outer) for v in found.given
         }
+        known |= {node: getattr(self, name) for name, node in found.constants.items()}
         for node in topological(found.locals.values()):
             if node not in known:
                 known[node] = _value(node, known, sizes)

@@ -161,6 +161,7 @@ def _lengths(
     lengths = {name: int(number) for name, number in zip(names, numbers, strict=True)}
     if form == LONG:
         lengths |= {"hidden_size": 16, "input_size": 11, "time": 20}
+    lengths |= {name: n for name, n in equation.lengths.items() if name in lengths}
     if equation.input_is_hidden:
         lengths["input_size"] = lengths["hidden_size"]
     if form == "as many sequences as units":

@@ -24,8 +24,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def add_hyperparameters(parser: argparse.ArgumentParser) -> None:
     """`--set NAME=VALUE`, as often as there are hyper-parameters."""
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
-                        help="a hyper-parameter of the cell: --set nonlinearity=relu")  # fmt: skip
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a hyper-parameter of the cell, or a size of its own: --set nonlinearity=relu",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -76,7 +81,7 @@ def everything(cell: type["Cell"], derived: "Equation") -> str:
     """The page that `unrolled cell lstm` prints."""
     from unrolled.cells.library import summary
 
-    sizes = dict.fromkeys(derived.sizes, 64)
+    sizes = dict.fromkeys(derived.sizes, 64) | derived.lengths
     shapes: dict[str, list[str]] = {}
     for name, shape in derived.weights.items():
         shapes.setdefault(" x ".join(shape) or "one number", []).append(name)

@@ -18,7 +18,7 @@ def run(arguments: argparse.Namespace) -> int:
     rows = [("name", "year", "states", "weights", "")]
     for name, cell in library().items():
         derived = equation(cell)
-        count = derived.weight_count(**dict.fromkeys(derived.sizes, 64))
+        count = derived.weight_count(**(dict.fromkeys(derived.sizes, 64) | derived.lengths))
         rows.append((name, year(cell), " ".join(derived.states), f"{count:,}", summary(cell)))
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     for name, when, states, weights, line in rows:

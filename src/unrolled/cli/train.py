@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from unrolled.cli import INTERRUPTED, TERMINATED
+from unrolled.cli.cell import add_hyperparameters, hyperparameters
 from unrolled.cli.opening import line_that_opens, open_page
 from unrolled.errors import UsageError, require
 from unrolled.literal import file_name
@@ -39,6 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         job.add_columns(child)
         add_shared(child)
         job.add_parameters(child)
+        add_hyperparameters(child)
 
 
 def add_shared(parser: argparse.ArgumentParser) -> None:
@@ -113,7 +115,8 @@ def begin(arguments: argparse.Namespace, began: float) -> Path | None:
     job = jobs.JOBS[arguments.job]
     out = Path(arguments.out) if arguments.out else free_place(arguments.source, arguments.job)
     given = {**from_config(arguments.config, job), **job.given(arguments)}
-    estimator = job.make(given, out=str(out), progress=progress_of(arguments))
+    chosen = set_cell(given, arguments.set, job)
+    estimator = job.make(given | chosen, out=str(out), progress=progress_of(arguments))
     if not isinstance(given.get("cell", ""), str):  # an equation has no name on a command line
         given = {**given, "cell": None, "config": arguments.config}
     asked = list(job.given(arguments))
@@ -122,8 +125,28 @@ def begin(arguments: argparse.Namespace, began: float) -> Path | None:
     estimator.refuse_missing_devices()
     how = job.how(arguments)
     arguments.out, estimator.began_ = str(out), began
-    job.fit(estimator, how, job.command(how, given, out), resume=False, asked=asked)
+    command = job.command({**how, "set": arguments.set}, given, out)
+    job.fit(estimator, how, command, resume=False, asked=asked)
     return out
+
+
+def set_cell(given: dict[str, Any], words: list[str], job: Any) -> dict[str, Any]:
+    """The cell with the hyper-parameters that `--set` names, if there are any."""
+    from unrolled.cells.choosing import ChosenCell, cell_named
+
+    if not words:
+        return {}
+    cell = given.get("cell", job.estimator().cell)
+    if isinstance(cell, ChosenCell):
+        raise UsageError(
+            "--set changes a cell before it becomes an equation, and the run of --config has the "
+            "equation alone: name the cell as well, --cell"
+        )
+    chosen = hyperparameters(words)
+    if {"input_size", "hidden_size"} & set(chosen):
+        raise UsageError("--set names what belongs to the cell alone: units are set by --hidden, "
+                         "and the input is as wide as the data")  # fmt: skip
+    return {"cell": cell_named(cell)(**chosen)}
 
 
 def go_on(arguments: argparse.Namespace, began: float) -> Path | None:
@@ -141,7 +164,7 @@ def go_on(arguments: argparse.Namespace, began: float) -> Path | None:
     fixed = [name for name in given if name not in GOES_ON]
     if arguments.job:
         columns = [name for name in job.how(arguments) if name != "source"]
-        fixed += columns + [name for name in ("config", "out") if getattr(arguments, name)]
+        fixed += columns + [name for name in ("config", "out", "set") if getattr(arguments, name)]
     if fixed:
         raise UsageError(
             f"--{fixed[0].replace('_', '-')} cannot change in the midst of a training: leave it "

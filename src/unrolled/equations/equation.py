@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from unrolled.equations.nodes import Apply, Node, Shape, Variable, topological
+from unrolled.equations.nodes import Apply, ConstantArray, Node, Shape, Variable, topological
 from unrolled.equations.ops import shape_of
 from unrolled.errors import ShapeError
 
@@ -70,9 +70,23 @@ class Equation:
         return self._shapes("weight")
 
     @cached_property
+    def constants(self) -> dict[str, ConstantArray]:
+        """The hyper-parameters that are arrays, by name."""
+        nodes = topological(node for _, node in self.statements)
+        return {node.name: node for node in nodes if isinstance(node, ConstantArray)}
+
+    @cached_property
+    def lengths(self) -> dict[str, int]:
+        """The sizes that are numbers from the start, because a constant array has them."""
+        return {size: length for array in self.constants.values()
+                for size, length in zip(array.shape or (), array.lengths, strict=True)
+                if size != "1"}  # fmt: skip
+
+    @cached_property
     def sizes(self) -> tuple[str, ...]:
         """The names of the sizes, `input_size` and `hidden_size` first."""
-        used = {size for v in self.given for size in shape_of(v) if size != "1"}
+        given = (*self.given, *self.constants.values())
+        used = {size for node in given for size in shape_of(node) if size != "1"}
         first = [size for size in ("input_size", "hidden_size") if size in used]
         return (*first, *sorted(used - set(first)))
 
@@ -91,18 +105,25 @@ class Equation:
                 f"{self.name} uses its input beside a state, unit by unit, so input_size must be "
                 f"hidden_size: {sizes['input_size']} is not {sizes.get('hidden_size')}"
             )
+        known = self.lengths | {size: n for size, n in sizes.items() if n is not None}
         for size in self.sizes:
-            if sizes.get(size) is None:
+            if size not in known:
                 raise ShapeError(f"{self.name} needs {size}: give it as {size}=..., 1 or more")
-        self.check_sizes(**sizes)
-        return {"1": 1} | {size: int(sizes[size]) for size in self.sizes}
+        self.check_sizes(**known)
+        return {"1": 1} | {size: int(known[size]) for size in self.sizes}
 
-    @staticmethod
-    def check_sizes(**sizes: Any) -> None:
-        """Refuse what is no size."""
+    def check_sizes(self, **sizes: Any) -> None:
+        """Refuse what is no size, or another one than a constant array has."""
         for size, number in sizes.items():
             if isinstance(number, bool) or not isinstance(number, int) or number < 1:
                 raise ShapeError(f"{size} is a whole number, 1 or more, not {number!r}")
+            if number != self.lengths.get(size, number):
+                array = next(a for a in self.constants.values() if size in (a.shape or ()))
+                form = " x ".join(map(str, array.lengths))
+                raise ShapeError(
+                    f"the constant {array.name} of {self.name} has the form {form}, so {size} is "
+                    f"{self.lengths[size]}, not {number}: give another array, or leave {size} out"
+                )
 
     def weight_count(self, **sizes: int) -> int:
         """How many numbers are learned."""

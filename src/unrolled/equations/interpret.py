@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from unrolled.equations.equation import Equation
 from unrolled.equations.inputs import columns as named_columns
-from unrolled.equations.nodes import Apply, Constant, Eye, Length, Node, topological
+from unrolled.equations.nodes import Apply, Constant, ConstantArray, Eye, Length, Node, topological
 from unrolled.equations.ops import OPS
 
 Array = NDArray[Any]
@@ -46,6 +46,8 @@ def _order(roots: tuple[Node, ...]) -> tuple[Node, ...]:
 def _value(node: Node, values: Mapping[Node, Any], sizes: Mapping[str, int]) -> Any:
     if isinstance(node, Constant):
         return node.value
+    if isinstance(node, ConstantArray):
+        return _column(node.array)
     if isinstance(node, Length):
         return sizes[node.size]
     if isinstance(node, Eye):
@@ -123,6 +125,7 @@ def forward(
     inputs = {first: columns} | {n: a if batched else a[:, :, None] for n, a in beside.items()}
     run = Run(equation, arrays, inputs, known, batched, initial)
     fixed: dict[Node, Any] = {v: arrays[v.name] for v in equation.given if v.role == "weight"}
+    fixed |= _constants(run)
     now = initial
     for t in range(len(columns)):
         given = fixed | {
@@ -181,7 +184,7 @@ def backward(run: Run, d_outputs: Any, d_states: Sequence[Any] | None = None) ->
 
 def _left_by_forward(run: Run, t: int, carried: Arrays) -> dict[Node, Any]:
     """What the backward step is given: all that the forward step knew, and the derivatives."""
-    given: dict[Node, Any] = {}
+    given = _constants(run)
     arriving = dict(zip((v.name for v in run.equation.backward.given if v.role == "cotangent"),
                         carried.values(), strict=True))  # fmt: skip
     for v in run.equation.backward.given:
@@ -194,6 +197,12 @@ def _left_by_forward(run: Run, t: int, carried: Arrays) -> dict[Node, Any]:
         }[v.role]
         given[v] = source[v.name]
     return given
+
+
+def _constants(run: Run) -> dict[Node, Any]:
+    """The constant arrays, in the run's type of number."""
+    return {node: _column(node.array).astype(run.xs.dtype)
+            for node in run.equation.constants.values()}  # fmt: skip
 
 
 def _initial_states(

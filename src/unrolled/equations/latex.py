@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 from unrolled.equations.equation import Equation
-from unrolled.equations.nodes import Apply, Constant, Eye, Length, Node, Variable
+from unrolled.equations.nodes import Apply, Constant, ConstantArray, Eye, Length, Node, Variable
 from unrolled.equations.ops import FUNCTION, OPS, shape_of
 from unrolled.equations.text import number, statements_of
 from unrolled.equations.verify import varies
@@ -93,6 +93,8 @@ class _Printer:
             return self._variable(node)
         if isinstance(node, Constant):
             return symbol(node.name, "") if node.name else _number(node.value)
+        if isinstance(node, ConstantArray):
+            return symbol(node.name, "")
         if isinstance(node, Length):
             return {"hidden_size": "H", "input_size": "I"}.get(node.size, symbol(node.size, ""))
         if isinstance(node, Eye):

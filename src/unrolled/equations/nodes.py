@@ -1,4 +1,4 @@
-"""The grammar: what an equation is made of. In: nothing. Out: the five kinds of node; next: `ops`.
+"""The grammar: what an equation is made of. In: nothing. Out: the six kinds of node; next: `ops`.
 
 A node says *what* is computed, never when or where. Nodes are interned: two nodes that are built
 alike are the same object, so a shared term is shared by construction, `is` compares two terms in
@@ -17,6 +17,9 @@ from dataclasses import dataclass
 from threading import RLock
 from typing import Any
 from weakref import WeakValueDictionary
+
+import numpy as np
+from numpy.typing import NDArray
 
 Shape = tuple[str, ...]
 ONE = "1"
@@ -81,6 +84,29 @@ class Constant(Node):
 
 
 @dataclass(frozen=True, eq=False, slots=True)
+class ConstantArray(Node):
+    """A hyper-parameter of the cell that is an array: its numbers, row by row, as float64.
+
+    `lengths` are its axes in numbers, `shape` the names of the sizes that they are (None until use
+    has told them).
+    """
+
+    name: str
+    data: bytes
+    lengths: tuple[int, ...]
+    shape: Shape | None
+
+    @property
+    def array(self) -> NDArray[np.float64]:
+        """The numbers, not to be written to."""
+        return np.frombuffer(self.data).reshape(self.lengths)
+
+    def with_shape(self, shape: Shape) -> ConstantArray:
+        """The same numbers, along axes that are known by name."""
+        return _interned_array(self.name, self.data, self.lengths, shape)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class Length(Node):
     """The number of units along a size, known when the equation runs."""
 
@@ -127,6 +153,18 @@ def constant(value: float, name: str | None = None) -> Constant:
     # repr tells 0.0 from -0.0 and lets NaN equal itself, which float's own == does not
     value = float(value)
     node: Constant = _intern(Constant, value, name, key=(Constant, repr(value), name))
+    return node
+
+
+def constant_array(name: str, array: NDArray[Any], shape: Shape | None = None) -> ConstantArray:
+    numbers = np.ascontiguousarray(array, np.float64)
+    return _interned_array(name, numbers.tobytes(), numbers.shape, shape)
+
+
+def _interned_array(
+    name: str, data: bytes, lengths: tuple[int, ...], shape: Shape | None
+) -> ConstantArray:
+    node: ConstantArray = _intern(ConstantArray, name, data, lengths, shape)
     return node
 
 

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from unrolled.equations.nodes import (
     ONE,
     Apply,
+    ConstantArray,
     Eye,
     Length,
     Node,
@@ -256,7 +257,7 @@ def shape_of(node: Node) -> Shape:
 
 
 def _shape_of(node: Node) -> Shape:
-    if isinstance(node, Variable):
+    if isinstance(node, Variable | ConstantArray):
         if node.shape is None:
             raise ShapeMismatch(f"{node.name} has no size yet")
         return node.shape

@@ -1,7 +1,9 @@
 """An equation as plain data. In: an `Equation`, or JSON text. Out: the other; nothing is executed.
 
 The graph is a list in which each node comes after its arguments and refers to them by position:
-`["state", "h", ["hidden_size"]]`, `["tanh", 7]`. Infinite numbers are written as text. What is read
+`["state", "h", ["hidden_size"]]`, `["tanh", 7]`, and a constant array with its sizes, form and
+numbers: `["array", "A", ["order", "order"], [2, 2], [0.0, 1.0, -1.0, 0.0]]`; all of them together
+have at most 65,536 numbers. Infinite numbers are written as text. What is read
 is verified before anyone sees it, so a damaged or invented file ends in an EquationError.
 """
 
@@ -10,23 +12,27 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
+
 from unrolled.equations.equation import Equation
 from unrolled.equations.nodes import (
     Apply,
     Constant,
+    ConstantArray,
     Eye,
     Length,
     Node,
     Variable,
     apply,
     constant,
+    constant_array,
     eye,
     length,
     topological,
     variable,
 )
 from unrolled.equations.ops import OPS
-from unrolled.equations.verify import ROLES, verify
+from unrolled.equations.verify import MOST_NUMBERS, ROLES, verify
 from unrolled.errors import EquationError
 
 FORMAT = 1
@@ -61,6 +67,9 @@ def _row(node: Node, position: dict[Node, int]) -> list[Any]:
         return [node.role, node.name, list(node.shape or ())]
     if isinstance(node, Constant):
         return ["constant", repr(node.value), node.name]
+    if isinstance(node, ConstantArray):
+        numbers = [*map(float, node.array.ravel())]
+        return ["array", node.name, list(node.shape or ()), list(node.lengths), numbers]
     if isinstance(node, Length):
         return ["length", node.size]
     if isinstance(node, Eye):
@@ -130,6 +139,8 @@ def _node(row: list[Any], before: list[Node]) -> Node:
     if kind == "constant":
         value, name = rest
         return constant(float(value), None if name is None else _string(name))
+    if kind == "array":
+        return _array(*rest)
     if kind == "length":
         return length(_string(*rest))
     if kind == "eye":
@@ -137,3 +148,16 @@ def _node(row: list[Any], before: list[Node]) -> Node:
     if kind not in OPS:
         raise ValueError(f"{kind!r} is not an operation")
     return apply(kind, *(_at(before, index) for index in rest))
+
+
+def _array(name: Any, shape: Any, lengths: Any, numbers: Any) -> Node:
+    if len(numbers) > MOST_NUMBERS:
+        raise ValueError(f"{name!r} has more than {MOST_NUMBERS:,} numbers")
+    array = np.array([float(number) for number in numbers]).reshape([_length(n) for n in lengths])
+    return constant_array(_string(name), array, tuple(map(_string, shape)))
+
+
+def _length(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{value!r} is not a length")
+    return value

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from unrolled.equations.nodes import (
     ONE,
     Apply,
+    ConstantArray,
     Eye,
     Node,
     Shape,
@@ -81,6 +82,8 @@ class Sizes:
         for node in topological(roots):
             if isinstance(node, Variable):
                 done[node] = variable(node.name, node.role, self.shapes[node])
+            elif isinstance(node, ConstantArray):
+                done[node] = node.with_shape(self.shapes[node])
             elif isinstance(node, Eye):
                 done[node] = eye(self.shapes[node][0])
             elif isinstance(node, Apply):
@@ -118,7 +121,7 @@ class Inference:
         for name, (node, shape) in roots.items():
             self._return(name, node, shape)
         return Sizes(
-            {n: self._shape(n) for n in order if isinstance(n, Variable | Eye)},
+            {n: self._shape(n) for n in order if isinstance(n, Variable | ConstantArray | Eye)},
             self.input_is_hidden,
         )
 
@@ -130,6 +133,8 @@ class Inference:
                 self._mark(node, node, "vector")
             elif node.name in self.scalars:
                 self.numbers.add(node)
+        elif isinstance(node, ConstantArray):
+            self._mark(node, node, "matrix" if len(node.lengths) == 2 else "vector")
         elif isinstance(node, Eye):
             self._mark(node, node, "matrix")
         elif not isinstance(node, Apply):
@@ -161,6 +166,12 @@ class Inference:
     def _teach_rank(self, at: Node, nodes: list[Node]) -> None:
         where = self.lines.get(at)
         for node in nodes:
+            if isinstance(node, ConstantArray):
+                is_matrix = len(node.lengths) == 2
+                one, other = ("matrix", "vector") if is_matrix else ("vector", "matrix")
+                teach(f"self.{node.name} is an array of {len(node.lengths)} axes, a {one}, and is "
+                      f"used as a {other} here: a matrix stands left of @ and has 2 axes, a "
+                      f"vector has 1", where)  # fmt: skip
             if isinstance(node, Variable) and node.role == "weight":
                 if node in self.numbers:
                     teach(f"self.{node.name} is declared in `scalars` and used as a matrix or as "
@@ -184,8 +195,8 @@ class Inference:
     def _measure(self, node: Node) -> tuple[str, ...]:
         if node in self.numbers:
             return ()
-        if isinstance(node, Variable):
-            return self._measure_variable(node)
+        if isinstance(node, Variable | ConstantArray):
+            return self._measure_named(node)
         if isinstance(node, Eye):
             return (self.ids[node], self.ids[node])
         assert isinstance(node, Apply)
@@ -208,8 +219,11 @@ class Inference:
             self._same(node, wide[0][0], terms[0])
         return wide[0] if wide else (self._one(),)
 
-    def _measure_variable(self, node: Variable) -> tuple[str, ...]:
-        rows = f"rows of {node.role} {node.name}"
+    def _measure_named(self, node: Variable | ConstantArray) -> tuple[str, ...]:
+        role = node.role if isinstance(node, Variable) else "constant"
+        rows = f"rows of {role} {node.name}"
+        if isinstance(node, ConstantArray) and node.lengths == (1,):
+            self.sizes.mark(rows, ONE)
         if node.shape is not None:
             self.sizes.mark(rows, node.shape[0])
         elif node.name in self.declared:
@@ -244,12 +258,15 @@ class Inference:
         if node in self.numbers:
             return ()
         labels = [self.sizes.label(term) for term in self.terms[node]]
+        if isinstance(node, ConstantArray):  # a single row that nothing says more of
+            labels = [label or (ONE if length == 1 else None)
+                      for label, length in zip(labels, node.lengths, strict=True)]  # fmt: skip
         if all(label is not None for label in labels):
             return tuple(label for label in labels if label is not None)
         where = self.lines.get(node)
         if isinstance(node, Eye):
             teach("the size of `eye` is left open by its use: add it to a matrix of weights", where)
-        assert isinstance(node, Variable)
+        assert isinstance(node, Variable | ConstantArray)
         axis, term = next(
             (axis, term)
             for axis, term, label in zip(
@@ -276,8 +293,10 @@ class Inference:
     def _owner(self, open_size: str) -> str | None:
         """The first weight whose rows are of this size: to declare it settles the size."""
         for node, terms in self.terms.items():
-            if not isinstance(node, Variable) or node.role != "weight" or not terms:
+            is_weight = isinstance(node, Variable) and node.role == "weight"
+            if not terms or not (is_weight or isinstance(node, ConstantArray)):
                 continue
+            assert isinstance(node, Variable | ConstantArray)
             if self.sizes.root(terms[0]) == self.sizes.root(open_size):
                 return node.name
         return None

@@ -13,11 +13,27 @@ import sys
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from numpy.typing import NDArray
+
 from unrolled.equations.functions import Identity
-from unrolled.equations.nodes import Apply, Constant, Node, Variable, apply, constant, eye, variable
+from unrolled.equations.nodes import (
+    Apply,
+    Constant,
+    Node,
+    Variable,
+    apply,
+    constant,
+    constant_array,
+    eye,
+    variable,
+)
 from unrolled.equations.ops import FUNCTION, OPS
 from unrolled.errors import CellError
 
+NAME_AN_ARRAY = (
+    "one that never changes is a hyper-parameter, a class attribute A = np.array(...), or an entry "
+    "of what constants(self) returns, and is used as self.A"
+)
 _THEIRS = ("numpy", "torch")  # whose own lines are not the user's either
 
 
@@ -68,6 +84,9 @@ class Recorder:
     def weight(self, name: str) -> Symbol:
         return self.symbol(variable(name, "weight"))
 
+    def array(self, name: str, value: NDArray[Any]) -> Symbol:
+        return self.symbol(constant_array(name, value))
+
     def as_node(self, value: Any, operation: str) -> Node:
         if isinstance(value, Symbol):
             return value.node
@@ -77,6 +96,8 @@ class Recorder:
             self.lines.setdefault(sized_by_use, here())
             return sized_by_use if value.factor == 1.0 else sized_by_use * value.factor
         if isinstance(value, bool) or not _is_number(value):
+            if getattr(value, "shape", ()) != ():
+                teach(f"`{operation}` meets an array that has no name: {NAME_AN_ARRAY}")
             teach(
                 f"`{operation}` meets a {type(value).__name__}, which is neither a number nor a "
                 f"value of the step: make it a weight (self.name) or a hyper-parameter (a class "
@@ -196,7 +217,8 @@ class Symbol:
     def __rmatmul__(self, other: Any) -> Symbol:
         if isinstance(other, Identity):
             return self * other.factor if other.factor != 1.0 else self
-        teach(f"`@` has a {type(other).__name__} on its left: name the matrix as a weight, self.W")
+        teach(f"`@` has a {type(other).__name__} on its left: name the matrix as a weight, self.W; "
+              f"{NAME_AN_ARRAY}")  # fmt: skip
 
     @property
     def T(self) -> Symbol:

@@ -15,6 +15,7 @@ from unrolled.equations.equation import Equation
 from unrolled.equations.nodes import (
     Apply,
     Constant,
+    ConstantArray,
     Eye,
     Length,
     Node,
@@ -78,6 +79,8 @@ class Printer:
             return f"{node.name}_prev" if node.role == "state" else node.name
         if isinstance(node, Constant):
             return node.name or number(node.value)
+        if isinstance(node, ConstantArray):
+            return node.name
         if isinstance(node, Length):
             return node.size
         if isinstance(node, Eye):

@@ -13,10 +13,21 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from unrolled.equations import functions
 from unrolled.equations.derive import name_what_backward_needs
 from unrolled.equations.equation import Equation
-from unrolled.equations.nodes import Apply, Constant, Node, Shape, Variable, constant, topological
+from unrolled.equations.nodes import (
+    Apply,
+    Constant,
+    ConstantArray,
+    Node,
+    Shape,
+    Variable,
+    constant,
+    topological,
+)
 from unrolled.equations.signature import read_signature, refuse_name
 from unrolled.equations.simplify import simplify
 from unrolled.equations.sizes import Inference
@@ -56,7 +67,8 @@ def trace(cell_type: type, hyperparameters: Mapping[str, Any] | None = None) -> 
         for node in recorder.lines
         if isinstance(node, Variable) and node.role == "weight" and node in sized
     ]
-    names = {v.name for v in (*given, *weights) if isinstance(v, Variable)}
+    arrays = (node for node in recorder.lines if isinstance(node, ConstantArray))
+    names = {v.name for v in (*given, *weights, *arrays) if isinstance(v, Variable | ConstantArray)}
     statements = _name(
         [(name, sized[node]) for name, node in bindings],
         {name: sized[node] for name, node in outputs.items()},
@@ -121,6 +133,11 @@ def _tracing_cell(cell_type: type, recorder: Recorder, hyperparameters: Mapping[
                       f"cell as well: write {name} = staticmethod({static.__name__})")  # fmt: skip
             else:
                 value = object.__getattribute__(self, name)
+                if isinstance(value, np.ndarray):
+                    teach(f"self.{name} is an array that a property makes: return it from "
+                          f'constants(self) instead, as {{"{name}": ...}}')  # fmt: skip
+            if isinstance(value, np.ndarray):
+                return _constant_array(name, value, recorder)
             if isinstance(value, float):  # an int may count a loop, so it stays one
                 return recorder.symbol(constant(value, name))
             return value
@@ -130,6 +147,16 @@ def _tracing_cell(cell_type: type, recorder: Recorder, hyperparameters: Mapping[
                   f"(cell.{name} = array), and a value of the step has a local name")  # fmt: skip
 
     return object.__new__(Tracing)
+
+
+def _constant_array(name: str, array: np.ndarray[Any, Any], recorder: Recorder) -> Symbol:
+    refuse_name(name, here())
+    is_real = np.issubdtype(array.dtype, np.floating) or np.issubdtype(array.dtype, np.integer)
+    if array.ndim not in (1, 2) or not array.size or not is_real or not np.isfinite(array).all():
+        form = " x ".join(map(str, array.shape))
+        teach(f"self.{name} is an array of {array.dtype}, of the form ({form}): a constant of the "
+              f"step is a vector or a matrix of finite real numbers")  # fmt: skip
+    return recorder.array(name, array)
 
 
 def _weight(name: str, recorder: Recorder) -> Symbol:

@@ -8,13 +8,18 @@ every name is said once; every result has a name and, for a new state, the shape
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from weakref import WeakKeyDictionary
 
+import numpy as np
+
 from unrolled.equations.equation import Equation
 from unrolled.equations.nodes import (
+    ONE,
     Apply,
     Constant,
+    ConstantArray,
     Eye,
     Length,
     Node,
@@ -26,6 +31,7 @@ from unrolled.equations.ops import OPS, ShapeMismatch, shape_of
 from unrolled.errors import EquationError
 
 LONGEST = 200  # letters of a name
+MOST_NUMBERS = 65_536  # of all constant arrays of an equation: 256 x 256
 AXES = {"input": (1,), "state": (1,), "weight": (0, 1, 2)}  # of what is given
 ROLES = ("input", "state", "weight", "value", "cotangent")
 
@@ -57,6 +63,7 @@ def _verify_given(equation: Equation) -> None:
     """Names are names, and what is given has the axes that its role has."""
     names = [v.name for v in equation.given if v.role != "state"]
     names += [name for name, _ in equation.statements]
+    names += equation.constants
     repeated = sorted(name for name, count in Counter(names).items() if count > 1)
     _demand(not repeated, equation, f"{repeated} named more than once")
     for name in (*names, *equation.states):
@@ -68,8 +75,30 @@ def _verify_given(equation: Equation) -> None:
             _demand(size == "1" or size.isidentifier(), equation, f"{size!r} is not a size")
         axes = AXES.get(v.role, (0, 1, 2))
         _demand(len(shape_of(v)) in axes, equation, f"{v.name} cannot have the axes {shape_of(v)}")
+    _verify_constants(equation)
     if {v.role for v in equation.given} <= {"input", "state", "weight"}:
         _verify_step(equation)
+
+
+def _verify_constants(equation: Equation) -> None:
+    """Constant arrays hold what their forms say, and sizes have one number each."""
+    nodes = topological(node for _, node in equation.statements)
+    arrays = [node for node in nodes if isinstance(node, ConstantArray)]
+    repeated = len({array.name for array in arrays}) < len(arrays)
+    _demand(not repeated, equation, "two constant arrays have one name")
+    known = {ONE: 1}
+    for array in arrays:
+        fits = len(array.lengths) in (1, 2) and len(array.lengths) == len(shape_of(array))
+        fits = fits and 8 * math.prod(array.lengths) == len(array.data)
+        _demand(fits, equation, f"{array.name} has other numbers than its form {array.lengths}")
+        _demand(bool(np.isfinite(array.array).all()), equation, f"{array.name} is not finite")
+        for size, length in zip(shape_of(array), array.lengths, strict=True):
+            _demand(size == ONE or size.isidentifier(), equation, f"{size!r} is not a size")
+            same = known.setdefault(size, length) == length
+            _demand(same, equation, f"{size} is {known[size]} and, in {array.name}, {length}")
+    numbers = sum(len(array.data) // 8 for array in arrays)
+    most = f"its constant arrays have {numbers:,} numbers, and {MOST_NUMBERS:,} is the most"
+    _demand(numbers <= MOST_NUMBERS, equation, most)
 
 
 def _verify_step(equation: Equation) -> None:
@@ -98,7 +127,7 @@ def _verify_node(node: Node, given: set[Variable], sizes: set[str]) -> None:
         raise EquationError(f"nothing has the size {node.size}")
     if isinstance(node, Apply):
         _verify_operation(node)
-    elif not isinstance(node, Variable | Constant | Length | Eye):
+    elif not isinstance(node, Variable | Constant | ConstantArray | Length | Eye):
         raise EquationError(f"{node!r} is no node")
     shape_of(node)
 

@@ -11,7 +11,15 @@ import numpy as np
 
 from unrolled.equations.equation import Equation
 from unrolled.equations.interpret import evaluate
-from unrolled.equations.nodes import Apply, Node, Variable, rebuild, topological, variable
+from unrolled.equations.nodes import (
+    Apply,
+    ConstantArray,
+    Node,
+    Variable,
+    rebuild,
+    topological,
+    variable,
+)
 from unrolled.equations.ops import shape_of
 from unrolled.equations.verify import is_condition, varies
 from unrolled.exports.network import Array, Direction
@@ -30,13 +38,14 @@ def fold(equation: Equation, direction: Direction) -> Folded:
     given = {v: direction.weights[v.name] for v in equation.given if v.role == "weight"}
     roots = [equation.locals[name] for name in equation.results]
     order = list(topological(roots))
-    fixed = {n: not varies(n) and not is_condition(n) and isinstance(n, Apply) for n in order}
+    made = (Apply, ConstantArray)
+    fixed = {n: not varies(n) and not is_condition(n) and isinstance(n, made) for n in order}
     tops = [n for n in order if fixed[n] and _is_read_by_others(n, order, fixed, roots)]
     columns = {v: a[:, None] if a.ndim == 1 else a for v, a in given.items()}
     sizes = {**direction.sizes, "1": 1}
     done: dict[Node, Node] = {}
     weights: dict[Variable, Array] = dict(given)
-    taken = set(equation.values)
+    taken = {*equation.values, *equation.constants}
     for node in order:
         if node in tops:
             name = _name(equation, node, taken)
@@ -70,6 +79,8 @@ def _is_read_by_others(
 
 def _name(equation: Equation, node: Node, taken: set[str]) -> str:
     """The name that it has in the equation, or a new one."""
+    if isinstance(node, ConstantArray):
+        return node.name
     for name, value in equation.statements:
         if value is node and name not in equation.results:
             return name

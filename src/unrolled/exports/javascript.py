@@ -16,7 +16,14 @@ import numpy as np
 
 import unrolled
 from unrolled.equations.equation import Equation
-from unrolled.equations.nodes import ONE, Constant, Node, Variable, topological
+from unrolled.equations.nodes import (
+    ONE,
+    Constant,
+    ConstantArray,
+    Node,
+    Variable,
+    topological,
+)
 from unrolled.equations.ops import shape_of
 from unrolled.equations.text import number as plain_number
 from unrolled.equations.verify import is_condition
@@ -114,16 +121,19 @@ class Writer:
         roots = [node for _, node in (*self.equation.statements, *derived.statements)]
         names = Names(JAVASCRIPT)
         for node in topological(roots):
-            if isinstance(node, Constant) and node.name is not None:
+            if isinstance(node, ConstantArray | Constant) and node.name is not None:
                 self.constants.setdefault(node, names.take(node.name))
 
     def declared(self) -> str:
         """The hyper-parameters of the cell, as constants of the module."""
-        return "\n".join(
-            f"const {name} = {number(node.value)};"
-            for node, name in self.constants.items()
-            if isinstance(node, Constant)
-        )
+        lines = []
+        for node, name in self.constants.items():
+            if isinstance(node, Constant):
+                lines.append(f"const {name} = {number(node.value)};")
+            elif isinstance(node, ConstantArray):  # row by row
+                numbers = ", ".join(map(number, node.array.ravel().tolist()))
+                lines.append(f"const {name} = Float64Array.of({numbers});")
+        return "\n".join(lines)
 
     def function(self, equation: Equation, name: str, arguments: str, doc: str) -> str:
         """A function that computes every named value, and returns them by name."""
@@ -131,7 +141,9 @@ class Writer:
         statements = list(equation.statements)
         wanted = [n for n, _ in statements]
         used = set(topological(node for _, node in statements))
-        given: dict[Node, str] = {}
+        given: dict[Node, str] = {
+            n: name for n, name in self.constants.items() if isinstance(n, ConstantArray)
+        }
         lines = []
         for v in equation.given:
             if v in used:

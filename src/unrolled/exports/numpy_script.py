@@ -13,7 +13,17 @@ from unrolled import _version
 from unrolled.cells.base import Cell
 from unrolled.cells.base import equation as equation_of
 from unrolled.equations.equation import Equation
-from unrolled.equations.nodes import ONE, Apply, Constant, Eye, Length, Node, Variable, topological
+from unrolled.equations.nodes import (
+    ONE,
+    Apply,
+    Constant,
+    ConstantArray,
+    Eye,
+    Length,
+    Node,
+    Variable,
+    topological,
+)
 from unrolled.equations.ops import shape_of
 from unrolled.equations.verify import varies
 from unrolled.exports.formulas import NUMPY, Formulas, Names, python_number
@@ -52,7 +62,7 @@ class Writer:
                 self.known[v] = self.derived.get(v.name) or self.names.take(v.name)
         roots = [node for _, node in (*self.equation.statements, *derived.statements)]
         for node in topological(roots):
-            if isinstance(node, Constant) and node.name is not None:
+            if isinstance(node, ConstantArray | Constant) and node.name is not None:
                 self.constants.setdefault(node, self.names.take(node.name))
             if isinstance(node, Apply):
                 self.used.add(node.op)
@@ -95,7 +105,7 @@ def numpy_script(
 ) -> str:
     """The whole script; `sizes` are those of the cell's own, `about` a line about the cell."""
     known = DEFAULT_SIZES | dict.fromkeys(set(equation.sizes) - set(DEFAULT_SIZES), OTHER_SIZE)
-    known |= dict(sizes or {})
+    known |= dict(sizes or {}) | equation.lengths
     if equation.input_is_hidden:
         known["input_size"] = known["hidden_size"]
     writer = Writer(equation)
@@ -137,14 +147,21 @@ def _constants(writer: Writer, sizes: Mapping[str, int]) -> str:
     lines = []
     if writer.constants:
         lines.append("# hyper-parameters of the cell")
-        lines += [
-            f"{name} = {python_number(node.value)}"
-            for node, name in writer.constants.items()
-            if isinstance(node, Constant)
-        ]
+        for node, name in writer.constants.items():
+            if isinstance(node, Constant):
+                lines.append(f"{name} = {python_number(node.value)}")
+            elif isinstance(node, ConstantArray):
+                lines += _array_lines(name, node)
     told = ", ".join(f'"{name}": {number}' for name, number in sizes.items())
     lines += ["# how many numbers there are along each axis", f"SIZES = {{{told}}}"]
     return "\n".join(lines)
+
+
+def _array_lines(name: str, node: ConstantArray) -> list[str]:
+    """A constant array, row by row; a vector as a column."""
+    columns = node.array if len(node.lengths) == 2 else node.array[:, None]
+    rows = [f"    [{', '.join(map(python_number, row))}]," for row in columns.tolist()]
+    return [f"{name} = np.array([", *rows, "])"]
 
 
 def _weights(equation: Equation, sizes: Mapping[str, int]) -> str:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from unrolled.cells.base import Cell, equation
+from unrolled.cells.base import Cell, equation, hyperparameters_of, shown, with_hyperparameters
 from unrolled.cells.initial import draw
 from unrolled.cells.modified import modified
 from unrolled.cells.modifiers import Modifier
@@ -91,6 +91,8 @@ class Recurrent(Fixable, nn.Module):
     ) -> None:
         super().__init__()
         checks.arguments(input_size, hidden_size, num_layers, dropout, engine, bptt, proj_size)
+        own = dict(sizes or {}) | ({"proj_size": proj_size} if proj_size else {})
+        cell = _with_sizes(cell, own)
         found = _equation(cell)
         self.equation = modified(found if bias else without_bias(found), modifiers)
         checks.has_weights(self.equation)
@@ -99,7 +101,6 @@ class Recurrent(Fixable, nn.Module):
         self.num_layers, self.bias, self.batch_first = num_layers, bias, batch_first
         self.dropout, self.bidirectional = float(dropout), bidirectional
         self.proj_size, self.bptt, self._asked = proj_size, bptt, engine
-        own = dict(sizes or {}) | ({"proj_size": proj_size} if proj_size else {})
         self._sizes = _sizes(self.equation, cell, input_size, hidden_size, own)
         self._own = {name: self._sizes[name] for name in self.equation.sizes
                      if name not in ("input_size", "hidden_size", "proj_size")}  # fmt: skip
@@ -236,7 +237,7 @@ class Recurrent(Fixable, nn.Module):
 
     def extra_repr(self) -> str:
         parts = [self.equation.name, f"{self.input_size}, {self.hidden_size}"]
-        parts += [f"{name}={value!r}" for name, value in self._own.items()]
+        parts += [shown(name, value) for name, value in self._own.items()]
         defaults = {"num_layers": 1, "bias": True, "batch_first": False, "dropout": 0.0,
                     "bidirectional": False, "proj_size": 0, "bptt": "whole"}  # fmt: skip
         parts += [f"{k}={getattr(self, k)!r}" for k, v in defaults.items() if getattr(self, k) != v]
@@ -256,6 +257,15 @@ def _equation(cell: Any) -> Equation:
             f"from unrolled.cells import LSTM"
         )
     return equation(cell)
+
+
+def _with_sizes(cell: Any, sizes: Mapping[str, int]) -> Any:
+    """A size that is a hyper-parameter of the cell decides what its step computes, too."""
+    if not isinstance(cell, Cell) and not (isinstance(cell, type) and issubclass(cell, Cell)):
+        return cell
+    known = hyperparameters_of(cell if isinstance(cell, type) else type(cell))
+    chosen = {name: value for name, value in sizes.items() if name in known}
+    return with_hyperparameters(cell, chosen) if chosen else cell
 
 
 def _sizes(
@@ -280,6 +290,7 @@ def _sizes(
         if value is None and not isinstance(cell, Equation):
             known = {**cell._own_sizes, **cell._sizes} if isinstance(cell, Cell) else {}
             value = known.get(name, getattr(cell, name, None) if isinstance(cell, type) else None)
+        value = found.lengths.get(name) if value is None else value
         if value is None:
             how = "proj_size=32" if name == "proj_size" else f'sizes={{"{name}": 8}}'
             raise ShapeError(

@@ -40,8 +40,9 @@ def make_recurrent(
     _refuse_what_does_not_fit(cell, input_size, hidden_size, layers, 1 + bidirectional)
     between = dropout if layers > 1 else 0.0  # of one layer there is nothing between
     return Recurrent(
-        cell.equation, input_size, hidden_size, layers, bidirectional=bidirectional, dropout=between
-    )
+        cell.equation, input_size, hidden_size, layers, bidirectional=bidirectional,
+        dropout=between, sizes=cell.sizes,
+    )  # fmt: skip
 
 
 def _refuse_what_does_not_fit(
@@ -51,11 +52,9 @@ def _refuse_what_does_not_fit(
     if not hasattr(os, "sysconf"):
         return
     wide = max(input_size, hidden_size * directions)  # the input of the widest layer
+    known = {"1": 1, "input_size": wide, **cell.sizes}
     shapes = cell.equation.weights.values()
-    count = sum(
-        math.prod({"1": 1, "input_size": wide}.get(size, hidden_size) for size in shape)
-        for shape in shapes
-    )
+    count = sum(math.prod(known.get(size, hidden_size) for size in shape) for shape in shapes)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if count * layers * directions * torch.float32.itemsize > memory:
         raise TooLarge()

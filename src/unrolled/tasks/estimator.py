@@ -22,7 +22,7 @@ from torch import nn
 from unrolled import _version
 from unrolled.cells.choosing import ChosenCell, choose_cell
 from unrolled.equations.equation import Equation
-from unrolled.errors import ArgumentError, UnrolledError
+from unrolled.errors import ArgumentError, ShapeError, UnrolledError
 from unrolled.networks.recurrent import TooLarge
 from unrolled.tasks.options import option
 from unrolled.training import settings as checks
@@ -30,7 +30,7 @@ from unrolled.training.fabric import is_first_process, make_fabric
 from unrolled.training.manifest import NotARun
 from unrolled.training.optimizers import OPTIMIZERS
 from unrolled.training.progress import Json, Lines, Quiet, Silent, Watcher
-from unrolled.training.run_folder import RunFolder, json_text, refuse_taken
+from unrolled.training.run_folder import CONFIG, RunFolder, json_text, refuse_taken
 from unrolled.training.schedules import SCHEDULES
 from unrolled.training.settings import Settings
 
@@ -178,6 +178,7 @@ def config_of(task: str, estimator: Estimator, cell: ChosenCell, **tables: Any) 
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
         "cell": cell.name,
+        "cell_sizes": dict(cell.sizes),
         "parameters": estimator.parameters(),
         **tables,
     }
@@ -205,7 +206,13 @@ def run_cell(run: RunFolder, config: dict[str, Any]) -> ChosenCell:
     """The cell of a run: the equation that it keeps; a name in its configuration is but a name."""
     equation = Equation.from_json(json.dumps(run.read_json("cell.json")))
     modify = config.get("parameters", {}).get("modify", ())
-    return ChosenCell(str(config.get("cell")), equation, tuple(map(str, modify)))
+    sizes = config.get("cell_sizes", {})
+    if not isinstance(sizes, dict):
+        raise NotARun(f"{run.path / CONFIG}: cell_sizes is a table of sizes, not {sizes!r:.60}")
+    try:
+        return ChosenCell(str(config.get("cell")), equation, tuple(map(str, modify)), sizes)
+    except (ArgumentError, ShapeError) as error:
+        raise NotARun(f"{run.path / CONFIG}, cell_sizes: {error}") from None
 
 
 def load_weights(model: nn.Module, run: RunFolder) -> None:

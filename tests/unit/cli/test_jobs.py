@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 from tests.made_up import chatter, opinions
@@ -130,6 +131,35 @@ def test_a_cell_of_ones_own_is_kept_as_its_equation(place, capsys):
     (place / "mine.py").write_text("raise SystemExit('code of a stranger was run')\n")
     assert main(["predict", "run", "new.csv"]) == 0
     assert capsys.readouterr().out == first
+
+
+def test_a_cell_of_ones_own_is_set_and_a_run_needs_no_file_for_it(place, capsys):
+    (place / "mine.py").write_text(
+        "import numpy as np\nfrom unrolled import Cell, tanh\n\n\nclass Mine(Cell):\n"
+        "    sizes = {'m': 'order', 'P': 'rank'}\n    order = 2\n    leak = 0.5\n\n"
+        "    def constants(self):\n        return {'A': self.leak * np.eye(self.order)}\n\n"
+        "    def step(self, x, h, m):\n        m = self.A @ m + self.B @ (self.P @ x)\n"
+        "        return tanh(self.W @ x + self.U @ h + self.V @ m), m\n"
+    )
+    quickly = [*SMALL, "--members", "1", "--no-baseline", "--no-linear"]
+    words = ["classify", "reviews.csv", *quickly, "--cell", "mine.py:Mine", "--out", "run"]
+    assert main(["train", *words]) == 2
+    assert "say --set rank=8" in capsys.readouterr().err
+    settings = ["--set", "rank=3", "--set", "order=5", "--set", "leak=0.25"]
+    assert main(["train", *words, *settings, "--quiet", "--epochs", "1"]) == 0
+    run = RunFolder.open(place / "run")
+    assert run.config()["cell_sizes"] == {"order": 5, "rank": 3}
+    numbers = np.diag([0.25] * 5).ravel().tolist()
+    row = ["array", "A", ["order", "order"], [5, 5], numbers]
+    assert row in run.read_json("cell.json")["nodes"]
+    assert "--set rank=3 --set order=5 --set leak=0.25" in run.config()["data"]["command"]
+    (place / "mine.py").unlink()
+    assert main(["predict", "run", "new.csv"]) == 0
+    assert main(["train", "--resume", "run", "--epochs", "2", "--quiet"]) == 0
+    again = ["train", "classify", "reviews.csv", "--config", "run", "--out", "again", *quickly]
+    assert main([*again, "--quiet", "--epochs", "1"]) == 0
+    assert main([*again, "--set", "order=3"]) == 2
+    assert "the equation alone: name the cell as well" in capsys.readouterr().err
 
 
 def test_generate(place, capsys):

@@ -120,6 +120,8 @@ class CommandJob:
             option = "--" + name.replace("_", "-")
             if isinstance(value, bool):
                 words.append(option if value else option.replace("--", "--no-", 1))
+            elif name == "set":
+                words += [word for one in value for word in (option, one)]
             elif isinstance(value, (list, tuple)):
                 words += [option, *map(str, value)]
             else:

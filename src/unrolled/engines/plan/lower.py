@@ -17,6 +17,7 @@ from unrolled.equations.nodes import (
     ONE,
     Apply,
     Constant,
+    ConstantArray,
     Eye,
     Length,
     Node,
@@ -68,14 +69,17 @@ def lower(equation: Equation) -> Lowered:
     holds: dict[Node, bool] = {}
     names = {node: name for name, node in reversed(equation.statements)}
     for node in topological(node for _, node in equation.statements):
-        holds[node] = isinstance(node, Variable | Eye) or any(holds[a] for a in arguments(node))
-        # made of weights (or an identity matrix) alone; numbers alone stay in the step
+        is_array = isinstance(node, ConstantArray | Eye)
+        holds[node] = isinstance(node, Variable) or is_array
+        holds[node] = holds[node] or any(holds[a] for a in arguments(node))
+        # made of weights (or of arrays that never change) alone; numbers alone stay in the step
         of_weights = holds[node] and not varies(node)
-        if not isinstance(node, Apply | Eye) or not of_weights:
+        if not of_weights or not (isinstance(node, Apply) or is_array):
             args = tuple(done[a] for a in node.args) if isinstance(node, Apply) else ()
             done[node] = rebuild(node, args) if isinstance(node, Apply) else node
             continue
-        name = names.get(node) or f"prelude_{len(prelude)}"
+        own = node.name if isinstance(node, ConstantArray) else f"prelude_{len(prelude)}"
+        name = names.get(node) or own
         prelude[name] = node
         done[node] = variable(name, "weight", shape_of(node))
     statements = tuple((n, done[node]) for n, node in equation.statements if varies(node))

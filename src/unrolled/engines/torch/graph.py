@@ -18,6 +18,7 @@ from unrolled.equations.nodes import (
     ONE,
     Apply,
     Constant,
+    ConstantArray,
     Eye,
     Length,
     Node,
@@ -47,6 +48,8 @@ def evaluate(
 def _value(node: Node, known: Mapping[Node, Any], sizes: Mapping[str, int], like: Tensor) -> Any:
     if isinstance(node, Constant):
         return node.value
+    if isinstance(node, ConstantArray):
+        return torch.tensor(node.array, dtype=like.dtype, device=like.device)
     if isinstance(node, Length):
         return sizes[node.size]
     if isinstance(node, Eye):
