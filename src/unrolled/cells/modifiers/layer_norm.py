@@ -14,7 +14,7 @@ from unrolled.cells.modifiers.modifier import (
     titled,
 )
 from unrolled.equations.equation import Equation
-from unrolled.equations.nodes import Node, Variable, apply, constant
+from unrolled.equations.nodes import Apply, Node, Variable, apply, constant, rebuild
 from unrolled.equations.ops import shape_of
 from unrolled.equations.rewriting import Made, rewrite, terms_of
 from unrolled.errors import CellError
@@ -68,7 +68,14 @@ def normalized(equation: Equation, modifier: Modifier, norm: Callable[[Node], No
 
 def _rule(total: Node, gain: Variable, norm: Callable[[Node], Node], made: Made) -> Node:
     terms = terms_of(total)
-    products = [made(term) for term in terms if is_product(term)]
+    products = [
+        # a single product is the sum itself, whose rule this is
+        rebuild(term, tuple(map(made, term.args)))
+        if term is total and isinstance(term, Apply)
+        else made(term)
+        for term in terms
+        if is_product(term)
+    ]
     together = products[0]
     for product in products[1:]:
         together = together + product

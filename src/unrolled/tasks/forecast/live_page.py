@@ -93,7 +93,8 @@ def _facts(model: Any, int8: bool) -> dict[str, Any]:
         heads |= {name: layer.weight, f"{name}_bias": layer.bias}
     linear = model.shares_.linear
     map_ = {} if linear is None else {"weight": linear.weight, "bias": linear.bias}
-    chosen, total = [], 0
+    chosen: list[Any] = []
+    total = 0
     for one in model._prepared(model.series_)[:MOST_SERIES]:
         total += len(one)
         if not chosen or total <= MOST_VALUES:
@@ -146,7 +147,8 @@ def _moved(model: Any) -> float:
     finally:
         model.model_ = whole
     scales = [one.scale.unit for one in model._prepared(model.series_)]
-    return max(
+    off: float = max(
         float(np.abs(a.quantiles - b.quantiles).max()) / scale
         for a, b, scale in zip(exact, other, scales)
     )
+    return off

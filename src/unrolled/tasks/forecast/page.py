@@ -65,7 +65,7 @@ def page_of(found: Findings) -> Page:
     weights = sum(weight.numel() for weight in found.model.parameters())
     horizon, step = found.series[0].layout.horizon, found.series[0].series.step
     mae = found.backtest.figures[NETWORK]["mae"]
-    notes = [*found.notes] + [found.live] * isinstance(found.live, str)
+    notes = [*found.notes] + ([found.live] if isinstance(found.live, str) else [])
     return Page(
         title=f"A forecast of {found.value[:60]}",
         lead=(
