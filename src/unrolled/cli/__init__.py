@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "generate": ("unrolled.cli.generate", "continue a text with a run"),
     "transcribe": ("unrolled.cli.transcribe", "write down speech with a run"),
     "export": ("unrolled.cli.export", "write a run for another runtime: ONNX, or a live page"),
+    "serve": ("unrolled.cli.serve", "answer over HTTP with one run or several"),
     "lab": ("unrolled.cli.lab", "experiments that teach: each runs, measures, writes its report"),
     "data": ("unrolled.cli.data", "list the built-in data sets, or show a few rows of one"),
     "bench": ("unrolled.cli.bench", "measure speed against PyTorch, JAX and ONNX Runtime"),

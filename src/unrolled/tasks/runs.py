@@ -12,7 +12,14 @@ import unrolled
 from unrolled.training.manifest import NotARun
 from unrolled.training.run_folder import RunFolder
 
-ESTIMATORS = {"classify": "Classifier", "forecast": "Forecaster", "generate": "Generator"}
+ESTIMATORS = {
+    "classify": "Classifier",
+    "forecast": "Forecaster",
+    "generate": "Generator",
+    "tag": "Tagger",
+    "transcribe": "Transcriber",
+    "translate": "Translator",
+}
 
 
 def open_run(path: str | Path) -> Any:

@@ -19,7 +19,7 @@ from unrolled.errors import DataError, UsageError
 from unrolled.files import write_whole
 from unrolled.tasks.origin import checksum, origin, require_same
 from unrolled.tasks.tag import answers
-from unrolled.tasks.tag.answers import Sentence, sentences_in
+from unrolled.tasks.tag.answers import Sentence, put_back, sentences_in
 from unrolled.tasks.tag.tagger import Tagger
 from unrolled.training.fabric import is_first_process
 from unrolled.training.run_folder import RunFolder
@@ -177,16 +177,6 @@ class TagJob(CommandJob):
         if kind_of(Path(source)) != kind_of(Path(str(before.get("source")))):
             before = {}
         return Columns(**{name: given.get(name) or before.get(name) for name in COLUMNS})
-
-
-def put_back(model: Tagger, line: str, kind: str) -> str:
-    """A line with what its run has learned to restore; an empty one stays empty."""
-    if not line.strip():
-        return ""
-    items = restoring.restoring([line], kind).sentences
-    between = "" if kind == "diacritics" else " "
-    tags = model.predict(items)
-    return between.join(restoring.restored(*one, kind) for one in zip(items, tags))
 
 
 def is_one_text(source: str) -> bool:

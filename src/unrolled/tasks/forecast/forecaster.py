@@ -56,6 +56,7 @@ from unrolled.tasks.forecast.series_file import (
     shares_from,
 )
 from unrolled.tasks.forecast.shares import Shared, Shares, learn_shares
+from unrolled.tasks.forecast.stream import ForecastStream
 from unrolled.tasks.live import alive
 from unrolled.tasks.options import option
 from unrolled.training import settings as checks
@@ -250,6 +251,12 @@ class Forecaster(RegressorMixin, Estimator):
             times = one.series.times(end + 1, end + 1 + self.horizon)
             results.append(Forecast(one.series.name, times, median, quantiles, self._levels()))
         return results
+
+    def stream(self, X: Any = None) -> ForecastStream:
+        """One series that is continued value by value: the one given, or the first one learned."""
+        self.require_fitted("model_")
+        one = self._series(X)[0]
+        return ForecastStream(self, one, self.after_learning([one])[0] or None)
 
     def predict(self, X: Any = None) -> Any:
         """The medians: (H,) for one series, (series, H) for several."""

@@ -67,12 +67,47 @@ def grid(has_season: bool) -> Constants:
 
 def smooth(values: Any, season: int, learned: int, horizon: int) -> Smoothed:
     """Choose the constants on the first `learned` values, and run them over all."""
+    return run(values, *chosen(values, season, learned, horizon))
+
+
+def chosen(values: Any, season: int, learned: int, horizon: int) -> tuple[int, Constants]:
+    """The season, which is 1 where too little is known for it, and the constants."""
     season = season if learned >= 2 * season else 1
     known = values[:learned]
     recent = known[-max(4 * season, 2_000) :]  # a long past changes the choice little
     constants = grid(season > 1)
     squares = _squares(recent, season, constants, horizon)
-    return run(values, season, constants.only(int(np.argmin(squares))))
+    return season, constants.only(int(np.argmin(squares)))
+
+
+class Smoother:
+    """The same, carried on value by value."""
+
+    def __init__(self, values: Any, season: int, learned: int, horizon: int) -> None:
+        season, self.constants = chosen(values, season, learned, horizon)
+        known = run(values, season, self.constants)
+        self.level, self.trend = float(known.level[-1]), float(known.trend[-1])
+        self.seasons = known.seasons[-1]  # place 0: the seasonal part of the next step
+
+    def step(self, value: float) -> None:
+        """One more value."""
+        one = self.constants
+        before = self.level + float(one.phi[0]) * self.trend
+        error = value - before - self.seasons[0]
+        alpha, beta = float(one.alpha[0]), float(one.beta[0])
+        self.level = before + alpha * error
+        self.trend = float(one.phi[0]) * self.trend + alpha * beta * error
+        gamma = float(one.gamma[0]) if len(self.seasons) > 1 else 0.0
+        this = self.seasons[0] + gamma * (1 - alpha) * error
+        self.seasons = np.append(self.seasons[1:], this)
+
+    def ahead(self, horizon: int) -> Any:
+        """The forecasts from here, (horizon,)."""
+        last = Smoothed(
+            np.array([self.level]), np.array([self.trend]), self.seasons[None],
+            float(self.constants.phi[0]),
+        )  # fmt: skip
+        return last.ahead(np.array([0]), horizon)[0]
 
 
 def _squares(values: Any, season: int, constants: Constants, horizon: int) -> Any:

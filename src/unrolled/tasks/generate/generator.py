@@ -30,6 +30,7 @@ from unrolled.tasks.generate.live_page import live_part
 from unrolled.tasks.generate.model import LanguageModel
 from unrolled.tasks.generate.page import Findings, page_of
 from unrolled.tasks.generate.sampling import Sampling
+from unrolled.tasks.generate.stream import TextStream
 from unrolled.tasks.generate.streams import as_corpus, hold_out_pieces, tokens_in_file
 from unrolled.tasks.live import alive
 from unrolled.tasks.options import option
@@ -225,6 +226,11 @@ class Generator(Estimator):
                 yield text
                 waiting = []
             scores, states = self.model_(torch.tensor([[token]]), states)
+
+    def stream(self, text: str = "") -> TextStream:
+        """What comes next, token by token, after a text that grows."""
+        self.require_fitted("model_")
+        return TextStream(self.model_, self.tokens_, text)
 
     # ------------------------------------------------------------------------------- exporting
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from unrolled.data import restoring
 from unrolled.data.schemes import spans
 
 FORMATS = ("json", "conll", "html")
@@ -52,8 +53,8 @@ def sentences_in(line: str) -> Iterator[Sentence]:
         begin = end
 
 
-def as_json(sentence: Sentence, said: Any, has_spans: bool) -> str:
-    """One object: the text with its spans, or words with their tags."""
+def as_plain(sentence: Sentence, said: Any, has_spans: bool) -> dict[str, Any]:
+    """The text with its spans, or words with their tags."""
     answer: dict[str, Any] = {"text": sentence.text}
     if has_spans:
         answer["spans"] = [
@@ -69,7 +70,22 @@ def as_json(sentence: Sentence, said: Any, has_spans: bool) -> str:
     else:
         answer |= {"tokens": sentence.words, "tags": said.tags}
         answer["probabilities"] = [round(one, 4) for one in said.probabilities]
-    return json.dumps(answer, ensure_ascii=False)
+    return answer
+
+
+def as_json(sentence: Sentence, said: Any, has_spans: bool) -> str:
+    """One object on one line."""
+    return json.dumps(as_plain(sentence, said, has_spans), ensure_ascii=False)
+
+
+def put_back(model: Any, line: str, kind: str) -> str:
+    """A line with what its tagger has learned to restore; an empty one stays empty."""
+    if not line.strip():
+        return ""
+    items = restoring.restoring([line], kind).sentences
+    between = "" if kind == "diacritics" else " "
+    tags = model.predict(items)
+    return between.join(restoring.restored(*one, kind) for one in zip(items, tags))
 
 
 def as_conll(sentence: Sentence, said: Any) -> str:

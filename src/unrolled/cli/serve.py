@@ -1,0 +1,109 @@
+"""Answer over HTTP with one run or several: JSON in, JSON out.
+
+unrolled serve runs/reviews-1                       at http://127.0.0.1:8000, on this machine alone
+unrolled serve reviews=runs/reviews-7 runs/sales --port 9000 --workers 2
+UNROLLED_TOKEN=secret unrolled serve runs/reviews-1 --host 0.0.0.0
+
+A run that is replaced on disk is loaded again. SIGTERM ends the server cleanly.
+"""
+
+import argparse
+import os
+from dataclasses import fields
+from typing import Any
+
+from unrolled.errors import UsageError
+
+TOKEN = "UNROLLED_TOKEN"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+MOST_WORKERS = 64
+
+# Option -> the field of Limits, what it bounds.
+LIMITS = {
+    "--most-bytes": ("body", "bytes of a request"),
+    "--most-length": ("length", "characters of a text, or steps of a series"),
+    "--most-items": ("items", "texts or series of one request"),
+    "--most-tokens": ("tokens", "tokens that one request may have generated"),
+    "--most-seconds": ("seconds", "seconds until an answer"),
+    "--most-sessions": ("sessions", "sessions of each process"),
+    "--idle-seconds": ("idle", "seconds after which an unused session ends"),
+}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="a folder, or NAME=FOLDER")
+    parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS",
+                        help="where to listen (default: 127.0.0.1, this machine alone; 0.0.0.0: "
+                        "every network)")  # fmt: skip
+    parser.add_argument("--port", type=int, default=8000, help="(default: 8000; 0: any)")
+    parser.add_argument("--token", metavar="WORDS",
+                        help=f"answer only who sends this token (or set {TOKEN})")  # fmt: skip
+    parser.add_argument("--workers", type=int, default=1, metavar="N",
+                        help="processes (default: 1); each loads every run")  # fmt: skip
+    for option, (name, what) in LIMITS.items():
+        parser.add_argument(option, dest=name, type=float, metavar="N", help=f"most {what}")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from unrolled.serve.channel import Channel
+    from unrolled.serve.process import Served, listen, serve
+    from unrolled.serve.runs import places_of
+    from unrolled.serve.workers import run_workers
+
+    if not 1 <= arguments.workers <= MOST_WORKERS:
+        raise UsageError(f"--workers is a whole number from 1 to {MOST_WORKERS}")
+    if not 0 <= arguments.port < 2**16:
+        raise UsageError("--port is a number from 0 to 65535")
+    if os.name == "nt":
+        raise UsageError("`unrolled serve` needs Linux or macOS: on Windows, start it under WSL")
+    what = Served(places_of(arguments.runs), limits_of(arguments), token_of(arguments))
+    try:
+        listening = listen(arguments.host, arguments.port)
+    except (OSError, UnicodeError) as error:
+        raise UsageError(
+            f"{arguments.host} port {arguments.port} cannot be listened on "
+            f"({getattr(error, 'strerror', None) or error}): choose another --host or --port"
+        ) from None
+    say_where(listening.getsockname()[1], arguments, list(what.places), what.token)
+    with listening:
+        if arguments.workers > 1:
+            return run_workers(what, listening, arguments.workers)
+        serve(what, listening, Channel(None, 1))
+    return 0
+
+
+def limits_of(arguments: argparse.Namespace) -> Any:
+    """The limits, with what was said otherwise."""
+    from unrolled.serve.limits import Limits
+
+    given: dict[str, Any] = {}
+    kinds = {one.name: one.type for one in fields(Limits)}
+    for option, (name, _) in LIMITS.items():
+        value = getattr(arguments, name)
+        if value is None:
+            continue
+        is_whole = kinds[name] == "int"
+        if not 0 < value < 2**31 or (is_whole and value != int(value)):
+            raise UsageError(f"{option} is a {'whole ' if is_whole else ''}number above 0")
+        given[name] = int(value) if is_whole else value
+    return Limits(**given)
+
+
+def token_of(arguments: argparse.Namespace) -> str | None:
+    """The token, which a header must be able to hold."""
+    token: str | None = arguments.token
+    if token is None:
+        token = os.environ.get(TOKEN) or None
+    if token is not None and not (token.isascii() and token.isprintable() and token.strip()):
+        raise UsageError("a token is made of letters, digits and signs of ASCII")
+    return token
+
+
+def say_where(
+    port: int, arguments: argparse.Namespace, names: list[str], token: str | None
+) -> None:
+    """The address, and a word of warning where anybody may ask."""
+    host = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
+    print(f"serving {', '.join(names)} at http://{host}:{port} (how to ask: /docs)", flush=True)
+    if arguments.host not in LOOPBACK and token is None:
+        print("note: other machines can reach this address, and no --token is set", flush=True)

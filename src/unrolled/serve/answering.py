@@ -1,0 +1,310 @@
+"""How each task is asked. In: a question, an estimator. Out: answers that JSON can hold.
+
+A `Task` turns a question into items, and a list of items (of one request or of several) into as
+many answers. What is too long is refused before anything is computed. Next: `runs`, `app`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+import numpy as np
+from pydantic import BaseModel
+
+from unrolled.data.timeseries import TimeSeries
+from unrolled.errors import ArgumentError
+from unrolled.serve import questions as q
+from unrolled.serve.limits import Limits, Refused
+from unrolled.tasks.forecast.layout import as_series
+from unrolled.tasks.generate.sampling import Sampling
+from unrolled.tasks.tag.answers import as_plain, put_back, sentences_in
+
+LIKELIEST = 10  # next tokens that a session of text names
+
+
+class Stream(Protocol):
+    """What a session holds: it takes one step at a time."""
+
+    def answer(self) -> dict[str, Any]: ...
+
+    def step(self, question: Any) -> dict[str, Any]: ...
+
+
+class Task:
+    """What all tasks have; one that has no sessions leaves `opening` as it is."""
+
+    verb, summary = "predict", ""
+    question: type[q.Question] = q.Texts
+    reply: type[BaseModel] = q.TextAnswers
+    opening: type[q.Question] | None = None
+    following: type[q.Question] = q.Question
+    step: type[BaseModel] = q.TextAnswers  # what a session answers
+
+    def models(self) -> list[type[BaseModel]]:
+        """All that is sent and comes back."""
+        streams = [] if self.opening is None else [self.opening, self.following, self.step]
+        return [self.question, self.reply, *streams]
+
+    def items(self, question: Any, limits: Limits) -> list[Any]:
+        """What is to be answered, one by one."""
+        return within(question.texts, limits, "texts")
+
+    def answer(self, model: Any, items: list[Any]) -> list[Any]:
+        """As many answers as items."""
+        return [{"text": text} for text in model.predict(items)]
+
+    def arranged(self, answers: list[Any]) -> list[Any]:
+        """The answers of one request as they are sent."""
+        return answers
+
+    def open(self, model: Any, question: Any, limits: Limits) -> Stream:
+        """A session's stream."""
+        raise NotImplementedError
+
+
+class Classify(Task):
+    summary = "The class of each text"
+    reply = q.Labels
+
+    def answer(self, model: Any, items: list[Any]) -> list[Any]:
+        names, labels = [str(one) for one in model.classes_], model.classes_.tolist()
+        return [
+            {
+                "label": labels[best],
+                "probability": row[best],
+                "probabilities": dict(zip(names, row, strict=True)),
+            }
+            for row, best in most_probable(model.probabilities(items, ignore))
+        ]
+
+
+class ClassifySeries(Classify):
+    summary = "The class of each series"
+    question = q.Series
+
+    def items(self, question: Any, limits: Limits) -> list[Any]:
+        return [_array(one) for one in within(question.series, limits, "series")]
+
+
+class Tag(Task):
+    summary = "The tags of each sentence of each text"
+    reply = q.Tagged
+
+    def answer(self, model: Any, items: list[Any]) -> list[Any]:
+        cut = [[one for line in text.splitlines() for one in sentences_in(line)] for text in items]
+        every = [sentence for some in cut for sentence in some]
+        said = iter(model.say([one.words for one in every]) if every else ())
+        has_spans = model.scheme_ != "plain"
+        return [[as_plain(one, next(said), has_spans) for one in some] for some in cut]
+
+
+class Restore(Task):
+    """A tagger that has learned to put back what was taken away from a text."""
+
+    summary = "Each text with what was taken away from it"
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    def answer(self, model: Any, items: list[Any]) -> list[Any]:
+        return [
+            {"text": "\n".join(put_back(model, line, self.kind) for line in text.split("\n"))}
+            for text in items
+        ]
+
+
+class Translate(Task):
+    summary = "The translation of each text"
+
+
+class Transcribe(Task):
+    summary = "The text of each recording"
+    question = q.Recordings
+
+    def __init__(self, rate: int) -> None:
+        self.rate = rate
+
+    def items(self, question: Any, limits: Limits) -> list[Any]:
+        if question.rate != self.rate:
+            raise Refused(
+                422, f"this run hears {self.rate:,} samples a second: resample the recordings"
+            )
+        if any(not len(one) for one in question.recordings):
+            raise Refused(422, "a recording is empty: leave it out")
+        if len(question.recordings) > limits.items:
+            raise Refused(422, f"a request holds at most {limits.items:,} recordings")
+        return [np.asarray(one, np.float32) for one in question.recordings]
+
+
+class Forecast(Task):
+    summary = "What comes after the end of each series"
+    question, reply = q.Pasts, q.Futures
+    opening, following, step = q.OpenForecast, q.NextValue, q.Future
+
+    def items(self, question: Any, limits: Limits) -> list[Any]:
+        if question.series is None:
+            return [None]
+        within([one.values for one in question.series], limits, "series")
+        return list(question.series)
+
+    def answer(self, model: Any, items: list[Any]) -> list[Any]:
+        return [
+            [
+                future(said)
+                for said in model.forecast(None if one is None else [series_of(model, one)])
+            ]
+            for one in items
+        ]
+
+    def arranged(self, answers: list[Any]) -> list[Any]:
+        return [one for some in answers for one in some]
+
+    def open(self, model: Any, question: Any, limits: Limits) -> Stream:
+        past = question.series
+        if past is not None:
+            within([past.values], limits, "series")
+        series = model.series_[0] if past is None else series_of(model, past)
+        return _Forecasts(model.stream(series))
+
+
+class _Forecasts:
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+
+    def answer(self) -> dict[str, Any]:
+        return future(self.stream.forecast())
+
+    def step(self, question: q.NextValue) -> dict[str, Any]:
+        return future(self.stream.step(question.value))
+
+
+class Generate(Task):
+    verb, summary = "generate", "A text, continued"
+    question, reply = q.Prompt, q.Text
+    opening, following, step = q.OpenText, q.NextText, q.NextTokens
+
+    def pieces(self, model: Any, question: q.Prompt, limits: Limits) -> Iterator[str]:
+        """The continuation, piece by piece."""
+        within([question.prompt], limits, "texts")
+        if question.length > limits.tokens:
+            raise Refused(422, f"length is at most {limits.tokens:,} tokens on this server")
+        sampling = Sampling(question.temperature, question.top_k, question.top_p)
+        pieces: Iterator[str] = model.generate(
+            question.prompt, question.length, sampling, question.seed
+        )
+        return pieces
+
+    def open(self, model: Any, question: Any, limits: Limits) -> Stream:
+        within([question.text], limits, "texts")
+        return _NextTokens(model.stream(question.text))
+
+
+class _NextTokens:
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+
+    def answer(self) -> dict[str, Any]:
+        likeliest = self.stream.likeliest(LIKELIEST)
+        return {"next": [{"text": text, "probability": p} for text, p in likeliest]}
+
+    def step(self, question: q.NextText) -> dict[str, Any]:
+        self.stream.step(question.text)
+        return self.answer()
+
+
+def task_of(model: Any, config: dict[str, Any]) -> Task:
+    """How a run is asked, by its estimator and its configuration."""
+    name = config["task"]
+    if name == "classify":
+        return Classify() if model.encoder_.is_text else ClassifySeries()
+    if name == "tag":
+        kind = config.get("data", {}).get("restore")
+        return Restore(str(kind)) if kind else Tag()
+    if name == "transcribe":
+        return Transcribe(model.features_.rate)
+    kinds: dict[str, Callable[[], Task]] = {
+        "forecast": Forecast, "generate": Generate, "translate": Translate,
+    }  # fmt: skip
+    return kinds[name]()
+
+
+def within(values: Sequence[Any], limits: Limits, what: str) -> list[Any]:
+    """The values, if there are not too many and none is too long."""
+    if len(values) > limits.items:
+        raise Refused(422, f"a request holds at most {limits.items:,} {what}, not {len(values):,}")
+    longest = max(map(len, values), default=0)
+    if longest > limits.length:
+        unit = "characters" if what == "texts" else "steps"
+        raise Refused(
+            422, f"one of the {what} has {longest:,} {unit}; this server reads {limits.length:,}"
+        )
+    return list(values)
+
+
+def series_of(model: Any, past: q.PastValues) -> TimeSeries:
+    """A series as the forecaster reads it; its steps are those of what was learned."""
+    learned: TimeSeries = model.series_[0]
+    if not any(value is not None for value in past.values):
+        raise ArgumentError("'values' holds no number: a forecast begins from what is known")
+    values = as_series(np.array(past.values, np.float64))[0].values
+    columns = {}
+    for name, rows in (("known", past.known), ("past", past.past)):
+        if len({len(row) for row in rows}) > 1 or 0 < len(rows) < len(values):
+            raise ArgumentError(f"{name!r} is a row of numbers for each step, all of one length")
+        columns[name] = np.array(rows, np.float64) if rows else np.zeros((len(values), 0))
+    return TimeSeries(past.name, first_of(past.first, learned), learned.step, values, **columns)
+
+
+def first_of(text: str | None, learned: TimeSeries) -> Any:
+    """When a series begins: a date where the run goes by dates."""
+    if not learned.has_dates:
+        if text is not None:
+            raise ArgumentError("'first' is a date, and the run counts its steps: leave it out")
+        return np.int64(0)
+    if text is None:
+        raise ArgumentError(f"'first' is missing: the run goes by dates, {learned.step} each")
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is not None:
+        raise ArgumentError("'first' is a date such as 2026-01-31 or 2026-01-31T06:00")
+    if learned.step.unit == "weekday" and not np.is_busday(moment.date()):
+        raise ArgumentError("'first' is no weekday, and the run goes by weekdays")
+    return np.datetime64(moment, "us")
+
+
+def future(said: Any) -> dict[str, Any]:
+    """A forecast as JSON."""
+    quantiles = np.asarray(said.quantiles).T.tolist()
+    return {
+        "name": said.name,
+        "times": times_of(said.times),
+        "median": np.asarray(said.median).tolist(),
+        "quantiles": {f"{level:g}": row for level, row in zip(said.levels, quantiles, strict=True)},
+    }
+
+
+def times_of(times: Any) -> list[Any]:
+    """Dates as ISO 8601, steps as whole numbers."""
+    if np.issubdtype(times.dtype, np.datetime64):
+        return [str(one) for one in np.datetime_as_string(times, unit="s")]
+    return [int(one) for one in times]
+
+
+def most_probable(chances: Any) -> Iterator[tuple[list[float], int]]:
+    """Each row, and the place of its largest number."""
+    yield from zip(chances.tolist(), chances.argmax(1).tolist(), strict=True)
+
+
+def ignore(note: str) -> None:
+    """What is done to the data is told in the docs: cut texts, missing values at their mean."""
+
+
+def _array(series: list[Any]) -> Any:
+    try:
+        return np.array(series, np.float64)  # null becomes NaN
+    except (ValueError, TypeError):
+        raise Refused(422, "a series is numbers, or lists of them that are equally long") from None

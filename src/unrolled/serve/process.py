@@ -1,0 +1,99 @@
+"""One process that serves. In: a listening socket, what is served. Out: when it was told to stop.
+
+SIGTERM and SIGINT end it cleanly: it takes no new connections, answers what it has begun, and
+returns. A process of several also stops when the one that started it is gone. Next: `workers`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+import uvicorn
+
+from unrolled.serve.app import Application
+from unrolled.serve.channel import Channel
+from unrolled.serve.limits import Limits
+from unrolled.serve.metrics import Metrics
+from unrolled.serve.protocol import bounded
+from unrolled.serve.runs import Runs
+
+STOPPING = 10  # seconds that requests have to end
+
+
+@dataclass(frozen=True)
+class Served:
+    """What every process is told."""
+
+    places: dict[str, Path]
+    limits: Limits = field(default_factory=Limits)
+    token: str | None = None
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, which returns when it was told to stop."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for one in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(one, self.stop)
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            loop.add_reader(parent.sentinel, self.stop)
+        yield
+
+    def stop(self) -> None:
+        self.should_exit = True
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            asyncio.get_running_loop().remove_reader(parent.sentinel)
+
+
+def serve(what: Served, listening: socket.socket, channel: Channel, processes: int = 1) -> None:
+    """Serve until told to stop."""
+    if processes > 1:
+        torch.set_num_threads(max(1, torch.get_num_threads() // processes))
+    _allow_many_connections()
+    runs = Runs(what.places, what.limits, Metrics())
+    application = Application(runs, what.limits, what.token, channel)
+    config = uvicorn.Config(
+        application.asgi, http=bounded(what.limits), ws="none", lifespan="on", log_level="error",
+        access_log=False, server_header=False, limit_concurrency=what.limits.connections,
+        timeout_keep_alive=65, timeout_graceful_shutdown=STOPPING, backlog=2048,
+    )  # fmt: skip
+    Server(config).run(sockets=[listening])
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that takes connections; OSError where the address is taken or not this machine's."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if os.name != "nt":
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(2048)
+        listening.set_inheritable(True)
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+def _allow_many_connections() -> None:
+    """Each connection is an open file, and many systems allow few unless they are asked."""
+    if os.name == "nt":
+        return
+    import resource
+
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

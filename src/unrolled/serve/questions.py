@@ -1,0 +1,185 @@
+"""What is sent and what comes back, as JSON. In: a body. Out: a checked question, or a refusal.
+
+The classes are what the OpenAPI page shows. Types are strict: "1" is no number, and a field that
+nobody knows is refused. Next: `answering`.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from unrolled.serve.limits import Refused
+
+MOST_SHOWN = 60  # characters of a field's name in a refusal
+
+
+class Question(BaseModel):
+    """Anything that a body can be."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+
+
+class Texts(Question):
+    texts: list[str] = Field(min_length=1, examples=[["A film to remember."]])
+
+
+class Series(Question):
+    """Each series is a list of steps: a number for one channel, a list of them for several."""
+
+    series: list[list[float | None] | list[list[float | None]]] = Field(
+        min_length=1, description="null stands where a value is missing"
+    )
+
+
+class Recordings(Question):
+    """One channel, at the rate of training."""
+
+    recordings: list[list[float]] = Field(min_length=1, description="samples from -1 to 1")
+    rate: int = Field(description="samples a second", examples=[8000])
+
+
+class PastValues(Question):
+    """One series whose future is asked for, oldest value first."""
+
+    values: list[float | None] = Field(description="null stands where a value is missing")
+    name: str = Field("series", max_length=200)
+    first: str | None = Field(
+        None, description="when the first value was", examples=["2026-01-01", "2026-01-01T06:00"]
+    )
+    known: list[list[float]] = Field(
+        [], description="covariates of each step, as far as the forecast goes"
+    )
+    past: list[list[float]] = Field([], description="covariates of each step so far")
+
+
+class Pasts(Question):
+    series: list[PastValues] | None = Field(
+        None, min_length=1, description="without it, the series that the run learned from"
+    )
+
+
+class Prompt(Question):
+    prompt: str = ""
+    length: int = Field(200, ge=1, description="tokens")
+    temperature: float = Field(0.8, ge=0, le=100, description="0: always the likeliest")
+    top_k: int | None = Field(None, ge=1, le=2**31 - 1)
+    top_p: float | None = Field(None, gt=0, le=1)
+    seed: int = Field(0, ge=0, lt=2**32)
+    stream: bool = Field(False, description="as server-sent events, piece by piece")
+
+
+class OpenForecast(Question):
+    series: PastValues | None = Field(
+        None, description="what came before; without it, the first series that the run learned from"
+    )
+
+
+class NextValue(Question):
+    value: float | None = Field(description="the value of the next step; null for a gap")
+
+
+class OpenText(Question):
+    text: str = Field("", description="what the session has read when it begins")
+
+
+class NextText(Question):
+    text: str = Field(min_length=1, max_length=100)
+
+
+# --------------------------------------------------------------------------------- what comes back
+
+
+class Label(BaseModel):
+    label: str | float
+    probability: float
+    probabilities: dict[str, float]
+
+
+class Labels(BaseModel):
+    answers: list[Label]
+
+
+class Span(BaseModel):
+    text: str
+    kind: str
+    begin: int
+    end: int
+    probability: float
+
+
+class TaggedSentence(BaseModel):
+    """`spans` where the tags mark spans, else a tag for each of `tokens`."""
+
+    text: str
+    spans: list[Span] | None = None
+    tokens: list[str] | None = None
+    tags: list[str] | None = None
+    probabilities: list[float] | None = None
+
+
+class Tagged(BaseModel):
+    answers: list[list[TaggedSentence]] = Field(description="the sentences of each text")
+
+
+class Text(BaseModel):
+    text: str
+
+
+class TextAnswers(BaseModel):
+    answers: list[Text]
+
+
+class Future(BaseModel):
+    """What comes after the last value: one number for each step ahead."""
+
+    session: str | None = Field(None, description="its name, when it is opened")
+    name: str
+    times: list[str | int]
+    median: list[float]
+    quantiles: dict[str, list[float]]
+
+
+class Futures(BaseModel):
+    answers: list[Future]
+
+
+class NextToken(BaseModel):
+    text: str
+    probability: float
+
+
+class NextTokens(BaseModel):
+    session: str | None = Field(None, description="its name, when it is opened")
+    next: list[NextToken] = Field(description="the likeliest, best first")
+
+
+class Refusal(BaseModel):
+    """What comes with every status of 400 and above."""
+
+    error: str
+
+
+Q = TypeVar("Q", bound=Question)
+
+
+def parse(kind: type[Q], body: bytes) -> Q:
+    """A question from a body; an empty body is an empty question."""
+    try:
+        return kind.model_validate_json(body or b"{}")
+    except ValidationError as error:
+        raise refusal_of(error) from None
+
+
+def refusal_of(error: ValidationError) -> Refused:
+    """The first thing that is wrong, and where."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    said = first["msg"]
+    if first["type"] == "json_invalid":
+        return Refused(400, f"the body is not JSON: {said.removeprefix('Invalid JSON: ')}")
+    place = "".join(
+        f"[{part}]" if isinstance(part, int) else f".{part[:MOST_SHOWN]}" for part in first["loc"]
+    )
+    where = f" at {place.lstrip('.')!r}" if place else ""
+    return Refused(422, f"the body cannot be used{where}: {said[:1].lower()}{said[1:]} (see /docs)")

@@ -1,0 +1,169 @@
+"""The runs that are served. In: names and folders. Out: estimators, always the latest whole ones.
+
+A run that is replaced on disk is loaded beside the one that is served, and takes its place when it
+is ready. Requests that have begun are answered by the one they began with, sessions stay with
+theirs. A replacement that cannot be loaded leaves everything as it was; `/health` says why.
+Next: `app`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import unrolled
+from unrolled.errors import ArgumentError, UnrolledError
+from unrolled.serve.answering import Task, task_of
+from unrolled.serve.batching import Batcher
+from unrolled.serve.limits import Limits
+from unrolled.serve.metrics import Metrics
+from unrolled.tasks.runs import open_run
+from unrolled.training.run_folder import RunFolder
+
+EVERY = 1.0  # seconds between two looks at the folders
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+FILES = ("config.toml", "weights.safetensors", "vocabulary.json", "cell.json", "series.json",
+         "manifest.json", "report.html")  # fmt: skip
+Signature = tuple[tuple[int, int, int] | None, ...]
+
+
+@dataclass
+class Served:
+    """One run in memory, and the thread that computes its answers."""
+
+    name: str
+    path: Path
+    signature: Signature
+    model: Any
+    task: Task
+    config: dict[str, Any]
+    batcher: Batcher
+    loaded: float = field(default_factory=time.time)
+    page: str | None = None  # made when it is first asked for
+
+    def live_page(self) -> str | None:
+        """The live page of the run, else its report; None where it has neither."""
+        if self.page is None:
+            self.page = _live_page(self.model, self.name) or _report(self.path)
+        return self.page
+
+
+class Runs:
+    """All runs by name."""
+
+    def __init__(self, places: Mapping[str, Path], limits: Limits, metrics: Metrics) -> None:
+        self.places, self.limits, self.metrics = dict(places), limits, metrics
+        self.served = {name: self._load(name) for name in self.places}
+        self.failures: dict[str, str] = {}  # why a replacement was not loaded
+        self._seen = {name: one.signature for name, one in self.served.items()}
+
+    def _load(self, name: str) -> Served:
+        path = self.places[name]
+        signature = signature_of(path)
+        model = open_run(path)
+        config = RunFolder(path).config()
+        task = task_of(model, config)
+
+        def respond(items: list[Any]) -> list[Any]:
+            return task.answer(model, items)
+
+        batcher = Batcher(name, respond, self.limits, self.metrics)
+        self.metrics.gauge("unrolled_waiting_items", batcher.waiting, run=name)
+        return Served(name, path, signature, model, task, config, batcher)
+
+    async def watch(self, every: float = EVERY) -> None:
+        """Look at the folders for as long as the server runs."""
+        while True:
+            await asyncio.sleep(every)
+            for name in self.places:
+                await self.look(name)
+
+    async def look(self, name: str) -> None:
+        """Load a run again if it has changed, once it has stood still from one look to the next."""
+        now = signature_of(self.places[name])
+        before, self._seen[name] = self._seen[name], now
+        if now == self.served[name].signature:
+            self.failures.pop(name, None)
+        if now != before or now == self.served[name].signature or not any(now):
+            return
+        try:
+            loaded = await asyncio.to_thread(self._load, name)
+            self._refuse_another_task(loaded)
+        except (UnrolledError, OSError) as error:
+            if name not in self.failures:
+                say(f"the run {name!r} was replaced and cannot be loaded, so what was loaded "
+                    f"before is still served: {error}")  # fmt: skip
+                self.metrics.count("unrolled_reload_failures_total", run=name)
+            self.failures[name] = str(error)
+            return
+        self.served[name] = loaded
+        self.failures.pop(name, None)
+        self.metrics.count("unrolled_reloads_total", run=name)
+        say(f"the run {name!r} was replaced, and is loaded again")
+
+    def _refuse_another_task(self, loaded: Served) -> None:
+        now, new = type(self.served[loaded.name].task), type(loaded.task)
+        if now is not new:
+            raise ArgumentError(
+                f"it was one to {now.__name__.lower()} and is now one to {new.__name__.lower()}: "
+                "restart the server to serve it"
+            )
+
+
+def places_of(words: Sequence[str]) -> dict[str, Path]:
+    """`FOLDER` or `NAME=FOLDER`, as on the command line."""
+    places: dict[str, Path] = {}
+    for word in words:
+        name, is_named, folder = word.partition("=")
+        path = Path(folder if is_named else word)
+        name = name if is_named else path.resolve().name
+        if not NAME.fullmatch(name):
+            raise ArgumentError(
+                f"{name[:80]!r} cannot be the name of a run in an address: write NAME=FOLDER with "
+                "a name of letters, digits, '.', '_' and '-'"
+            )
+        if name in places:
+            raise ArgumentError(f"two runs are called {name!r}: name one of them, NAME=FOLDER")
+        places[name] = path
+    return places
+
+
+def signature_of(path: Path) -> Signature:
+    """What changes when a run is replaced, whether file by file or as a folder."""
+    found: list[tuple[int, int, int] | None] = []
+    for name in FILES:
+        try:
+            status = (path / name).stat()
+        except OSError:
+            found.append(None)
+        else:
+            found.append((status.st_ino, status.st_size, status.st_mtime_ns))
+    return tuple(found)
+
+
+def say(sentence: str) -> None:
+    """One line of the server's log."""
+    print(f"unrolled serve: {sentence}", file=sys.stderr, flush=True)
+
+
+def _live_page(model: Any, name: str) -> str | None:
+    """What `unrolled export --to html` writes; None where this run has no such page."""
+    with TemporaryDirectory(prefix="unrolled-") as folder:
+        path = Path(folder) / f"{name}.html"
+        try:
+            unrolled.export(model, path, "html")
+        except ArgumentError:
+            return None
+        return path.read_text(encoding="utf-8")
+
+
+def _report(path: Path) -> str | None:
+    report = path / "report.html"
+    return report.read_text(encoding="utf-8") if report.is_file() else None

@@ -1,0 +1,101 @@
+"""Streams that clients hold open. In: a stream, then one step after another. Out: answers.
+
+A session lives in one process, in memory. Its name begins with the number of that process, so that
+another one knows whom to ask (`channel`). One that nobody uses for a while ends. Next: `app`.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from unrolled.errors import UnrolledError
+from unrolled.serve.answering import Stream, Task
+from unrolled.serve.limits import Limits, Refused
+from unrolled.serve.questions import parse
+
+
+@dataclass
+class Session:
+    """One stream, how it is asked, and when it was last used."""
+
+    run: str
+    task: Task
+    stream: Stream
+    used: float = field(default_factory=time.monotonic)
+
+
+class Sessions:
+    """The sessions of one process."""
+
+    def __init__(
+        self, worker: int, limits: Limits, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.worker, self.limits, self.clock = worker, limits, clock
+        self.open: dict[str, Session] = {}
+        self.streams = 0  # texts that are being generated
+
+    def __len__(self) -> int:
+        return len(self.open) + self.streams
+
+    def require_room(self) -> None:
+        """Refuse one more than there may be."""
+        if len(self) >= self.limits.sessions:
+            self.end_idle()
+        if len(self) >= self.limits.sessions:
+            raise Refused(
+                429,
+                f"{self.limits.sessions:,} sessions are open, and no more are allowed: close one "
+                "that you no longer need, or try again later",
+                {"retry-after": "10"},
+            )
+
+    def add(self, run: str, task: Task, stream: Stream) -> str:
+        """A new session's name."""
+        self.require_room()
+        name = f"{self.worker}-{secrets.token_urlsafe(16)}"
+        self.open[name] = Session(run, task, stream, self.clock())
+        return name
+
+    def step(self, name: str, body: bytes) -> dict[str, Any]:
+        """The answer to one more step."""
+        session = self._find(name)
+        session.used = self.clock()
+        question = parse(session.task.following, body)
+        try:
+            return session.stream.step(question)
+        except UnrolledError as error:
+            raise Refused(422, str(error)) from None
+
+    def close(self, name: str) -> None:
+        self._find(name)
+        del self.open[name]
+
+    def end_idle(self) -> None:
+        """Close what nobody has used for a while."""
+        latest = self.clock() - self.limits.idle
+        self.open = {name: one for name, one in self.open.items() if one.used >= latest}
+
+    def _find(self, name: str) -> Session:
+        found = self.open.get(name)
+        if found is None or found.used < self.clock() - self.limits.idle:
+            raise no_session(name, self.limits)
+        return found
+
+
+def no_session(name: str, limits: Limits) -> Refused:
+    """The sentence for a name that is none, or no longer."""
+    return Refused(
+        404,
+        f"there is no session {name[:40]!r}: it was closed, was idle for {limits.idle:g} seconds, "
+        "or ended with its process; open another",
+    )
+
+
+def worker_of(name: str) -> int | None:
+    """The number of the process that holds a session."""
+    number = name.partition("-")[0]
+    return int(number) if number.isascii() and number.isdigit() and len(number) < 5 else None

@@ -1,0 +1,127 @@
+"""A forecast that moves on with each new value. In: a forecaster, a series, then values one by one.
+
+Out: what comes after the last of them, in a fraction of a millisecond. The state of the network and
+of smoothing is carried on; of the values only those are kept that inputs and anchors look back on.
+The scale of the series and the constants of smoothing are those of the moment when the stream was
+made, and so are the shifts of the quantiles: unlike `Forecaster.forecast`, a stream does not
+recalibrate itself by the latest errors. Next: `unrolled.serve`, or a program of one's own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from unrolled.data.calendar import features
+from unrolled.data.timeseries import TimeSeries
+from unrolled.data.windows import around_anchor, memory, own_inputs, prepare
+from unrolled.errors import ArgumentError
+from unrolled.tasks.forecast.calibration import shifted
+from unrolled.tasks.forecast.shares import MAP, OTHERS
+from unrolled.tasks.forecast.smoothing import Smoother
+
+if TYPE_CHECKING:
+    from unrolled.tasks.forecast.forecaster import Forecast, Forecaster
+
+AHEAD = 512  # steps whose calendar is worked out at once
+
+
+class ForecastStream:
+    """One series, a value at a time; `Forecaster.stream` makes it. One thread at a time."""
+
+    @torch.no_grad()
+    def __init__(self, model: Forecaster, series: TimeSeries, learned: int | None = None) -> None:
+        layout = model.layout_
+        if model.mode == "fed-back" or layout.known_means or layout.past_means:
+            what = "mode='fed-back'" if model.mode == "fed-back" else "covariates"
+            raise ArgumentError(
+                f"a forecaster with {what} takes no single values: give it whole series instead"
+            )
+        prepared = prepare(series, layout, learned)
+        self.layout, self.scale, self.series = layout, prepared.scale, series
+        self._model, self._network = model, model.model_
+        self._levels, self._shares = model._levels(), model.shares_
+        linear = self._shares.linear
+        looks_back = 2 * layout.season + max(memory(layout), layout.horizon)
+        self._size = max(looks_back, 0 if linear is None else len(linear.weight)) + 1
+        past = np.concatenate([np.full(self._size, prepared.values[0]), prepared.values])
+        self._past = past[-self._size :]
+        self._end = len(prepared)  # steps that were seen
+        self._share = dict(zip(OTHERS, self._shares.share[:, 1:].T, strict=True))
+        self._smoother = None
+        if self._share["smoothing"].any():
+            self._smoother = Smoother(
+                prepared.values, layout.season, prepared.learned, layout.horizon
+            )
+        self._told, self._told_from = np.zeros((0, 0)), 0
+        x = torch.from_numpy(prepared.inputs)[:, None]
+        y, states = self._network.recurrent(x)
+        self._stream = self._network.recurrent.stream()
+        self._stream.states = states
+        self._x, self._y = x[-1, 0].clone(), y[-1, 0].clone()
+
+    @torch.no_grad()
+    def step(self, value: float | None) -> Forecast:
+        """The forecast after one more value; None is a gap, in which the last value holds."""
+        is_seen = value is not None
+        if value is not None and not np.isfinite(value):
+            raise ArgumentError(f"a value is a finite number, or None for a gap, not {value!r}")
+        now = self._past[-1] if value is None else float(value)
+        self._past = np.append(self._past[1:], now)
+        self._end += 1
+        if self._smoother is not None:
+            self._smoother.step(now)
+        seen = np.full(self._size, is_seen)
+        own = own_inputs(self._past, seen, self.scale, self.layout, last=1)[0]
+        told = self._told_of(self._end - 1, 1)[0]
+        self._x = torch.from_numpy(np.concatenate([own, told]).astype(np.float32))
+        self._y = self._stream.step(self._x)
+        return self.forecast()
+
+    @torch.no_grad()
+    def forecast(self) -> Forecast:
+        """What comes after the last value."""
+        from unrolled.tasks.forecast.forecaster import Forecast
+
+        horizon, season = self.layout.horizon, self.layout.season
+        back = -season * -(-np.arange(1, horizon + 1) // season)
+        anchor = self._past[np.arange(horizon) + back]
+        before = self._past[np.arange(horizon) + back - season]
+        told = self._told_of(self._end, horizon)
+        ahead = around_anchor(told, anchor, before, self._past[-1], self.scale.unit)
+        distance = self._network.heads(self._x[None], self._y[None], torch.from_numpy(ahead)[None])
+        said = anchor[:, None] + distance[0].double().numpy() * self.scale.unit
+        said = self._shared(said, anchor)
+        shift = self._model.calibration_.shift
+        quantiles = shifted(said[None], shift[None], self.scale.unit, self._levels)[0]
+        median = quantiles[:, self._levels.index(0.5)]
+        times = self.series.times(self._end, self._end + horizon)
+        return Forecast(self.series.name, times, median, quantiles, self._levels)
+
+    def _shared(self, said: Any, anchor: Any) -> Any:
+        """Quantiles averaged with the other methods, as `shares` does it."""
+        middle = said[:, self._levels.index(0.5)]
+        points = {"naive": self._past[-1], "seasonal naive": anchor}
+        if self._smoother is not None:
+            points["smoothing"] = self._smoother.ahead(self.layout.horizon)
+        linear = self._shares.linear
+        if linear is not None:
+            now = self._past[-1]
+            window = (self._past[-len(linear.weight) :] - now) / self.scale.unit
+            points[MAP] = now + self.scale.unit * (window @ linear.weight + linear.bias)
+        together = self._shares.share[:, 0] * middle
+        for name, point in points.items():
+            together = together + self._share[name] * point
+        return said + (together - middle)[:, None]
+
+    def _told_of(self, step: int, count: int) -> Any:
+        """What the calendar says of some steps, worked out for many at once."""
+        if not self.layout.cycles:
+            return np.zeros((count, 0))
+        first = step - self._told_from
+        if first < 0 or first + count > len(self._told):
+            times = self.series.times(step, step + count + AHEAD)
+            self._told, self._told_from, first = features(times, self.layout.cycles), step, 0
+        return self._told[first : first + count]

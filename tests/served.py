@@ -1,0 +1,62 @@
+"""Small runs to be served: fitted in a moment, and kept without their reports."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.made_up import chatter, names_in_sentences, opinions, waves
+from unrolled import Classifier, Forecaster, Generator, Tagger
+from unrolled.tasks.estimator import Estimator, config_of
+from unrolled.tasks.forecast.series_file import series_plain
+
+SMALL: dict[str, Any] = {"hidden": 4, "epochs": 1}
+
+
+def seasonal(count: int = 80) -> Any:
+    """A series with a season of four steps."""
+    steps = np.arange(count)
+    return 10 + np.sin(np.pi * steps / 2) + np.random.default_rng(0).normal(0, 0.1, count)
+
+
+def classifier(seed: int = 0) -> Classifier:
+    model = Classifier(**SMALL, members=1, linear=False, tokens="word", seed=seed)
+    return model.fit(*opinions(24))
+
+
+def classifier_of_series() -> Classifier:
+    model = Classifier(**SMALL, members=1, linear=False, convolutions=False)
+    return model.fit(*waves(12))
+
+
+def forecaster(**options: Any) -> Forecaster:
+    return Forecaster(**{**SMALL, "horizon": 6, "season": 4, **options}).fit(seasonal())
+
+
+def generator() -> Generator:
+    return Generator(**SMALL, window=8).fit(chatter(400))
+
+
+def tagger() -> Tagger:
+    return Tagger(**SMALL).fit(*names_in_sentences(20))
+
+
+TASKS = {"Classifier": "classify", "Forecaster": "forecast", "Generator": "generate",
+         "Tagger": "tag"}  # fmt: skip
+
+
+def keep(model: Estimator, path: Path) -> Path:
+    """The run of a fitted estimator."""
+    model.out = path
+    config = config_of(TASKS[type(model).__name__], model, model.cell_, data={})
+    if isinstance(model, Forecaster):
+        run = model.open_run(config, model._plain(), resume=False)
+        assert run is not None
+        run.write_json("series.json", series_plain(model.series_, model.learned_, model.tested_))
+    elif isinstance(model, Generator):
+        run = model.open_run(config, model.tokens_.as_dict(), resume=False)
+    else:
+        run = model.open_run(config, model._vocabulary(), resume=False)  # type: ignore[attr-defined]
+    assert run is not None
+    run.write_weights(model.model_.state_dict())
+    return path
