@@ -4,11 +4,14 @@ CELL is a name that `unrolled cells` lists, or a cell of your own, mycell.py:MyC
 """
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from unrolled.cells.base import Cell
     from unrolled.equations.equation import Equation
+
+UNITS = 3  # of a cell on a page: few enough to see each
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -19,6 +22,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="only the equation as plain data")
     parser.add_argument("--numpy", action="store_true",
                         help="a script: forward and backward written out in NumPy")  # fmt: skip
+    parser.add_argument("--page", nargs="?", const="", metavar="FILE",
+                        help="a page to play with: sequence, weights, every line of both steps "
+                        "(default: NAME.html)")  # fmt: skip
     add_hyperparameters(parser)
 
 
@@ -41,7 +47,9 @@ def run(arguments: argparse.Namespace) -> int:
     cell = find_cell(arguments.cell)
     made = cell(**hyperparameters(arguments.set))
     derived = equation(made)
-    if arguments.numpy:
+    if arguments.page is not None:
+        print(f"wrote {write_page(cell, derived, hyperparameters(arguments.set), arguments.page)}")
+    elif arguments.numpy:
         from unrolled.exports.numpy_script import numpy_script, own_sizes
 
         print(numpy_script(derived, own_sizes(made), summary(cell)), end="")
@@ -53,6 +61,20 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print(everything(cell, derived))
     return 0
+
+
+def write_page(cell: type["Cell"], derived: "Equation", own: dict[str, Any], out: str) -> Path:
+    """The cell with a few units, as a page."""
+    from unrolled.cells.library import summary
+    from unrolled.files import write_whole
+    from unrolled.report.cell_page import cell_page
+    from unrolled.report.page import render
+
+    width = UNITS if derived.input_is_hidden else 1
+    made = cell(input_size=width, hidden_size=UNITS, seed=0, **own)
+    path = Path(out or f"{derived.name.lower()}.html")
+    write_whole(path, render(cell_page(made, summary(cell))))
+    return path
 
 
 def hyperparameters(words: list[str]) -> dict[str, Any]:
