@@ -37,13 +37,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     for name, job in jobs.JOBS.items():
         child = children.add_parser(name, help=job.summary, description=job.summary)
         child.add_argument("source", help="a file, a folder, or builtin:NAME (see `unrolled data`)")
-        job.add_columns(child)
-        add_shared(child)
+        job.add_columns(child.add_argument_group("the data"))
+        add_shared(child.add_argument_group("the run"))
         job.add_parameters(child)
         add_hyperparameters(child)
 
 
-def add_shared(parser: argparse.ArgumentParser) -> None:
+def add_shared(parser: argparse._ActionsContainer) -> None:
     """What every job takes beside the parameters of its network."""
     hidden = argparse.SUPPRESS  # what is not given must not replace what stood before the job
     parser.add_argument("--resume", metavar="RUN", default=hidden, help="resume this run")

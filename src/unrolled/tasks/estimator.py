@@ -36,6 +36,7 @@ from unrolled.training.settings import Settings
 
 # The most of what costs time or memory before any data or weights are looked at.
 MOST = {"layers": 1_000, "devices": 1_024, "nodes": 1_024, "horizon": 100_000, "paths": 100_000}
+LEAST_PATIENCE = 5  # epochs
 BESIDE = 0.25  # of the minutes: for a second network
 WATCHERS = {"lines": Lines, "quiet": Quiet, "json": Json}
 
@@ -55,35 +56,50 @@ class Estimator(BaseEstimator):
     modify: Any = option(
         (), "a change of the cell, such as layernorm; again for another one", action="append"
     )
-    layers: int = option(1, "how many recurrent layers stand one above the other", int)
+    layers: int = option(1, "recurrent layers, each reading the one below", int)
     hidden: int = option(64, "units in each layer", int)
-    dropout: float = option(0.0, "share of units left out in training", float)
-    optimizer: str = option("adam", "which one", choices=OPTIMIZERS)
+    dropout: float = option(
+        0.0, "share of units set to zero at random in training, against overfitting", float
+    )
+    optimizer: str = option("adam", "the rule that turns gradients into steps", choices=OPTIMIZERS)
     lr: float = option(0.003, "learning rate", float)
-    momentum: float = option(0.9, "momentum of the SGD optimizer, 0 to 1", float)
-    weight_decay: float = option(0.0, "pulls weights towards zero", float)
-    schedule: str = option("constant", "of the learning rate", choices=tuple(SCHEDULES))
-    clip_norm: float | None = option(1.0, "bound on the gradient's norm; 0: none", float)
-    clip_value: float | None = option(None, "bound on each number of the gradient", float)
-    epochs: int = option(20, "most epochs", int)
-    batch_size: int = option(32, "examples in a step", int)
-    patience: int | None = option(None, "stop after this many epochs without a better one", int)
-    minutes: float | None = option(None, "budget of time for the training", float)
-    seed: int = option(0, "of all random numbers", int)
-    validation: float = option(0.1, "share of the training data that decides what is kept", float)
+    momentum: float = option(0.9, "momentum of --optimizer momentum, from 0 to below 1", float)
+    weight_decay: float = option(0.0, "how strongly weights are pulled towards zero", float)
+    schedule: str = option(
+        "constant", "how the learning rate changes over the training", choices=tuple(SCHEDULES)
+    )
+    clip_norm: float | None = option(
+        1.0, "a gradient of a larger norm is scaled down to it; 0: never", float
+    )
+    clip_value: float | None = option(
+        None, "each entry of the gradient is cut to plus or minus this", float
+    )
+    epochs: int = option(20, "passes over the training data, at most", int)
+    batch_size: int = option(32, "examples in each step of the optimizer", int)
+    patience: int | None = option(
+        None, "stop after so many epochs without improvement (default: a third, at least 5)", int
+    )
+    minutes: float | None = option(None, "time limit of the whole command", float)
+    seed: int = option(0, "seed of all random numbers: the same seed, the same run", int)
+    validation: float = option(
+        0.1, "share of the training data held out to choose which weights are kept", float
+    )
     devices: int = option(1, "processes (or GPUs) on this machine", int)
     nodes: int = option(1, "machines", int)
-    strategy: str = option("auto", "Lightning Fabric's: auto, ddp, ...")
-    accelerator: str = option("cpu", "what to train on", choices=checks.ACCELERATORS)
-    tensorboard: bool = option(False, "write figures for TensorBoard into the run", bool)
+    strategy: str = option(
+        "auto", "how processes share the work, as Lightning Fabric calls it: auto, ddp, ..."
+    )
+    accelerator: str = option("cpu", "the kind of device to train on", choices=checks.ACCELERATORS)
+    tensorboard: bool = option(False, "also write the figures for TensorBoard into the run", bool)
     out: Any = None
     progress: str = "quiet"
 
     def settings(self) -> Settings:
         """What the loop needs to know, checked."""
-        return Settings(
+        found = Settings(
             **{name: getattr(self, name) for name in Settings.names() if hasattr(self, name)}
         )
+        return found if found.patience is not None else with_patience(found)
 
     def settings_beside(self, another: bool) -> Settings:
         """A part of the minutes is left for another network that is trained beside this one."""
@@ -168,6 +184,11 @@ class Estimator(BaseEstimator):
     def require_fitted(self, name: str) -> None:
         if not hasattr(self, name):
             raise NotFitted(f"this {type(self).__name__} has learned nothing yet: call fit first")
+
+
+def with_patience(settings: Settings) -> Settings:
+    """Stop early, where nobody says when: after a third of the epochs without improvement."""
+    return replace(settings, patience=max(LEAST_PATIENCE, -(-settings.epochs // 3)))
 
 
 def config_of(task: str, estimator: Estimator, cell: ChosenCell, **tables: Any) -> dict[str, Any]:

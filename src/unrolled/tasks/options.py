@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import MISSING, field, fields
+from dataclasses import MISSING, Field, field, fields
 from typing import Any
 
 
@@ -17,28 +17,44 @@ def option(default: Any, help: str, kind: Callable[[str], Any] = str, **more: An
     return field(default=default, metadata=metadata)
 
 
-def add_options(
-    parser: argparse._ActionsContainer, estimator: type, skip: tuple[str, ...] = ()
-) -> None:
-    """Every parameter of an estimator as `--its-name`; what is not given is not there."""
-    for one in fields(estimator):
-        if one.name in skip or "help" not in one.metadata or one.default is MISSING:
-            continue
-        more = dict(one.metadata)
-        kind, words = more.pop("kind"), more.pop("help")
-        name = "--" + one.name.replace("_", "-")
-        shown = "" if one.default in (None, False, ()) else f" (default: {one.default})"
-        if kind is bool:
-            parser.add_argument(
-                name,
-                action=argparse.BooleanOptionalAction,
-                default=argparse.SUPPRESS,
-                help=words + shown,
-            )
-        else:
-            parser.add_argument(
-                name, type=kind, default=argparse.SUPPRESS, help=words + shown, **more
-            )
+# Which heading of `--help` a parameter stands under; those of no other one are the job's own.
+GROUPS = {
+    "what is set most often": (
+        "epochs", "minutes", "patience", "horizon", "hidden", "layers", "cell", "modify", "dropout", "lr",
+        "batch_size", "seed",
+    ),
+    "the optimizer": (
+        "optimizer", "momentum", "weight_decay", "schedule", "clip_norm", "clip_value", "validation"
+    ),
+    "processes and machines": (
+        "devices", "nodes", "strategy", "accelerator", "tensorboard", "threads"
+    ),
+}  # fmt: skip
+OWN = "how this job reads and learns"
+
+
+def add_options(parser: argparse.ArgumentParser, estimator: type) -> None:
+    """Every parameter of an estimator as `--its-name`, in groups; what is not given is absent."""
+    groups = {name: title for title, names in GROUPS.items() for name in names}
+    order = {name: place for place, name in enumerate(groups)}
+    first, *others = GROUPS
+    headings = {title: parser.add_argument_group(title) for title in (first, OWN, *others)}
+    for one in sorted(fields(estimator), key=lambda one: order.get(one.name, len(order))):
+        if "help" in one.metadata and one.default is not MISSING:
+            add_option(headings[groups.get(one.name, OWN)], one)
+
+
+def add_option(parser: argparse._ActionsContainer, one: Field[Any]) -> None:
+    """One parameter."""
+    more = dict(one.metadata)
+    kind, words = more.pop("kind"), more.pop("help")
+    name = "--" + one.name.replace("_", "-")
+    shown = "" if one.default in (None, False, ()) else f" (default: {one.default})"
+    if kind is bool:
+        more["action"] = argparse.BooleanOptionalAction
+    else:
+        more["type"] = kind
+    parser.add_argument(name, default=argparse.SUPPRESS, help=words + shown, **more)
 
 
 def chosen(arguments: argparse.Namespace, estimator: type) -> dict[str, Any]:

@@ -209,7 +209,7 @@ class Loop:
         record |= {**self.clock.take_spent(), "seconds": self.clock.seconds()}
         state.history.append(record)
         self.keeper.note_epoch(record)
-        self.watcher.epoch(record, self.settings.epochs, self.job.line)
+        self.watcher.epoch(record, self.settings.epochs, self.job.line, self.seconds_left())
 
     def is_better(self, figure: float, loss: float) -> bool:
         """Whether the figure is the best so far; of two that are alike, the lower loss decides."""
@@ -285,11 +285,15 @@ class Loop:
 
     def tell(self, loss: float) -> None:
         """Let the bar move."""
-        state, epochs = self.state, self.settings.epochs
-        steps = self.steps_an_epoch * (epochs - state.epoch) - state.position
-        left = self.clock.remaining(steps, epochs - state.epoch)
-        share = state.position / self.steps_an_epoch
-        self.watcher.step(state.epoch + 1, epochs, share, loss, left)
+        share = self.state.position / self.steps_an_epoch
+        epoch, epochs = self.state.epoch + 1, self.settings.epochs
+        self.watcher.step(epoch, epochs, share, loss, self.seconds_left())
+
+    def seconds_left(self) -> float | None:
+        """Until the last epoch, or the end of the budget; training may stop before."""
+        epochs = self.settings.epochs - self.state.epoch
+        steps = self.steps_an_epoch * epochs - self.state.position
+        return self.clock.remaining(steps, epochs)
 
 
 def sample(batches: Sequence[Any], most: int, job: Job) -> Sequence[Any]:

@@ -27,8 +27,14 @@ class Watcher(Protocol):
     def step(self, epoch: int, epochs: int, share: float, loss: float, left: float | None) -> None:
         """After each step: the epoch that runs, how much of it is done, seconds that remain."""
 
-    def epoch(self, record: dict[str, Any], epochs: int, line: Sequence[Shown]) -> None:
-        """After each epoch: its record of figures."""
+    def epoch(
+        self,
+        record: dict[str, Any],
+        epochs: int,
+        line: Sequence[Shown],
+        left: float | None = None,
+    ) -> None:
+        """After each epoch: its record of figures, and the seconds that remain at most."""
 
     def kept(self, record: dict[str, Any], line: Sequence[Shown]) -> None:
         """At the end: the figures of the kept model."""
@@ -43,7 +49,13 @@ class Quiet:
     def step(self, epoch: int, epochs: int, share: float, loss: float, left: float | None) -> None:
         pass
 
-    def epoch(self, record: dict[str, Any], epochs: int, line: Sequence[Shown]) -> None:
+    def epoch(
+        self,
+        record: dict[str, Any],
+        epochs: int,
+        line: Sequence[Shown],
+        left: float | None = None,
+    ) -> None:
         pass
 
     def kept(self, record: dict[str, Any], line: Sequence[Shown]) -> None:
@@ -101,8 +113,15 @@ class Lines(Quiet):
         self.bar.flush()
         self._width = len(text)
 
-    def epoch(self, record: dict[str, Any], epochs: int, line: Sequence[Shown]) -> None:
-        self._say(f"Epoch [{record['epoch']}/{epochs}], {figures(record, line)}")
+    def epoch(
+        self,
+        record: dict[str, Any],
+        epochs: int,
+        line: Sequence[Shown],
+        left: float | None = None,
+    ) -> None:
+        remaining = f", {duration(left)} left" if left else ""
+        self._say(f"Epoch [{record['epoch']}/{epochs}], {figures(record, line)}{remaining}")
 
     def kept(self, record: dict[str, Any], line: Sequence[Shown]) -> None:
         shown = [one for one in line if one.part != "train"]
@@ -126,7 +145,13 @@ class Lines(Quiet):
 class Json(Quiet):
     """One JSON object a line, for programs."""
 
-    def epoch(self, record: dict[str, Any], epochs: int, line: Sequence[Shown]) -> None:
+    def epoch(
+        self,
+        record: dict[str, Any],
+        epochs: int,
+        line: Sequence[Shown],
+        left: float | None = None,
+    ) -> None:
         self._say({"event": "epoch", "epochs": epochs, **record})
 
     def kept(self, record: dict[str, Any], line: Sequence[Shown]) -> None:

@@ -27,7 +27,7 @@ class Recorder(Quiet):
     def step(self, epoch, epochs, share, loss, left):
         self.left.append(left)
 
-    def epoch(self, record, epochs, line):
+    def epoch(self, record, epochs, line, left=None):
         self.epochs.append(record)
 
     def kept(self, record, line):

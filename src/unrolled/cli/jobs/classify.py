@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from unrolled.cli.jobs.answers import Wanted, beside_rows, say_answers
-from unrolled.cli.jobs.figures import lines_of
+from unrolled.cli.jobs.figures import lines_of, per_class
 from unrolled.cli.jobs.job import CommandJob, Evaluation, say_notes
 from unrolled.data import builtin, sources
 from unrolled.data.labelled import Labelled, inputs_of
@@ -52,7 +52,7 @@ class ClassifyJob(CommandJob):
     columns = ("text", "label", "series", "time", "test", "test_share", "folds")
     asked_with = COLUMNS
 
-    def add_columns(self, parser: argparse.ArgumentParser) -> None:
+    def add_columns(self, parser: argparse._ActionsContainer) -> None:
         parser.add_argument("--text", metavar="COLUMN", help="which column holds the texts")
         parser.add_argument("--label", metavar="COLUMN", help="which column holds the classes")
         parser.add_argument("--series", metavar="COLUMN", help="which series a row is a step of")
@@ -129,11 +129,9 @@ class ClassifyJob(CommandJob):
         say_notes(data.notes)
         figures = model.evaluate(inputs_of(data), self.labels_like(model, data.labels))
         confusion = figures.pop("confusion")
-        found = {
-            **figures,
-            "classes": [str(name) for name in model.classes_],
-            "confusion": confusion.tolist(),
-        }
+        names = [str(name) for name in model.classes_]
+        classes = {"classes": names, "per_class": per_class(names, confusion)}
+        found = {**figures, **classes, "confusion": confusion.tolist()}
         return found, lines_of(found)
 
     def predict(self, run: RunFolder, arguments: argparse.Namespace) -> None:

@@ -1,17 +1,52 @@
 """Figures below one another, for a terminal. In: figures by name. Out: lines; next: `evaluate`."""
 
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 
 def lines_of(figures: dict[str, Any]) -> list[str]:
     """A line for each figure, then the confusion matrix if there is one."""
     lines = []
     for name, value in figures.items():
-        if name in ("classes", "confusion"):
+        if name in ("classes", "confusion", "per_class"):
             continue
         lines.append(f"{name.replace('_', ' ')}: {shown(name, value)}")
     if "confusion" in figures:
-        lines += ["", "rows: what is; columns: what the run says", *table_of(figures)]
+        lines += ["", *class_lines(figures["classes"], figures["confusion"])]
+        lines += ["", "rows: true class; columns: predicted class", *table_of(figures)]
+    return lines
+
+
+def per_class(names: Sequence[str], confusion: Any) -> list[dict[str, Any]]:
+    """Of each class its rows, and recall, precision and F1; None where nothing can be said."""
+    counts, found = np.asarray(confusion), []
+    for number, name in enumerate(names):
+        rows, said = int(counts[number].sum()), int(counts[:, number].sum())
+        right = int(counts[number, number])
+        found.append(
+            {
+                "class": name,
+                "rows": rows,
+                "recall": right / rows if rows else None,
+                "precision": right / said if said else None,
+                "f1": 2 * right / (rows + said) if rows + said else None,
+            }
+        )
+    return found
+
+
+def class_lines(names: Sequence[str], confusion: Any) -> list[str]:
+    """These figures below one another."""
+    wide = max(len("class"), *map(len, names))
+    lines = [f"{'class':<{wide}}     rows   recall  precision      F1"]
+    for one in per_class(names, confusion):
+        shares = [one[name] for name in ("recall", "precision", "f1")]
+        recall, precision, f1 = ("-" if share is None else f"{share:.1%}" for share in shares)
+        lines.append(
+            f"{one['class']:<{wide}} {one['rows']:>8,} {recall:>8} {precision:>10} {f1:>7}"
+        )
     return lines
 
 

@@ -34,7 +34,7 @@ class ForecastJob(CommandJob):
     judges_the_rest = True
     idle: ClassVar = {"paths": ("mode", "fed-back")}
 
-    def add_columns(self, parser: argparse.ArgumentParser) -> None:
+    def add_columns(self, parser: argparse._ActionsContainer) -> None:
         parser.add_argument("--time", metavar="COLUMN", help="which column holds the times")
         parser.add_argument(
             "--value", metavar="COLUMN", nargs="+", help="what to forecast; several: a series each"

@@ -29,7 +29,7 @@ class GenerateJob(CommandJob):
     estimator = Generator
     columns = ("test", "test_share")
 
-    def add_columns(self, parser: argparse.ArgumentParser) -> None:
+    def add_columns(self, parser: argparse._ActionsContainer) -> None:
         parser.add_argument("--test", metavar="FILE", help="what to test on")
         parser.add_argument(
             "--test-share", type=float, metavar="SHARE",

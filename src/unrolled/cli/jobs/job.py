@@ -34,12 +34,12 @@ class CommandJob:
     judges_the_rest: ClassVar[bool] = False  # of data learned from, only what was not learned from
     idle: ClassVar[dict[str, tuple[str, str]]] = {}  # see `refuse_idle`
 
-    def add_columns(self, parser: argparse.ArgumentParser) -> None:
+    def add_columns(self, parser: argparse._ActionsContainer) -> None:
         """The options that say how a source is read."""
         raise NotImplementedError
 
     def add_parameters(self, parser: argparse.ArgumentParser) -> None:
-        add_options(parser.add_argument_group("the network and its training"), self.estimator)
+        add_options(parser, self.estimator)
 
     def parameters(self) -> list[str]:
         """The names that a configuration may set."""

@@ -39,7 +39,7 @@ class TagJob(CommandJob):
     columns = (*COLUMNS, "scheme", "restore", "test", "test_share")
     asked_with = (*COLUMNS, "format")
 
-    def add_columns(self, parser: argparse.ArgumentParser) -> None:
+    def add_columns(self, parser: argparse._ActionsContainer) -> None:
         for name in ("word", "tag"):
             parser.add_argument(
                 f"--{name}", metavar="COLUMN",

@@ -30,7 +30,7 @@ class TranscribeJob(CommandJob):
     columns = (*COLUMNS, "test", "test_share")
     asked_with = COLUMNS
 
-    def add_columns(self, parser: argparse.ArgumentParser) -> None:
+    def add_columns(self, parser: argparse._ActionsContainer) -> None:
         parser.add_argument("--file", metavar="COLUMN", help="which column names the sound files")
         parser.add_argument("--text", metavar="COLUMN", help="which column holds what is said")
         parser.add_argument("--test", metavar="FILE", help="what to test on")

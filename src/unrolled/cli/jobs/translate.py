@@ -33,7 +33,7 @@ class TranslateJob(CommandJob):
     columns = ("target", "from_column", "to_column", "test", "test_target", "test_share")
     asked_with = ("target", "from_column", "to_column")
 
-    def add_columns(self, parser: argparse.ArgumentParser) -> None:
+    def add_columns(self, parser: argparse._ActionsContainer) -> None:
         parser.add_argument(
             "--target", metavar="FILE", help="line by line, what the source becomes"
         )

@@ -88,9 +88,11 @@ class Classifier(ClassifierMixin, Estimator):
     """A recurrent network that reads a sequence and names its class."""
 
     bidirectional: bool = option(True, "read each sequence from both ends", bool)
-    dropout: float = option(0.3, "share of units left out in training", float)
+    dropout: float = option(
+        0.3, "share of units set to zero at random in training, against overfitting", float
+    )
     epochs: int | None = option(  # type: ignore[assignment]
-        None, f"most epochs (default: {EPOCHS}, or what makes enough steps)", int
+        None, f"passes over the data, at most (default: {EPOCHS}, more for few rows)", int
     )
     members: int = option(
         3, "networks that decide together, each trained without one fold of the rows", int
@@ -99,20 +101,22 @@ class Classifier(ClassifierMixin, Estimator):
         True, "a linear model beside the networks: on n-grams of texts, on shapes of series", bool
     )
     convolutions: bool = option(True, "let convolutions read a series first", bool)
-    schedule: str = option("warmup", "of the learning rate", choices=tuple(SCHEDULES))
+    schedule: str = option(
+        "warmup", "how the learning rate changes over the training", choices=tuple(SCHEDULES)
+    )
     tokens: str = option(
         "auto",
         "how texts are cut; auto: into characters where words repeat too little",
         choices=("auto", *KINDS),
     )
-    longest: int = option(LONGEST, "tokens of a text that are read; what comes after is cut", int)
-    vocabulary: int = option(20_000, "most tokens that are told apart", int)
-    embedding: int = option(64, "numbers that stand for a token", int)
-    pooling: str = option("max", "how the steps become one vector", choices=POOLINGS)
+    longest: int = option(LONGEST, "tokens of a text that are read; the rest is ignored", int)
+    vocabulary: int = option(20_000, "most different tokens; rarer ones share one vector", int)
+    embedding: int = option(64, "size of the vector of each token", int)
+    pooling: str = option("max", "how the outputs of all steps become one vector", choices=POOLINGS)
     class_weights: str | None = option(
-        None, "balanced: rare classes count as much as frequent ones", choices=("balanced",)
+        None, "balanced: each class counts the same, however rare", choices=("balanced",)
     )
-    baseline: bool = option(False, "train a network without recurrence beside it", bool)
+    baseline: bool = option(False, "also train a network without recurrence, to compare", bool)
 
     def check(self) -> ChosenCell:
         cell = super().check()
@@ -127,9 +131,8 @@ class Classifier(ClassifierMixin, Estimator):
 
     def settings(self) -> Settings:
         """The number of epochs is known when the rows are; before that it is the usual one."""
-        found = replace(self, epochs=EPOCHS) if self.epochs is None else self
-        epochs: Any = getattr(self, "epochs_", found.epochs)
-        return replace(super(Classifier, found).settings(), epochs=epochs)
+        epochs: Any = getattr(self, "epochs_", self.epochs or EPOCHS)
+        return super(Classifier, replace(self, epochs=epochs)).settings()
 
     # -------------------------------------------------------------------------------- learning
 

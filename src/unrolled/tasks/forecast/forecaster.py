@@ -97,9 +97,9 @@ class Forecaster(RegressorMixin, Estimator):
     )
     window: int = option(128, "steps that backpropagation looks back over", int)
     paths: int = option(100, "sample paths of a forecast that is fed back", int)
-    epochs: int = option(60, "most epochs", int)
+    epochs: int = option(60, "passes over the training data, at most", int)
     batch_size: int = option(16, "windows in a step", int)
-    patience: int | None = option(12, "stop after this many epochs without a better one", int)
+    patience: int | None = option(12, "stop after so many epochs without improvement", int)
 
     def check(self) -> ChosenCell:
         cell = super().check()

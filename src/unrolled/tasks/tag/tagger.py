@@ -53,10 +53,12 @@ class Tagger(Estimator):
 
     hidden: int = option(100, "units in each layer and direction", int)
     bidirectional: bool = option(True, "read each sentence from both ends", bool)
-    dropout: float = option(0.5, "share of units left out in training", float)
+    dropout: float = option(0.5, "share of units set to zero at random in training", float)
     lr: float = option(0.005, "learning rate", float)
-    schedule: str = option("cosine", "of the learning rate", choices=tuple(SCHEDULES))
-    epochs: int = option(20, "most epochs", int)
+    schedule: str = option(
+        "cosine", "how the learning rate changes over the training", choices=tuple(SCHEDULES)
+    )
+    epochs: int = option(20, "passes over the training data, at most", int)
     batch_size: int = option(16, "sentences in a step", int)
     characters: str = option("recurrent", "how a word's letters are read", choices=CHARACTERS)
     character_embedding: int = option(24, "numbers that stand for a letter", int)
