@@ -20,8 +20,8 @@ def option(default: Any, help: str, kind: Callable[[str], Any] = str, **more: An
 # Which heading of `--help` a parameter stands under; those of no other one are the job's own.
 GROUPS = {
     "what is set most often": (
-        "epochs", "minutes", "patience", "horizon", "hidden", "layers", "cell", "modify", "dropout", "lr",
-        "batch_size", "seed",
+        "epochs", "minutes", "patience", "horizon", "hidden", "layers", "cell", "modify", "dropout",
+        "lr", "batch_size", "seed",
     ),
     "the optimizer": (
         "optimizer", "momentum", "weight_decay", "schedule", "clip_norm", "clip_value", "validation"
