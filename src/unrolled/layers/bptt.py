@@ -21,10 +21,13 @@ from unrolled.engines.engine import Gradients
 from unrolled.layers.operator import (
     Direction,
     KernelSequence,
+    Run,
     Tensors,
     by_argument,
     contiguous,
-    once,
+    differentiable,
+    is_followed,
+    push_forward,
     traced,
 )
 
@@ -138,7 +141,9 @@ class _Segments(torch.autograd.Function):
         ctx.mark_non_differentiable(*records)
         assert outputs is not None  # there is at least one step
         ctx.width = outputs.shape[1]
+        ctx.length = length
         ctx.save_for_backward(xs, *weights)
+        ctx.save_for_forward(xs, *ctx.first, *weights)
         return outputs, *states, *records
 
     @staticmethod
@@ -147,9 +152,20 @@ class _Segments(torch.autograd.Function):
         with torch.no_grad():
             found = _backward(ctx, xs, d_results)
             result = by_argument(ctx.direction, found, ctx.needs_input_grad[2:])
-        if torch.is_grad_enabled():
-            result = once(result, [xs, *weights, *ctx.first, *d_results])
+        sources = [xs, *ctx.first, *weights]
+        if torch.is_grad_enabled() or is_followed([*sources, *d_results]):
+            run = _in_segments(ctx.length)
+            result = differentiable(run, ctx.direction, result, sources, d_results)
         return None, None, *result
+
+    @staticmethod
+    def jvp(ctx: Any, *dots: Tensor | None) -> tuple[Tensor | None, ...]:
+        return push_forward(_in_segments(ctx.length), ctx.direction, ctx.saved_tensors, dots[2:])
+
+
+def _in_segments(length: int) -> Run:
+    apply: Run = _Segments.apply
+    return lambda direction, *tensors: apply(direction, length, *tensors)
 
 
 def _backward(ctx: Any, xs: Tensor, d_results: Sequence[Tensor | None]) -> Gradients:

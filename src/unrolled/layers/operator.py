@@ -2,22 +2,25 @@
 states, weights. Out: outputs, final states, recorded values; next: the engine, and back to `stack`.
 
 The autograd function keeps what the engine's forward pass leaves; `bptt` has one that keeps less.
+Forward mode, and derivatives of any order, run the tangent of the step.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from unrolled.engines.engine import Gradients, Packs
 from unrolled.engines.plan.schedule import Schedule
-from unrolled.errors import UnrolledError
 
 Tensors = tuple[Tensor, ...]
+Run = Callable[..., Tensors]  # of a direction and its tensors
+unpack_dual: Callable[[Tensor], Any] = forward_ad.unpack_dual
 
 
 @dataclass(eq=False)
@@ -40,6 +43,12 @@ class Direction:
     def packed(self, packs: Packs) -> Direction:
         """The same with room for packed weights."""
         return replace(self, packs=packs)
+
+    @property
+    def tangent(self) -> Direction:
+        """The same sequence and how it moves, together."""
+        return replace(self, recurrence=self.recurrence.tangent, states=2 * self.states, record=(),
+                       norms=(), packs=None)  # fmt: skip
 
     def split(
         self, tensors: Sequence[Any]
@@ -106,12 +115,13 @@ class KernelSequence(torch.autograd.Function):
         # The outputs are saved, not held: held, they would hold this context in turn. And torch
         # then notices when somebody has changed them, the input or a weight in place.
         ctx.save_for_backward(results.outputs, xs, *weights)
+        ctx.save_for_forward(xs, *initial, *weights)
         return results.outputs, *results.finals, *results.records
 
     @staticmethod
     def backward(ctx: Any, *d_results: Tensor | None) -> tuple[Tensor | None, ...]:
         direction: Direction = ctx.direction
-        outputs, xs, *_ = ctx.saved_tensors
+        outputs, xs, *weights = ctx.saved_tensors
         needed, end = ctx.needs_input_grad[1:], 1 + direction.states
         d_outputs = torch.zeros_like(outputs) if d_results[0] is None else d_results[0]
         with torch.no_grad():
@@ -121,9 +131,15 @@ class KernelSequence(torch.autograd.Function):
                 need_input=needed[0], need_states=any(needed[1:end]),
             )  # fmt: skip
         gradients = by_argument(direction, found, needed)
-        if torch.is_grad_enabled():
-            gradients = once(gradients, [*ctx.saved_tensors[1:], *ctx.initial, *d_results])
+        sources = [xs, *ctx.initial, *weights]
+        if torch.is_grad_enabled() or is_followed([*sources, *d_results]):
+            run = KernelSequence.apply
+            gradients = differentiable(run, direction, gradients, sources, d_results)
         return None, *gradients
+
+    @staticmethod
+    def jvp(ctx: Any, *dots: Tensor | None) -> tuple[Tensor | None, ...]:
+        return push_forward(KernelSequence.apply, ctx.direction, ctx.saved_tensors, dots[1:])
 
 
 def by_argument(
@@ -136,27 +152,133 @@ def by_argument(
     return [g if need else None for g, need in zip(every, needed, strict=True)]
 
 
-def once(
-    gradients: Sequence[Tensor | None], sources: Sequence[Tensor | None]
+# ------------------------------------------------ in a direction, and differentiated once more
+#
+# Both run the tangent of the step. Forward mode is its forward pass. And because the derivative of
+# J^T v in the direction u is the gradient of <v, J u>, a gradient that is differentiated again
+# needs its forward and its backward pass, and nothing else. These are calls of the same kind, so a
+# third derivative is the tangent of the tangent.
+
+
+def is_followed(tensors: Sequence[Tensor | None]) -> bool:
+    """Whether forward mode follows any of these."""
+    if forward_ad._current_level < 0:
+        return False
+    return any(t is not None and unpack_dual(t).tangent is not None for t in tensors)
+
+
+def along(
+    run: Run, direction: Direction, tensors: Sequence[Any], dots: Sequence[Tensor | None]
+) -> list[Tensor]:
+    """How outputs and final states move if input, initial states and weights move like `dots`; None
+    stands for what does not."""
+    xs, initial, weights, _ = direction.split(tensors)
+    xs_dot, initial_dot, weights_dot, _ = direction.split(dots)
+    both = torch.cat([xs, torch.zeros_like(xs) if xs_dot is None else xs_dot], dim=-1)
+    moving = [torch.zeros_like(weight) if dot is None else dot
+              for weight, dot in zip(weights, weights_dot, strict=True)]  # fmt: skip
+    found = run(direction.tangent, both, *initial_dot, *initial, *weights, *moving)
+    return list(found[: 1 + direction.states])
+
+
+def push_forward(
+    run: Run, direction: Direction, tensors: Sequence[Any], dots: Sequence[Tensor | None]
+) -> tuple[Tensor | None, ...]:
+    """What the `jvp` of an autograd function returns: recorded values have no derivative."""
+    primal = [None if t is None else unpack_dual(t).primal for t in tensors]
+    return *along(run, direction, primal, dots), *[None] * len(direction.record)
+
+
+def differentiable(
+    run: Run,
+    direction: Direction,
+    gradients: Sequence[Tensor | None],
+    tensors: Sequence[Tensor | None],
+    d_results: Sequence[Tensor | None],
 ) -> list[Tensor | None]:
-    """Mark gradients, which are themselves to be differentiated, and cannot be: not with respect to
-    anything they are made of, which includes the derivatives that arrived."""
-    given = [gradient for gradient in gradients if gradient is not None]
-    every = (s for s in sources if s is not None)
-    marked = iter(_Once.apply(len(given), *given, *every))  # type: ignore[no-untyped-call]
-    return [None if gradient is None else next(marked) for gradient in gradients]
+    """The same gradients, with a way back to all that they are made of, which includes the
+    derivatives that arrived. The norms at the end are measured, and have none."""
+    count = len(tensors)
+    arrived = d_results[: 1 + direction.states]
+    apply: Callable[..., Tensors] = _VectorJacobian.apply
+    attached = iter(apply(run, direction, gradients[:count], *tensors, *arrived))
+    first = [None if gradient is None else next(attached) for gradient in gradients[:count]]
+    return [*first, *gradients[count:]]
 
 
-class _Once(torch.autograd.Function):
-    """Gradients that say, should anybody differentiate them again, what can."""
-
-    @staticmethod
-    def forward(ctx: Any, count: int, *tensors: Tensor) -> tuple[Tensor, ...]:
-        return tuple(gradient.view_as(gradient) for gradient in tensors[:count])
+class _VectorJacobian(torch.autograd.Function):
+    """J^T v, which a backward kernel has found, of its input, initial states and weights, and v."""
 
     @staticmethod
-    def backward(ctx: Any, *_: Tensor) -> tuple[Tensor, ...]:
-        raise UnrolledError(
-            "the compiled kernels differentiate once, and here a gradient is differentiated again: "
-            'make the layer with engine="torch", which runs the same equation under autograd'
-        )
+    def forward(
+        ctx: Any, run: Run, direction: Direction, found: Sequence[Tensor | None], *tensors: Any
+    ) -> Tensors:
+        ctx.run, ctx.direction, ctx.count = run, direction, len(found)
+        ctx.places = [place for place, gradient in enumerate(found) if gradient is not None]
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(*tensors)
+        ctx.save_for_forward(*tensors)
+        given = [gradient for gradient in found if gradient is not None]
+        if forward_ad._current_level >= 0:  # what is a view cannot be given a tangent
+            given = [gradient.clone() if gradient._is_view() else gradient for gradient in given]
+        return tuple(given)
+
+    @staticmethod
+    def backward(ctx: Any, *directions: Tensor | None) -> tuple[Tensor | None, ...]:
+        """The gradient of <v, J u>; and by v, J u itself."""
+        sources, arrived = ctx.saved_tensors[: ctx.count], ctx.saved_tensors[ctx.count :]
+        needed = ctx.needs_input_grad[3:]
+        dots: list[Tensor | None] = [None] * ctx.count
+        for place, u in zip(ctx.places, directions, strict=True):
+            dots[place] = u
+        goes_on = torch.is_grad_enabled()
+        with torch.enable_grad():
+            sources = _alike(sources, needed, goes_on)
+            moved = along(ctx.run, ctx.direction, sources, dots)
+            found = _pull_back(moved, arrived, sources, needed, goes_on)
+        moved = moved if goes_on else [m.detach() for m in moved]
+        by_arrived = [m if need else None
+                      for m, need in zip(moved, needed[ctx.count :], strict=True)]  # fmt: skip
+        return None, None, None, *found, *by_arrived
+
+    @staticmethod
+    def jvp(ctx: Any, *dots: Tensor | None) -> tuple[Tensor | None, ...]:
+        """The gradient of <v, J u> + <v_dot, f>."""
+        every = [None if t is None else unpack_dual(t).primal
+                 for t in ctx.saved_tensors]  # fmt: skip
+        sources, arrived = every[: ctx.count], every[ctx.count :]
+        moving, arriving = dots[3 : 3 + ctx.count], dots[3 + ctx.count :]
+        needed = [place in ctx.places for place in range(ctx.count)]
+        goes_on = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in every)
+        with torch.enable_grad():
+            sources = _alike(sources, needed, goes_on)
+            results = along(ctx.run, ctx.direction, sources, moving)
+            if any(dot is not None for dot in arriving):
+                results += ctx.run(ctx.direction, *sources)[: len(arriving)]
+            found = _pull_back(results, [*arrived, *arriving], sources, needed, goes_on)
+        return tuple(found[place] for place in ctx.places)
+
+
+def _alike(sources: Sequence[Any], needed: Sequence[bool], goes_on: bool) -> list[Any]:
+    """The same tensors, to be differentiated by; `goes_on`: what is found is so in turn."""
+    return [
+        source if not need else source.view_as(source).requires_grad_() if goes_on
+        else source.detach().requires_grad_()
+        for source, need in zip(sources, needed, strict=False)
+    ]  # fmt: skip
+
+
+def _pull_back(
+    results: Sequence[Tensor], arrived: Sequence[Tensor | None], sources: Sequence[Any],
+    needed: Sequence[bool], goes_on: bool,
+) -> list[Tensor | None]:  # fmt: skip
+    """Gradients by the sources that are needed; None by others."""
+    pairs = [(r, d) for r, d in zip(results, arrived, strict=False) if d is not None]
+    wanted = [source for source, need in zip(sources, needed, strict=False) if need]
+    if not wanted or not pairs:
+        return [None] * len(sources)
+    outputs, given = zip(*pairs, strict=True)
+    found = iter(torch.autograd.grad(outputs, wanted, given, create_graph=goes_on,
+                                     allow_unused=True))  # fmt: skip
+    return [next(found) if need else None
+            for _, need in zip(sources, needed, strict=False)]  # fmt: skip

@@ -21,6 +21,7 @@ from unrolled.layers.operator import (
     KernelSequence,
     Tensors,
     infer,
+    is_followed,
     traced,
     wants_gradients,
 )
@@ -83,7 +84,8 @@ def run(
                 *map(batch.ordered, initial), *weights,
                 *(batch.turned(probe, reverse) for probe in mine),
             ]  # fmt: skip
-            is_training = wants_gradients([first, *others])
+            every = [first, *others]
+            is_training = wants_gradients(every) or is_followed(every)
             if stack.bptt != "whole" and is_training and direction.schedule.steps:
                 results = pieces(direction, stack.bptt, first, *others)
             elif direction.is_traced:

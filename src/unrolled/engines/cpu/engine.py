@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 from unrolled.engines.cpu.call import backward, forward
@@ -20,10 +21,11 @@ from unrolled.engines.cpu.machine.arrays import Library
 from unrolled.engines.cpu.machine.launches import Launches
 from unrolled.engines.cpu.machine.memory import Lease
 from unrolled.engines.cpu.program import Program, program
-from unrolled.engines.engine import Array, Gradients, Packs, Results, Sources
+from unrolled.engines.engine import Array, Gradients, Packs, Results, Source, Sources
 from unrolled.engines.plan.directions import Inputs
-from unrolled.engines.plan.lower import Lowered
+from unrolled.engines.plan.lower import Lowered, tangent
 from unrolled.engines.plan.schedule import Ragged, Schedule
+from unrolled.equations.tangent import dots
 
 BITS = {"float32": 32, "float64": 64}
 # Up to this many inputs, W x is done in the loop: alone it would only move memory.
@@ -180,6 +182,20 @@ class Recurrence:
     def states(self) -> tuple[str, ...]:
         """Their names; the first is the output."""
         return tuple(self.sizes.states)
+
+    @cached_property
+    def tangent(self) -> Recurrence:
+        """The step together with its derivative in a direction. Its inputs are the step's and then
+        their derivatives; its states the derivatives and then the step's; its arrays of weights the
+        step's and then their derivatives."""
+        lowered, dot = self.program.lowered, dots(self.program.lowered.step)
+        count = len(self.sizes.arrays)
+        sources = dict(self.sizes.sources)
+        for name, places in self.sizes.sources.items():
+            sources[dot[name]] = tuple(Source(s.array + count, s.row) for s in places)
+        return Recurrence(
+            program(tangent(lowered), self.program.bits), self.sizes.sizes, sources, self.library
+        )
 
     def state(self, name: str, outputs: Array, left: Left) -> Array:
         """A state of every token, (tokens, units), while what forward left is there."""

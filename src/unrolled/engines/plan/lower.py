@@ -93,6 +93,11 @@ def lower(equation: Equation) -> Lowered:
                           if any(v.name == name for v in weights)})  # fmt: skip
 
 
+def tangent(lowered: Lowered) -> Lowered:
+    """The step together with its derivative in a direction, over its plain weights and theirs."""
+    return Lowered(lowered.step.tangent, {})
+
+
 def narrow(lowered: Lowered) -> Lowered:
     """The same step with the weights of one row, and of one column, as vectors.
 
