@@ -58,13 +58,13 @@ class Written(Cell):
         """Those of the equation."""
         return {name: node.array for name, node in self._written.constants.items()}
 
-    def step(self, x: Any, *states: Any) -> Any:
+    def step(self, x: Any, *states: Any, **named: Any) -> Any:
         """The equation, computed."""
         found, sizes = self._written, self.__dict__["_sizes"]
-        outer = iter((x, *states))
-        known: dict[Node, Any] = {
-            v: getattr(self, v.name) if v.role == "weight" else next(outer) for v in found.given
-        }
+        outer = {next(iter(found.inputs)): x, **named}
+        old = dict(zip(found.states, states, strict=True))
+        sources = {"input": outer, "state": old, "weight": self.weights}
+        known: dict[Node, Any] = {v: sources[v.role][v.name] for v in found.given}
         known |= {node: getattr(self, name) for name, node in found.constants.items()}
         for node in topological(found.locals.values()):
             if node not in known:

@@ -150,6 +150,7 @@ def derive(equation: Equation) -> Equation:
         initial_state={},
         initial={},
         defaults={},
+        noise={},
     )
     verify(backward)
     return backward

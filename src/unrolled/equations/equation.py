@@ -23,6 +23,7 @@ class Equation:
     `given` are the values from outside, in order: the input, the states before the step, further
     inputs by name, the weights, and for a backward step what the forward step left and the
     derivatives that arrive. `defaults` are the values of named inputs that need not be given.
+    `noise` says what is random in training, and how (`noise`).
     `statements` name the values that are computed; `results` are the names among them that the
     step returns: a forward step's new states (the first is the output), a backward step's
     derivatives.
@@ -35,6 +36,7 @@ class Equation:
     initial_state: Mapping[str, float] = field(default_factory=dict)
     initial: Mapping[str, Any] = field(default_factory=dict)
     defaults: Mapping[str, float] = field(default_factory=dict)
+    noise: Mapping[str, tuple[str, float]] = field(default_factory=dict)
 
     @cached_property
     def values(self) -> dict[str, Node]:

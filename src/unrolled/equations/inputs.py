@@ -79,9 +79,19 @@ def columns(
 def without_named(equation: Equation, who: str) -> Equation:
     """The equation with the default of each named input in its place. `who` is refused one that has
     no default."""
-    if not equation.named_inputs:
+    return _with_defaults(equation, set(equation.named_inputs), who)
+
+
+def without_noise(equation: Equation) -> Equation:
+    """The step outside training: in the place of what is random, its expectation."""
+    names = {name for name in equation.noise if name in equation.defaults}
+    return _with_defaults(equation, names, "evaluation")
+
+
+def _with_defaults(equation: Equation, names: set[str], who: str) -> Equation:
+    if not names:
         return equation
-    required = [name for name in equation.named_inputs if name not in equation.defaults]
+    required = [name for name in names if name not in equation.defaults]
     if required:
         raise CellError(
             f"{who} takes one input, x, and {equation.name} also needs {', '.join(required)} at "
@@ -90,16 +100,17 @@ def without_named(equation: Equation, who: str) -> Equation:
     for node in topological(node for _, node in equation.statements):
         for v in arguments(node):
             is_whole = isinstance(node, Apply) and node.op in ("matmul", "sum", "mean")
-            if is_whole and isinstance(v, Variable) and v.name in equation.defaults:
+            if is_whole and isinstance(v, Variable) and v.name in names:
                 raise CellError(
                     f"{who} takes one input, x, and {equation.name} uses {v.name} in a product or "
                     f"a sum over its units, where its default cannot stand: in PyTorch, "
                     f"layer(x, {v.name}=...) takes it"
                 )
     known: dict[Node, Node] = {
-        v: constant(equation.defaults[v.name], v.name)
+        # what is random in training is on average no more than a number
+        v: constant(equation.defaults[v.name], None if v.name in equation.noise else v.name)
         for v in equation.given
-        if v.name in equation.named_inputs and v.role == "input"
+        if v.name in equation.named_inputs and v.role == "input" and v.name in names
     }
     done: dict[Node, Node] = {}
     for node in topological(node for _, node in equation.statements):
@@ -111,7 +122,8 @@ def without_named(equation: Equation, who: str) -> Equation:
         equation,
         given=tuple(v for v in equation.given if v not in known),
         statements=tuple((name, done[node]) for name, node in equation.statements),
-        defaults={},
+        defaults={n: v for n, v in equation.defaults.items() if n not in names},
+        noise={n: v for n, v in equation.noise.items() if n not in names},
     )
     bare = simplify(bare)
     verify(bare)

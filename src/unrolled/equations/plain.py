@@ -59,6 +59,8 @@ def to_json(equation: Equation) -> str:
     }  # fmt: skip
     if equation.defaults:
         data["defaults"] = {name: repr(v) for name, v in equation.defaults.items()}
+    if equation.noise:
+        data["noise"] = {name: [per, repr(share)] for name, (per, share) in equation.noise.items()}
     return json.dumps(data, separators=(",", ":"))
 
 
@@ -112,6 +114,10 @@ def _read(data: dict[str, Any]) -> Equation:
         {_string(name): float(value) for name, value in data["initial_state"].items()},
         {_string(name): _initial(value) for name, value in data["initial"].items()},
         {_string(name): float(value) for name, value in data.get("defaults", {}).items()},
+        {
+            _string(name): (_string(per), float(share))
+            for name, (per, share) in data.get("noise", {}).items()
+        },
     )
 
 

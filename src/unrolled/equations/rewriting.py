@@ -4,17 +4,18 @@ equation over the new ones, simplified and verified; next: `cells/modifiers`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from unrolled.equations.derive import name_what_backward_needs
+from unrolled.equations.derive import fresh, name_what_backward_needs
 from unrolled.equations.equation import Equation
 from unrolled.equations.nodes import Apply, Node, Variable, arguments, rebuild, topological
 from unrolled.equations.simplify import simplify
 from unrolled.equations.verify import verify
 
 Made = Callable[[Node], Node]  # a node of the old equation -> what stands in its place
+Statement = tuple[str, Node]
 Rule = Callable[[Made], Node]  # how a new term is made; asks for what its parts have become
 
 
@@ -24,9 +25,13 @@ def rewrite(
     *,
     name: str | None = None,
     initial: Mapping[str, Any] | None = None,
+    noise: Mapping[str, tuple[float, str, float]] | None = None,
+    states: Mapping[str, Rule] | None = None,
 ) -> Equation:
     """Each node with a rule becomes what the rule makes; weights that nothing uses are dropped, and
-    new ones, which the rules bring, are given after the old. `initial` are their first values."""
+    new ones, which the rules bring, are given after the old. `initial` are their first values;
+    `noise` are new random inputs: what each is on average, how often it is drawn, and with which
+    probability it is not 0. `states` are made last, of a new state that keeps another name."""
     done: dict[Node, Node] = {}
 
     def made(root: Node) -> Node:
@@ -41,22 +46,43 @@ def rewrite(
         (title, made(node)) for title, node in equation.statements
         if node not in before or made(node) in after  # what only led to a value that is gone
     )  # fmt: skip
+    statements = _with_states(equation, statements, made, states or {})
     used = list(topological(node for _, node in statements))
     kept = [v for v in equation.given if v.role != "weight" or v in set(used)]
     new = [v for v in used if isinstance(v, Variable) and v not in equation.given]
-    weights = {v.name for v in (*kept, *new) if v.role == "weight"}
+    given = sorted((*kept, *new), key=lambda v: v.role == "weight")  # which come last
+    weights = {v.name for v in given if v.role == "weight"}
     rules_of = {**equation.initial, **(initial or {})}
     result = replace(
         equation,
         name=equation.name if name is None else name,
-        given=(*kept, *new),
+        given=tuple(given),
         statements=statements,
         initial={weight: rule for weight, rule in rules_of.items() if weight in weights},
+        defaults={**equation.defaults, **{n: e for n, (e, *_) in (noise or {}).items()}},
+        noise={n: how for n, how in equation.noise.items() if n in equation.inputs or n in weights}
+        | {n: (per, on) for n, (_, per, on) in (noise or {}).items()},
     )
     for improve in (_ordered, simplify, name_what_backward_needs):
         result = improve(result)
         verify(result)
     return result
+
+
+def _with_states(
+    equation: Equation, statements: Sequence[Statement], made: Made, states: Mapping[str, Rule]
+) -> tuple[Statement, ...]:
+    """What a state was to become keeps its value under another name, and the rule's is the state's.
+    What was made of it still is."""
+    taken = set(equation.values)
+    found: list[Statement] = []
+    for title, node in statements:
+        if title in states:
+            found.append((fresh(f"new_{title}", taken), node))
+            found.append((title, states[title](made)))
+        else:
+            found.append((title, node))
+    return tuple(found)
 
 
 def _made(node: Node, rules: Mapping[Node, Rule], made: Made, done: Mapping[Node, Node]) -> Node:

@@ -113,6 +113,17 @@ def _verify_step(equation: Equation) -> None:
     _demand(not unknown, equation, f"{sorted(unknown)} begin with a value and are no states")
     unknown = set(equation.defaults) - set(equation.named_inputs)
     _demand(not unknown, equation, f"{sorted(unknown)} have a default and are no named inputs")
+    _verify_noise(equation)
+
+
+def _verify_noise(equation: Equation) -> None:
+    """What is random is a named input with a default, the first input, or a weight."""
+    for name, (per, share) in equation.noise.items():
+        is_input = name in equation.defaults or name == next(iter(equation.inputs))
+        right = per in ("step", "sequence") if is_input else per == "call"
+        known = is_input or name in equation.weights
+        _demand(known and right, equation, f"{name} is random by {per!r}, and cannot be")
+        _demand(0 < share <= 1, equation, f"{name} is on with the probability {share}")
 
 
 def _demand(holds: bool, equation: Equation, sentence: str) -> None:

@@ -24,15 +24,16 @@ def named_tokens(
     form: Form,
     given: Mapping[str, Any],
     like: Tensor,
-) -> list[Tensor]:
-    """Each named input by token, (..., n)."""
+) -> dict[str, Tensor]:
+    """Each named input by token, (..., n), but for those that are random and were not given."""
     if not given and not equation.named_inputs:
-        return []
+        return {}
     widths = {name: sizes[shape[0]] for name, shape in equation.named_inputs.items()}
-    return [
-        _tokens(name, value, widths[name], form, like)
+    return {
+        name: _tokens(name, value, widths[name], form, like)
         for name, value in complete(equation, given).items()
-    ]
+        if name in given or name not in equation.noise
+    }
 
 
 def _tokens(name: str, value: Any, units: int, form: Form, like: Tensor) -> Tensor:

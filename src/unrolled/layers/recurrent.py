@@ -17,7 +17,7 @@ from unrolled.cells.initial import draw
 from unrolled.cells.modified import modified
 from unrolled.cells.modifiers import Modifier
 from unrolled.equations.equation import Equation
-from unrolled.equations.inputs import without_named
+from unrolled.equations.inputs import without_named, without_noise
 from unrolled.errors import CellError, ShapeError
 from unrolled.layers import checks, stack
 from unrolled.layers.batch import Ragged
@@ -64,7 +64,8 @@ class Recurrent(Fixable, nn.Module):
     steps between which no derivative passes; "recompute" is the whole, in memory that grows with
     the square root of T, for one more forward pass.
 
-    `modifiers=[LayerNorm()]` changes the cell before: see `unrolled.cells.modifiers`.
+    `modifiers=[LayerNorm()]` changes the cell before: see `unrolled.cells.modifiers`. What is
+    random in them comes from torch's generator in training, and is a mean in evaluation.
 
     Parameters have the names of the cell's weights: `W_i_l0`, `U_i_l1_reverse`. `layer.stream()`
     gives the layer one time step at a time, and `layer.equation` prints what it computes.
@@ -96,7 +97,9 @@ class Recurrent(Fixable, nn.Module):
         found = _equation(cell)
         self.equation = modified(found if bias else without_bias(found), modifiers)
         checks.has_weights(self.equation)
-        self._cell = Parameterized(self.equation)
+        self._cell = self._quiet = Parameterized(self.equation)
+        if self.equation.noise:
+            self._quiet = Parameterized(without_noise(self.equation))
         self.input_size, self.hidden_size = input_size, hidden_size
         self.num_layers, self.bias, self.batch_first = num_layers, bias, batch_first
         self.dropout, self.bidirectional = float(dropout), bidirectional
@@ -173,7 +176,7 @@ class Recurrent(Fixable, nn.Module):
             self._stack(), form.batch, form.tokens(), initial,
             [name for name in record if name not in probes],
             {name: tokens for name, (_, tokens) in probes.items()},
-            named_tokens(self.equation, self._sizes, form, named, like),
+            named_tokens(self._step.equation, self._sizes, form, named, like),
         )  # fmt: skip
         return form.answer(outputs, finals, records, record, probes)
 
@@ -189,7 +192,7 @@ class Recurrent(Fixable, nn.Module):
         checks.input(tokens, self.input_size, like)
         form = Form(tokens, batch, batch.rows)
         initial = self._initial(form, None, tokens)
-        beside = named_tokens(self.equation, self._sizes, form, named, like)
+        beside = named_tokens(self._step.equation, self._sizes, form, named, like)
         outputs, finals, _ = stack.run(self._stack(), batch, tokens, initial, named=beside)
         return outputs, form.states(finals)
 
@@ -205,8 +208,14 @@ class Recurrent(Fixable, nn.Module):
         like = self._like()
         engine = engine_for(self._asked, like.device, like.dtype)
         dropout = self.dropout if self.training else 0.0
-        return Stack(self._cell, engine, self.bptt, self.num_layers, self.directions, self._sizes,
-                     self._direction, dropout, self.fixed)  # fmt: skip
+        noisy = self.training and bool(self.equation.noise)
+        return Stack(self._step, engine, self.bptt, self.num_layers, self.directions, self._sizes,
+                     self._direction, dropout, self.fixed, noisy)  # fmt: skip
+
+    @property
+    def _step(self) -> Parameterized:
+        """The cell as it now runs: with what is random, or without."""
+        return self._cell if self.training else self._quiet
 
     def _initial(self, form: Form, given: list[Tensor] | None, like: Tensor) -> list[Tensor | None]:
         count = self.num_layers * self.directions

@@ -16,6 +16,7 @@ from torch import Tensor
 from unrolled.layers.batch import Dense, Ragged
 from unrolled.layers.bptt import pieces
 from unrolled.layers.fixed import Fixed
+from unrolled.layers.noise import dropped, masks, noisy
 from unrolled.layers.operator import (
     Direction,
     KernelSequence,
@@ -42,6 +43,7 @@ class Stack:
     parameters: Callable[[int, bool], list[Tensor]]
     dropout: float
     fixed: Fixed | None = None
+    is_noisy: bool = False
 
     def layer_sizes(self, layer: int, width: int) -> dict[str, int]:
         """Sizes with the width of this layer's input."""
@@ -55,7 +57,7 @@ def run(
     states: Sequence[Tensor | None],
     names: Sequence[str] = (),
     probes: Mapping[str, Tensor] | None = None,
-    named: Sequence[Tensor] = (),
+    named: Mapping[str, Tensor] | None = None,
 ) -> tuple[Tensor, Tensors, dict[str, Tensor]]:
     """tokens: (..., I); states: (layers x directions, B, n) each, None for zeros; names: of values
     to be recorded; probes: (..., directions), whose gradients will be the norms of the derivatives
@@ -78,8 +80,7 @@ def run(
                 else []
             )
             direction, weights = _direction(stack, batch, tokens, layer, reverse, wanted, norms)
-            xs = torch.cat([tokens, *named], dim=-1) if named else tokens
-            first = batch.turned(xs, reverse)
+            first = batch.turned(_beside(stack, batch, tokens, named or {}), reverse)
             others = [
                 *map(batch.ordered, initial), *weights,
                 *(batch.turned(probe, reverse) for probe in mine),
@@ -106,6 +107,17 @@ def run(
     return tokens, tuple([torch.cat(parts) for parts in zip(*finals, strict=True)]), records
 
 
+def _beside(
+    stack: Stack, batch: Dense | Ragged, tokens: Tensor, named: Mapping[str, Tensor]
+) -> Tensor:
+    """The input and what is given, or drawn, beside it."""
+    found = stack.cell.equation
+    if stack.is_noisy:
+        named = masks(found, stack.sizes, batch, tokens, named)
+        tokens = noisy(found, batch, tokens)
+    return torch.cat([tokens, *named.values()], dim=-1) if named else tokens
+
+
 def _direction(
     stack: Stack, batch: Dense | Ragged, tokens: Tensor, layer: int, reverse: bool,
     wanted: Mapping[str, str], norms: Mapping[str, str],
@@ -113,6 +125,8 @@ def _direction(
     """What runs, but for its tensors, and its weights."""
     sizes = stack.layer_sizes(layer, tokens.shape[-1])
     parameters = stack.parameters(layer, reverse)
+    if stack.is_noisy:
+        parameters = dropped(stack.cell.equation, [*stack.cell.equation.weights], parameters)
     place = layer * stack.directions + reverse
     packs = None if stack.fixed is None else stack.fixed.packs(place, parameters)
     recurrence = stack.cell.recurrence(stack.engine, parameters[0].dtype, sizes)

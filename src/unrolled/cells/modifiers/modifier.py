@@ -87,16 +87,13 @@ def is_product(node: Node) -> bool:
 
 def recurrent_matrices(equation: Equation) -> list[Variable]:
     """The weights that states are multiplied with, in the order of the equation."""
-    inputs = {v for v in equation.given if v.role == "input"}
     found: dict[Variable, None] = {}
     for node in topological(node for _, node in equation.statements):
-        if not is_product(node):
-            continue
-        matrix, operand = arguments(node)
-        below = set(topological([operand]))
-        if below & inputs and not any(isinstance(n, Variable) and n.role == "state" for n in below):
-            continue
-        found |= {n: None for n in topological([matrix]) if isinstance(n, Variable)}
+        if is_product(node):
+            matrix, operand = arguments(node)
+            below = topological([operand])
+            if any(isinstance(v, Variable) and v.role == "state" for v in below):
+                found |= {v: None for v in topological([matrix]) if isinstance(v, Variable)}
     return list(found)
 
 
@@ -108,6 +105,15 @@ def new_weight(equation: Equation, name: str, taken: set[str], size: str) -> Var
         free = f"{name}_{number}"
     taken.add(free)
     return variable(free, "weight", (size,))
+
+
+def new_input(equation: Equation, name: str, like: Node) -> Variable:
+    """An input by a name that is free, of the size of another value."""
+    free, number = name, 1
+    while free in equation.values:
+        number += 1
+        free = f"{name}_{number}"
+    return variable(free, "input", shape_of(like))
 
 
 def statement(equation: Equation, modifier: str, name: str) -> Node:

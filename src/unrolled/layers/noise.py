@@ -1,0 +1,65 @@
+"""What is random in training. In: an equation's `noise`, a batch. Out: masks by token, weights with
+numbers left out; next: `stack`, which draws for each direction of each layer.
+
+All come from torch's generator before the kernel runs, so a sequence that is computed a second time
+(`bptt="recompute"`) sees the same. A mask that is on has the value at which its mean is what
+evaluation uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor
+
+from unrolled.equations.equation import Equation
+from unrolled.layers.batch import Dense, Ragged
+
+
+def masks(
+    equation: Equation,
+    sizes: Mapping[str, int],
+    batch: Dense | Ragged,
+    tokens: Tensor,
+    given: Mapping[str, Tensor],
+) -> dict[str, Tensor]:
+    """Every named input, by token and in order: what was given, and masks that are drawn."""
+    found = {}
+    for name, shape in equation.named_inputs.items():
+        if name in given:
+            found[name] = given[name]
+        else:
+            per, share = equation.noise[name]
+            mean, width = equation.defaults[name], sizes[shape[0]]
+            found[name] = _mask(per, share, mean, width, batch, tokens)
+    return found
+
+
+def noisy(equation: Equation, batch: Dense | Ragged, tokens: Tensor) -> Tensor:
+    """The input, with the units left out that its noise says."""
+    x = next(iter(equation.inputs))
+    if x not in equation.noise:
+        return tokens
+    per, share = equation.noise[x]
+    return tokens * _mask(per, share, 1.0, tokens.shape[-1], batch, tokens)
+
+
+def dropped(equation: Equation, names: Sequence[str], weights: Sequence[Tensor]) -> list[Tensor]:
+    """Weights, some of them with numbers left out."""
+    result = []
+    for name, weight in zip(names, weights, strict=True):
+        _, share = equation.noise.get(name, ("call", 1.0))
+        if share < 1:
+            weight = weight * weight.new_empty(weight.shape).bernoulli_(share).div_(share)
+        result.append(weight)
+    return result
+
+
+def _mask(
+    per: str, share: float, mean: float, width: int, batch: Dense | Ragged, tokens: Tensor
+) -> Tensor:
+    """(..., width), by token."""
+    if per == "step":
+        return tokens.new_empty(*tokens.shape[:-1], width).bernoulli_(share).mul_(mean / share)
+    rows = tokens.new_empty(1, batch.rows, width).bernoulli_(share).mul_(mean / share)
+    return batch.gather(rows.expand(batch.steps, batch.rows, width))
