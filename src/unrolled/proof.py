@@ -46,10 +46,18 @@ def check_gradients(
     """Prove a cell: every derived gradient beside central differences of its own step, and the
     compiled kernels, in float64 and float32, beside the equation on arrays.
 
-    `cell` is a class or an instance, which brings its hyper-parameters; sizes, weights, inputs and
-    states are drawn. Returns the table, or raises a GradientError with the table as `table`.
-    Without `kernels`, nothing is compiled. With `order=2` second derivatives are checked, too,
-    along a random direction.
+    Args:
+        cell: A class, or an instance, which brings its hyper-parameters. Sizes, weights, inputs and
+            states are drawn.
+        seed: Of what is drawn.
+        kernels: Whether to compile the step and to compare what the kernels compute.
+        order: 2 also checks second derivatives, along a random direction.
+
+    Returns:
+        The table of everything that was compared; `print` shows it.
+
+    Raises:
+        GradientError: Something disagrees; the table is its `table`.
     """
     if isinstance(order, bool) or order not in (1, 2):
         raise ArgumentError(f"order is 1 or 2, the order of the derivatives, not {order!r}")

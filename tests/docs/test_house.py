@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import unrolled
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -32,6 +34,14 @@ def test_every_page_is_listed_and_has_content() -> None:
     written = {path.relative_to(ROOT / "docs").as_posix() for path in ROOT.glob("docs/**/*.md")}
     assert listed == written
     assert min((ROOT / "docs" / page).stat().st_size for page in written) > 1000
+
+
+def test_every_public_name_is_on_a_page_of_the_reference() -> None:
+    pages = "\n".join(path.read_text() for path in (ROOT / "docs" / "reference").glob("*.md"))
+    shown = set(re.findall(r"^::: (\S+)$", pages, re.MULTILINE))
+    public = (unrolled.NAMES | unrolled.JOBS).items()
+    missing = [name for name, module in public if not shown & {module, f"{module}.{name}"}]
+    assert missing == []
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])

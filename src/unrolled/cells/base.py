@@ -215,7 +215,18 @@ Cell.reserved_names = frozenset(name for name in vars(Cell) if not name.startswi
 
 
 def equation(cell: Any) -> Equation:
-    """What a cell became: an `Equation`, from a cell's class, a cell, or an equation itself."""
+    """What a cell became.
+
+    Args:
+        cell: A cell's class, an instance (which brings its hyper-parameters), or an `Equation`,
+            which is returned as it is.
+
+    Returns:
+        The `Equation`: `.text` and `.latex` print it, `.backward` is its derivative.
+
+    Raises:
+        CellError: The step cannot become an equation; the message shows the line and the cure.
+    """
     if isinstance(cell, Equation):
         return cell
     cell_type = cell if isinstance(cell, type) else type(cell)

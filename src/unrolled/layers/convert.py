@@ -27,9 +27,16 @@ class Conversion:
 
 
 def convert(model: nn.Module) -> tuple[nn.Module, Conversion]:
-    """Replace each torch.nn.RNN, GRU and LSTM inside the model, in place; values, parameters and
-    hooks stay the same objects, so an optimizer goes on with them. A model that is itself such a
-    layer cannot be replaced in place: its replacement is what is returned.
+    """Replace each torch.nn.RNN, GRU and LSTM inside the model, in place.
+
+    Values, parameters and hooks stay the same objects, so an optimizer needs no change.
+
+    Args:
+        model: Any module. One that is itself such a layer cannot be replaced in place.
+
+    Returns:
+        The model, or the replacement of a bare layer; and a report, which prints what was replaced,
+        and what was left and why.
     """
     report = Conversion()
     known: dict[nn.Module, nn.Module] = {}

@@ -62,6 +62,12 @@ def fixed_weights(model: nn.Module) -> Iterator[None]:
             for batch in batches:
                 answer(model(batch))
 
+    Args:
+        model: A module with layers of this project inside.
+
+    Raises:
+        ArgumentError: There is no such layer; or, at a call inside, a weight was changed.
+
     It pays for few sequences, short ones, or large layers: there a call spends part of its time on
     bringing the weights into the order in which kernels read them. A weight that is changed in here
     all the same is an error at the next call, unless it was written through `.data`, which leaves

@@ -36,39 +36,47 @@ class Recurrent(Fixable, nn.Module):
         layer = Recurrent(MyCell, 16, 64, num_layers=2)
         y, states = layer(x)
 
-    The cell is a class, an instance (which brings its hyper-parameters) or an `Equation`.
-
     x is (T, B, I), or (B, T, I) with `batch_first`, or (T, I) for one sequence, or a
-    PackedSequence, and y has the same form. `states`, given and returned, are one tensor
-    (layers x directions, B, H) for a cell of one state and a tuple for more. `lengths` are the
-    sequences' own, in any order: one number each, or (first, end) for padding on both sides. What
-    is padded is never read or computed; y is 0 there. `record=("f", "c")` adds a third result: by
-    name, these values of the step at every time step, laid out like y (of the top layer; `f_l0` is
-    the lowest layer's). For `d_h` it holds zeros whose `.grad`, after backward, says how long the
-    derivative of the loss by h was at each step.
+    PackedSequence, and y has the same form, with the size of the output in place of I. `states`,
+    given and returned, are one tensor (layers x directions, B, H) for a cell of one state and a
+    tuple for more. Parameters have the names of the cell's weights: `W_i_l0`, `U_i_l1_reverse`.
+    `layer.stream()` runs the layer one time step at a time, `layer.equation` prints what it
+    computes, and `layer.engine` says what runs it.
 
     What the step takes by name, `step(self, x, h, *, dt)`, is given by name, `layer(x, dt=dt)`: in
     the form of x with n numbers a step, or with one number a step (T, B), or one number for all.
     Every layer of a stack sees it.
 
-    `bias=False` leaves out the vectors that are only added to a product. `dropout` falls on the
-    outputs of every layer but the last. `proj_size` is for cells that have one (ProjectedLSTM);
-    every other size that a cell declares as its own is given as `sizes={"order": 6}`, or comes with
-    an instance: `Recurrent(MyCell(order=6, leak=0.1), 16, 64)`.
+    Args:
+        cell: A cell's class, an instance (which brings its hyper-parameters), or an `Equation`.
+        input_size: Numbers that come in at each time step (I).
+        hidden_size: Units of a layer (H).
+        num_layers: How many layers stand one above the other.
+        bias: Whether to keep the vectors that are only added to a product.
+        batch_first: Whether x and y are (B, T, .) instead of (T, B, .).
+        dropout: Share of units that are dropped from the outputs of every layer but the last,
+            while training.
+        bidirectional: Whether a second network reads each sequence from its end; their outputs are
+            concatenated.
+        proj_size: Size of the output of a cell that declares one, such as `ProjectedLSTM`.
+        sizes: Other sizes that the cell declares as its own, `{"order": 6}`. An instance,
+            `Recurrent(MyCell(order=6), 16, 64)`, brings its own.
+        engine: `"auto"` runs compiled kernels for float32 and float64 on the CPU, and elsewhere
+            the same equation under torch's autograd. `"cpu"` insists on the kernels. `"torch"` is
+            slow and runs anywhere.
+        bptt: How far derivatives go back: `"whole"`; a number k cuts the sequence into windows of k
+            steps between which no derivative passes; `"recompute"` is the whole, in memory that
+            grows with the square root of T, for one more forward pass.
+        modifiers: Changes to the cell, such as `[LayerNorm()]`: see `unrolled.cells.modifiers`.
+            What is random in them comes from torch's generator in training, and is a mean in
+            evaluation.
+        device: Where the parameters are made.
+        dtype: Of the parameters.
 
-    `engine="auto"` runs compiled kernels for float32 and float64 on the CPU, and elsewhere the same
-    equation under torch's autograd; `layer.engine` says which. "cpu" insists on the kernels.
-    "torch" is slow and runs anywhere, also where gradients are differentiated again.
-
-    `bptt` says how far derivatives go back: "whole"; a number k cuts the sequence into windows of k
-    steps between which no derivative passes; "recompute" is the whole, in memory that grows with
-    the square root of T, for one more forward pass.
-
-    `modifiers=[LayerNorm()]` changes the cell before: see `unrolled.cells.modifiers`. What is
-    random in them comes from torch's generator in training, and is a mean in evaluation.
-
-    Parameters have the names of the cell's weights: `W_i_l0`, `U_i_l1_reverse`. `layer.stream()`
-    gives the layer one time step at a time, and `layer.equation` prints what it computes.
+    Raises:
+        CellError: The step cannot become an equation.
+        ArgumentError: A size, an engine or another argument is out of range.
+        ShapeError: The cell uses its input beside a state, unit by unit, and the sizes differ.
     """
 
     def __init__(
@@ -163,6 +171,24 @@ class Recurrent(Fixable, nn.Module):
         record: Sequence[str] = (),
         **named: Any,
     ) -> Any:
+        """Run the layer over a batch of sequences.
+
+        Args:
+            x: The input, (T, B, I), (B, T, I), (T, I) or a PackedSequence.
+            states: Initial states, in the form in which they are returned; by default the cell's.
+            lengths: The sequences' own lengths, in any order: one number each, or (first, end) for
+                padding on both sides. What is padded is never read or computed, and y is 0 there.
+            record: Names of values of the step to be returned: `("f", "c")` of the top layer,
+                `"f_l0"` of the lowest. For `"d_h"` zeros are returned whose `.grad`, after
+                backward, is the norm of the derivative of the loss with respect to h at each step.
+            named: The step's named inputs.
+
+        Returns:
+            y and the final states; with `record` a third item, name -> tensor laid out like y.
+
+        Raises:
+            ShapeError: Something does not have the shape, dtype or device that the layer expects.
+        """
         record = checks.record(self.equation, record, self.num_layers)
         like = self._like()
         form = form_of(x, lengths, self.batch_first)
