@@ -61,5 +61,5 @@ def test_bpe_is_refused(tmp_path: Path) -> None:
     model = Generator(**SMALL, tokens="bpe", vocabulary=300).fit(TEXT)
     with pytest.raises(ArgumentError, match=r"train the generator with tokens='char'"):
         unrolled.export(model, tmp_path / "page.html")
-    with pytest.raises(ArgumentError, match="a whole generator is exported to html or js"):
+    with pytest.raises(ArgumentError, match="a whole generator is exported to html, js or c"):
         unrolled.export(model, tmp_path / "page.onnx")

@@ -1,10 +1,12 @@
 """Write a run for another runtime: the whole network as one file, with what stands around it.
 
 unrolled export runs/reviews-1 --to onnx
+unrolled export runs/reviews-1 --to html --int8
 unrolled export runs/reviews-1 --to onnx --out model/reviews.onnx
 """
 
 import argparse
+import re
 from pathlib import Path
 
 from unrolled.exports.export import FORMATS
@@ -14,6 +16,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", help="the folder of the run")
     parser.add_argument("--to", required=True, choices=list(FORMATS), help="the format")
     parser.add_argument("--out", metavar="FILE", help="where (default: RUN/export/NAME of the run)")
+    parser.add_argument("--int8", action="store_true",
+                        help="weights as whole numbers, a quarter of the memory (c, js, html); "
+                        "the error is measured and printed")  # fmt: skip
+    parser.add_argument("--no-libm", action="store_true",
+                        help="c: bring tanh, exp and so on along, and use no library")  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -23,7 +30,10 @@ def run(arguments: argparse.Namespace) -> int:
     folder = Path(arguments.run)
     out = arguments.out
     if out is None:
-        out = folder / "export" / f"{folder.resolve().name}{FORMATS[arguments.to]}"
+        name = folder.resolve().name
+        if arguments.to == "c":  # which begins the names of its functions
+            name = re.sub(r"\W", "_", name, flags=re.ASCII)
+        out = folder / "export" / f"{name}{FORMATS[arguments.to]}"
         make_folder(out.parent)
-    print(export(folder, out, arguments.to))
+    print(export(folder, out, arguments.to, int8=arguments.int8, libm=not arguments.no_libm))
     return 0

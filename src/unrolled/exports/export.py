@@ -6,17 +6,30 @@ Next: another runtime. What a format cannot hold is refused by name, with what w
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from unrolled.errors import ArgumentError
 from unrolled.exports.network import Network, network_of
 from unrolled.files import write_whole
 
+if TYPE_CHECKING:
+    from unrolled.exports.c_code import CFiles
+
 FORMATS = {"c": ".c", "js": ".mjs", "onnx": ".onnx", "html": ".html"}
+NO_INT8 = "int8 is for c, js and html: an onnx graph holds float32 weights"
 SUFFIXES = {".h": "c", ".js": "js"} | {suffix: name for name, suffix in FORMATS.items()}
+
+
+@dataclass(frozen=True)
+class Options:
+    """How weights and functions are written; each format refuses what it cannot do."""
+
+    int8: bool = False
+    libm: bool = True
 
 
 @dataclass(frozen=True)
@@ -44,20 +57,20 @@ def export(
         unrolled.export(layer, "lstm.c")
 
     `model` is a cell with sizes, a recurrent layer (of this project or of torch.nn), a fitted
-    classifier, or the folder of its run; `to` is one of the formats, by default what the ending of
-    `path` says:
+    classifier, forecaster or generator, or the folder of its run; `to` is one of the formats, by
+    default what the ending of `path` says:
 
-    - "c": name.h and name.c in C99, one time step at a time, without allocation. `int8` stores each
-      row of a matrix as whole numbers and a scale; without `libm` the file brings its own tanh and
-      exp.
+    - "c": name.h and name.c in C99, one time step at a time, without allocation. Without `libm` the
+      file brings its own tanh and exp.
 
     - "onnx": name.onnx for whole sequences, and name.step.onnx for one time step. Time and batch
       may be any number, states go in and out; with `lengths` each sequence has its own, too.
     - "js": a JavaScript module without dependencies: `forward`, and the derived `backward`.
 
-    - "html": a classifier as one page that works offline.
+    - "html": a fitted model as one page that works offline.
 
-    Returns what was written, and figures such as bytes of flash and of RAM.
+    `int8` (not for onnx) stores each row of a matrix as whole numbers and a scale. Returns what was
+    written, and figures such as bytes of flash and of RAM.
     """
     path = Path(path)
     kind = _format(path, to)
@@ -69,19 +82,21 @@ def export(
     if isinstance(model, str | Path):
         model = import_module("unrolled.tasks.runs").open_run(model)
     if hasattr(model, "export_as"):  # a fitted estimator, which knows what stands around its layers
-        if lengths or not libm:
-            raise ArgumentError("lengths and libm are options of layers and cells, not of runs")
-        exported: Exported = model.export_as(kind, path, int8)
+        if lengths:
+            raise ArgumentError("lengths is an option of layers and cells: a run has them anyway")
+        exported: Exported = model.export_as(kind, path, Options(int8, libm))
         return exported
     if kind == "html":
         raise ArgumentError(
-            "html is a page of a fitted classifier or of its run; a layer is exported to js, and "
-            "its module goes into any page"
+            "html is a page of a fitted classifier, forecaster or generator, or of its run; a "
+            "layer is exported to js, and its module goes into any page"
         )
     network = network_of(model)
     if kind == "js":
-        return _to_javascript(network, path)
+        return _to_javascript(network, path, int8)
     if kind == "onnx":
+        if int8:
+            raise ArgumentError(NO_INT8)
         return _to_onnx(network, path, lengths)
     return _to_c(network, path.with_suffix(".c"), int8, libm)
 
@@ -114,34 +129,43 @@ def _to_onnx(network: Network, path: Path, lengths: bool) -> Exported:
     return Exported(tuple(files), tuple(notes))
 
 
-def _to_javascript(network: Network, path: Path) -> Exported:
+def _to_javascript(network: Network, path: Path, int8: bool) -> Exported:
     from unrolled.exports.javascript import javascript
 
-    text = javascript(network)
+    text = javascript(network, int8)
     write_whole(path, text)
-    return Exported((path,), (f"{len(text.encode()):,} bytes, weights included",))
+    notes = [f"{len(text.encode()):,} bytes, weights included"]
+    return Exported((path,), (*notes, *([_int8_error(network)] if int8 else [])))
 
 
 def _to_c(network: Network, path: Path, int8: bool, libm: bool) -> Exported:
     from unrolled.exports.c_code import c_files
 
+    files = c_files(network, c_name_of(path), libm=libm, int8=int8)
+    return write_c(path, files, [_int8_error(network)] if int8 else [])
+
+
+def c_name_of(path: Path) -> str:
+    """What the names of the functions begin with."""
     name = re.sub(r"\W", "_", path.stem, flags=re.ASCII)
     if name != path.stem:
         raise ArgumentError(
             f"{path.name}: the name of the file begins the names of its functions, so it is made "
             f"of letters, digits and _: {name}.c"
         )
-    files = c_files(network, name, libm=libm, int8=int8)
-    header = path.with_suffix(".h")
+    return name
+
+
+def write_c(path: Path, files: CFiles, more: Sequence[str] = ()) -> Exported:
+    """Both files, and what they take."""
+    header, source = path.with_suffix(".h"), path.with_suffix(".c")
     write_whole(header, files.header)
-    write_whole(path, files.source)
-    notes = [
+    write_whole(source, files.source)
+    note = (
         f"{files.flash:,} bytes of constants, {files.ram:,} bytes of state, up to {files.stack:,} "
         f"bytes of the stack, {files.multiplications:,} multiplications with matrices a step"
-    ]
-    if int8:
-        notes.append(_int8_error(network))
-    return Exported((header, path), tuple(notes))
+    )
+    return Exported((header, source), (note, *more))
 
 
 def _int8_error(network: Network) -> str:

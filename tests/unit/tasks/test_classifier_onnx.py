@@ -78,7 +78,7 @@ def test_what_a_classifier_cannot_become_is_said(tmp_path: Path) -> None:
     model = Classifier(hidden=2, epochs=1, validation=0.0, linear=False).fit(TEXTS, LABELS)
     with pytest.raises(ArgumentError, match="its recurrent layers can be"):
         unrolled.export(model, tmp_path / "texts.c")
-    with pytest.raises(ArgumentError, match="options of layers and cells"):
+    with pytest.raises(ArgumentError, match="option of layers and cells"):
         unrolled.export(model, tmp_path / "texts.onnx", lengths=True)
     series = [np.ones((6, 1)) * n for n in range(6)]
     mixed = Classifier(hidden=2, epochs=1, validation=0.0).fit(series, [0, 1] * 3)

@@ -27,7 +27,7 @@ from unrolled.cells.choosing import ChosenCell
 from unrolled.data.notes import Notes
 from unrolled.data.splits import folds, hold_out, largest_class
 from unrolled.errors import ArgumentError
-from unrolled.exports.export import Exported
+from unrolled.exports.export import Exported, Options
 from unrolled.networks.committee import Committee
 from unrolled.networks.linear_series import LinearSeries, features_for
 from unrolled.networks.pooling import POOLINGS
@@ -373,10 +373,10 @@ class Classifier(ClassifierMixin, Estimator):
 
     # ------------------------------------------------------------------------------- exporting
 
-    def export_as(self, kind: str, path: Path, int8: bool = False) -> Exported:
+    def export_as(self, kind: str, path: Path, options: Options) -> Exported:
         """The whole classifier for another runtime; `unrolled.export` calls it."""
         self.require_fitted("model_")
-        return export_classifier(self, kind, path, int8)
+        return export_classifier(self, kind, path, options)
 
     # ----------------------------------------------------------------------------------- a run
 

@@ -5,31 +5,69 @@ Next: `unrolled.export`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from unrolled.errors import ArgumentError
-from unrolled.exports.export import Exported
+from unrolled.exports.c_code import c_files
+from unrolled.exports.c_inputs import with_scale, with_tokens
+from unrolled.exports.export import NO_INT8, Exported, Options, c_name_of, write_c
+from unrolled.exports.network import network_of
 from unrolled.files import write_whole
 from unrolled.tasks.classify.encoders import SeriesEncoder
 from unrolled.tasks.classify.live_facts import classifier_script, refuse_bpe
 from unrolled.tasks.classify.live_page import int8_error, live_part, made_up
-from unrolled.tasks.live import write_alone, write_module
+from unrolled.tasks.live import array, write_alone, write_module
 from unrolled.training.run_folder import json_text
 
 
-def export_classifier(model: Any, kind: str, path: Path, int8: bool) -> Exported:
+def export_classifier(model: Any, kind: str, path: Path, options: Options) -> Exported:
     """`model` is a fitted `Classifier`."""
-    if kind == "html":
-        return _page(model, path, int8)
-    if kind == "js":
-        return _module(model, path, int8)
-    if kind == "onnx":
-        return _graph(model, path, int8)
-    raise ArgumentError(
-        f"a whole classifier is exported to html, js or onnx, not to {kind}; its recurrent "
-        f"layers can be: unrolled.export(model.model_.members[0].recurrent, {str(path)!r})"
-    )
+    if kind == "c":
+        return _in_c(model, path, options)
+    return {"html": _page, "js": _module, "onnx": _graph}[kind](model, path, options.int8)
+
+
+def _in_c(model: Any, path: Path, options: Options) -> Exported:
+    """One network that reads forward: after the last step its outputs are the classes' scores."""
+    _refuse_in_c(model, path)
+    (network,), name = model.model_.members, c_name_of(path)
+    blend = float(model.model_.blend[0])
+    V, c = (blend * array(tensor) for tensor in (network.readout.weight, network.readout.bias))
+    whole = replace(network_of(network.recurrent), readout=(V, c))
+    files = c_files(whole, name, libm=options.libm, int8=options.int8)
+    encoder = model.encoder_
+    if isinstance(encoder, SeriesEncoder):
+        files = with_scale(files, name, encoder.mean, encoder.deviation)
+    else:
+        files = with_tokens(files, name, array(network.embed.weight), options.int8)
+    moved = int8_error(model.model_, encoder, made_up(encoder)) if options.int8 else None
+    said = "after the last step the outputs are scores, whose softmax are the probabilities"
+    exported = write_c(path, files, [*_rounding(moved), said])
+    words = path.with_suffix(".vocabulary.json")
+    write_whole(words, json_text(model._vocabulary()))
+    return Exported((*exported.files, words), exported.notes)
+
+
+def _refuse_in_c(model: Any, path: Path) -> None:
+    """What cannot be computed one step at a time, by the options that would leave it out."""
+    committee = model.model_
+    found = {
+        "--members 1": len(committee.members) > 1,
+        "--no-linear": committee.linear is not None,
+        "--no-convolutions": any(member.front is not None for member in committee.members),
+        "--no-bidirectional": committee.members[0].recurrent.directions == 2,
+        "--pooling last": committee.members[0].pool.kind != "last",
+    }
+    needed = [option for option, is_there in found.items() if is_there]
+    if needed:
+        raise ArgumentError(
+            "C computes one time step at a time, so a classifier is exported to c that is one "
+            f"network reading forward: train it with {' '.join(needed)}, or export it to html, js "
+            f"or onnx; its recurrent layers can be: "
+            f"unrolled.export(model.model_.members[0].recurrent, {str(path)!r})"
+        )
 
 
 def _page(model: Any, path: Path, int8: bool) -> Exported:
@@ -64,7 +102,7 @@ def _module(model: Any, path: Path, int8: bool) -> Exported:
 
 def _graph(model: Any, path: Path, int8: bool) -> Exported:
     if int8:
-        raise ArgumentError("int8 is for c, js and html: an onnx graph holds float32 weights")
+        raise ArgumentError(NO_INT8)
     from unrolled.tasks.classify.onnx_graph import classifier_model
 
     data = classifier_model(model.model_, model.encoder_).SerializeToString()

@@ -9,24 +9,24 @@ from pathlib import Path
 from typing import Any
 
 from unrolled.errors import ArgumentError
-from unrolled.exports.export import Exported
+from unrolled.exports.export import NO_INT8, Exported, Options
 from unrolled.files import write_whole
 from unrolled.tasks.forecast.live_page import live_part
 from unrolled.tasks.live import write_alone
 from unrolled.training.run_folder import json_text
 
 
-def export_forecaster(model: Any, kind: str, path: Path, int8: bool) -> Exported:
+def export_forecaster(model: Any, kind: str, path: Path, options: Options) -> Exported:
     """`model` is a fitted `Forecaster`."""
     if kind == "html":
-        return _page(model, path, int8)
+        return _page(model, path, options.int8)
     if kind != "onnx":
         raise ArgumentError(
             f"a whole forecaster is exported to html or onnx, not to {kind}; its recurrent layers "
             f"can be: unrolled.export(model.model_.recurrent, {str(path)!r})"
         )
-    if int8:
-        raise ArgumentError("int8 is for c, js and html: an onnx graph holds float32 weights")
+    if options.int8:
+        raise ArgumentError(NO_INT8)
     return _graph(model, path)
 
 

@@ -24,7 +24,7 @@ from unrolled.data.notes import Notes
 from unrolled.data.timeseries import TimeSeries
 from unrolled.data.windows import Layout, Prepared, prepare
 from unrolled.errors import ArgumentError
-from unrolled.exports.export import Exported
+from unrolled.exports.export import Exported, Options
 from unrolled.report.page import render
 from unrolled.tasks import estimator as shared
 from unrolled.tasks.estimator import Estimator, seeded
@@ -345,10 +345,10 @@ class Forecaster(RegressorMixin, Estimator):
 
     # ------------------------------------------------------------------------------- exporting
 
-    def export_as(self, kind: str, path: Path, int8: bool = False) -> Exported:
+    def export_as(self, kind: str, path: Path, options: Options) -> Exported:
         """The whole forecaster for another runtime; `unrolled.export` calls it."""
         self.require_fitted("model_")
-        return export_forecaster(self, kind, path, int8)
+        return export_forecaster(self, kind, path, options)
 
     # ----------------------------------------------------------------------------------- a run
 

@@ -5,32 +5,58 @@ Next: `unrolled.export`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from unrolled.errors import ArgumentError
-from unrolled.exports.export import Exported
+from unrolled.exports.c_code import c_files
+from unrolled.exports.c_inputs import with_tokens
+from unrolled.exports.export import Exported, Options, c_name_of, write_c
+from unrolled.exports.network import network_of
+from unrolled.files import write_whole
 from unrolled.tasks.generate.live_page import generator_script, live_part, moved_by_int8
-from unrolled.tasks.live import write_alone, write_module
+from unrolled.tasks.live import array, write_alone, write_module
+from unrolled.training.run_folder import json_text
 
 EXAMPLE = "The "
 
 
-def export_generator(model: Any, kind: str, path: Path, int8: bool) -> Exported:
+def export_generator(model: Any, kind: str, path: Path, options: Options) -> Exported:
     """`model` is a fitted `Generator`."""
+    int8 = options.int8
     if kind == "html":
         live, moved = live_part(model, _beginning(model), int8 or None)
         lead = "A recurrent network continues a text, character by character."
         return write_alone(path, lead, model.cell_, live, _rounding(moved))
+    if kind == "onnx":
+        raise ArgumentError(
+            "a whole generator is exported to html, js or c, not to onnx; its recurrent layers can "
+            f"be: unrolled.export(model.model_.recurrent, {str(path)!r})"
+        )
+    notes = _rounding(moved_by_int8(model, _beginning(model)) if int8 else None)
     if kind == "js":
         script = generator_script(model, int8)
         doc = "generate(prompt, temperature, randomFrom(seed)) yields { token, chances }."
-        notes = _rounding(moved_by_int8(model, _beginning(model)) if int8 else None)
         return write_module(path, doc, script, "generate, randomFrom, readText, run", notes)
-    raise ArgumentError(
-        f"a whole generator is exported to html or js, not to {kind}; its recurrent layers can be: "
-        f"unrolled.export(model.model_.recurrent, {str(path)!r})"
-    )
+    return _in_c(model, path, options, notes)
+
+
+def _in_c(model: Any, path: Path, options: Options, notes: list[str]) -> Exported:
+    """From the number of a token to the scores of the next one, a step at a time."""
+    network, name = model.model_, c_name_of(path)
+    V, c = array(network.readout.weight), array(network.readout.bias)
+    if isinstance(network.narrow, nn.Linear):
+        V = V @ array(network.narrow.weight)
+    whole = replace(network_of(network.recurrent), readout=(V, c))
+    files = c_files(whole, name, libm=options.libm, int8=options.int8)
+    files = with_tokens(files, name, array(network.embed.weight), options.int8)
+    exported = write_c(path, files, [*notes, "a token in, the scores of the next token out"])
+    words = path.with_suffix(".vocabulary.json")
+    write_whole(words, json_text(model.tokens_.as_dict()))
+    return Exported((*exported.files, words), exported.notes)
 
 
 def _beginning(model: Any) -> str:

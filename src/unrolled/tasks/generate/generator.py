@@ -20,7 +20,7 @@ import torch
 from unrolled.cells.choosing import ChosenCell
 from unrolled.data.corpus import Corpus
 from unrolled.errors import ArgumentError
-from unrolled.exports.export import Exported
+from unrolled.exports.export import Exported, Options
 from unrolled.report.page import render
 from unrolled.tasks import estimator as shared
 from unrolled.tasks.estimator import Estimator, seeded
@@ -236,10 +236,10 @@ class Generator(Estimator):
 
     # ------------------------------------------------------------------------------- exporting
 
-    def export_as(self, kind: str, path: Path, int8: bool = False) -> Exported:
+    def export_as(self, kind: str, path: Path, options: Options) -> Exported:
         """The whole generator for another runtime; `unrolled.export` calls it."""
         self.require_fitted("model_")
-        return export_generator(self, kind, path, int8)
+        return export_generator(self, kind, path, options)
 
     # ----------------------------------------------------------------------------------- a run
 
