@@ -16,8 +16,13 @@ if TYPE_CHECKING:
     from unrolled.equations.equation import Equation as Equation
     from unrolled.equations.functions import abs as abs
     from unrolled.equations.functions import cos as cos
+    from unrolled.equations.functions import elu as elu
     from unrolled.equations.functions import exp as exp
     from unrolled.equations.functions import eye as eye
+    from unrolled.equations.functions import floor as floor
+    from unrolled.equations.functions import gelu as gelu
+    from unrolled.equations.functions import hardsigmoid as hardsigmoid
+    from unrolled.equations.functions import hardtanh as hardtanh
     from unrolled.equations.functions import leaky_relu as leaky_relu
     from unrolled.equations.functions import log as log
     from unrolled.equations.functions import maximum as maximum
@@ -26,6 +31,7 @@ if TYPE_CHECKING:
     from unrolled.equations.functions import relu as relu
     from unrolled.equations.functions import sigmoid as sigmoid
     from unrolled.equations.functions import sign as sign
+    from unrolled.equations.functions import silu as silu
     from unrolled.equations.functions import sin as sin
     from unrolled.equations.functions import softplus as softplus
     from unrolled.equations.functions import sqrt as sqrt
@@ -66,6 +72,12 @@ NAMES = {
     "abs": "unrolled.equations.functions",
     "cos": "unrolled.equations.functions",
     "exp": "unrolled.equations.functions",
+    "elu": "unrolled.equations.functions",
+    "floor": "unrolled.equations.functions",
+    "gelu": "unrolled.equations.functions",
+    "hardsigmoid": "unrolled.equations.functions",
+    "hardtanh": "unrolled.equations.functions",
+    "silu": "unrolled.equations.functions",
     "eye": "unrolled.equations.functions",
     "leaky_relu": "unrolled.equations.functions",
     "log": "unrolled.equations.functions",
@@ -108,7 +120,10 @@ JOBS = {
     "Translator": "unrolled.tasks.translate.translator",
 }
 
-__all__ = [*NAMES, "__version__"]
+# Words of a step that Python has, too: `import *` leaves Python's own where they are.
+HIDING = {"abs", "sum"}
+
+__all__ = [*sorted(NAMES.keys() - HIDING), "__version__"]
 
 
 def __getattr__(name: str) -> Any:
@@ -127,4 +142,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, *JOBS])
+    return sorted([*__all__, *HIDING, *JOBS])

@@ -9,6 +9,7 @@ from unrolled.cells.elman import Elman
 from unrolled.cells.fastgrnn import FastGRNN
 from unrolled.cells.gru import GRU
 from unrolled.cells.gru_cho import GRUCho2014
+from unrolled.cells.gru_d import GRUD
 from unrolled.cells.highway import RecurrentHighway
 from unrolled.cells.indrnn import IndRNN
 from unrolled.cells.irnn import IRNN
@@ -28,6 +29,7 @@ from unrolled.cells.multiplicative import MultiplicativeLSTM
 from unrolled.cells.mut import MUT1, MUT2, MUT3
 from unrolled.cells.nas import NAS
 from unrolled.cells.peephole import PeepholeLSTM
+from unrolled.cells.phased_lstm import PhasedLSTM
 from unrolled.cells.projected import ProjectedLSTM
 from unrolled.cells.rg_lru import RGLRU
 from unrolled.cells.slstm import SLSTM
@@ -39,6 +41,7 @@ from unrolled.cells.unicornn import UnICORNN
 __all__ = [
     "BRC",
     "GRU",
+    "GRUD",
     "IRNN",
     "JANET",
     "LEM",
@@ -72,6 +75,7 @@ __all__ = [
     "MinLSTM",
     "MultiplicativeLSTM",
     "PeepholeLSTM",
+    "PhasedLSTM",
     "ProjectedLSTM",
     "RecurrentHighway",
     "UnICORNN",

@@ -28,7 +28,7 @@ LONG = "one sequence of whole vectors"  # for kernels alone: differences would t
 NOISE = (0.5, 0.1, 0.0)  # around the first values; less where the step has no finite value there
 AGREE = 1e-9  # the equation computes what the step computes, up to the order of sums
 KINKS = {"relu": 1, "leaky_relu": 1, "abs": 1, "sign": 1, "maximum": 2, "minimum": 2,
-         "lt": 2, "le": 2, "gt": 2, "ge": 2}  # fmt: skip
+         "floor": 0, "lt": 2, "le": 2, "gt": 2, "ge": 2}  # fmt: skip
 
 
 @dataclass
@@ -59,7 +59,8 @@ class Trial:
         roots = [node for _, node in self.equation.statements]
         found = [node for node in topological(roots) if isinstance(node, Apply)]
         kinks = [_side(node) for node in found if node.op in KINKS]
-        names = [f"kink {number}" for number in range(len(kinks))]
+        ops = [node.op for node in found if node.op in KINKS]
+        names = [f"{op} kink {number}" for number, op in enumerate(ops)]
         statements = (*self.equation.statements, *zip(names, kinks, strict=True))
         return replace(self.equation, statements=statements), names
 
@@ -71,7 +72,9 @@ class Trial:
         run = interpret.forward(
             watched, self.cell.weights, self.xs, self.states, self.named, **self.sizes
         )
-        return [np.sign(values[name]) for values in run.values for name in names]
+        # the value of a floor is itself the side; of all others the sign of a difference tells
+        return [values[n] if n.startswith("floor") else np.sign(values[n])
+                for values in run.values for n in names]  # fmt: skip
 
 
 class NotFinite(GradientError):
@@ -79,6 +82,8 @@ class NotFinite(GradientError):
 
 
 def _side(node: Apply) -> Node:
+    if KINKS[node.op] == 0:
+        return node
     first = node.args[0]
     return first if KINKS[node.op] == 1 else first - node.args[1]
 

@@ -95,6 +95,11 @@ def sign(x: Any) -> Any:
     return _call("sign", x)
 
 
+def floor(x: Any) -> Any:
+    """The largest whole number that is not above x; its derivative is 0."""
+    return _call("floor", x)
+
+
 def sin(x: Any) -> Any:
     """The sine."""
     return _call("sin", x)
@@ -128,6 +133,35 @@ def sum(v: Any) -> Any:
 def mean(v: Any) -> Any:
     """The mean over the units; the axis stays, so that the result broadcasts against them."""
     return _call("mean", v)
+
+
+# ------------------------------------------------ words that are made of others, and print as these
+
+
+def silu(x: Any) -> Any:
+    """x * sigmoid(x), also called swish (Elfwing et al. 2018)."""
+    return x * sigmoid(x)
+
+
+def gelu(x: Any) -> Any:
+    """x times the normal distribution function at x, in the form with tanh that Hendrycks & Gimpel
+    2016 give: torch's gelu with approximate="tanh"."""
+    return 0.5 * x * (1 + tanh(0.7978845608028654 * (x + 0.044715 * x**3)))  # sqrt(2 / pi)
+
+
+def elu(x: Any, alpha: float = 1.0) -> Any:
+    """x where it is positive, else alpha * (exp(x) - 1) (Clevert et al. 2016)."""
+    return where(x > 0, x, alpha * (exp(minimum(x, 0.0)) - 1))
+
+
+def hardsigmoid(x: Any) -> Any:
+    """0 up to -3, 1 from 3 on, and a straight line between."""
+    return where(x >= 3, 1.0, where(x <= -3, 0.0, x / 6 + 0.5))
+
+
+def hardtanh(x: Any) -> Any:
+    """-1 up to -1, 1 from 1 on, and x between."""
+    return where(x >= 1, 1.0, where(x <= -1, -1.0, x))
 
 
 class Identity:

@@ -19,18 +19,23 @@ from numpy.typing import NDArray
 from unrolled.equations.equation import Equation
 from unrolled.equations.nodes import (
     Apply,
+    Constant,
     Node,
     Variable,
+    apply,
     arguments,
     constant,
+    length,
     rebuild,
     topological,
 )
+from unrolled.equations.ops import OPS, shape_of
 from unrolled.equations.simplify import simplify
 from unrolled.equations.verify import verify
 from unrolled.errors import ArgumentError, CellError, ShapeError
 
 Array = NDArray[Any]
+WHOLE = ("matmul", "sum", "mean")  # what wants a whole vector
 
 
 def complete(equation: Equation, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -76,10 +81,14 @@ def columns(
     return found
 
 
-def without_named(equation: Equation, who: str) -> Equation:
+def without_named(equation: Equation, who: str, *, in_products: bool = True) -> Equation:
     """The equation with the default of each named input in its place. `who` is refused one that has
-    no default."""
-    return _with_defaults(equation, set(equation.named_inputs), who)
+    no default; without `in_products` also one that stands in a product, where its default would be
+    a vector that is the same for every sequence."""
+    names = set(equation.named_inputs)
+    if not in_products:
+        _refuse_in_products(equation, names, who)
+    return _with_defaults(equation, names, who)
 
 
 def without_noise(equation: Equation) -> Equation:
@@ -91,40 +100,66 @@ def without_noise(equation: Equation) -> Equation:
 def _with_defaults(equation: Equation, names: set[str], who: str) -> Equation:
     if not names:
         return equation
-    required = [name for name in names if name not in equation.defaults]
+    required = [name for name in equation.named_inputs
+                if name in names and name not in equation.defaults]  # fmt: skip
     if required:
         raise CellError(
             f"{who} takes one input, x, and {equation.name} also needs {', '.join(required)} at "
             f"each step: in PyTorch, layer(x, {required[0]}=...) takes them"
         )
-    for node in topological(node for _, node in equation.statements):
-        for v in arguments(node):
-            is_whole = isinstance(node, Apply) and node.op in ("matmul", "sum", "mean")
-            if is_whole and isinstance(v, Variable) and v.name in names:
-                raise CellError(
-                    f"{who} takes one input, x, and {equation.name} uses {v.name} in a product or "
-                    f"a sum over its units, where its default cannot stand: in PyTorch, "
-                    f"layer(x, {v.name}=...) takes it"
-                )
     known: dict[Node, Node] = {
-        # what is random in training is on average no more than a number
-        v: constant(equation.defaults[v.name], None if v.name in equation.noise else v.name)
+        v: constant(equation.defaults[v.name])
         for v in equation.given
-        if v.name in equation.named_inputs and v.role == "input" and v.name in names
+        if v.name in names and v.role == "input"
     }
     done: dict[Node, Node] = {}
     for node in topological(node for _, node in equation.statements):
         if isinstance(node, Apply):
-            done[node] = rebuild(node, tuple(done[argument] for argument in node.args))
+            args = tuple(_as_wide(node, v, done[v], known) for v in node.args)
+            done[node] = _decided(rebuild(node, args))
         else:
             done[node] = known.get(node, node)
     bare = replace(
         equation,
         given=tuple(v for v in equation.given if v not in known),
-        statements=tuple((name, done[node]) for name, node in equation.statements),
+        statements=tuple(
+            (name, done[node])
+            for name, node in equation.statements
+            if isinstance(done[node], Apply) or name in equation.results
+        ),
         defaults={n: v for n, v in equation.defaults.items() if n not in names},
         noise={n: v for n, v in equation.noise.items() if n not in names},
     )
     bare = simplify(bare)
     verify(bare)
     return bare
+
+
+def _as_wide(node: Apply, argument: Node, done: Node, known: Mapping[Node, Node]) -> Node:
+    """A number where a product or a sum over units wants a vector: one that repeats it."""
+    if argument not in known or node.op not in WHOLE:
+        return done
+    return apply("spread", done, length(shape_of(argument)[0]))
+
+
+def _decided(node: Node) -> Node:
+    """A choice whose condition holds numbers alone is the one or the other."""
+    if not isinstance(node, Apply) or node.op != "where":
+        return node
+    condition, first, second = node.args
+    assert isinstance(condition, Apply)
+    if not all(isinstance(argument, Constant) for argument in condition.args):
+        return node
+    numbers = [argument.value for argument in condition.args if isinstance(argument, Constant)]
+    return first if OPS[condition.op].compute(*numbers) else second
+
+
+def _refuse_in_products(equation: Equation, names: set[str], who: str) -> None:
+    for node in topological(node for _, node in equation.statements):
+        for v in arguments(node):
+            is_whole = isinstance(node, Apply) and node.op in WHOLE
+            if is_whole and isinstance(v, Variable) and v.name in names:
+                raise CellError(
+                    f"{who} takes one input, x, and {equation.name} multiplies {v.name} by a "
+                    f"matrix: in PyTorch, layer(x, {v.name}=...) takes it"
+                )

@@ -209,6 +209,7 @@ _ROWS = (
     _row("sqrt", 1, np.sqrt, lambda d, y, x: (d * 0.5 / y,), r"\sqrt{{{0}}}"),
     _row("abs", 1, np.abs, lambda d, y, x: (d * apply("sign", x),), r"\left|{0}\right|"),
     _row("sign", 1, np.sign, lambda d, y, x: (None,), r"\operatorname{{sign}}({0})"),
+    _row("floor", 1, np.floor, lambda d, y, x: (None,), r"\left\lfloor {0} \right\rfloor"),
     _row("sin", 1, np.sin, lambda d, y, x: (d * apply("cos", x),), r"\sin({0})"),
     _row("cos", 1, np.cos, lambda d, y, x: (-(d * apply("sin", x)),), r"\cos({0})"),
     _row("maximum", 2, np.maximum,

@@ -31,17 +31,18 @@ auto break case char const continue default do double else enum extern float for
 long register restrict return short signed sizeof static struct switch typedef union unsigned void
 volatile while j k y y0 y1 yn j0 j1 jn gamma state main add_product add_product_int8 sum_room
 bits_of from_bits to_bits sigmoid softplus relu leaky_relu sign maximum minimum square whole_power
-exponential hyperbolic_tangent logarithm square_root sine magnitude exp_parts power_of_two INFINITY
-NAN tanhf expf logf sqrtf fabsf sinf cosf powf log1pf tanh exp log sqrt abs sin cos pow log1p
+exponential hyperbolic_tangent logarithm square_root sine magnitude whole_below exp_parts
+power_of_two INFINITY NAN tanhf expf logf sqrtf fabsf sinf cosf powf log1pf floorf tanh exp log sqrt
+abs sin cos pow log1p floor
 readout_V readout_c
 """
 
 WITH_LIBM = {"tanh": "tanhf", "sigmoid": "sigmoid", "softplus": "softplus", "exp": "expf",
-             "log": "logf", "sqrt": "sqrtf", "abs": "fabsf", "sin": "sinf",
+             "log": "logf", "sqrt": "sqrtf", "abs": "fabsf", "floor": "floorf", "sin": "sinf",
              "cos": "cosf"}  # fmt: skip
 WITHOUT_LIBM = {"tanh": "hyperbolic_tangent", "sigmoid": "sigmoid", "softplus": "softplus",
                 "exp": "exponential", "log": "logarithm", "sqrt": "square_root",
-                "abs": "magnitude"}  # fmt: skip
+                "abs": "magnitude", "floor": "whole_below"}  # fmt: skip
 
 
 def dialect(libm: bool) -> Dialect:

@@ -17,7 +17,7 @@ from unrolled.exports.c_numbers import literal, table
 
 # In units in the last place of the true value; for sin and cos in those of 1, 2^-23.
 LARGEST_ERROR = {"tanh": 2.5, "sigmoid": 4.0, "exp": 2.0, "softplus": 5.0, "log": 1.0, "sqrt": 1.0,
-                 "sin": 1.0, "cos": 1.0}  # fmt: skip
+                 "sin": 1.0, "cos": 1.0, "floor": 0.0}  # fmt: skip
 
 ADD_PRODUCT = """\
 /* y += W v. W lies column after column, so that the inner loop runs over neighbours. */
@@ -116,6 +116,15 @@ MAGNITUDE = """\
 static float magnitude(float x)
 {
     return from_bits(to_bits(x) & 0x7fffffffu);
+}"""
+
+FLOOR = """\
+static float whole_below(float x)
+{
+    if (!(magnitude(x) < 8388608.0f)) /* 2^23: whole already, or no number */
+        return x;
+    const float cut = (float)(int32_t)x;
+    return cut > x ? cut - 1.0f : cut;
 }"""
 
 POWER_OF_TWO = """\
@@ -261,7 +270,7 @@ def functions(libm: bool) -> list[str]:
     if libm:
         found = WITH_LIBM.copy()
     else:
-        found = [BITS, FROM_BITS, TO_BITS, *INFINITE, MAGNITUDE, POWER_OF_TWO, _exp_parts()]
+        found = [BITS, FROM_BITS, TO_BITS, *INFINITE, MAGNITUDE, FLOOR, POWER_OF_TWO, _exp_parts()]
         found += [_tanh(), _exp(), _sigmoid(), _softplus(), _log(), SQRT, _sine()]
     return [*found, *ALWAYS, ADD_PRODUCT, ADD_PRODUCT_INT8]
 

@@ -118,7 +118,7 @@ COMPARISONS: dict[str, Way] = {
 
 # What is called by the same name and with the same arguments in a step.
 FUNCTIONS = {"tanh": 1, "sigmoid": 1, "relu": 1, "leaky_relu": 2, "softplus": 1, "exp": 1,
-             "log": 1, "sqrt": 1, "abs": 1, "sign": 1, "sin": 1, "cos": 1, "maximum": 2,
+             "log": 1, "sqrt": 1, "abs": 1, "floor": 1, "sign": 1, "sin": 1, "cos": 1, "maximum": 2,
              "minimum": 2, "where": 3}  # fmt: skip
 
 IN_NUMPY = (
@@ -127,6 +127,7 @@ IN_NUMPY = (
     "log",
     "sqrt",
     "abs",
+    "floor",
     "sign",
     "sin",
     "cos",

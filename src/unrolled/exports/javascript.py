@@ -44,7 +44,7 @@ addTransposedProduct k j step stepBackward forward backward network
 """
 
 IN_MATH = {"tanh": "tanh", "exp": "exp", "log": "log", "sqrt": "sqrt", "abs": "abs",
-           "sign": "sign", "sin": "sin", "cos": "cos", "maximum": "max",
+           "floor": "floor", "sign": "sign", "sin": "sin", "cos": "cos", "maximum": "max",
            "minimum": "min"}  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from unrolled import _version
 from unrolled.cells.base import Cell
 from unrolled.cells.base import equation as equation_of
 from unrolled.equations.equation import Equation
+from unrolled.equations.inputs import without_named
 from unrolled.equations.nodes import (
     ONE,
     Apply,
@@ -104,6 +105,7 @@ def numpy_script(
     equation: Equation, sizes: Mapping[str, int] | None = None, about: str = ""
 ) -> str:
     """The whole script; `sizes` are those of the cell's own, `about` a line about the cell."""
+    equation = without_named(equation, "a NumPy script", in_products=False)
     known = DEFAULT_SIZES | dict.fromkeys(set(equation.sizes) - set(DEFAULT_SIZES), OTHER_SIZE)
     known |= dict(sizes or {}) | equation.lengths
     if equation.input_is_hidden:

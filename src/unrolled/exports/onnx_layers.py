@@ -188,7 +188,7 @@ class Layers:
             scanned.append((inside, body.fresh(f"{label}.inside_t"), 9))  # bool
         step = Step(body, g, fold(self.network.equation, direction), label)
         named = dict(zip(self.states, before, strict=True))
-        new = step.write({input_name: x_t}, named, before[0])
+        new = step.write({input_name: x_t}, named)
         y = body.add("Identity", new[0], name="y_t")
         if inside is not None:
             mask = scanned[1][1]
@@ -231,7 +231,7 @@ def one_step(
         index = graph.constant(number, "place", np.int64)
         old = [graph.add("Gather", state, index, axis=0) for state in states]
         step = Step(graph, graph, fold(network.equation, direction), f"layer{number}")
-        new = step.write({input_name: x}, dict(zip(names, old, strict=True)), old[0])
+        new = step.write({input_name: x}, dict(zip(names, old, strict=True)))
         for parts, state in zip(finals, new, strict=True):
             parts.append(graph.add("Unsqueeze", state, graph.integers(0)))
         x = new[0]

@@ -18,7 +18,8 @@ from unrolled.exports.onnx_graph import Graph
 
 PLAIN = {"add": "Add", "sub": "Sub", "mul": "Mul", "div": "Div", "neg": "Neg", "pow": "Pow",
          "tanh": "Tanh", "sigmoid": "Sigmoid", "relu": "Relu", "exp": "Exp",
-         "log": "Log", "sqrt": "Sqrt", "abs": "Abs", "sign": "Sign", "sin": "Sin", "cos": "Cos",
+         "log": "Log", "sqrt": "Sqrt", "abs": "Abs", "floor": "Floor", "sign": "Sign",
+         "sin": "Sin", "cos": "Cos",
          "maximum": "Max", "minimum": "Min", "where": "Where", "lt": "Less", "le": "LessOrEqual",
          "gt": "Greater", "ge": "GreaterOrEqual", "and": "And", "or": "Or",
          "not": "Not"}  # fmt: skip
@@ -31,9 +32,9 @@ class Step:
         self.graph, self.outer, self.folded, self.label = graph, outer, folded, label
         self.known: dict[Node, str] = {}
 
-    def write(self, given: Mapping[str, str], states: Mapping[str, str], old: str) -> list[str]:
-        """`given`: the input by its name; `states`: the old ones; `old` is the batch's measure.
-        Returns the new states, in the order of `states`."""
+    def write(self, given: Mapping[str, str], states: Mapping[str, str]) -> list[str]:
+        """`given`: the input by its name; `states`: the old ones. Returns the new ones, in
+        their order."""
         for v, value in self.folded.weights.items():
             if value.ndim < 2:
                 self.known[v] = self.outer.constant(value, f"{self.label}.{v.name}")
@@ -51,7 +52,7 @@ class Step:
             elif isinstance(node, Apply):
                 self.known[node] = self._apply(node, names.get(node, ""))
         found = dict(self.folded.statements)
-        return [self._full(found[name], old) for name in states]
+        return [self._full(found[name], old) for name, old in states.items()]
 
     def _full(self, node: Node, old: str) -> str:
         """A new state in a name of its own, with a row for each sequence."""

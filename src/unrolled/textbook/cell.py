@@ -124,7 +124,7 @@ def sizes_of(cell: Cell) -> dict[str, int]:
     assert cell.input_size is not None
     assert cell.hidden_size is not None
     sizes = {"input_size": cell.input_size, "hidden_size": cell.hidden_size}
-    sizes |= {name: n for name, n in cell.__dict__["_sizes"].items() if name != "1"}
+    sizes |= cell.__dict__["_sizes"]
     for name, shape in equation(cell).weights.items():
         sizes.update(zip(shape, cell.weights[name].shape))
     return sizes

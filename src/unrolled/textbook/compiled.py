@@ -57,7 +57,7 @@ def forward(
     weights = _step_weights(cell, xs.dtype)
     sources = {name: (Source(n),) for n, name in enumerate(weights)}
     recurrence = ENGINE.recurrence(lowered(cell), sizes_of(cell), sources, xs.dtype.name)
-    beside = columns(equation(cell), named or {}, sizes_of(cell) | {"1": 1}, xs)
+    beside = columns(equation(cell), named or {}, sizes_of(cell), xs)
     schedule, rows = dense(steps, batch, 1), _rows(np.concatenate([xs, *beside.values()], 1))
     found = recurrence.forward(
         schedule, [*weights.values()], rows, [_row(state) for state in states], keep=True
@@ -104,7 +104,7 @@ def backward(
 
 def _by_input(cell: Cell, wide: Array) -> tuple[Array, dict[str, Array]]:
     """The derivatives with respect to the input and to each named one, which lie side by side."""
-    sizes, step = sizes_of(cell) | {"1": 1}, equation(cell)
+    sizes, step = sizes_of(cell), equation(cell)
     named, end = {}, wide.shape[1]
     for name, shape in reversed(step.named_inputs.items()):
         named[name] = wide[:, end - sizes[shape[0]] : end]
@@ -176,5 +176,5 @@ def _column(array: Array) -> Array:
 
 def _lengths(cell: Cell, shape: tuple[str, ...] | None) -> tuple[int, ...]:
     assert shape is not None  # a state is never a plain number
-    sizes = sizes_of(cell) | {"1": 1}
+    sizes = sizes_of(cell)
     return tuple(sizes[size] for size in shape)

@@ -4,6 +4,7 @@ import inspect
 
 import numpy as np
 import pytest
+import torch
 
 from tests.tolerances import EXACT, FLOAT64, assert_agrees
 from unrolled import equation, eye, leaky_relu, mean, relu, sigmoid, softplus, sum, tanh, where
@@ -61,10 +62,23 @@ def test_eye_takes_the_size_of_the_matrix_it_meets() -> None:
     assert (repr(eye), repr(2 * eye)) == ("eye", "2.0 * eye")
 
 
+MADE_OF_OTHERS = {"silu", "gelu", "elu", "hardsigmoid", "hardtanh"}
+
+
+@pytest.mark.parametrize("name", MADE_OF_OTHERS)
+def test_what_is_made_of_others_is_what_torch_has(name: str) -> None:
+    x = torch.linspace(-5, 5, 23, dtype=torch.float64)
+    theirs = getattr(torch.nn.functional, name)
+    expected = theirs(x, approximate="tanh") if name == "gelu" else theirs(x)
+    assert_agrees(getattr(functions, name)(x.numpy()), expected.numpy(), tolerance=FLOAT64)
+    single = getattr(functions, name)(x.numpy().astype(np.float32))
+    assert single.dtype == np.float32
+
+
 def test_every_function_is_in_the_table_and_documented() -> None:
     for name, function in vars(functions).items():
         if inspect.isfunction(function) and not name.startswith("_") and name != "register":
-            assert name in OPS
+            assert name in OPS or name in MADE_OF_OTHERS
             assert function.__doc__
 
 

@@ -10,8 +10,9 @@ from torch import Tensor
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 import unrolled
-from tests.tolerances import EXACT, FLOAT64, assert_agrees
+from tests.tolerances import EXACT, FLOAT32, FLOAT64, assert_agrees
 from unrolled import Cell, Recurrent, check_gradients, exp, tanh, where
+from unrolled.cells import GRUD, LTC, CfC, PhasedLSTM
 from unrolled.engines.cpu.machine.memory import poisoned
 
 T, B, I, H = 7, 3, 5, 9
@@ -180,3 +181,42 @@ def test_a_large_input_is_multiplied_outside_the_kernel() -> None:
     for mine, right in zip(found, _run(other, x, named, None), strict=True):
         assert_agrees(mine.numpy(), right.numpy(), tolerance=FLOAT64)
     assert np.isfinite(found[0].numpy()).all()
+
+
+@pytest.mark.parametrize("cell", [CfC, LTC, PhasedLSTM, GRUD])
+def test_cells_of_the_library_take_irregular_times(cell: type[Cell]) -> None:
+    named = {name: torch.rand(T, B, 1 if size == "1" else I, dtype=torch.float64)
+             for name, (size,) in unrolled.equation(cell).named_inputs.items()}  # fmt: skip
+    reference = cell(I, H, seed=0)
+    layer = Recurrent(cell, I, H, dtype=torch.float64)
+    with torch.no_grad():
+        for name, array in reference.weights.items():
+            layer.get_parameter(f"{name}_l0").copy_(torch.from_numpy(array))
+    x = torch.randn(T, B, I, dtype=torch.float64)
+    columns = {name: value.numpy().transpose(0, 2, 1) for name, value in named.items()}
+    expected, _ = reference.unroll(x.numpy().transpose(0, 2, 1), **columns)
+    y = layer(x, **named)[0].detach().numpy()
+    assert_agrees(y, expected.transpose(0, 2, 1), tolerance=FLOAT64)
+    assert np.abs(y - layer(x)[0].detach().numpy()).max() > 1e-3
+
+
+def test_what_is_missing_may_be_nan() -> None:
+    layer = Recurrent(GRUD, I, H)
+    x, mask = torch.randn(T, B, I), (torch.rand(T, B, I) > 0.5).float()
+    holes = torch.where(mask > 0.5, x, torch.nan).requires_grad_()
+    y, _ = layer(holes, mask=mask, delta=1.0)
+    y.sum().backward()
+    assert_agrees(
+        y.detach().numpy(), layer(x * mask, mask=mask)[0].detach().numpy(), tolerance=EXACT
+    )
+    assert torch.isfinite(holes.grad).all()
+
+
+def test_a_stream_and_an_export_take_the_default() -> None:
+    layer = Recurrent(PhasedLSTM, I, H, num_layers=2)
+    x = torch.randn(T, I)
+    with torch.no_grad():
+        expected, _ = layer(x)
+        stream = layer.stream()
+        found = torch.stack([stream.step(row).clone() for row in x])
+    assert_agrees(found.numpy(), expected.numpy(), tolerance=FLOAT32)

@@ -50,6 +50,7 @@ TORCH: dict[str, Callable[..., Any]] = {
     "sqrt": torch.sqrt,
     "abs": torch.abs,
     "sign": torch.sign,
+    "floor": torch.floor,
     "sin": torch.sin,
     "cos": torch.cos,
     "maximum": _tensors(torch.maximum),

@@ -64,6 +64,9 @@ def _value(node: Node, known: Mapping[Node, Any], sizes: Mapping[str, int], like
     if node.op in ("sum", "mean"):
         return getattr(args[0], node.op)(dim=-1, keepdim=True)
     if node.op == "spread":
+        args[0] = torch.as_tensor(args[0], dtype=like.dtype, device=like.device).reshape(
+            args[0].shape if isinstance(args[0], Tensor) else (1,)
+        )
         return args[0].expand(*args[0].shape[:-1], args[1])
     return TORCH[node.op](*args)
 

@@ -71,6 +71,10 @@ class Lanes:
         """|a|"""
         return self._call("llvm.fabs", a)
 
+    def floor(self, a: ir.Value) -> ir.Value:
+        """The largest whole number that is not above a."""
+        return self._call("llvm.floor", a)
+
     def with_sign(self, magnitude: ir.Value, sign: ir.Value) -> ir.Value:
         """The first, which has no sign of its own, with the sign of the second."""
         sign_bit = self.builder.and_(self.as_integer(sign), self.integer(-1 << (self.bits - 1)))

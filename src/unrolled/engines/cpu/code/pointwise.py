@@ -135,6 +135,9 @@ class Pointwise:
     def _abs(self, a: ir.Value) -> ir.Value:
         return self.lanes.absolute(a)
 
+    def _floor(self, a: ir.Value) -> ir.Value:
+        return self.lanes.floor(a)
+
     def _sign(self, a: ir.Value) -> ir.Value:
         zero, one = self.lanes.number(0.0), self.lanes.number(1.0)
         up = self.builder.select(self._gt(a, zero), one, a)  # 0 and NaN stay what they are

@@ -39,6 +39,7 @@ class Calls:
         self.weights = list(lowered.weights)
         self.sizes = Sizes(self.narrow, known, sources, LANES)
         wide = self.sizes.whole(inputs) if self.narrow.reads_input_by_unit else inputs
+        wide = self.sizes.row if len(self.sizes.inputs) > 1 else wide
         made = directions.forward(self.narrow, self.graphs if keep else None, inside=inside)
         self.forward: Forward = forward(made, self.sizes, wide, TEAM, keep=keep)
 
