@@ -8,12 +8,16 @@ evaluation uses.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
+import torch
 from torch import Tensor
 
 from unrolled.equations.equation import Equation
 from unrolled.layers.batch import Dense, Ragged
+
+LEVELS = 1 << 16
 
 
 def masks(
@@ -50,7 +54,7 @@ def dropped(equation: Equation, names: Sequence[str], weights: Sequence[Tensor])
     for name, weight in zip(names, weights, strict=True):
         _, share = equation.noise.get(name, ("call", 1.0))
         if share < 1:
-            weight = weight * weight.new_empty(weight.shape).bernoulli_(share).div_(share)
+            weight = weight * mask(weight.shape, share, 1.0, weight)
         result.append(weight)
     return result
 
@@ -60,6 +64,21 @@ def _mask(
 ) -> Tensor:
     """(..., width), by token."""
     if per == "step":
-        return tokens.new_empty(*tokens.shape[:-1], width).bernoulli_(share).mul_(mean / share)
-    rows = tokens.new_empty(1, batch.rows, width).bernoulli_(share).mul_(mean / share)
+        return mask((*tokens.shape[:-1], width), share, mean, tokens)
+    rows = mask((1, batch.rows, width), share, mean, tokens)
     return batch.gather(rows.expand(batch.steps, batch.rows, width))
+
+
+def mask(shape: Sequence[int], share: float, mean: float, like: Tensor) -> Tensor:
+    """Numbers that are not 0 with the probability `share`, and then such that their mean is right.
+
+    Four are drawn with one random number of 64 bits, six times as fast as `Tensor.bernoulli_`, so
+    the probability is a multiple of 2**-16.
+    """
+    count = math.prod(shape)
+    level = min(max(round(share * LEVELS), 1), LEVELS)
+    bits = torch.empty((count + 3) // 4, dtype=torch.int64, device=like.device)
+    bits.random_(torch.iinfo(torch.int64).min, None)
+    drawn = bits.view(torch.int16)[:count].reshape(tuple(shape))
+    on = drawn <= level - 1 - LEVELS // 2
+    return on.to(like.dtype).mul_(mean * LEVELS / level)

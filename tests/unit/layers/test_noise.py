@@ -20,6 +20,7 @@ from unrolled.cells.modifiers import (
     WeightDrop,
     Zoneout,
 )
+from unrolled.layers.noise import mask
 
 T, B, I, H = 5, 3, 4, 6
 ALL: list[Modifier] = [
@@ -73,7 +74,22 @@ def assert_same(layer: Recurrent, run: Callable[[Tensor], Tensor], loop: Any) ->
 
 
 def random_mask(*shape: int, share: float, on: float = 1.0) -> Tensor:
-    return torch.empty(shape, dtype=torch.float64).bernoulli_(share) * on
+    """As a layer draws it, with a value of its own."""
+    drawn = mask(shape, share, 1.0, torch.empty(0, dtype=torch.float64))
+    return (drawn > 0).double() * on
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.75, 1.0])
+def test_a_mask_is_on_as_often_as_asked_and_has_the_mean(share: float) -> None:
+    torch.manual_seed(0)
+    drawn = mask((50, 41, 37), share, 0.5, torch.empty(0, dtype=torch.float64))
+    often = (drawn > 0).double().mean()
+    assert abs(often - share) < 5 * (share * (1 - share) / drawn.numel()) ** 0.5 + 1e-9
+    assert len(drawn.unique()) == (1 if share == 1 else 2)
+    assert_agrees(drawn.max() * round(share * 65536) / 65536, 0.5, tolerance=FLOAT64)
+    first, second = drawn[:25].flatten() > 0, drawn[25:].flatten() > 0
+    together = (first & second).double().mean()
+    assert abs(together - share**2) < 0.01, "and each for itself"
 
 
 @pytest.mark.parametrize("engine", ["cpu", "torch"])
@@ -98,7 +114,7 @@ def test_variational_dropout_has_one_mask_for_each_sequence() -> None:
     layer = made(LSTM, VariationalDropout(0.5, 0.2))
     torch.manual_seed(7)
     drop_h = random_mask(1, B, H, share=0.5, on=2.0)[0]
-    drop_x = random_mask(1, B, I, share=0.8, on=1.25)
+    drop_x = random_mask(1, B, I, share=0.8, on=65536 / round(0.8 * 65536))
 
     def run(x: Tensor) -> Tensor:
         torch.manual_seed(7)
@@ -111,7 +127,9 @@ def test_weight_drop_leaves_out_the_same_numbers_at_every_step() -> None:
     layer, plain = made(LSTM, WeightDrop(0.4)), made(LSTM)
     plain.load_state_dict(layer.state_dict())
     torch.manual_seed(7)
-    masks = {f"U_{g}_l0": random_mask(H, H, share=0.6, on=1 / 0.6) for g in "ifgo"}
+    masks = {
+        f"U_{g}_l0": random_mask(H, H, share=0.6, on=65536 / round(0.6 * 65536)) for g in "ifgo"
+    }
     with torch.no_grad():
         for name, mask in masks.items():
             plain.get_parameter(name).mul_(mask)

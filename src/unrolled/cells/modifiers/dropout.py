@@ -52,7 +52,8 @@ class VariationalDropout(Modifier):
     """Variational dropout (Gal & Ghahramani 2016): in training one mask for each sequence, the same
     at every step, on the states that matrices are multiplied with, and one on the input.
 
-    `input_rate` is the input's, `rate` unless it is given; each layer of a stack has its own masks.
+    `input_rate` is the input's, `rate` unless it is given; each layer of a stack has its own masks,
+    so that `VariationalDropout(0.0, 0.3)` is locked dropout of the input and between layers.
     """
 
     rate: float
@@ -64,14 +65,14 @@ class VariationalDropout(Modifier):
         share(str(self), "input_rate", of_input)
         masks: dict[str, Variable] = {}
         rules: dict[Node, Rule] = {}
-        for node in recurrent_products(equation):
+        for node in recurrent_products(equation) if self.rate else ():
             size = shape_of(node.args[1])[0]
             if size not in masks:
                 states = [name for name, shape in equation.states.items() if shape == (size,)]
                 name = f"drop_{states[0] if states else size}"
                 masks[size] = new_input(equation, name, node.args[1])
             rules[node] = partial(_masked, node, masks[size])
-        if not rules:
+        if self.rate and not rules:
             raise CellError(f"{self}: {equation.name} multiplies no state with a matrix")
         noise = {mask.name: (1.0, "sequence", 1 - self.rate) for mask in masks.values()}
         changed = rewrite(equation, rules, name=titled(equation, self), noise=noise)
