@@ -3,8 +3,8 @@ gives; next: the user's model.
 
 They are torch.nn's classes: constructor, parameters, first values, `state_dict`, `hx` and shapes
 are inherited, and only the computation is another. Beyond it they take `lengths`, `record`,
-`engine`, `bptt`. Away from the CPU (or in a half precision) and unless something of the above is
-asked for, the computation is torch.nn's own too, since there a vendor's library does it.
+`reset`, `engine`, `bptt`. Away from the CPU (or in a half precision) and unless something of the
+above is asked for, the computation is torch.nn's own too, since there a vendor's library does it.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from unrolled.layers.fixed import Fixable
 from unrolled.layers.forms import form_of
 from unrolled.layers.packing import Gates
 from unrolled.layers.parameterized import Parameterized, engine_for
+from unrolled.layers.reset import reset_tokens
 from unrolled.layers.stack import Stack
 from unrolled.layers.stream import Stream
 from unrolled.layers.without_bias import without_bias
@@ -102,11 +103,12 @@ class _DropIn(Fixable, nn.RNNBase):
         hx: Tensor | tuple[Tensor, Tensor] | None = None,
         lengths: Any = None,
         record: Sequence[str] = (),
+        reset: Any = None,
     ) -> Any:
         like = self._flat_weights[0]
         cell = self._cell()
         names = checks.record(cell.equation, record, self.num_layers)
-        plain = lengths is None and not names and self.bptt == "whole"
+        plain = lengths is None and reset is None and not names and self.bptt == "whole"
         if self.engine == "torch.nn" and plain:
             return super().forward(input, hx)
         assert like is not None
@@ -125,6 +127,7 @@ class _DropIn(Fixable, nn.RNNBase):
             made, form.batch, form.tokens(), initial,
             [name for name in names if name not in probes],
             {name: tokens for name, (_, tokens) in probes.items()},
+            reset=() if reset is None else reset_tokens(form, reset, like),
         )  # fmt: skip
         return form.answer(outputs, finals, records, names, probes)
 
@@ -153,7 +156,7 @@ class RNN(_DropIn, nn.RNN):
 
         y, last = unrolled.RNN(16, 64)(x)
 
-    Beyond torch.nn's: `layer(x, hx, lengths=..., record=...)`, `engine=`, `bptt=` and
+    Beyond torch.nn's: `layer(x, hx, lengths=..., record=..., reset=...)`, `engine=`, `bptt=` and
     `layer.stream()`, as `Recurrent` describes them. With `engine="auto"`, where the kernels do not
     run (a GPU, half precision), torch.nn's own computation does, and `layer.engine` is "torch.nn".
     """
@@ -168,7 +171,7 @@ class GRU(_DropIn, nn.GRU):
 
         y, last = unrolled.GRU(16, 64)(x)
 
-    Beyond torch.nn's: `layer(x, hx, lengths=..., record=...)`, `engine=`, `bptt=` and
+    Beyond torch.nn's: `layer(x, hx, lengths=..., record=..., reset=...)`, `engine=`, `bptt=` and
     `layer.stream()`, as `Recurrent` describes them. With `engine="auto"`, where the kernels do not
     run (a GPU, half precision), torch.nn's own computation does, and `layer.engine` is "torch.nn".
     """
@@ -183,7 +186,7 @@ class LSTM(_DropIn, nn.LSTM):
 
         y, last = unrolled.LSTM(16, 64)(x)
 
-    Beyond torch.nn's: `layer(x, hx, lengths=..., record=...)`, `engine=`, `bptt=` and
+    Beyond torch.nn's: `layer(x, hx, lengths=..., record=..., reset=...)`, `engine=`, `bptt=` and
     `layer.stream()`, as `Recurrent` describes them. With `engine="auto"`, where the kernels do not
     run (a GPU, half precision), torch.nn's own computation does, and `layer.engine` is "torch.nn".
     """

@@ -37,6 +37,14 @@ class Form:
             return self.x.index_select(0, self.places)
         return self.batch.gather(self.x)
 
+    @property
+    def given_axes(self) -> tuple[int, ...]:
+        """The axes of the input but for its units, as the user gave it."""
+        axes = tuple(self.x.shape[:-1])
+        if self.single:
+            return axes[:1]
+        return axes[::-1] if self.batch_first and self.packed is None else axes
+
     def gathered(self, given: Tensor) -> Tensor:
         """The tokens of what lies beside the input, in the same form as that was given."""
         if self.places is not None:

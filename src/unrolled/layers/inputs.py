@@ -52,7 +52,7 @@ def _tokens(name: str, value: Any, units: int, form: Form, like: Tensor) -> Tens
     if not isinstance(value, Tensor):
         value = _number(name, value, like)
     same_kind(f"the input {name}", value, like)
-    whole = (*_given_shape(form), units)
+    whole = (*form.given_axes, units)
     if value.dim() and value.shape == whole[:-1]:
         value = value.unsqueeze(-1)
     if value.shape not in ((), whole, (*whole[:-1], 1)):
@@ -70,13 +70,3 @@ def _number(name: str, value: Any, like: Tensor) -> Tensor:
         raise ShapeError(
             f"the input {name} is a {type(value).__name__}: it is a tensor or a number"
         ) from None
-
-
-def _given_shape(form: Form) -> tuple[int, ...]:
-    """The axes of the input but for its units, as the user gave it."""
-    axes = form.x.shape[:-1]
-    if form.packed is not None:
-        return tuple(axes)
-    if form.single:
-        return (axes[0],)
-    return (axes[1], axes[0]) if form.batch_first else tuple(axes)

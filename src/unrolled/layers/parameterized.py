@@ -23,6 +23,7 @@ from unrolled.engines.plan.lower import Lowered
 from unrolled.engines.torch.engine import Torch, weight_of
 from unrolled.engines.torch.graph import prelude
 from unrolled.equations.equation import Equation
+from unrolled.equations.reset import with_reset
 from unrolled.errors import ShapeError
 from unrolled.layers.library import of_bits
 
@@ -63,6 +64,11 @@ class Parameterized:
     @cached_property
     def lowered(self) -> Lowered:
         return lowered(self.equation)
+
+    @cached_property
+    def with_reset(self) -> Parameterized:
+        """The same with one more input, which says where the state starts anew."""
+        return Parameterized(with_reset(self.equation), self.packing)
 
     def recurrence(self, engine: AnyEngine, dtype: torch.dtype, sizes: dict[str, int]) -> Any:
         """What runs the step with these sizes."""

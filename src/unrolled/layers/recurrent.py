@@ -25,6 +25,7 @@ from unrolled.layers.fixed import Fixable
 from unrolled.layers.forms import Form, form_of
 from unrolled.layers.inputs import named_tokens
 from unrolled.layers.parameterized import Parameterized, engine_for
+from unrolled.layers.reset import reset_tokens
 from unrolled.layers.stack import Stack
 from unrolled.layers.stream import Stream
 from unrolled.layers.without_bias import without_bias
@@ -63,7 +64,7 @@ class Recurrent(Fixable, nn.Module):
             `Recurrent(MyCell(order=6), 16, 64)`, brings its own.
         engine: `"auto"` runs compiled kernels for float32 and float64 on the CPU, and elsewhere
             the same equation under torch's autograd. `"cpu"` insists on the kernels. `"torch"` is
-            slow and runs anywhere.
+            slow and runs anywhere. Each is differentiable any number of times.
         bptt: How far derivatives go back: `"whole"`; a number k cuts the sequence into windows of k
             steps between which no derivative passes; `"recompute"` is the whole, in memory that
             grows with the square root of T, for one more forward pass.
@@ -169,6 +170,7 @@ class Recurrent(Fixable, nn.Module):
         states: Tensor | Sequence[Tensor] | None = None,
         lengths: Any = None,
         record: Sequence[str] = (),
+        reset: Any = None,
         **named: Any,
     ) -> Any:
         """Run the layer over a batch of sequences.
@@ -181,6 +183,9 @@ class Recurrent(Fixable, nn.Module):
             record: Names of values of the step to be returned: `("f", "c")` of the top layer,
                 `"f_l0"` of the lowest. For `"d_h"` zeros are returned whose `.grad`, after
                 backward, is the norm of the derivative of the loss with respect to h at each step.
+            reset: Booleans, one for each step of each sequence, True where the state starts anew
+                before that step, from zero or the cell's `initial_state`. Stretches between resets
+                are sequences of their own, in both directions and in every layer of a stack.
             named: The step's named inputs.
 
         Returns:
@@ -203,6 +208,7 @@ class Recurrent(Fixable, nn.Module):
             [name for name in record if name not in probes],
             {name: tokens for name, (_, tokens) in probes.items()},
             named_tokens(self._step.equation, self._sizes, form, named, like),
+            () if reset is None else reset_tokens(form, reset, like),
         )  # fmt: skip
         return form.answer(outputs, finals, records, record, probes)
 

@@ -58,11 +58,12 @@ def run(
     names: Sequence[str] = (),
     probes: Mapping[str, Tensor] | None = None,
     named: Mapping[str, Tensor] | None = None,
+    reset: Sequence[Tensor] = (),
 ) -> tuple[Tensor, Tensors, dict[str, Tensor]]:
     """tokens: (..., I); states: (layers x directions, B, n) each, None for zeros; names: of values
     to be recorded; probes: (..., directions), whose gradients will be the norms of the derivatives
     with respect to states: `d_h`, or `d_h_l0`; named: (..., n), inputs that every layer sees beside
-    the first."""
+    the first; reset: (..., 1), where states start anew, for either direction."""
     finals: list[Tensors] = []
     records: dict[str, Tensor] = {}
     for layer in range(stack.num_layers):
@@ -79,8 +80,14 @@ def run(
                 if probes
                 else []
             )
-            direction, weights = _direction(stack, batch, tokens, layer, reverse, wanted, norms)
-            first = batch.turned(_beside(stack, batch, tokens, named or {}), reverse)
+            cell = stack.cell.with_reset if reset else stack.cell
+            direction, weights = _direction(
+                stack, cell, batch, tokens, layer, reverse, wanted, norms
+            )
+            xs = _beside(stack, batch, tokens, named or {})
+            if reset:
+                xs = torch.cat([xs, reset[number]], dim=-1)
+            first = batch.turned(xs, reverse)
             others = [
                 *map(batch.ordered, initial), *weights,
                 *(batch.turned(probe, reverse) for probe in mine),
@@ -119,8 +126,8 @@ def _beside(
 
 
 def _direction(
-    stack: Stack, batch: Dense | Ragged, tokens: Tensor, layer: int, reverse: bool,
-    wanted: Mapping[str, str], norms: Mapping[str, str],
+    stack: Stack, cell: Parameterized, batch: Dense | Ragged, tokens: Tensor, layer: int,
+    reverse: bool, wanted: Mapping[str, str], norms: Mapping[str, str],
 ) -> tuple[Direction, list[Tensor]]:  # fmt: skip
     """What runs, but for its tensors, and its weights."""
     sizes = stack.layer_sizes(layer, tokens.shape[-1])
@@ -129,13 +136,13 @@ def _direction(
         parameters = dropped(stack.cell.equation, [*stack.cell.equation.weights], parameters)
     place = layer * stack.directions + reverse
     packs = None if stack.fixed is None else stack.fixed.packs(place, parameters)
-    recurrence = stack.cell.recurrence(stack.engine, parameters[0].dtype, sizes)
+    recurrence = cell.recurrence(stack.engine, parameters[0].dtype, sizes)
     direction = Direction(
         recurrence, stack.engine is AUTOGRAD, batch.schedule(_jobs(tokens, sizes), reverse),
         len(stack.cell.equation.states), (*wanted,), tuple([n.removeprefix("d_") for n in norms]),
         packs,
     )  # fmt: skip
-    return direction, stack.cell.weights(parameters, sizes)
+    return direction, cell.weights(parameters, sizes)
 
 
 def _jobs(tokens: Tensor, sizes: Mapping[str, int]) -> int:

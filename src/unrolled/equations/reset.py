@@ -1,0 +1,51 @@
+"""A pass over an equation: the state may start anew before a step. In and out: an `Equation`.
+
+The result has one more input, a number at each step: where it is above zero, the states before the
+step are replaced by what they are before the first one, zero or what the cell declares as its
+`initial_state`. No derivative passes there, as between two sequences.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from unrolled.equations.derive import fresh
+from unrolled.equations.equation import Equation
+from unrolled.equations.nodes import (
+    ONE,
+    Apply,
+    Node,
+    apply,
+    constant,
+    rebuild,
+    topological,
+    variable,
+)
+from unrolled.equations.verify import verify
+
+
+def with_reset(equation: Equation) -> Equation:
+    """The step with a reset before it."""
+    taken = set(equation.values)
+    reset = variable(fresh("reset", taken), "input", (ONE,))
+    is_new = apply("gt", reset, constant(0))
+    statements: list[tuple[str, Node]] = []
+    done: dict[Node, Node] = {}
+    for v in equation.given:
+        if v.role == "state":
+            start = constant(equation.initial_state.get(v.name, 0.0))
+            done[v] = apply("where", is_new, start, v)
+            statements.append((fresh(f"{v.name}_start", taken), done[v]))
+    for node in topological(node for _, node in equation.statements):
+        if isinstance(node, Apply):
+            done[node] = rebuild(node, tuple(done[argument] for argument in node.args))
+        else:
+            done.setdefault(node, node)
+    result = replace(
+        equation,
+        name=f"{equation.name}, reset",
+        given=(*equation.given, reset),
+        statements=(*statements, *((name, done[node]) for name, node in equation.statements)),
+    )
+    verify(result)
+    return result

@@ -1,0 +1,49 @@
+"""Where states start anew. In: a `Form`, booleans by step and sequence. Out: a number a token for
+either direction; next: `stack`, which puts them beside the input.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
+
+from unrolled.errors import ShapeError
+from unrolled.layers.forms import Form
+
+
+def reset_tokens(form: Form, given: Any, like: Tensor) -> tuple[Tensor, Tensor]:
+    """For a direction that reads forward, and for one that reads backward.
+
+    Stretches between resets are sequences of their own in both: read backward, a state starts anew
+    after the step that has been marked, before the one that ends the stretch before.
+    """
+    tokens = form.gathered(_checked(form, given, like).unsqueeze(-1).to(like.dtype))
+    padded = form.batch.scatter(tokens)  # zero beyond the end of a sequence
+    earlier = torch.cat([padded[1:], torch.zeros_like(padded[:1])])
+    return tokens, form.batch.gather(earlier)
+
+
+def _checked(form: Form, given: Any, like: Tensor) -> Tensor:
+    if isinstance(given, PackedSequence) != (form.packed is not None):
+        raise ShapeError(
+            "the input is packed and `reset` is not, or the other way round: give both as "
+            "PackedSequences of the same lengths, or neither"
+        )
+    if isinstance(given, PackedSequence):
+        given = given.data
+    reset = torch.as_tensor(given, device=like.device)
+    if reset.dtype != torch.bool:
+        raise ShapeError(
+            f"reset is {reset.dtype}, and it is booleans, True where the state starts anew before "
+            f"that step: reset.bool() makes it so"
+        )
+    wanted = form.given_axes
+    if tuple(reset.shape) != wanted:
+        raise ShapeError(
+            f"reset has the shape {tuple(reset.shape)}, and beside this input it is {wanted}: one "
+            f"boolean for each step of each sequence"
+        )
+    return reset
