@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import unrolled
 from tests.tolerances import FLOAT32, assert_agrees
 from unrolled import Classifier
 from unrolled.cli import main
 from unrolled.errors import ArgumentError
+from unrolled.tasks.classify.ngrams import NGrams
 
 pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -74,15 +76,40 @@ def test_series_and_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert_agrees(found, expected.astype(np.float32), tolerance=FLOAT32)
 
 
+def test_series_of_a_default_run(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    series = [generator.normal(3, 2, (66 + n % 3, 2)).cumsum(0) for n in range(8)]
+    model = Classifier(hidden=4, epochs=1, members=2).fit(series, [0, 1] * 4)
+    unrolled.export(model, tmp_path / "series.onnx")
+    asked = [generator.normal(3, 2, (steps, 2)).cumsum(0) for steps in (40, 31)]
+    values = np.zeros((2, 40, 2), np.float32)
+    values[0], values[1, :31] = asked
+    given = {"values": values, "lengths": np.array([40, 31])}
+    expected = model.predict_proba(asked).astype(np.float32)
+    assert_agrees(answers(tmp_path / "series.onnx", given), expected, tolerance=FLOAT32)
+
+
+def test_texts_of_a_default_run(tmp_path: Path) -> None:
+    model = Classifier(hidden=4, epochs=1, members=2, tokens="char").fit(TEXTS, LABELS)
+    unrolled.export(model, tmp_path / "texts.onnx")
+    words = json.loads((tmp_path / "texts.vocabulary.json").read_text())
+    rarity = torch.tensor(words["rarity"])
+    row = NGrams.from_dict(words["ngrams"]).features(["a bad night"], rarity).tocoo()
+    given = {
+        "tokens": model.encoder_.tokens.encode("a bad night")[None],
+        "lengths": np.array([11]),
+        "ngrams": np.array([[*row.col, 0]], np.int64),
+        "shares": np.array([[*row.data, 0]], np.float32),
+    }
+    expected = model.predict_proba(["a bad night"]).astype(np.float32)
+    assert_agrees(answers(tmp_path / "texts.onnx", given), expected, tolerance=FLOAT32)
+
+
 def test_what_a_classifier_cannot_become_is_said(tmp_path: Path) -> None:
     model = Classifier(hidden=2, epochs=1, validation=0.0, linear=False).fit(TEXTS, LABELS)
     with pytest.raises(ArgumentError, match="its recurrent layers can be"):
         unrolled.export(model, tmp_path / "texts.c")
     with pytest.raises(ArgumentError, match="option of layers and cells"):
         unrolled.export(model, tmp_path / "texts.onnx", lengths=True)
-    series = [np.ones((6, 1)) * n for n in range(6)]
-    mixed = Classifier(hidden=2, epochs=1, validation=0.0).fit(series, [0, 1] * 3)
-    with pytest.raises(ArgumentError, match="--no-linear --no-convolutions"):
-        unrolled.export(mixed, tmp_path / "series.onnx")
     with pytest.raises(unrolled.UnrolledError, match="call fit first"):
         unrolled.export(Classifier(), tmp_path / "texts.onnx")

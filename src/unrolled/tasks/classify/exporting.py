@@ -18,6 +18,7 @@ from unrolled.files import write_whole
 from unrolled.tasks.classify.encoders import SeriesEncoder
 from unrolled.tasks.classify.live_facts import classifier_script, refuse_bpe
 from unrolled.tasks.classify.live_page import int8_error, live_part, made_up
+from unrolled.tasks.classify.ngrams import LinearTexts
 from unrolled.tasks.live import array, write_alone, write_module
 from unrolled.training.run_folder import json_text
 
@@ -107,7 +108,11 @@ def _graph(model: Any, path: Path, int8: bool) -> Exported:
 
     data = classifier_model(model.model_, model.encoder_).SerializeToString()
     words = path.with_suffix(".vocabulary.json")
-    write_whole(words, json_text(model._vocabulary()))
+    linear = model.model_.linear
+    has_ngrams = isinstance(linear, LinearTexts)
+    kept = {"rarity": array(linear.rarity).tolist()} if has_ngrams else {}
+    write_whole(words, json_text({**model._vocabulary(), **kept}))
     write_whole(path, data)
     kinds = "token numbers" if model.encoder_.is_text else "values"
+    kinds += ", n-grams with their shares," if has_ngrams else ""
     return Exported((path, words), (f"it takes {kinds} and lengths, and gives probabilities",))

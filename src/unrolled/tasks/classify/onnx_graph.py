@@ -2,7 +2,9 @@
 `Classifier.export_as`.
 
 It takes token numbers (batch, time), or values as they are in the data (batch, time, channels),
-and each sequence's length, and gives the probability of each class.
+and each sequence's length, and gives the probability of each class. Where a linear model of texts
+stands beside the networks it also takes the numbers of each text's n-grams and their shares, as
+`ngrams.py` computes them; a place that fills up has the share 0.
 """
 
 from __future__ import annotations
@@ -12,20 +14,24 @@ from typing import Any
 import numpy as np
 
 import unrolled
-from unrolled.errors import ArgumentError
 from unrolled.exports.network import network_of
 from unrolled.exports.onnx_graph import Graph, model_of
 from unrolled.exports.onnx_layers import Layers, first_states
 from unrolled.networks.committee import Committee
+from unrolled.networks.linear_series import LinearSeries
 from unrolled.tasks.classify.encoders import Encoder, SeriesEncoder
 from unrolled.tasks.classify.model import Labeller
+from unrolled.tasks.classify.onnx_series import front, linear_scores
 
 INT64, FLOAT32 = 7, 1
 
 
 def classifier_model(model: Committee, encoder: Encoder) -> Any:
-    """Inputs `tokens` or `values`, and `lengths`; output `probabilities` (batch, classes)."""
-    members = plain_members(model)
+    """Inputs `tokens` or `values`, `lengths`, and of n-grams `ngrams` and `shares`.
+
+    Output: `probabilities` (batch, classes).
+    """
+    members = [member for member in model.members if isinstance(member, Labeller)]
     network = network_of(members[0].recurrent)
     g = Graph(network.dtype)
     lengths = g.fresh("lengths")
@@ -37,25 +43,29 @@ def classifier_model(model: Committee, encoder: Encoder) -> Any:
     said = [g.add("LogSoftmax", _scores(g, member, shared, lengths), axis=-1)
             for member in members]  # fmt: skip
     mean = said[0] if len(said) == 1 else g.add("Mean", *said)
-    calibrated = g.add("Mul", mean, g.constant(float(model.blend[0])))
-    g.rename(g.add("Softmax", calibrated, axis=-1), result)
+    scores = g.add("Mul", mean, g.constant(float(model.blend[0])))
     inputs = [g.value(given, shape, FLOAT32 if is_series else INT64),
               g.value(lengths, ["batch"], INT64)]  # fmt: skip
+    if model.linear is not None:
+        beside = _beside(g, model.linear, shared, lengths, inputs)
+        scores = g.add("Add", scores, g.add("Mul", beside, g.constant(float(model.blend[1]))))
+    g.rename(g.add("Softmax", scores, axis=-1), result)
     outputs = [g.value(result, ["batch", members[0].readout.out_features])]
     about = f"A classifier of sequences.\n\n{network.equation.text}"
     return model_of(g.build("classifier", inputs, outputs), about, unrolled.__version__)
 
 
-def plain_members(model: Committee) -> list[Labeller]:
-    """The networks of a committee that is made of recurrent networks alone."""
-    members = [member for member in model.members if isinstance(member, Labeller)]
-    if model.linear is not None or any(member.front is not None for member in members):
-        raise ArgumentError(
-            "a classifier is exported without the linear model and the convolutions "
-            "beside its recurrent layers: train it with linear=False and convolutions=False "
-            "(--no-linear --no-convolutions)"
-        )
-    return members
+def _beside(g: Graph, linear: Any, shared: str, lengths: str, inputs: list[Any]) -> str:
+    """The scores of the linear model, (batch, classes)."""
+    if isinstance(linear, LinearSeries):
+        return linear_scores(g, linear, shared, lengths)
+    ngrams, shares = g.fresh("ngrams"), g.fresh("shares")
+    inputs += [g.value(ngrams, ["batch", "ngrams"], INT64),
+               g.value(shares, ["batch", "ngrams"], FLOAT32)]  # fmt: skip
+    weights = g.add("Gather", g.constant(_array(linear.weight), "linear"), ngrams, axis=0)
+    weighted = g.add("Mul", weights, g.add("Unsqueeze", shares, g.integers(2)))
+    total = g.add("ReduceSum", weighted, g.integers(1), keepdims=0)
+    return g.add("Add", total, g.constant(_array(linear.bias), "bias"))
 
 
 def _scores(g: Graph, model: Labeller, given: str, lengths: str) -> str:
@@ -65,6 +75,8 @@ def _scores(g: Graph, model: Labeller, given: str, lengths: str) -> str:
     if model.embed is not None:
         table = g.constant(_array(model.embed.weight), "embedding")
         inputs = g.add("Gather", table, given, axis=0)
+    if model.front is not None:
+        inputs, lengths = front(g, model.front, given, lengths)
     x = g.add("Transpose", inputs, perm=[1, 0, 2])
     batch = g.add("Gather", g.add("Shape", x), g.integers(1), axis=0)
     layers = Layers(g, network)
