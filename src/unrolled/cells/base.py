@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from unrolled.cells.initial import check_rule, draw
+from unrolled.cells.initial import check_rule, draw, in_order
 from unrolled.equations.equation import Equation
 from unrolled.equations.inputs import columns
 from unrolled.equations.trace import trace
@@ -42,17 +42,19 @@ class Cell:
     left out.
 
     Class attributes declare what the step cannot say: `sizes = {"h": "proj_size"}` (the size of a
-    state, a named input, or of the rows of a weight), `initial = {"b_f": 1.0, "U": "orthogonal"}`
-    (first values), `scalars = ("zeta",)` (weights that are one number), `initial_state = {"m":
-    -inf}`. Every other public attribute is a hyper-parameter, which `Elman(3, 4, gamma=0.1)` may
-    set: a number, a word, or an array, which becomes a constant of the equation. `constants`
-    computes arrays from other hyper-parameters.
+    state, a named input, or of a weight's rows), `initial = {"b_f": 1.0, "U": "orthogonal"}` (first
+    values), `scalars = ("zeta",)` (weights that are one number), `initial_state = {"m": -inf}`,
+    `fixed = ("U",)` (weights that stay as drawn: a layer does not learn them). Every other public
+    attribute is a hyper-parameter, which `Elman(3, 4, gamma=0.1)` may set: a number, a word, or an
+    array, which becomes a constant of the equation. `constants` computes arrays from other
+    hyper-parameters.
     """
 
     sizes: ClassVar[Mapping[str, str]] = {}
     initial: ClassVar[Mapping[str, Any]] = {}
     scalars: ClassVar[Sequence[str]] = ()
     initial_state: ClassVar[Mapping[str, float]] = {}
+    fixed: ClassVar[Sequence[str]] = ()
     reserved_names: ClassVar[frozenset[str]] = frozenset()
 
     def __init_subclass__(cls, **keywords: Any) -> None:
@@ -92,10 +94,12 @@ class Cell:
             resolved["input_size"] = resolved["hidden_size"]
         units = resolved.get("hidden_size", self._width(self.states[0]))
         generator = np.random.default_rng(seed)
-        for name, shape in derived.weights.items():
-            lengths = tuple(resolved[size] for size in shape)
+        drawn: dict[str, Array] = {}
+        for name in in_order(derived.initial, derived.weights):
+            lengths = tuple(resolved[size] for size in derived.weights[name])
             rule = derived.initial.get(name)
-            self._weights[name] = draw(rule, lengths, units, generator)
+            drawn[name] = draw(rule, lengths, units, generator, resolved, drawn)
+        self._weights.update((name, drawn[name]) for name in derived.weights)
 
     def constants(self) -> Mapping[str, Any]:
         """Arrays and numbers that never change, by name, computed from the hyper-parameters.
@@ -375,6 +379,7 @@ def _check_declarations(cell_type: type[Cell], traced: Equation) -> None:
         "initial": traced.weights,
         "scalars": traced.weights,
         "initial_state": traced.states,
+        "fixed": traced.weights,
     }
     for declaration, names in places.items():
         for name in getattr(cell_type, declaration):
@@ -384,7 +389,7 @@ def _check_declarations(cell_type: type[Cell], traced: Equation) -> None:
                     f"use{_nearest(name, names)}"
                 )
     for name, rule in traced.initial.items():
-        check_rule(cell_type.__name__, name, rule, len(traced.weights[name]))
+        check_rule(cell_type.__name__, name, rule, traced.weights)
 
 
 def _refuse_unknown(

@@ -23,6 +23,7 @@ class Equation:
     `given` are the values from outside, in order: the input, the states before the step, further
     inputs by name, the weights, and for a backward step what the forward step left and the
     derivatives that arrive. `defaults` are the values of named inputs that need not be given.
+    `fixed` names weights that are not learned.
     `noise` says what is random in training, and how (`noise`).
     `statements` name the values that are computed; `results` are the names among them that the
     step returns: a forward step's new states (the first is the output), a backward step's
@@ -37,6 +38,7 @@ class Equation:
     initial: Mapping[str, Any] = field(default_factory=dict)
     defaults: Mapping[str, float] = field(default_factory=dict)
     noise: Mapping[str, tuple[str, float]] = field(default_factory=dict)
+    fixed: tuple[str, ...] = ()
 
     @cached_property
     def values(self) -> dict[str, Node]:
@@ -130,7 +132,7 @@ class Equation:
     def weight_count(self, **sizes: int) -> int:
         """How many numbers are learned."""
         known = self.resolve(**sizes)
-        return sum(_volume(shape, known) for shape in self.weights.values())
+        return sum(_volume(s, known) for name, s in self.weights.items() if name not in self.fixed)
 
     def operation_count(self, **sizes: int) -> int:
         """Operations on numbers in one step of one sequence; a multiply and an add are two."""

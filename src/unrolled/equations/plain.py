@@ -54,9 +54,10 @@ def to_json(equation: Equation) -> str:
         "statements": [[name, position[node]] for name, node in equation.statements],
         "results": list(equation.results),
         "initial_state": {name: repr(v) for name, v in equation.initial_state.items()},
-        "initial": {name: list(v) if isinstance(v, tuple) else v
-                    for name, v in equation.initial.items()},
+        "initial": {name: _stored(rule) for name, rule in equation.initial.items()},
     }  # fmt: skip
+    if equation.fixed:
+        data["fixed"] = list(equation.fixed)
     if equation.defaults:
         data["defaults"] = {name: repr(v) for name, v in equation.defaults.items()}
     if equation.noise:
@@ -118,7 +119,15 @@ def _read(data: dict[str, Any]) -> Equation:
             _string(name): (_string(per), float(share))
             for name, (per, share) in data.get("noise", {}).items()
         },
+        tuple(map(_string, data.get("fixed", []))),
     )
+
+
+def _stored(rule: Any) -> Any:
+    """A rule for first values. A function is code, and data are not: its name is kept alone."""
+    if callable(rule):
+        return ["function", getattr(rule, "__qualname__", type(rule).__name__)]
+    return list(rule) if isinstance(rule, tuple) else rule
 
 
 def _initial(value: Any) -> Any:

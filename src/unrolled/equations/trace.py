@@ -83,8 +83,18 @@ def trace(cell_type: type, hyperparameters: Mapping[str, Any] | None = None) -> 
         _initial_state(cell_type, outputs),
         dict(getattr(cell_type, "initial", {})),
         {name: value for name, value in signature.named.items() if value is not None},
+        fixed=_fixed(cell_type),
     )
     return _improved(equation)
+
+
+def _fixed(cell_type: type) -> tuple[str, ...]:
+    fixed = getattr(cell_type, "fixed", ())
+    if isinstance(fixed, str):
+        raise CellError(
+            f'{cell_type.__name__}: fixed is {fixed!r}: it is a tuple of names, ("{fixed}",)'
+        )
+    return tuple(fixed)
 
 
 def _improved(equation: Equation) -> Equation:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from unrolled.equations.text import number
+from unrolled.errors import CellError
 
 # Operation -> the function that a script defines for it, where NumPy has none.
 HELPERS = {
@@ -161,6 +162,11 @@ def draw_lines(name: str, shape: Sequence[str], rule: Any) -> list[str]:
     target, size = f'weights["{name}"] =', f"({numbers})" if shape else "()"
     if isinstance(rule, int | float):
         return [f"{target} np.full({size}, {float(rule)!r})"]
+    if callable(rule) or (isinstance(rule, tuple | list) and rule[0] != "uniform"):
+        raise CellError(
+            f"a NumPy script draws first values by a number, a range, or a rule with a name, and "
+            f"{name} has {rule!r}: write the cell with another rule for the script"
+        )
     if isinstance(rule, tuple | list):
         low, high = (number(float(bound)) for bound in rule[1:])
         return [f"{target} generator.uniform({low}, {high}, {size})"]

@@ -106,7 +106,8 @@ class Expected:
     They may have been replaced, and kernels would believe their addresses."""
 
     def __init__(self, layer: nn.Module) -> None:
-        self._shapes = {name: parameter.shape for name, parameter in layer.named_parameters()}
+        held = (*layer.named_parameters(), *layer.named_buffers())
+        self._shapes = {name: tensor.shape for name, tensor in held}
         self._fine: dict[str, list[Any]] = {}  # by the first name: what was found right last time
 
     def take(self, layer: nn.Module, names: Sequence[str]) -> list[Tensor]:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from unrolled.cells.base import Cell, equation, hyperparameters_of, shown, with_hyperparameters
-from unrolled.cells.initial import draw
+from unrolled.cells.initial import draw, in_order
 from unrolled.cells.modified import modified
 from unrolled.cells.modifiers import Modifier
 from unrolled.equations.equation import Equation
@@ -134,7 +134,10 @@ class Recurrent(Fixable, nn.Module):
             sizes = self._layer_sizes(layer)
             for name, shape in self.equation.weights.items():
                 made = torch.empty([sizes[s] for s in shape], device=device, dtype=dtype)
-                self.register_parameter(names[name], nn.Parameter(made))
+                if name in self.equation.fixed:
+                    self.register_buffer(names[name], made)
+                else:
+                    self.register_parameter(names[name], nn.Parameter(made))
 
     @property
     def directions(self) -> int:
@@ -152,8 +155,10 @@ class Recurrent(Fixable, nn.Module):
         with torch.no_grad():
             for layer in range(self.num_layers):
                 for reverse in (False, True)[: self.directions]:
-                    for name, full in self._names[layer, reverse].items():
-                        parameter = self.get_parameter(full)
+                    names, known = self._names[layer, reverse], dict[str, Any]()
+                    sizes = self._layer_sizes(layer)
+                    for name in in_order(self.equation.initial, names):
+                        known[name] = parameter = getattr(self, names[name])
                         rule = self.equation.initial.get(name)
                         if rule is None:
                             bound = self.hidden_size**-0.5
@@ -161,7 +166,8 @@ class Recurrent(Fixable, nn.Module):
                             continue
                         if generator is None:
                             generator = checks.numpy_generator()
-                        drawn = draw(rule, tuple(parameter.shape), self.hidden_size, generator)
+                        shape = tuple(parameter.shape)
+                        drawn = draw(rule, shape, self.hidden_size, generator, sizes, known)
                         parameter.copy_(torch.from_numpy(drawn))
 
     def forward(
