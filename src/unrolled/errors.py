@@ -53,6 +53,7 @@ EXTRAS = {
     "pydantic": ("fastapi", "serve"),
     "starlette": ("fastapi", "serve"),
     "uvicorn": ("uvicorn", "serve"),
+    "optuna": ("optuna", "tune"),
     "sacrebleu": ("sacrebleu", "translate"),
     "soundfile": ("soundfile", "sound"),
     "tensorboard": ("tensorboard", "tensorboard"),

@@ -143,7 +143,14 @@ class Estimator(BaseEstimator):
         """Seconds since then."""
         return time.monotonic() - self._start
 
+    def follow(self, watcher: Watcher) -> None:
+        """Let somebody else be told how the next training goes."""
+        self._follower = watcher
+
     def watcher(self) -> Watcher:
+        follower: Watcher | None = getattr(self, "_follower", None)
+        if follower is not None:
+            return follower
         return WATCHERS[self.progress]() if is_first_process() else Silent()
 
     def refuse_taken_place(self) -> None:

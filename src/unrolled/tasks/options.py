@@ -6,7 +6,7 @@ Next: `estimator` and the tasks declare their parameters with it; `cli` reads th
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, Field, field, fields
 from typing import Any
 
@@ -33,14 +33,14 @@ GROUPS = {
 OWN = "how this job reads and learns"
 
 
-def add_options(parser: argparse.ArgumentParser, estimator: type) -> None:
+def add_options(parser: argparse.ArgumentParser, estimator: type, skip: Sequence[str] = ()) -> None:
     """Every parameter of an estimator as `--its-name`, in groups; what is not given is absent."""
     groups = {name: title for title, names in GROUPS.items() for name in names}
     order = {name: place for place, name in enumerate(groups)}
     first, *others = GROUPS
     headings = {title: parser.add_argument_group(title) for title in (first, OWN, *others)}
     for one in sorted(fields(estimator), key=lambda one: order.get(one.name, len(order))):
-        if "help" in one.metadata and one.default is not MISSING:
+        if "help" in one.metadata and one.default is not MISSING and one.name not in skip:
             add_option(headings[groups.get(one.name, OWN)], one)
 
 

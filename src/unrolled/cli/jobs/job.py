@@ -38,8 +38,8 @@ class CommandJob:
         """The options that say how a source is read."""
         raise NotImplementedError
 
-    def add_parameters(self, parser: argparse.ArgumentParser) -> None:
-        add_options(parser, self.estimator)
+    def add_parameters(self, parser: argparse.ArgumentParser, skip: Sequence[str] = ()) -> None:
+        add_options(parser, self.estimator, skip)
 
     def parameters(self) -> list[str]:
         """The names that a configuration may set."""
