@@ -81,7 +81,8 @@ function showFrame(svg, x, y, width, height, left, bottom) {
     svg.append(drawn("text", { x: left - 4, y: at + 4, class: "tick end" }, shortNumber(value)));
   }
   for (const value of x.ticks) {
-    svg.append(drawn("text", { x: x.place(value), y: height - bottom + 14, class: "tick middle" },
+    const at = x.place(value), kind = at > width - 20 ? "tick end" : "tick middle";
+    svg.append(drawn("text", { x: Math.min(at, width - 2), y: height - bottom + 14, class: kind },
       shortNumber(value)));
   }
 }

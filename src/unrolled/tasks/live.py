@@ -86,7 +86,7 @@ def rounded(model: Model) -> Model:
     return found
 
 
-def alive(make: Callable[[], tuple[Live, float | None]]) -> Live | str:
+def alive(make: Callable[[], tuple[Live, object]]) -> Live | str:
     """The part of a report that computes, or a sentence that says why there is none."""
     try:
         found, _ = make()

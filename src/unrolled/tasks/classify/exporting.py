@@ -17,7 +17,7 @@ from unrolled.exports.network import network_of
 from unrolled.files import write_whole
 from unrolled.tasks.classify.encoders import SeriesEncoder
 from unrolled.tasks.classify.live_facts import classifier_script, refuse_bpe
-from unrolled.tasks.classify.live_page import int8_error, live_part, made_up
+from unrolled.tasks.classify.live_page import Moved, int8_error, live_part, made_up
 from unrolled.tasks.classify.ngrams import LinearTexts
 from unrolled.tasks.live import array, write_alone, write_module
 from unrolled.training.run_folder import json_text
@@ -84,10 +84,10 @@ def _plain(name: Any) -> str:
     return " ".join(str(name).replace("`", "'").split())[:40]
 
 
-def _rounding(moved: float | None) -> list[str]:
+def _rounding(moved: Moved | None) -> list[str]:
     if moved is None:
         return []
-    return [f"int8 weights move a probability by at most {moved:.2g} on made-up sequences"]
+    return [f"int8 weights move {moved}, on made-up sequences"]
 
 
 def _module(model: Any, path: Path, int8: bool) -> Exported:

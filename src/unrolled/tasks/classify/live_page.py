@@ -10,7 +10,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -65,7 +65,7 @@ READ_BODY = """
 with respect to the step's input, times that input.{unknown}</p>
 <div id="tokens" class="tokens"></div>
 <div id="ngrams-part" hidden><p class="hint">Of the linear model, the n-grams that counted most:</p>
-<div id="ngrams" class="tokens"></div></div></div>
+<div id="ngrams" class="tokens ngrams"></div></div></div>
 </div>
 <h3>Hidden state</h3>
 <p class="hint">The top layer{first}: a column for each step, a row for each unit; blue is positive,
@@ -75,13 +75,26 @@ orange negative.</p>
 """
 
 
+class Moved(NamedTuple):
+    """How far int8 weights move an answer at most."""
+
+    chance: float
+    logarithm: float
+
+    def __str__(self) -> str:
+        return (
+            f"a probability by at most {self.chance:.2g}, its logarithm by at most "
+            f"{self.logarithm:.2g}"
+        )
+
+
 def live_part(
     committee: Committee,
     encoder: Encoder,
     classes: Sequence[Any],
     examples: Sequence[Any] = (),
     int8: bool | None = None,
-) -> tuple[Live, float | None]:
+) -> tuple[Live, Moved | None]:
     """The part, and how far int8 moves a probability (None where weights are exact).
 
     `int8` None: where there are many weights. Without examples it is measured on made-up ones.
@@ -94,10 +107,7 @@ def live_part(
     if int8:
         moved = int8_error(committee, encoder, examples or made_up(encoder))
         measured = f"{min(len(examples), MEASURED)} examples" if examples else "made-up sequences"
-        precision = (
-            f"The weights are stored as int8, which moved a probability by at most {moved:.2g} on "
-            f"{measured}."
-        )
+        precision = f"The weights are stored as int8, which moved {moved}, on {measured}."
     count = len(committee.members)
     body = (SERIES_BODY if is_series else TEXT_BODY).format(
         example=html.escape(_example(encoder, examples))
@@ -111,8 +121,8 @@ def live_part(
     return Live("Try it", body, f"{script}\n{source('classify', 'page.js')}"), moved
 
 
-def int8_error(committee: Committee, encoder: Encoder, inputs: Sequence[Any]) -> float:
-    """The most that int8 moves a probability on some of these."""
+def int8_error(committee: Committee, encoder: Encoder, inputs: Sequence[Any]) -> Moved:
+    """Measured on some of these."""
     some = list(inputs[:MEASURED])
     sequences = encoder.encode(some, lambda note: None)
     said = []
@@ -120,7 +130,9 @@ def int8_error(committee: Committee, encoder: Encoder, inputs: Sequence[Any]) ->
         data = Labelled(sequences, None)
         scores = scores_beside(model, encoder, some, sequences)
         said.append(chances(model, replace(data, linear=scores)))
-    return float(np.abs(said[0] - said[1]).max())
+    exact, other = (np.maximum(one, np.finfo(float).tiny) for one in said)
+    logarithm = np.abs(np.log(exact) - np.log(other)).max()
+    return Moved(float(np.abs(exact - other).max()), float(logarithm))
 
 
 def made_up(encoder: Encoder) -> list[Any]:
