@@ -45,10 +45,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from unrolled.serve.channel import Channel
-    from unrolled.serve.process import Served, listen, serve
-    from unrolled.serve.runs import places_of
-    from unrolled.serve.workers import run_workers
+    from unrolled.serve.orders import Orders, listen, places_of
 
     if not 1 <= arguments.workers <= MOST_WORKERS:
         raise UsageError(f"--workers is a whole number from 1 to {MOST_WORKERS}")
@@ -56,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("--port is a number from 0 to 65535")
     if os.name == "nt":
         raise UsageError("`unrolled serve` needs Linux or macOS: on Windows, start it under WSL")
-    what = Served(places_of(arguments.runs), limits_of(arguments), token_of(arguments))
+    what = Orders(places_of(arguments.runs), limits_of(arguments), token_of(arguments))
     try:
         listening = listen(arguments.host, arguments.port)
     except (OSError, UnicodeError) as error:
@@ -67,7 +64,12 @@ def run(arguments: argparse.Namespace) -> int:
     say_where(listening.getsockname()[1], arguments, list(what.places), what.token)
     with listening:
         if arguments.workers > 1:
+            from unrolled.serve.workers import run_workers
+
             return run_workers(what, listening, arguments.workers)
+        from unrolled.serve.channel import Channel
+        from unrolled.serve.process import serve
+
         serve(what, listening, Channel(None, 1))
     return 0
 

@@ -13,29 +13,16 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
 
 import torch
 import uvicorn
 
 from unrolled.serve.app import Application
 from unrolled.serve.channel import Channel
-from unrolled.serve.limits import Limits
 from unrolled.serve.metrics import Metrics
+from unrolled.serve.orders import STOPPING, Orders
 from unrolled.serve.protocol import bounded
 from unrolled.serve.runs import Runs
-
-STOPPING = 10  # seconds that requests have to end
-
-
-@dataclass(frozen=True)
-class Served:
-    """What every process is told."""
-
-    places: dict[str, Path]
-    limits: Limits = field(default_factory=Limits)
-    token: str | None = None
 
 
 class Server(uvicorn.Server):
@@ -58,7 +45,7 @@ class Server(uvicorn.Server):
             asyncio.get_running_loop().remove_reader(parent.sentinel)
 
 
-def serve(what: Served, listening: socket.socket, channel: Channel, processes: int = 1) -> None:
+def serve(what: Orders, listening: socket.socket, channel: Channel, processes: int = 1) -> None:
     """Serve until told to stop."""
     if processes > 1:
         torch.set_num_threads(max(1, torch.get_num_threads() // processes))
@@ -71,22 +58,6 @@ def serve(what: Served, listening: socket.socket, channel: Channel, processes: i
         timeout_keep_alive=65, timeout_graceful_shutdown=STOPPING, backlog=2048,
     )  # fmt: skip
     Server(config).run(sockets=[listening])
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that takes connections; OSError where the address is taken or not this machine's."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        if os.name != "nt":
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((host, port))
-        listening.listen(2048)
-        listening.set_inheritable(True)
-    except OSError:
-        listening.close()
-        raise
-    return listening
 
 
 def _allow_many_connections() -> None:

@@ -9,10 +9,8 @@ Next: `app`.
 from __future__ import annotations
 
 import asyncio
-import re
-import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,11 +22,11 @@ from unrolled.serve.answering import Task, task_of
 from unrolled.serve.batching import Batcher
 from unrolled.serve.limits import Limits
 from unrolled.serve.metrics import Metrics
+from unrolled.serve.orders import say
 from unrolled.tasks.runs import open_run
 from unrolled.training.run_folder import RunFolder
 
 EVERY = 1.0  # seconds between two looks at the folders
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 FILES = ("config.toml", "weights.safetensors", "vocabulary.json", "cell.json", "series.json",
          "manifest.json", "report.html")  # fmt: skip
 Signature = tuple[tuple[int, int, int] | None, ...]
@@ -117,24 +115,6 @@ class Runs:
             )
 
 
-def places_of(words: Sequence[str]) -> dict[str, Path]:
-    """`FOLDER` or `NAME=FOLDER`, as on the command line."""
-    places: dict[str, Path] = {}
-    for word in words:
-        name, is_named, folder = word.partition("=")
-        path = Path(folder if is_named else word)
-        name = name if is_named else path.resolve().name
-        if not NAME.fullmatch(name):
-            raise ArgumentError(
-                f"{name[:80]!r} cannot be the name of a run in an address: write NAME=FOLDER with "
-                "a name of letters, digits, '.', '_' and '-'"
-            )
-        if name in places:
-            raise ArgumentError(f"two runs are called {name!r}: name one of them, NAME=FOLDER")
-        places[name] = path
-    return places
-
-
 def signature_of(path: Path) -> Signature:
     """What changes when a run is replaced, whether file by file or as a folder."""
     found: list[tuple[int, int, int] | None] = []
@@ -146,11 +126,6 @@ def signature_of(path: Path) -> Signature:
         else:
             found.append((status.st_ino, status.st_size, status.st_mtime_ns))
     return tuple(found)
-
-
-def say(sentence: str) -> None:
-    """One line of the server's log."""
-    print(f"unrolled serve: {sentence}", file=sys.stderr, flush=True)
 
 
 def _live_page(model: Any, name: str) -> str | None:

@@ -20,9 +20,7 @@ from tempfile import TemporaryDirectory
 from types import FrameType
 
 from unrolled.errors import UnrolledError
-from unrolled.serve.channel import Channel
-from unrolled.serve.process import STOPPING, Served, serve
-from unrolled.serve.runs import say
+from unrolled.serve.orders import STOPPING, Orders, say
 
 REFUSED = 2  # exit status: something the user can put right
 YOUNG = 5.0  # seconds: a process that ends so soon may do so again at once
@@ -32,7 +30,7 @@ PAUSE = 1.0  # seconds before such a one is replaced
 class Workers:
     """The processes, and whoever looks after them."""
 
-    def __init__(self, what: Served, listening: socket.socket, count: int, folder: Path) -> None:
+    def __init__(self, what: Orders, listening: socket.socket, count: int, folder: Path) -> None:
         self.what, self.listening, self.count, self.folder = what, listening, count, folder
         self.is_stopping = False
         self.processes: dict[int, BaseProcess] = {}
@@ -65,6 +63,7 @@ class Workers:
         )  # fmt: skip
         process.start()
         self.processes[number], self.began[number] = process, time.monotonic()
+        say(f"process {number} is {process.pid}")
 
     def _replace_ended(self) -> int:
         """Start another for each that has ended; the status if that is no use."""
@@ -97,14 +96,17 @@ class Workers:
                 process.join()
 
 
-def run_workers(what: Served, listening: socket.socket, count: int) -> int:
+def run_workers(what: Orders, listening: socket.socket, count: int) -> int:
     """Serve with several processes until told to stop; the exit status."""
     with TemporaryDirectory(prefix="unrolled-serve-") as folder:
         return Workers(what, listening, count, Path(folder)).run()
 
 
-def work(what: Served, listening: socket.socket, folder: str, number: int, count: int) -> None:
+def work(what: Orders, listening: socket.socket, folder: str, number: int, count: int) -> None:
     """The body of one process."""
+    from unrolled.serve.channel import Channel
+    from unrolled.serve.process import serve
+
     try:
         serve(what, listening, Channel(Path(folder), number), count)
     except UnrolledError as error:

@@ -15,7 +15,8 @@ from unrolled import Classifier
 from unrolled.errors import UnrolledError
 from unrolled.serve.limits import Limits
 from unrolled.serve.metrics import Metrics
-from unrolled.serve.runs import Runs, places_of
+from unrolled.serve.orders import places_of
+from unrolled.serve.runs import Runs
 
 TEXTS = ["the film was good", "bad"]
 

@@ -1,0 +1,69 @@
+"""What is served, where, and within which limits. In: words of a command line. Out: `Orders`.
+
+Every process of a server is told the same. Nothing here loads a network, so the process that looks
+after the others stays small. Next: `workers`, `process`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from unrolled.errors import ArgumentError
+from unrolled.serve.limits import Limits
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+STOPPING = 10  # seconds that requests have to end when the server is told to stop
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What every process is told."""
+
+    places: dict[str, Path]
+    limits: Limits = field(default_factory=Limits)
+    token: str | None = None
+
+
+def places_of(words: Sequence[str]) -> dict[str, Path]:
+    """`FOLDER` or `NAME=FOLDER`, as on the command line."""
+    places: dict[str, Path] = {}
+    for word in words:
+        name, is_named, folder = word.partition("=")
+        path = Path(folder if is_named else word)
+        name = name if is_named else path.resolve().name
+        if not NAME.fullmatch(name):
+            raise ArgumentError(
+                f"{name[:80]!r} cannot be the name of a run in an address: write NAME=FOLDER with "
+                "a name of letters, digits, '.', '_' and '-'"
+            )
+        if name in places:
+            raise ArgumentError(f"two runs are called {name!r}: name one of them, NAME=FOLDER")
+        places[name] = path
+    return places
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that takes connections; OSError where the address is taken or not this machine's."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if os.name != "nt":
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(2048)
+        listening.set_inheritable(True)
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+def say(sentence: str) -> None:
+    """One line of the server's log."""
+    print(f"unrolled serve: {sentence}", file=sys.stderr, flush=True)
