@@ -66,9 +66,17 @@ class Recurrence(Protocol):
         keep: bool = False,
         packs: Packs | None = None,
         into: Array | None = None,
+        room: Array | None = None,
     ) -> Results:
         """xs: (tokens, I), or dense (T, B, I), contiguous; initial: (1, rows, n) each, None for
-        zeros. `keep`: backward follows. `into`: where the outputs go, contiguous."""
+        zeros. `keep`: backward follows. `into`: where the outputs go, contiguous. `room`: where
+        what backward needs goes, flat, as large as `kept` says."""
+
+    def kept(self, record: tuple[str, ...]) -> tuple[int, int, int]:
+        """How many numbers backward needs at most: for each token, for each row, and once."""
+
+    def left(self, schedule: Schedule, record: tuple[str, ...], room: Array, width: int) -> Any:
+        """What `forward` has left in this room, for inputs of this width."""
 
     def backward(
         self,

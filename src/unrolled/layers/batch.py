@@ -50,6 +50,40 @@ class Dense:
         return Dense(last - first, self.rows)
 
 
+class Padded:
+    """A batch of which nothing but the shape may be known now, since a compiler looks at it, and of
+    which the operator finds the tokens when it runs. `lengths`: (B,), or (B, 2) first and end."""
+
+    def __init__(self, steps: int, rows: int, lengths: Tensor | None) -> None:
+        self.steps, self.rows, self.lengths = steps, rows, lengths
+
+    def gather(self, x: Tensor) -> Tensor:
+        return x
+
+    def scatter(self, tokens: Tensor) -> Tensor:
+        return tokens
+
+    def bounded(self, tokens: Tensor) -> Tensor:
+        """The same, and zero outside of the sequences."""
+        if self.lengths is None:
+            return tokens
+        lengths = self.lengths.to(tokens.device)
+        steps = torch.arange(self.steps, device=tokens.device).unsqueeze(1)
+        inside = steps < (lengths if lengths.dim() == 1 else lengths[:, 1])
+        if lengths.dim() == 2:
+            inside = inside & (steps >= lengths[:, 0])
+        return torch.where(inside.unsqueeze(-1), tokens, 0.0)
+
+    def turned(self, tokens: Tensor, reverse: bool) -> Tensor:
+        return tokens
+
+    def ordered(self, state: Tensor | None) -> Tensor | None:
+        return state
+
+    def restored(self, state: Tensor) -> Tensor:
+        return state
+
+
 class Ragged:
     """Sequences of their own lengths, from `starts[b]` on, in a padded (T, B, .)."""
 
@@ -111,17 +145,30 @@ class Ragged:
         return torch.argsort(self._order)
 
 
-def ragged(lengths: Any, steps: int, rows: int) -> Ragged:
+def padded(lengths: Any, steps: int, rows: int) -> Padded:
+    """As `ragged`, of lengths whose numbers the operator checks when it runs."""
+    found = torch.as_tensor(lengths)
+    is_whole = not (found.is_floating_point() or found.is_complex() or found.dtype == torch.bool)
+    if not is_whole or found.dim() not in (1, 2) or found.shape[0] != rows:
+        raise _no_lengths(tuple(found.shape), found.dtype, rows)
+    return Padded(steps, rows, found.detach().to("cpu", torch.int64))
+
+
+def _no_lengths(shape: Any, dtype: Any, rows: int) -> ShapeError:
+    return ShapeError(
+        f"lengths has the shape {shape} of {dtype}; it is one whole number for each of the {rows} "
+        f"sequences, or (first, end) for each"
+    )
+
+
+def ragged(lengths: Any, steps: int, rows: int, jobs: int | None = None) -> Ragged:
     """From what the user gave as `lengths`: (B,) numbers of steps, or (B, 2) first and end."""
     if isinstance(lengths, Tensor):
         lengths = lengths.detach().cpu().numpy()
     array = np.asarray(lengths)
     whole = np.issubdtype(array.dtype, np.integer) or array.size == 0
     if not whole or array.shape not in ((rows,), (rows, 2)):
-        raise ShapeError(
-            f"lengths has the shape {array.shape} of {array.dtype}; it is one whole number for "
-            f"each of the {rows} sequences, or (first, end) for each"
-        )
+        raise _no_lengths(array.shape, array.dtype, rows)
     array = array.astype(np.int64)
     starts = array[:, 0] if array.ndim == 2 else np.zeros(rows, np.int64)
     ends = array[:, 1] if array.ndim == 2 else array
@@ -130,4 +177,4 @@ def ragged(lengths: Any, steps: int, rows: int) -> Ragged:
         b = int(np.flatnonzero(wrong)[0])
         found = array[b].tolist()
         raise ShapeError(f"lengths[{b}] is {found}, but the sequences have 0 to {steps} steps")
-    return Ragged(steps, starts, ends - starts, torch.get_num_threads())
+    return Ragged(steps, starts, ends - starts, jobs or torch.get_num_threads())

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -48,8 +49,7 @@ def pieces(direction: Direction, bptt: str | int, *tensors: Any) -> Tensors:
         *(probe.flatten(0, -2) for probe in probes),
     ]
     if bptt == "recompute":
-        # what is kept: T / length states between segments, and length steps of one segment
-        length = max(SHORTEST, math.ceil(0.8 * math.sqrt(steps)))
+        length = segment(steps)
         if direction.is_traced:
             found = _windows(direction, length, _checkpointed, flat)
         else:
@@ -62,6 +62,12 @@ def pieces(direction: Direction, bptt: str | int, *tensors: Any) -> Tensors:
     by_token: Tensors = (found[0], *found[1 + direction.states :])
     outputs, *records = (t.reshape(*form, t.shape[1]) for t in by_token)
     return outputs, *finals, *records
+
+
+def segment(steps: int) -> int:
+    """How many steps of so many are recomputed at once: kept are T / length states between
+    segments, and length steps of one segment."""
+    return max(SHORTEST, math.ceil(0.8 * math.sqrt(steps)))
 
 
 def windows(steps: int, length: int) -> list[Window]:
@@ -109,58 +115,75 @@ def _checkpointed(direction: Direction, *tensors: Any) -> Tensors:
     return result
 
 
-class _Segments(torch.autograd.Function):
-    """As `KernelSequence`, with tokens one below the other."""
+@dataclass(eq=False)
+class _Cut:
+    """A sequence in windows. `between`: the states before each, found by `forward`."""
 
-    @staticmethod
-    def forward(ctx: Any, direction: Direction, length: int, *tensors: Any) -> Tensors:
-        xs, initial, weights, _ = direction.split(tensors)
-        ctx.weights, ctx.first = contiguous(weights), initial
-        states: list[Any] = initial
-        ctx.windows = windows(direction.schedule.steps, length)
-        ctx.direction = direction = direction.packed({} if direction.packs is None
-                                                     else direction.packs)  # fmt: skip
-        ctx.between, parts = [], []  # the states before each segment
-        outputs: Tensor | None = None  # as wide as the first segment tells
-        for window in ctx.windows:
+    direction: Direction
+    windows: list[Window]
+    weights: list[Tensor]
+    is_joined: bool = True  # whether derivatives pass between windows
+    moving: int = 0  # of the first states, which are derivatives and pass no more
+    between: list[list[Tensor | None]] = field(default_factory=list)
+    width: int = 0  # of the outputs
+
+    def forward(self, xs: Tensor, states: list[Any]) -> Tensors:
+        """Outputs, final states, records; nothing but `between` is kept."""
+        direction, parts = self.direction, []
+        outputs: Tensor | None = None
+        for window in self.windows:
             span = direction.schedule.span(*window)
-            ctx.between.append(states)
+            self.between.append(states)
             into = None if outputs is None else outputs[span]
             found = direction.recurrence.forward(
-                direction.schedule.window(*window), ctx.weights, xs[span], states,
+                direction.schedule.window(*window), self.weights, xs[span], states,
                 direction.record, packs=direction.packs, into=into,
             )  # fmt: skip
             if outputs is None:
                 outputs = xs.new_empty(len(xs), found.outputs.shape[1])
                 outputs[span] = found.outputs
-            states = list(found.finals)
+            finals = found.finals
+            states = [*map(torch.zeros_like, finals[: self.moving]), *finals[self.moving :]]
             parts.append((span.start, found.records))
         parts.sort(key=lambda part: part[0])
         records = [torch.cat(some) for some in zip(*(p for _, p in parts), strict=True)]
+        assert outputs is not None, "a sequence of no steps is not cut"
+        self.width = outputs.shape[1]
+        return outputs, *finals, *records
+
+
+class _Segments(torch.autograd.Function):
+    """As `KernelSequence`, with tokens one below the other."""
+
+    @staticmethod
+    def forward(ctx: Any, direction: Direction, length: int, *tensors: Any) -> Tensors:
+        xs, states, weights, _ = direction.split(tensors)
+        cut = _cut(direction, length, weights)
+        results = cut.forward(xs, states)
+        ctx.cut, ctx.first, ctx.length = cut, states, length
         ctx.set_materialize_grads(False)
-        ctx.mark_non_differentiable(*records)
-        assert outputs is not None  # there is at least one step
-        ctx.width = outputs.shape[1]
-        ctx.length = length
+        ctx.mark_non_differentiable(*results[1 + direction.states :])
         ctx.save_for_backward(xs, *weights)
-        ctx.save_for_forward(xs, *ctx.first, *weights)
-        return outputs, *states, *records
+        ctx.save_for_forward(xs, *states, *weights)
+        return results
 
     @staticmethod
     def backward(ctx: Any, *d_results: Tensor | None) -> tuple[Tensor | None, ...]:
         xs, *weights = ctx.saved_tensors
         with torch.no_grad():
-            found = _backward(ctx, xs, d_results)
-            result = by_argument(ctx.direction, found, ctx.needs_input_grad[2:])
+            found = _backward(ctx.cut, xs, d_results, need_input=ctx.needs_input_grad[2])
+            result = by_argument(ctx.cut.direction, found, ctx.needs_input_grad[2:])
         sources = [xs, *ctx.first, *weights]
         if torch.is_grad_enabled() or is_followed([*sources, *d_results]):
             run = _in_segments(ctx.length)
-            result = differentiable(run, ctx.direction, result, sources, d_results)
+            result = differentiable(run, ctx.cut.direction, result, sources, d_results)
         return None, None, *result
 
     @staticmethod
     def jvp(ctx: Any, *dots: Tensor | None) -> tuple[Tensor | None, ...]:
-        return push_forward(_in_segments(ctx.length), ctx.direction, ctx.saved_tensors, dots[2:])
+        return push_forward(
+            _in_segments(ctx.length), ctx.cut.direction, ctx.saved_tensors, dots[2:]
+        )
 
 
 def _in_segments(length: int) -> Run:
@@ -168,29 +191,61 @@ def _in_segments(length: int) -> Run:
     return lambda direction, *tensors: apply(direction, length, *tensors)
 
 
-def _backward(ctx: Any, xs: Tensor, d_results: Sequence[Tensor | None]) -> Gradients:
+def _cut(direction: Direction, length: int, weights: list[Tensor]) -> _Cut:
+    packed = direction.packed({} if direction.packs is None else direction.packs)
+    return _Cut(packed, windows(direction.schedule.steps, length) or [(0, 0)], contiguous(weights))
+
+
+def moved(
+    direction: Direction, length: int, xs: Tensor, initial: list[Any], weights: list[Tensor],
+    moving: int,
+) -> Tensors:  # fmt: skip
+    """A tangent in windows between which no derivative passes. xs: (tokens, I)."""
+    cut = _cut(direction, length, weights)
+    cut.moving = moving
+    return cut.forward(xs, initial)
+
+
+def recomputed(
+    direction: Direction, bptt: str | int, xs: Tensor, initial: list[Any], weights: list[Tensor],
+    d_results: Sequence[Tensor | None], *, moving: int, need_input: bool,
+) -> Gradients:  # fmt: skip
+    """The derivatives of what `pieces` gives, by a forward pass of their own. xs: (tokens, I);
+    moving: how many of the states are derivatives, as a tangent has them."""
+    length = segment(direction.schedule.steps) if bptt == "recompute" else int(bptt)
+    cut = _cut(direction, length, weights)
+    cut.is_joined = bptt == "recompute"
+    cut.moving = 0 if cut.is_joined else moving
+    cut.forward(xs, initial)
+    return _backward(cut, xs, d_results, need_input=need_input)
+
+
+def _backward(
+    cut: _Cut, xs: Tensor, d_results: Sequence[Tensor | None], *, need_input: bool
+) -> Gradients:
     """Segment by segment from the end. What a segment needs for itself alone is allocated once: the
     system takes freed memory back, and clears it for the next."""
-    direction: Direction = ctx.direction
-    d_xs = torch.zeros_like(xs) if ctx.needs_input_grad[2] else None
+    direction = cut.direction
+    d_xs = torch.zeros_like(xs) if need_input else None
     norms = {name: xs.new_empty(len(xs), 1) for name in direction.norms}
     total = Gradients(d_xs, d_results[1 : 1 + direction.states], [], norms)
     last: list[Tensor] = []
     room: dict[int, tuple[Tensor, Tensor]] = {}  # outputs and zeros, by the number of tokens
-    for window, before in reversed([*zip(ctx.windows, ctx.between, strict=True)]):
+    for window, before in reversed([*zip(cut.windows, cut.between, strict=True)]):
         schedule = direction.schedule.window(*window)
         span = direction.schedule.span(*window)
         here = xs[span]
         if len(here) not in room:
-            outputs = xs.new_empty(len(here), ctx.width)
+            outputs = xs.new_empty(len(here), cut.width)
             room[len(here)] = outputs, torch.zeros_like(outputs)
         outputs, nothing = room[len(here)]
         left = direction.recurrence.forward(
-            schedule, ctx.weights, here, before, keep=True, packs=direction.packs, into=outputs
+            schedule, cut.weights, here, before, keep=True, packs=direction.packs, into=outputs
         ).left
         d_ys = nothing if d_results[0] is None else d_results[0][span]
+        ends = total.states if cut.is_joined or not total.arrays else [None] * direction.states
         found = direction.recurrence.backward(
-            schedule, ctx.weights, here, outputs, left, d_ys, total.states, direction.norms,
+            schedule, cut.weights, here, outputs, left, d_ys, ends, direction.norms,
             packs=direction.packs, need_input=d_xs is not None, reuse=last,
         )  # fmt: skip
         del left  # its memory serves the next segment

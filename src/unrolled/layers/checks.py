@@ -114,6 +114,8 @@ class Expected:
         """A layer's parameters by name."""
         known = layer._parameters  # without those that are made of others: a parametrization
         found: list[Any] = [known[n] if n in known else getattr(layer, n) for n in names]
+        if torch.compiler.is_compiling():  # which sees to it that shapes stay as they are
+            return found
         kinds = [*map(_KIND, found)]
         if kinds != self._fine.get(names[0]):
             self._check(names, found)
@@ -157,6 +159,16 @@ def record(found: Equation, names: Sequence[str], num_layers: int) -> tuple[str,
                 f"{possible[0]}_l0 is the lowest layer's"
             )
     return names
+
+
+def refuse_probes(names: Sequence[str]) -> None:
+    """Where what is recorded would have to come back through a program of somebody else's."""
+    for name in names:
+        if name.startswith("d_"):
+            raise ArgumentError(
+                f"record={name!r} is measured while backward runs, and not in a layer that is "
+                f"compiled, exported or transformed: call the layer itself"
+            )
 
 
 def numpy_generator() -> np.random.Generator:

@@ -9,10 +9,10 @@ above is asked for, the computation is torch.nn's own too, since there a vendor'
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
@@ -22,8 +22,9 @@ from unrolled.equations.equation import Equation
 from unrolled.layers import checks, stack
 from unrolled.layers.fixed import Fixable
 from unrolled.layers.forms import form_of
+from unrolled.layers.observed import constant, is_left_out, is_observed, left_out
 from unrolled.layers.packing import Gates
-from unrolled.layers.parameterized import Parameterized, engine_for
+from unrolled.layers.parameterized import Parameterized, engine_for, engine_name
 from unrolled.layers.reset import reset_tokens
 from unrolled.layers.stack import Stack
 from unrolled.layers.stream import Stream
@@ -34,7 +35,6 @@ def _gates(letters: str, **more: Any) -> Gates:
     return Gates(tuple(f"W_{g}" for g in letters), tuple(f"U_{g}" for g in letters), **more)
 
 
-@functools.cache
 def _lstm_cell(bias: bool, projected: bool) -> Parameterized:
     names = tuple(f"b_{g}" for g in "ifgo") if bias else ()
     projection = "P" if projected else None
@@ -42,8 +42,7 @@ def _lstm_cell(bias: bool, projected: bool) -> Parameterized:
     return Parameterized(_equation(cells.ProjectedLSTM if projected else cells.LSTM, bias), packing)
 
 
-@functools.cache
-def _gru_cell(bias: bool) -> Parameterized:
+def _gru_cell(bias: bool, _: None = None) -> Parameterized:
     # torch's GRU has one bias inside the reset's product and one outside: c_n and b_n
     inputs = ("b_r", "b_z", "b_n") if bias else ()
     states = ("b_r", "b_z", "c_n") if bias else ()
@@ -52,11 +51,38 @@ def _gru_cell(bias: bool) -> Parameterized:
     )
 
 
-@functools.cache
 def _rnn_cell(bias: bool, nonlinearity: str) -> Parameterized:
     names = ("b",) if bias else ()
     cell = cells.Elman(nonlinearity=nonlinearity)
     return Parameterized(_equation(cell, bias), Gates(("W",), ("U",), names, names))
+
+
+Kind = tuple[str, bool, Any]  # of a cell: its name, whether it has biases, what else there is to it
+_CELLS: dict[Kind, Parameterized] = {}
+_MAKERS: dict[str, Callable[[bool, Any], Parameterized]] = {
+    "LSTM": _lstm_cell,
+    "GRU": _gru_cell,
+    "RNN": _rnn_cell,
+}
+
+
+def cell_of(kind: Kind) -> Parameterized:
+    """A cell of torch.nn's."""
+    if torch.compiler.is_compiling():
+        _known(kind)
+    return _CELLS[kind] if kind in _CELLS else _made(kind)
+
+
+@constant
+def _known(kind: Kind) -> bool:
+    """For compilers, which read what is there, and make nothing."""
+    return kind in _CELLS or _made(kind) is not None
+
+
+def _made(kind: Kind) -> Parameterized:
+    name, bias, more = kind
+    found = _CELLS[kind] = _MAKERS[name](bias, more)
+    return found
 
 
 def _equation(cell: Any, bias: bool) -> Equation:
@@ -81,15 +107,18 @@ class _DropIn(Fixable, nn.RNNBase):
         self._asked, self.bptt = engine, bptt
         self._expected = checks.Expected(self)
 
-    def _cell(self) -> Parameterized:
+    def _kind(self) -> Kind:
         raise NotImplementedError
+
+    def _cell(self) -> Parameterized:
+        return cell_of(self._kind())
 
     @property
     def engine(self) -> str:
         """What runs: "cpu", the kernels; "torch", the same equation under autograd; "torch.nn"."""
         like = self._flat_weights[0]
         assert like is not None
-        found = engine_for(self._asked, like.device, like.dtype).name
+        found = engine_name(self._asked, like.device, like.dtype)
         return "torch.nn" if found == "torch" and self._asked == "auto" else found
 
     @property
@@ -105,21 +134,23 @@ class _DropIn(Fixable, nn.RNNBase):
         record: Sequence[str] = (),
         reset: Any = None,
     ) -> Any:
+        if is_left_out(self, input):
+            return left_out(_DropIn.forward)(self, input, hx, lengths, record, reset)
         like = self._flat_weights[0]
         cell = self._cell()
-        names = checks.record(cell.equation, record, self.num_layers)
+        names = checks.record(cell.equation, record, self.num_layers) if record else ()
         plain = lengths is None and reset is None and not names and self.bptt == "whole"
         if self.engine == "torch.nn" and plain:
             return super().forward(input, hx)
         assert like is not None
-        form = form_of(input, lengths, self.batch_first)
+        form = form_of(input, lengths, self.batch_first, is_observed() and self.engine == "cpu")
         checks.input(form.x, self.input_size, like)
         made = self._stack()
-        states = cell.equation.states
+        states = cell.state_sizes(made.sizes)
         initial: list[Tensor | None] = [None] * len(states)
         if hx is not None:
             count = self.num_layers * made.directions
-            shapes = {n: (count, form.rows, made.sizes[shape[0]]) for n, shape in states.items()}
+            shapes = {name: (count, form.rows, units) for name, units in states}
             given = [hx] if isinstance(hx, Tensor) else list(hx)
             initial = [*form.given_states(given, shapes, like)]
         probes = form.probes(names, made.directions)
@@ -161,8 +192,8 @@ class RNN(_DropIn, nn.RNN):
     run (a GPU, half precision), torch.nn's own computation does, and `layer.engine` is "torch.nn".
     """
 
-    def _cell(self) -> Parameterized:
-        return _rnn_cell(self.bias, self.nonlinearity)
+    def _kind(self) -> Kind:
+        return "RNN", self.bias, self.nonlinearity
 
 
 class GRU(_DropIn, nn.GRU):
@@ -176,8 +207,8 @@ class GRU(_DropIn, nn.GRU):
     run (a GPU, half precision), torch.nn's own computation does, and `layer.engine` is "torch.nn".
     """
 
-    def _cell(self) -> Parameterized:
-        return _gru_cell(self.bias)
+    def _kind(self) -> Kind:
+        return "GRU", self.bias, None
 
 
 class LSTM(_DropIn, nn.LSTM):
@@ -191,8 +222,8 @@ class LSTM(_DropIn, nn.LSTM):
     run (a GPU, half precision), torch.nn's own computation does, and `layer.engine` is "torch.nn".
     """
 
-    def _cell(self) -> Parameterized:
-        return _lstm_cell(self.bias, self.proj_size > 0)
+    def _kind(self) -> Kind:
+        return "LSTM", self.bias, self.proj_size > 0
 
 
 DROP_INS: dict[type[nn.Module], type[_DropIn]] = {nn.RNN: RNN, nn.GRU: GRU, nn.LSTM: LSTM}

@@ -16,8 +16,8 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from unrolled.errors import ShapeError
-from unrolled.layers.batch import Dense, Ragged, ragged
-from unrolled.layers.checks import same_kind
+from unrolled.layers.batch import Dense, Padded, Ragged, padded, ragged
+from unrolled.layers.checks import refuse_probes, same_kind
 
 
 @dataclass
@@ -25,7 +25,7 @@ class Form:
     """A batch, time first, and how it was given."""
 
     x: Tensor  # (T, B, I), or a PackedSequence's (N, I)
-    batch: Dense | Ragged
+    batch: Dense | Ragged | Padded
     rows: int
     batch_first: bool = False
     single: bool = False
@@ -33,9 +33,16 @@ class Form:
     places: Tensor | None = None  # a PackedSequence's tokens in the order of ours
 
     def tokens(self) -> Tensor:
-        if self.places is not None:
-            return self.x.index_select(0, self.places)
-        return self.batch.gather(self.x)
+        return self.batch.gather(self.x) if self.places is None else self._placed(self.x)
+
+    def _placed(self, given: Tensor) -> Tensor:
+        """A PackedSequence's data as the batch has it."""
+        assert self.places is not None
+        if not isinstance(self.batch, Padded):
+            return given.index_select(0, self.places)
+        empty = given.new_zeros(self.batch.steps * self.rows, given.shape[1])
+        padded = empty.index_copy(0, self.places, given)
+        return padded.reshape(self.batch.steps, self.rows, given.shape[1])
 
     @property
     def given_axes(self) -> tuple[int, ...]:
@@ -48,7 +55,7 @@ class Form:
     def gathered(self, given: Tensor) -> Tensor:
         """The tokens of what lies beside the input, in the same form as that was given."""
         if self.places is not None:
-            return given.index_select(0, self.places)
+            return self._placed(given)
         if self.single:
             given = given.unsqueeze(1)
         elif self.batch_first:
@@ -74,6 +81,9 @@ class Form:
 
     def probes(self, names: Sequence[str], width: int) -> dict[str, tuple[Any, Tensor]]:
         """A probe for each `d_...` among the names."""
+        if isinstance(self.batch, Padded):
+            refuse_probes(names)
+            return {}
         return {name: self.probe(width) for name in names if name.startswith("d_")}
 
     def answer(
@@ -97,7 +107,10 @@ class Form:
         """Tokens in the form in which x was given."""
         if self.packed is not None:
             assert self.places is not None
-            data = tokens.index_select(0, torch.argsort(self.places))
+            if isinstance(self.batch, Padded):
+                data = tokens.flatten(0, 1).index_select(0, self.places)
+            else:
+                data = tokens.index_select(0, torch.argsort(self.places))
             p = self.packed
             return PackedSequence(data, p.batch_sizes, p.sorted_indices, p.unsorted_indices)
         y = self.batch.scatter(tokens)
@@ -142,12 +155,12 @@ class Form:
         return result
 
 
-def form_of(x: Any, lengths: Any, batch_first: bool) -> Form:
-    """Recognise what was given."""
+def form_of(x: Any, lengths: Any, batch_first: bool, is_observed: bool = False) -> Form:
+    """Recognise what was given. `is_observed`: nothing may be asked of its numbers."""
     if isinstance(x, PackedSequence):
         if lengths is not None:
             raise ShapeError("a PackedSequence has lengths of its own: give no `lengths` beside it")
-        return _packed(x)
+        return _packed(x, is_observed)
     if not isinstance(x, Tensor) or x.dim() not in (2, 3):
         found = f"{x.dim()} axes: {tuple(x.shape)}" if isinstance(x, Tensor) else type(x).__name__
         raise ShapeError(
@@ -157,10 +170,12 @@ def form_of(x: Any, lengths: Any, batch_first: bool) -> Form:
     single = x.dim() == 2
     x = x.unsqueeze(1) if single else x.transpose(0, 1) if batch_first else x
     steps, rows = x.shape[:2]
-    batch: Dense | Ragged = Dense(steps, rows)
+    batch: Dense | Ragged | Padded = Dense(steps, rows)
     if lengths is not None:
         lengths = [lengths] if single and not _has_axis(lengths) else lengths
-        batch = ragged(lengths, steps, rows)
+        batch = padded(lengths, steps, rows) if is_observed else ragged(lengths, steps, rows)
+    elif is_observed:
+        batch = Padded(steps, rows, None)
     return Form(x, batch, rows, batch_first, single)
 
 
@@ -168,10 +183,14 @@ def _has_axis(lengths: Any) -> bool:
     return hasattr(lengths, "__len__") and getattr(lengths, "ndim", 1) > 0
 
 
-def _packed(x: PackedSequence) -> Form:
+def _packed(x: PackedSequence, is_observed: bool) -> Form:
     sizes = x.batch_sizes
     steps, rows = len(sizes), int(sizes[0]) if len(sizes) else 0
-    lengths = (sizes[None, :] > torch.arange(rows)[:, None]).sum(1)
+    going = sizes[:, None] > torch.arange(rows)[None, :]
+    lengths = going.sum(0)
+    if is_observed:
+        places = going.flatten().nonzero().squeeze(1).to(x.data.device)
+        return Form(x.data, Padded(steps, rows, lengths), rows, packed=x, places=places)
     batch = ragged(lengths, steps, rows)
     # place of (step, sequence) in the packed data: the step's first, plus the sequence's number
     first = torch.cumsum(sizes, 0) - sizes

@@ -7,7 +7,7 @@ Forward mode, and derivatives of any order, run the tangent of the step.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -150,6 +150,14 @@ def by_argument(
     states = found.states or [None] * direction.states
     every = [found.inputs, *states, *found.arrays, *norms]
     return [g if need else None for g, need in zip(every, needed, strict=True)]
+
+
+def jobs_for(tokens: Tensor, sizes: Mapping[str, int]) -> int:
+    """How many threads share a batch."""
+    # two threads meet in some microseconds: below this much work one alone is sooner done
+    inputs, hidden = sizes["input_size"], sizes["hidden_size"]
+    work = tokens.numel() // inputs * hidden * (hidden + inputs)
+    return torch.get_num_threads() if work > 100_000 else 1
 
 
 # ------------------------------------------------ in a direction, and differentiated once more

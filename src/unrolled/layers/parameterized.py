@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+from torch.fx.experimental.proxy_tensor import make_fx
 
 from unrolled.compile import lowered
 from unrolled.engines.cpu.engine import CPU
@@ -26,14 +27,27 @@ from unrolled.equations.equation import Equation
 from unrolled.equations.reset import with_reset
 from unrolled.errors import ShapeError
 from unrolled.layers.library import of_bits
+from unrolled.layers.observed import constant
+from unrolled.layers.written import write
 
 AnyEngine = CPU | Torch
 KERNELS, AUTOGRAD = CPU(of_bits), Torch()
 
 
-@functools.cache
+@constant
+def engine_name(asked: str, device: torch.device, dtype: torch.dtype) -> str:
+    """The name of who runs a layer."""
+    return engine_for(asked, device, dtype).name
+
+
+@constant
 def engine_for(asked: str, device: torch.device, dtype: torch.dtype) -> AnyEngine:
     """Who runs a layer, from device and dtype alone."""
+    return _engine_for(asked, device, dtype)
+
+
+@functools.cache
+def _engine_for(asked: str, device: torch.device, dtype: torch.dtype) -> AnyEngine:
     fits = KERNELS.runs(device.type, _name(dtype))
     if asked == "cpu" and not fits:
         raise ShapeError(
@@ -75,12 +89,20 @@ class Parameterized:
         key = engine, dtype, *sizes.values()
         found = self._recurrences.get(key)
         if found is None:
-            sources: Sources = {w: (Source(n),) for n, w in enumerate(self.lowered.weights)}
-            if self.packing is not None:
-                sources = self.packing.sources(sizes)
-            found = engine.recurrence(self.lowered, sizes, sources, _name(dtype))
+            found = engine.recurrence(self.lowered, sizes, self._sources(sizes), _name(dtype))
             self._recurrences[key] = found
         return found
+
+    def _sources(self, sizes: dict[str, int]) -> Sources:
+        if self.packing is not None:
+            return self.packing.sources(sizes)
+        return {weight: (Source(n),) for n, weight in enumerate(self.lowered.weights)}
+
+    @constant
+    def text(self, sizes: dict[str, int], resets: bool) -> str:
+        """The recurrence, as operators know it; `resets`: of `with_reset`."""
+        cell = self.with_reset if resets else self
+        return write(cell.equation, sizes, cell._sources(sizes))
 
     def named(self, parameters: Sequence[Tensor], sizes: dict[str, int]) -> dict[str, Tensor]:
         """The cell's own weights by name."""
@@ -98,6 +120,30 @@ class Parameterized:
         known = self.named(parameters, sizes)
         known |= prelude(self.lowered.prelude, known, sizes)
         return [known[name] for name in self.lowered.weights]
+
+    def given(
+        self, parameters: Sequence[Tensor], sizes: dict[str, int], resets: bool
+    ) -> list[Tensor]:
+        """The same for an operator; `resets`: of `with_reset`."""
+        if torch.compiler.is_compiling():
+            made = self._made(sizes, parameters[0].dtype, str(parameters[0].device), resets)
+            return [*parameters] if made is None else [*made(*parameters)]
+        return (self.with_reset if resets else self).weights(parameters, sizes)
+
+    @constant
+    def _made(self, sizes: dict[str, int], dtype: torch.dtype, device: str, resets: bool) -> Any:
+        """What is made of weights alone, as a graph that compilers can read; None for nothing."""
+        cell = self.with_reset if resets else self
+        if cell.packing is not None or not cell.lowered.prelude:
+            return None
+        shapes = [[sizes[size] for size in shape] for shape in cell.equation.weights.values()]
+        examples = [torch.ones(shape, dtype=dtype, device=device) for shape in shapes]
+        return make_fx(lambda *parameters: cell.weights(parameters, sizes))(*examples)
+
+    @constant
+    def state_sizes(self, sizes: dict[str, int]) -> tuple[tuple[str, int], ...]:
+        """Each state's name, and how many units it has."""
+        return tuple((name, sizes[shape[0]]) for name, shape in self.equation.states.items())
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Parameterized, (self.equation, self.packing)  # a copy finds its own recurrences

@@ -24,7 +24,8 @@ from unrolled.layers.batch import Ragged
 from unrolled.layers.fixed import Fixable
 from unrolled.layers.forms import Form, form_of
 from unrolled.layers.inputs import named_tokens
-from unrolled.layers.parameterized import Parameterized, engine_for
+from unrolled.layers.observed import is_left_out, is_observed, left_out
+from unrolled.layers.parameterized import Parameterized, engine_for, engine_name
 from unrolled.layers.reset import reset_tokens
 from unrolled.layers.stack import Stack
 from unrolled.layers.stream import Stream
@@ -109,6 +110,7 @@ class Recurrent(Fixable, nn.Module):
         self._cell = self._quiet = Parameterized(self.equation)
         if self.equation.noise:
             self._quiet = Parameterized(without_noise(self.equation))
+        self._has_named = bool(self.equation.named_inputs)
         self.input_size, self.hidden_size = input_size, hidden_size
         self.num_layers, self.bias, self.batch_first = num_layers, bias, batch_first
         self.dropout, self.bidirectional = float(dropout), bidirectional
@@ -147,7 +149,7 @@ class Recurrent(Fixable, nn.Module):
     def engine(self) -> str:
         """What runs: "cpu" or "torch", by the device and dtype of the parameters."""
         like = self._like()
-        return engine_for(self._asked, like.device, like.dtype).name
+        return engine_name(self._asked, like.device, like.dtype)
 
     def reset_parameters(self) -> None:
         """Draw first values, by the cell's rules; from torch's generator, so its seed decides."""
@@ -200,9 +202,11 @@ class Recurrent(Fixable, nn.Module):
         Raises:
             ShapeError: Something does not have the shape, dtype or device that the layer expects.
         """
+        if isinstance(x, PackedSequence) and is_left_out(self, x):
+            return left_out(Recurrent.forward)(self, x, states, lengths, record, reset, **named)
         record = checks.record(self.equation, record, self.num_layers)
         like = self._like()
-        form = form_of(x, lengths, self.batch_first)
+        form = form_of(x, lengths, self.batch_first, is_observed() and self.engine == "cpu")
         checks.input(form.x, self.input_size, like)
         given = (
             None if states is None else list((states,) if isinstance(states, Tensor) else states)
@@ -213,7 +217,8 @@ class Recurrent(Fixable, nn.Module):
             self._stack(), form.batch, form.tokens(), initial,
             [name for name in record if name not in probes],
             {name: tokens for name, (_, tokens) in probes.items()},
-            named_tokens(self._step.equation, self._sizes, form, named, like),
+            named_tokens(self._step.equation, self._sizes, form, named, like)
+            if self._has_named or named else {},
             () if reset is None else reset_tokens(form, reset, like),
         )  # fmt: skip
         return form.answer(outputs, finals, records, record, probes)
@@ -258,8 +263,7 @@ class Recurrent(Fixable, nn.Module):
     def _initial(self, form: Form, given: list[Tensor] | None, like: Tensor) -> list[Tensor | None]:
         count = self.num_layers * self.directions
         shapes = {
-            name: (count, form.rows, self._sizes[shape[0]])
-            for name, shape in self.equation.states.items()
+            name: (count, form.rows, units) for name, units in self._cell.state_sizes(self._sizes)
         }
         if given is None:
             start = self.equation.initial_state

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from unrolled.errors import ShapeError
+from unrolled.layers.batch import Padded
 from unrolled.layers.forms import Form
 
 
@@ -21,7 +22,8 @@ def reset_tokens(form: Form, given: Any, like: Tensor) -> tuple[Tensor, Tensor]:
     after the step that has been marked, before the one that ends the stretch before.
     """
     tokens = form.gathered(_checked(form, given, like).unsqueeze(-1).to(like.dtype))
-    padded = form.batch.scatter(tokens)  # zero beyond the end of a sequence
+    batch = form.batch  # zero beyond the end of a sequence
+    padded = batch.bounded(tokens) if isinstance(batch, Padded) else batch.scatter(tokens)
     earlier = torch.cat([padded[1:], torch.zeros_like(padded[:1])])
     return tokens, form.batch.gather(earlier)
 

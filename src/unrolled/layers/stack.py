@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from unrolled.layers.batch import Dense, Ragged
+from unrolled.layers import opaque
+from unrolled.layers.batch import Dense, Padded, Ragged
 from unrolled.layers.bptt import pieces
 from unrolled.layers.fixed import Fixed
 from unrolled.layers.noise import dropped, masks, noisy
@@ -23,6 +24,7 @@ from unrolled.layers.operator import (
     Tensors,
     infer,
     is_followed,
+    jobs_for,
     traced,
     wants_gradients,
 )
@@ -52,7 +54,7 @@ class Stack:
 
 def run(
     stack: Stack,
-    batch: Dense | Ragged,
+    batch: Dense | Ragged | Padded,
     tokens: Tensor,
     states: Sequence[Tensor | None],
     names: Sequence[str] = (),
@@ -80,13 +82,21 @@ def run(
                 if probes
                 else []
             )
+            xs = _beside(stack, batch, tokens, named or {})
+            if reset:
+                xs = torch.cat([xs, reset[number]], dim=-1)
+            if isinstance(batch, Padded):
+                sizes = stack.layer_sizes(layer, tokens.shape[-1])
+                results = _observed(
+                    stack, batch, xs, initial, sizes, place, [*wanted], resets=bool(reset)
+                )
+                finals.append(tuple(results[1 : 1 + len(states)]))
+                found.append((results[0], *results[1 + len(states) :]))
+                continue
             cell = stack.cell.with_reset if reset else stack.cell
             direction, weights = _direction(
                 stack, cell, batch, tokens, layer, reverse, wanted, norms
             )
-            xs = _beside(stack, batch, tokens, named or {})
-            if reset:
-                xs = torch.cat([xs, reset[number]], dim=-1)
             first = batch.turned(xs, reverse)
             others = [
                 *map(batch.ordered, initial), *weights,
@@ -115,7 +125,7 @@ def run(
 
 
 def _beside(
-    stack: Stack, batch: Dense | Ragged, tokens: Tensor, named: Mapping[str, Tensor]
+    stack: Stack, batch: Dense | Ragged | Padded, tokens: Tensor, named: Mapping[str, Tensor]
 ) -> Tensor:
     """The input and what is given, or drawn, beside it."""
     found = stack.cell.equation
@@ -123,6 +133,28 @@ def _beside(
         named = masks(found, stack.sizes, batch, tokens, named)
         tokens = noisy(found, batch, tokens)
     return torch.cat([tokens, *named.values()], dim=-1) if named else tokens
+
+
+def _observed(
+    stack: Stack, batch: Padded, xs: Tensor, initial: Sequence[Tensor | None],
+    sizes: dict[str, int], place: int, record: list[str], *, resets: bool,
+) -> Tensors:  # fmt: skip
+    """A direction as an operator, for whoever follows what happens."""
+    layer, reverse = divmod(place, stack.directions)
+    parameters = stack.parameters(layer, bool(reverse))
+    if stack.is_noisy:
+        parameters = dropped(stack.cell.equation, [*stack.cell.equation.weights], parameters)
+    weights = stack.cell.given(parameters, sizes, resets)
+    starts = [state for state in initial if state is not None]
+    if starts:  # all or none are given
+        starts = [
+            xs.new_zeros(1, batch.rows, n) if state is None else state
+            for state, (_, n) in zip(initial, stack.cell.state_sizes(sizes), strict=True)
+        ]
+    text, names = stack.cell.text(sizes, resets), ",".join(record)
+    return tuple(opaque.run(
+        text, xs, starts, weights, batch.lengths, bool(reverse), names, str(stack.bptt)
+    ))  # fmt: skip
 
 
 def _direction(
@@ -138,18 +170,11 @@ def _direction(
     packs = None if stack.fixed is None else stack.fixed.packs(place, parameters)
     recurrence = cell.recurrence(stack.engine, parameters[0].dtype, sizes)
     direction = Direction(
-        recurrence, stack.engine is AUTOGRAD, batch.schedule(_jobs(tokens, sizes), reverse),
+        recurrence, stack.engine is AUTOGRAD, batch.schedule(jobs_for(tokens, sizes), reverse),
         len(stack.cell.equation.states), (*wanted,), tuple([n.removeprefix("d_") for n in norms]),
         packs,
     )  # fmt: skip
     return direction, cell.weights(parameters, sizes)
-
-
-def _jobs(tokens: Tensor, sizes: Mapping[str, int]) -> int:
-    # two threads meet in some microseconds: below this much work one alone is sooner done
-    inputs, hidden = sizes["input_size"], sizes["hidden_size"]
-    work = tokens.numel() // inputs * hidden * (hidden + inputs)
-    return torch.get_num_threads() if work > 100_000 else 1
 
 
 def _of_layer(names: Sequence[str], layer: int, num_layers: int) -> dict[str, str]:

@@ -14,12 +14,12 @@ from typing import Any, cast
 
 from unrolled.engines.cpu.call import backward, forward
 from unrolled.engines.cpu.call.bind import Bound, Template
-from unrolled.engines.cpu.call.call import Owner
+from unrolled.engines.cpu.call.call import Call, Owner, Per
 from unrolled.engines.cpu.call.sizes import Sizes
-from unrolled.engines.cpu.code.team import LINE, MEMBERS
+from unrolled.engines.cpu.code import team
 from unrolled.engines.cpu.machine.arrays import Library
 from unrolled.engines.cpu.machine.launches import Launches
-from unrolled.engines.cpu.machine.memory import Lease
+from unrolled.engines.cpu.machine.memory import LINE, Given, Lease, laid_out
 from unrolled.engines.cpu.program import Program, program
 from unrolled.engines.engine import Array, Gradients, Packs, Results, Source, Sources
 from unrolled.engines.plan.directions import Inputs
@@ -78,7 +78,7 @@ class Left:
     """What a forward pass leaves for backward: where it lies, and the memory."""
 
     made: Forward
-    lease: Lease | None
+    lease: Lease | Given | None
 
 
 class Recurrence:
@@ -92,8 +92,9 @@ class Recurrence:
         self.is_small = sum(self.sizes.numbers) * kernels.bits // 8 <= CACHE_BYTES
         self.reads_input_by_unit = kernels.narrow.reads_input_by_unit
         self.has_named = len(self.sizes.inputs) > 1
-        self.team = MEMBERS * LINE * 8 // kernels.bits
+        self.team = team.MEMBERS * team.LINE * 8 // kernels.bits
         self._calls: dict[tuple[object, ...], Any] = {}
+        self._kept: dict[tuple[str, ...], tuple[int, int, int]] = {}
 
     def forward(
         self,
@@ -106,6 +107,7 @@ class Recurrence:
         keep: bool = False,
         packs: Packs | None = None,
         into: Array | None = None,
+        room: Array | None = None,
     ) -> Results:
         """As the protocol says."""
         library, sizes, tokens = self.library, self.sizes, xs.shape[:-1]
@@ -117,7 +119,9 @@ class Recurrence:
         outputs = library.empty(*tokens, sizes.states[sizes.output]) if into is None else into
         finals = [library.empty(1, schedule.rows, units) for units in sizes.states.values()]
         records = [library.empty(*tokens, buffer.width) for buffer in made.call.records]
-        kept = library.lease(bound.kept) if keep else None
+        kept: Lease | Given | None = None
+        if keep:
+            kept = library.lease(bound.kept) if room is None else self._given(bound, room)
         addresses = [*map(pointer, weights), pointer(inputs)]
         addresses += [0 if start is None else pointer(start) for start in starts]
         addresses += map(pointer, (outputs, *finals, *records))
@@ -178,6 +182,31 @@ class Recurrence:
         inputs = None if d_xs is None else self._narrow(d_xs)
         return Gradients(inputs, states, sums, measured)
 
+    def left(self, schedule: Schedule, record: tuple[str, ...], room: Array, width: int) -> Left:
+        """As the protocol says."""
+        made = self.forward_call(width, schedule, record, keep=True)
+        return Left(made, self._given(made.template.on(schedule, self.library.threads), room))
+
+    def kept(self, record: tuple[str, ...]) -> tuple[int, int, int]:
+        """As the protocol says: enough for either way in which the input's products are done."""
+        found = self._kept.get(record)
+        if found is None:
+            wide = self._wide(sum(self.sizes.inputs.values()))
+            counts = []
+            for inside in (False, True):
+                made = self.program.forward_plan(inside=inside, record=record)
+                call = forward.forward(made, self.sizes, wide, self.team, keep=True).call
+                counts.append(_kept_by(call))
+            token, row, more = map(max, zip(*counts, strict=True))
+            found = self._kept[record] = token, row, more
+        return found
+
+    def _given(self, bound: Bound, room: Array) -> Given:
+        _, starts = laid_out(bound.kept)
+        end = starts[-1] + bound.kept[-1] if starts else 0
+        assert end <= len(room), "the caller's room is smaller than what `kept` has asked for"
+        return Given(room, self.library.pointer(room), starts, self.program.bits // 8)
+
     @property
     def states(self) -> tuple[str, ...]:
         """Their names; the first is the output."""
@@ -227,9 +256,7 @@ class Recurrence:
         found = self._calls.get(key)
         if found is None:
             made, kernel = self.program.forward(inside=inside, record=record, keep=keep)
-            wide = self.sizes.whole(width) if self.reads_input_by_unit else width
-            wide = self.sizes.row if self.has_named else wide
-            call = forward.forward(made, self.sizes, wide, self.team, keep=keep)
+            call = forward.forward(made, self.sizes, self._wide(width), self.team, keep=keep)
             found = Forward(call, Template(call.call, kernel, self.program.bits))
             self._calls[key] = found
         return cast(Forward, found)
@@ -258,6 +285,12 @@ class Recurrence:
             found = self._calls[key] = Backward(call, template, frozenset(whole))
         return cast(Backward, found)
 
+    def _wide(self, width: int) -> int:
+        """From one token's input to the next, as the kernels read it."""
+        if self.has_named:
+            return self.sizes.row
+        return self.sizes.whole(width) if self.reads_input_by_unit else width
+
     def _is_inside(self, width: int, schedule: Schedule) -> bool:
         """Whether the kernel computes the input's products, too."""
         enough = FEW_ROWS if self.is_small else ENOUGH_ROWS
@@ -270,8 +303,8 @@ class Recurrence:
         where there are several."""
         if self.has_named:
             wide = self.library.zeros(*xs.shape[:-1], self.sizes.row)
-            for given, laid_out in self._spans():
-                wide[..., laid_out] = xs[..., given]
+            for given, lies in self._spans():
+                wide[..., lies] = xs[..., given]
             return wide
         if self.reads_input_by_unit and xs.shape[-1] % self.sizes.lanes:
             return self.library.widen(xs, self.sizes.whole(xs.shape[-1]))
@@ -283,8 +316,8 @@ class Recurrence:
         if not self.has_named:
             return d_xs[..., :total]
         found = self.library.empty(*d_xs.shape[:-1], total)
-        for given, laid_out in self._spans():
-            found[..., given] = d_xs[..., laid_out]
+        for given, lies in self._spans():
+            found[..., given] = d_xs[..., lies]
         return found
 
     def _spans(self) -> Iterator[tuple[slice, slice]]:
@@ -338,6 +371,14 @@ def _lend(library: Library, bound: Bound, packed: Lease | None, is_shared: bool)
     room = library.lease(bound.passing)
     *leased, words = room.addresses
     return Lent(launches, words, leased + packed.addresses, room, packed)
+
+
+def _kept_by(call: Call) -> tuple[int, int, int]:
+    """How many numbers are kept for each token, for each row, and once."""
+    kept = call.owned(Owner.KEPT)
+    assert {buffer.per for buffer in kept} <= {Per.TOKEN, Per.ROW}
+    token, row = (sum(b.width for b in kept if b.per is per) for per in (Per.TOKEN, Per.ROW))
+    return token, row, LINE * len(kept)  # each begins at a line of the cache
 
 
 def _never_begun(schedule: Ragged, finals: Sequence[Array], starts: Sequence[Array | None]) -> None:

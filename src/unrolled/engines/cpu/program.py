@@ -64,6 +64,13 @@ class Program:
     def graphs(self) -> Graphs:
         return backward_graphs(self.narrow)
 
+    def forward_plan(
+        self, *, inside: bool, record: tuple[str, ...], keep: bool = True
+    ) -> directions.Forward:
+        """What the forward kernel is compiled from."""
+        graphs = self.graphs if keep else None
+        return directions.forward(self.narrow, graphs, record, inside=inside)
+
     def forward(
         self, *, inside: bool = False, record: tuple[str, ...] = (), keep: bool = True
     ) -> tuple[directions.Forward, Kernel]:
@@ -72,8 +79,7 @@ class Program:
         with self._lock:
             key = inside, record, keep
             if key not in self._forwards:
-                graphs = self.graphs if keep else None
-                made = directions.forward(self.narrow, graphs, record, inside=inside)
+                made = self.forward_plan(inside=inside, record=record, keep=keep)
                 what = f"forward {inside} {record} {keep}"
                 self._forwards[key] = made, self._compile(made.plan, what, descending=False)
             return self._forwards[key]

@@ -94,6 +94,24 @@ class Lease:
         self.memory.returned.append((self.size, self.room))
 
 
+class Given:
+    """Pieces of an array that is the caller's."""
+
+    __slots__ = ("address", "bytes", "room", "starts")
+
+    def __init__(self, room: Any, address: int, starts: tuple[int, ...], bytes: int) -> None:
+        self.room, self.address, self.starts, self.bytes = room, address, starts, bytes
+
+    @property
+    def addresses(self) -> list[int]:
+        return [self.address + start * self.bytes for start in self.starts]
+
+    def piece(self, number: int, numbers: int) -> Any:
+        """The first so many numbers of a piece."""
+        start = self.starts[number]
+        return self.room[start : start + numbers]
+
+
 @functools.lru_cache(maxsize=1024)
 def laid_out(pieces: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
     """How many numbers to ask for, and where each piece begins."""

@@ -1,0 +1,36 @@
+"""A recurrence as text. In: an equation, sizes, where its weights lie. Out: a string, from which
+any process makes the same recurrence; next: `opaque`, whose operators are given it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from unrolled.compile import lowered
+from unrolled.engines.engine import Source, Sources
+from unrolled.engines.plan.lower import Lowered
+from unrolled.equations.equation import Equation
+from unrolled.equations.plain import from_json
+
+
+def write(equation: Equation, sizes: Mapping[str, int], sources: Sources) -> str:
+    """All that an engine asks for, but for the numbers."""
+    places = {w: [[source.array, source.row] for source in some] for w, some in sources.items()}
+    return json.dumps(
+        {"order": 0, "sizes": dict(sizes), "sources": places, "equation": equation.json}
+    )
+
+
+def tangent(text: str) -> str:
+    """The recurrence together with its derivative in a direction."""
+    data = json.loads(text)
+    return json.dumps(data | {"order": data["order"] + 1})
+
+
+def read(text: str) -> tuple[Lowered, dict[str, int], Sources, int]:
+    """What `write` has written, and how often `tangent` was asked for."""
+    data = json.loads(text)
+    sources = {w: tuple([Source(*source) for source in some])
+               for w, some in data["sources"].items()}  # fmt: skip
+    return lowered(from_json(data["equation"])), data["sizes"], sources, data["order"]
