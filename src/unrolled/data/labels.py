@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from unrolled.data.notes import Notes, listed
+from unrolled.data.notes import Notes, listed, quoted
 from unrolled.errors import DataError
 
 MANY = 50  # different fractions: more than a person means by classes
@@ -25,7 +25,7 @@ def as_labels(cells: Sequence[str | None], column: str, notes: Notes) -> list[st
             return _whole(labels, numbers, column, notes)
         if len(known) > MANY:
             raise DataError(
-                f"the column {column!r} holds {len(known):,} different numbers in "
+                f"the column {quoted(column)} holds {len(known):,} different numbers in "
                 f"{len(labels):,} rows, such as {listed(sorted(known)[:2])}: that is a quantity "
                 "and no class; name another column as the label, or put it into classes first"
             )
@@ -37,7 +37,7 @@ def _whole(
 ) -> list[str | None]:
     written = {label: str(int(number)) for label, number in numbers.items()}
     if len(set(written.values())) < len(written):
-        notes.say(f"labels of {column!r} such as '1' and '1.0' were taken for one class")
+        notes.say(f"labels of {quoted(column)} such as '1' and '1.0' were taken for one class")
     return [None if label is None else written[label] for label in labels]
 
 
@@ -55,12 +55,14 @@ def check_classes(labels: Sequence[str], column: str, notes: Notes) -> None:
     if len(counts) < 2:
         only = next(iter(counts), None)
         raise DataError(
-            f"every row has the same label in {column!r} ({only!r}): there is nothing to tell "
+            f"every row has the same label in {quoted(column)} ({quoted(str(only))}): there is nothing "
+            "to tell "
             "apart; name another column, or add rows of another class"
         )
     if len(counts) > 0.5 * len(labels) and len(labels) > 10:
         raise DataError(
-            f"the column {column!r} holds {len(counts):,} different labels in {len(labels):,} "
+            f"the column {quoted(column)} holds {len(counts):,} different labels in "
+            f"{len(labels):,} "
             "rows: most classes have a single example, so that it is no label; name another "
             "column"
         )
@@ -83,7 +85,8 @@ def _tell_look_alikes(counts: Counter[str], column: str, notes: Notes) -> None:
         if len(same) > 1:
             rare = min(same, key=lambda label: (counts[label], label))
             notes.say(
-                f"the labels {listed(same, 5)} of {column!r} differ in capitals or spaces alone "
-                f"and are taken for {len(same)} classes (the rarer one, {rare!r}, has "
+                f"the labels {listed(same, 5)} of {quoted(column)} differ in capitals or spaces "
+                "alone "
+                f"and are taken for {len(same)} classes (the rarer one, {quoted(rare)}, has "
                 f"{counts[rare]:,}): write them alike if they are one"
             )

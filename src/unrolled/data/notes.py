@@ -41,11 +41,23 @@ def nearest(word: str, known: Sequence[str]) -> str:
     by_lower = {name.lower(): name for name in known}
     found = get_close_matches(word.lower(), by_lower, n=1)
     if found:
-        return f"did you mean {by_lower[found[0]]!r}?"
+        return f"did you mean {quoted(by_lower[found[0]])}?"
     return f"there {'is' if len(known) == 1 else 'are'} {listed(known)}"
 
 
 def listed(names: Sequence[str], most: int = 12) -> str:
-    """Names in quotation marks, not endlessly many."""
-    shown = ", ".join(repr(name) for name in names[:most])
+    """Names in quotation marks, not endlessly many, and none endlessly long."""
+    shown = ", ".join(quoted(name) for name in names[:most])
     return shown + (f" and {len(names) - most:,} more" if len(names) > most else "")
+
+
+def quoted(name: str, most: int = 40) -> str:
+    """A name in quotation marks: of a long one its beginning."""
+    return repr(name if len(name) <= most else f"{name[: most - 3]}...")
+
+
+def because(error: BaseException, most: int = 120) -> str:
+    """What a library says of a file, on one line, without end or control characters."""
+    words = " ".join(str(error).split())
+    said = "".join(letter if letter.isprintable() else "?" for letter in words)
+    return said if len(said) <= most else f"{said[: most - 3]}..."

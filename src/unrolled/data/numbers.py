@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from unrolled.data.notes import Notes
+from unrolled.data.notes import Notes, quoted
 from unrolled.errors import DataError
 
 MISSING = ("", "na", "n/a", "#n/a", "nan", "null", "none", "?", "-", ".", "nat", "missing")
@@ -54,7 +54,7 @@ def as_numbers(
         raise TooLarge(
             f"row {place + 1 if rows is None else rows[place]:,} of {path} has "
             f"{str(series[place])[:40]!r} in the column "
-            f"{column!r}: no network can learn from {what}; {cure}"
+            f"{quoted(column)}: no network can learn from {what}; {cure}"
         )
     return values
 
@@ -99,20 +99,21 @@ def _with_commas(series: pl.Series, column: str, place: int, where: str, notes: 
         if any(not THOUSANDS.fullmatch(word) for word in with_comma):
             changed = series.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
             if changed.null_count() == series.null_count():
-                notes.say(f"the commas in the column {column!r} were read as decimal points")
+                notes.say(f"the commas in the column {quoted(column)} were read as decimal points")
                 return changed
         else:
             raise DataError(
-                f"{where}: numbers of the column {column!r} such as {with_comma[0]!r} could be "
+                f"{where}: numbers of the column {quoted(column)} such as {quoted(with_comma[0])} "
+                "could be "
                 "thousands or decimals: write them with a decimal point"
             )
     elif with_comma and all(THOUSANDS.fullmatch(word) for word in with_comma):
         changed = series.str.replace_all(",", "", literal=True).cast(pl.Float64, strict=False)
         if changed.null_count() == series.null_count():
-            notes.say(f"the commas in the column {column!r} were read as marks of thousands")
+            notes.say(f"the commas in the column {quoted(column)} were read as marks of thousands")
             return changed
     raise DataError(
-        f"{where} has {str(series[place])[:40]!r} in the column {column!r}, which "
+        f"{where} has {str(series[place])[:40]!r} in the column {quoted(column)}, which "
         "is no number: put it right, leave the cell empty, or name another column"
     )
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import IO, Any
 
-from unrolled.data.notes import Notes, listed
+from unrolled.data.notes import Notes, because, listed
 from unrolled.errors import DataError
 
 BLOCK = 1 << 20
@@ -114,7 +114,8 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
             with _unpacked(path, raw, start) as stream:
                 yield stream
         except damage as error:
-            raise DataError(f"{path} is damaged or cut short ({error}): fetch it again") from error
+            why = because(error)
+            raise DataError(f"{path} is damaged or cut short ({why}): fetch it again") from error
 
 
 @contextlib.contextmanager

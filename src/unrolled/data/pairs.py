@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from unrolled.data.notes import Notes, listed, nearest
+from unrolled.data.notes import Notes, listed, nearest, quoted
 from unrolled.data.opening import existing, kind_of, note_encoding, survey, text_lines
 from unrolled.data.splits import hold_out
 from unrolled.data.tables import TABLES, read_table
@@ -104,7 +104,7 @@ def _columns(
         )
     table = read_table(path, notes)
     if len(table.columns) < 2:
-        raise DataError(f"{path} has one column ({table.columns[0]!r}): pairs take two")
+        raise DataError(f"{path} has one column ({quoted(table.columns[0])}): pairs take two")
     names = (
         _named(path, table.columns, columns[0], FROM_NAMES, "from", 0),
         _named(path, table.columns, columns[1], TO_NAMES, "to", 1),

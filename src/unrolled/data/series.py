@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from unrolled.data.labels import as_labels, check_classes
-from unrolled.data.notes import Notes, listed
+from unrolled.data.notes import Notes, because, listed, quoted
 from unrolled.data.numbers import LARGEST, filled
 from unrolled.data.opening import existing, kind_of, refuse_what_does_not_fit
 from unrolled.data.tables import Table, read_table
@@ -156,7 +156,8 @@ def _has_one_row_each(table: Table, series: str) -> bool:
 def _refuse_names_of_rows(table: Table, series: str) -> None:
     if _has_one_row_each(table, series):
         raise DataError(
-            f"the column {series!r} of {table.path} has another value in each row, so that each "
+            f"the column {quoted(series)} of {table.path} has another value in each row, so that "
+            "each "
             "series would have a single step: leave --series out where each row is a whole series"
         )
 
@@ -166,7 +167,8 @@ def _wide(table: Table, label: str | None, called: str | None) -> Read:
     names = [name for name in table.columns if name not in (label, called)]
     if called is not None:
         table.notes.say(
-            f"the column {called!r} has another value in each row: it was taken for the name of a "
+            f"the column {quoted(called)} has another value in each row: it was taken for the "
+            "name of a "
             "series, of which each row is a whole one"
         )
     channels = _channels(names)
@@ -222,7 +224,7 @@ def _long(table: Table, series: str, label: str | None, time: str | None) -> Rea
         if cells[i] is not None:
             groups[str(cells[i])].append(i)
     nameless = sum(cell is None for cell in cells)
-    table.notes.count(nameless, len(table), "rows", f"had no {series!r} and were left out")
+    table.notes.count(nameless, len(table), "rows", f"had no {quoted(series)} and were left out")
     labels = None
     if label is not None:
         said = table.texts(label)
@@ -251,7 +253,8 @@ def _one_label(table: Table, key: str, said: set[str | None]) -> str:
     known = sorted(one for one in said if one)
     if len(known) != 1:
         raise DataError(
-            f"the series {key!r} of {table.path} has {listed(known) or 'no label'}: each series "
+            f"the series {quoted(key)} of {table.path} has {listed(known) or 'no label'}: each "
+            "series "
             "has one label, the same in all of its rows"
         )
     return known[0]
@@ -309,9 +312,9 @@ def _arrays(path: Path) -> dict[str, Any]:
                 f"{path} holds Python objects, which can hold code and are never loaded: save "
                 "plain numbers, with all series behind one another in x and their `lengths`"
             ) from None
-        raise DataError(f"{path} is no .npz file ({error})") from None
+        raise DataError(f"{path} is no .npz file ({because(error)})") from None
     except NPZ_DAMAGE as error:
-        raise DataError(f"{path} is no whole .npz file ({error})") from None
+        raise DataError(f"{path} is no whole .npz file ({because(error)})") from None
     except MemoryError:
         raise DataError(
             f"{path} says that it holds an array that does not fit into memory: it is damaged, or "

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from unrolled.data.notes import because
 from unrolled.data.opening import existing
 from unrolled.errors import DataError, extras
 
@@ -112,7 +113,8 @@ def _by_soundfile(path: Path) -> Sound:
     try:
         samples, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
     except soundfile.SoundFileError as error:
-        raise DataError(f"{path} is no sound that can be read ({error}): save it as WAV") from None
+        why = because(error)
+        raise DataError(f"{path} is no sound that can be read ({why}): save it as WAV") from None
     return Sound(samples.mean(1), int(rate), samples.shape[1])
 
 

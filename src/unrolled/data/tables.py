@@ -25,7 +25,7 @@ import numpy as np
 import polars as pl
 
 from unrolled.data.excel import read_excel
-from unrolled.data.notes import Notes, listed, nearest
+from unrolled.data.notes import Notes, because, listed, nearest, quoted
 from unrolled.data.numbers import as_matrix, as_numbers, plain_numbers
 from unrolled.data.opening import (
     Survey,
@@ -109,7 +109,9 @@ class Table:
 def required(path: Path, columns: Sequence[str], name: str, option: str) -> str:
     """The name, if there is such a column."""
     if name not in columns:
-        raise DataError(f"{path} has no column {name!r} for {option}; {nearest(name, columns)}")
+        raise DataError(
+            f"{path} has no column {quoted(name)} for {option}; {nearest(name, columns)}"
+        )
     return name
 
 
@@ -290,7 +292,7 @@ def _rows(path: Path, found: Survey, separator: str) -> Generator[list[str | Non
                 if len(row) > width:
                     raise DataError(
                         f"line {line} of {path} has {len(row)} columns where the header has "
-                        f"{width}: put quotation marks round texts that hold a {separator!r}"
+                        f"{width}: put quotation marks round texts that hold a {quoted(separator)}"
                     )
                 yield [cell or None for cell in row] + [None] * (width - len(row))
                 line = reader.line_num + 1
@@ -349,7 +351,7 @@ def _json_value(text: str, where: str) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise DataError(f"{where} is no JSON ({error})") from None
+        raise DataError(f"{where} is no JSON ({because(error)})") from None
     except RecursionError:
         raise DataError(
             f"{where} is nested too deeply: a table is made of objects whose values are texts and "
@@ -365,7 +367,8 @@ def _cell(path: Path, number: int, name: str, value: Any) -> str | None:
     if isinstance(value, (bool, int, float)):
         return json.dumps(value)
     raise DataError(
-        f"line {number} of {path}: {name!r} holds {_short(value)}, and a cell holds a text or a "
+        f"line {number} of {path}: {quoted(name)} holds {_short(value)}, and a cell holds a text "
+        "or a "
         "number: write one column for each part"
     )
 
@@ -407,7 +410,8 @@ def _refuse_nested(path: Path, schema: Any) -> None:
     nested = [name for name, kind in schema.items() if kind.is_nested()]
     if nested:
         raise DataError(
-            f"{path}: the column {nested[0]!r} holds lists or structures: write one column for "
+            f"{path}: the column {quoted(nested[0])} holds lists or structures: write one column "
+            "for "
             "each part"
         )
 

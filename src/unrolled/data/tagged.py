@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from unrolled.data.notes import Notes, listed, nearest
+from unrolled.data.notes import Notes, because, listed, nearest, quoted
 from unrolled.data.opening import Survey, existing, kind_of, note_encoding, survey, text_lines
 from unrolled.data.schemes import SCHEMES, scheme_of, spans, tags_of
 from unrolled.data.splits import hold_out
@@ -212,7 +212,7 @@ def _place(path: Path, name: str | None, option: str, is_universal: bool) -> int
         return int(name) - 1
     names = f", or one of {', '.join(CONLLU)}" if is_universal else ""
     raise DataError(
-        f"--{option} is the number of a column of {path}, from 1 up{names}, not {name!r}"
+        f"--{option} is the number of a column of {path}, from 1 up{names}, not {quoted(name)}"
     )
 
 
@@ -294,7 +294,7 @@ def _objects(path: Path, found: Any) -> Iterator[tuple[int, Any]]:
         try:
             values = json.loads("\n".join(text_lines(path, found)))
         except ValueError as error:
-            raise DataError(f"{path} is no JSON ({error})") from None
+            raise DataError(f"{path} is no JSON ({because(error)})") from None
         yield from enumerate(values if isinstance(values, list) else [values], 1)
         return
     for number, line in enumerate(text_lines(path, found), 1):
@@ -302,10 +302,10 @@ def _objects(path: Path, found: Any) -> Iterator[tuple[int, Any]]:
             try:
                 yield number, json.loads(line)
             except ValueError as error:
-                raise DataError(f"line {number} of {path} is no JSON ({error})") from None
+                raise DataError(f"line {number} of {path} is no JSON ({because(error)})") from None
 
 
 def _list(path: Path, number: int, name: str, value: Any) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(one, str | int) for one in value):
-        raise DataError(f"line {number} of {path}: {name!r} must hold a list of texts")
+        raise DataError(f"line {number} of {path}: {quoted(name)} must hold a list of texts")
     return [str(one) for one in value]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unrolled.data.labels import as_labels, check_classes
-from unrolled.data.notes import Notes, listed
+from unrolled.data.notes import Notes, listed, quoted
 from unrolled.data.opening import (
     existing,
     kind_of,
@@ -100,7 +100,7 @@ def _columns(
     labels = as_labels(table.texts(label), label, table.notes)
     missing = sum(one is None for one in labels)
     if missing == len(labels):
-        raise DataError(f"the column {label!r} of {table.path} is empty: there are no labels")
+        raise DataError(f"the column {quoted(label)} of {table.path} is empty: there are no labels")
     table.notes.count(missing, len(labels), "rows", "had no label and were left out")
     kept = [i for i, one in enumerate(labels) if one is not None]
     labels, cells = [labels[i] for i in kept], [cells[i] for i in kept]

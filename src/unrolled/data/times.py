@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from unrolled.data.notes import Notes
+from unrolled.data.notes import Notes, quoted
 from unrolled.errors import DataError
 
 HOURS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S%.f", "T%H:%M", "T%H:%M:%S", "T%H:%M:%S%.f")
@@ -106,7 +106,7 @@ def parse_times(
     place = 0 if best[1] is None else int(best[1].is_null().arg_max() or 0)
     raise DataError(
         f"row {place + 1 if rows is None else rows[place]:,} of {path} has "
-        f"{str(words[place])[:40]!r} in the column {column!r}, which is no date: write "
+        f"{str(words[place])[:40]!r} in the column {quoted(column)}, which is no date: write "
         "2010-01-31 or 2010-01-31 13:00"
     )
 
@@ -175,12 +175,15 @@ def _decide(
     evenness = [_evenness(np.unique(times)) for times in both]
     if evenness[0] == evenness[1]:
         raise DataError(
-            f"{path}: {words[0]!r} in the column {column!r} can be read with the day first or "
+            f"{path}: {quoted(words[0])} in the column {quoted(column)} can be read with the day "
+            "first or "
             "the month first: write 2010-01-31"
         )
     chosen = int(np.argmax(evenness))
     form = ("day/month/year", "month/day/year")[chosen]
-    notes.say(f"dates such as {words[0]!r} were read as {form}, which gives the more even steps")
+    notes.say(
+        f"dates such as {quoted(words[0])} were read as {form}, which gives the more even steps"
+    )
     return both[chosen]
 
 

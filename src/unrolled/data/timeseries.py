@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from unrolled.data.notes import Notes, listed
+from unrolled.data.notes import Notes, listed, quoted
 from unrolled.data.numbers import filled
 from unrolled.data.tables import Table, read_table
 from unrolled.data.times import Step, floored, infer_step, parse_step, parse_times
@@ -187,10 +187,12 @@ def _times(table: Table, time: str | None) -> tuple[Any, Any]:
         return np.arange(len(table)), np.arange(len(table))
     cells = table.cells(time).str.strip_chars()
     missing = cells.is_null() | (cells == "")
-    table.notes.count(int(missing.sum()), len(table), "rows", f"had no {time!r} and were left out")
+    table.notes.count(
+        int(missing.sum()), len(table), "rows", f"had no {quoted(time)} and were left out"
+    )
     there = np.flatnonzero(~missing.to_numpy())
     if not len(there):
-        raise DataError(f"the column {time!r} of {table.path} is empty: there are no times")
+        raise DataError(f"the column {quoted(time)} of {table.path} is empty: there are no times")
     parsed = parse_times(cells[there], time, table.path, table.notes, table.rows[there])
     times = np.zeros(len(table), parsed.dtype)
     times[there] = parsed
@@ -206,9 +208,11 @@ def _groups(table: Table, series: str | None, there: Any) -> dict[str, Any]:
         if cells[row] is not None:
             groups.setdefault(str(cells[row]), []).append(row)
     nameless = sum(cells[row] is None for row in there.tolist())
-    table.notes.count(nameless, len(table), "rows", f"had no {series!r} and were left out")
+    table.notes.count(nameless, len(table), "rows", f"had no {quoted(series)} and were left out")
     if not groups:
-        raise DataError(f"the column {series!r} of {table.path} is empty: no row names a series")
+        raise DataError(
+            f"the column {quoted(series)} of {table.path} is empty: no row names a series"
+        )
     return {key: np.array(rows) for key, rows in groups.items()}
 
 
@@ -225,7 +229,8 @@ def _one(
             raise DataError(f"--every needs dates, and the times of {wanted.path} are numbers")
         first = floored(first, wanted.step)
     if len(different) < 2:
-        step = wanted.step or Step(1, "step")
+        has_dates = np.issubdtype(mine.dtype, np.datetime64)
+        step = wanted.step or Step(1, "second" if has_dates else "step")
     else:
         step = wanted.step or infer_step(different)
     exact = step.index(mine, first)
@@ -237,7 +242,7 @@ def _one(
             repeated,
             len(mine),
             "rows",
-            f"of {label!r} repeat a time and were averaged with it"
+            f"of {quoted(label)} repeat a time and were averaged with it"
             + (wanted.hint if repeated > MANY * len(mine) else ""),
         )
     length = int(index[-1]) + 1
@@ -265,7 +270,7 @@ def _check_dense(label: str, different: Any, length: int, wanted: Wanted) -> Non
     """A single time that lies a thousand years off would make a million steps of an hour."""
     if length > SPARSEST * (len(different) + LEAST):
         raise DataError(
-            f"{label!r} in {wanted.path} has {len(different):,} times between "
+            f"{quoted(label)} in {wanted.path} has {len(different):,} times between "
             f"{_shown(different[0])} and {_shown(different[-1])}, which are {length:,} steps of "
             f"{wanted.step}: name a longer one with --every, or put right the time that lies far "
             "off"
@@ -282,12 +287,13 @@ def _check_even(label: str, exact: Any, index: Any, step: Step, wanted: Wanted) 
     used, length = len(np.unique(index)), int(index[-1]) + 1
     if beside.mean() > 0.1 or used < 0.5 * length:
         raise DataError(
-            f"the times of {label!r} in {wanted.path} have no even step: the commonest distance "
+            f"the times of {quoted(label)} in {wanted.path} have no even step: the commonest "
+            "distance "
             f"is {step}, and {used:,} of {length:,} such steps have a row; say with --every (1h, "
             "1d, 1w, 1mo) in which steps values are to be averaged"
         )
     wanted.notes.count(
-        int(beside.sum()), len(index), "rows", f"of {label!r} lay beside a step of {step} and "
+        int(beside.sum()), len(index), "rows", f"of {quoted(label)} lay beside a step of {step} and "
         "were moved to the nearest"
     )  # fmt: skip
 
@@ -310,7 +316,10 @@ def _tell_covariates(wanted: Wanted, label: str, known: Any, past: Any) -> None:
     for name, column in zip((*wanted.known, *wanted.past), (*known, *past)):
         gaps = int(np.isnan(column).sum())
         wanted.notes.count(
-            gaps, len(column), f"steps of {label!r}", f"had no {name!r} and were drawn straight"
+            gaps,
+            len(column),
+            f"steps of {quoted(label)}",
+            f"had no {name!r} and were drawn straight",
         )
 
 
