@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
 PYTEST_OPTIONS ?=
+CASES ?= 100000
+FROM ?= 0
 
 # The first Python on the machine that is new enough; `make PYTHON=... test` chooses another.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -12,7 +14,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	then echo $$python; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench docs clean
+.PHONY: help demo test check format fuzz bench docs clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +27,10 @@ demo: $(STAMPS)/jobs $(STAMPS)/data  ## train on built-in data: which language i
 test: $(STAMPS)/dev $(STAMPS)/data  ## run every test
 	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest --numprocesses auto --dist worksteal \
 		$(PYTEST_OPTIONS)
+
+fuzz: $(STAMPS)/dev  ## bad files, runs and options, for hours: CASES=100000 FROM=0
+	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest tests/fuzz --numprocesses auto \
+		--dist worksteal --fuzz $(CASES) --fuzz-from $(FROM)
 
 check: $(STAMPS)/dev  ## format, lint, types, imports, sizes, wording
 	$(BIN)/ruff format --check .

@@ -87,3 +87,15 @@ def on_visible_streams(command: Callable[Asked, int]) -> Callable[Asked, int]:
             return command(*words, **more)
 
     return shown
+
+
+def quoted(name: str, most: int = 40) -> str:
+    """A name in quotation marks: of a long one its beginning."""
+    return repr(name if len(name) <= most else f"{name[: most - 3]}...")
+
+
+def because(error: object, most: int = 120) -> str:
+    """What was said of a file, by a library say, on one line, without end or control characters."""
+    words = " ".join(str(error).split())
+    said = "".join(letter if letter.isprintable() else "?" for letter in words)
+    return said if len(said) <= most else f"{said[: most - 3]}..."

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-CASES = 40  # for each reader, command and file in `make test`
+from tests.made_up import chatter, opinions
+from unrolled.tasks.classify import classifier
+from unrolled.tasks.classify.classifier import Classifier
+from unrolled.tasks.forecast import forecaster
+from unrolled.tasks.forecast.forecaster import Forecaster
+from unrolled.tasks.generate import generator
+from unrolled.tasks.generate.generator import Generator
+
+TINY = {"hidden": 3, "epochs": 1, "batch_size": 8}
+CASES = 30  # for each reader, command and file in `make test`
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -22,3 +33,17 @@ def cases(request: pytest.FixtureRequest) -> Iterator[Any]:
     first, count = request.config.getoption("--fuzz-from"), request.config.getoption("--fuzz")
     return ((number, random.Random(f"{request.node.name} {number}"))
             for number in range(first, first + count))  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("runs")
+    X, y = opinions(30)
+    with pytest.MonkeyPatch.context() as patch:  # a report takes longer than the rest
+        for task in (classifier, forecaster, generator):
+            patch.setattr(task, "render", lambda page: "")
+        Classifier(out=place / "classify", tokens="bpe", vocabulary=300, members=2,
+                   **TINY).fit(X, y)  # fmt: skip
+        Generator(out=place / "generate", window=8, **TINY).fit(chatter(300))
+        Forecaster(out=place / "forecast", horizon=2, **TINY).fit(np.arange(40) % 7.0)
+    return place

@@ -33,13 +33,13 @@ def test_a_sound_file_is_read(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", READERS)
 def test_a_damaged_file_is_read_or_refused(name: str, cases: Any, tmp_path: Path) -> None:
-    failures = Failures(Path("fuzz-failures", name))
+    failures = Failures(Path(__file__).parents[2] / "fuzz-failures" / name)
     for number, chance in cases:
         data = damaged(READERS[name].sound, chance)
         try:
             read(READERS[name], data, tmp_path)
         except (Exception, Endless) as error:  # noqa: BLE001 - each of them is a finding
-            failures.add(error, number, data)
+            failures.add(error, str(number), data)
     failures.tell()
 
 

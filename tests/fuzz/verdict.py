@@ -65,15 +65,15 @@ class Failures:
         self.place = place
         self.found: dict[tuple[str, str], str] = {}
 
-    def add(self, error: BaseException, number: int, data: bytes) -> None:
+    def add(self, error: BaseException, case: str, data: bytes) -> None:
         frames = traceback.extract_tb(error.__traceback__)
         frames = [frame for frame in frames if "/unrolled/" in frame.filename]
         where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
         key = type(error).__name__, where
         if key not in self.found:
             self.place.mkdir(parents=True, exist_ok=True)
-            (self.place / str(number)).write_bytes(data)
-            self.found[key] = f"case {number} ({where}): {type(error).__name__}: {error}"[:500]
+            (self.place / case).write_bytes(data)
+            self.found[key] = f"case {case} ({where}): {type(error).__name__}: {error}"[:500]
 
     def tell(self) -> None:
         """Fail, if anything has."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from unrolled.data.notes import Notes, listed, quoted
+from unrolled.data.notes import Notes, listed
 from unrolled.errors import DataError
+from unrolled.literal import quoted
 
 MANY = 50  # different fractions: more than a person means by classes
 
@@ -55,9 +56,8 @@ def check_classes(labels: Sequence[str], column: str, notes: Notes) -> None:
     if len(counts) < 2:
         only = next(iter(counts), None)
         raise DataError(
-            f"every row has the same label in {quoted(column)} ({quoted(str(only))}): there is nothing "
-            "to tell "
-            "apart; name another column, or add rows of another class"
+            f"every row has the same label in {quoted(column)} ({quoted(str(only))}): there is "
+            "nothing to tell apart; name another column, or add rows of another class"
         )
     if len(counts) > 0.5 * len(labels) and len(labels) > 10:
         raise DataError(

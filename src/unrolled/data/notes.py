@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 
+from unrolled.literal import quoted
+
 
 class Notes:
     """Sentences, each said once, in the order in which things happened."""
@@ -49,15 +51,3 @@ def listed(names: Sequence[str], most: int = 12) -> str:
     """Names in quotation marks, not endlessly many, and none endlessly long."""
     shown = ", ".join(quoted(name) for name in names[:most])
     return shown + (f" and {len(names) - most:,} more" if len(names) > most else "")
-
-
-def quoted(name: str, most: int = 40) -> str:
-    """A name in quotation marks: of a long one its beginning."""
-    return repr(name if len(name) <= most else f"{name[: most - 3]}...")
-
-
-def because(error: BaseException, most: int = 120) -> str:
-    """What a library says of a file, on one line, without end or control characters."""
-    words = " ".join(str(error).split())
-    said = "".join(letter if letter.isprintable() else "?" for letter in words)
-    return said if len(said) <= most else f"{said[: most - 3]}..."

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from unrolled.data.notes import Notes, quoted
+from unrolled.data.notes import Notes
 from unrolled.errors import DataError
+from unrolled.literal import quoted
 
 MISSING = ("", "na", "n/a", "#n/a", "nan", "null", "none", "?", "-", ".", "nat", "missing")
 LARGEST = float(np.finfo(np.float32).max)

@@ -23,8 +23,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import IO, Any
 
-from unrolled.data.notes import Notes, because, listed
+from unrolled.data.notes import Notes, listed
 from unrolled.errors import DataError
+from unrolled.literal import because
 
 BLOCK = 1 << 20
 LONGEST_LINE = 1 << 27  # bytes: a line is held in memory, and no table or text has one of 128 MiB

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from unrolled.data.notes import Notes, listed, nearest, quoted
+from unrolled.data.notes import Notes, listed, nearest
 from unrolled.data.opening import existing, kind_of, note_encoding, survey, text_lines
 from unrolled.data.splits import hold_out
 from unrolled.data.tables import TABLES, read_table
 from unrolled.errors import DataError
+from unrolled.literal import quoted
 
 FROM_NAMES = ("source", "src", "from", "input", "word")
 TO_NAMES = ("target", "tgt", "to", "output", "translation", "pronunciation")

@@ -23,12 +23,13 @@ from typing import Any
 import numpy as np
 
 from unrolled.data.labels import as_labels, check_classes
-from unrolled.data.notes import Notes, because, listed, quoted
+from unrolled.data.notes import Notes, listed
 from unrolled.data.numbers import LARGEST, filled
 from unrolled.data.opening import existing, kind_of, refuse_what_does_not_fit
 from unrolled.data.tables import Table, read_table
 from unrolled.data.ts_format import read_ts
 from unrolled.errors import DataError
+from unrolled.literal import because, quoted
 
 NPZ_DAMAGE = (OSError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError,
               NotImplementedError, SyntaxError, KeyError, tokenize.TokenError)  # fmt: skip

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from unrolled.data.notes import because
 from unrolled.data.opening import existing
 from unrolled.errors import DataError, extras
+from unrolled.literal import because
 
 PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE  # formats by number, as the header has them
 ENDINGS = (".wav", ".flac", ".ogg")

@@ -25,7 +25,7 @@ import numpy as np
 import polars as pl
 
 from unrolled.data.excel import read_excel
-from unrolled.data.notes import Notes, because, listed, nearest, quoted
+from unrolled.data.notes import Notes, listed, nearest
 from unrolled.data.numbers import as_matrix, as_numbers, plain_numbers
 from unrolled.data.opening import (
     Survey,
@@ -39,6 +39,7 @@ from unrolled.data.opening import (
     text_lines,
 )
 from unrolled.errors import DataError
+from unrolled.literal import because, quoted
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 SPARSE = 0.01  # of the cells of a table that is none

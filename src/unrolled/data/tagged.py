@@ -16,12 +16,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from unrolled.data.notes import Notes, because, listed, nearest, quoted
+from unrolled.data.notes import Notes, listed, nearest
 from unrolled.data.opening import Survey, existing, kind_of, note_encoding, survey, text_lines
 from unrolled.data.schemes import SCHEMES, scheme_of, spans, tags_of
 from unrolled.data.splits import hold_out
 from unrolled.data.tables import read_table
 from unrolled.errors import DataError
+from unrolled.literal import because, quoted
 
 TABLES = (".csv", ".tsv", ".parquet", ".pq")
 JSON = (".json", ".jsonl", ".ndjson")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unrolled.data.labels import as_labels, check_classes
-from unrolled.data.notes import Notes, listed, quoted
+from unrolled.data.notes import Notes, listed
 from unrolled.data.opening import (
     existing,
     kind_of,
@@ -23,6 +23,7 @@ from unrolled.data.opening import (
 )
 from unrolled.data.tables import Table, read_table, required
 from unrolled.errors import DataError
+from unrolled.literal import quoted
 
 LONGEST = 100_000  # characters of a text that are kept: 50 pages; recurrence over more is in vain
 TEXT_NAMES = ("text", "texts", "review", "sentence", "message", "phrase", "content", "comment")

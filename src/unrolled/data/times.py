@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from unrolled.data.notes import Notes, quoted
+from unrolled.data.notes import Notes
 from unrolled.errors import DataError
+from unrolled.literal import quoted
 
 HOURS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S%.f", "T%H:%M", "T%H:%M:%S", "T%H:%M:%S%.f")
 OFFSETS = ("%:z", "Z", " %:z", "%z")

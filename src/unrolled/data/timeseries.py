@@ -19,11 +19,12 @@ from typing import Any
 
 import numpy as np
 
-from unrolled.data.notes import Notes, listed, quoted
+from unrolled.data.notes import Notes, listed
 from unrolled.data.numbers import filled
 from unrolled.data.tables import Table, read_table
 from unrolled.data.times import Step, floored, infer_step, parse_step, parse_times
 from unrolled.errors import DataError
+from unrolled.literal import quoted
 
 TIME_NAMES = ("time", "date", "datetime", "timestamp", "ds", "day", "month", "year", "hour")
 VALUE_NAMES = ("value", "values", "y", "target")
@@ -293,8 +294,8 @@ def _check_even(label: str, exact: Any, index: Any, step: Step, wanted: Wanted) 
             "1d, 1w, 1mo) in which steps values are to be averaged"
         )
     wanted.notes.count(
-        int(beside.sum()), len(index), "rows", f"of {quoted(label)} lay beside a step of {step} and "
-        "were moved to the nearest"
+        int(beside.sum()), len(index), "rows",
+        f"of {quoted(label)} lay beside a step of {step} and were moved to the nearest",
     )  # fmt: skip
 
 

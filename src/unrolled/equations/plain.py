@@ -34,6 +34,7 @@ from unrolled.equations.nodes import (
 from unrolled.equations.ops import OPS
 from unrolled.equations.verify import MOST_NUMBERS, ROLES, verify
 from unrolled.errors import EquationError
+from unrolled.literal import because
 
 FORMAT = 1
 MOST_NODES = 5_000  # of what is read: the deepest cells of papers have some hundreds
@@ -89,7 +90,7 @@ def from_json(text: str) -> Equation:
     ) as error:  # fmt: skip
         raise EquationError(
             f"this is not an equation that unrolled has written, or it is damaged "
-            f"({type(error).__name__}: {error}): write it again with equation.to_json()"
+            f"({type(error).__name__}: {because(error)}): write it again with equation.to_json()"
         ) from None
     verify(equation)
     return equation

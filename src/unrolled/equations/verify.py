@@ -29,6 +29,7 @@ from unrolled.equations.nodes import (
 )
 from unrolled.equations.ops import OPS, ShapeMismatch, shape_of
 from unrolled.errors import EquationError
+from unrolled.literal import because
 
 LONGEST = 200  # letters of a name
 MOST_NUMBERS = 65_536  # of all constant arrays of an equation: 256 x 256
@@ -50,7 +51,7 @@ def verify(equation: Equation) -> None:
                 _verify_node(node, given, sizes)
             except (ShapeMismatch, EquationError) as error:
                 raise EquationError(
-                    f"{equation.name}, in the statement of {name}: {error}"
+                    f"{equation.name}, in the statement of {name}: {because(error)}"
                 ) from None
     for result in equation.results:
         _demand(result in equation.locals, equation, f"the result {result} has no statement")
@@ -128,7 +129,7 @@ def _verify_noise(equation: Equation) -> None:
 
 def _demand(holds: bool, equation: Equation, sentence: str) -> None:
     if not holds:
-        raise EquationError(f"{equation.name}: {sentence}")
+        raise EquationError(because(f"{equation.name}: {sentence}", 300))
 
 
 def _verify_node(node: Node, given: set[Variable], sizes: set[str]) -> None:

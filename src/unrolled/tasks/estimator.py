@@ -233,8 +233,10 @@ def from_config(kind: type[E], task: str, config: dict[str, Any], run: RunFolder
 def run_cell(run: RunFolder, config: dict[str, Any]) -> ChosenCell:
     """The cell of a run: the equation that it keeps; a name in its configuration is but a name."""
     equation = Equation.from_json(json.dumps(run.read_json("cell.json")))
-    modify = config.get("parameters", {}).get("modify", ())
-    sizes = config.get("cell_sizes", {})
+    parameters, sizes = config.get("parameters"), config.get("cell_sizes", {})
+    modify = parameters.get("modify", []) if isinstance(parameters, dict) else []
+    if not isinstance(modify, list):
+        raise NotARun(f"{run.path / CONFIG}: modify is a list of words, not {modify!r:.60}")
     if not isinstance(sizes, dict):
         raise NotARun(f"{run.path / CONFIG}: cell_sizes is a table of sizes, not {sizes!r:.60}")
     try:

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from unrolled.errors import ArgumentError, UnrolledError
+from unrolled.literal import because
 from unrolled.report.numbers import counted
 from unrolled.training.interrupts import waiting_for
 
@@ -146,7 +147,7 @@ class Tokens:
             return cls(data["kind"], [str(token) for token in data["table"]], str(data["merges"]))
         except (KeyError, TypeError) as error:
             raise DamagedVocabulary(
-                f"the run's vocabulary is damaged ({error!r}): copy the run again"
+                f"the run's vocabulary is damaged ({because(error)}): copy the run again"
             ) from error
 
 
@@ -243,4 +244,5 @@ def _bpe_from(text: str) -> Any:
         _refuse_other_parts(json.loads(text))
         return Tokenizer.from_str(text)
     except Exception as error:  # the library raises nothing narrower
-        raise DamagedVocabulary(f"the run's BPE vocabulary is damaged ({error})") from error
+        why = because(error)
+        raise DamagedVocabulary(f"the run's BPE vocabulary is damaged ({why})") from error

@@ -31,6 +31,7 @@ import safetensors.torch
 from torch import Tensor
 
 from unrolled.files import CannotWrite, make_folder, part_of, sweep, why_not, write_whole
+from unrolled.literal import because
 from unrolled.training import toml
 from unrolled.training.checkpoints import Checkpoints, stored
 from unrolled.training.manifest import (
@@ -161,7 +162,7 @@ class RunFolder:
         try:
             weights = safetensors.torch.load(self._read(WEIGHTS))
         except (ValueError, KeyError, safetensors.SafetensorError) as error:
-            raise NotARun(f"{path} is damaged ({error}): copy the run again") from error
+            raise NotARun(f"{path} is damaged ({because(error)}): copy the run again") from error
         for name, tensor in weights.items():
             if not tensor.isfinite().all():
                 raise NotARun(

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from unrolled.errors import ArgumentError
+from unrolled.literal import because
 from unrolled.tasks.ragged import Ragged
 from unrolled.tasks.tokens import DamagedVocabulary, Tokens
 
@@ -117,7 +118,7 @@ def encoder_from(data: Any) -> Encoder:
         return SeriesEncoder(data["mean"], data["deviation"])
     except (KeyError, TypeError, ValueError) as error:
         raise DamagedVocabulary(
-            f"the run's vocabulary is damaged ({error!r}): copy the run again"
+            f"the run's vocabulary is damaged ({because(error)}): copy the run again"
         ) from error
 
 

@@ -18,6 +18,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
+from unrolled.literal import because
 from unrolled.networks.blending import calibration, smoothed_loss
 from unrolled.tasks.tokens import DamagedVocabulary
 from unrolled.training.run_folder import RunFolder
@@ -71,7 +72,10 @@ class NGrams:
 
     @classmethod
     def from_dict(cls, data: Any) -> NGrams:
-        return cls([str(one) for one in data["words"]], [str(one) for one in data["characters"]])
+        found = [[str(one) for one in data[kind]] for kind in ("words", "characters")]
+        if any(len(set(terms)) < len(terms) for terms in found):
+            raise ValueError("an n-gram stands there twice")
+        return cls(*found)
 
 
 class LinearTexts(nn.Module):
@@ -150,9 +154,9 @@ def ngrams_from(vocabulary: dict[str, Any], run: RunFolder) -> NGrams | None:
     ngrams = vocabulary.get("ngrams")
     try:
         return NGrams.from_dict(ngrams) if ngrams else None
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise DamagedVocabulary(
-            f"{run.path}: its list of n-grams is damaged ({error!r}): copy the run again"
+            f"{run.path}: its list of n-grams is damaged ({because(error)}): copy the run again"
         ) from error
 
 

@@ -23,6 +23,7 @@ from unrolled.data.edits import text_errors
 from unrolled.data.notes import Notes
 from unrolled.data.splits import hold_out
 from unrolled.errors import ArgumentError
+from unrolled.literal import because
 from unrolled.networks import ctc
 from unrolled.report.numbers import counted
 from unrolled.report.page import render
@@ -253,7 +254,7 @@ class Transcriber(Estimator):
             model.features_ = LogMel.from_dict(kept["features"])
         except (KeyError, TypeError, ValueError) as error:
             raise DamagedVocabulary(
-                f"{run.path}: its vocabulary is damaged ({error!r}): copy the run again"
+                f"{run.path}: its vocabulary is damaged ({because(error)}): copy the run again"
             ) from error
         network = model._build()
         shared.load_weights(network, run)
