@@ -67,7 +67,7 @@ def tokens_facts(tokens: Tokens) -> dict[str, Any]:
     return {"kind": tokens.kind, "table": tokens.table}
 
 
-EXACT = ("thresholds", "mixing", "rarity", "blend")  # arrays that are never rounded
+EXACT = ("thresholds", "mixing", "rarity", "blend", "after")  # arrays that are never rounded
 
 
 def weights_of(model: nn.Module) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 
 from unrolled.cells.choosing import ChosenCell
 from unrolled.data.schemes import spans
-from unrolled.report.blocks import Block, Figure, Page, Prose, Section, Table
+from unrolled.report.blocks import Block, Figure, Live, Page, Prose, Section, Table
 from unrolled.report.figures import confusion_matrix, heat_map
 from unrolled.report.numbers import counted
 from unrolled.tasks.reporting import (
@@ -59,6 +59,7 @@ class Findings:
     told: Told
     told_part: str
     notes: Sequence[str]
+    live: Live | str  # a sentence where the page holds no network
     command: str
 
     @property
@@ -71,11 +72,16 @@ def page_of(found: Findings) -> Page:
     weights = sum(weight.numel() for weight in found.model.parameters())
     shown = {"loss": "loss (nats a word)"}
     shown |= {"f1": "F1 (spans)"} if found.has_spans else {"accuracy": "accuracy (share)"}
+    notes = [*found.notes, *([found.live] if isinstance(found.live, str) else [])]
     return Page(
         title=_title(found),
         lead=_lead(found),
         sections=[
-            trained_on(found.config, _part_rows(found), found.notes),
+            trained_on(
+                found.config,
+                _part_rows(found),
+                [*found.notes] + [found.live] * isinstance(found.live, str),
+            ),
             the_cell(found.cell, weights),
             learning(found.state.history, found.state.best_epoch, shown),
             _how_good(found),
@@ -84,6 +90,7 @@ def page_of(found: Findings) -> Page:
             every_parameter(found.config),
         ],
         command=found.command,
+        live=found.live if isinstance(found.live, Live) else None,
     )
 
 

@@ -24,15 +24,18 @@ from unrolled.data.schemes import kinds_of, may_follow, tags_for
 from unrolled.data.splits import hold_out
 from unrolled.data.tagged import Tagged, settle_scheme
 from unrolled.errors import ArgumentError
+from unrolled.exports.export import Exported, Options
 from unrolled.networks.characters import READERS
 from unrolled.networks.crf import Grammar
 from unrolled.report.page import render
 from unrolled.tasks import estimator as shared
 from unrolled.tasks.estimator import Estimator, seeded
+from unrolled.tasks.live import alive
 from unrolled.tasks.options import option
 from unrolled.tasks.ragged import Ragged
 from unrolled.tasks.tag.figures import Said, Tally, scores
 from unrolled.tasks.tag.job import TaggedPart, TagJob, answers
+from unrolled.tasks.tag.live_page import export_tagger, live_part
 from unrolled.tasks.tag.model import TagNetwork
 from unrolled.tasks.tag.page import Findings, Told, page_of
 from unrolled.tasks.tag.words import Vocabulary
@@ -180,6 +183,7 @@ class Tagger(Estimator):
                       self._answers(parts[part].words)),
             told_part=part,
             notes=self.notes_.sentences,
+            live=alive(lambda: live_part(self, raw[part])),
             command=str(config["data"].get("command", repr(self))),
         )  # fmt: skip
 
@@ -228,6 +232,13 @@ class Tagger(Estimator):
         if self._has_spans:
             found |= scores(*tally.counts())
         return {**found, "words": words, "sentences": sentences, "confusion": tally.confusion}
+
+    # ------------------------------------------------------------------------------- exporting
+
+    def export_as(self, kind: str, path: Path, options: Options) -> Exported:
+        """The whole tagger for another runtime; `unrolled.export` calls it."""
+        self.require_fitted("model_")
+        return export_tagger(self, kind, path, options)
 
     # ----------------------------------------------------------------------------------- a run
 
