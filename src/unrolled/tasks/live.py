@@ -7,7 +7,7 @@ The scripts stand as `.js` files beside the modules that use them.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import replace
 from importlib import resources
@@ -98,6 +98,11 @@ def alive(make: Callable[[], tuple[Live, object]]) -> Live | str:
             "unrolled export RUN --to html writes it as a page of its own"
         )
     return found
+
+
+def with_reason(notes: Iterable[str], live: Live | str) -> list[str]:
+    """The notes of a report, and why its page does not compute if it does not."""
+    return [*notes, live] if isinstance(live, str) else [*notes]
 
 
 def write_alone(path: Path, lead: str, cell: ChosenCell, live: Live, notes: list[str]) -> Exported:

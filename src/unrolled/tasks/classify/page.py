@@ -16,6 +16,7 @@ from unrolled.report.blocks import Block, Figure, Live, Page, Prose, Section, Ta
 from unrolled.report.figures import confusion_matrix
 from unrolled.tasks.classify.job import Labelled, figures
 from unrolled.tasks.classify.model import Labeller
+from unrolled.tasks.live import with_reason
 from unrolled.tasks.looking import Reading, norms_by_lag, read_closely
 from unrolled.tasks.reporting import (
     every_parameter,
@@ -79,7 +80,7 @@ def page_of(found: Findings) -> Page:
     """The whole report."""
     accuracy = figures(found.told.confusion())["accuracy"]
     weights = sum(weight.numel() for weight in found.model.parameters())
-    notes = [*found.notes] + ([found.live] if isinstance(found.live, str) else [])
+    notes = with_reason(found.notes, found.live)
     return Page(
         title=f"A classifier of {len(found.classes)} classes",
         lead=(

@@ -18,6 +18,7 @@ from unrolled.report.figures import curves, forecast
 from unrolled.report.numbers import counted
 from unrolled.tasks.forecast.backtests import NETWORK, Backtest, Tried
 from unrolled.tasks.forecast.model import ForecastNetwork
+from unrolled.tasks.live import with_reason
 from unrolled.tasks.looking import Reading, norms_by_lag, read_closely
 from unrolled.tasks.reporting import (
     every_parameter,
@@ -65,7 +66,7 @@ def page_of(found: Findings) -> Page:
     weights = sum(weight.numel() for weight in found.model.parameters())
     horizon, step = found.series[0].layout.horizon, found.series[0].series.step
     mae = found.backtest.figures[NETWORK]["mae"]
-    notes = [*found.notes] + ([found.live] if isinstance(found.live, str) else [])
+    notes = with_reason(found.notes, found.live)
     return Page(
         title=f"A forecast of {found.value[:60]}",
         lead=(

@@ -16,6 +16,7 @@ from unrolled.cells.choosing import ChosenCell
 from unrolled.report.blocks import Block, Code, Live, Page, Prose, Section, Table
 from unrolled.tasks.generate.job import Stream
 from unrolled.tasks.generate.model import LanguageModel
+from unrolled.tasks.live import with_reason
 from unrolled.tasks.looking import Reading, norms_by_lag, read_closely
 from unrolled.tasks.reporting import (
     every_parameter,
@@ -55,7 +56,7 @@ def page_of(found: Findings) -> Page:
     kept = found.state.history[found.state.best_epoch - 1]
     bits = kept[f"{found.part}_bits_per_character"]
     weights = sum(weight.numel() for weight in found.model.parameters())
-    notes = [*found.config["data"].get("notes", ())] + [found.live] * isinstance(found.live, str)
+    notes = with_reason(found.config["data"].get("notes", ()), found.live)
     return Page(
         title=f"A model of {_called(found)}",
         lead=(

@@ -14,6 +14,7 @@ from unrolled.data.schemes import spans
 from unrolled.report.blocks import Block, Figure, Live, Page, Prose, Section, Table
 from unrolled.report.figures import confusion_matrix, heat_map
 from unrolled.report.numbers import counted
+from unrolled.tasks.live import with_reason
 from unrolled.tasks.reporting import (
     every_parameter,
     learning,
@@ -72,16 +73,12 @@ def page_of(found: Findings) -> Page:
     weights = sum(weight.numel() for weight in found.model.parameters())
     shown = {"loss": "loss (nats a word)"}
     shown |= {"f1": "F1 (spans)"} if found.has_spans else {"accuracy": "accuracy (share)"}
-    notes = [*found.notes, *([found.live] if isinstance(found.live, str) else [])]
+    notes = with_reason(found.notes, found.live)
     return Page(
         title=_title(found),
         lead=_lead(found),
         sections=[
-            trained_on(
-                found.config,
-                _part_rows(found),
-                [*found.notes] + [found.live] * isinstance(found.live, str),
-            ),
+            trained_on(found.config, _part_rows(found), notes),
             the_cell(found.cell, weights),
             learning(found.state.history, found.state.best_epoch, shown),
             _how_good(found),
