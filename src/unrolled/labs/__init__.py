@@ -23,6 +23,7 @@ NAMES: tuple[str, ...] = (
     "memory",
     "gates",
     "optimise",
+    "regularise",
 )
 
 
