@@ -29,8 +29,8 @@ def theory() -> list[Prose | Math]:
             "**Variational dropout** (Gal & Ghahramani 2016) leaves units out with one mask for "
             "the whole sequence, on the input and on the state where it meets a matrix. **Weight "
             "drop** (Merity et al. 2018) leaves out single numbers of the recurrent matrices. "
-            "Outside training all three are replaced with their means. **Layer norm** (Ba et al. 2016) "
-            "is not random: it scales every pre-activation, and gradients with it.\n\n"
+            "Outside training all three are replaced with their means. **Layer norm** (Ba et al. "
+            "2016) is not random: it scales every pre-activation, and gradients with it.\n\n"
             "The predictions: without a modifier the test loss turns upwards while the training "
             "loss falls. The three random ones make the gap smaller, at the price of a higher "
             "training loss, and their best test loss is lower. Layer norm speeds up learning; it "
@@ -70,7 +70,7 @@ def result(measured: Measured) -> list[Prose | Table | Figure]:
                        x_label="epoch", y_label="bits a character", title="Never seen"),
             ],
             "On the left the training loss of each variant, on the right the test loss.",
-            "The same axes: what falls on the left and rises on the right is learned by heart.",
+            "What falls on the left and rises on the right is learned by heart.",
         ),
         Table(
             "numbers",
