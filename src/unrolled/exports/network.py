@@ -102,6 +102,8 @@ def _of_layer(layer: Any) -> Network:
             f"RNN, or torch.nn's), a Classifier or Forecaster that has been fitted, or the folder "
             f"of a run, not {type(layer).__name__}{inside}"
         )
+    if isinstance(layer, Recurrent):
+        layer._around.refuse("an export", layer.num_layers)
     stack = layer._stack()
     found = []
     for number in range(stack.num_layers):

@@ -16,6 +16,7 @@ from unrolled.cells.base import Cell, equation, hyperparameters_of, shown, with_
 from unrolled.cells.initial import draw, in_order
 from unrolled.cells.modified import modified
 from unrolled.cells.modifiers import Modifier
+from unrolled.cells.modifiers.around import Around
 from unrolled.equations.equation import Equation
 from unrolled.equations.inputs import without_named, without_noise
 from unrolled.errors import CellError, ShapeError
@@ -29,6 +30,7 @@ from unrolled.layers.parameterized import Parameterized, engine_for, engine_name
 from unrolled.layers.reset import reset_tokens
 from unrolled.layers.stack import Stack
 from unrolled.layers.stream import Stream
+from unrolled.layers.surroundings import Surroundings
 from unrolled.layers.without_bias import without_bias
 
 
@@ -105,7 +107,9 @@ class Recurrent(Fixable, nn.Module):
         own = dict(sizes or {}) | ({"proj_size": proj_size} if proj_size else {})
         cell = _with_sizes(cell, own)
         found = _equation(cell)
-        self.equation = modified(found if bias else without_bias(found), modifiers)
+        self._around = Surroundings([m for m in modifiers if isinstance(m, Around)])
+        changes = [m for m in modifiers if not isinstance(m, Around)]
+        self.equation = modified(found if bias else without_bias(found), changes)
         checks.has_weights(self.equation)
         self._cell = self._quiet = Parameterized(self.equation)
         if self.equation.noise:
@@ -140,6 +144,15 @@ class Recurrent(Fixable, nn.Module):
                     self.register_buffer(names[name], made)
                 else:
                     self.register_parameter(names[name], nn.Parameter(made))
+        for name, (lengths, _) in self._beside().items():
+            made = torch.empty(lengths, device=device, dtype=dtype)
+            self.register_parameter(name, nn.Parameter(made))
+
+    def _beside(self) -> dict[str, tuple[tuple[int, ...], float | None]]:
+        """Parameters that are no weights of the cell: shapes and first values."""
+        return self._around.parameters(
+            self.equation, self._sizes, self.num_layers, self.directions, self.output_size
+        )
 
     @property
     def directions(self) -> int:
@@ -171,6 +184,7 @@ class Recurrent(Fixable, nn.Module):
                         shape = tuple(parameter.shape)
                         drawn = draw(rule, shape, self.hidden_size, generator, sizes, known)
                         parameter.copy_(torch.from_numpy(drawn))
+            self._around.reset(self, self._beside())
 
     def forward(
         self,
@@ -241,6 +255,7 @@ class Recurrent(Fixable, nn.Module):
 
     def stream(self, batch: int = 1) -> Stream:
         """The layer one time step at a time, for `batch` sequences: see `Stream`."""
+        self._around.refuse("a stream", self.num_layers)
         bare = without_named(self.equation, "a stream")
         stack = self._stack()
         if bare is not self.equation:
@@ -253,7 +268,8 @@ class Recurrent(Fixable, nn.Module):
         dropout = self.dropout if self.training else 0.0
         noisy = self.training and bool(self.equation.noise)
         return Stack(self._step, engine, self.bptt, self.num_layers, self.directions, self._sizes,
-                     self._direction, dropout, self.fixed, noisy)  # fmt: skip
+                     self._direction, dropout, self.fixed, noisy,
+                     self._around.join(self))  # fmt: skip
 
     @property
     def _step(self) -> Parameterized:
@@ -265,6 +281,8 @@ class Recurrent(Fixable, nn.Module):
         shapes = {
             name: (count, form.rows, units) for name, units in self._cell.state_sizes(self._sizes)
         }
+        if given is None and self._around.learns_states:
+            return self._around.states(self, [*self._beside()], self.equation, form.rows)
         if given is None:
             start = self.equation.initial_state
             return [
@@ -292,6 +310,7 @@ class Recurrent(Fixable, nn.Module):
         defaults = {"num_layers": 1, "bias": True, "batch_first": False, "dropout": 0.0,
                     "bidirectional": False, "proj_size": 0, "bptt": "whole"}  # fmt: skip
         parts += [f"{k}={getattr(self, k)!r}" for k, v in defaults.items() if getattr(self, k) != v]
+        parts += map(str, self._around.modifiers)
         return ", ".join([*parts, f"engine={self.engine!r}"])
 
 

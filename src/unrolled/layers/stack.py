@@ -46,6 +46,7 @@ class Stack:
     dropout: float
     fixed: Fixed | None = None
     is_noisy: bool = False
+    join: Callable[[int, Tensor, Tensor], Tensor] | None = None  # layer, its input, its output
 
     def layer_sizes(self, layer: int, width: int) -> dict[str, int]:
         """Sizes with the width of this layer's input."""
@@ -69,6 +70,7 @@ def run(
     finals: list[Tensors] = []
     records: dict[str, Tensor] = {}
     for layer in range(stack.num_layers):
+        below = tokens
         if layer and stack.dropout:
             tokens = torch.nn.functional.dropout(tokens, stack.dropout)
         wanted = _of_layer(names, layer, stack.num_layers)
@@ -118,6 +120,8 @@ def run(
         joined = [parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
                   for parts in zip(*found, strict=True)]  # fmt: skip
         tokens = joined[0]
+        if layer and stack.join is not None:
+            tokens = stack.join(layer, below, tokens)
         records |= zip(wanted.values(), joined[1:], strict=True)
     if len(finals) == 1:
         return tokens, finals[0], records

@@ -1,5 +1,6 @@
 """What changes a cell: one short file a modifier. In: an equation. Out: another."""
 
+from unrolled.cells.modifiers.around import Highway, LearnedState, Residual
 from unrolled.cells.modifiers.coupled_gates import CoupledGates
 from unrolled.cells.modifiers.dropout import RecurrentDropout, VariationalDropout, WeightDrop
 from unrolled.cells.modifiers.layer_norm import LayerNorm, RMSNorm
@@ -8,10 +9,13 @@ from unrolled.cells.modifiers.zoneout import Zoneout
 
 __all__ = [
     "CoupledGates",
+    "Highway",
     "LayerNorm",
+    "LearnedState",
     "Modifier",
     "RMSNorm",
     "RecurrentDropout",
+    "Residual",
     "VariationalDropout",
     "WeightDrop",
     "Zoneout",
