@@ -21,6 +21,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--probabilities", action="store_true", help="the probability of each class"
     )
+    parser.add_argument(
+        "--explain", action="store_true", help="which steps of each row counted most"
+    )
     parser.add_argument("--top", metavar="K", type=int, help="the K most probable classes")
     parser.add_argument(
         "--threshold", metavar="P", type=float,

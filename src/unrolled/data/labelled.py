@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from unrolled.data.labels import folded
 from unrolled.data.series import SeriesSet
 from unrolled.data.splits import hold_out
 from unrolled.data.texts import Texts
@@ -25,6 +26,13 @@ class Labelled:
     @property
     def is_text(self) -> bool:
         return isinstance(self.train, Texts)
+
+    def written_alike(self) -> Labelled:
+        """The labels of the test set as those of the same class are written that are learned."""
+        assert self.test is not None, "there is a test set"
+        known = {folded(one): one for one in self.train.labels or []}
+        labels = [known.get(folded(one), one) for one in self.test.labels or []]
+        return replace(self, test=replace(self.test, labels=labels))
 
     def split(self, share: float, seed: int) -> Labelled:
         """The same with a test set: its own, or a `share` held out, equal texts together."""

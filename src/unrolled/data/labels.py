@@ -33,6 +33,26 @@ def as_labels(cells: Sequence[str | None], column: str, notes: Notes) -> list[st
     return labels
 
 
+def folded(label: str) -> str:
+    """What labels that differ in capitals or spaces alone have in common."""
+    return " ".join(label.casefold().split())
+
+
+def fold_labels(labels: Sequence[str | None], column: str, notes: Notes) -> list[str | None]:
+    """Each label as its class is written most often."""
+    counts = Counter(label for label in labels if label is not None)
+    spelling: dict[str, str] = {}
+    for label in sorted(counts, key=lambda label: (-counts[label], label)):
+        spelling.setdefault(folded(label), label)
+    changed = [None if label is None else spelling[folded(label)] for label in labels]
+    count = sum(before != after for before, after in zip(labels, changed))
+    notes.count(
+        count, len(labels), "labels",
+        f"of {quoted(column)} were written like another one but for capitals or spaces: they count as it",
+    )  # fmt: skip
+    return changed
+
+
 def _whole(
     labels: list[str | None], numbers: dict[str, float], column: str, notes: Notes
 ) -> list[str | None]:
@@ -80,7 +100,7 @@ def _tell_look_alikes(counts: Counter[str], column: str, notes: Notes) -> None:
     """'ham' and 'HAM' may be two classes; more often somebody has typed one of them."""
     alike: dict[str, list[str]] = {}
     for label in sorted(counts):
-        alike.setdefault(" ".join(label.casefold().split()), []).append(label)
+        alike.setdefault(folded(label), []).append(label)
     for same in alike.values():
         if len(same) > 1:
             rare = min(same, key=lambda label: (counts[label], label))
@@ -88,5 +108,5 @@ def _tell_look_alikes(counts: Counter[str], column: str, notes: Notes) -> None:
                 f"the labels {listed(same, 5)} of {quoted(column)} differ in capitals or spaces "
                 "alone "
                 f"and are taken for {len(same)} classes (the rarer one, {quoted(rare)}, has "
-                f"{counts[rare]:,}): write them alike if they are one"
+                f"{counts[rare]:,}): if they are one, --fold-labels makes them one"
             )

@@ -119,15 +119,26 @@ def _with_commas(series: pl.Series, column: str, place: int, where: str, notes: 
     )
 
 
-def filled(values: Any) -> tuple[Any, int]:
-    """Gaps (NaN) of a series (T,) drawn straight from neighbour to neighbour, and how many."""
+def is_switch(values: Any) -> bool:
+    """Whether a series holds nothing but 0 and 1: a holiday, say, of which there is no half."""
+    return bool(np.isin(values[~np.isnan(values)], (0.0, 1.0)).all())
+
+
+def filled(values: Any) -> Any:
+    """A series (T,) without gaps (NaN): drawn straight from neighbour to neighbour.
+
+    In a series of 0 and 1 the one before a gap holds, at its beginning the first one.
+    """
     gaps = np.isnan(values)
-    count = int(gaps.sum())
-    if not count:
-        return values, 0
-    if count == len(values):
-        return np.zeros_like(values), count
-    steps = np.arange(len(values))
+    if not gaps.any():
+        return values
+    if gaps.all():
+        return np.zeros_like(values)
+    steps, there = np.arange(len(values)), np.flatnonzero(~gaps)
     result = values.copy()
-    result[gaps] = np.interp(steps[gaps], steps[~gaps], values[~gaps])
-    return result, count
+    if is_switch(values):
+        before = np.searchsorted(there, steps[gaps]) - 1
+        result[gaps] = values[there[np.maximum(before, 0)]]
+    else:
+        result[gaps] = np.interp(steps[gaps], there, values[there])
+    return result

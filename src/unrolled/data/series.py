@@ -22,9 +22,9 @@ from typing import Any
 
 import numpy as np
 
-from unrolled.data.labels import as_labels, check_classes
+from unrolled.data.labels import as_labels, check_classes, fold_labels
 from unrolled.data.notes import Notes, listed
-from unrolled.data.numbers import LARGEST, filled
+from unrolled.data.numbers import LARGEST, filled, is_switch
 from unrolled.data.opening import existing, kind_of, refuse_what_does_not_fit
 from unrolled.data.tables import Table, read_table
 from unrolled.data.ts_format import read_ts
@@ -61,6 +61,7 @@ def read_series(
     *,
     labelled: bool = True,
     learning: bool = True,
+    fold: bool = False,
 ) -> SeriesSet:
     """The series of one file or table; `learning` from them takes several classes."""
     notes = path.notes if isinstance(path, Table) else Notes()
@@ -97,7 +98,9 @@ def read_series(
     if labelled and labels is None:
         raise DataError(f"{where} has no labels, and training wants one for each series")
     if labels is not None:
-        labels = [str(one) for one in as_labels(labels, label or "label", notes)]
+        said = as_labels(labels, label or "label", notes)
+        said = fold_labels(said, label or "label", notes) if fold else said
+        labels = [str(one) for one in said]
     if labelled and learning and labels is not None:
         check_classes(labels, label or "label", notes)
     return SeriesSet(_without_gaps(values, notes), labels, names, rows, notes, lines)
@@ -117,15 +120,22 @@ def _numbered(word: str, count: int) -> list[str]:
 
 
 def _without_gaps(values: Sequence[Any], notes: Notes) -> list[Any]:
-    results, gaps, total = [], 0, 0
+    results, gaps, held, total = [], 0, 0, 0
     for one in values:
         columns = [filled(one[:, c]) for c in range(one.shape[1])]
-        gaps += sum(count for _, count in columns)
+        counts = [int(np.isnan(one[:, c]).sum()) for c in range(one.shape[1])]
+        held += sum(n for c, n in enumerate(counts) if is_switch(one[:, c]))
+        gaps += sum(counts)
         total += one.size
-        results.append(np.stack([column for column, _ in columns], 1).astype(np.float32))
+        results.append(np.stack(columns, 1).astype(np.float32))
     notes.count(
-        gaps, total, "values", "were missing and were drawn straight between their neighbours"
-    )
+        gaps - held, total, "values",
+        "were missing and were drawn straight between their neighbours",
+    )  # fmt: skip
+    notes.count(
+        held, total, "values",
+        "were missing in a column of 0 and 1, and the one before them holds",
+    )  # fmt: skip
     return results
 
 

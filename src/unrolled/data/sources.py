@@ -42,10 +42,12 @@ def labelled(
     time: str | None = None,
     test: Source | None = None,
     learning: bool = True,
+    fold: bool = False,
 ) -> Labelled:
     """What to learn from, with a test set of its own if `test` names one.
 
-    Not `learning`: what is only measured by, of which a single class is enough.
+    Not `learning`: what is only measured by, of which a single class is enough. `fold`: labels
+    that differ in capitals or spaces alone are one class.
     """
     if builtin.is_builtin(source):
         _refuse_columns(source, text=text, label=label, series=series, time=time)
@@ -55,17 +57,20 @@ def labelled(
         read = read_table(source) if has_columns(source) else source
         if is_text(read, text, label, series):
             refuse_columns_of_series(source, series=series, time=time)
-            data = Labelled(read_texts(read, text, label, learning=learning))
+            data = Labelled(read_texts(read, text, label, learning=learning, fold=fold))
         else:
             _refuse_column_of_texts(source, text, series)
-            data = Labelled(read_series(read, label, series, time, learning=learning))
+            data = Labelled(read_series(read, label, series, time, learning=learning, fold=fold))
     if test is None:
         return data
-    columns = {"text": text, "label": label, "series": series, "time": time}
-    other = labelled(test, **(columns if has_columns(test) else {}), learning=False)
+    if has_columns(test):
+        other = labelled(test, text=text, label=label, series=series, time=time, learning=False)
+    else:
+        other = labelled(test, learning=False)
     if other.is_text != data.is_text:
         raise DataError(f"{source} and {test} are of two kinds: one holds texts, one holds series")
-    return Labelled(data.train, other.train)
+    found = Labelled(data.train, other.train)
+    return found.written_alike() if fold else found
 
 
 def unlabelled(

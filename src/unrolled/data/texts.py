@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from unrolled.data.labels import as_labels, check_classes
+from unrolled.data.labels import as_labels, check_classes, fold_labels
 from unrolled.data.notes import Notes, listed
 from unrolled.data.opening import (
     existing,
@@ -51,6 +51,7 @@ def read_texts(
     *,
     labelled: bool = True,
     learning: bool = True,
+    fold: bool = False,
     longest: int = LONGEST,
 ) -> Texts:
     """Texts of a file, a table or a folder. Not `labelled`: labels are read if `label` names them.
@@ -59,7 +60,7 @@ def read_texts(
     """
     notes = path.notes if isinstance(path, Table) else Notes()
     if isinstance(path, Table):
-        cells, labels, rows = _columns(path, text, label, labelled, labelled and learning)
+        cells, labels, rows = _columns(path, text, label, labelled, labelled and learning, fold)
     elif Path(path).is_dir():
         refuse_columns(path, text, label, "a folder's texts have their class from its names")
         cells, labels, rows = _folder(Path(path), notes, learning)
@@ -73,7 +74,7 @@ def read_texts(
         cells, labels, rows = _lines(Path(path), notes)
     else:
         table = read_table(path, notes)
-        cells, labels, rows = _columns(table, text, label, labelled, labelled and learning)
+        cells, labels, rows = _columns(table, text, label, labelled, labelled and learning, fold)
     return _cleaned(cells, labels, rows, notes, longest)
 
 
@@ -90,7 +91,7 @@ Raw = tuple[list[str | None], list[str | None] | None, list[int]]
 
 
 def _columns(
-    table: Table, text: str | None, label: str | None, labelled: bool, learning: bool
+    table: Table, text: str | None, label: str | None, labelled: bool, learning: bool, fold: bool
 ) -> Raw:
     label = _label_column(table, text, label, labelled)
     text = text_column(table.path, table.columns, text, label)
@@ -99,6 +100,8 @@ def _columns(
     if label is None:
         return cells, None, rows
     labels = as_labels(table.texts(label), label, table.notes)
+    if fold:
+        labels = fold_labels(labels, label, table.notes)
     missing = sum(one is None for one in labels)
     if missing == len(labels):
         raise DataError(f"the column {quoted(label)} of {table.path} is empty: there are no labels")

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from unrolled.data.notes import Notes, listed
-from unrolled.data.numbers import filled
+from unrolled.data.numbers import filled, is_switch
 from unrolled.data.tables import Table, read_table
 from unrolled.data.times import Step, floored, infer_step, parse_step, parse_times
 from unrolled.errors import DataError
@@ -310,17 +310,15 @@ def _averaged(values: Any, index: Any, length: int) -> Any:
 def _columns(columns: Sequence[Any], length: int) -> Any:
     if not columns:
         return np.zeros((length, 0))
-    return np.stack([filled(column)[0] for column in columns], 1)
+    return np.stack([filled(column) for column in columns], 1)
 
 
 def _tell_covariates(wanted: Wanted, label: str, known: Any, past: Any) -> None:
     for name, column in zip((*wanted.known, *wanted.past), (*known, *past)):
         gaps = int(np.isnan(column).sum())
+        how = "the one before holds" if is_switch(column) else "it was drawn straight"
         wanted.notes.count(
-            gaps,
-            len(column),
-            f"steps of {quoted(label)}",
-            f"had no {name!r} and were drawn straight",
+            gaps, len(column), f"steps of {quoted(label)}", f"had no {quoted(name)}: {how}"
         )
 
 

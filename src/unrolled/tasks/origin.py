@@ -50,6 +50,7 @@ TEXTS = (
     "to_column",
     "test_target",
 )
+SWITCHES = ("fold_labels",)
 LISTS = ("notes", "value", "known", "past")  # of texts; one alone may stand without brackets
 
 
@@ -66,7 +67,9 @@ def read_origin(config: dict[str, Any], run: Path) -> dict[str, Any]:
         elif name in TEXTS:
             fine = isinstance(value, str) and "\0" not in value
         else:
-            fine = name in ("test_share", "folds") and type(value) in (int, float)
+            fine = (name in ("test_share", "folds") and type(value) in (int, float)) or (
+                name in SWITCHES and type(value) is bool
+            )
         if not fine:
             raise OtherData(
                 f"{run / 'config.toml'}: data.{name} cannot be {value!r:.60}: copy the run again"

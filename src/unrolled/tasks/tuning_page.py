@@ -87,7 +87,9 @@ def _trials(trials: Sequence[optuna.trial.FrozenTrial], names: Sequence[str], sh
 
 
 def _cell(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else quoted(str(value), 40) if value else ""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return quoted(value, 40) if isinstance(value, str) and value else str(value)
 
 
 def lines_of(best: optuna.trial.FrozenTrial, importance: Mapping[str, float]) -> list[str]:

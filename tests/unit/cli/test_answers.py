@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -102,3 +103,30 @@ def test_nonsense_is_refused(place: Path, capsys, words: str, said: str) -> None
     assert main(words.split()) == 2
     assert said in capsys.readouterr().err
     assert sorted(place.iterdir()) == before
+
+
+def test_the_steps_that_counted_are_named(place: Path, capsys) -> None:
+    asked = ["predict", "texts", "new.csv", "--text", "review", "--keep", "id", "--explain"]
+    assert main([*asked, "--out", "why.csv"]) == 0
+    counted = read_table("why.csv").texts("counted")
+    assert {word.split(" ")[0] for word in str(counted[0]).split(", ")} == {"a", "lovely", "film"}
+    shares = [
+        int(word.partition("(")[2].removesuffix("%)")) for word in str(counted[0]).split(", ")
+    ]
+    assert shares == sorted(shares, reverse=True)
+    assert 99 <= sum(shares) <= 101
+    assert counted[1] is None, "a row without a text"
+
+
+def test_labels_are_folded_where_that_is_asked_for(place: Path, capsys) -> None:
+    rows = [f"text {n},{('Human', 'HUMAN', 'Human', 'bot')[n % 4]}" for n in range(24)]
+    (place / "fold.csv").write_text("\n".join(["text,label", *rows]) + "\n")
+    (place / "other.csv").write_text("text,label\na text,human\nanother,BOT\n")
+    words = ["train", "classify", "fold.csv", "--test", "other.csv", "--fold-labels", "--quiet"]
+    tiny = ["--members", "1", "--no-linear", "--no-baseline", "--epochs", "1", "--hidden", "3"]
+    assert main([*words, *tiny, "--out", "folded"]) == 0
+    assert "6 of 24 labels of 'label' were written like another one" in capsys.readouterr().err
+    assert Classifier.load("folded").classes_.tolist() == ["Human", "bot"]
+    assert main(["evaluate", "folded", "other.csv", "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert [one["rows"] for one in figures["per_class"]] == [1, 1]

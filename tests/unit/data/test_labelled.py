@@ -54,7 +54,7 @@ def test_labels_that_look_alike_are_told(tmp_path: Path) -> None:
     assert set(found.labels or ()) == {"ham", "HAM", "spam"}
     assert found.notes.sentences[0] == (
         "the labels 'HAM', 'ham' of 'mood' differ in capitals or spaces alone and are taken for 2 "
-        "classes (the rarer one, 'HAM', has 1): write them alike if they are one"
+        "classes (the rarer one, 'HAM', has 1): if they are one, --fold-labels makes them one"
     )
 
 

@@ -30,6 +30,7 @@ class Wanted:
     top: int = 1
     threshold: float | None = None
     probabilities: bool = False
+    explain: bool = False
 
     @classmethod
     def of(cls, arguments: argparse.Namespace, classes: Sequence[str]) -> Wanted:
@@ -44,15 +45,15 @@ class Wanted:
             raise UsageError(f"--threshold is a probability between 0 and 1, not {threshold}")
         if arguments.keep is not None and not arguments.out:
             raise UsageError("--keep chooses columns for --out FILE: name the file, too")
-        return cls(classes, top, threshold, arguments.probabilities)
+        return cls(classes, top, threshold, arguments.probabilities, arguments.explain)
 
     @property
     def is_plain(self) -> bool:
         """Whether the label alone is asked for."""
-        return self.top == 1 and self.threshold is None and not self.probabilities
+        return self.top == 1 and self.threshold is None and not (self.probabilities or self.explain)
 
-    def columns(self, chances: Any, notes: Notes) -> pl.DataFrame:
-        """label, probability, label_2, probability_2 ..., p(class) ..."""
+    def columns(self, chances: Any, notes: Notes, counted: Sequence[str] = ()) -> pl.DataFrame:
+        """label, probability, label_2, probability_2 ..., p(class) ..., counted."""
         order = np.argsort(-chances, axis=1, kind="stable")[:, : self.top]
         sure = np.take_along_axis(chances, order, 1).round(DIGITS)
         names = np.asarray(self.classes, object)
@@ -67,6 +68,8 @@ class Wanted:
         if self.probabilities:
             rounded = chances.round(DIGITS)
             columns |= {f"p({name})": rounded[:, i] for i, name in enumerate(self.classes)}
+        if self.explain:
+            columns["counted"] = pl.Series(counted, dtype=pl.String)
         return pl.DataFrame(columns)
 
 

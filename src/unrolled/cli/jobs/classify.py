@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from unrolled.cli.jobs.answers import Wanted, beside_rows, say_answers
 from unrolled.cli.jobs.figures import lines_of, per_class
 from unrolled.cli.jobs.job import CommandJob, Evaluation, say_notes
 from unrolled.data import builtin, sources
 from unrolled.data.labelled import Labelled, inputs_of
+from unrolled.data.labels import folded
 from unrolled.data.notes import Notes
 from unrolled.data.sources import refuse_columns_of_series
 from unrolled.data.streaming import Batch, batch_of_lines
@@ -49,12 +51,16 @@ class ClassifyJob(CommandJob):
     name = "classify"
     summary = "texts or numeric series into classes"
     estimator = Classifier
-    columns = ("text", "label", "series", "time", "test", "test_share", "folds")
+    columns = ("text", "label", "series", "time", "test", "test_share", "folds", "fold_labels")
     asked_with = COLUMNS
 
     def add_columns(self, parser: argparse._ActionsContainer) -> None:
         parser.add_argument("--text", metavar="COLUMN", help="which column holds the texts")
         parser.add_argument("--label", metavar="COLUMN", help="which column holds the classes")
+        parser.add_argument(
+            "--fold-labels", action="store_true", default=None,
+            help="labels that differ in capitals or spaces alone are one class",
+        )  # fmt: skip
         parser.add_argument("--series", metavar="COLUMN", help="which series a row is a step of")
         parser.add_argument("--time", metavar="COLUMN", help="when the step was")
         parser.add_argument("--test", metavar="FILE", help="what to test on")
@@ -109,7 +115,7 @@ class ClassifyJob(CommandJob):
         """The data, with a test set of their own or one held out."""
         self.refuse_two_tests(how)
         columns: dict[str, Any] = {name: how.get(name) for name in (*COLUMNS, "test")}
-        data = sources.labelled(how["source"], **columns)
+        data = sources.labelled(how["source"], **columns, fold=bool(how.get("fold_labels")))
         share = how.get("test_share")
         if share is not None and data.test is not None:
             raise UsageError(
@@ -127,7 +133,8 @@ class ClassifyJob(CommandJob):
         columns = self.columns_of(run, source, given)
         data = sources.labelled(source, **columns, learning=False).train
         say_notes(data.notes)
-        figures = model.evaluate(inputs_of(data), self.labels_like(model, data.labels))
+        folds = bool(run.config().get("data", {}).get("fold_labels"))
+        figures = model.evaluate(inputs_of(data), self.labels_like(model, data.labels, folds))
         confusion = figures.pop("confusion")
         names = [str(name) for name in model.classes_]
         classes = {"classes": names, "per_class": per_class(names, confusion)}
@@ -141,7 +148,7 @@ class ClassifyJob(CommandJob):
             writer_of(arguments.out)
         notes = Notes()
         answered = (
-            (batch, wanted.columns(chances_of(model, batch, notes), notes))
+            (batch, answers_to(model, batch, wanted, notes))
             for batch in self.asked(model, run, arguments, notes)
         )
         if arguments.out:
@@ -182,9 +189,12 @@ class ClassifyJob(CommandJob):
             )
 
     @staticmethod
-    def labels_like(model: Classifier, labels: Any) -> Any:
+    def labels_like(model: Classifier, labels: Any, folds: bool = False) -> Any:
         """Labels of a file are text; those of a model fitted in Python may be numbers."""
         by_text = {str(name): name for name in model.classes_.tolist()}
+        if folds:
+            by_text |= {folded(str(name)): name for name in model.classes_.tolist()}
+            return [by_text.get(label, by_text.get(folded(label), label)) for label in labels]
         return [by_text.get(label, label) for label in labels]
 
 
@@ -198,6 +208,17 @@ def is_one_text(source: str) -> bool:
     if looks_like_a_file or ("/" in source and " " not in source):
         raise DataError(f"there is no file {source!r} (a text of your own goes in quotation marks)")
     return True
+
+
+def answers_to(model: Classifier, batch: Batch, wanted: Wanted, notes: Notes) -> pl.DataFrame:
+    """The columns that are asked for, a line for each row that has something to read."""
+    chances = chances_of(model, batch, notes)
+    counted: list[str] = []
+    if wanted.explain and batch.rows:
+        counted = model.explain(batch.texts, chances.argmax(1))
+        if model.model_.linear is not None:
+            notes.say("what counted is what the networks read; the linear model reads no steps")
+    return wanted.columns(chances, notes, counted)
 
 
 def chances_of(model: Classifier, batch: Batch, notes: Notes) -> Any:

@@ -114,7 +114,17 @@ class ForecastJob(CommandJob):
         return plain(found), lines_of(found, where)
 
     def example(self, run: Path) -> str:
-        return shlex.join(["unrolled", "forecast", str(run)])
+        """With covariates whose future is not in what was learned from, a file must bring it."""
+        line = shlex.join(["unrolled", "forecast", str(run)])
+        model = Forecaster.load(run)
+        known = RunFolder(run).config().get("data", {}).get("known")
+        if not known or model.knows_the_future():
+            return line
+        names = ", ".join([known] if isinstance(known, str) else known)
+        return (
+            f"{line} FILE (FILE holds the series up to now, and {model.horizon} more rows that "
+            f"give {names} and leave the value empty)"
+        )
 
     def predict(self, run: RunFolder, arguments: argparse.Namespace) -> None:
         self.refuse_answers_of_classes(arguments)

@@ -75,7 +75,7 @@ class CommandJob:
 
     def refuse_answers_of_classes(self, arguments: argparse.Namespace) -> None:
         """Options of `predict` that only classes, or rows of a table, have."""
-        for name in ("probabilities", "top", "threshold", "keep"):
+        for name in ("probabilities", "explain", "top", "threshold", "keep"):
             if getattr(arguments, name, None) not in (None, False):
                 raise UsageError(f"--{name} is of classes, and this is a run of {self.name!r}: "
                                  "leave it out")  # fmt: skip

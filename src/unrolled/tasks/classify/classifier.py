@@ -45,6 +45,7 @@ from unrolled.tasks.classify.encoders import (
     as_inputs,
     encoder_from,
 )
+from unrolled.tasks.classify.explaining import counted_steps
 from unrolled.tasks.classify.exporting import export_classifier
 from unrolled.tasks.classify.job import (
     Labelled,
@@ -352,6 +353,12 @@ class Classifier(ClassifierMixin, Estimator):
         inputs = as_inputs(X)
         sequences = self.encoder_.encode(inputs, note)
         return self._chances(Labelled(sequences, None), inputs)
+
+    def explain(self, X: Sequence[Any], said: Any) -> list[str]:
+        """For each row the steps that counted most for a class, given by its number."""
+        inputs = as_inputs(X)
+        data = Labelled(self.encoder_.encode(inputs, lambda note: None), None)
+        return counted_steps(self.model_.members, self.encoder_, data, inputs, said)
 
     def _chances(self, data: Labelled, inputs: Any) -> Any:
         """Probabilities of rows that were not learned from."""

@@ -126,7 +126,7 @@ def as_inputs(X: Any) -> list[Any]:
     """Texts as a list of str, series as a list of (T, channels); anything else is refused."""
     if isinstance(X, str):
         raise ArgumentError("X is a list of texts: for one text write [text]")
-    values = list(X)
+    values = list(rows_of(X))
     if not values:
         raise ArgumentError("there is nothing to read: X is empty")
     if all(isinstance(one, str) for one in values):
@@ -143,6 +143,15 @@ def as_inputs(X: Any) -> list[Any]:
             "all series have the same ones"
         )
     return series
+
+
+def rows_of(X: Any) -> Any:
+    """The rows of a frame of pandas or polars: of one column, its values; else arrays of numbers."""
+    if not hasattr(X, "columns") or not hasattr(X, "to_numpy"):
+        return X  # a list, an array, or a single column
+    if len(X.columns) == 1:
+        return X[X.columns[0]]
+    return X.to_numpy()
 
 
 def _as_series(number: int, one: Any) -> Any:

@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from unrolled.cells.choosing import ChosenCell
 from unrolled.networks.committee import Committee
 from unrolled.report.blocks import Block, Figure, Live, Page, Prose, Section, Table
 from unrolled.report.figures import confusion_matrix
+from unrolled.tasks.classify.explaining import inputs_of_row, read_row
 from unrolled.tasks.classify.job import Labelled, figures
 from unrolled.tasks.classify.model import Labeller
 from unrolled.tasks.live import with_reason
-from unrolled.tasks.looking import Reading, norms_by_lag, read_closely
+from unrolled.tasks.looking import Reading, norms_by_lag
 from unrolled.tasks.reporting import (
     every_parameter,
     inside,
@@ -246,7 +245,7 @@ def _inside(found: Findings) -> Section:
     chosen += [*wrong[np.argsort(-sure[wrong], kind="stable")][:1]]
     readings = [_reading(found, int(row)) for row in chosen]
     spread = np.linspace(0, len(told.data) - 1, min(FOR_LAGS, len(told.data))).astype(int)
-    sequences = [_inputs(model, told.data, int(row)) for row in spread]
+    sequences = [inputs_of_row(model, told.data, int(row), LONGEST) for row in spread]
     norms = norms_by_lag(model.recurrent, sequences, seed=0)
     return inside(
         readings,
@@ -275,22 +274,12 @@ def _first(found: Findings) -> Labeller:
     return member
 
 
-def _inputs(model: Labeller, data: Labelled, row: int) -> Tensor:
-    """What the recurrent layers see of one sequence, (T, 1, size)."""
-    x, lengths = data.sequences.batch(np.array([row]))
-    return model.inputs(x, lengths)[:LONGEST].detach()
-
-
 def _reading(found: Findings, row: int) -> Reading:
     model, told = _first(found), found.told
-    inputs = _inputs(model, told.data, row)
+    inputs = inputs_of_row(model, told.data, row, LONGEST)
     said = int(told.said[row])
 
-    def score(y: Tensor) -> Tensor:
-        scores: Tensor = model.readout(model.pool(y, torch.tensor([len(inputs)])))
-        return scores[0, said]
-
-    hidden, counted = read_closely(model.recurrent, inputs, score)
+    hidden, counted = read_row(model, inputs, said)
     is_so = told.data.classes[row]
     verdict = "right" if said == is_so else f"wrong: it is {found.classes[is_so]}"
     title = f"Taken for {found.classes[said]} ({verdict})"

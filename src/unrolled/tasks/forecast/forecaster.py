@@ -212,10 +212,6 @@ class Forecaster(RegressorMixin, Estimator):
 
     def _findings(self, config: dict[str, Any], test: float) -> Findings:
         """What the report is about."""
-        has_future = all(
-            len(one.known) >= len(one) + self.horizon or not one.known.shape[1]
-            for one in self.series_
-        )
         part = "test" if test else "validation" if self.validation else "training"
         return Findings(
             config=config,
@@ -229,13 +225,21 @@ class Forecaster(RegressorMixin, Estimator):
             backtest=self.backtest(),
             shares=self.shares_.mean(),
             part=part,
-            futures=self.forecast() if has_future else [],
+            futures=self.forecast() if self.knows_the_future() else [],
             notes=config["data"].get("notes", []),
             live=alive(lambda: live_part(self, str(config["data"].get("what", "the series")))),
             command=str(config["data"].get("command", "")),
         )
 
     # ---------------------------------------------------------------------------------- asking
+
+    def knows_the_future(self) -> bool:
+        """Whether the covariates that were learned from reach as far as a forecast."""
+        steps = self.horizon
+        return all(
+            not one.known.shape[1] or len(one.known) >= len(one) + steps
+            for one in self._series(None)
+        )
 
     def forecast(self, X: Any = None) -> list[Forecast]:
         """What comes after the end of each series: those given, or those that were learned."""

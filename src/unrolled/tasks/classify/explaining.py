@@ -1,0 +1,56 @@
+"""Which steps of a sequence counted for an answer. In: networks, a row, its class. Out: shares.
+
+A step counts by the derivative of the score of the class with respect to the step's input, times
+that input (see `looking`). Networks of a committee are read one by one and their shares averaged; a
+linear model beside them reads no steps and has no part in it.
+Next: the report, `predict --explain`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from unrolled.tasks.classify.encoders import Encoder
+from unrolled.tasks.classify.job import Labelled
+from unrolled.tasks.classify.model import Labeller
+from unrolled.tasks.looking import read_closely
+
+SHOWN = 5  # steps, those that counted most
+
+
+def inputs_of_row(model: Labeller, data: Labelled, row: int, most: int | None = None) -> Tensor:
+    """What the recurrent layers see of one sequence, (T, 1, size)."""
+    x, lengths = data.sequences.batch(np.array([row]))
+    return model.inputs(x, lengths)[:most].detach()
+
+
+def read_row(model: Labeller, inputs: Tensor, said: int) -> tuple[Any, Any]:
+    """The hidden states of one sequence, and the share of each step in the score of a class."""
+
+    def score(y: Tensor) -> Tensor:
+        scores: Tensor = model.readout(model.pool(y, torch.tensor([len(inputs)])))
+        return scores[0, said]
+
+    return read_closely(model.recurrent, inputs, score)
+
+
+def counted_steps(
+    members: nn.ModuleList, encoder: Encoder, data: Labelled, inputs: Any, said: Any
+) -> list[str]:
+    """For each row the steps that counted most: `lovely (41%), film (20%)`."""
+    found = []
+    for row, one in enumerate(inputs):
+        shares, stride = [], 1
+        for member in members:
+            assert isinstance(member, Labeller)
+            stride = member.stride
+            shares.append(read_row(member, inputs_of_row(member, data, row), int(said[row]))[1])
+        mean = np.mean(shares, 0)
+        names = list(encoder.steps(one))[::stride]
+        most = np.argsort(-mean, kind="stable")[:SHOWN]
+        found.append(", ".join(f"{names[step]} ({mean[step]:.0%})" for step in most))
+    return found
