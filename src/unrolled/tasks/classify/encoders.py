@@ -146,7 +146,7 @@ def as_inputs(X: Any) -> list[Any]:
 
 
 def rows_of(X: Any) -> Any:
-    """The rows of a frame of pandas or polars: of one column, its values; else arrays of numbers."""
+    """The rows of a frame of pandas or polars: the values of an only column, else arrays."""
     if not hasattr(X, "columns") or not hasattr(X, "to_numpy"):
         return X  # a list, an array, or a single column
     if len(X.columns) == 1:
