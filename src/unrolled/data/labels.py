@@ -48,7 +48,8 @@ def fold_labels(labels: Sequence[str | None], column: str, notes: Notes) -> list
     count = sum(before != after for before, after in zip(labels, changed))
     notes.count(
         count, len(labels), "labels",
-        f"of {quoted(column)} were written like another one but for capitals or spaces: they count as it",
+        f"of {quoted(column)} were written like another one but for capitals or spaces: they "
+        "count as it",
     )  # fmt: skip
     return changed
 
