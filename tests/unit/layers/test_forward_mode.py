@@ -12,8 +12,6 @@ import unrolled
 from tests.tolerances import FLOAT64, assert_agrees
 
 D = torch.float64
-# torch compiles its own rules for forward mode when they are first used
-pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
 
 
 def layer_of(form: str, **more: Any) -> Any:

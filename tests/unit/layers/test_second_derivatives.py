@@ -13,8 +13,6 @@ import unrolled
 from tests.tolerances import FLOAT64, assert_agrees
 
 D = torch.float64
-# torch compiles its own rules for forward mode when they are first used
-pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
 LAYERS: dict[str, Callable[..., Any]] = {
     "whole": lambda **k: unrolled.Recurrent(unrolled.cells.Elman, 3, 4, dtype=D, **k),
     "windows": lambda **k: unrolled.Recurrent(unrolled.cells.Elman, 3, 4, bptt=2, dtype=D, **k),
