@@ -21,7 +21,8 @@ CELLS = dict(variants()) | {f"one {name}": cell for name, cell in OPERATIONS.ite
 def test_second_derivatives_agree_with_differences(name: str) -> None:
     cell = CELLS[name]
     table = GradientTable(name)
-    trial = draw_trial(cell, equation(cell), FORMS[0], np.random.default_rng(0))
+    with np.errstate(all="ignore"):  # a step may overflow on its way to a finite result
+        trial = draw_trial(cell, equation(cell), FORMS[2], np.random.default_rng(0))
     compare_second(table, [trial])
     kinds = {row.kind for row in table.second}
     assert kinds == {"directional derivative", "second derivative"}

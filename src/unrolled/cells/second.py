@@ -78,8 +78,11 @@ def _compare(trial: Trial, generator: np.random.Generator) -> Iterator[Row]:
 
 
 def draw_direction(trial: Trial, generator: np.random.Generator) -> list[Array]:
-    """How much each array moves that goes in: weights, input, initial states."""
-    return [generator.normal(size=array.shape) for array in _given(trial)]
+    """How much each array moves that goes in: weights, input, initial states. The direction is of
+    length one, as each step is that moves a single number, so differences are as accurate."""
+    drawn = [generator.normal(size=array.shape) for array in _given(trial)]
+    length = np.sqrt(sum(np.sum(array**2) for array in drawn))
+    return [array / length for array in drawn]
 
 
 def _given(trial: Trial) -> list[Array]:
