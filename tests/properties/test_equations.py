@@ -170,6 +170,7 @@ def run_both(made: Any, seed: int, batch: int = 3) -> tuple[Any, ...]:
     derived = equation(made)
     cell_type, own = (made, {}) if isinstance(made, type) else (type(made), made.__dict__["_own"])
     sizes = {name: 2 + place for place, name in enumerate(derived.sizes)}
+    sizes |= derived.lengths
     sizes.setdefault("hidden_size", 3)
     if derived.input_is_hidden:
         sizes["input_size"] = sizes["hidden_size"]

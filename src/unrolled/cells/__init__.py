@@ -19,6 +19,7 @@ from unrolled.cells.layer_norm import LayerNormLSTM
 from unrolled.cells.lem import LEM
 from unrolled.cells.light_ru import LightRU
 from unrolled.cells.ligru import LiGRU
+from unrolled.cells.lmu import LMU
 from unrolled.cells.lru import LRU
 from unrolled.cells.lstm import LSTM
 from unrolled.cells.ltc import LTC
@@ -45,6 +46,7 @@ __all__ = [
     "IRNN",
     "JANET",
     "LEM",
+    "LMU",
     "LRU",
     "LSTM",
     "LTC",

@@ -56,15 +56,17 @@ def test_python_reads_a_printed_term_as_the_same_value() -> None:
 def test_python_reads_a_printed_equation_as_the_step(name: str, cell: Any) -> None:
     derived = equation(cell)
     generator = np.random.default_rng(0)
-    sizes = dict.fromkeys(derived.sizes, 3)
+    sizes = {"1": 1} | dict.fromkeys(derived.sizes, 3) | derived.lengths
     shapes = {v.name: v.shape or () for v in derived.given}
     names: dict[str, Any] = {n: getattr(functions, n) for n in OPS if hasattr(functions, n)}
     names |= {"eye": eye, "outer": None}
     names |= {node.name: node.value for node in topological(derived.locals.values())
               if isinstance(node, Constant) and node.name}  # fmt: skip
+    names |= {n: array.array.reshape(len(array.array), -1)
+              for n, array in derived.constants.items()}  # fmt: skip
     given = {}
     for v in derived.given:
-        array = generator.normal(size=tuple(3 for _ in shapes[v.name]))
+        array = generator.normal(size=tuple(sizes[size] for size in shapes[v.name]))
         array = array[:, None] if array.ndim == 1 else array
         given[v] = array
         names[f"{v.name}_prev" if v.role == "state" else v.name] = array
