@@ -55,6 +55,7 @@ def test_pages(browser: Any, address: tuple[str, Path], width: int) -> None:
     page.on("console", lambda message: wrong.append(message.text))
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.goto(f"{where}/")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.click("text=opinions")
     assert asked == [f"{where}/", f"{where}/runs/opinions"]
     found = page.evaluate("text => Array.from(window.classify(text).chances)", "a good film")

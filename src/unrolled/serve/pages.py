@@ -28,7 +28,8 @@ HEAD = """<!DOCTYPE html>
 :root {{ color-scheme: light dark }}
 body {{ font: 1rem/1.6 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto;
   padding: 0 1rem }}
-pre {{ overflow-x: auto; padding: .7rem; background: #8882; border-radius: .4rem;
+code, pre {{ overflow-wrap: anywhere; white-space: pre-wrap }}
+pre {{ padding: .7rem; background: #8882; border-radius: .4rem;
   font-size: .85rem }}
 h2 {{ font-size: 1.05rem; margin: 2rem 0 .3rem }}
 h2 code {{ font-size: 1rem }}
