@@ -132,7 +132,7 @@ def _expected(trial: Trial) -> Named:
     first, *_ = trial.equation.states
     named: Named = {("output", first): run.outputs}
     named |= {("final state", name): state
-              for name, state in zip(trial.equation.states, run.states, strict=True)}  # fmt: skip
+              for name, state in zip(trial.equation.carried, run.states, strict=True)}  # fmt: skip
     return named | {(kind, name): d for kind, name, _, d in derivatives(trial)}
 
 
@@ -150,9 +150,9 @@ def _found(trial: Trial, dtype: Any) -> Named:
         trace = compiled.forward(trial.cell, column(trial.xs), states, named=beside)
         d_states = tuple(map(column, trial.d_states))
         gradients = compiled.backward(trace, column(trial.d_outputs), d_states)
-    names = list(trial.equation.states)
+    names = list(trial.equation.carried)
     x, *_ = trial.equation.inputs
-    named: Named = {("output", names[0]): trace.outputs}
+    named: Named = {("output", next(iter(trial.equation.states))): trace.outputs}
     named |= {("final state", n): s for n, s in zip(names, trace.states[-1], strict=True)}
     named |= {("weight", name): d for name, d in gradients.weights.items()}
     named["input", x] = gradients.inputs

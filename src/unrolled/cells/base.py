@@ -44,7 +44,8 @@ class Cell:
     Class attributes declare what the step cannot say: `sizes = {"h": "proj_size"}` (the size of a
     state, a named input, or of a weight's rows), `initial = {"b_f": 1.0, "U": "orthogonal"}` (first
     values), `scalars = ("zeta",)` (weights that are one number), `initial_state = {"m": -inf}`,
-    `fixed = ("U",)` (weights that stay as drawn: a layer does not learn them). Every other public
+    `fixed = ("U",)` (weights that stay as drawn: a layer does not learn them), `output = "y"` (the
+    step returns y, which is no state, before its new states). Every other public
     attribute is a hyper-parameter, which `Elman(3, 4, gamma=0.1)` may set: a number, a word, or an
     array, which becomes a constant of the equation. `constants` computes arrays from other
     hyper-parameters.
@@ -55,6 +56,7 @@ class Cell:
     scalars: ClassVar[Sequence[str]] = ()
     initial_state: ClassVar[Mapping[str, float]] = {}
     fixed: ClassVar[Sequence[str]] = ()
+    output: ClassVar[str | None] = None
     reserved_names: ClassVar[frozenset[str]] = frozenset()
 
     def __init_subclass__(cls, **keywords: Any) -> None:
@@ -125,11 +127,13 @@ class Cell:
             xs = xs.astype(np.float64)
         now = self._start(xs) if states is None else _tuple(states)
         now = tuple(np.asarray(state, xs.dtype) for state in now)
-        outputs = np.empty((len(xs), self._width(self.states[0]), *xs.shape[2:]), xs.dtype)
+        first = next(iter(equation(self).states))
+        outputs = np.empty((len(xs), self._width(first), *xs.shape[2:]), xs.dtype)
         beside = columns(equation(self), named, self._known_sizes(), xs)
+        has_output = equation(self).output is not None
         for t, x in enumerate(xs):
-            now = _tuple(self.step(x, *now, **{name: array[t] for name, array in beside.items()}))
-            outputs[t] = now[0]
+            new = _tuple(self.step(x, *now, **{name: array[t] for name, array in beside.items()}))
+            outputs[t], now = new[0], new[1:] if has_output else new
         return outputs, now
 
     @property
@@ -140,8 +144,8 @@ class Cell:
 
     @property
     def states(self) -> tuple[str, ...]:
-        """The names of the states; the first is the output."""
-        return tuple(equation(self).states)
+        """The names of the states; the first is the output, where no `output` is declared."""
+        return tuple(equation(self).carried)
 
     @property
     def input_size(self) -> int | None:
@@ -342,7 +346,7 @@ def _on_columns(step: Callable[..., Any]) -> Callable[..., Any]:
             np.array(np.broadcast_to(new, (self._width(state), batch)), dtype).reshape(
                 self._width(state), *x.shape[1:]
             )
-            for state, new in zip(self.states, _tuple(returned), strict=True)
+            for state, new in zip(equation(self).states, _tuple(returned), strict=True)
         ]
         return tuple(results) if isinstance(returned, tuple) else results[0]
 
@@ -378,7 +382,7 @@ def _check_declarations(cell_type: type[Cell], traced: Equation) -> None:
         "sizes": {**traced.states, **traced.named_inputs, **traced.weights, **traced.constants},
         "initial": traced.weights,
         "scalars": traced.weights,
-        "initial_state": traced.states,
+        "initial_state": traced.carried,
         "fixed": traced.weights,
     }
     for declaration, names in places.items():

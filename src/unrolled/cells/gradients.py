@@ -269,7 +269,7 @@ def derivatives(trial: Trial) -> list[tuple[str, str, Array, Array]]:
     first = next(iter(trial.equation.inputs))
     rows.append(("input", first, trial.xs, gradients.inputs))
     rows += [("input", name, array, gradients.named[name]) for name, array in trial.named.items()]
-    names = trial.equation.states
+    names = trial.equation.carried
     rows += [("initial state", n, s, d)
              for n, s, d in zip(names, trial.states, gradients.states, strict=True)]  # fmt: skip
     return rows

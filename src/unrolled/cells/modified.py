@@ -62,7 +62,7 @@ class Written(Cell):
         """The equation, computed."""
         found, sizes = self._written, self.__dict__["_sizes"]
         outer = {next(iter(found.inputs)): x, **named}
-        old = dict(zip(found.states, states, strict=True))
+        old = dict(zip(found.carried, states, strict=True))
         sources = {"input": outer, "state": old, "weight": self.weights}
         known: dict[Node, Any] = {v: sources[v.role][v.name] for v in found.given}
         known |= {node: getattr(self, name) for name, node in found.constants.items()}

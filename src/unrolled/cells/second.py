@@ -97,26 +97,28 @@ def by_tangent(trial: Trial, direction: list[Array]) -> Named:
     moving = dict(zip((dot[name] for name in weights), direction, strict=False))
     first_state = count + len(equation.inputs)
     inputs = dict(zip((dot[n] for n in equation.inputs), direction[count:first_state], strict=True))
+    # an output that is no state: nobody reads the one before, so it does not matter how it moves
+    nobody = [np.zeros_like(trial.d_outputs[0])] if equation.output is not None else []
     run = interpret.forward(
         tangent,
         weights | moving,
         trial.xs,
-        (*direction[first_state:], *trial.states),
+        (*nobody, *direction[first_state:], *nobody, *trial.states),
         trial.named | inputs,
         **trial.sizes,
     )
-    names = list(equation.states)
+    names = list(equation.carried)
     found: Named = {("directional derivative", "output"): run.outputs}
     found |= {("directional derivative", f"final {name}"): state
-              for name, state in zip(names, run.states, strict=False)}  # fmt: skip
-    nothing = [np.zeros_like(d) for d in trial.d_states]
-    gradients = interpret.backward(run, trial.d_outputs, (*trial.d_states, *nothing))
+              for name, state in zip(names, run.states[len(nobody) :], strict=False)}  # fmt: skip
+    nothing = [np.zeros_like(d) for d in (*nobody, *trial.d_states)]
+    gradients = interpret.backward(run, trial.d_outputs, (*nobody, *trial.d_states, *nothing))
     second = {("weight", name): gradients.weights[name] for name in weights}
     x, *named = equation.inputs
     second["input", x] = gradients.inputs
     second |= {("input", name): gradients.named[name] for name in named}
     second |= {("initial state", name): d
-               for name, d in zip(names, gradients.states[len(names) :], strict=True)}  # fmt: skip
+               for name, d in zip(names, gradients.states[-len(names) :], strict=True)}  # fmt: skip
     return found | {("second derivative", f"{kind} {name}"): d
                     for (kind, name), d in second.items()}  # fmt: skip
 
@@ -143,6 +145,6 @@ def _at(trial: Trial) -> Named:
     outputs, *states = trial.run()
     found: Named = {("directional derivative", "output"): outputs}
     found |= {("directional derivative", f"final {name}"): state
-              for name, state in zip(trial.equation.states, states, strict=True)}  # fmt: skip
+              for name, state in zip(trial.equation.carried, states, strict=True)}  # fmt: skip
     return found | {("second derivative", f"{kind} {name}"): d
                     for kind, name, _, d in derivatives(trial)}  # fmt: skip

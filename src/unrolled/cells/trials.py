@@ -178,7 +178,7 @@ def _start(cell: Cell, equation: Equation, batch: tuple[int, ...]) -> tuple[Arra
     sizes = cell.__dict__["_sizes"]
     return tuple(
         np.full((sizes[shape[0]], *batch), equation.initial_state.get(name, 0.0))
-        for name, shape in equation.states.items()
+        for name, shape in equation.carried.items()
     )
 
 

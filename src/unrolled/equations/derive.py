@@ -150,6 +150,7 @@ def derive(equation: Equation) -> Equation:
         initial_state={},
         initial={},
         defaults={},
+        output=None,
         noise={},
     )
     verify(backward)

@@ -23,7 +23,9 @@ class Equation:
     `given` are the values from outside, in order: the input, the states before the step, further
     inputs by name, the weights, and for a backward step what the forward step left and the
     derivatives that arrive. `defaults` are the values of named inputs that need not be given.
-    `fixed` names weights that are not learned.
+    `fixed` names weights that are not learned. `output` is set where the output is no state of the
+    cell: it stands first among the states all the same, so that every engine keeps a row of it for
+    each step, but nothing reads the row before.
     `noise` says what is random in training, and how (`noise`).
     `statements` name the values that are computed; `results` are the names among them that the
     step returns: a forward step's new states (the first is the output), a backward step's
@@ -39,6 +41,7 @@ class Equation:
     defaults: Mapping[str, float] = field(default_factory=dict)
     noise: Mapping[str, tuple[str, float]] = field(default_factory=dict)
     fixed: tuple[str, ...] = ()
+    output: str | None = None
 
     @cached_property
     def values(self) -> dict[str, Node]:
@@ -67,6 +70,11 @@ class Equation:
     def states(self) -> dict[str, Shape]:
         """State name -> shape; the first is the output."""
         return self._shapes("state")
+
+    @cached_property
+    def carried(self) -> dict[str, Shape]:
+        """The states that go from step to step: all, but for an output that is none of them."""
+        return {name: shape for name, shape in self.states.items() if name != self.output}
 
     @cached_property
     def weights(self) -> dict[str, Shape]:

@@ -88,7 +88,7 @@ class Run:
     @property
     def states(self) -> tuple[Array, ...]:
         last = self.values[-1] if self.values else self.initial
-        return tuple(_given_form(last[name], self.batched) for name in self.equation.states)
+        return tuple(_given_form(last[name], self.batched) for name in self.equation.carried)
 
 
 @dataclass
@@ -153,7 +153,7 @@ def backward(run: Run, d_outputs: Any, d_states: Sequence[Any] | None = None) ->
     carried = {
         name: np.zeros((known[equation.states[name][0]], batch), run.xs.dtype) for name in names
     }
-    for name, d in zip(names, d_states or (), strict=False):
+    for name, d in zip(equation.carried, d_states or (), strict=False):
         carried[name] = carried[name] + _column(np.asarray(d))
     gradients = {name: np.zeros_like(array) for name, array in run.weights.items()}
     d_inputs = {name: np.zeros_like(array) for name, array in run.inputs.items()}
@@ -176,7 +176,7 @@ def backward(run: Run, d_outputs: Any, d_states: Sequence[Any] | None = None) ->
         {name: gradients[name].reshape([known[size] for size in shape])
          for name, shape in equation.weights.items()},
         d_xs,
-        tuple(_given_form(carried[name], run.batched) for name in names),
+        tuple(_given_form(carried[name], run.batched) for name in equation.carried),
         steps,
         dict(zip(equation.named_inputs, d_named, strict=True)),
     )  # fmt: skip
@@ -212,10 +212,12 @@ def _initial_states(
     if states is None:
         start = equation.initial_state
         return {n: np.full(shape, start.get(n, 0.0), xs.dtype) for n, shape in shapes.items()}
-    return {
+    given = {
         name: np.broadcast_to(_column(np.asarray(state)), shapes[name])
-        for name, state in zip(equation.states, states, strict=True)
+        for name, state in zip(equation.carried, states, strict=True)
     }
+    # nobody reads the output of the step before
+    return {n: given[n] if n in given else np.zeros(s, xs.dtype) for n, s in shapes.items()}
 
 
 def _column(array: Array) -> Array:

@@ -57,6 +57,8 @@ def to_json(equation: Equation) -> str:
         "initial_state": {name: repr(v) for name, v in equation.initial_state.items()},
         "initial": {name: _stored(rule) for name, rule in equation.initial.items()},
     }  # fmt: skip
+    if equation.output is not None:
+        data["output"] = equation.output
     if equation.fixed:
         data["fixed"] = list(equation.fixed)
     if equation.defaults:
@@ -121,6 +123,7 @@ def _read(data: dict[str, Any]) -> Equation:
             for name, (per, share) in data.get("noise", {}).items()
         },
         tuple(map(_string, data.get("fixed", []))),
+        _string(data["output"]) if "output" in data else None,
     )
 
 

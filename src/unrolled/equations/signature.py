@@ -24,12 +24,14 @@ class Signature:
     states: list[str]
     named: dict[str, float | None]
 
-    def given(self, declared: Mapping[str, str]) -> list[Variable]:
-        """The variables; a named input whose size is not declared takes it from its use."""
+    def given(self, declared: Mapping[str, str], output: str | None) -> list[Variable]:
+        """The variables. An output that is no state stands where the first state would; a named
+        input whose size is not declared takes it from its use."""
         sizes = {name: (declared[name],) for name in self.named if name in declared}
+        states = self.states if output is None else [output, *self.states]
         return [
             variable(self.x, "input", (INPUT,)),
-            *(variable(n, "state", (declared.get(n, HIDDEN),)) for n in self.states),
+            *(variable(n, "state", (declared.get(n, HIDDEN),)) for n in states),
             *(variable(name, "input", sizes.get(name)) for name in self.named),
         ]
 
@@ -59,6 +61,21 @@ def read_signature(step: Callable[..., Any], where: Where) -> Signature:
     values = {name: None if default is inspect.Parameter.empty else float(default)
               for name, default in named.items()}  # fmt: skip
     return Signature(x, states, values)
+
+
+def read_output(cell_type: type, signature: Signature, where: Where) -> str | None:
+    """The name of an output that is no state, where the class declares one."""
+    output = getattr(cell_type, "output", None)
+    if output is None:
+        return None
+    if not isinstance(output, str) or not output.isidentifier():
+        teach(f'output is {output!r}: it is the name of what the step returns first, as in '
+              f'output = "y"', where)  # fmt: skip
+    refuse_name(output, where)
+    if output in (signature.x, *signature.states, *signature.named):
+        teach(f"output names `{output}`, which the step takes: the first state is the output by "
+              f"itself, and any other value has a name of its own", where)  # fmt: skip
+    return output
 
 
 def refuse_name(name: str, where: Where) -> None:

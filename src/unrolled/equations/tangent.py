@@ -55,6 +55,7 @@ def tangent(equation: Equation) -> Equation:
         statements=tuple(_statements(equation, names, found)),
         results=(*(names[name] for name in equation.results), *equation.results),
         initial={},
+        output=None,
     )
     verify(result)
     result = name_what_backward_needs(result)

@@ -28,7 +28,7 @@ from unrolled.equations.nodes import (
     constant,
     topological,
 )
-from unrolled.equations.signature import read_signature, refuse_name
+from unrolled.equations.signature import read_output, read_signature, refuse_name
 from unrolled.equations.simplify import simplify
 from unrolled.equations.sizes import Inference
 from unrolled.equations.symbols import Recorder, Symbol, Where, here, teach
@@ -46,12 +46,13 @@ def trace(cell_type: type, hyperparameters: Mapping[str, Any] | None = None) -> 
     signature = read_signature(step, where)
     recorder = Recorder()
     declared = dict(getattr(cell_type, "sizes", {}))
-    given = signature.given(declared)
+    output = read_output(cell_type, signature, where)
+    given = signature.given(declared, output)
     owner = _tracing_cell(cell_type, recorder, hyperparameters or {})
     recorder.lines.update(dict.fromkeys(given, where))
-    symbols = [recorder.symbol(node) for node in given]
+    symbols = [recorder.symbol(node) for node in given if node.name != output]
     returned, bindings = _watch(cell_type, step, owner, symbols, tuple(signature.named))
-    outputs = _outputs(returned, signature.states, cell_type, where)
+    outputs = _outputs(returned, signature.states, output, cell_type, where)
     _refuse_unused(outputs, given, where)
 
     inference = Inference(declared, getattr(cell_type, "scalars", ()), recorder.lines)
@@ -84,6 +85,7 @@ def trace(cell_type: type, hyperparameters: Mapping[str, Any] | None = None) -> 
         dict(getattr(cell_type, "initial", {})),
         {name: value for name, value in signature.named.items() if value is not None},
         fixed=_fixed(cell_type),
+        output=output,
     )
     return _improved(equation)
 
@@ -222,14 +224,20 @@ def _watch(
     return returned, bindings
 
 
-def _outputs(returned: Any, states: list[str], cell_type: type, where: Where) -> dict[str, Node]:
+def _outputs(
+    returned: Any, states: list[str], output: str | None, cell_type: type, where: Where
+) -> dict[str, Node]:
+    """What the step returns, by name: an output that is no state, and the new states."""
     values = returned if isinstance(returned, tuple) else (returned,)
+    carried, states = states, states if output is None else [output, *states]
     wanted = ", ".join(states)
     if returned is None:
         teach(f"the step returns nothing: end it with `return` and the new {wanted}", where)
     if len(values) != len(states):
-        teach(f"the step of {cell_type.__name__} takes {_count(states)} ({wanted}) and returns "
-              f"{len(values)}: return the new value of each, in that order", where)  # fmt: skip
+        first = "" if output is None else f" and declares the output {output}"
+        teach(f"the step of {cell_type.__name__} takes {_count(carried)} ({', '.join(carried)})"
+              f"{first} and returns {len(values)}: return the new value of each, in that order: "
+              f"{wanted}", where)  # fmt: skip
     for name, value in zip(states, values, strict=True):
         if not isinstance(value, Symbol):
             teach(f"the new {name} is a {type(value).__name__}, not a value of the step: it must "

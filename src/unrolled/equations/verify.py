@@ -114,6 +114,9 @@ def _verify_step(equation: Equation) -> None:
     _demand(not unknown, equation, f"{sorted(unknown)} begin with a value and are no states")
     unknown = set(equation.defaults) - set(equation.named_inputs)
     _demand(not unknown, equation, f"{sorted(unknown)} have a default and are no named inputs")
+    is_first = equation.output in (None, equation.results[0])
+    _demand(is_first, equation, f"the output {equation.output} does not stand first")
+    _demand(bool(equation.carried), equation, "a step has at least one state")
     _verify_noise(equation)
 
 

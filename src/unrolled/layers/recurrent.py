@@ -235,7 +235,7 @@ class Recurrent(Fixable, nn.Module):
             if self._has_named or named else {},
             () if reset is None else reset_tokens(form, reset, like),
         )  # fmt: skip
-        return form.answer(outputs, finals, records, record, probes)
+        return form.answer(outputs, finals[self._unread :], records, record, probes)
 
     def over(self, tokens: Tensor, batch: Ragged, **named: Any) -> tuple[Tensor, Any]:
         """The same over tokens that have been gathered, (N, I), for whoever makes them of something
@@ -251,7 +251,7 @@ class Recurrent(Fixable, nn.Module):
         initial = self._initial(form, None, tokens)
         beside = named_tokens(self._step.equation, self._sizes, form, named, like)
         outputs, finals, _ = stack.run(self._stack(), batch, tokens, initial, named=beside)
-        return outputs, form.states(finals)
+        return outputs, form.states(finals[self._unread :])
 
     def stream(self, batch: int = 1) -> Stream:
         """The layer one time step at a time, for `batch` sequences: see `Stream`."""
@@ -279,17 +279,25 @@ class Recurrent(Fixable, nn.Module):
     def _initial(self, form: Form, given: list[Tensor] | None, like: Tensor) -> list[Tensor | None]:
         count = self.num_layers * self.directions
         shapes = {
-            name: (count, form.rows, units) for name, units in self._cell.state_sizes(self._sizes)
+            name: (count, form.rows, units)
+            for name, units in self._cell.state_sizes(self._sizes)
+            if name != self.equation.output
         }
         if given is None and self._around.learns_states:
             return self._around.states(self, [*self._beside()], self.equation, form.rows)
+        nobody: list[Tensor | None] = [None] * self._unread
         if given is None:
             start = self.equation.initial_state
-            return [
+            return nobody + [
                 like.new_full(shape, start[name]) if start.get(name) else None
                 for name, shape in shapes.items()
             ]
-        return [*form.given_states(given, shapes, like)]
+        return [*nobody, *form.given_states(given, shapes, like)]
+
+    @property
+    def _unread(self) -> int:
+        """1 where the first of an engine's states is an output that is none of the cell's."""
+        return len(self.equation.states) - len(self.equation.carried)
 
     def _like(self) -> Tensor:
         """A parameter, for its dtype and device."""

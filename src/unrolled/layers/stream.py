@@ -56,7 +56,9 @@ class Stream:
         self.batch = batch
         self._stack, self._start, self._dtype = stack, start, like.dtype
         self._inputs, cell = stack.sizes["input_size"], stack.cell
-        self._shapes = {name: stack.sizes[s[0]] for name, s in cell.lowered.step.states.items()}
+        step_ = cell.lowered.step
+        self._shapes = {name: stack.sizes[s[0]] for name, s in step_.states.items()}
+        self._carried = {name: n for name, n in self._shapes.items() if name in step_.carried}
         output = next(iter(self._shapes.values()))
         self._sizes = [stack.layer_sizes(layer, output) for layer in range(stack.num_layers)]
         recurrences = [cell.recurrence(KERNELS, like.dtype, sizes) for sizes in self._sizes]
@@ -112,19 +114,19 @@ class Stream:
         turn = self._steps.turn
         found = tuple(
             torch.stack([buffers[name][1 - turn, :, :n] for buffers in self._buffers])
-            for name, n in self._shapes.items()
+            for name, n in self._carried.items()
         )
         return found[0] if len(found) == 1 else found
 
     @states.setter
     def states(self, states: Any) -> None:
         given = [states] if isinstance(states, Tensor) else list(states)
-        if len(given) != len(self._shapes):
+        if len(given) != len(self._carried):
             raise ShapeError(
-                f"states are {len(self._shapes)} ({', '.join(self._shapes)}), one tensor each, and "
-                f"{len(given)} were given"
+                f"states are {len(self._carried)} ({', '.join(self._carried)}), one tensor each, "
+                f"and {len(given)} were given"
             )
-        for (name, n), state in zip(self._shapes.items(), given, strict=True):
+        for (name, n), state in zip(self._carried.items(), given, strict=True):
             wanted = (len(self._buffers), self.batch, n)
             if tuple(state.shape) != wanted:
                 raise ShapeError(
@@ -134,7 +136,7 @@ class Stream:
             same_kind(f"the state {name}", state, self._y)
         turn = self._steps.turn
         with torch.no_grad():
-            for (name, n), state in zip(self._shapes.items(), given, strict=True):
+            for (name, n), state in zip(self._carried.items(), given, strict=True):
                 for buffers, part in zip(self._buffers, state, strict=True):
                     buffers[name][1 - turn, :, :n] = part
 

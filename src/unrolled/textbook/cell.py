@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from unrolled.cells.elman import Elman
 from unrolled.cells.gru import GRU
 from unrolled.cells.lstm import LSTM
 from unrolled.equations import interpret
+from unrolled.errors import ArgumentError
 from unrolled.textbook import elman, gru, lstm
 from unrolled.textbook.readout import Readout
 
@@ -68,6 +69,15 @@ def written_in(cell: Cell) -> str:
     return f"written out in {module.__name__}"
 
 
+def refuse_output(cell: Cell) -> NoReturn:
+    """The textbook reads its output off the first state."""
+    raise ArgumentError(
+        f"the textbook's networks take the first state for the output, and {type(cell).__name__} "
+        f"declares {equation(cell).output}, which is none: a layer takes it, "
+        f"unrolled.Recurrent({type(cell).__name__}, ...)"
+    )
+
+
 def cell_forward(
     cell: Cell, x_t: Array, states: States, readout: Readout | None = None
 ) -> tuple[States, Array, Cache]:
@@ -76,6 +86,8 @@ def cell_forward(
     Everything is a batch of columns: x_t is (I, B), each state (H, B), y_t (K, B).
     """
     module = BY_HAND.get(type(cell))
+    if equation(cell).output is not None:
+        refuse_output(cell)
     run = None
     if module is not None:
         *after, values = module.cell_forward(x_t, *states, cell.weights, **_options(cell))

@@ -25,7 +25,7 @@ from unrolled.equations.inputs import columns
 from unrolled.equations.interpret import evaluate
 from unrolled.equations.nodes import Node, Variable, topological
 from unrolled.errors import ArgumentError
-from unrolled.textbook.cell import Array, States, sizes_of
+from unrolled.textbook.cell import Array, States, refuse_output, sizes_of
 from unrolled.textbook.readout import Readout
 from unrolled.textbook.sequence import Gradients, Trace
 
@@ -57,14 +57,17 @@ def forward(
     weights = _step_weights(cell, xs.dtype)
     sources = {name: (Source(n),) for n, name in enumerate(weights)}
     recurrence = ENGINE.recurrence(lowered(cell), sizes_of(cell), sources, xs.dtype.name)
+    nobody = _nobody(cell)
+    if nobody and readout is not None:
+        refuse_output(cell)
     beside = columns(equation(cell), named or {}, sizes_of(cell), xs)
     schedule, rows = dense(steps, batch, 1), _rows(np.concatenate([xs, *beside.values()], 1))
     found = recurrence.forward(
-        schedule, [*weights.values()], rows, [_row(state) for state in states], keep=True
+        schedule, [*weights.values()], rows, [*nobody, *map(_row, states)], keep=True
     )
     tokens, left = found.outputs, found.left
     by_name = [_columns(recurrence.state(name, tokens, left), steps) for name in recurrence.states]
-    all_states = [states, *zip(*by_name)]
+    all_states = [states, *zip(*by_name[len(nobody) :])]
     hs = by_name[0]
     outputs = hs if readout is None else readout.forward(hs)
     return CompiledTrace(
@@ -93,13 +96,18 @@ def backward(
         d_hs = np.stack([share[1] for share in shares])
     found = trace.recurrence.backward(
         trace.schedule, [*trace.weights.values()], trace.rows, trace.tokens, trace.left,
-        _rows(d_hs), [_row(d) for d in d_states],
+        _rows(d_hs), [*_nobody(trace.cell), *map(_row, d_states)],
     )  # fmt: skip
     assert found.inputs is not None  # they were asked for
     inputs, named = _by_input(trace.cell, _columns(found.inputs, steps))
-    first = tuple(d[0].T.copy() for d in found.states)
+    first = tuple(d[0].T.copy() for d in found.states[len(_nobody(trace.cell)) :])
     by_name = dict(zip(trace.weights, found.arrays, strict=True))
     return Gradients(_cell_gradients(trace.cell, by_name), d_readout, inputs, [first], named=named)
+
+
+def _nobody(cell: Cell) -> list[None]:
+    """In the place of the first state, where an output that is none stands there: zeros."""
+    return [] if equation(cell).output is None else [None]
 
 
 def _by_input(cell: Cell, wide: Array) -> tuple[Array, dict[str, Array]]:
