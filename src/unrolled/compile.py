@@ -15,18 +15,22 @@ from __future__ import annotations
 
 import threading
 from typing import Any
+from weakref import WeakValueDictionary
 
 from unrolled.cells.base import equation
 from unrolled.engines.plan.lower import Lowered, lower
 
-_lowered: dict[str, Lowered] = {}
+_lowered: WeakValueDictionary[str, Lowered] = WeakValueDictionary()
 _lock = threading.Lock()
 
 
 def lowered(cell: Any) -> Lowered:
-    """The step that a cell's engines run; kept for as long as the process lives."""
+    """The step that a cell's engines run: one for all equations that are equal, kept (with its
+    kernels) for as long as anybody holds one of them."""
     what = equation(cell)
     with _lock:
-        if what.json not in _lowered:
-            _lowered[what.json] = lower(what)
-        return _lowered[what.json]
+        found = _lowered.get(what.json)
+        if found is None:
+            found = _lowered[what.json] = lower(what)
+        what.__dict__["lowered"] = found
+        return found

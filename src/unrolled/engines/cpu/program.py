@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from functools import cached_property
+from weakref import WeakValueDictionary
 
 from llvmlite import ir
 
@@ -106,15 +107,17 @@ class Program:
         return Kernel(plan, emit.Words(plan), loaded, tiles(self.bits))
 
 
-_programs: dict[tuple[str, int], Program] = {}
+_programs: WeakValueDictionary[tuple[str, int], Program] = WeakValueDictionary()
 _lock = threading.Lock()
 
 
 def program(lowered: Lowered, bits: int) -> Program:
-    """The kernels of a step for float32 or float64; each is compiled when it is first run. They are
-    kept for as long as the process lives: by step, never by shape."""
+    """The kernels of a step for float32 or float64; each is compiled when it is first run. They
+    belong to the step, whatever the shapes, and are unloaded when nobody holds it any more."""
     key = lowered.step.json, bits
     with _lock:
-        if key not in _programs:
-            _programs[key] = Program(lowered, bits)
-        return _programs[key]
+        found = _programs.get(key)
+        if found is None:
+            found = _programs[key] = Program(lowered, bits)
+        lowered.__dict__[f"program of {bits} bits"] = found
+        return found
