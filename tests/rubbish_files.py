@@ -49,7 +49,7 @@ def many(count: int, line: Callable[[int], str]) -> bytes:
 # Name, content, columns, what the sentence says ({path} is the file).
 LABELLED: list[tuple[str, bytes, dict[str, Any], str]] = [
     ("empty.csv", b"", TEXTS, "{path} is empty: it holds 0 bytes"),
-    ("empty.csv.gz", gzip.compress(b""), TEXTS, "{path} is empty: it unpacks to 0 bytes"),
+    ("empty.csv.gz", gzip.compress(b"", mtime=0), TEXTS, "{path} is empty: it unpacks to 0 bytes"),
     ("blank.csv", b"\n\n  \n", TEXTS, "{path} holds nothing but blank lines"),
     (
         "header.csv",
@@ -261,7 +261,7 @@ LABELLED: list[tuple[str, bytes, dict[str, Any], str]] = [
     ),
     (
         "cut.csv.gz",
-        gzip.compress(b"text,label\na,b\n" * 100)[:40],
+        gzip.compress(b"text,label\na,b\n" * 100, mtime=0)[:40],
         TEXTS,
         "{path} is damaged or cut short (",
     ),

@@ -62,7 +62,7 @@ def test_eye_takes_the_size_of_the_matrix_it_meets() -> None:
     assert (repr(eye), repr(2 * eye)) == ("eye", "2.0 * eye")
 
 
-MADE_OF_OTHERS = {"silu", "gelu", "elu", "hardsigmoid", "hardtanh"}
+MADE_OF_OTHERS = ("silu", "gelu", "elu", "hardsigmoid", "hardtanh")
 
 
 @pytest.mark.parametrize("name", MADE_OF_OTHERS)
