@@ -9,6 +9,9 @@ arguments, and returns the derivative of the loss by each argument, or None wher
 everywhere. A result that is wider than its argument (an argument was broadcast) is summed by
 `derive`, so no rule needs to think of it. At a kink the value is torch's: 0 for relu and abs at 0,
 the slope for leaky_relu at 0, one half each for a tie of maximum and minimum.
+
+`tangent` reads the same rows: an operation whose shape rule is `elementwise` works unit by unit,
+and any other is linear in each of its arguments.
 """
 
 from __future__ import annotations
@@ -86,6 +89,11 @@ def reduced(shape: Shape) -> Shape:
     if len(shape) != 1:
         raise ShapeMismatch(f"a sum over the units of {shape}")
     return (ONE,)
+
+
+def widened(value: Shape, units: Shape) -> Shape:
+    """Of `spread`, whose result is as wide as the length that it is given: see `shape_of`."""
+    return value
 
 
 # ---------------------------------------------------------------------------- NumPy, on columns
@@ -224,7 +232,7 @@ _ROWS = (
     _row("mean", 1, mean_units, lambda d, y, x: (apply("spread", d / _units(x), _units(x)),),
          r"\operatorname{{mean}}({0})", shape=reduced),
     _row("spread", 2, spread, lambda d, y, x, units: (apply("sum", d), None),
-         r"\mathbf{{1}}\,{0}"),
+         r"\mathbf{{1}}\,{0}", shape=widened),
     _row("total", 1, np.sum, None, r"\operatorname{{sum}}({0})", shape=lambda shape: ()),
     _row("lt", 2, np.less, None, "{0} < {1}", text="<", precedence=1, is_condition=True),
     _row("le", 2, np.less_equal, None, r"{0} \le {1}", text="<=", precedence=1, is_condition=True),

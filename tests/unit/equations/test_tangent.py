@@ -13,6 +13,7 @@ from unrolled.cells.library import variants
 from unrolled.cells.second import by_tangent, draw_direction
 from unrolled.cells.trials import FORMS, draw_trial
 from unrolled.equations.equation import Equation
+from unrolled.equations.ops import OPS, elementwise
 from unrolled.equations.verify import verify
 
 CELLS = dict(variants())
@@ -84,3 +85,8 @@ def test_it_is_the_transpose_of_the_backward_step(name: str) -> None:
     found = derivatives(trial)
     backward = sum(np.sum(d * u) for (_, _, _, d), u in zip(found, direction, strict=True))
     assert_agrees(forward, backward, tolerance=FLOAT64)
+
+
+def test_what_does_not_work_unit_by_unit_is_linear_in_each_argument() -> None:
+    others = {name for name, row in OPS.items() if row.shape is not elementwise}
+    assert others == {"matmul", "transpose", "outer", "sum", "mean", "spread", "total"}

@@ -109,6 +109,21 @@ def test_every_form_of_a_batch() -> None:
     assert_agrees(y.transpose(0, 1), expected, tolerance=FLOAT64)
 
 
+def test_a_batch_that_torch_transforms_is_as_any_other() -> None:
+    """A mark behind the end of a sequence is none, whichever way it is read."""
+    layer = make("stacked drop-in")
+    x, h = torch.randn(T, B, I, dtype=D), torch.randn(4, B, H, dtype=D)
+    lengths, reset = torch.tensor([6, 7, 2]), RESET | (torch.arange(T) > 4)[:, None]
+    reset[2] = True
+
+    def run(z: Tensor) -> Tensor:
+        y: Tensor = layer(z, h, lengths=lengths, reset=reset)[0]
+        return y
+
+    found, _ = torch.func.vjp(run, x)
+    assert_agrees(found, run(x), tolerance=FLOAT64)
+
+
 def test_second_derivatives_stop_there_too() -> None:
     layer = make("plain")
     x = torch.randn(4, B, I, dtype=D, requires_grad=True)

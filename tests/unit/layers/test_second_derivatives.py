@@ -121,6 +121,21 @@ def test_every_path_to_a_second_derivative(twins: tuple[Any, Any], path: str) ->
     compare(PATHS[path](layer, x, h), PATHS[path](under_autograd, x, h))
 
 
+class Level(unrolled.Cell):
+    """What moves is one number, and is spread over the units."""
+
+    def step(self, x: Any, h: Any) -> Any:
+        return unrolled.sign(self.W @ x) + unrolled.mean(unrolled.sin(h + self.V @ x))
+
+
+def test_a_movement_that_all_units_share_moves_again() -> None:
+    torch.manual_seed(0)
+    layers = [unrolled.Recurrent(Level, 3, 4, dtype=D, engine=e) for e in ("cpu", "torch")]
+    layers[1].load_state_dict(layers[0].state_dict())
+    x, h = given(layers[0])
+    compare(*(third(layer, x, h) for layer in layers))
+
+
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_sequences_of_their_own_lengths(bidirectional: bool) -> None:
     torch.manual_seed(0)
