@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 from tests import served
 from tests.tolerances import FIGURE, assert_agrees
 from unrolled import Classifier, Forecaster, Generator, Tagger
+from unrolled.serve.app import Application
 
 
 def asked(client: TestClient, address: str, body: Any, status: int = 200) -> Any:
@@ -115,7 +116,20 @@ def test_the_front_lists_the_runs_and_every_page_is_whole_in_itself(client: Test
     for text in (front, docs, page.text):
         assert "src=" not in text.replace("src=data", "")
         assert "http://" not in text.replace("http://HOST", "").replace("http://www.w3.org", "")
-    assert client.get("/runs/names").status_code == 404  # it has no live page and no report
+
+
+def test_a_run_without_a_page_shows_its_report_or_says_so(
+    client: TestClient, application: Application, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("unrolled.serve.runs._live_page", lambda model, name: None)
+    one = application.runs.served["waves"]
+    monkeypatch.setattr(one, "page", None)
+    monkeypatch.setattr(one, "path", tmp_path)
+    response = client.get("/runs/waves")
+    assert response.status_code == 404
+    assert "neither a live page nor a report" in response.json()["error"]
+    (tmp_path / "report.html").write_text("<p>The report")
+    assert client.get("/runs/waves").text == "<p>The report"
 
 
 def test_the_document_names_every_route_and_every_field(client: TestClient) -> None:
