@@ -35,10 +35,9 @@ def with_more(series: TimeSeries, more: list[float]) -> TimeSeries:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Forecaster:
+def run() -> Forecaster:
     """Everything at once: a calendar, shares, calibration by the errors of the series."""
-    model = Forecaster(**SMALL, out=tmp_path_factory.mktemp("runs") / "run")
-    return model.fit(monthly(140), test=0.1)
+    return Forecaster(**SMALL).fit(monthly(140), test=0.1)
 
 
 def shares_of_all(model: Forecaster) -> None:
@@ -47,8 +46,11 @@ def shares_of_all(model: Forecaster) -> None:
 
 
 @pytest.mark.parametrize("width", [PHONE, DESK])
-def test_a_report_takes_new_values(run: Forecaster, opened: Opened, width: int) -> None:
-    page = opened(Path(run.out) / "report.html", width)
+def test_a_page_takes_new_values(
+    run: Forecaster, tmp_path: Path, opened: Opened, width: int
+) -> None:
+    unrolled.export(run, tmp_path / "page.html")
+    page = opened(tmp_path / "page.html", width)
     for more in ([], [31.5], [20.0, 19.5, 22.0, 25.0, 40.0]):
         found = np.array(page.evaluate("forecast", "\n".join(map(str, more))))
         wanted = run.forecast(with_more(run.series_[0], more))[0].quantiles

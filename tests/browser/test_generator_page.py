@@ -18,8 +18,8 @@ SMALL = {"epochs": 1, "hidden": 6, "embedding": 4, "window": 8, "batch_size": 4}
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Generator:
-    return Generator(**SMALL, out=tmp_path_factory.mktemp("runs") / "run").fit(TEXT)
+def run() -> Generator:
+    return Generator(**SMALL).fit(TEXT)
 
 
 @torch.no_grad()
@@ -29,8 +29,9 @@ def scores(model: Generator, text: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize("width", [PHONE, DESK])
-def test_a_report_writes_on(run: Generator, opened: Opened, width: int) -> None:
-    page = opened(Path(run.out) / "report.html", width)
+def test_a_page_writes_on(run: Generator, tmp_path: Path, opened: Opened, width: int) -> None:
+    unrolled.export(run, tmp_path / "page.html")
+    page = opened(tmp_path / "page.html", width)
     for prompt in ("to be", "Ü?", ""):
         assert_agrees(
             np.array(page.evaluate("scores", prompt)), scores(run, prompt), tolerance=FIGURE

@@ -30,14 +30,14 @@ def agrees(page: Any, model: Tagger) -> None:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Tagger:
-    model = Tagger(**SMALL, out=tmp_path_factory.mktemp("runs") / "run")
-    return model.fit(*names_in_sentences(40))
+def run() -> Tagger:
+    return Tagger(**SMALL).fit(*names_in_sentences(40))
 
 
 @pytest.mark.parametrize("width", [PHONE, DESK])
-def test_a_report_tags_what_is_typed(run: Tagger, opened: Opened, width: int) -> None:
-    page = opened(Path(run.out) / "report.html", width)
+def test_a_page_tags_what_is_typed(run: Tagger, tmp_path: Path, opened: Opened, width: int) -> None:
+    unrolled.export(run, tmp_path / "page.html")
+    page = opened(tmp_path / "page.html", width)
     agrees(page, run)
     page.fill("#text", "One two.")
     assert page.locator("#rows tr").count() == 3

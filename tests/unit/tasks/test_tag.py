@@ -129,6 +129,7 @@ def test_a_run_answers_in_each_form_and_holds_its_report(run, capsys, tmp_path):
     assert second == {"text": "it", "spans": []}
 
     report = (run / "report.html").read_text()
+    assert 'id="live"' in report
     for title in ("counted as conlleval", "The sentences with most doubt", "What follows what"):
         assert title in report
 

@@ -46,7 +46,9 @@ def test_a_run_that_was_moved_writes_the_same(tmp_path):
     found = again.evaluate(chatter(300))
     assert_agrees(found["bits_per_character"], kept["test_bits_per_character"], tolerance=FIGURE)
     assert_agrees(found["perplexity"], math.exp(found["loss"]), tolerance=FIGURE)
-    assert "What it writes" in (tmp_path / "moved" / "report.html").read_text()
+    report = (tmp_path / "moved" / "report.html").read_text()
+    assert "What it writes" in report
+    assert 'id="live"' in report
 
 
 def test_the_lanes_of_a_batch_do_not_change_the_figures():
