@@ -7,6 +7,8 @@ In: a lowered step and the size of its numbers. Out: `Program`, whose kernels ha
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from weakref import WeakValueDictionary
@@ -22,6 +24,7 @@ from unrolled.engines.plan.directions import Inputs
 from unrolled.engines.plan.lower import Graphs, Lowered, backward_graphs, narrow
 from unrolled.engines.plan.plan import Plan
 from unrolled.engines.plan.verify import verify
+from unrolled.errors import PlanError
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +80,7 @@ class Program:
     ) -> tuple[directions.Forward, Kernel]:
         """The forward kernel; `inside` computes the input's products in the loop, and `keep` stores
         what backward needs."""
-        with self._lock:
+        with self._lock, self._not_too_deep():
             key = inside, record, keep
             if key not in self._forwards:
                 made = self.forward_plan(inside=inside, record=record, keep=keep)
@@ -89,13 +92,25 @@ class Program:
         self, norms: tuple[str, ...] = (), inputs: Inputs = Inputs.OUTSIDE
     ) -> tuple[directions.Backward, Kernel]:
         """The backward kernel; `norms` names states whose derivative it measures."""
-        with self._lock:
+        with self._lock, self._not_too_deep():
             key = norms, inputs
             if key not in self._backwards:
                 made = directions.backward(self.narrow, self.graphs, norms, inputs)
                 what = f"backward {norms} {inputs}"
                 self._backwards[key] = made, self._compile(made.plan, what, descending=True)
             return self._backwards[key]
+
+    @contextmanager
+    def _not_too_deep(self) -> Iterator[None]:
+        """Plans and code are made by walking down a step, as deep as Python's own stack allows."""
+        try:
+            yield
+        except RecursionError:
+            raise PlanError(
+                f"the step of {self.lowered.step.name} computes too many operations one after "
+                f'another for the compiled kernels: make the layer with engine="torch", which '
+                f"runs it, or split the step"
+            ) from None
 
     def _compile(self, plan: Plan, what: str, *, descending: bool) -> Kernel:
         verify(plan, self.narrow.weights)
