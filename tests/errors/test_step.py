@@ -49,6 +49,14 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
         "return np.absolute(h)  # here",
         ["`np.absolute`", "`from unrolled import abs`"],
     ),
+    "torch function that a step says otherwise": (
+        "return torch.cat([x, h])  # here",
+        ["`torch.cat`", "self.W @ x + self.U @ h, a matrix for each part"],
+    ),
+    "torch function that is made of others": (
+        "return torch.nn.functional.silu(self.W @ x) + h  # here",
+        ["`torch.silu`", "`from unrolled import silu`"],
+    ),
     "numpy function that there is not": (
         "return np.arctan(h)  # here",
         ["`np.arctan`", "unrolled's functions"],

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 from numpy.typing import NDArray
 
+from unrolled.equations import functions
 from unrolled.equations.functions import Identity
 from unrolled.equations.nodes import (
     Apply,
@@ -27,7 +28,7 @@ from unrolled.equations.nodes import (
     eye,
     variable,
 )
-from unrolled.equations.ops import FUNCTION, OPS
+from unrolled.equations.ops import OPS
 from unrolled.errors import CellError
 
 NAME_AN_ARRAY = (
@@ -355,10 +356,24 @@ class Symbol:
         return f"<a value of the step: {type(self.node).__name__}>"
 
 
+# What other packages have a word for, and how a step says it.
+SAID = {
+    "absolute": "`from unrolled import abs`", "swish": "`from unrolled import silu`",
+    "power": "exp(exponent * log(base)), or ** with a constant,", "square": "x**2",
+    "cat": "self.W @ x + self.U @ h, a matrix for each part,",
+    "concatenate": "self.W @ x + self.U @ h, a matrix for each part,",
+    "clip": "minimum(maximum(x, low), high)", "clamp": "minimum(maximum(x, low), high)",
+    "reciprocal": "1 / x", "log1p": "log(1 + x)", "expm1": "exp(x) - 1",
+    "heaviside": "where(x > 0, 1.0, 0.0)", "softmax": "e / sum(e), with e = exp(x),",
+}  # fmt: skip
+
+
 def _cure(name: str) -> str:
     """What to use in the place of another package's function."""
-    name = {"absolute": "abs", "power": "exp"}.get(name, name)
-    has = name in OPS and OPS[name].precedence == FUNCTION
+    if name in SAID:
+        return SAID[name]
+    word = getattr(functions, name, None)
+    has = callable(word) and getattr(word, "__module__", "") == functions.__name__
     return f"`from unrolled import {name}`" if has else "unrolled's functions and + - * /"
 
 
