@@ -90,3 +90,13 @@ def test_it_is_the_transpose_of_the_backward_step(name: str) -> None:
 def test_what_does_not_work_unit_by_unit_is_linear_in_each_argument() -> None:
     others = {name for name, row in OPS.items() if row.shape is not elementwise}
     assert others == {"matmul", "transpose", "outer", "sum", "mean", "spread", "total"}
+
+
+def test_a_number_that_all_units_share_moves_twice() -> None:
+    class Level(Cell):
+        scalars = ("g",)
+
+        def step(self, x: Any, h: Any) -> Any:
+            return sign(self.W @ x + h) + self.g
+
+    verify(equation(Level).tangent.tangent)
