@@ -9,6 +9,7 @@ above is asked for, the computation is torch.nn's own too, since there a vendor'
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -22,7 +23,14 @@ from unrolled.equations.equation import Equation
 from unrolled.layers import checks, stack
 from unrolled.layers.fixed import Fixable
 from unrolled.layers.forms import form_of
-from unrolled.layers.observed import constant, is_left_out, is_observed, left_out
+from unrolled.layers.observed import (
+    cast,
+    constant,
+    is_autocast,
+    is_left_out,
+    is_observed,
+    left_out,
+)
 from unrolled.layers.packing import Gates
 from unrolled.layers.parameterized import Parameterized, engine_for, engine_name
 from unrolled.layers.reset import reset_tokens
@@ -105,6 +113,7 @@ class _DropIn(Fixable, nn.RNNBase):
         """Set what torch.nn's layers do not have."""
         checks.extras(engine, bptt)
         self._asked, self.bptt = engine, bptt
+        self._cell()  # a compiler is to find it made
         self._expected = checks.Expected(self)
 
     def _kind(self) -> Kind:
@@ -135,8 +144,12 @@ class _DropIn(Fixable, nn.RNNBase):
         reset: Any = None,
     ) -> Any:
         if is_left_out(self, input):
-            return left_out(_DropIn.forward)(self, input, hx, lengths, record, reset)
+            return left_out("drop-in", _DropIn.forward)(self, input, hx, lengths, record, reset)
         like = self._flat_weights[0]
+        if is_autocast() and self.engine == "cpu":
+            assert like is not None
+            again = functools.partial(self.forward, lengths=lengths, record=record, reset=reset)
+            return cast(again, input, hx, like, always=self.mode.startswith("RNN"))
         cell = self._cell()
         names = checks.record(cell.equation, record, self.num_layers) if record else ()
         plain = lengths is None and reset is None and not names and self.bptt == "whole"

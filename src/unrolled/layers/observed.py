@@ -6,13 +6,12 @@ Other calls go to the kernels directly, and asking costs them some tenths of a m
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import torch
 import torch._C._dynamo.eval_frame as eval_frame
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 _C = torch._C
@@ -39,6 +38,34 @@ def is_left_out(layer: nn.Module, x: Any) -> bool:
     return eval_frame.get_eval_frame_callback() is not None
 
 
+def is_autocast() -> bool:
+    """Whether `torch.autocast` asks for half precision on the CPU."""
+    return torch.is_autocast_enabled("cpu")
+
+
+def cast(forward: Callable[..., Any], x: Any, states: Any, like: Tensor, always: bool) -> Any:
+    """A layer's call as `torch.autocast` wants it: computed in the layer's own precision, and given
+    back in that of the input, or `always` in half precision."""
+    half = torch.get_autocast_dtype("cpu")
+    data = x.data if isinstance(x, PackedSequence) else x
+    with torch.autocast("cpu", enabled=False):
+        given = [None if states is None else _to(states, like.dtype)]
+        result = forward(_to(x, like.dtype), *given)
+    is_half = data.dtype == half or (always and data.dtype != torch.float64)
+    return _to(result, half) if is_half else result
+
+
+def _to(value: Any, dtype: torch.dtype) -> Any:
+    """The same, with tensors of this dtype."""
+    if isinstance(value, PackedSequence):
+        return value._replace(data=value.data.to(dtype))
+    if isinstance(value, Tensor):
+        return value.to(dtype) if value.is_floating_point() else value
+    if isinstance(value, dict):
+        return {name: _to(one, dtype) for name, one in value.items()}
+    return tuple([_to(one, dtype) for one in value])
+
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -48,13 +75,18 @@ def constant(function: F) -> F:
     return function
 
 
-@constant
-def left_out(forward: Callable[..., Any]) -> Callable[..., Any]:
+_as_it_is: dict[str, Callable[..., Any]] = {}
+
+
+def left_out(name: str, forward: Callable[..., Any]) -> Callable[..., Any]:
     """The same, run as it is."""
-    return _left_out(forward)
+    _prepare(name, forward)
+    return _as_it_is[name]
 
 
-@functools.cache
-def _left_out(forward: Callable[..., Any]) -> Callable[..., Any]:
-    found: Callable[..., Any] = torch.compiler.disable(forward)  # type: ignore[no-untyped-call]
-    return found
+@constant
+def _prepare(name: str, forward: Callable[..., Any]) -> bool:
+    if name not in _as_it_is:
+        disable: Callable[..., Any] = torch.compiler.disable
+        _as_it_is[name] = disable(forward)
+    return True

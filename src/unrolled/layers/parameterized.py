@@ -61,6 +61,14 @@ def _name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
+class _Graphs:
+    """What cells make of weights alone, by name: a compiler looks an attribute up when it is asked
+    for, and a dictionary once."""
+
+
+_GRAPHS, _names = _Graphs(), dict[str, str]()
+
+
 class Packing(Protocol):
     """Where a step's weights begin in a direction's parameters."""
 
@@ -126,19 +134,26 @@ class Parameterized:
     ) -> list[Tensor]:
         """The same for an operator; `resets`: of `with_reset`."""
         if torch.compiler.is_compiling():
-            made = self._made(sizes, parameters[0].dtype, str(parameters[0].device), resets)
-            return [*parameters] if made is None else [*made(*parameters)]
+            key = self._made(sizes, parameters[0].dtype, str(parameters[0].device), resets)
+            return [*getattr(_GRAPHS, key)(*parameters)] if key else [*parameters]
         return (self.with_reset if resets else self).weights(parameters, sizes)
 
     @constant
-    def _made(self, sizes: dict[str, int], dtype: torch.dtype, device: str, resets: bool) -> Any:
-        """What is made of weights alone, as a graph that compilers can read; None for nothing."""
+    def _made(self, sizes: dict[str, int], dtype: torch.dtype, device: str, resets: bool) -> str:
+        """What is made of weights alone, as a graph that compilers can read: its name."""
         cell = self.with_reset if resets else self
         if cell.packing is not None or not cell.lowered.prelude:
-            return None
+            return ""
+        key = f"{dtype} {device} {self.text(sizes, resets)}"
+        if key in _names:
+            return _names[key]
         shapes = [[sizes[size] for size in shape] for shape in cell.equation.weights.values()]
         examples = [torch.ones(shape, dtype=dtype, device=device) for shape in shapes]
-        return make_fx(lambda *parameters: cell.weights(parameters, sizes))(*examples)
+        made = make_fx(lambda *parameters: cell.weights(parameters, sizes))(*examples)
+        name = _names[key] = f"made_{len(_names)}"
+        # make_fx's own module is not to be traced
+        setattr(_GRAPHS, name, torch.fx.GraphModule(made, made.graph))
+        return name
 
     @constant
     def state_sizes(self, sizes: dict[str, int]) -> tuple[tuple[str, int], ...]:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -25,7 +26,7 @@ from unrolled.layers.batch import Ragged
 from unrolled.layers.fixed import Fixable
 from unrolled.layers.forms import Form, form_of
 from unrolled.layers.inputs import named_tokens
-from unrolled.layers.observed import is_left_out, is_observed, left_out
+from unrolled.layers.observed import cast, is_autocast, is_left_out, is_observed, left_out
 from unrolled.layers.parameterized import Parameterized, engine_for, engine_name
 from unrolled.layers.reset import reset_tokens
 from unrolled.layers.stack import Stack
@@ -217,9 +218,14 @@ class Recurrent(Fixable, nn.Module):
             ShapeError: Something does not have the shape, dtype or device that the layer expects.
         """
         if isinstance(x, PackedSequence) and is_left_out(self, x):
-            return left_out(Recurrent.forward)(self, x, states, lengths, record, reset, **named)
+            return left_out("Recurrent", Recurrent.forward)(
+                self, x, states, lengths, record, reset, **named
+            )
         record = checks.record(self.equation, record, self.num_layers)
         like = self._like()
+        if is_autocast() and self.engine == "cpu":
+            more = {"lengths": lengths, "record": record, "reset": reset, **named}
+            return cast(functools.partial(self.forward, **more), x, states, like, always=False)
         form = form_of(x, lengths, self.batch_first, is_observed() and self.engine == "cpu")
         checks.input(form.x, self.input_size, like)
         given = (

@@ -50,7 +50,7 @@ class Stack:
 
     def layer_sizes(self, layer: int, width: int) -> dict[str, int]:
         """Sizes with the width of this layer's input."""
-        return {**self.sizes, "input_size": width} if layer else self.sizes
+        return {**self.sizes, "input_size": int(width)} if layer else self.sizes
 
 
 def run(

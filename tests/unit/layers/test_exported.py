@@ -1,0 +1,67 @@
+"""Layers inside programs of torch's: torch.export, saved and loaded elsewhere, torch.jit.trace."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.export import Dim
+
+import unrolled
+from tests.tolerances import EXACT, assert_agrees
+from unrolled import cells
+
+I, H = 3, 5
+MODELS = {
+    "drop-in": lambda: unrolled.LSTM(I, H, num_layers=2),
+    "cell": lambda: unrolled.Recurrent(cells.AntisymmetricRNN, I, H),
+}
+
+
+class Model(nn.Module):
+    def __init__(self, rnn: nn.Module) -> None:
+        super().__init__()
+        self.rnn = rnn
+        self.head = nn.Linear(H, 2)
+
+    def forward(self, x: Tensor) -> Any:
+        return self.head(self.rnn(x)[0])
+
+
+def exported(model: nn.Module, *, strict: bool) -> torch.export.ExportedProgram:
+    shapes = ({0: Dim("T"), 1: Dim("B")},)
+    return torch.export.export(model, (torch.randn(7, 4, I),), dynamic_shapes=shapes, strict=strict)
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("strict", [False, True])
+def test_an_exported_program_takes_any_shape(name: str, strict: bool) -> None:
+    model = Model(MODELS[name]()).eval()
+    program = exported(model, strict=strict)
+    x = torch.randn(9, 6, I)
+    assert_agrees(program.module()(x), model(x), tolerance=EXACT)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_a_saved_program_runs_in_another_process(tmp_path: Path) -> None:
+    model = Model(MODELS["drop-in"]()).eval()
+    torch.export.save(exported(model, strict=False), tmp_path / "program.pt2")
+    x = torch.randn(9, 6, I)
+    torch.save((x, model(x)), tmp_path / "expected.pt")
+    script = (
+        "import torch, unrolled.layers.opaque\n"
+        "x, y = torch.load('expected.pt')\n"
+        "assert torch.equal(torch.export.load('program.pt2').module()(x), y)\n"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)
+
+
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore::DeprecationWarning")
+def test_a_traced_program_takes_any_shape() -> None:
+    model = Model(MODELS["drop-in"]()).eval()
+    traced = torch.jit.trace(model, (torch.randn(7, 4, I),))
+    x = torch.randn(9, 6, I)
+    assert_agrees(traced(x), model(x), tolerance=EXACT)
