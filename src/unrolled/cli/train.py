@@ -111,10 +111,16 @@ def job_of(path: Path) -> Any:
 def begin(arguments: argparse.Namespace, began: float) -> Path | None:
     """A new run."""
     from unrolled.cli import jobs
+    from unrolled.cli.jobs.continuing import refuse_other_shapes
 
     job = jobs.JOBS[arguments.job]
     out = Path(arguments.out) if arguments.out else free_place(arguments.source, arguments.job)
-    given = {**from_config(arguments.config, job), **job.given(arguments)}
+    before = getattr(arguments, "from_run", None)
+    if before and arguments.config:
+        raise UsageError("--from takes the parameters of its run: leave --config out")
+    if before:
+        refuse_other_shapes(before, job.given(arguments))
+    given = {**from_config(arguments.config or before, job), **job.given(arguments)}
     chosen = set_cell(given, arguments.set, job)
     estimator = job.make(given | chosen, out=str(out), progress=progress_of(arguments))
     if not isinstance(given.get("cell", ""), str):  # an equation has no name on a command line
@@ -123,6 +129,8 @@ def begin(arguments: argparse.Namespace, began: float) -> Path | None:
     job.refuse_idle(asked, estimator)
     estimator.refuse_taken_place()
     estimator.refuse_missing_devices()
+    if before:  # whose parameters the line that repeats it takes again
+        given = job.given(arguments)
     how = job.how(arguments)
     arguments.out, estimator.began_ = str(out), began
     command = job.command({**how, "set": arguments.set}, given, out)

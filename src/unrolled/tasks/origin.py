@@ -49,6 +49,7 @@ TEXTS = (
     "from_column",
     "to_column",
     "test_target",
+    "from_run",
 )
 SWITCHES = ("fold_labels",)
 LISTS = ("notes", "value", "known", "past")  # of texts; one alone may stand without brackets

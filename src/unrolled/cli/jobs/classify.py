@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from unrolled.cli.jobs.answers import Wanted, beside_rows, say_answers
+from unrolled.cli.jobs.continuing import forgotten, run_to_continue, say_forgotten
 from unrolled.cli.jobs.figures import lines_of, per_class
 from unrolled.cli.jobs.job import CommandJob, Evaluation, say_notes
 from unrolled.data import builtin, sources
@@ -21,7 +22,8 @@ from unrolled.data.sources import refuse_columns_of_series
 from unrolled.data.streaming import Batch, batch_of_lines
 from unrolled.data.writing import write_table, writer_of
 from unrolled.errors import DataError, UsageError
-from unrolled.tasks.classify.classifier import Classifier, cross_validate
+from unrolled.tasks.classify.classifier import Classifier
+from unrolled.tasks.classify.cross_validation import cross_validate
 from unrolled.tasks.classify.encoders import TextEncoder
 from unrolled.tasks.origin import checksum, origin, read_origin, require_same
 from unrolled.training.fabric import is_first_process
@@ -51,7 +53,17 @@ class ClassifyJob(CommandJob):
     name = "classify"
     summary = "texts or numeric series into classes"
     estimator = Classifier
-    columns = ("text", "label", "series", "time", "test", "test_share", "folds", "fold_labels")
+    columns = (
+        "text",
+        "label",
+        "series",
+        "time",
+        "test",
+        "test_share",
+        "folds",
+        "fold_labels",
+        "from_run",
+    )
     asked_with = COLUMNS
 
     def add_columns(self, parser: argparse._ActionsContainer) -> None:
@@ -63,6 +75,10 @@ class ClassifyJob(CommandJob):
         )  # fmt: skip
         parser.add_argument("--series", metavar="COLUMN", help="which series a row is a step of")
         parser.add_argument("--time", metavar="COLUMN", help="when the step was")
+        parser.add_argument(
+            "--from", "--from-run", metavar="RUN", dest="from_run",
+            help="go on learning with the networks of this run",
+        )  # fmt: skip
         parser.add_argument("--test", metavar="FILE", help="what to test on")
         parser.add_argument(
             "--test-share", type=float, metavar="SHARE",
@@ -105,11 +121,23 @@ class ClassifyJob(CommandJob):
         if resume:
             require_same(how, found, estimator.out)
         kept = {key: value for key, value in how.items() if key not in ("source", "command")}
+        if "from_run" in how:
+            estimator.start_from(run_to_continue(how["from_run"]))
+            kept["from_run"] = str(Path(how["from_run"]).resolve())
         table = origin(how["source"], command, **{**kept, "checksum": found, "notes": notes})
         if how.get("folds") is not None and not resume:
             say_folds(cross_validate(estimator, X, y, how["folds"]), estimator.progress == "json")
         names = (data.train.rows, data.test.rows if data.test is not None else [])
         estimator.fit(X, y, test, data=table, names=names, resume=resume)
+        if estimator.before is not None and is_first_process():
+            lost = forgotten(estimator.before, estimator, self.judged_rows)
+            say_forgotten(lost, estimator.progress)
+
+    def judged_rows(self, how: dict[str, Any], seed: int) -> tuple[Any, Any]:
+        """What a run was tested on, or else what it learned from."""
+        data = self.read(how, seed)
+        judged = data.train if data.test is None else data.test
+        return inputs_of(judged), judged.labels
 
     def read(self, how: dict[str, Any], seed: int) -> Labelled:
         """The data, with a test set of their own or one held out."""

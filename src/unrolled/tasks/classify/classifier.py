@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import ClassifierMixin, clone
+from sklearn.base import ClassifierMixin
 from torch import nn
 
 from unrolled.cells.choosing import ChosenCell
@@ -63,6 +63,7 @@ from unrolled.tasks.classify.plan import (
     EPOCHS,
     MOST_MEMBERS,
     as_labels,
+    class_numbers,
     classes_from,
     epochs_for,
     shape_from,
@@ -132,10 +133,20 @@ class Classifier(ClassifierMixin, Estimator):
 
     def settings(self) -> Settings:
         """The number of epochs is known when the rows are; before that it is the usual one."""
-        epochs: Any = getattr(self, "epochs_", self.epochs or EPOCHS)
+        usual = EPOCHS if self.epochs is None else self.epochs
+        epochs: Any = getattr(self, "epochs_", usual)
         return super(Classifier, replace(self, epochs=epochs)).settings()
 
     # -------------------------------------------------------------------------------- learning
+
+    def start_from(self, before: Classifier) -> None:
+        """Let the next `fit` go on with the weights, classes and encoder of a fitted classifier."""
+        self._before = before
+
+    @property
+    def before(self) -> Any:
+        """The classifier whose weights a training starts from; None: it starts anew."""
+        return getattr(self, "_before", None)
 
     def fit(
         self,
@@ -159,6 +170,8 @@ class Classifier(ClassifierMixin, Estimator):
         inputs, parts = self._parts(X, y, test)
         self.epochs_ = self.epochs or epochs_for(len(parts["train"]), self.batch_size)
         model = self._build()
+        if self.before is not None:
+            model.load_state_dict(self.before.model_.state_dict())
         weights = class_weights(self.class_weights, parts["train"].classes, len(self.classes_))
         parts = learn_linear(model, inputs, parts, weights, self)
         config = shared.config_of(TASK, self, self.cell_, data=data or {})
@@ -183,7 +196,11 @@ class Classifier(ClassifierMixin, Estimator):
     def _parts(self, X: Any, y: Any, test: Any) -> tuple[dict[str, list[Any]], dict[str, Labelled]]:
         """Cut off the validation rows, fit the encoder on the rest, encode everything."""
         inputs, labels = as_inputs(X), as_labels(y, len(X))
+        before = self.before
         self.classes_, numbers = np.unique(labels, return_inverse=True)
+        if before is not None:
+            self.classes_ = before.classes_
+            numbers = class_numbers(labels, self.classes_, "the new rows")
         if len(self.classes_) < 2:
             raise ArgumentError(
                 f"every label is {str(self.classes_[0])!r}: there is nothing to tell apart"
@@ -192,11 +209,12 @@ class Classifier(ClassifierMixin, Estimator):
         rows, held, folds = self._split(inputs, labels)
         self.rows_ = {"train": rows, "validation": held}
         raw = {"train": [inputs[row] for row in rows]}
-        if is_text:
+        if before is not None:
+            self.encoder_: Encoder = before.encoder_
+            self.ngrams_, self.rarity_ = before.ngrams_, before.rarity_
+        elif is_text:
             kind = kind_for(raw["train"], self._note) if self.tokens == "auto" else self.tokens
-            self.encoder_: Encoder = TextEncoder.fit(
-                raw["train"], kind, self.vocabulary, self.longest
-            )
+            self.encoder_ = TextEncoder.fit(raw["train"], kind, self.vocabulary, self.longest)
             if self.linear:
                 self.ngrams_, self.rarity_ = NGrams.fit(self.encoder_.beginnings(raw["train"]))
         else:
@@ -216,6 +234,8 @@ class Classifier(ClassifierMixin, Estimator):
 
     def _shape(self, sequences: Ragged) -> dict[str, Any]:
         """What a network of series is made for, from the training rows; kept with the run."""
+        if self.before is not None:
+            return dict(self.before.shape_)
         if self.encoder_.is_text:
             return {"members": self.members}
         lengths = torch.from_numpy(sequences.lengths)
@@ -250,14 +270,7 @@ class Classifier(ClassifierMixin, Estimator):
     def _encode_labelled(self, X: Any, y: Any) -> Labelled:
         """Sequences whose labels are known; a label that was never learned is refused."""
         labels = as_labels(y, len(X))
-        known = {label: number for number, label in enumerate(self.classes_.tolist())}
-        strange = [label for label in labels.tolist() if label not in known]
-        if strange:
-            raise ArgumentError(
-                f"the label {strange[0]!r} of the test data is not among those that were learned: "
-                f"{', '.join(map(str, self.classes_[:8]))}"
-            )
-        numbers = np.asarray([known[label] for label in labels.tolist()], np.int64)
+        numbers = class_numbers(labels, self.classes_, "the test data")
         return Labelled(self.encoder_.encode(as_inputs(X), self._note), numbers)
 
     def _build(self) -> Committee:
@@ -416,20 +429,8 @@ class Classifier(ClassifierMixin, Estimator):
         model.ngrams_ = ngrams_from(vocabulary, run)
         network = model._build()
         shared.load_weights(network, run)
+        rarity = getattr(network.linear, "rarity", torch.zeros(0))
+        model.rarity_ = rarity.clone()
         model.model_, model.run_, model.history_ = network.eval(), run, run.metrics()
         model.notes_ = Notes()
         return model
-
-
-def cross_validate(
-    model: Classifier, X: Sequence[Any], y: Sequence[Any], count: int
-) -> list[dict[str, Any]]:
-    """The figures of `count` fits, each tested on the fold that it did not see."""
-    inputs, labels = as_inputs(X), as_labels(y, len(X))
-    together = inputs if isinstance(inputs[0], str) else None
-    results = []
-    for rows, held in folds([str(one) for one in labels], count, model.seed, together):
-        one = clone(model).set_params(out=None, progress="quiet", baseline=False)
-        one.fit([inputs[row] for row in rows], labels[rows])
-        results.append(one.evaluate([inputs[row] for row in held], labels[held]))
-    return results

@@ -64,3 +64,15 @@ def as_labels(y: Any, count: int) -> Any:
     if labels.dtype.kind == "O":
         labels = labels.astype(str)
     return labels
+
+
+def class_numbers(labels: Any, classes: Any, whose: str) -> Any:
+    """The number of each label among the classes; one that was never learned is refused."""
+    known = {label: number for number, label in enumerate(classes.tolist())}
+    strange = [label for label in labels.tolist() if label not in known]
+    if strange:
+        raise ArgumentError(
+            f"the label {strange[0]!r} of {whose} is not among those that were learned: "
+            f"{', '.join(map(str, classes[:8]))}"
+        )
+    return np.asarray([known[label] for label in labels.tolist()], np.int64)

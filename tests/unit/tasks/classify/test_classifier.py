@@ -12,7 +12,8 @@ from sklearn.base import clone
 from tests.made_up import opinions, waves
 from tests.tolerances import FIGURE, assert_agrees
 from unrolled.errors import ArgumentError, UnrolledError
-from unrolled.tasks.classify.classifier import Classifier, cross_validate
+from unrolled.tasks.classify.classifier import Classifier
+from unrolled.tasks.classify.cross_validation import cross_validate
 from unrolled.tasks.classify.model import FeedForward
 from unrolled.training.interrupts import Interrupted
 from unrolled.training.run_folder import NotARun

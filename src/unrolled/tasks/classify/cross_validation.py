@@ -1,0 +1,27 @@
+"""Several fits, each tested on rows that it did not see. In: a classifier, rows. Out: figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sklearn.base import clone
+
+from unrolled.data.splits import folds
+from unrolled.tasks.classify.classifier import Classifier
+from unrolled.tasks.classify.encoders import as_inputs
+from unrolled.tasks.classify.plan import as_labels
+
+
+def cross_validate(
+    model: Classifier, X: Sequence[Any], y: Sequence[Any], count: int
+) -> list[dict[str, Any]]:
+    """The figures of `count` fits, each tested on the fold that it did not see."""
+    inputs, labels = as_inputs(X), as_labels(y, len(X))
+    together = inputs if isinstance(inputs[0], str) else None
+    results = []
+    for rows, held in folds([str(one) for one in labels], count, model.seed, together):
+        one = clone(model).set_params(out=None, progress="quiet", baseline=False)
+        one.fit([inputs[row] for row in rows], labels[rows])
+        results.append(one.evaluate([inputs[row] for row in held], labels[held]))
+    return results
