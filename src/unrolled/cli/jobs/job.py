@@ -120,7 +120,7 @@ class CommandJob:
             option = "--" + name.replace("_", "-")
             if isinstance(value, bool):
                 words.append(option if value else option.replace("--", "--no-", 1))
-            elif name == "set":
+            elif name in ("set", "modify"):  # given once for each word
                 words += [word for one in value for word in (option, one)]
             elif isinstance(value, (list, tuple)):
                 words += [option, *map(str, value)]
