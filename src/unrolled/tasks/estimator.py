@@ -77,7 +77,9 @@ class Estimator(BaseEstimator):
     epochs: int = option(20, "passes over the training data, at most", int)
     batch_size: int = option(32, "examples in each step of the optimizer", int)
     patience: int | None = option(
-        None, "stop after so many epochs without improvement (default: a third, at least 5)", int
+        None,
+        "stop once this many epochs brought no improvement (default: a third, at least 5)",
+        int,
     )
     minutes: float | None = option(None, "time limit of the whole command", float)
     seed: int = option(0, "seed of all random numbers: the same seed, the same run", int)

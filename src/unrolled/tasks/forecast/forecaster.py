@@ -99,7 +99,7 @@ class Forecaster(RegressorMixin, Estimator):
     paths: int = option(100, "sample paths of a forecast that is fed back", int)
     epochs: int = option(60, "passes over the training data, at most", int)
     batch_size: int = option(16, "windows in a step", int)
-    patience: int | None = option(12, "stop after so many epochs without improvement", int)
+    patience: int | None = option(12, "stop once this many epochs brought no improvement", int)
 
     def check(self) -> ChosenCell:
         cell = super().check()
