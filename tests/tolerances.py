@@ -61,6 +61,9 @@ PENCIL = Tolerance(
     2e-3,
     "some forty lines, each rounded to four decimals, and errors of early lines grow in later ones",
 )
+NEXT_TO_NOTHING = Tolerance(
+    0.0, 1e-6, "weights after a few steps of Adam, which are as long as the learning rate of 1e-12"
+)
 SHARE = Tolerance(
     0.0, 0.03, "the share of 4,000 drawings: almost four times its standard deviation of 0.008"
 )

@@ -20,7 +20,7 @@ ALLOWED = {
     },
     "llvmlite": {"engines/cpu"},
 }  # fmt: skip
-SERVANTS = {"base", "initial", "choosing", "gradients", "library", "trials", "__init__"}
+SERVANTS = {"base", "initial", "choosing", "gradients", "library", "modified", "trials", "__init__"}
 
 
 def imports(path: Path) -> Iterator[str]:

@@ -63,11 +63,7 @@ def trace(cell_type: type, hyperparameters: Mapping[str, Any] | None = None) -> 
     )
     roots = [*outputs.values(), *(node for _, node in bindings), *given]
     sized = found.substitute(roots)
-    weights = [
-        sized[node]
-        for node in recorder.lines
-        if isinstance(node, Variable) and node.role == "weight" and node in sized
-    ]
+    weights = [sized[node] for node in recorder.lines if _is_weight(node) and node in sized]
     arrays = (node for node in recorder.lines if isinstance(node, ConstantArray))
     names = {v.name for v in (*given, *weights, *arrays) if isinstance(v, Variable | ConstantArray)}
     statements = _name(
@@ -88,6 +84,10 @@ def trace(cell_type: type, hyperparameters: Mapping[str, Any] | None = None) -> 
         output=output,
     )
     return _improved(equation)
+
+
+def _is_weight(node: Node) -> bool:
+    return isinstance(node, Variable) and node.role == "weight"
 
 
 def _fixed(cell_type: type) -> tuple[str, ...]:

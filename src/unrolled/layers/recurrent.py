@@ -107,15 +107,7 @@ class Recurrent(Fixable, nn.Module):
         checks.arguments(input_size, hidden_size, num_layers, dropout, engine, bptt, proj_size)
         own = dict(sizes or {}) | ({"proj_size": proj_size} if proj_size else {})
         cell = _with_sizes(cell, own)
-        found = _equation(cell)
-        self._around = Surroundings([m for m in modifiers if isinstance(m, Around)])
-        changes = [m for m in modifiers if not isinstance(m, Around)]
-        self.equation = modified(found if bias else without_bias(found), changes)
-        checks.has_weights(self.equation)
-        self._cell = self._quiet = Parameterized(self.equation)
-        if self.equation.noise:
-            self._quiet = Parameterized(without_noise(self.equation))
-        self._has_named = bool(self.equation.named_inputs)
+        self._make_step(_equation(cell), bias, modifiers)
         self.input_size, self.hidden_size = input_size, hidden_size
         self.num_layers, self.bias, self.batch_first = num_layers, bias, batch_first
         self.dropout, self.bidirectional = float(dropout), bidirectional
@@ -135,6 +127,17 @@ class Recurrent(Fixable, nn.Module):
         self._make_parameters(device, dtype)
         self._expected = checks.Expected(self)
         self.reset_parameters()
+
+    def _make_step(self, found: Equation, bias: bool, modifiers: Sequence[Modifier]) -> None:
+        """What the layer computes, in training and in evaluation."""
+        self._around = Surroundings([m for m in modifiers if isinstance(m, Around)])
+        changes = [m for m in modifiers if not isinstance(m, Around)]
+        self.equation = modified(found if bias else without_bias(found), changes)
+        checks.has_weights(self.equation)
+        self._cell = self._quiet = Parameterized(self.equation)
+        if self.equation.noise:
+            self._quiet = Parameterized(without_noise(self.equation))
+        self._has_named = bool(self.equation.named_inputs)
 
     def _make_parameters(self, device: Any, dtype: Any) -> None:
         for (layer, _), names in self._names.items():

@@ -77,46 +77,16 @@ def run(
         norms = _of_layer([*(probes or ())], layer, stack.num_layers)
         found: list[Tensors] = []
         for number in range(stack.directions):
-            place, reverse = layer * stack.directions + number, bool(number)
-            initial = [None if state is None else state[place : place + 1] for state in states]
-            mine = (
-                [probes[name][..., number : number + 1] for name in norms.values()]
-                if probes
-                else []
-            )
             xs = _beside(stack, batch, tokens, named or {})
             if reset:
                 xs = torch.cat([xs, reset[number]], dim=-1)
-            if isinstance(batch, Padded):
-                sizes = stack.layer_sizes(layer, tokens.shape[-1])
-                results = _observed(
-                    stack, batch, xs, initial, sizes, place, [*wanted], resets=bool(reset)
-                )
-                finals.append(tuple(results[1 : 1 + len(states)]))
-                found.append((results[0], *results[1 + len(states) :]))
-                continue
-            cell = stack.cell.with_reset if reset else stack.cell
-            direction, weights = _direction(
-                stack, cell, batch, tokens, layer, reverse, wanted, norms
-            )
-            first = batch.turned(xs, reverse)
-            others = [
-                *map(batch.ordered, initial), *weights,
-                *(batch.turned(probe, reverse) for probe in mine),
-            ]  # fmt: skip
-            every = [first, *others]
-            is_training = wants_gradients(every) or is_followed(every)
-            if stack.bptt != "whole" and is_training and direction.schedule.steps:
-                results = pieces(direction, stack.bptt, first, *others)
-            elif direction.is_traced:
-                results = traced(direction, first, *others)
-            elif is_training:
-                results = KernelSequence.apply(direction, first.contiguous(), *others)  # type: ignore[no-untyped-call]
-            else:
-                results = infer(direction, first, *others)
-            finals.append(tuple([batch.restored(r) for r in results[1 : 1 + len(states)]]))
-            by_token = (results[0], *results[1 + len(states) :])
-            found.append(tuple([batch.turned(values, reverse) for values in by_token]))
+            mine = [(probes or {})[name][..., number : number + 1] for name in norms.values()]
+            results = _one(
+                stack, batch, tokens.shape[-1], xs, states, mine, layer, bool(number),
+                wanted, norms, resets=bool(reset),
+            )  # fmt: skip
+            finals.append(tuple(results[1 : 1 + len(states)]))
+            found.append((results[0], *results[1 + len(states) :]))
         joined = [parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
                   for parts in zip(*found, strict=True)]  # fmt: skip
         tokens = joined[0]
@@ -126,6 +96,42 @@ def run(
     if len(finals) == 1:
         return tokens, finals[0], records
     return tokens, tuple([torch.cat(parts) for parts in zip(*finals, strict=True)]), records
+
+
+def _one(
+    stack: Stack, batch: Dense | Ragged | Padded, width: int, xs: Tensor,
+    states: Sequence[Tensor | None], probes: Sequence[Tensor], layer: int, reverse: bool,
+    wanted: Mapping[str, str], norms: Mapping[str, str], *, resets: bool,
+) -> Tensors:  # fmt: skip
+    """One direction of one layer: its outputs, final states and records. `xs` are the tokens, whose
+    first `width` numbers are the layer's input, with all that stands beside them."""
+    place = layer * stack.directions + reverse
+    initial = [None if state is None else state[place : place + 1] for state in states]
+    if isinstance(batch, Padded):
+        sizes = stack.layer_sizes(layer, width)
+        return _observed(stack, batch, xs, initial, sizes, place, [*wanted], resets=resets)
+    cell = stack.cell.with_reset if resets else stack.cell
+    direction, weights = _direction(stack, cell, batch, xs, width, layer, reverse, wanted, norms)
+    first = batch.turned(xs, reverse)
+    others = [
+        *map(batch.ordered, initial), *weights, *(batch.turned(p, reverse) for p in probes)
+    ]  # fmt: skip
+    every = [first, *others]
+    is_training = wants_gradients(every) or is_followed(every)
+    if stack.bptt != "whole" and is_training and direction.schedule.steps:
+        results = pieces(direction, stack.bptt, first, *others)
+    elif direction.is_traced:
+        results = traced(direction, first, *others)
+    elif is_training:
+        results = KernelSequence.apply(direction, first.contiguous(), *others)  # type: ignore[no-untyped-call]
+    else:
+        results = infer(direction, first, *others)
+    outputs, *rest = results
+    finals, records = rest[: len(states)], rest[len(states) :]
+    return (
+        batch.turned(outputs, reverse), *map(batch.restored, finals),
+        *(batch.turned(values, reverse) for values in records),
+    )  # fmt: skip
 
 
 def _beside(
@@ -162,11 +168,11 @@ def _observed(
 
 
 def _direction(
-    stack: Stack, cell: Parameterized, batch: Dense | Ragged, tokens: Tensor, layer: int,
+    stack: Stack, cell: Parameterized, batch: Dense | Ragged, xs: Tensor, width: int, layer: int,
     reverse: bool, wanted: Mapping[str, str], norms: Mapping[str, str],
 ) -> tuple[Direction, list[Tensor]]:  # fmt: skip
     """What runs, but for its tensors, and its weights."""
-    sizes = stack.layer_sizes(layer, tokens.shape[-1])
+    sizes = stack.layer_sizes(layer, width)
     parameters = stack.parameters(layer, reverse)
     if stack.is_noisy:
         parameters = dropped(stack.cell.equation, [*stack.cell.equation.weights], parameters)
@@ -174,7 +180,7 @@ def _direction(
     packs = None if stack.fixed is None else stack.fixed.packs(place, parameters)
     recurrence = cell.recurrence(stack.engine, parameters[0].dtype, sizes)
     direction = Direction(
-        recurrence, stack.engine is AUTOGRAD, batch.schedule(jobs_for(tokens, sizes), reverse),
+        recurrence, stack.engine is AUTOGRAD, batch.schedule(jobs_for(xs, sizes), reverse),
         len(stack.cell.equation.states), (*wanted,), tuple([n.removeprefix("d_") for n in norms]),
         packs,
     )  # fmt: skip

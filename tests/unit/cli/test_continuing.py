@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
+from tests.tolerances import NEXT_TO_NOTHING, assert_agrees
 from unrolled.cli import main
 from unrolled.tasks.classify.classifier import Classifier
 
@@ -49,7 +49,7 @@ def test_it_goes_on_from_the_weights_and_says_what_it_forgot(place: Path, capsys
     before, after = Classifier.load("run"), Classifier.load("still")
     for name, weight in before.model_.members.state_dict().items():
         now = after.model_.members.state_dict()[name]
-        assert np.allclose(weight, now, atol=1e-6), name  # a step of next to nothing from there
+        assert_agrees(now, weight, tolerance=NEXT_TO_NOTHING, name=name)
     assert after.encoder_.as_dict() == before.encoder_.as_dict()
     assert after.get_params()["hidden"] == 3
     assert main(["train", "--resume", "still", "--epochs", "2", "--quiet"]) == 0
