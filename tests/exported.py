@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from unrolled import Cell, Recurrent, eye, leaky_relu, maximum, mean, tanh, where
+from unrolled import Cell, Recurrent, eye, leaky_relu, maximum, mean, sigmoid, tanh, where
 from unrolled import abs as magnitude
 from unrolled import sum as sum_units
 from unrolled.cells.base import equation
@@ -54,9 +54,25 @@ class Constant(Cell):
         return tanh(self.W @ turned + self.U @ h + self.V @ tanh(self.A.T @ m)), m
 
 
+class Narrow(Cell):
+    """Weights of one row and of one column, a state of one unit, numbers for all units."""
+
+    sizes = {"row": "1", "b_row": "1", "R": "1", "k": "1"}
+
+    def step(self, x, h, k):  # type: ignore[no-untyped-def]
+        gate = sigmoid(self.row @ x + self.b_row + self.R @ k)
+        size = sum_units(h**2)
+        inner = tanh(self.W @ x + self.column @ (gate * k) + self.u * k + h / (1 + size))
+        return inner * gate + h * (1 - gate), k + gate * (1 - k) / (2 + size)
+
+
 CELLS: dict[str, Any] = {
-    **dict(variants()), "awkward": Awkward, "swapping": Swapping, "constant": Constant
-}  # fmt: skip
+    **dict(variants()),
+    "awkward": Awkward,
+    "swapping": Swapping,
+    "constant": Constant,
+    "narrow": Narrow,
+}
 
 
 def layer_of(name: str, **options: Any) -> Recurrent:
@@ -66,6 +82,8 @@ def layer_of(name: str, **options: Any) -> Recurrent:
     torch.manual_seed(3)
     if "proj_size" in found.sizes:
         options["proj_size"] = 4
+    if any(shape == ("input_size",) for shape in (found.states | found.named_inputs).values()):
+        options["num_layers"] = 1  # its layer stands on the input alone
     layer = Recurrent(cell, 5 if found.input_is_hidden else 3, 5, **options)
     with torch.no_grad():
         for parameter in layer.parameters():

@@ -106,6 +106,9 @@ class Layer:
     def length(self, size: str) -> str:
         return f"{self.units(size)}.0f"
 
+    def array_of(self, number: str) -> str:
+        return f"&{number}"
+
     def add_product(
         self, target: str, matrix: str, vector: str, sizes: tuple[str, str], transposed: bool,
         first: bool,

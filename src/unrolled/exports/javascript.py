@@ -100,6 +100,9 @@ class Script:
     def length(self, size: str) -> str:
         return "1" if size == ONE else f"sizes.{size}"
 
+    def array_of(self, number: str) -> str:
+        return f"Float64Array.of({number})"
+
     def add_product(
         self, target: str, matrix: str, vector: str, sizes: tuple[str, str], transposed: bool,
         first: bool,
@@ -159,13 +162,12 @@ class Writer:
 
     def _array(self, loops: Loops, node: Node, body: list[str]) -> str:
         """Where a named value lies; a number, or a value that is another one, as an array."""
-        found = loops.known.get(node) or loops.given.get(node)
         shape = shape_of(node)
+        is_number = shape == () or (shape == (ONE,) and node not in loops.given)
+        found = loops.known.get(node) or loops.given.get(node)
         if found is not None and not found.startswith("="):
-            if isinstance(node, Variable) or shape not in ((), (ONE,)):
-                return found
-            return f"Float64Array.of({found})"
-        size = "1" if shape in ((), (ONE,)) else loops.syntax.length(shape[0])
+            return loops.syntax.array_of(found) if is_number else found
+        size = loops.syntax.length(shape[0] if shape else ONE)
         text = loops._element(node, ("k",))
         return f"new Float64Array({size}).fill({text})"
 
@@ -175,7 +177,7 @@ def _source(v: Variable) -> str:
     table = {"weight": "weights", "state": "old", "value": "values", "cotangent": "arriving"}
     if v.role == "input":
         return "x_t"
-    number = "[0]" if v.role == "weight" and shape_of(v) == () else ""
+    number = "[0]" if shape_of(v) == () else ""
     return f"{table[v.role]}.{v.name}{number}"
 
 

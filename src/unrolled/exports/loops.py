@@ -38,6 +38,9 @@ class Syntax(Protocol):
     def length(self, size: str) -> str:
         """How a size is written."""
 
+    def array_of(self, number: str) -> str:
+        """An array of one number, for a product to read."""
+
     def add_product(
         self,
         target: str,
@@ -116,7 +119,7 @@ class Loops:
                     (rows, columns), product.transposed, number == 0,
                 )
             )  # fmt: skip
-        self.known[total] = target
+        self.known[total] = f"{target}[0]" if shape_of(total) == (ONE,) else target
 
     def _write_reduction(self, node: Apply) -> None:
         name = self.places.get(node) if shape_of(node) == () else None
@@ -173,10 +176,12 @@ class Loops:
         self.known[node] = target
 
     def _whole(self, node: Node) -> str:
-        """A value that lies in an array."""
-        found = self.known.get(node) or self.given.get(node)
-        assert found is not None, f"{describe(node)} is not in an array"
-        return found
+        """A value as an array: a known value of one unit is a number, and becomes one."""
+        if node in self.known:
+            found = self.known[node]
+            return self.syntax.array_of(found) if shape_of(node) == (ONE,) else found
+        assert node in self.given, f"{describe(node)} is not in an array"
+        return self.given[node]
 
     def _element(self, node: Node, indices: tuple[str, ...]) -> str:
         """One number of a value."""

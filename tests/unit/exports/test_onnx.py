@@ -57,7 +57,7 @@ def operations(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("name", CELLS)
 def test_every_cell(tmp_path: Path, name: str) -> None:
-    layer = layer_of(name, num_layers=1 if name == "grud" else 2)  # it stands on its input alone
+    layer = layer_of(name, num_layers=2)
     unrolled.export(layer, tmp_path / "net.onnx")
     ops = operations(tmp_path / "net.onnx")
     assert ("Scan" in ops) == (name not in STANDARD)
