@@ -84,7 +84,8 @@ def seed_of(text: str) -> int:
 
 def no_such(kind: str, word: str, known: Sequence[str]) -> str:
     """The sentence for a word that is not among the known ones; it names the nearest."""
-    nearest = get_close_matches(word, known, n=1)
+    nearest = [one for one in known if len(word) > 4 and one.startswith(word)]
+    nearest = nearest or get_close_matches(word, known, n=1)
     hint = f"did you mean {nearest[0]!r}?" if nearest else f"there are: {', '.join(known)}"
     return f"no {kind} {word!r}; {hint}"
 
@@ -186,19 +187,20 @@ def parse(parser: Parser, words: list[str]) -> argparse.Namespace:
     if unknown:
         word = unknown[0].partition("=")[0]
         if word.startswith("-"):
-            parser.error(no_such("option", word, options_of(parser)))
+            parser.error(no_such("option", word, options_of(parser, words)))
         parser.error(f"one word too many: {word!r}")
     return arguments
 
 
-def options_of(parser: argparse.ArgumentParser) -> list[str]:
-    """Every option of a parser and of the parsers under it."""
+def options_of(parser: argparse.ArgumentParser, words: Sequence[str]) -> list[str]:
+    """Every option of a parser, and of those under it that the words may mean."""
     options: list[str] = []
     for action in parser._actions:
         options += action.option_strings
         if isinstance(action, argparse._SubParsersAction):
-            for child in action.choices.values():
-                options += options_of(child)
+            chosen = [word for word in words if word in action.choices]
+            for child in chosen[:1] or action.choices:
+                options += options_of(action.choices[child], words)
     return list(dict.fromkeys(options))
 
 

@@ -6,9 +6,11 @@ unrolled export runs/reviews-1 --to onnx --out model/reviews.onnx
 """
 
 import argparse
+import contextlib
 import re
 from pathlib import Path
 
+from unrolled.errors import UnrolledError
 from unrolled.exports.export import FORMATS
 
 
@@ -26,8 +28,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from unrolled.exports.export import export
     from unrolled.files import make_folder
+    from unrolled.tasks.runs import open_run
 
     folder = Path(arguments.run)
+    model = open_run(folder)
     out = arguments.out
     if out is None:
         name = folder.resolve().name
@@ -35,5 +39,10 @@ def run(arguments: argparse.Namespace) -> int:
             name = re.sub(r"\W", "_", name, flags=re.ASCII)
         out = folder / "export" / f"{name}{FORMATS[arguments.to]}"
         make_folder(out.parent)
-    print(export(folder, out, arguments.to, int8=arguments.int8, libm=not arguments.no_libm))
+    try:
+        print(export(model, out, arguments.to, int8=arguments.int8, libm=not arguments.no_libm))
+    except UnrolledError:
+        with contextlib.suppress(OSError):  # it holds what was exported before
+            (folder / "export").rmdir()
+        raise
     return 0

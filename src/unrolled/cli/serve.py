@@ -46,6 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from unrolled.serve.orders import Orders, listen, places_of
+    from unrolled.training.run_folder import RunFolder
 
     if not 1 <= arguments.workers <= MOST_WORKERS:
         raise UsageError(f"--workers is a whole number from 1 to {MOST_WORKERS}")
@@ -54,6 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
     if os.name == "nt":
         raise UsageError("`unrolled serve` needs Linux or macOS: on Windows, start it under WSL")
     what = Orders(places_of(arguments.runs), limits_of(arguments), token_of(arguments))
+    for place in what.places.values():
+        RunFolder.open(place)
     try:
         listening = listen(arguments.host, arguments.port)
     except (OSError, UnicodeError) as error:
