@@ -66,12 +66,22 @@ class Narrow(Cell):
         return inner * gate + h * (1 - gate), k + gate * (1 - k) / (2 + size)
 
 
+class Settled(Cell):
+    """A state that becomes a weight, as it is."""
+
+    initial = {"b": ("uniform", -0.5, 0.5)}
+
+    def step(self, x, h, k):  # type: ignore[no-untyped-def]
+        return tanh(self.W @ x + self.U @ h + k), self.b
+
+
 CELLS: dict[str, Any] = {
     **dict(variants()),
     "awkward": Awkward,
     "swapping": Swapping,
     "constant": Constant,
     "narrow": Narrow,
+    "settled": Settled,
 }
 
 

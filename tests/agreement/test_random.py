@@ -90,7 +90,18 @@ class InputByUnit(Cell):
         return tanh(self.U @ h + x)
 
 
-SIZED = [DotProduct, ScalarGate, OneUnit, OneOutput, OneUnitAlone, Rank, Twice, InputByUnit]
+class Settled(Cell):
+    """States that become what weights alone decide, one of them a single unit."""
+
+    sizes: ClassVar = {"s": "1"}
+
+    def step(self, x: Any, h: Any, k: Any, s: Any) -> Any:
+        return tanh(self.W @ x + self.U @ h + k * s), tanh(self.b), self.c
+
+
+SIZED = [
+    DotProduct, ScalarGate, OneUnit, OneOutput, OneUnitAlone, Rank, Twice, InputByUnit, Settled
+]  # fmt: skip
 
 
 def assert_kernels_agree(

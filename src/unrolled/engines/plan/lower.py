@@ -67,7 +67,8 @@ def lower(equation: Equation) -> Lowered:
     prelude: dict[str, Node] = {}
     done: dict[Node, Node] = {}
     holds: dict[Node, bool] = {}
-    names = {node: name for name, node in reversed(equation.statements)}
+    results = set(equation.results)  # they stay, whatever they are made of
+    names = {node: name for name, node in reversed(equation.statements) if name not in results}
     for node in topological(node for _, node in equation.statements):
         is_array = isinstance(node, ConstantArray | Eye)
         holds[node] = isinstance(node, Variable) or is_array
@@ -82,7 +83,9 @@ def lower(equation: Equation) -> Lowered:
         name = names.get(node) or own
         prelude[name] = node
         done[node] = variable(name, "weight", shape_of(node))
-    statements = tuple((n, done[node]) for n, node in equation.statements if varies(node))
+    statements = tuple(
+        (n, done[node]) for n, node in equation.statements if varies(node) or n in results
+    )
     used = set(topological(node for _, node in statements))
     weights = [v for v in used if isinstance(v, Variable) and v.role == "weight"]
     order = {v.name: i for i, v in enumerate(equation.given)}
