@@ -15,7 +15,6 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor
-from torch.fx.experimental.proxy_tensor import make_fx
 
 from unrolled.compile import lowered
 from unrolled.engines.cpu.engine import CPU
@@ -82,6 +81,7 @@ class Parameterized:
     equation: Equation
     packing: Packing | None = None
     _recurrences: dict[tuple[object, ...], Any] = field(default_factory=dict)
+    _state_sizes: dict[tuple[int, ...], tuple[tuple[str, int], ...]] = field(default_factory=dict)
 
     @cached_property
     def lowered(self) -> Lowered:
@@ -149,6 +149,8 @@ class Parameterized:
             return _names[key]
         shapes = [[sizes[size] for size in shape] for shape in cell.equation.weights.values()]
         examples = [torch.ones(shape, dtype=dtype, device=device) for shape in shapes]
+        from torch.fx.experimental.proxy_tensor import make_fx  # which takes long to import
+
         made = make_fx(lambda *parameters: cell.weights(parameters, sizes))(*examples)
         name = _names[key] = f"made_{len(_names)}"
         # make_fx's own module is not to be traced
@@ -158,7 +160,13 @@ class Parameterized:
     @constant
     def state_sizes(self, sizes: dict[str, int]) -> tuple[tuple[str, int], ...]:
         """Each state's name, and how many units it has."""
-        return tuple((name, sizes[shape[0]]) for name, shape in self.equation.states.items())
+        key = tuple(sizes.values())
+        found = self._state_sizes.get(key)
+        if found is None:
+            states = self.equation.states.items()
+            found = tuple((name, sizes[shape[0]]) for name, shape in states)
+            self._state_sizes[key] = found
+        return found
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Parameterized, (self.equation, self.packing)  # a copy finds its own recurrences

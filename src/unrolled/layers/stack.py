@@ -80,7 +80,7 @@ def run(
             xs = _beside(stack, batch, tokens, named or {})
             if reset:
                 xs = torch.cat([xs, reset[number]], dim=-1)
-            mine = [(probes or {})[name][..., number : number + 1] for name in norms.values()]
+            mine = [probes[n][..., number : number + 1] for n in norms.values()] if probes else []
             results = _one(
                 stack, batch, tokens.shape[-1], xs, states, mine, layer, bool(number),
                 wanted, norms, resets=bool(reset),
@@ -126,6 +126,8 @@ def _one(
         results = KernelSequence.apply(direction, first.contiguous(), *others)  # type: ignore[no-untyped-call]
     else:
         results = infer(direction, first, *others)
+    if isinstance(batch, Dense):  # whose tokens and rows lie as they were given
+        return results
     outputs, *rest = results
     finals, records = rest[: len(states)], rest[len(states) :]
     return (
