@@ -44,7 +44,7 @@ def main(picture="inside_an_lstm.svg", steps=300):
     for row, (name, what) in zip(
         axes[1:], {"i": "input gate", "f": "forget gate", "c": "c"}.items()
     ):
-        row.imshow(seen[name][:, 0].T, aspect="auto", cmap="RdBu_r", vmin=-1, vmax=1)
+        row.imshow(seen[name][:, 0].T.numpy(), aspect="auto", cmap="RdBu_r", vmin=-1, vmax=1)
         row.set(ylabel=what, yticks=[])
     axes[-1].set_xlabel("time step")
     figure.savefig(picture)

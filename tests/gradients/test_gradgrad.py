@@ -16,7 +16,8 @@ def test_second_derivatives_of_the_kernels(name: str) -> None:
     torch.manual_seed(0)
     equation = unrolled.equation(LIBRARY[name])
     inputs, hidden = (3, 3) if equation.input_is_hidden else (2, 3)
-    own = {size: 2 for size in equation.sizes if size not in ("input_size", "hidden_size")}
+    open_ = {*equation.sizes} - {"input_size", "hidden_size", *equation.lengths}
+    own = dict.fromkeys(sorted(open_), 2)
     layer = unrolled.Recurrent(equation, inputs, hidden, sizes=own, dtype=torch.float64)
     assert layer.engine == "cpu"
     x = torch.randn(3, 2, inputs, dtype=torch.float64, requires_grad=True)

@@ -19,8 +19,8 @@ from unrolled.equations.ops import OPS, Op
 
 DIFFERENTIABLE = [(name, place) for name, row in OPS.items() if row.derivative is not None
                   for place in range(row.arity)]  # fmt: skip
-# Zero everywhere: sign; exponents, slopes and lengths are constants; a condition has no derivative.
-ZERO = {("sign", 0), ("pow", 1), ("leaky_relu", 1), ("spread", 1), ("where", 0)}
+# Zero everywhere: sign, floor; exponents, slopes, lengths are constants; conditions have none.
+ZERO = {("sign", 0), ("floor", 0), ("pow", 1), ("leaky_relu", 1), ("spread", 1), ("where", 0)}
 FLIPPED = [pair for pair in DIFFERENTIABLE if pair not in ZERO]
 
 

@@ -1,6 +1,7 @@
 """The operators of torch's library: what torch itself checks of every operator, with all forms of a
 direction; and a recurrence as text."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -97,6 +98,15 @@ def test_a_dtype_without_kernels_is_refused() -> None:
         opaque.run(text, x.bfloat16(), *rest, "whole")
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("one_thread")  # several are given other rows by the operator
 @pytest.mark.parametrize("form", FORMS, ids=["dense", "ragged"])
 @pytest.mark.parametrize("bptt", ["whole", "2", "recompute"])
 def test_the_operator_gives_what_the_layer_gives(form: dict[str, Any], bptt: str) -> None:

@@ -26,7 +26,7 @@ def _tensors(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 def _where(condition: Tensor, a: Any, b: Any) -> Tensor:
-    return torch.where(condition, a, b)
+    return torch.where(torch.as_tensor(condition), a, b)  # a named input's default is a number
 
 
 TORCH: dict[str, Callable[..., Any]] = {
