@@ -55,8 +55,6 @@ def run(arguments: argparse.Namespace) -> int:
     if os.name == "nt":
         raise UsageError("`unrolled serve` needs Linux or macOS: on Windows, start it under WSL")
     what = Orders(places_of(arguments.runs), limits_of(arguments), token_of(arguments))
-    for place in what.places.values():
-        RunFolder.open(place)
     try:
         listening = listen(arguments.host, arguments.port)
     except (OSError, UnicodeError) as error:
@@ -64,8 +62,10 @@ def run(arguments: argparse.Namespace) -> int:
             f"{arguments.host} port {arguments.port} cannot be listened on "
             f"({getattr(error, 'strerror', None) or error}): choose another --host or --port"
         ) from None
-    say_where(listening.getsockname()[1], arguments, list(what.places), what.token)
     with listening:
+        for place in what.places.values():
+            RunFolder.open(place)
+        say_where(listening.getsockname()[1], arguments, list(what.places), what.token)
         if arguments.workers > 1:
             from unrolled.serve.workers import run_workers
 
