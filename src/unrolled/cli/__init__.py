@@ -28,7 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("unrolled.cli.check", "check the gradients of a cell against finite differences"),
     "train": (
         "unrolled.cli.train",
-        "train a network on your own data: classify, forecast, generate",
+        "train a network on your own data, for one of six jobs",
     ),
     "tune": ("unrolled.cli.tune", "search for the parameters of a job, and train the best run"),
     "evaluate": ("unrolled.cli.evaluate", "evaluate a run on labelled data"),
@@ -37,7 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "forecast": ("unrolled.cli.forecast", "forecast how a series continues, with a run"),
     "generate": ("unrolled.cli.generate", "continue a text with a run"),
     "transcribe": ("unrolled.cli.transcribe", "write down speech with a run"),
-    "export": ("unrolled.cli.export", "write a run for another runtime: ONNX, or a live page"),
+    "export": ("unrolled.cli.export", "write a run as ONNX, C, JavaScript, or a live page"),
     "serve": ("unrolled.cli.serve", "answer over HTTP with one run or several"),
     "lab": ("unrolled.cli.lab", "experiments that teach: each runs, measures, writes its report"),
     "data": ("unrolled.cli.data", "list the built-in data sets, or show a few rows of one"),
