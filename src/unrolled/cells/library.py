@@ -37,6 +37,9 @@ def variants() -> Iterator[tuple[str, type[Cell] | Cell]]:
                 yield f"{name} {other}", cells.Elman(nonlinearity=other)
 
 
+OTHER_NAMES = {"rnn": "elman", "simplernn": "elman"}  # what PyTorch and Keras call it
+
+
 def find_cell(word: str) -> type[Cell]:
     """The class that a word on the command line means."""
     file, colon, name = word.rpartition(":")
@@ -45,9 +48,10 @@ def find_cell(word: str) -> type[Cell]:
     if word.endswith(".py"):
         return _in_file(Path(word), None)
     known = library()
-    if _plain(word) in known:
-        return known[_plain(word)]
-    near = difflib.get_close_matches(_plain(word), known, n=1)
+    name = OTHER_NAMES.get(_plain(word), _plain(word))
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}"
     raise CellError(f"no cell {word!r}; {hint} (a cell of your own is FILE.py:NAME)")
 
@@ -73,13 +77,14 @@ def year(cell: type[Cell]) -> str:
 
 def _in_file(path: Path, name: str | None) -> type[Cell]:
     module = _load(path)
-    found = {
+    known = {
         key: value
         for key, value in vars(module).items()
-        if isinstance(value, type)
-        and issubclass(value, Cell)
-        and value.__module__ == module.__name__
+        if isinstance(value, type) and issubclass(value, Cell) and value is not Cell
     }
+    if name in known:  # also one that the file only imports
+        return known[name]
+    found = {key: cell for key, cell in known.items() if cell.__module__ == module.__name__}
     if not found:
         raise CellError(
             f"{path} defines no cell: a cell is a class such as `class MyCell(Cell)` with a step"
@@ -88,11 +93,9 @@ def _in_file(path: Path, name: str | None) -> type[Cell]:
         return next(iter(found.values()))
     if name is None:
         raise CellError(f"{path} defines several cells; name one: {_listed(path, found)}")
-    if name not in found:
-        near = difflib.get_close_matches(name, found, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are: {_listed(path, found)}"
-        raise CellError(f"{path} defines no cell {name!r}; {hint}")
-    return found[name]
+    near = difflib.get_close_matches(name, found, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are: {_listed(path, found)}"
+    raise CellError(f"{path} defines no cell {name!r}; {hint}")
 
 
 def _listed(path: Path, found: dict[str, type[Cell]]) -> str:

@@ -140,7 +140,8 @@ def begin(arguments: argparse.Namespace, began: float) -> Path | None:
 
 def set_cell(given: dict[str, Any], words: list[str], job: Any) -> dict[str, Any]:
     """The cell with the hyper-parameters that `--set` names, if there are any."""
-    from unrolled.cells.choosing import ChosenCell, cell_named
+    from unrolled.cells.choosing import ChosenCell
+    from unrolled.cells.library import find_cell
 
     if not words:
         return {}
@@ -154,7 +155,7 @@ def set_cell(given: dict[str, Any], words: list[str], job: Any) -> dict[str, Any
     if {"input_size", "hidden_size"} & set(chosen):
         raise UsageError("--set names what belongs to the cell alone: units are set by --hidden, "
                          "and the input is as wide as the data")  # fmt: skip
-    return {"cell": cell_named(cell)(**chosen)}
+    return {"cell": find_cell(cell)(**chosen)}
 
 
 def go_on(arguments: argparse.Namespace, began: float) -> Path | None:

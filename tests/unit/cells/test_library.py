@@ -44,6 +44,11 @@ def test_separators_do_not_matter(word: str) -> None:
     assert find_cell(word) is cells.PeepholeLSTM
 
 
+@pytest.mark.parametrize("word", ["rnn", "RNN", "SimpleRNN"])
+def test_other_libraries_names_of_the_elman_network(word: str) -> None:
+    assert find_cell(word) is cells.Elman
+
+
 def test_a_typo_is_answered_by_the_nearest() -> None:
     with pytest.raises(CellError, match=r"no cell 'lstn'; did you mean 'lstm'\?"):
         find_cell("lstn")
@@ -60,6 +65,12 @@ def test_a_cell_in_a_file(tmp_path: Path) -> None:
     assert find_cell(str(path)).__name__ == "Mine", "the only one that is not imported"
 
 
+def test_a_cell_that_a_file_imports_can_be_named(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text("from unrolled.cells import GRU\n" + MINE)
+    assert find_cell(f"{path}:GRU") is cells.GRU
+
+
 def test_a_file_may_import_its_neighbours(tmp_path: Path) -> None:
     (tmp_path / "neighbour_of_a_cell.py").write_text("from unrolled import sin as wave\n")
     path = tmp_path / "mine.py"
@@ -73,7 +84,7 @@ def test_a_file_may_import_its_neighbours(tmp_path: Path) -> None:
         (None, "mine.py:Mine", "no such file: .*mine.py"),
         (None, "others.py:Mine", r"did you mean .*other.py\?"),
         (MINE, "mine.py:Min", r"mine.py defines no cell 'Min'; did you mean 'Mine'\?"),
-        (MINE, "mine.py:LSTM", "there are: .*mine.py:Mine"),
+        (MINE, "mine.py:GRU", "there are: .*mine.py:Mine"),
         ("x = 1\n", "mine.py", "defines no cell: a cell is a class"),
         ("def f(:\n    pass\n", "mine.py", r"mine.py, line 1: invalid syntax: `def f\(:`"),
         ("import nothing_here\n", "mine.py", "ModuleNotFoundError: .*mine.py, line 1"),
