@@ -97,6 +97,10 @@ class Recurrence(Protocol):
         """`left`: what forward has left. d_finals: None for zeros. `norms` names states to be
         measured. `reuse`: arrays of an earlier result, which may be overwritten."""
 
+    @property
+    def tangent(self) -> Recurrence:
+        """The step together with its derivative in a direction, which runs the same way."""
+
 
 class Traced(Protocol):
     """One step with all its sizes, whose forward pass autograd follows."""

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from unrolled.compile import lowered
 from unrolled.engines.cpu.engine import CPU
-from unrolled.engines.engine import Source, Sources
+from unrolled.engines.engine import Engine, Recurrence, Source, Sources, Traced
 from unrolled.engines.plan.lower import Lowered
 from unrolled.engines.torch.engine import Torch, weight_of
 from unrolled.engines.torch.graph import prelude
@@ -29,8 +29,9 @@ from unrolled.layers.library import of_bits
 from unrolled.layers.observed import constant
 from unrolled.layers.written import write
 
-AnyEngine = CPU | Torch
-KERNELS, AUTOGRAD = CPU(of_bits), Torch()
+AnyEngine = Engine[Recurrence] | Engine[Traced]
+KERNELS: Engine[Recurrence] = CPU(of_bits)
+AUTOGRAD: Engine[Traced] = Torch()
 
 
 @constant

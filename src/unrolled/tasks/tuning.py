@@ -22,7 +22,7 @@ from unrolled.errors import UsageError
 from unrolled.files import make_folder
 from unrolled.networks.pooling import POOLINGS
 from unrolled.training.job import Shown
-from unrolled.training.progress import Quiet
+from unrolled.training.progress import Ahead, Quiet
 
 Suggest = Callable[[optuna.Trial, str], Any]
 SAYING_NOTHING = 2  # epochs of a trial before it may be stopped
@@ -91,13 +91,7 @@ class Following(Quiet):
         self.best = float("inf")
         self.is_first = not _finished(trial.study)
 
-    def epoch(
-        self,
-        record: dict[str, Any],
-        epochs: int,
-        line: Sequence[Shown],
-        left: float | None = None,
-    ) -> None:
+    def epoch(self, record: dict[str, Any], line: Sequence[Shown], ahead: Ahead) -> None:
         value = record.get(self.figure)
         if value is None:
             raise UsageError(

@@ -26,7 +26,7 @@ from unrolled.training.job import Job, Measures, Share, State, Sums
 from unrolled.training.keeping import Keeper
 from unrolled.training.optimizers import make_optimizer, set_rate
 from unrolled.training.planning import Planner
-from unrolled.training.progress import Quiet, Silent, Watcher
+from unrolled.training.progress import Ahead, Quiet, Silent, Watcher
 from unrolled.training.run_folder import RunFolder
 from unrolled.training.settings import Settings
 
@@ -209,7 +209,7 @@ class Loop:
         record |= {**self.clock.take_spent(), "seconds": self.clock.seconds()}
         state.history.append(record)
         self.keeper.note_epoch(record)
-        self.watcher.epoch(record, self.settings.epochs, self.job.line, self.seconds_left())
+        self.watcher.epoch(record, self.job.line, self.ahead())
 
     def is_better(self, figure: float, loss: float) -> bool:
         """Whether the figure is the best so far; of two that are alike, the lower loss decides."""
@@ -286,8 +286,11 @@ class Loop:
     def tell(self, loss: float) -> None:
         """Let the bar move."""
         share = self.state.position / self.steps_an_epoch
-        epoch, epochs = self.state.epoch + 1, self.settings.epochs
-        self.watcher.step(epoch, epochs, share, loss, self.seconds_left())
+        self.watcher.step(self.state.epoch + 1, share, loss, self.ahead())
+
+    def ahead(self) -> Ahead:
+        """What is still to come."""
+        return Ahead(self.settings.epochs, self.seconds_left())
 
     def seconds_left(self) -> float | None:
         """Until the last epoch, or the end of the budget; training may stop before."""

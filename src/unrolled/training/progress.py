@@ -12,6 +12,7 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, TextIO
 
 from unrolled.literal import bar_stream
@@ -21,20 +22,22 @@ REDRAW_SECONDS = 0.1
 BAR = 20  # characters
 
 
+@dataclass(frozen=True)
+class Ahead:
+    """How long a training may still be: its epochs in all, and the seconds that remain at most."""
+
+    epochs: int
+    seconds: float | None = None
+
+
 class Watcher(Protocol):
     """Whoever is told how a training goes."""
 
-    def step(self, epoch: int, epochs: int, share: float, loss: float, left: float | None) -> None:
-        """After each step: the epoch that runs, how much of it is done, seconds that remain."""
+    def step(self, epoch: int, share: float, loss: float, ahead: Ahead) -> None:
+        """After each step: the epoch that runs, and how much of it is done."""
 
-    def epoch(
-        self,
-        record: dict[str, Any],
-        epochs: int,
-        line: Sequence[Shown],
-        left: float | None = None,
-    ) -> None:
-        """After each epoch: its record of figures, and the seconds that remain at most."""
+    def epoch(self, record: dict[str, Any], line: Sequence[Shown], ahead: Ahead) -> None:
+        """After each epoch: its record of figures."""
 
     def kept(self, record: dict[str, Any], line: Sequence[Shown]) -> None:
         """At the end: the figures of the kept model."""
@@ -46,16 +49,10 @@ class Watcher(Protocol):
 class Quiet:
     """Says nothing but notes (a warning is not progress)."""
 
-    def step(self, epoch: int, epochs: int, share: float, loss: float, left: float | None) -> None:
+    def step(self, epoch: int, share: float, loss: float, ahead: Ahead) -> None:
         pass
 
-    def epoch(
-        self,
-        record: dict[str, Any],
-        epochs: int,
-        line: Sequence[Shown],
-        left: float | None = None,
-    ) -> None:
+    def epoch(self, record: dict[str, Any], line: Sequence[Shown], ahead: Ahead) -> None:
         pass
 
     def kept(self, record: dict[str, Any], line: Sequence[Shown]) -> None:
@@ -78,8 +75,8 @@ class Beside(Quiet):
     def __init__(self, other: Watcher, name: str) -> None:
         self.other, self.name = other, name
 
-    def step(self, epoch: int, epochs: int, share: float, loss: float, left: float | None) -> None:
-        self.other.step(epoch, epochs, share, loss, left)
+    def step(self, epoch: int, share: float, loss: float, ahead: Ahead) -> None:
+        self.other.step(epoch, share, loss, ahead)
 
     def kept(self, record: dict[str, Any], line: Sequence[Shown]) -> None:
         shown = [one for one in line if one.part != "train"]
@@ -99,29 +96,23 @@ class Lines(Quiet):
         self._drawn = 0.0
         self._width = 0
 
-    def step(self, epoch: int, epochs: int, share: float, loss: float, left: float | None) -> None:
+    def step(self, epoch: int, share: float, loss: float, ahead: Ahead) -> None:
         now = time.monotonic()
         if not self.live or now - self._drawn < REDRAW_SECONDS:
             return
         self._drawn = now
         filled = int(share * BAR)
-        text = f"[{epoch}/{epochs}] {'#' * filled}{'.' * (BAR - filled)} loss {loss:.4f}"
-        if left is not None:
-            text += f", {duration(left)} left"
+        text = f"[{epoch}/{ahead.epochs}] {'#' * filled}{'.' * (BAR - filled)} loss {loss:.4f}"
+        if ahead.seconds is not None:
+            text += f", {duration(ahead.seconds)} left"
         text = text[: shutil.get_terminal_size().columns - 1]
         self.bar.write("\r" + text.ljust(self._width))
         self.bar.flush()
         self._width = len(text)
 
-    def epoch(
-        self,
-        record: dict[str, Any],
-        epochs: int,
-        line: Sequence[Shown],
-        left: float | None = None,
-    ) -> None:
-        remaining = f", {duration(left)} left" if left else ""
-        self._say(f"Epoch [{record['epoch']}/{epochs}], {figures(record, line)}{remaining}")
+    def epoch(self, record: dict[str, Any], line: Sequence[Shown], ahead: Ahead) -> None:
+        left = f", {duration(ahead.seconds)} left" if ahead.seconds else ""
+        self._say(f"Epoch [{record['epoch']}/{ahead.epochs}], {figures(record, line)}{left}")
 
     def kept(self, record: dict[str, Any], line: Sequence[Shown]) -> None:
         shown = [one for one in line if one.part != "train"]
@@ -145,14 +136,8 @@ class Lines(Quiet):
 class Json(Quiet):
     """One JSON object a line, for programs."""
 
-    def epoch(
-        self,
-        record: dict[str, Any],
-        epochs: int,
-        line: Sequence[Shown],
-        left: float | None = None,
-    ) -> None:
-        self._say({"event": "epoch", "epochs": epochs, **record})
+    def epoch(self, record: dict[str, Any], line: Sequence[Shown], ahead: Ahead) -> None:
+        self._say({"event": "epoch", "epochs": ahead.epochs, **record})
 
     def kept(self, record: dict[str, Any], line: Sequence[Shown]) -> None:
         self._say({"event": "kept", **record})

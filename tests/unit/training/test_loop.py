@@ -24,10 +24,10 @@ class Recorder(Quiet):
     def __init__(self):
         self.notes, self.epochs, self.last, self.left = [], [], None, []
 
-    def step(self, epoch, epochs, share, loss, left):
-        self.left.append(left)
+    def step(self, epoch, share, loss, ahead):
+        self.left.append(ahead.seconds)
 
-    def epoch(self, record, epochs, line, left=None):
+    def epoch(self, record, line, ahead):
         self.epochs.append(record)
 
     def kept(self, record, line):
