@@ -1,9 +1,9 @@
-"""Speed, side by side with peers, on this machine: every time beside a checked result.
+"""Measure speed on this machine, side by side with peers, after comparing results.
 
-Peers are torch.nn, a loop as PyTorch users write it, torch.compile of it (asked for by
---torch-compile), JAX's lax.scan and ONNX Runtime; those that are not installed are left out by
-name. Contestants take turns; before anything is timed their results are compared. The exit status
-is 1 when those differ, and says nothing about times.
+Peers are torch.nn, a Python loop in PyTorch, torch.compile of that loop (only with
+--torch-compile), JAX's lax.scan and ONNX Runtime; any that is not installed is skipped and named.
+Contestants take turns, and their results are compared before anything is timed. The exit status
+is 1 if results differ, and does not depend on times.
 """
 
 from __future__ import annotations
@@ -22,20 +22,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
                         "but torch-compile)")  # fmt: skip
     parser.add_argument("--shapes", nargs="+", metavar="B,T,I,H", default=[],
                         help="batch, time, input and hidden size (default: eight)")  # fmt: skip
-    parser.add_argument("--threads", type=int, default=2, help="for everybody (default: 2)")
+    parser.add_argument(
+        "--threads", type=int, default=2, help="threads for all contestants (default: 2)"
+    )
     parser.add_argument("--rounds", type=int, help="samples of each time (default: 7)")
     parser.add_argument("--input-gradient", action="store_true",
-                        help="let the input of training steps want a gradient, too")  # fmt: skip
+                        help="training steps also compute the gradient of the input")  # fmt: skip
     parser.add_argument("--torch-compile", nargs="?", type=float, metavar="SECONDS",
-                        const=600.0, help="also the compiled loop, stopped after so many "
-                        "seconds (default: 600)")  # fmt: skip
+                        const=600.0, help="also torch.compile of the loop, with a time limit "
+                        "(default: 600)")  # fmt: skip
     parser.add_argument("--quick", action="store_true",
-                        help="three small shapes, three rounds: a look, not a result")  # fmt: skip
+                        help="three small shapes, three rounds")  # fmt: skip
     parser.add_argument("--out", type=Path, default=Path("bench-results"), metavar="DIR",
-                        help="where results.json, tables.md and speedups.svg go "
+                        help="folder for results.json, tables.md and speedups.svg "
                         "(default: bench-results)")  # fmt: skip
-    parser.add_argument("--json", action="store_true", help="print results.json, no tables")
-    parser.add_argument("--list", action="store_true", help="print what there is to choose from")
+    parser.add_argument("--json", action="store_true", help="print results.json instead of tables")
+    parser.add_argument("--list", action="store_true", help="list the suites")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -1,6 +1,6 @@
-"""One cell: its equation, the backward step that is derived from it, and both as LaTeX.
+"""Show one cell: its equation, its derived backward step, and both as LaTeX.
 
-CELL is a name that `unrolled cells` lists, or a cell of your own, mycell.py:MyCell.
+CELL is a name listed by `unrolled cells`, or a cell of your own, mycell.py:MyCell.
 """
 
 import argparse
@@ -16,14 +16,14 @@ UNITS = 3  # of a cell on a page: few enough to see each
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The cell, and which parts of it to print."""
-    parser.add_argument("cell", metavar="CELL", help="lstm, say, or mycell.py:MyCell")
+    parser.add_argument("cell", metavar="CELL", help="such as lstm, or mycell.py:MyCell")
     parser.add_argument("--backward", action="store_true", help="only the derived backward step")
     parser.add_argument("--latex", action="store_true", help="only LaTeX")
     parser.add_argument("--json", action="store_true", help="only the equation as plain data")
     parser.add_argument("--numpy", action="store_true",
-                        help="a script: forward and backward written out in NumPy")  # fmt: skip
+                        help="a NumPy script with forward and backward written out")  # fmt: skip
     parser.add_argument("--page", nargs="?", const="", metavar="FILE",
-                        help="a page to play with: sequence, weights, every line of both steps "
+                        help="an interactive page: sequence, weights, every line of both steps "
                         "(default: NAME.html)")  # fmt: skip
     add_hyperparameters(parser)
 
@@ -35,7 +35,7 @@ def add_hyperparameters(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="a hyper-parameter of the cell, or a size of its own: --set nonlinearity=relu",
+        help="set a hyper-parameter or a size of the cell, such as --set nonlinearity=relu",
     )
 
 

@@ -1,6 +1,6 @@
-"""The library of cells: each by name, with its year, states, and size.
+"""List the library of cells: name, year, states, and number of weights.
 
-`unrolled cell NAME` shows one of them whole. Weights are counted for 64 inputs and 64 units.
+`unrolled cell NAME` shows one in full. Weights are counted for 64 inputs and 64 units.
 """
 
 import argparse

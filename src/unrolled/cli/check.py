@@ -1,8 +1,8 @@
-"""Prove a cell: each derived gradient beside central differences of its own step, and what the
-compiled kernels compute beside the equation on arrays. With --order 2 second derivatives, too.
+"""Check a cell: compare each derived gradient with central differences of its own step, and the
+compiled kernels with the equation on arrays. With --order 2, also second derivatives.
 
-CELL is a name that `unrolled cells` lists, or a cell of your own, mycell.py:MyCell. The exit status
-is 0 when all agree and 1 when one does not.
+CELL is a name listed by `unrolled cells`, or a cell of your own, mycell.py:MyCell. The exit status
+is 0 if all agree and 1 otherwise.
 """
 
 import argparse
@@ -16,11 +16,15 @@ from unrolled.cli.cell import add_hyperparameters, hyperparameters
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Which cells, and the seed of what is drawn."""
-    parser.add_argument("cells", nargs="*", metavar="CELL", help="lstm, say, or mycell.py:MyCell")
+    parser.add_argument(
+        "cells", nargs="*", metavar="CELL", help="such as lstm, or mycell.py:MyCell"
+    )
     parser.add_argument("--all", action="store_true", help="every cell of the library")
-    parser.add_argument("--seed", type=seed_of, default=0, help="of what is drawn (default: 0)")
+    parser.add_argument(
+        "--seed", type=seed_of, default=0, help="seed of the random cases (default: 0)"
+    )
     parser.add_argument("--order", type=int, choices=(1, 2), default=1,
-                        help="of the derivatives (default: 1); 2 checks both")  # fmt: skip
+                        help="order of the derivatives (default: 1); 2 checks both")  # fmt: skip
     add_hyperparameters(parser)
 
 

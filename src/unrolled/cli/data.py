@@ -1,6 +1,6 @@
-"""Built-in data: `unrolled data` lists them, `unrolled data NAME` shows a few rows and the facts.
+"""List the built-in data sets, or show the source and a few rows of one.
 
-They serve wherever a file does, as `builtin:NAME`.
+Wherever a file is expected, `builtin:NAME` works too.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ WIDTH = 70  # characters of a text that are shown
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", nargs="?", help="a set to show")
+    parser.add_argument("name", nargs="?", help="the data set to show")
     parser.add_argument("--rows", type=int, default=5, help="how many rows to show (default: 5)")
 
 

@@ -1,7 +1,7 @@
-"""What to paste into a bug report: versions, machine, threads, cache.
+"""Print what to paste into a bug report: versions, machine, threads, cache.
 
-It works on a broken installation too: a package that is missing, or that cannot be imported, is
-one line of the answer and never an error.
+It also works on a broken installation: a package that is missing or cannot be imported is one line
+of the output, never an error.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""How good a run is on data with answers.
+"""Evaluate a run on labelled data.
 
 unrolled evaluate runs/reviews-1 others.csv
 """
@@ -9,15 +9,19 @@ import json
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", help="the folder of the run")
-    parser.add_argument("source", help="a file with answers, or builtin:NAME")
+    parser.add_argument("source", help="a file with labels, or builtin:NAME")
     for name in ("text", "label", "series", "time", "word", "tag", "sentence"):
-        parser.add_argument(f"--{name}", metavar="COLUMN", help="as in training, if not the same")
+        parser.add_argument(
+            f"--{name}", metavar="COLUMN", help="if its name differs from the training file"
+        )
     for name in ("value", "known", "past"):
-        parser.add_argument(f"--{name}", metavar="COLUMN", nargs="+", help="of series to forecast")
-    parser.add_argument("--target", metavar="FILE", help="of lines to translate: their translation")
+        parser.add_argument(
+            f"--{name}", metavar="COLUMN", nargs="+", help="columns, for series to forecast"
+        )
+    parser.add_argument("--target", metavar="FILE", help="reference translations, line by line")
     for name in ("from-column", "to-column"):
-        parser.add_argument(f"--{name}", metavar="COLUMN", help="of a table of pairs")
-    parser.add_argument("--json", action="store_true", help="one JSON object")
+        parser.add_argument(f"--{name}", metavar="COLUMN", help="for a table of pairs")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def run(arguments: argparse.Namespace) -> int:

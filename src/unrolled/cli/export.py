@@ -1,4 +1,4 @@
-"""Write a run for another runtime: the whole network as one file, with what stands around it.
+"""Write a run for another runtime: the whole network, with its pre- and post-processing.
 
 unrolled export runs/reviews-1 --to onnx
 unrolled export runs/reviews-1 --to html --int8

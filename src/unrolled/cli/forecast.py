@@ -1,4 +1,4 @@
-"""What comes next, as a run sees it: a line for each step, with its quantiles.
+"""Forecast with a run: a line for each step ahead, with its quantiles.
 
 unrolled forecast runs/sales-1                    after the end of the data it learned from
 unrolled forecast runs/sales-1 newer.csv          after the end of another file
@@ -13,10 +13,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", nargs="?",
                         help="a file, or builtin:NAME, whose series are continued")  # fmt: skip
     for name in ("time", "series", "every"):
-        parser.add_argument(f"--{name}", help="as in training, if not the same")
+        parser.add_argument(f"--{name}", help="if its name differs from the training file")
     for name in ("value", "known", "past"):
-        parser.add_argument(f"--{name}", nargs="+", help="as in training, if not the same")
-    parser.add_argument("--out", metavar="FILE", help="write a CSV file and not to the screen")
+        parser.add_argument(
+            f"--{name}", nargs="+", help="if its name differs from the training file"
+        )
+    parser.add_argument("--out", metavar="FILE", help="write a CSV file instead of printing")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""Let a run continue a text, printed as it comes.
+"""Continue a text with a run, printed as it is generated.
 
 unrolled generate runs/book-1 --prompt "It was" --length 500 --temperature 0.8
 """

@@ -1,4 +1,4 @@
-"""Experiments that teach: each runs, measures, and writes its own report.
+"""Experiments that teach: each one runs, measures, and writes its own report.
 
 `unrolled lab` lists them. `unrolled lab NAME` runs one, prints what it found and writes a
 self-contained page (with its figures beside it); `--notebook` also writes it as a notebook.

@@ -1,4 +1,4 @@
-"""A run's answer for each row of a file, or for one text.
+"""Predict with a run: each row of a file, or one text.
 
 unrolled predict runs/reviews-1 new.csv > labels.txt
 unrolled predict runs/reviews-1 "A film to remember."
@@ -12,29 +12,33 @@ from pathlib import Path
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", help="the folder of the run")
-    parser.add_argument("source", help="a file, builtin:NAME, or itself one text")
+    parser.add_argument("source", help="a file, builtin:NAME, or a text")
     for name in ("text", "series", "time", "word", "sentence"):
-        parser.add_argument(f"--{name}", metavar="COLUMN", help="as in training, if not the same")
+        parser.add_argument(
+            f"--{name}", metavar="COLUMN", help="if its name differs from the training file"
+        )
     for name in ("value", "known", "past"):
-        parser.add_argument(f"--{name}", metavar="COLUMN", nargs="+", help="of series to forecast")
-    parser.add_argument("--from-column", metavar="COLUMN", help="of a table to translate")
+        parser.add_argument(
+            f"--{name}", metavar="COLUMN", nargs="+", help="columns, for series to forecast"
+        )
+    parser.add_argument("--from-column", metavar="COLUMN", help="for a table to translate")
     parser.add_argument(
-        "--probabilities", action="store_true", help="the probability of each class"
+        "--probabilities", action="store_true", help="add the probability of each class"
     )
     parser.add_argument(
-        "--explain", action="store_true", help="which steps of each row counted most"
+        "--explain", action="store_true", help="add the steps of each row that contributed most"
     )
-    parser.add_argument("--top", metavar="K", type=int, help="the K most probable classes")
+    parser.add_argument("--top", metavar="K", type=int, help="add the K most probable classes")
     parser.add_argument(
         "--threshold", metavar="P", type=float,
         help="leave the label empty where its probability is below P",
     )  # fmt: skip
     parser.add_argument(
         "--keep", metavar="COLUMN", nargs="*",
-        help="with --out: the columns of the input that are written, too (default: all)",
+        help="with --out: which columns of the input to write (default: all)",
     )  # fmt: skip
     parser.add_argument(
-        "--format", choices=("json", "conll", "html"), help="of a tagger's answers (default: json)"
+        "--format", choices=("json", "conll", "html"), help="output of a tagger (default: json)"
     )
     parser.add_argument(
         "--out", metavar="FILE",

@@ -21,7 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--sort", metavar="COLUMN", default="written",
         help="a figure (the best run first), a parameter, or: run job data epochs time written",
     )  # fmt: skip
-    parser.add_argument("--page", metavar="FILE", help="write them as a page, too: FILE.html")
+    parser.add_argument("--page", metavar="FILE", help="also write them as a page, FILE.html")
     parser.add_argument("--json", action="store_true", help="print JSON, one object a line")
 
 

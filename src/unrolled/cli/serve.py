@@ -1,10 +1,10 @@
-"""Answer over HTTP with one run or several: JSON in, JSON out.
+"""Serve one or more runs over HTTP: JSON in, JSON out.
 
 unrolled serve runs/reviews-1                       at http://127.0.0.1:8000, on this machine alone
 unrolled serve reviews=runs/reviews-7 runs/sales --port 9000 --workers 2
 UNROLLED_TOKEN=secret unrolled serve runs/reviews-1 --host 0.0.0.0
 
-A run that is replaced on disk is loaded again. SIGTERM ends the server cleanly.
+A run that is replaced on disk is reloaded. SIGTERM stops the server cleanly.
 """
 
 import argparse
@@ -23,10 +23,10 @@ LIMITS = {
     "--most-bytes": ("body", "bytes of a request"),
     "--most-length": ("length", "characters of a text, or steps of a series"),
     "--most-items": ("items", "texts or series of one request"),
-    "--most-tokens": ("tokens", "tokens that one request may have generated"),
-    "--most-seconds": ("seconds", "seconds until an answer"),
-    "--most-sessions": ("sessions", "sessions of each process"),
-    "--idle-seconds": ("idle", "seconds after which an unused session ends"),
+    "--most-tokens": ("tokens", "tokens to generate in one request"),
+    "--most-seconds": ("seconds", "seconds for an answer"),
+    "--most-sessions": ("sessions", "open sessions in each process"),
+    "--idle-seconds": ("idle", "seconds that an idle session is kept"),
 }
 
 
@@ -35,13 +35,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS",
                         help="where to listen (default: 127.0.0.1, this machine alone; 0.0.0.0: "
                         "every network)")  # fmt: skip
-    parser.add_argument("--port", type=int, default=8000, help="(default: 8000; 0: any)")
+    parser.add_argument(
+        "--port", type=int, default=8000, help="port (default: 8000; 0: any free port)"
+    )
     parser.add_argument("--token", metavar="WORDS",
-                        help=f"answer only who sends this token (or set {TOKEN})")  # fmt: skip
+                        help=f"answer only requests with this token (or set {TOKEN})")  # fmt: skip
     parser.add_argument("--workers", type=int, default=1, metavar="N",
                         help="processes (default: 1); each loads every run")  # fmt: skip
     for option, (name, what) in LIMITS.items():
-        parser.add_argument(option, dest=name, type=float, metavar="N", help=f"most {what}")
+        parser.add_argument(option, dest=name, type=float, metavar="N", help=f"maximum {what}")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -37,8 +37,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     for name, job in jobs.JOBS.items():
         child = children.add_parser(name, help=job.summary, description=job.summary)
         child.add_argument("source", help="a file, a folder, or builtin:NAME (see `unrolled data`)")
-        job.add_columns(child.add_argument_group("the data"))
-        add_shared(child.add_argument_group("the run"))
+        job.add_columns(child.add_argument_group("data"))
+        add_shared(child.add_argument_group("run"))
         job.add_parameters(child)
         add_hyperparameters(child)
 

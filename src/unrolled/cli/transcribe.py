@@ -1,12 +1,12 @@
-"""Let a run write down what is said.
+"""Transcribe speech with a run.
 
 unrolled transcribe runs/digits-1 speech.wav
 unrolled transcribe runs/digits-1 recordings/
 arecord -f S16_LE -r 8000 | unrolled transcribe runs/digits-1 -
 
-`-` reads raw samples (16 bits, one channel, at the rate of training; --rate says another) from
-stdin. A run that was trained with --no-bidirectional answers while it listens, a line each time the
-text grows; one that reads from both ends answers when the sound is over.
+`-` reads raw samples from stdin (16 bits, one channel, at the sampling rate of training unless
+--rate says otherwise). A run trained with --no-bidirectional transcribes while it listens, with a
+line each time the text grows; a bidirectional one transcribes at the end.
 """
 
 import argparse
@@ -19,9 +19,11 @@ from unrolled.errors import UsageError
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", help="the folder of the run")
     parser.add_argument("source", help="a WAV or FLAC file, a folder, a table, or - for stdin")
-    parser.add_argument("--file", metavar="COLUMN", help="which column names the sound files")
-    parser.add_argument("--beam", type=int, metavar="N", help="texts that are followed at once")
-    parser.add_argument("--rate", type=int, metavar="HZ", help="of raw samples from stdin")
+    parser.add_argument("--file", metavar="COLUMN", help="column of the sound files")
+    parser.add_argument("--beam", type=int, metavar="N", help="width of the beam")
+    parser.add_argument(
+        "--rate", type=int, metavar="HZ", help="sampling rate of raw samples from stdin"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -1,9 +1,9 @@
-"""Search for the parameters of a job: many short trainings, and the best of them as a run.
+"""Search for the parameters of a job: many short trainings, then a run with the best ones.
 
 unrolled tune classify reviews.csv --text review --label sentiment --minutes 30
 unrolled tune classify reviews.csv --search lr hidden --cell gru --trials 20
 
-A second process with the same command shares the study; a later one continues it.
+A second process with the same command shares the study; running it again later continues it.
 """
 
 import argparse
@@ -28,17 +28,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     for name, job in jobs.JOBS.items():
         child = children.add_parser(name, help=job.summary, description=job.summary)
         child.add_argument("source", help="a file, a folder, or builtin:NAME (see `unrolled data`)")
-        job.add_columns(child.add_argument_group("the data"))
-        add_search(child.add_argument_group("the search"))
+        job.add_columns(child.add_argument_group("data"))
+        add_search(child.add_argument_group("search"))
         job.add_parameters(child, skip=("minutes", "tensorboard", "devices", "nodes", "strategy"))
 
 
 def add_search(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--minutes", type=float, default=MINUTES,
-        help=f"time limit, with the training of the best run at the end (default: {MINUTES:g})",
+        help=f"time limit, including the training of the best run (default: {MINUTES:g})",
     )  # fmt: skip
-    parser.add_argument("--trials", type=int, help="stop after so many trials of this process")
+    parser.add_argument("--trials", type=int, help="stop after this many trials")
     parser.add_argument(
         "--search", metavar="NAME", nargs="+", default=[],
         help="the parameters to vary (default: all that are not set here)",
@@ -48,7 +48,7 @@ def add_search(parser: argparse._ActionsContainer) -> None:
         help="where the study is kept: FILE.db (SQLite), FILE.log (a journal file), or "
         "postgresql://... (default: DIR/study.db)",
     )  # fmt: skip
-    parser.add_argument("--name", help="of the study (default: JOB-DATA)")
+    parser.add_argument("--name", help="name of the study (default: JOB-DATA)")
     parser.add_argument(
         "--out", metavar="DIR",
         help="folder of the study, the page and the best run (default: tuned/NAME)",

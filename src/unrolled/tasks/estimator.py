@@ -53,46 +53,34 @@ class Estimator(BaseEstimator):
     """The parameters that all tasks share; each task sets defaults of its own."""
 
     cell: Any = option("lstm", "a cell of the library, or FILE.py:CLASS")
-    modify: Any = option(
-        (), "a change of the cell, such as layernorm; again for another one", action="append"
-    )
-    layers: int = option(1, "recurrent layers, each reading the one below", int)
+    modify: Any = option((), "modify the cell, such as layernorm; may be repeated", action="append")
+    layers: int = option(1, "number of recurrent layers", int)
     hidden: int = option(64, "units in each layer", int)
-    dropout: float = option(
-        0.0, "share of units set to zero at random in training, against overfitting", float
-    )
-    optimizer: str = option("adam", "the rule that turns gradients into steps", choices=OPTIMIZERS)
+    dropout: float = option(0.0, "dropout probability", float)
+    optimizer: str = option("adam", "optimization algorithm", choices=OPTIMIZERS)
     lr: float = option(0.003, "learning rate", float)
-    momentum: float = option(0.9, "momentum of --optimizer momentum, from 0 to below 1", float)
-    weight_decay: float = option(0.0, "how strongly weights are pulled towards zero", float)
-    schedule: str = option(
-        "constant", "how the learning rate changes over the training", choices=tuple(SCHEDULES)
-    )
-    clip_norm: float | None = option(
-        1.0, "a gradient of a larger norm is scaled down to it; 0: never", float
-    )
+    momentum: float = option(0.9, "momentum, with --optimizer momentum", float)
+    weight_decay: float = option(0.0, "strength of the weight decay (0: none)", float)
+    schedule: str = option("constant", "learning rate schedule", choices=tuple(SCHEDULES))
+    clip_norm: float | None = option(1.0, "clip the norm of the gradient; 0: do not clip", float)
     clip_value: float | None = option(
-        None, "each entry of the gradient is cut to plus or minus this", float
+        None, "clip each entry of the gradient to plus or minus this", float
     )
-    epochs: int = option(20, "passes over the training data, at most", int)
-    batch_size: int = option(32, "examples in each step of the optimizer", int)
+    epochs: int = option(20, "maximum number of epochs", int)
+    batch_size: int = option(32, "examples per batch", int)
     patience: int | None = option(
         None,
-        "stop once this many epochs brought no improvement (default: a third, at least 5)",
+        "stop after this many epochs without improvement (default: a third, at least 5)",
         int,
     )
     minutes: float | None = option(None, "time limit of the whole command", float)
-    seed: int = option(0, "seed of all random numbers: the same seed, the same run", int)
-    validation: float = option(
-        0.1, "share of the training data held out to choose which weights are kept", float
-    )
-    devices: int = option(1, "processes (or GPUs) on this machine", int)
-    nodes: int = option(1, "machines", int)
-    strategy: str = option(
-        "auto", "how processes share the work, as Lightning Fabric calls it: auto, ddp, ..."
-    )
-    accelerator: str = option("cpu", "the kind of device to train on", choices=checks.ACCELERATORS)
-    tensorboard: bool = option(False, "also write the figures for TensorBoard into the run", bool)
+    seed: int = option(0, "random seed", int)
+    validation: float = option(0.1, "fraction of the training data for validation", float)
+    devices: int = option(1, "number of processes (or GPUs) on this machine", int)
+    nodes: int = option(1, "number of machines", int)
+    strategy: str = option("auto", "strategy of Lightning Fabric: auto, ddp, ...")
+    accelerator: str = option("cpu", "type of device for training", choices=checks.ACCELERATORS)
+    tensorboard: bool = option(False, "also write TensorBoard logs to the run", bool)
     out: Any = None
     progress: str = "quiet"
 

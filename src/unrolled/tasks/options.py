@@ -19,18 +19,18 @@ def option(default: Any, help: str, kind: Callable[[str], Any] = str, **more: An
 
 # Which heading of `--help` a parameter stands under; those of no other one are the job's own.
 GROUPS = {
-    "what is set most often": (
+    "common options": (
         "epochs", "minutes", "patience", "horizon", "hidden", "layers", "cell", "modify", "dropout",
         "lr", "batch_size", "seed",
     ),
-    "the optimizer": (
+    "optimization": (
         "optimizer", "momentum", "weight_decay", "schedule", "clip_norm", "clip_value", "validation"
     ),
     "processes and machines": (
         "devices", "nodes", "strategy", "accelerator", "tensorboard", "threads"
     ),
 }  # fmt: skip
-OWN = "how this job reads and learns"
+OWN = "options of this job"
 
 
 def add_options(parser: argparse.ArgumentParser, estimator: type, skip: Sequence[str] = ()) -> None:

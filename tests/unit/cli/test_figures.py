@@ -1,4 +1,4 @@
-"""Figures for a terminal, and help that puts first what is set most often."""
+"""Figures for a terminal, and help that puts common options first."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def test_each_class_has_its_figures() -> None:
     assert "none         0        -          -       -" in lines
 
 
-def test_what_is_set_most_often_stands_first(capsys) -> None:
+def test_common_options_come_first(capsys) -> None:
     with pytest.raises(SystemExit):
         main(["train", "classify", "--help"])
     out = capsys.readouterr().out
     headings = [
-        *("the data:", "the run:", "what is set most often:", "how this job reads and learns:"),
-        *("the optimizer:", "processes and machines:"),
+        *("data:", "run:", "common options:", "options of this job:"),
+        *("optimization:", "processes and machines:"),
     ]
     places = [out.index(f"\n{heading}\n") for heading in headings]
     assert places == sorted(places)

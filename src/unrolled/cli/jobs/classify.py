@@ -51,7 +51,7 @@ class ClassifyJob(CommandJob):
     """`unrolled train classify`, and what is asked of its runs."""
 
     name = "classify"
-    summary = "texts or numeric series into classes"
+    summary = "classify texts or numeric series"
     estimator = Classifier
     columns = (
         "text",
@@ -67,26 +67,26 @@ class ClassifyJob(CommandJob):
     asked_with = COLUMNS
 
     def add_columns(self, parser: argparse._ActionsContainer) -> None:
-        parser.add_argument("--text", metavar="COLUMN", help="which column holds the texts")
-        parser.add_argument("--label", metavar="COLUMN", help="which column holds the classes")
+        parser.add_argument("--text", metavar="COLUMN", help="column of the texts")
+        parser.add_argument("--label", metavar="COLUMN", help="column of the labels")
         parser.add_argument(
             "--fold-labels", action="store_true", default=None,
-            help="labels that differ in capitals or spaces alone are one class",
+            help="treat labels that differ only in case or spaces as one class",
         )  # fmt: skip
-        parser.add_argument("--series", metavar="COLUMN", help="which series a row is a step of")
-        parser.add_argument("--time", metavar="COLUMN", help="when the step was")
+        parser.add_argument(
+            "--series", metavar="COLUMN", help="column that identifies the series a row belongs to"
+        )
+        parser.add_argument("--time", metavar="COLUMN", help="column of the time of each row")
         parser.add_argument(
             "--from", "--from-run", metavar="RUN", dest="from_run",
-            help="go on learning with the networks of this run",
+            help="continue training the networks of this run",
         )  # fmt: skip
-        parser.add_argument("--test", metavar="FILE", help="what to test on")
+        parser.add_argument("--test", metavar="FILE", help="test set")
         parser.add_argument(
             "--test-share", type=float, metavar="SHARE",
-            help=f"share of the file to test on, where no --test is given (default: {HELD_OUT})",
+            help=f"fraction held out for testing if there is no --test (default: {HELD_OUT})",
         )  # fmt: skip
-        parser.add_argument(
-            "--folds", type=int, metavar="K", help="first train and test K times on K parts"
-        )
+        parser.add_argument("--folds", type=int, metavar="K", help="K-fold cross-validation first")
 
     def make(self, given: dict[str, Any], **more: Any) -> Classifier:
         """On the command line there is a report, and the baseline stands in it."""

@@ -35,21 +35,23 @@ class ForecastJob(CommandJob):
     idle: ClassVar = {"paths": ("mode", "fed-back")}
 
     def add_columns(self, parser: argparse._ActionsContainer) -> None:
-        parser.add_argument("--time", metavar="COLUMN", help="which column holds the times")
+        parser.add_argument("--time", metavar="COLUMN", help="column of the times")
         parser.add_argument(
             "--value", metavar="COLUMN", nargs="+", help="what to forecast; several: a series each"
         )
-        parser.add_argument("--series", metavar="COLUMN", help="which series a row belongs to")
+        parser.add_argument("--series", metavar="COLUMN", help="column that identifies the series")
         parser.add_argument(
-            "--known", metavar="COLUMN", nargs="+", help="covariates whose future is known"
+            "--known", metavar="COLUMN", nargs="+", help="covariates known in the future"
         )
-        parser.add_argument("--past", metavar="COLUMN", nargs="+", help="other covariates")
+        parser.add_argument(
+            "--past", metavar="COLUMN", nargs="+", help="covariates known only in the past"
+        )
         parser.add_argument(
             "--every", metavar="STEP", help="average into steps: 15min 1h 1d 1w 1mo"
         )
         parser.add_argument(
             "--test-share", type=float, metavar="SHARE",
-            help=f"share of each series, its end, to test on (default: {HELD_OUT})",
+            help=f"fraction at the end of each series held out for testing (default: {HELD_OUT})",
         )  # fmt: skip
 
     def fit(

@@ -25,15 +25,15 @@ class GenerateJob(CommandJob):
     """`unrolled train generate`, and what is asked of its runs."""
 
     name = "generate"
-    summary = "a text, to be continued"
+    summary = "learn to continue a text"
     estimator = Generator
     columns = ("test", "test_share")
 
     def add_columns(self, parser: argparse._ActionsContainer) -> None:
-        parser.add_argument("--test", metavar="FILE", help="what to test on")
+        parser.add_argument("--test", metavar="FILE", help="test set")
         parser.add_argument(
             "--test-share", type=float, metavar="SHARE",
-            help=f"share of the text to test on, where no --test is given (default: {HELD_OUT})",
+            help=f"fraction held out for testing if there is no --test (default: {HELD_OUT})",
         )  # fmt: skip
 
     def fit(

@@ -34,7 +34,7 @@ class TagJob(CommandJob):
     """`unrolled train tag`, and what is asked of its runs."""
 
     name = "tag"
-    summary = "a tag for each word: parts of speech, names"
+    summary = "tag each word: parts of speech, names"
     estimator = Tagger
     columns = (*COLUMNS, "scheme", "restore", "test", "test_share")
     asked_with = (*COLUMNS, "format")
@@ -43,18 +43,20 @@ class TagJob(CommandJob):
         for name in ("word", "tag"):
             parser.add_argument(
                 f"--{name}", metavar="COLUMN",
-                help=f"which column holds the {name}s: its name, or its number from 1 up",
+                help=f"column of the {name}s: its name, or its number, counting from 1",
             )  # fmt: skip
-        parser.add_argument("--sentence", metavar="COLUMN", help="of a table: names the sentence")
-        parser.add_argument("--scheme", choices=SCHEMES, help="how spans are written as tags")
+        parser.add_argument(
+            "--sentence", metavar="COLUMN", help="column that identifies the sentence"
+        )
+        parser.add_argument("--scheme", choices=SCHEMES, help="tagging scheme of spans")
         parser.add_argument(
             "--restore", choices=restoring.KINDS,
-            help="learn from running text to put back what was taken away from it",
+            help="learn from plain text to restore what was removed from it",
         )  # fmt: skip
-        parser.add_argument("--test", metavar="FILE", help="what to test on")
+        parser.add_argument("--test", metavar="FILE", help="test set")
         parser.add_argument(
             "--test-share", type=float, metavar="SHARE",
-            help=f"share of the file to test on, where no --test is given (default: {HELD_OUT})",
+            help=f"fraction held out for testing if there is no --test (default: {HELD_OUT})",
         )  # fmt: skip
 
     def fit(

@@ -25,18 +25,18 @@ class TranscribeJob(CommandJob):
     """`unrolled train transcribe`, and what is asked of its runs."""
 
     name = "transcribe"
-    summary = "recordings of speech into text"
+    summary = "transcribe recordings of speech"
     estimator = Transcriber
     columns = (*COLUMNS, "test", "test_share")
     asked_with = COLUMNS
 
     def add_columns(self, parser: argparse._ActionsContainer) -> None:
-        parser.add_argument("--file", metavar="COLUMN", help="which column names the sound files")
-        parser.add_argument("--text", metavar="COLUMN", help="which column holds what is said")
-        parser.add_argument("--test", metavar="FILE", help="what to test on")
+        parser.add_argument("--file", metavar="COLUMN", help="column of the sound files")
+        parser.add_argument("--text", metavar="COLUMN", help="column of the texts")
+        parser.add_argument("--test", metavar="FILE", help="test set")
         parser.add_argument(
             "--test-share", type=float, metavar="SHARE",
-            help=f"share of the recordings to test on, without --test (default: {HELD_OUT})",
+            help=f"fraction held out for testing if there is no --test (default: {HELD_OUT})",
         )  # fmt: skip
 
     def fit(

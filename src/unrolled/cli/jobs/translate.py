@@ -28,22 +28,20 @@ class TranslateJob(CommandJob):
     """`unrolled train translate`, and what is asked of its runs."""
 
     name = "translate"
-    summary = "pairs of sequences: sentences, spellings, dates"
+    summary = "translate sequences: sentences, spellings, dates"
     estimator = Translator
     columns = ("target", "from_column", "to_column", "test", "test_target", "test_share")
     asked_with = ("target", "from_column", "to_column")
 
     def add_columns(self, parser: argparse._ActionsContainer) -> None:
-        parser.add_argument(
-            "--target", metavar="FILE", help="line by line, what the source becomes"
-        )
-        parser.add_argument("--from-column", metavar="COLUMN", help="of a table: the sources")
-        parser.add_argument("--to-column", metavar="COLUMN", help="of a table: the targets")
-        parser.add_argument("--test", metavar="FILE", help="what to test on")
-        parser.add_argument("--test-target", metavar="FILE", help="and what that becomes")
+        parser.add_argument("--target", metavar="FILE", help="targets, line by line")
+        parser.add_argument("--from-column", metavar="COLUMN", help="column of the sources")
+        parser.add_argument("--to-column", metavar="COLUMN", help="column of the targets")
+        parser.add_argument("--test", metavar="FILE", help="test set")
+        parser.add_argument("--test-target", metavar="FILE", help="targets of --test")
         parser.add_argument(
             "--test-share", type=float, metavar="SHARE",
-            help=f"share of the pairs to test on, where no --test is given (default: {HELD_OUT})",
+            help=f"fraction held out for testing if there is no --test (default: {HELD_OUT})",
         )  # fmt: skip
 
     def fit(

@@ -89,36 +89,32 @@ TASK = "classify"
 class Classifier(ClassifierMixin, Estimator):
     """A recurrent network that reads a sequence and names its class."""
 
-    bidirectional: bool = option(True, "read each sequence from both ends", bool)
-    dropout: float = option(
-        0.3, "share of units set to zero at random in training, against overfitting", float
-    )
+    bidirectional: bool = option(True, "read each sequence in both directions", bool)
+    dropout: float = option(0.3, "dropout probability", float)
     epochs: int | None = option(  # type: ignore[assignment]
-        None, f"passes over the data, at most (default: {EPOCHS}, more for few rows)", int
+        None, f"maximum number of epochs (default: {EPOCHS}, more for few rows)", int
     )
-    members: int = option(
-        3, "networks that decide together, each trained without one fold of the rows", int
-    )
+    members: int = option(3, "networks in the committee, each trained without one fold", int)
     linear: bool = option(
-        True, "a linear model beside the networks: on n-grams of texts, on shapes of series", bool
+        True, "combine the networks with a linear model (n-grams, or shapes of series)", bool
     )
-    convolutions: bool = option(True, "let convolutions read a series first", bool)
-    schedule: str = option(
-        "warmup", "how the learning rate changes over the training", choices=tuple(SCHEDULES)
-    )
+    convolutions: bool = option(True, "convolutions before the recurrent layers, for series", bool)
+    schedule: str = option("warmup", "learning rate schedule", choices=tuple(SCHEDULES))
     tokens: str = option(
         "auto",
-        "how texts are cut; auto: into characters where words repeat too little",
+        "tokens of texts; auto: characters if few words repeat",
         choices=("auto", *KINDS),
     )
-    longest: int = option(LONGEST, "tokens of a text that are read; the rest is ignored", int)
-    vocabulary: int = option(20_000, "most different tokens; rarer ones share one vector", int)
-    embedding: int = option(64, "size of the vector of each token", int)
-    pooling: str = option("max", "how the outputs of all steps become one vector", choices=POOLINGS)
-    class_weights: str | None = option(
-        None, "balanced: each class counts the same, however rare", choices=("balanced",)
+    longest: int = option(LONGEST, "maximum tokens of a text; the rest is ignored", int)
+    vocabulary: int = option(
+        20_000, "maximum size of the vocabulary; rarer tokens share one vector", int
     )
-    baseline: bool = option(False, "also train a network without recurrence, to compare", bool)
+    embedding: int = option(64, "size of the embedding", int)
+    pooling: str = option("max", "how the outputs of all steps are pooled", choices=POOLINGS)
+    class_weights: str | None = option(
+        None, "balanced: weight classes by inverse frequency", choices=("balanced",)
+    )
+    baseline: bool = option(False, "also train a network without recurrence for comparison", bool)
 
     def check(self) -> ChosenCell:
         cell = super().check()

@@ -85,21 +85,21 @@ class Forecast:
 class Forecaster(RegressorMixin, Estimator):
     """A recurrent network that reads series and says what comes next, and how sure it is."""
 
-    horizon: int = option(24, "how many steps ahead", int)
-    mode: str = option("direct", "all steps at once, or each fed back", choices=MODES)
-    quantiles: Any = option((0.1, 0.5, 0.9), "which ones, with 0.5 among them", read_quantiles)
+    horizon: int = option(24, "steps to forecast", int)
+    mode: str = option("direct", "forecast all steps at once, or feed each one back", choices=MODES)
+    quantiles: Any = option((0.1, 0.5, 0.9), "quantiles to forecast, including 0.5", read_quantiles)
     season: int | None = option(
-        None, "steps of the main cycle (default: by the calendar, or found)", int
+        None, "steps in a season (default: from the calendar, or estimated)", int
     )
-    calendar: bool = option(True, "tell the network the hour, the weekday, the season", bool)
+    calendar: bool = option(True, "use the hour, the weekday and the time of year as inputs", bool)
     shared: bool = option(
-        True, "average with a linear map, the last value, the season before and smoothing", bool
+        True, "combine with a linear map, the last value, the last season and smoothing", bool
     )
-    window: int = option(128, "steps that backpropagation looks back over", int)
-    paths: int = option(100, "sample paths of a forecast that is fed back", int)
-    epochs: int = option(60, "passes over the training data, at most", int)
-    batch_size: int = option(16, "windows in a step", int)
-    patience: int | None = option(12, "stop once this many epochs brought no improvement", int)
+    window: int = option(128, "steps of truncated backpropagation", int)
+    paths: int = option(100, "sample paths with --mode fed-back", int)
+    epochs: int = option(60, "maximum number of epochs", int)
+    batch_size: int = option(16, "windows per batch", int)
+    patience: int | None = option(12, "stop after this many epochs without improvement", int)
 
     def check(self) -> ChosenCell:
         cell = super().check()

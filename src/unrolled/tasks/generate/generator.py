@@ -55,18 +55,16 @@ class Generator(Estimator):
     """A recurrent language model of characters or BPE tokens."""
 
     hidden: int = option(256, "units in each layer", int)
-    dropout: float = option(0.1, "share of units set to zero at random in training", float)
-    optimizer: str = option("muon", "the rule that turns gradients into steps", choices=OPTIMIZERS)
+    dropout: float = option(0.1, "dropout probability", float)
+    optimizer: str = option("muon", "optimization algorithm", choices=OPTIMIZERS)
     lr: float = option(0.006, "learning rate", float)
-    schedule: str = option(
-        "warmup", "how the learning rate changes over the training", choices=tuple(SCHEDULES)
-    )
-    epochs: int = option(10, "passes over the training data, at most", int)
-    embedding: int = option(64, "size of the vector of each token", int)
-    tokens: str = option("char", "how the text is cut", choices=KINDS)
-    vocabulary: int = option(1_000, "most different tokens", int)
-    window: int = option(64, "tokens that backpropagation looks back over", int)
-    tied: bool = option(False, "one table for reading and writing tokens", bool)
+    schedule: str = option("warmup", "learning rate schedule", choices=tuple(SCHEDULES))
+    epochs: int = option(10, "maximum number of epochs", int)
+    embedding: int = option(64, "size of the embedding", int)
+    tokens: str = option("char", "tokens of the text", choices=KINDS)
+    vocabulary: int = option(1_000, "maximum size of the vocabulary", int)
+    window: int = option(64, "tokens of truncated backpropagation", int)
+    tied: bool = option(False, "tie the input and output embeddings", bool)
 
     def check(self) -> ChosenCell:
         cell = super().check()

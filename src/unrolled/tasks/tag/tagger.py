@@ -55,21 +55,23 @@ class Tagger(Estimator):
     """A recurrent network with a CRF on top (Huang et al. 2015, Lample et al. 2016)."""
 
     hidden: int = option(100, "units in each layer and direction", int)
-    bidirectional: bool = option(True, "read each sentence from both ends", bool)
-    dropout: float = option(0.5, "share of units set to zero at random in training", float)
+    bidirectional: bool = option(True, "read each sentence in both directions", bool)
+    dropout: float = option(0.5, "dropout probability", float)
     lr: float = option(0.005, "learning rate", float)
-    schedule: str = option(
-        "cosine", "how the learning rate changes over the training", choices=tuple(SCHEDULES)
+    schedule: str = option("cosine", "learning rate schedule", choices=tuple(SCHEDULES))
+    epochs: int = option(20, "maximum number of epochs", int)
+    batch_size: int = option(16, "sentences per batch", int)
+    characters: str = option(
+        "recurrent", "how the characters of a word are read", choices=CHARACTERS
     )
-    epochs: int = option(20, "passes over the training data, at most", int)
-    batch_size: int = option(16, "sentences in a step", int)
-    characters: str = option("recurrent", "how a word's letters are read", choices=CHARACTERS)
-    character_embedding: int = option(24, "numbers that stand for a letter", int)
-    character_size: int = option(64, "numbers that a word's letters become", int)
-    embedding: int = option(64, "numbers that stand for a word", int)
-    vocabulary: int = option(20_000, "most words that have numbers of their own", int)
-    least: int = option(2, "times that such a word is seen at least", int)
-    word_dropout: float = option(0.1, "share of words taken for unknown in training", float)
+    character_embedding: int = option(24, "size of the character embedding", int)
+    character_size: int = option(64, "size of a word's character features", int)
+    embedding: int = option(64, "size of the word embedding", int)
+    vocabulary: int = option(20_000, "maximum size of the word vocabulary", int)
+    least: int = option(2, "minimum count of a word in the vocabulary", int)
+    word_dropout: float = option(
+        0.1, "probability of replacing a word by the unknown word in training", float
+    )
 
     def check(self) -> ChosenCell:
         cell = super().check()

@@ -54,21 +54,19 @@ class Transcriber(Estimator):
 
     cell: Any = option("gru", "a cell of the library, or FILE.py:CLASS")
     hidden: int = option(96, "units in each layer and direction", int)
-    bidirectional: bool = option(True, "hear each recording from both ends", bool)
-    dropout: float = option(0.2, "share of units set to zero at random in training", float)
+    bidirectional: bool = option(True, "read each recording in both directions", bool)
+    dropout: float = option(0.2, "dropout probability", float)
     lr: float = option(0.006, "learning rate", float)
-    schedule: str = option(
-        "cosine", "how the learning rate changes over the training", choices=tuple(SCHEDULES)
-    )
-    epochs: int = option(40, "passes over the training data, at most", int)
-    batch_size: int = option(16, "recordings in a step", int)
-    bands: int = option(40, "bands of frequency that are heard", int)
-    channels: int = option(64, "features that the convolution makes of them", int)
-    stride: int = option(2, "frames of 10 ms that become one step", int)
-    masks: int = option(1, "times that bands and stretches are blanked out in training", int)
-    beam: int = option(16, "texts that are followed at once; 1: the most probable path", int)
+    schedule: str = option("cosine", "learning rate schedule", choices=tuple(SCHEDULES))
+    epochs: int = option(40, "maximum number of epochs", int)
+    batch_size: int = option(16, "recordings per batch", int)
+    bands: int = option(40, "number of mel bands", int)
+    channels: int = option(64, "output channels of the convolution", int)
+    stride: int = option(2, "frames of 10 ms per time step", int)
+    masks: int = option(1, "number of bands and stretches masked in training (SpecAugment)", int)
+    beam: int = option(16, "beam width; 1: the most probable path", int)
     lexicon: str = option(
-        "auto", "hear only words that were learned; auto: where they are few", choices=LEXICON
+        "auto", "recognize only words of the training set; auto: if they are few", choices=LEXICON
     )
 
     def check(self) -> ChosenCell:
