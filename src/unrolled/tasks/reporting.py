@@ -41,18 +41,18 @@ def trained_on(
     """What was trained on what: the source, its parts, what was done to it."""
     blocks: list[Block] = [
         Prose(_source(config.get("data", {}))),
-        Table("parts", "What was learned from, looked at, and tested on.", *_split(rows)),
+        Table("parts", "Training, validation and test data.", *_split(rows)),
     ]
     if notes:
         done = "\n".join(f"- {literal(note)}" for note in notes)
-        blocks.append(Prose(f"What was done to the data:\n\n{done}"))
-    return Section("What was trained on what", blocks)
+        blocks.append(Prose(f"Preprocessing:\n\n{done}"))
+    return Section("Data", blocks)
 
 
 def _source(data: Mapping[str, Any]) -> str:
     """The file and the columns that were read."""
     if "source" not in data:
-        return "The data were given in Python."
+        return "The data were passed in Python."
     source = str(data["source"])
     name = source if source.startswith("builtin:") else source.replace("\\", "/").split("/")[-1]
     columns = []
@@ -62,7 +62,7 @@ def _source(data: Mapping[str, Any]) -> str:
             names = value if isinstance(value, (list, tuple)) else [value]
             columns.append(f"{role} {', '.join(quoted(str(one), 40) for one in names)}")
     read = f", columns: {'; '.join(columns)}" if columns else ""
-    return f"The data: {quoted(name)}{read}."
+    return f"Source: {quoted(name)}{read}."
 
 
 def every_parameter(config: Mapping[str, Any]) -> Section:
@@ -70,8 +70,8 @@ def every_parameter(config: Mapping[str, Any]) -> Section:
     chosen = [
         [name, str(value)] for name, value in config["parameters"].items() if value is not None
     ]
-    table = Table("parameters", "As the run was made.", ["parameter", "value"], chosen)
-    return Section("Every parameter", [table])
+    table = Table("parameters", "All parameters of this run.", ["parameter", "value"], chosen)
+    return Section("Parameters", [table])
 
 
 def the_cell(cell: ChosenCell, weights: int) -> Section:
@@ -80,7 +80,7 @@ def the_cell(cell: ChosenCell, weights: int) -> Section:
         "The cell",
         [
             Prose(
-                f"At each step the network computes these equations; it has {weights:,} weights."
+                f"The network computes these equations at each step. It has {weights:,} weights."
             ),
             Math(cell.equation.latex, "cell", f"The cell {cell.name}."),
         ],
@@ -107,19 +107,19 @@ def learning(
     whole = sum(spent.values()) or 1.0
     times = [[what, amount, f"{amount / whole:.0%}"] for what, amount in spent.items()]
     return Section(
-        "How it learned",
+        "Training",
         [
             Prose(
                 f"{numbers.counted(len(history), 'epoch')} in {seconds}. The weights of epoch "
-                f"{best_epoch} are kept: there the validation part came out best. The test "
-                "part decided nothing."
+                f"{best_epoch} are kept, which were best on the validation set. The test set "
+                "played no part in the choice."
             ),
-            Figure("curves", "Over the epochs", panels, "curves of each part by epoch",
-                   "The vertical line is the epoch whose weights are kept. When training goes on "
-                   "falling while validation rises, the network learns its examples by heart."),
-            Table("time", "Where the time went.", ["work", "seconds", "share"], times, digits=3),
-            Figure("gradient-norm", "The gradient", gradient, "the gradient's norm by epoch",
-                   "Before clipping. A norm that grows from epoch to epoch warns of divergence."),
+            Figure("curves", "Learning curves", panels, "curves of each part by epoch",
+                   "The vertical line marks the epoch whose weights are kept. When the training "
+                   "loss keeps falling while the validation loss rises, the network overfits."),
+            Table("time", "Training time.", ["phase", "seconds", "share"], times, digits=3),
+            Figure("gradient-norm", "Gradient norm", gradient, "the norm of the gradient by epoch",
+                   "Before clipping. A norm that grows from epoch to epoch signals divergence."),
         ],
     )  # fmt: skip
 
@@ -128,9 +128,9 @@ def inside(readings: Sequence[Reading], norms: Any, explanation: str) -> Section
     """The hidden state step by step, how much each step counted, the gradient by lag."""
     blocks: list[Block] = [
         Prose(
-            "What the network holds in mind while it reads. Each row of a picture is a unit of the "
-            "hidden state (the liveliest ones), each column a step. Below it stands how much each "
-            f"step counted: {explanation}"
+            "The hidden state while the network reads. Each row of a heat map is a unit of the "
+            "hidden state (those that vary most), each column a step. The bars below show how "
+            f"much each step contributed: {explanation}"
         )
     ]
     for number, reading in enumerate(readings, 1):
@@ -149,11 +149,11 @@ def inside(readings: Sequence[Reading], norms: Any, explanation: str) -> Section
         alt = f"heat map of {len(lively)} units over {len(names)} steps"
         if reading.values is not None:
             drawn = _what_it_read(reading.values[part], part.start + 1, names)
-            blocks.append(Figure(f"read-{number}", f"What it read: {title}", drawn, "the series"))
-            title = "What it held in mind"
+            blocks.append(Figure(f"read-{number}", f"Input: {title}", drawn, "the series"))
+            title = "Hidden state"
         blocks.append(Figure(f"state-{number}", title, heat, alt))
         blocks.append(
-            Figure(f"counted-{number}", "How much each of these steps counted", counted,
+            Figure(f"counted-{number}", "Contribution of each step", counted,
                    f"bars, one for each of {len(names)} steps")
         )  # fmt: skip
     panel = gradient_by_lag({"norm": norms}, y_label="norm of the derivative")
@@ -163,9 +163,9 @@ def inside(readings: Sequence[Reading], norms: Any, explanation: str) -> Section
             "Does the gradient vanish?",
             panel,
             "the norm of the gradient by lag",
-            "How far the output at the last step moves when the input so many steps before it "
-            "moves a little, as a mean over examples. A line that falls steeply means that what "
-            "was read long ago can hardly be learned from.",
+            "How sensitive the output at the last step is to the input this many steps earlier, "
+            "averaged over examples. If the line falls steeply, the network can hardly learn from "
+            "inputs that lie far back.",
         )
     )
     return Section("Inside the network", blocks)

@@ -14,13 +14,13 @@ ROWS = [["part", "sequences"], ["train", 3]]
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        ({}, "The data were given in Python."),
-        ({"source": "builtin:co2"}, "The data: `builtin:co2`."),
+        ({}, "The data were passed in Python."),
+        ({"source": "builtin:co2"}, "Source: `builtin:co2`."),
         (
             {"source": "/home/me/in box.csv", "text": "Message", "label": "Kind"},
-            "The data: `in box.csv`, columns: text `Message`; label `Kind`.",
+            "Source: `in box.csv`, columns: text `Message`; label `Kind`.",
         ),
-        ({"source": "s.csv", "value": ["a", "b"]}, "The data: `s.csv`, columns: value `a`, `b`."),
+        ({"source": "s.csv", "value": ["a", "b"]}, "Source: `s.csv`, columns: value `a`, `b`."),
     ],
 )
 def test_the_source_is_said(data, said):
@@ -62,9 +62,9 @@ def test_a_series_is_drawn_beside_what_was_held_in_mind(channels, shown):
     reading = Reading("series 7", names, np.eye(60)[:, :4], counted, values)
     drawn = [b for b in inside([reading], np.ones(4), "so.").blocks if isinstance(b, Figure)]
     first = int(drawn[0].title.split("steps ")[1].split()[0])
-    assert drawn[0].title == f"What it read: series 7, steps {first} to {first + 23} of 60"
+    assert drawn[0].title == f"Input: series 7, steps {first} to {first + 23} of 60"
     assert [one.title for one in drawn[1:3]] == [
-        "What it held in mind", "How much each of these steps counted"
+        "Hidden state", "Contribution of each step"
     ]  # fmt: skip
     assert first <= 31 <= first + 23
     assert shown in render(Page("t", "l", [inside([reading], np.ones(4), "so.")]))

@@ -130,7 +130,7 @@ def test_a_run_answers_in_each_form_and_holds_its_report(run, capsys, tmp_path):
 
     report = (run / "report.html").read_text()
     assert 'id="live"' in report
-    for title in ("counted as conlleval", "The sentences with most doubt", "What follows what"):
+    for title in ("in conlleval", "The most uncertain sentences", "Transitions between tags"):
         assert title in report
 
 

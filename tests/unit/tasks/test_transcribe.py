@@ -105,7 +105,7 @@ def test_a_run_is_asked_and_holds_its_report(run, capsys):
     assert main(["predict", str(run), str(place / "all.csv")]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 60
     report = (run / "report.html").read_text()
-    for words in ("words (WER)", "Where it heard what", "Heard as"):
+    for words in ("words (WER)", "Alignment", "Heard as"):
         assert words in report
 
 

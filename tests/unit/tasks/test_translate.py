@@ -56,7 +56,7 @@ def test_it_learns_and_is_asked(run, capsys):
     assert main(["evaluate", str(run), str(run.parent / "pairs.csv")]) == 0
     assert "bleu: " in capsys.readouterr().out
     report = (run / "report.html").read_text()
-    for words in ("sacrebleu", "Where it looked", "Farthest from it"):
+    for words in ("sacrebleu", "Attention", "The worst answers"):
         assert words in report
 
 

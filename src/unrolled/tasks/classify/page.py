@@ -84,7 +84,7 @@ def page_of(found: Findings) -> Page:
         title=f"A classifier of {len(found.classes)} classes",
         lead=(
             f"{_who(found)} classifies {accuracy:.1%} of the {len(found.told.data):,} sequences of "
-            f"the {found.told_part} part correctly; always guessing the most frequent class "
+            f"the {found.told_part} set correctly; always guessing the most frequent class "
             f"scores {_commonest(found.told):.1%}.{_better_alone(found, accuracy)}"
         ),
         sections=[
@@ -113,7 +113,7 @@ def _who(found: Findings) -> str:
         if count == 1
         else f"A committee of {count} recurrent networks ({found.cell.name})"
     )
-    return networks if found.model.linear is None else f"{networks} with a linear model beside it"
+    return networks if found.model.linear is None else f"{networks} combined with a linear model"
 
 
 def _better_alone(found: Findings, accuracy: float) -> str:
@@ -125,15 +125,15 @@ def _better_alone(found: Findings, accuracy: float) -> str:
     best = max(figure, key=lambda name: figure[name], default=None)
     if best is None or figure[best] <= accuracy:
         return ""
-    return f" On these data {best} is better: {figure[best]:.1%}."
+    return f" On these data, {best} is better: {figure[best]:.1%}."
 
 
 def _part_rows(found: Findings) -> list[list[Any]]:
-    rows: list[list[Any]] = [["part", "sequences", "median steps", "most steps"]]
+    rows: list[list[Any]] = [["part", "sequences", "median steps", "maximum steps"]]
     for name, data in found.parts.items():
         lengths = data.sequences.lengths
         if name == "validation" and data.folds is not None:
-            name = "validation (the same, by networks that did not learn from them)"
+            name = "validation (the same rows, each by networks that were not trained on it)"
         rows.append([name, len(data), int(np.median(lengths)), int(lengths.max())])
     return rows
 
@@ -148,35 +148,35 @@ def _how_good(found: Findings) -> Section:
     blocks: list[Block] = [
         Table(
             "figures",
-            f"On the {found.told_part} part. Accuracy is the share that was classified correctly. "
-            "Macro F1 weighs every class alike, however few examples it has: the mean over the "
-            "classes of F1, which lies between recall and precision.",
+            f"On the {found.told_part} set. Accuracy is the fraction classified correctly. Macro "
+            "F1 is the mean of F1 (the harmonic mean of precision and recall) over the classes, "
+            "so rare classes count as much as frequent ones.",
             FIGURES,
             rows,
         ),
         Table(
             "classes",
-            "Class by class: which share of its examples was found, and how often it was right "
-            "when it was named.",
-            ["class", "examples", "found (recall)", "right when named (precision)"],
+            "Recall is the fraction of the examples of a class that were predicted correctly, "
+            "precision the fraction of its predictions that were correct.",
+            ["class", "examples", "recall", "precision"],
             _class_rows(table, found.classes),
         ),
     ]  # fmt: skip
     if len(found.classes) <= CLASSES_DRAWN:
         panel = confusion_matrix(table, [str(name) for name in found.classes])
         blocks.append(
-            Figure("confusion", "Who is taken for whom", panel, "confusion matrix",
-                   "Rows are what is, columns what the network said.")
+            Figure("confusion", "Confusion matrix", panel, "confusion matrix",
+                   "Rows: true class. Columns: predicted class.")
         )  # fmt: skip
     if found.baseline is not None:
         gain = figures(table)["accuracy"] - figures(found.baseline.confusion())["accuracy"]
         blocks.append(
             Prose(
-                "The feed-forward network saw the same rows without their order: what the "
-                f"recurrence brings is {100 * gain:+.1f} points of accuracy."
+                "The feed-forward network saw the same rows without the order of their steps. "
+                f"Recurrence changes the accuracy by {100 * gain:+.1f} points."
             )
         )
-    return Section("How good it is", blocks)
+    return Section("Results", blocks)
 
 
 def _commonest(told: Told) -> float:
@@ -205,7 +205,7 @@ def _examples(found: Findings) -> Section:
     sure = told.chances[rows, told.said]
     right = told.said == told.data.classes
     order = np.argsort(-sure, kind="stable")
-    columns = ["series" if _of_series(found) else "text", "is", "said", "sure"]
+    columns = ["series" if _of_series(found) else "text", "true", "predicted", "probability"]
 
     def listed(which: Any) -> list[list[Any]]:
         chosen: dict[tuple[str, ...], list[Any]] = {}  # a text that stands there twice, once
@@ -222,12 +222,12 @@ def _examples(found: Findings) -> Section:
 
     blocks: list[Block] = []
     for key, caption, which in (
-        ("best", "Right, and surest of it.", right),
-        ("worst", "Wrong, and surest of it: often the label is worth a second look.", ~right),
+        ("best", "The most confident correct predictions.", right),
+        ("worst", "The most confident mistakes. The labels are often worth checking.", ~right),
     ):
         if which.any():
             blocks.append(Table(key, caption, columns, listed(which)))
-    return Section("Best and worst examples", blocks)
+    return Section("Examples", blocks)
 
 
 def _of_series(found: Findings) -> bool:
@@ -250,7 +250,7 @@ def _inside(found: Findings) -> Section:
     return inside(
         readings,
         norms,
-        "the derivative of the winning class's score by the step's input, times that input."
+        "the derivative of the predicted class's score with respect to the input, times the input."
         + _which_units(found),
     )
 
@@ -261,10 +261,7 @@ def _which_units(found: Findings) -> str:
     units = recurrent.output_size
     if recurrent.directions == 1:
         return ""
-    return (
-        f" Units 1 to {units} read from the beginning, units {units + 1} to {2 * units} from the "
-        "end."
-    )
+    return f" Units 1 to {units} read forward, units {units + 1} to {2 * units} backward."
 
 
 def _first(found: Findings) -> Labeller:
@@ -281,11 +278,11 @@ def _reading(found: Findings, row: int) -> Reading:
 
     hidden, counted = read_row(model, inputs, said)
     is_so = told.data.classes[row]
-    verdict = "right" if said == is_so else f"wrong: it is {found.classes[is_so]}"
-    title = f"Taken for {found.classes[said]} ({verdict})"
+    verdict = "correct" if said == is_so else f"wrong, it is {found.classes[is_so]}"
+    title = f"Predicted {found.classes[said]} ({verdict})"
     values = found.values(row)
     if values is not None:
-        title = f"{found.show(row)}, taken for {found.classes[said]} ({verdict})"
+        title = f"{found.show(row)}, predicted {found.classes[said]} ({verdict})"
         values = values[:: model.stride][:LONGEST]
     steps = list(found.steps(row))[:: model.stride][:LONGEST]
     return Reading(title, steps, hidden, counted, values)

@@ -71,7 +71,7 @@ def page_of(found: Findings) -> Page:
         title=f"A forecast of {found.value[:60]}",
         lead=(
             f"A recurrent network ({found.cell.name}) forecasts {horizon} steps of {step} ahead; "
-            f"on the {found.part} part it is off by {mae:.4g} in the mean, "
+            f"on the {found.part} set its mean absolute error is {mae:.4g}, "
             f"{_compared(found.backtest)}{_better(found.backtest)}."
         ),
         sections=[
@@ -96,19 +96,21 @@ def page_of(found: Findings) -> Page:
 def _compared(backtest: Backtest) -> str:
     gain, other = backtest.gain, "the seasonal naive method"
     if gain == -math.inf:
-        return f"where {other} makes no mistake: each season is exactly like the one before"
+        return f"where {other} makes no error: each season repeats the one before exactly"
     return f"{abs(gain):.0%} {'less' if gain >= 0 else 'more'} than {other}"
 
 
 def _better(backtest: Backtest) -> str:
-    """The method to take instead, where the network is not the nearest."""
+    """The method that is more accurate than the network, if there is one."""
     errors = {method: figures["mae"] for method, figures in backtest.figures.items()}
     best = min(errors, key=lambda method: (errors[method], method != NETWORK))
-    return "" if best == NETWORK else f"; nearest is the method {best} ({errors[best]:.4g})"
+    return (
+        "" if best == NETWORK else f"; the method {best} is more accurate here ({errors[best]:.4g})"
+    )
 
 
 def _part_rows(found: Findings) -> list[list[Any]]:
-    rows: list[list[Any]] = [["series", "from", "steps", "learned from", "validation", "test"]]
+    rows: list[list[Any]] = [["series", "from", "steps", "training", "validation", "test"]]
     for one, learned, tested in zip(found.series[:12], found.learned, found.tested):
         rows.append(
             [
@@ -139,9 +141,9 @@ def _how_good(found: Findings) -> Section:
     blocks: list[Block] = [
         Table(
             "figures",
-            f"On the {found.part} part, from {counted(origins, 'origin')}. "
-            + ("" if is_point else f"Coverage should be {width:.0%}; of all other figures, ")
-            + ("Less" if is_point else "less")
+            f"On the {found.part} set, from {counted(origins, 'origin')}. "
+            + ("" if is_point else f"Coverage should be {width:.0%}; for all other figures, ")
+            + ("Lower" if is_point else "lower")
             + " is better.",
             ["method", *words.values()],
             rows,
@@ -154,23 +156,23 @@ def _how_good(found: Findings) -> Section:
     if len(next(iter(backtest.mae_by_step.values()))) > 1:
         panel = curves(backtest.mae_by_step, x_label="steps ahead", y_label="mean absolute error")
         blocks.append(
-            Figure("by-step", "How far ahead", panel, "mean absolute error by steps ahead",
-                   "What lies further ahead is harder: how fast does each method lose its grip?")
+            Figure("by-step", "Error by steps ahead", panel, "mean absolute error by steps ahead",
+                   "How fast the error of each method grows with the distance.")
         )  # fmt: skip
-    return Section("How good it is", blocks)
+    return Section("Results", blocks)
 
 
 def _what_they_mean(found: Findings) -> str:
-    """The figures and the methods, for one who meets them for the first time."""
+    """The figures and the methods, for readers who are new to them."""
     season, step = found.series[0].layout.season, found.series[0].series.step
-    back = f"the value {season} steps of {step} before" if season > 1 else "the last value, too"
+    back = f"the value {season} steps of {step} earlier" if season > 1 else "the last value too"
     return (
-        "- MAE is the mean distance of the forecast from what came; RMSE is like it, but weighs "
-        "large misses more; sMAPE is the distance as a share of the size of both.\n"
-        "- MASE is the MAE over that of the seasonal naive method where the network learned: below "
-        "1 it is better.\n"
-        "- Pinball weighs the whole interval, not only its middle. Coverage is the share of what "
-        "came that lay inside the interval.\n"
+        "- MAE is the mean absolute error. RMSE gives more weight to large errors. sMAPE is the "
+        "error relative to the size of the values.\n"
+        "- MASE is the MAE divided by that of the seasonal naive method on the training data; "
+        "values below 1 are better.\n"
+        "- The pinball loss scores all quantiles, not only the median. Coverage is the fraction of "
+        "actual values inside the interval.\n"
         f"- Naive repeats the last value, seasonal naive {back}. Smoothing is damped exponential "
         "smoothing with a season, a good classical method."
     )
@@ -180,12 +182,12 @@ def _what_is_shared(found: Findings) -> str:
     """Whose forecasts are averaged."""
     shares = {name: share for name, share in found.shares.items() if share}
     if len(shares) < 2:
-        return "The forecast is the network's own: no other method has a share of it."
+        return "The forecast is that of the network alone: no other method has a weight in it."
     said = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
     return (
-        "The forecast is an average of several methods, with the shares that were best on the "
-        f"validation part (over all steps: {said}). *Network alone* is what it would be without "
-        "the others. The linear map goes from the last values to all steps ahead."
+        "The forecast is a weighted average of several methods, with the weights that were best "
+        f"on the validation set (over all steps: {said}). *Network alone* is the network without "
+        "the others. The linear map predicts all steps ahead from the last values."
     )
 
 
@@ -195,25 +197,24 @@ def _how_sure(found: Findings) -> str:
     before, after = backtest.as_said, backtest.figures[NETWORK]
     if before == after:
         return (
-            f"How sure the network is. Its interval held {after['coverage']:.0%} of what came, as "
-            "it was learned: there were too few steps beside those to set it right by."
+            f"Coverage: the interval contained {after['coverage']:.0%} of the actual values. It "
+            "is not calibrated, since there were too few steps for that."
         )
     return (
-        f"How sure the network is. As learned, its interval held {before['coverage']:.0%} of what "
-        f"came (pinball {before['pinball']:.4g}): a network is surer of what it learned from than "
-        "of what comes. So both ends of the interval are moved, for each step ahead, by the errors "
-        "of its latest forecasts of steps that it had not learned from, as many as the validation "
-        f"part has; it then held {after['coverage']:.0%} (pinball {after['pinball']:.4g}).\n\nNo "
-        "forecast is calibrated by what comes after its origin, and the median stays where it is. "
-        "This takes for granted that the next errors are like the latest ones; those of the "
-        "validation part, which has also chosen the weights, are a little too small."
-        " The intervals of the other methods are of their errors in the part that was "
-        "learned from."
+        f"Coverage: before calibration, the interval contained {before['coverage']:.0%} of the "
+        f"actual values (pinball {before['pinball']:.4g}), since a network is more certain about "
+        "its training data than about the future. Both ends of the interval are therefore "
+        "shifted, for each step ahead, by the errors of its latest forecasts, over a window as "
+        f"long as the validation set. It then contained {after['coverage']:.0%} (pinball "
+        f"{after['pinball']:.4g}).\n\nCalibration uses nothing after the origin of a forecast and "
+        "leaves the median unchanged. It assumes that future errors resemble recent ones; errors "
+        "on the validation set, which also selected the weights, are slightly too small. The "
+        "intervals of the other methods come from their errors on the training data."
     )
 
 
 def _pictures(found: Findings) -> Section:
-    """The best, a usual and the worst origin."""
+    """The best, a typical and the worst origin."""
     backtest = found.backtest
     errors = [
         np.nan_to_num(np.nanmean(np.abs(one.actual - _median(one.forecasts[NETWORK], backtest)), 1))
@@ -225,21 +226,23 @@ def _pictures(found: Findings) -> Section:
     blocks: list[Block] = []
     for key, title, place in (
         ("best", "The best forecast", order[0]),
-        ("usual", "A usual one", order[len(order) // 2]),
-        ("worst", "The worst one", order[-1]),
+        ("usual", "A typical forecast", order[len(order) // 2]),
+        ("worst", "The worst forecast", order[-1]),
     ):
         number, origin = places[int(place)]
         one = backtest.series[number]
         panel = _picture(found, found.series[number], one, origin)
         name = f"{quoted(one.name, 40)}, from {shown_time(one.times[origin])}{_band(backtest)}"
-        blocks.append(Figure(key, title, panel, f"forecast and what came: {title}", name))
-    return Section("Forecasts, and what came", blocks)
+        blocks.append(Figure(key, title, panel, f"forecast and actual values: {title}", name))
+    return Section("Forecasts and actual values", blocks)
 
 
 def _band(backtest: Backtest) -> str:
     """What the shaded bands are."""
     width = backtest.levels[-1] - backtest.levels[0]
-    return f". The band should hold {width:.0%} of what comes." if len(backtest.levels) > 1 else ""
+    return (
+        f". The band should cover {width:.0%} of future values." if len(backtest.levels) > 1 else ""
+    )
 
 
 def _median(forecasts: Any, backtest: Backtest) -> Any:
@@ -290,8 +293,10 @@ def _future(found: Findings) -> Section:
         name = f"{quoted(one.series.name, 40)} after {last}{_band(found.backtest)}"
         blocks.append(Figure(f"future-{number}", "What comes next", panel, "forecast", name))
     if not blocks:
-        blocks.append(Prose("The known covariates end with the data: no future can be drawn."))
-    return Section("What comes after the end", blocks)
+        blocks.append(
+            Prose("The known covariates end with the data, so there is no forecast beyond them.")
+        )
+    return Section("Forecast", blocks)
 
 
 def _inside(found: Findings) -> Section:
@@ -317,5 +322,6 @@ def _inside(found: Findings) -> Section:
     return inside(
         [reading],
         norms,
-        "the derivative of the furthest step's median by the step's input, times that input.",
+        "the derivative of the median at the last step ahead with respect to the input, times the "
+        "input.",
     )

@@ -60,8 +60,8 @@ def page_of(found: Findings) -> Page:
     return Page(
         title=f"A model of {_called(found)}",
         lead=(
-            f"A recurrent network ({found.cell.name}) needs {bits:.3f} bits for a character of the "
-            f"{found.part} part, which it never learned from."
+            f"A recurrent network ({found.cell.name}) reaches {bits:.3f} bits per character on the "
+            f"{found.part} set, which was not used for training."
         ),
         sections=[
             trained_on(found.config, _part_rows(found), notes),
@@ -69,7 +69,7 @@ def page_of(found: Findings) -> Page:
             learning(
                 found.state.history,
                 found.state.best_epoch,
-                {"loss": "loss (nats a token)", "bits_per_character": "bits a character"},
+                {"loss": "loss (nats per token)", "bits_per_character": "bits per character"},
             ),
             _how_good(found, kept),
             _samples(found),
@@ -99,21 +99,20 @@ def _how_good(found: Findings, kept: Mapping[str, Any]) -> Section:
     stream = found.parts[found.part]
     rows = [
         ["recurrent network", *_row(kept[f"{found.part}_loss"], stream)],
-        ["pairs of tokens, counted", *_row(_pairs(found), stream)],
+        ["bigram counts", *_row(_pairs(found), stream)],
         ["every token equally likely", *_row(math.log(len(found.tokens)), stream)],
     ]
-    columns = ["model", "nats a token", "bits a character", "perplexity"]
+    columns = ["model", "nats per token", "bits per character", "perplexity"]
     return Section(
-        "How good it is",
+        "Results",
         [
-            Table("figures", f"On the {found.part} part.", columns, rows),
+            Table("figures", f"On the {found.part} set.", columns, rows),
             Prose(
-                "Bits a character is how many yes-or-no questions it takes, on average, to name "
-                "the next character to one who knows what the model knows: less is better. "
-                "Perplexity is the number of tokens among which the model is, on average, as "
-                "unsure as if all were equally likely. The counts know only the token before: "
-                "what lies between them and the network is what it keeps in mind from further "
-                "back."
+                "Bits per character are the number of yes-or-no questions needed, on average, to "
+                "determine the next character with the help of the model; lower is better. A "
+                "perplexity of n means that the model is as uncertain as if it had to choose "
+                "among n equally likely tokens. The bigram counts know only the previous token; "
+                "the difference to the network is what it remembers from further back."
             ),
         ],
     )
@@ -140,14 +139,14 @@ def _pairs(found: Findings) -> float:
 def _samples(found: Findings) -> Section:
     blocks: list[Block] = [
         Prose(
-            f"What the network writes after the same beginning, {quoted(found.start)}, which is "
-            f"from the {found.part} part. A low temperature plays it safe, a high one dares more."
+            f"Continuations of the same prompt, {quoted(found.start)}, from the {found.part} set. "
+            "A low temperature gives likely text, a high one more varied text."
         )
     ]
     for warmth, text in found.samples.items():
         whole = (found.start + text).replace("\r", "")
         blocks.append(Code(whole, f"Temperature {warmth:g}.", language="text"))
-    return Section("What it writes", blocks)
+    return Section("Samples", blocks)
 
 
 def _inside(found: Findings) -> Section:
@@ -174,5 +173,6 @@ def _inside(found: Findings) -> Section:
     return inside(
         [reading],
         norms,
-        "the derivative of the likeliest next token's score by the step's input, times that input.",
+        "the derivative of the likeliest next token's score with respect to the input, times the "
+        "input.",
     )

@@ -71,8 +71,8 @@ class Findings:
 def page_of(found: Findings) -> Page:
     """The whole report."""
     weights = sum(weight.numel() for weight in found.model.parameters())
-    shown = {"loss": "loss (nats a word)"}
-    shown |= {"f1": "F1 (spans)"} if found.has_spans else {"accuracy": "accuracy (share)"}
+    shown = {"loss": "loss (nats per word)"}
+    shown |= {"f1": "F1 (spans)"} if found.has_spans else {"accuracy": "accuracy"}
     notes = with_reason(found.notes, found.live)
     return Page(
         title=_title(found),
@@ -104,12 +104,12 @@ def _lead(found: Findings) -> str:
     if found.has_spans:
         right, said, actual = told.tally.counts()
         return (
-            f"{begins} finds {right:,} of the {actual:,} spans in the {found.told_part} part, and "
-            f"names {said:,}: an F1 of {scores(right, said, actual)['f1']:.2%}."
+            f"{begins} finds {right:,} of the {actual:,} spans in the {found.told_part} set and "
+            f"predicts {said:,}: an F1 of {scores(right, said, actual)['f1']:.2%}."
         )
     return (
-        f"{begins} tags {told.accuracy:.2%} of the {words:,} words of the {found.told_part} part "
-        f"correctly; to always give the most frequent tag gets {_commonest(told):.2%}."
+        f"{begins} tags {told.accuracy:.2%} of the {words:,} words of the {found.told_part} set "
+        f"correctly; always guessing the most frequent tag scores {_commonest(told):.2%}."
     )
 
 
@@ -119,7 +119,7 @@ def _commonest(told: Told) -> float:
 
 
 def _part_rows(found: Findings) -> list[list[Any]]:
-    rows: list[list[Any]] = [["part", "sentences", "words", "median length", "longest"]]
+    rows: list[list[Any]] = [["part", "sentences", "words", "median length", "maximum length"]]
     for name, data in found.parts.items():
         lengths = data.words.lengths
         rows.append(
@@ -137,29 +137,28 @@ def _how_good(found: Findings) -> Section:
         blocks.append(
             Table(
                 "spans",
-                f"Spans of the {found.told_part} part, counted as conlleval counts them: a span is "
-                "found when its first word, its last word and its kind are all right.",
-                ["kind", "there", "named", "found", "precision", "recall", "F1"],
+                f"Spans of the {found.told_part} set, counted as in conlleval: a span is correct "
+                "if its first word, its last word and its type are.",
+                ["type", "actual", "predicted", "correct", "precision", "recall", "F1"],
                 rows,
             )
         )
     blocks.append(
         Table(
             "tags",
-            f"Words of the {found.told_part} part, tag by tag: which share was found, and how "
-            f"often the tag was right when it was given. Over all words, {found.told.accuracy:.2%} "
-            "are right.",
-            ["tag", "words", "found (recall)", "right when given (precision)"],
+            f"Words of the {found.told_part} set, by tag. Accuracy over all words: "
+            f"{found.told.accuracy:.2%}.",
+            ["tag", "words", "recall", "precision"],
             _tag_rows(found),
         )
     )
     if len(found.tags) <= TAGS_DRAWN:
         panel = confusion_matrix(tally.confusion, list(found.tags))
         blocks.append(
-            Figure("confusion", "Which tag is taken for which", panel, "confusion matrix",
-                   "Rows are what is, columns what the network said.")
+            Figure("confusion", "Confusion matrix", panel, "confusion matrix",
+                   "Rows: true tag. Columns: predicted tag.")
         )  # fmt: skip
-    return Section("How good it is", blocks)
+    return Section("Results", blocks)
 
 
 def _percent(right: int, said: int, actual: int) -> list[Any]:
@@ -195,13 +194,13 @@ def _doubtful(found: Findings) -> Section:
             ])  # fmt: skip
     table = Table(
         "doubt",
-        f"Of the {found.told_part} part. Sure: the probability of all tags of the sentence, as a "
-        "mean over its words (geometric). Where the network is in doubt and wrong, the tags "
-        "themselves are often worth a second look.",
-        ["the network says", "the tags say", "sure"],
+        f"From the {found.told_part} set. The probability is that of the whole sequence of tags, "
+        "per word (geometric mean). Where the network is uncertain and wrong, the tags "
+        "themselves are often worth checking.",
+        ["predicted", "true", "probability"],
         rows,
     )
-    return Section("The sentences with most doubt", [table])
+    return Section("The most uncertain sentences", [table])
 
 
 def _marked(found: Findings, words: Sequence[str], tags: Sequence[str]) -> str:
@@ -220,10 +219,10 @@ def _transitions(found: Findings) -> Section:
     """What the CRF has learned about neighbours."""
     blocks: list[Block] = [
         Prose(
-            "The CRF adds a score for each pair of neighbouring tags to what the recurrent layers "
-            "say of each word, and takes the sequence whose sum is the largest: a tag that fits "
-            "its word may still lose to one that fits its neighbours."
-            + (" Pairs that break the scheme are ruled out." if found.has_spans else "")
+            "The CRF adds a score for each pair of adjacent tags to the scores that the recurrent "
+            "layers give each word, and chooses the sequence with the largest sum. A tag that fits "
+            "its word may still lose to one that fits its neighbors."
+            + (" Pairs that violate the scheme are ruled out." if found.has_spans else "")
         )
     ]
     if len(found.tags) <= TAGS_DRAWN:
@@ -235,7 +234,7 @@ def _transitions(found: Findings) -> Section:
             columns=list(found.tags), rows=list(found.tags),
         )  # fmt: skip
         blocks.append(
-            Figure("transitions", "Which tag follows which", panel, "heat map of scores",
-                   "Above 0: seen more often than the words alone explain; empty: ruled out.")
+            Figure("transitions", "Transition scores", panel, "heat map of scores",
+                   "Above 0: more frequent than the words alone explain. Empty: ruled out.")
         )  # fmt: skip
-    return Section("What follows what", blocks)
+    return Section("Transitions between tags", blocks)

@@ -52,15 +52,15 @@ def page_of(found: Findings) -> Page:
     errors = text_errors(found.actual, found.said)
     weights = sum(weight.numel() for weight in found.model.parameters())
     shown = {
-        "loss": "loss (nats a letter)",
+        "loss": "loss (nats per letter)",
         "character_error_rate": "character error rate",
     }
     return Page(
-        title="A network that writes down speech",
+        title="A speech recognizer",
         lead=(
-            f"A recurrent network ({found.cell.name}) trained by CTC gets "
-            f"{errors['word_error_rate']:.1%} of the words in the {found.part} part wrong, and "
-            f"{errors['character_error_rate']:.1%} of the characters."
+            f"A recurrent network ({found.cell.name}) trained with CTC has a word error rate of "
+            f"{errors['word_error_rate']:.1%} on the {found.part} set, and a character error rate "
+            f"of {errors['character_error_rate']:.1%}."
         ),
         sections=[
             trained_on(found.config, _part_rows(found), found.notes),
@@ -75,7 +75,7 @@ def page_of(found: Findings) -> Page:
 
 
 def _part_rows(found: Findings) -> list[list[Any]]:
-    rows: list[list[Any]] = [["part", "recordings", "seconds in all", "median seconds", "words"]]
+    rows: list[list[Any]] = [["part", "recordings", "total seconds", "median seconds", "words"]]
     for name, data in found.parts.items():
         seconds = data.features.lengths * HOP
         words = sum(len(text.split()) for text in data.texts)
@@ -88,14 +88,14 @@ def _how_good(found: Findings, errors: Mapping[str, float]) -> Section:
     rows = [
         ["words (WER)", f"{100 * errors['word_error_rate']:.2f} %"],
         ["characters (CER)", f"{100 * errors['character_error_rate']:.2f} %"],
-        ["whole texts that are right", f"{100 * errors['exact']:.2f} %"],
+        ["texts without an error", f"{100 * errors['exact']:.2f} %"],
     ]
     blocks: list[Block] = [
         Table(
             "errors",
-            f"On the {found.part} part: insertions, deletions and replacements over the words (or "
-            "characters) that were said.",
-            ["of", "share"],
+            f"On the {found.part} set. Error rates are insertions, deletions and substitutions "
+            "divided by the number of words (or characters) that were said.",
+            ["figure", "value"],
             rows,
         )
     ]
@@ -105,12 +105,12 @@ def _how_good(found: Findings, errors: Mapping[str, float]) -> Section:
         blocks.append(
             Table(
                 "misheard",
-                "What was misheard most often.",
-                ["was said", "was heard", "times"],
+                "The most frequent confusions.",
+                ["said", "heard", "count"],
                 [[quoted(one), quoted(other), wrong[one, other]] for one, other in order],
             )
         )
-    return Section("How good it is", blocks)
+    return Section("Results", blocks)
 
 
 def _where(found: Findings) -> Section:
@@ -120,14 +120,14 @@ def _where(found: Findings) -> Section:
     chosen = [*wrong[:1], *right[: DRAWN - len(wrong[:1])]]
     blocks: list[Block] = [
         Prose(
-            "CTC was told what is said and never when. Below each recording stands each letter at "
-            "the step where the network's most probable path first has it; elsewhere the path is "
-            "blank, or holds the same letter on."
+            "CTC learns from what is said, without knowing when. Below each recording, each "
+            "letter is shown at the step where it first occurs in the most probable path; "
+            "elsewhere the path is blank, or repeats the same letter."
         )
     ]
     for number, row in enumerate(chosen, 1):
         blocks.append(_spectrogram(found, number, row))
-    return Section("Where it heard what", blocks)
+    return Section("Alignment", blocks)
 
 
 def _spectrogram(found: Findings, number: int, row: int) -> Figure:
@@ -150,6 +150,6 @@ def _spectrogram(found: Findings, number: int, row: int) -> Figure:
         unit="log energy (scaled)", columns=names, rows=rows,
     )  # fmt: skip
     actual, said = found.actual[row], found.said[row]
-    verdict = "right" if actual == said else f"it was {quoted(actual)}"
+    verdict = "correct" if actual == said else f"it was {quoted(actual)}"
     title = f"Heard as {quoted(said)} ({verdict})"
     return Figure(f"heard-{number}", title, panel, f"spectrogram of {steps} steps")

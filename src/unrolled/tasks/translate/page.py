@@ -52,13 +52,13 @@ class Findings:
 def page_of(found: Findings) -> Page:
     """The whole report."""
     weights = sum(weight.numel() for weight in found.model.parameters())
-    shown = {"loss": "loss (nats a token)", "accuracy": "tokens right (share)"}
+    shown = {"loss": "loss (nats per token)", "accuracy": "token accuracy"}
     return Page(
-        title="A network that turns one sequence into another",
+        title="A sequence-to-sequence network",
         lead=(
             f"A recurrent encoder and decoder ({found.cell.name}) with attention reaches BLEU "
-            f"{found.scores['bleu']:.1f} on {len(found.said):,} pairs of the {found.part} part; "
-            f"{found.scores['exact']:.1%} of the targets are right as a whole."
+            f"{found.scores['bleu']:.1f} on {len(found.said):,} pairs of the {found.part} set; "
+            f"{found.scores['exact']:.1%} of the answers match the target exactly."
         ),
         sections=[
             trained_on(found.config, _part_rows(found), found.notes),
@@ -73,7 +73,7 @@ def page_of(found: Findings) -> Page:
 
 
 def _part_rows(found: Findings) -> list[list[Any]]:
-    rows: list[list[Any]] = [["part", "pairs", "tokens of a source", "tokens of a target"]]
+    rows: list[list[Any]] = [["part", "pairs", "tokens per source", "tokens per target"]]
     for name, data in found.parts.items():
         middle = [int(np.median(side.lengths)) for side in (data.sources, data.targets)]
         rows.append([name, len(data), *middle])
@@ -85,37 +85,37 @@ def _how_good(found: Findings) -> Section:
     blocks: list[Block] = [
         Table(
             "scores",
-            f"On {len(found.said):,} pairs of the {found.part} part, by beam search. BLEU and chrF "
-            "are sacrebleu's, without further tokenisation; error rates are insertions, deletions "
-            "and replacements over what should be there.",
+            f"On {len(found.said):,} pairs of the {found.part} set, by beam search. BLEU and chrF "
+            "are computed by sacrebleu without further tokenization. Error rates are insertions, "
+            "deletions and substitutions divided by the length of the targets.",
             ["figure", "value"],
             [
                 ["BLEU", f"{scores['bleu']:.2f}"],
                 ["chrF", f"{scores['chrf']:.2f}"],
                 ["word error rate", f"{100 * scores['word_error_rate']:.2f} %"],
                 ["character error rate", f"{100 * scores['character_error_rate']:.2f} %"],
-                ["right as a whole", f"{100 * scores['exact']:.2f} %"],
+                ["exact match", f"{100 * scores['exact']:.2f} %"],
             ],
         )
     ]
     pairs = list(zip(found.sources, found.targets, found.said))
     far = np.array([edits(b, c) / max(1, len(b)) for _, b, c in pairs])
     order = np.argsort(far, kind="stable")
-    columns = ["source", "target", "the network says"]
+    columns = ["source", "target", "answer"]
     for key, caption, rows in (
-        ("near", "Nearest to the target.", order[:LISTED]),
-        ("far", "Farthest from it.", order[::-1][:LISTED]),
+        ("near", "The best answers.", order[:LISTED]),
+        ("far", "The worst answers.", order[::-1][:LISTED]),
     ):
         listed = [[quoted(text) for text in pairs[row]] for row in rows]
         blocks.append(Table(key, caption, columns, listed))
-    return Section("How good it is", blocks)
+    return Section("Results", blocks)
 
 
 def _attention(found: Findings) -> Section:
     blocks: list[Block] = [
         Prose(
-            "Each row is a token of the target as it was said; its colours are the weights, which "
-            "sum to 1, with which it looked at the tokens of the source."
+            "Each row is a token of the answer. The colors are its attention weights over the "
+            "tokens of the source, which sum to 1."
         )
     ]
     for number, one in enumerate(found.readings, 1):
@@ -125,9 +125,9 @@ def _attention(found: Findings) -> Section:
             unit="weight", columns=[_named(t) for t in source], rows=[_named(t) for t in target],
             limits=(0.0, 1.0),
         )  # fmt: skip
-        title = f"What it looked at, pair {number}"
+        title = f"Attention, pair {number}"
         blocks.append(Figure(f"attention-{number}", title, panel, "heat map of weights"))
-    return Section("Where it looked", blocks)
+    return Section("Attention", blocks)
 
 
 def _named(token: str) -> str:

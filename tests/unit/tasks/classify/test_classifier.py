@@ -59,7 +59,7 @@ def test_the_report_says_which_series_it_is_about(tmp_path):
         model = Classifier(cell="gru", out=tmp_path / run, **SMALL)
         model.fit(X[:60], y[:60], (X[60:], y[60:]), names=given)
     page = (tmp_path / "named" / "report.html").read_text()
-    assert "What it read: run " in page
+    assert "Input: run " in page
     assert "walk " not in page
     listed = set(re.findall(r"run (\d+): (\d+) steps, 2 channels", page))
     assert listed
@@ -69,7 +69,7 @@ def test_the_report_says_which_series_it_is_about(tmp_path):
     assert listed
     assert all(len(X[59 + int(row)]) == int(steps) for row, steps in listed)
     assert "Units 1 to" in page
-    assert "from the end" in page
+    assert "backward." in page
 
 
 @pytest.mark.parametrize("pooling", ["last", "mean", "max", "attention"])
@@ -120,7 +120,7 @@ def test_a_run_that_was_moved_predicts_the_same(tmp_path):
     figures = again.evaluate(X, y)
     assert figures["confusion"].sum() == figures["rows"] == 60
     report = (tmp_path / "moved" / "report.html").read_text()
-    for words in ("feed-forward network", "Who is taken for whom", "Inside the network"):
+    for words in ("feed-forward network", "Confusion matrix", "Inside the network"):
         assert words in report
     assert "http" not in report.replace("http-equiv", "").replace("http://www.w3.org", "")
 

@@ -262,7 +262,7 @@ def test_a_run_can_be_moved(tmp_path: Path) -> None:
     page = (tmp_path / "moved" / "report.html").read_text(encoding="utf-8")
     assert ('id="live"' in page) != ("this page does not hold the network" in page)
     assert "seasonal naive" in page
-    assert "What comes after the end" in page
+    assert "Forecasts and actual values" in page
     (tmp_path / "moved" / "series.json").write_text("[{}]")
     with pytest.raises(UnrolledError, match=r"series\.json"):
         Forecaster.load(tmp_path / "moved")
