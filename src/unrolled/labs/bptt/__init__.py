@@ -1,4 +1,4 @@
-"""Lab `bptt`: an RNN from nothing. One training step with a pencil, then a real task.
+"""Lab `bptt`: an RNN from scratch. One training step by hand, then a real task.
 
 In: a seed and sizes. Out: an account. `pencil` does the arithmetic by hand, `worked` sets it beside
 the computer's, `adding` trains a network, `page` tells what came out.
@@ -28,19 +28,19 @@ def run(seed: int, progress: Progress, hidden: int, bits: int, epochs: int) -> A
     return Account(
         found(worked, learned, max(errors.values())),
         sections(worked, learned, errors),
-        lead="Forward, loss, backward, clip, update, repeat: with a pencil, then until it adds.",
+        lead="Forward, loss, backward, clip, update: once by hand, then until the network can add.",
     )
 
 
 LAB = Lab(
     name="bptt",
-    title="Backpropagation through time, from nothing",
-    summary="an RNN from nothing: one training step with a pencil, then a real task",
+    title="Backpropagation through time, from scratch",
+    summary="an RNN from scratch: one training step by hand, then a real task",
     run=run,
     exercises=EXERCISES,
     sizes=(
-        Size("hidden", 8, "units of the network that adds", most=256),
-        Size("bits", 8, "bits of the numbers it learns from", least=2, most=64),
+        Size("hidden", 8, "units of the network", most=256),
+        Size("bits", 8, "bits of the numbers in the training data", least=2, most=64),
         Size("epochs", 150, "epochs at most", most=5000),
     ),
 )

@@ -138,16 +138,16 @@ def task_blocks(learned: Learned, errors: dict[str, float]) -> list[Prose | Tabl
     weights = learned.network.weights
     return [
         Prose(
-            f"Two binary numbers come in, one bit of each at every time step, the lowest first; "
-            f"the network says the bit of their sum. {SEQUENCES} pairs of {bits} bits are for "
-            f"learning; {UNSEEN} new pairs of {bits} bits and {UNSEEN} of {LONGER * bits} bits are "
-            f"for testing. The loss is the cross-entropy, $L_{{t}} = -\\log p_{{t}}$ of the right "
+            f"The input is two binary numbers, one bit of each at every time step, the lowest "
+            f"first; the output is the bit of their sum. {SEQUENCES} pairs of {bits} bits are for "
+            f"training; {UNSEEN} new pairs of {bits} bits and {UNSEEN} of {LONGER * bits} bits "
+            f"are for testing. The loss is the cross-entropy, $L_{{t}} = -\\log p_{{t}}$ of the correct "
             f"bit, summed over the steps."
         ),
         Table(
             "weights",
-            "every weight of the network, and how well its gradient agrees with the slope of the "
-            "loss after training",
+            "every weight of the network, and the relative error of its gradient, compared with a "
+            "finite difference of the loss after training",
             ("weight", "shape", "numbers", "relative error"),
             [
                 (f"`{name}`", " × ".join(map(str, w.shape)), int(w.size), f"{errors[name]:.1e}")
@@ -156,12 +156,12 @@ def task_blocks(learned: Learned, errors: dict[str, float]) -> list[Prose | Tabl
         ),
         Prose(
             f"Momentum with a rate of 0.05, batches of {BATCH}, gradients clipped at a norm of "
-            f"{CLIP:g}. The end: *{history.stopped}*."
+            f"{CLIP:g}. Training ended: *{history.stopped}*."
         ),
         Table(
             "results",
-            "what it can do",
-            ("sums of", "pairs", "bits right", "sums right in every bit"),
+            "accuracy",
+            ("sums of", "pairs", "correct bits", "sums correct in every bit"),
             [
                 (name, pairs, percent(bits, 2), percent(sums))
                 for name, (pairs, bits, sums) in learned.shares.items()

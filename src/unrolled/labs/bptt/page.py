@@ -31,7 +31,7 @@ def found(worked: Worked, learned: Learned, error: float) -> list[str]:
     history = learned.history
     return [
         f"by hand: the loss falls from {worked.exact.loss:.4f} to {worked.loss_after:.4f} in one "
-        f"step; pencil and computer differ by at most {worked.farthest:.1e} in a gradient",
+        f"step; pencil and computer differ by at most {worked.farthest:.1e} in any gradient",
         f"adding: the loss went from {history.loss[0]:.3f} to {history.loss[-1]:.4f}; "
         f"{history.stopped}",
         *(
@@ -43,10 +43,10 @@ def found(worked: Worked, learned: Learned, error: float) -> list[str]:
 
 
 AIM = """
-Build a recurrent network from nothing and see every number of its training. First one training
-step of the smallest network there is, with a pencil: three time steps, one unit. Then the same
-code, unchanged, on a task that no network without memory can do: adding two binary numbers bit
-by bit, where the carry must be remembered from place to place.
+Build a recurrent network from scratch and see every number of its training. First, work out one
+training step of the smallest possible network by hand: three time steps, one unit. Then run the
+same code, unchanged, on a task that no network without memory can do: adding two binary numbers
+bit by bit, where the carry must be remembered from one place to the next.
 """
 
 
@@ -61,7 +61,7 @@ def _theory() -> list[Prose | Math]:
         Math(r"y_{t} = V h_{t} + c, \qquad L = \sum_{t} L_{t}", "output", "output and loss"),
         Prose(
             r"How the loss changes with a weight follows by the chain rule. $\delta h_{t}$ is the "
-            r"derivative of the loss with respect to $h_{t}$, which counts twice: in the output of "
+            r"derivative of the loss with respect to $h_{t}$, which acts twice: in the output of "
             r"its own step, and in every step after it. So one starts at the last step and goes "
             r"back:"
         ),
@@ -72,11 +72,11 @@ def _theory() -> list[Prose | Math]:
         ),
         Math(
             backward_step.latex, "backward",
-            "the step backwards, derived by unrolled from [@forward]",
+            "the backward step, derived by unrolled from [@forward]",
         ),
         Prose(
             "The weights are the same at every step, so the derivatives of all steps are summed: "
-            "this is all that “through time” means."
+            "that is all “through time” means."
         ),
     ]  # fmt: skip
 
@@ -105,13 +105,13 @@ def _discussion(worked: Worked, learned: Learned, errors: dict[str, float]) -> s
     history, whole = learned.history, learned.whole_sums
     bits = len(learned.seen.targets)
     exact = (
-        f"On numbers {LONGER} times as long as any it has seen it got {percent(whole)} of the sums "
-        f"right in every bit ([@results]): it has learned the rule, and not the examples."
+        f"On numbers {LONGER} times as long as any it was trained on, {percent(whole)} of the sums "
+        f"are correct in every bit ([@results]): it has learned the rule, not the examples."
     )
     inexact = (
-        f"On numbers {LONGER} times as long only {percent(whole)} of the sums are right in every "
-        f"bit ([@results]), so **the rule was not learned exactly** in this run: more epochs or "
-        f"another seed may find it."
+        f"On numbers {LONGER} times as long, only {percent(whole)} of the sums are correct in "
+        "every bit ([@results]), so **the rule was not learned exactly** in this run: more "
+        "epochs or another seed may find it."
     )
     carry = carry_words(learned.remembers, learned.new_bits, *learned.carry_unit)
     fell = worked.loss_after < worked.exact.loss
@@ -155,14 +155,14 @@ def _about_networks(learned: Learned) -> list[Question]:
             "What is an RNN, and how does it differ from a feed-forward network?",
             "A feed-forward network maps one input to one output. A recurrent network reads a "
             "sequence and applies the same $W$, $U$ and $b$ at every step, together with a state "
-            f"that it hands on ([@forward]); so the {learned.network_size} numbers of this one "
+            f"that it passes on ([@forward]); so the {learned.network_size} numbers of this one "
             f"served sums of {len(learned.seen.targets)} and of {len(learned.longer.targets)} "
             "bits.",
             ("forward", "weights", "results"),
         ),
         Question(
             "What is the hidden state for?",
-            "It is all that the network knows of the steps before. With the state set to zero "
+            "It is all that the network knows about earlier steps. With the state set to zero "
             f"before every step, {percent(wiped)} of the bits of the longest sums are right; with "
             f"it, {percent(list(learned.shares.values())[-1][1])}.",
             ("results", "states"),
@@ -177,9 +177,9 @@ def _about_gradients(worked: Worked, learned: Learned, errors: dict[str, float])
     return [
         Question(
             "Why are the derivatives of all time steps added up?",
-            "Because $W$ is one number that is used at every step, so the loss moves for every use "
-            f"of it. Here the shares of the three steps are {', '.join(parts)}; their sum is the "
-            "slope of the loss.",
+            "Because $W$ is a single number that is used at every step, so each use of it "
+            f"affects the loss. Here the contributions of the three steps are {', '.join(parts)}; "
+            "their sum is the slope of the loss.",
             ("hand-backward", "hand-sums", "agreement"),
         ),
         Question(
@@ -192,13 +192,13 @@ def _about_gradients(worked: Worked, learned: Learned, errors: dict[str, float])
             "What is clipping for?",
             f"In epoch {peak + 1} the norm of the gradient was {max(history.gradient_norm):.2g}; "
             f"{history.clipped} of {len(history.updates)} updates were longer than {CLIP:g} "
-            f"and were shortened. Without it, one such step can throw the weights far away.",
+            f"and were shortened. Without clipping, one such step can throw the weights far off.",
             ("loss",),
         ),
         Question(
             "How do you know that the gradients are right?",
-            f"Each number of each weight was moved a little up and a little down, and the loss "
-            f"computed anew. The largest relative error is {max(errors.values()):.1e}.",
+            f"Each weight was increased and decreased by a small amount, and the loss was computed "
+            f"again. The largest relative error is {max(errors.values()):.1e}.",
             ("weights", "agreement"),
         ),
         Question(

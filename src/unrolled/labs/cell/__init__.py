@@ -26,11 +26,11 @@ def run(seed: int, progress: Progress, inputs: int, hidden: int, steps: int) -> 
 LAB = Lab(
     name="cell",
     title="One cell, forward and backward",
-    summary="one cell with its cache, cascaded into a sequence; each loss and its derivative",
+    summary="one cell with its cache, chained into a sequence; each loss and its derivative",
     run=run,
     exercises=EXERCISES,
     sizes=(
-        Size("inputs", 2, "numbers that come in at each step", most=16),
+        Size("inputs", 2, "inputs at each step", most=16),
         Size("hidden", 3, "units", most=8),
         Size("steps", 8, "time steps", least=2, most=60),
     ),

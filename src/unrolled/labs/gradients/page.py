@@ -25,7 +25,7 @@ def theory() -> list[Prose | Math]:
         Math(equation(Elman).latex, "elman"),
         Prose(
             "and its backward step, which unrolled derives. It takes $\\delta h_t$, the derivative "
-            "of the loss by the state after step $t$, to the one before:"
+            "of the loss with respect to the state after step $t$, to the one before:"
         ),
         Math(equation(Elman).backward.latex, "elman-backward"),
         Prose(
