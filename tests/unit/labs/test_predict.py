@@ -90,4 +90,4 @@ def test_what_is_said_comes_from_this_run(run):
 
 def test_a_text_of_many_characters_is_read_too(run):
     strange = "".join(chr(0x4E00 + n) for n in range(500)) * 5
-    assert "bits a character" in run(0, strange).found[1]
+    assert "bits per character" in run(0, strange).found[1]

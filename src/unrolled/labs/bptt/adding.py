@@ -141,8 +141,8 @@ def task_blocks(learned: Learned, errors: dict[str, float]) -> list[Prose | Tabl
             f"The input is two binary numbers, one bit of each at every time step, the lowest "
             f"first; the output is the bit of their sum. {SEQUENCES} pairs of {bits} bits are for "
             f"training; {UNSEEN} new pairs of {bits} bits and {UNSEEN} of {LONGER * bits} bits "
-            f"are for testing. The loss is the cross-entropy, $L_{{t}} = -\\log p_{{t}}$ of the correct "
-            f"bit, summed over the steps."
+            f"are for testing. The loss is the cross-entropy, $L_{{t}} = -\\log p_{{t}}$ of the "
+            f"correct bit, summed over the steps."
         ),
         Table(
             "weights",
@@ -180,8 +180,8 @@ def picture_blocks(learned: Learned) -> list[Figure]:
             "Learning to add",
             [
                 curves(
-                    {"loss a bit": (steps, np.array(history.loss) / bits)},
-                    x_label="epoch", y_label="loss a bit (nats)", title="The loss falls",
+                    {"loss per bit": (steps, np.array(history.loss) / bits)},
+                    x_label="epoch", y_label="loss per bit (nats)", title="The loss falls",
                     levels={"guessing": float(np.log(2))}, log_y=True,
                 ),
                 curves(
@@ -191,7 +191,7 @@ def picture_blocks(learned: Learned) -> list[Figure]:
                     levels={"clipped above": CLIP},
                 ),
             ],
-            alt=f"Two curves over {len(steps)} epochs: the loss a bit falls from "
+            alt=f"Two curves over {len(steps)} epochs: the loss per bit falls from "
             f"{history.loss[0] / bits:.2f} to {history.loss[-1] / bits:.4f}; the norm of the "
             f"gradient has its peak at {max(history.gradient_norm):.2g}.",
             caption=f"Of {len(history.updates)} updates {history.clipped} were clipped.",

@@ -16,12 +16,12 @@ from unrolled.report.numbers import number, percent
 Runs = dict[str, dict[str, Trained]]
 
 AIM = """
-To put texts into classes with a recurrent network, and to find out when the recurrence is worth
-its price. Two tasks are learned by the same three models:
+To classify texts with a recurrent network, and to find out when recurrence is worth its cost.
+Two tasks are learned by the same three models:
 
-- **topic**: which class does a sentence belong to? The words alone tell much.
-- **order**: does the sentence stand as it was written, or have its words been shuffled? The words
-  alone tell nothing: each sentence is there in both forms.
+- **topic**: which class does a sentence belong to? The words alone are informative.
+- **order**: is the sentence in its original order, or have its words been shuffled? The words
+  alone carry no information: each sentence occurs in both forms.
 """
 
 
@@ -161,7 +161,7 @@ def _looks(runs: Runs) -> list[Figure]:
     return [
         Figure(
             "confusion",
-            f"Topic: what the {best.name} takes for what",
+            f"Topic: what the {best.name} confuses",
             confusion_matrix(models.confusion(best), classes),
             "A table of true classes against predicted ones, most of it on the diagonal.",
             "The model with the best test accuracy. Numbers are sentences, colours their share of "
@@ -202,5 +202,5 @@ def _history(runs: Runs, task: str) -> Figure:
             panel("Test accuracy", "test_accuracy", "accuracy"),
         ],
         "Four panels with a line for each model.",
-        "Where the training loss falls on and the test loss rises, sentences are learned by heart.",
+        "Where the training loss falls on and the test loss rises, the network overfits.",
     )

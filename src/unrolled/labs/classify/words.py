@@ -50,7 +50,7 @@ def _order(trained: dict[str, Trained]) -> str:
     )
     recurrent = [name for name in ("RNN", "LSTM") if not guesses(trained[name])]
     others = (
-        f"Those that read word after word do see it: {' and '.join(recurrent)}"
+        f"The models that read in order do see it: {' and '.join(recurrent)}"
         if recurrent
         else "The recurrent models have **not** learned it either within these epochs"
     )
@@ -95,7 +95,7 @@ def _gates(runs: Runs) -> str:
             how += "the prediction**"
         parts.append(f"in *{task}* the two {how}")
     return (
-        "**Does the LSTM remember better?** Held against the simple network: "
+        "**Does the LSTM remember better?** Compared with the simple network: "
         f"{'; '.join(parts)} ([@final])."
     )
 
@@ -108,9 +108,11 @@ def _heart(runs: Runs) -> str:
             if one.test_loss[-1] > 1.05 * one.test_loss[least]:
                 found.append(f"{name} in *{task}* (lowest after epoch {least + 1})")
     if not found:
-        return "**By heart?** In no run did the test loss rise again ([@topic-history])."
+        return "**Overfitting?** In no run did the test loss rise again ([@topic-history])."
     return (
-        "**By heart?** The test loss rose again for " + ", ".join(found) + ", while the training "
+        "**Overfitting?** The test loss rose again for "
+        + ", ".join(found)
+        + ", while the training "
         "loss went on falling: from there on the network learned these sentences and no longer the "
         "task. One would stop earlier, by a third set of sentences kept for that "
         "([@topic-history], [@order-history])."

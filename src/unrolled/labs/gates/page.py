@@ -209,8 +209,8 @@ def text_result(text: Reading) -> list[Prose | Code | Figure | Table]:
     return [
         Prose(
             f"The second network learned from {number(text.characters)} characters of {text.source}"
-            f" ({text.symbols} different ones). On text it has not seen a character costs it "
-            f"{number(text.bits, 3)} bits; who knows only how frequent each is pays "
+            f" ({text.symbols} different ones). On unseen text it needs "
+            f"{number(text.bits, 3)} bits; a model that knows only their frequencies needs "
             f"{number(text.guessing_bits, 3)}. It continues a text like this:"
         ),
         Code(text.sample, "240 characters, drawn with the temperature 0.5.", language="text"),

@@ -33,7 +33,7 @@ def found(bit: Latch, text: Reading) -> list[str]:
         f"its forget gate: {number(keep(bit), 2)} while it keeps, "
         f"{number(bit.gates['release']['f'], 2)} when it releases; input gate "
         f"{number(bit.gates['write']['i'], 2)} when it writes",
-        f"a text: {number(text.bits, 3)} bits a character (by frequency alone "
+        f"a text: {number(text.bits, 3)} bits per character (by frequency alone "
         f"{number(text.guessing_bits, 3)})",
     ]
     if fit:
@@ -88,7 +88,7 @@ def _keeper(bit: Latch) -> str:
     )
     tail = (
         f" {counted(len(idle), 'unit')} more {'follows' if len(idle) == 1 else 'follow'} the bit "
-        "closely and can be wiped without harm: to go with something is not to cause it."
+        "closely and can be wiped without harm: correlation is not causation."
         if idle
         else ""
     )

@@ -19,10 +19,10 @@ AIM = """
 To find, for each of several cells, the lag at which it no longer learns. Two problems are used that
 cannot be solved without memory and have no other difficulty (Hochreiter & Schmidhuber 1997):
 
-- **adding**: a list of random numbers, two of them marked, one in each half. At the end their sum
-  is wanted.
-- **copying**: two symbols, then a stretch in which nothing comes, then a bell. Now the two symbols
-  are wanted again, in order.
+- **adding**: a list of random numbers, two of them marked, one in each half. The target at the end
+  is their sum.
+- **copying**: two symbols, then a stretch of blanks, then a signal. At the signal the two symbols
+  must be repeated in order.
 """
 
 
@@ -58,7 +58,7 @@ def steps(measured: Measured) -> list[Prose | Table]:
             f"3. Every {measure.EVERY} updates, score the network on {TESTED} sequences that it "
             f"never learns from. Stop when it has solved the problem, or after "
             f"{measured.updates} updates.\n"
-            "4. Go to the next lag with a new network. Two failures one after the other end it.\n\n"
+            "4. Go to the next lag with a new network. Two failures in a row end the series.\n\n"
             "*Solved* means: in adding a tenth of the squared error of guessing "
             f"({number(ADDING.guessing, 3)}); in copying {percent(COPYING.solved_at, 0)} of the "
             f"symbols right, where guessing has {percent(COPYING.guessing, 0)}. The learning rate "

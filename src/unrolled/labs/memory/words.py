@@ -109,7 +109,7 @@ def _prediction(measured: Measured) -> str:
         else "Between LSTM and GRU these lags show no difference"
     )
     return (
-        f"**Does a gate help, as the theory says?** Held against the numbers: "
+        f"**Does a gate help, as the theory says?** According to the numbers: "
         f"{'; '.join(parts)} ([@adding-scores], [@copying-scores]). {between}."
     )
 

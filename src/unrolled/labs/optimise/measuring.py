@@ -26,7 +26,7 @@ LANDSCAPE_RATES = tuple(10.0**power for power in np.arange(-4, 0.01, 0.5))
 RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 BITS, SEQUENCES, UNSEEN, BATCH, CLIP = 8, 400, 200, 50, 1.0
 EPOCH = SEQUENCES // BATCH  # updates
-LEARNED = 0.1  # nats a bit; guessing costs 0.693
+LEARNED = 0.1  # nats per bit; guessing costs 0.693
 SCHEDULED, SCHEDULED_RATE = "adam", 0.1  # the optimizer whose rate the schedules change
 LONGER = 4  # times as many updates: a schedule is about the end of a run
 FLIPPED = 0.1  # of the bits to learn from are wrong in the runs with a schedule
@@ -66,7 +66,7 @@ class Path:
 
 @dataclass(frozen=True)
 class Trained:
-    """One training of the network: the loss a bit at each update, and the end."""
+    """One training of the network: the loss per bit at each update, and the end."""
 
     name: str
     rate: float

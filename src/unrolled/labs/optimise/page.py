@@ -132,7 +132,7 @@ def network(measured: Measured) -> list[Prose | Table | Figure]:
             [
                 curves(
                     {name: _smooth(best[name]) for name in names},
-                    x_label="update", y_label="loss a bit (nats)", log_y=True,
+                    x_label="update", y_label="loss per bit (nats)", log_y=True,
                     levels={"guessing": GUESS}, title=title,
                 )
                 for names, title in ((PLAIN, "By the gradient"), (ADAPTIVE, "By its size as well"))
@@ -142,8 +142,8 @@ def network(measured: Measured) -> list[Prose | Table | Figure]:
         ),
         Table(
             "trained",
-            f"Each optimizer at its best rate. *Learned* means below {LEARNED:g} nats a bit.",
-            ["optimizer", "best rate", "test loss a bit", "bits correct", "learned after update"],
+            f"Each optimizer at its best rate. *Learned* means below {LEARNED:g} nats per bit.",
+            ["optimizer", "best rate", "test loss per bit", "bits correct", "learned after update"],
             [[name, f"{one.rate:g}", one.final, percent(one.correct),
               str(one.learned_after or "–")] for name, one in best.items()],
             digits=3,
@@ -154,7 +154,7 @@ def network(measured: Measured) -> list[Prose | Table | Figure]:
             heat_map(
                 [[one.final if np.isfinite(one.final) else np.nan for one in runs]
                  for runs in measured.trained.values()],
-                x_label="learning rate", y_label="optimizer", unit="test loss a bit",
+                x_label="learning rate", y_label="optimizer", unit="test loss per bit",
                 columns=[f"{rate:g}" for rate in measured.rates], rows=list(measured.trained),
                 limits=(0.0, GUESS), show_values=True,
             ),
@@ -186,7 +186,7 @@ def schedules(measured: Measured) -> list[Prose | Table | Figure]:
                 ),
                 curves(
                     {name: _smooth(one) for name, one in measured.scheduled.items()},
-                    x_label="update", y_label="loss a bit (nats)", log_y=True,
+                    x_label="update", y_label="loss per bit (nats)", log_y=True,
                     levels={"guessing": GUESS}, title="The loss in training",
                 ),
             ],
@@ -196,7 +196,7 @@ def schedules(measured: Measured) -> list[Prose | Table | Figure]:
         Table(
             "scheduled",
             f"Each schedule with {SCHEDULED}.",
-            ["schedule", "last rate", "test loss a bit", "above the lowest", "bits correct"],
+            ["schedule", "last rate", "test loss per bit", "above the lowest", "bits correct"],
             [[name, one.rates[-1], one.final, one.final - FLOOR, percent(one.correct)]
              for name, one in measured.scheduled.items()],
             digits=3,

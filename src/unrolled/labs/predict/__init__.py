@@ -29,7 +29,7 @@ def run(seed: int, progress: Progress, hidden: int, epochs: int, text: str | Non
     return Account(
         found(wave, story, versions),
         sections(wave, story, versions),
-        lead="A wave and a text go on, each output fed back; and a wrong gradient is caught.",
+        lead="Continue a wave and a text by feeding each output back, and catch a wrong gradient.",
     )
 
 

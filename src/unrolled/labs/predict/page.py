@@ -37,7 +37,7 @@ def found(sines: Wave, story: Text, versions: list[Version]) -> list[str]:
     return [
         f"the wave: error {near:.3f} over the next {BLOCKS[0][1]} values, {far:.3f} from "
         f"{BLOCKS[-1][0]} to {BLOCKS[-1][1]} steps ahead",
-        f"the text: {story.bits_test:.2f} bits a character on the unseen tenth "
+        f"the text: {story.bits_test:.2f} bits per character on the unseen tenth "
         f"(a guess: {story.guess:.2f})",
         f"the right gradient: largest relative error {max(right.errors.values()):.1e}, loss "
         f"{_end(right):.4f} at the end",
@@ -68,10 +68,10 @@ def sections(sines: Wave, story: Text, versions: list[Version]) -> list[Section]
 
 
 AIM = """
-A network that says what comes next can go on by itself: its output becomes its next input. Do this
-with values (a wave continues) and with symbols (a text continues), and measure how good it is the
-further it goes. Then look at a mistake that many published sheets make in the backward pass, at
-how far one gets with it, and at the check that finds it.
+A network that predicts the next element can continue by itself: its output becomes its next
+input. Do this with values (a wave continues) and with symbols (a text continues), and measure how
+the quality changes with the distance. Then look at a mistake that many published sheets make in
+the backward pass, at how far one gets with it, and at the check that finds it.
 """
 
 
@@ -191,10 +191,10 @@ def _text(story: Text) -> list[Prose | Table | Figure | Code]:
             curves(
                 {"while learning": bits},
                 x_label="epoch",
-                y_label="bits a character",
+                y_label="bits per character",
                 levels={"unseen, at the end": story.bits_test, "all alike": story.guess},
             ),
-            alt=f"Bits a character fall from {bits[0]:.2f} to {bits[-1]:.2f}.",
+            alt=f"Bits per character fall from {bits[0]:.2f} to {bits[-1]:.2f}.",
         ),
         Prose(f"After ▸ the network writes; the prompt is the beginning of what it has not read. "
               f"{text.WRITTEN} characters each:"),

@@ -45,7 +45,7 @@ class Text:
 
     @property
     def bits_by_epoch(self) -> list[float]:
-        """The mean bits a character in each epoch, measured while it learned."""
+        """The mean bits per character in each epoch, measured while it learned."""
         return [loss / LENGTH / float(np.log(2)) for loss in self.model.history.loss]
 
     @property

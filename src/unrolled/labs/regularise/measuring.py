@@ -2,7 +2,7 @@
 next: `page`.
 
 All have the same first weights where they have the same weights, and see the same windows in the
-same order. After each epoch the bits a character are measured on both parts of the text without
+same order. After each epoch the bits per character are measured on both parts of the text without
 anything random.
 """
 
@@ -44,7 +44,7 @@ class Reader(nn.Module):
         self.recurrent = Recurrent(LSTM, EMBEDDING, hidden, modifiers=modifiers)
 
     def bits(self, windows: Tensor) -> Tensor:
-        """The mean bits a character of windows (T + 1, B)."""
+        """The mean bits per character of windows (T + 1, B)."""
         y, _ = self.recurrent(self.embed(windows[:-1]))
         scores = self.output(y).flatten(0, 1)
         return nn.functional.cross_entropy(scores, windows[1:].flatten()) / math.log(2)
@@ -52,7 +52,7 @@ class Reader(nn.Module):
 
 @dataclass(frozen=True)
 class Reading:
-    """One training: bits a character after each epoch, on what was learned from and on the rest."""
+    """One training: bits per character after each epoch, on the training and the test text."""
 
     name: str
     train: list[float]

@@ -47,7 +47,7 @@ def steps(measured: Measured, hidden: int, epochs: int) -> list[Prose]:
             f"2. Train an LSTM of {hidden} units, with {EMBEDDING} numbers for each character, to "
             f"predict the next one: {epochs} epochs in batches of {BATCH}, the same for each "
             "variant.\n"
-            "3. After each epoch measure the bits a character on both parts, with nothing random."
+            "3. After each epoch measure the bits per character on both parts, with nothing random."
         )
     ]
 
@@ -62,12 +62,12 @@ def result(measured: Measured) -> list[Prose | Table | Figure]:
     return [
         Figure(
             "curves",
-            "Bits a character over the epochs",
+            "Bits per character over the epochs",
             [
                 curves({name: one.train for name, one in readings.items()},
-                       x_label="epoch", y_label="bits a character", title="Learned from"),
+                       x_label="epoch", y_label="bits per character", title="Learned from"),
                 curves({name: one.test for name, one in readings.items()},
-                       x_label="epoch", y_label="bits a character", title="Never seen"),
+                       x_label="epoch", y_label="bits per character", title="Never seen"),
             ],
             "On the left the training loss of each variant, on the right the test loss.",
             "What falls on the left and rises on the right is learned by heart.",
@@ -84,7 +84,7 @@ def result(measured: Measured) -> list[Prose | Table | Figure]:
         Figure(
             "gaps",
             "The gap after the last epoch",
-            bars({name: one.gap for name, one in readings.items()}, y_label="bits a character"),
+            bars({name: one.gap for name, one in readings.items()}, y_label="bits per character"),
             "A bar for each variant: by how much the test loss is above the training loss.",
         ),
     ]  # fmt: skip

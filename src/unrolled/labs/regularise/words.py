@@ -9,16 +9,16 @@ from unrolled.labs.regularise.measuring import Measured, Reading
 from unrolled.report.blocks import Question
 from unrolled.report.numbers import number
 
-NOTICEABLE = 0.02  # bits a character: less is noise between seeds
+NOTICEABLE = 0.02  # bits per character: less is noise between seeds
 
 
 def found(measured: Measured) -> list[str]:
     best, smallest = _best(measured), min(measured.readings.values(), key=lambda one: one.gap)
     return [
-        f"gap without a modifier: {number(measured.plain.gap, 3)} bits a character",
+        f"gap without a modifier: {number(measured.plain.gap, 3)} bits per character",
         f"smallest gap: {smallest.name}, {number(smallest.gap, 3)}",
-        f"best on unseen text: {best.name}, {number(best.test[best.best], 3)} bits a character in "
-        f"epoch {best.best + 1}",
+        f"best on unseen text: {best.name}, {number(best.test[best.best], 3)} bits per character "
+        f"in epoch {best.best + 1}",
     ]
 
 
@@ -94,7 +94,7 @@ def questions(measured: Measured) -> list[Question]:
     return [
         Question(
             "Which modifier reads unseen text best?",
-            f"Here {best.name}: {number(best.test[best.best], 3)} bits a character in epoch "
+            f"Here {best.name}: {number(best.test[best.best], 3)} bits per character in epoch "
             f"{best.best + 1}; without a modifier it is {number(plain.test[plain.best], 3)}.",
             ("numbers",),
         ),
