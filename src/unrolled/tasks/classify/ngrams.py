@@ -20,13 +20,21 @@ from torch import Tensor, nn
 
 from unrolled.literal import because
 from unrolled.networks.blending import calibration, smoothed_loss
+from unrolled.tasks.classify.counting import (
+    LONGEST,
+    SHORTEST,
+    WORD_OR_SIGN,
+    CharacterNGrams,
+    Finder,
+    WordNGrams,
+    counts_of,
+)
 from unrolled.tasks.tokens import DamagedVocabulary
 from unrolled.training.run_folder import RunFolder
 
 MOST_WORDS, MOST_CHARACTERS = 100_000, 200_000  # n-grams, the most frequent ones
 MUCH = 10_000_000  # characters in all: beyond, those within words would take minutes to count
 STRENGTHS = (1.0, 4.0, 16.0)  # inverse penalties
-WORD_OR_SIGN = r"\w+|[^\w\s]"
 
 
 class NGrams:
@@ -34,11 +42,10 @@ class NGrams:
 
     def __init__(self, words: Sequence[str], characters: Sequence[str]) -> None:
         self.words, self.characters = list(words), list(characters)
-        self._vectorizers = [
-            vectorizer(vocabulary={term: place for place, term in enumerate(terms)})
-            for vectorizer, terms in ((_of_words, self.words), (_of_characters, self.characters))
-            if terms
-        ]
+        self._finders: tuple[Finder, Finder] = (
+            WordNGrams(self.words),
+            CharacterNGrams(self.characters),
+        )
 
     @classmethod
     def fit(cls, texts: Sequence[str]) -> tuple[NGrams | None, Tensor]:
@@ -60,11 +67,11 @@ class NGrams:
         from scipy.sparse import csr_matrix, hstack
 
         parts, first = [], 0
-        for vectorizer in self._vectorizers:
-            count = len(vectorizer.vocabulary)
-            vectorizer.idf_ = rarity[first : first + count].numpy().astype(np.float64)
-            parts.append(vectorizer.transform(texts))
-            first += count
+        for find, terms in zip(self._finders, (self.words, self.characters), strict=True):
+            if terms:
+                some = rarity[first : first + len(terms)].numpy().astype(np.float64)
+                parts.append(_weighed(find, texts, some))
+            first += len(terms)
         return csr_matrix(hstack(parts))
 
     def as_dict(self) -> dict[str, Any]:
@@ -160,11 +167,28 @@ def ngrams_from(vocabulary: dict[str, Any], run: RunFolder) -> NGrams | None:
         ) from error
 
 
+def _weighed(find: Finder, texts: Sequence[str], rarity: Any) -> Any:
+    """TF-IDF: (1 + log of how often) times how rare, and rows of length one."""
+    from scipy.sparse import csr_matrix, vstack
+
+    parts = []
+    for lengths, numbers, counts in counts_of(find, texts, len(rarity)):
+        values = (1.0 + np.log(counts)) * rarity[numbers]
+        rows = np.repeat(np.arange(len(lengths)), lengths)
+        squares = np.bincount(rows, values**2, minlength=len(lengths))
+        starts = np.concatenate([[0], np.cumsum(lengths)])
+        shape = (len(lengths), len(rarity))
+        parts.append(csr_matrix((values / np.sqrt(squares[rows]), numbers, starts), shape))
+    return parts[0] if len(parts) == 1 else vstack(parts, format="csr")
+
+
 def _of_words(**more: Any) -> Any:
     return TfidfVectorizer(
-        ngram_range=(1, 2), sublinear_tf=True, token_pattern=WORD_OR_SIGN, **more
+        ngram_range=(1, 2), sublinear_tf=True, token_pattern=WORD_OR_SIGN.pattern, **more
     )
 
 
 def _of_characters(**more: Any) -> Any:
-    return TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True, **more)
+    return TfidfVectorizer(
+        analyzer="char_wb", ngram_range=(SHORTEST, LONGEST), sublinear_tf=True, **more
+    )

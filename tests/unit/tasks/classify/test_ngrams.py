@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.feature_extraction.text import TfidfVectorizer
 
 from tests.made_up import opinions
-from tests.tolerances import EXACT, assert_agrees
+from tests.tolerances import EXACT, FLOAT64, assert_agrees
+from unrolled.tasks.classify import counting
 from unrolled.tasks.classify.classifier import Classifier
 from unrolled.tasks.classify.ngrams import LinearTexts, NGrams
 from unrolled.tasks.tokens import Tokens
@@ -37,6 +39,27 @@ def test_what_a_run_keeps_says_the_same():
     again = LinearTexts(NGrams.from_dict(model.ngrams.as_dict()), 2)
     again.load_state_dict(model.state_dict())
     assert_agrees(again.scores(texts), model.scores(texts), tolerance=EXACT)
+
+
+def test_ngrams_are_counted_as_scikit_learn_counts_them(monkeypatch):
+    monkeypatch.setattr(counting, "AT_ONCE", 40)  # several batches
+    monkeypatch.setattr(counting, "KNOWN_WORDS", 3)  # what is kept is forgotten now and then
+    learned = ["a film, a film!", "don't über_all", "x y  z", "İstanbul is far"]
+    ngrams, rarity = NGrams.fit(learned)
+    texts = [*learned, "", " \n", "a", "\u3000a a\u00a0a a", "film film far unheard-of", "z" * 40]
+    found = ngrams.features(texts, rarity).toarray()
+    first = 0
+    for terms, more in (
+        (ngrams.words, {"ngram_range": (1, 2), "token_pattern": counting.WORD_OR_SIGN.pattern}),
+        (ngrams.characters, {"ngram_range": (2, 5), "analyzer": "char_wb"}),
+    ):
+        vectorizer = TfidfVectorizer(
+            vocabulary={term: place for place, term in enumerate(terms)}, sublinear_tf=True, **more
+        )
+        vectorizer.idf_ = rarity[first : first + len(terms)].double().numpy()
+        expected = vectorizer.transform(texts).toarray()
+        assert_agrees(found[:, first : first + len(terms)], expected, tolerance=FLOAT64)
+        first += len(terms)
 
 
 def test_texts_without_a_sign_have_no_ngrams():
