@@ -1,16 +1,23 @@
 """Options of the test run."""
 
+import os
+import sys
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.figures import draw_figures
 from unrolled.engines.cpu import engine
 from unrolled.engines.cpu.call.bind import Template
 from unrolled.engines.cpu.call.call import Call
 from unrolled.engines.cpu.call.verify import verify
 from unrolled.engines.cpu.machine.memory import poisoned
 from unrolled.engines.cpu.program import Kernel
+
+# Tests start dozens of processes: without bytecode each would compile the whole program anew.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # Tests never time anything, and how long drawing takes is a matter of what else the machine does.
 settings.register_profile("unrolled", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -23,6 +30,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write what tests/golden compares with, instead of comparing",
     )
+
+
+@pytest.hookimpl(tryfirst=True)  # before any fixture trains something and writes its report
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    draw_figures(item.get_closest_marker("drawn") is not None)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -17,6 +17,8 @@ from unrolled.tasks.classify.live_facts import folded
 from unrolled.tasks.classify.live_page import live_part
 from unrolled.tasks.live import alive, rounded
 
+pytestmark = pytest.mark.drawn
+
 TEXTS = ["A good day!", "bad", "good, good night", "a bad bad day", "don't", "good day"]
 LABELS = ["yes", "no", "yes", "<no>", "yes", "</script>"]
 ASKED = ["A bad night, good", "d", "DON'T _ ü good\x1fx_1", "", "𝒳𝒳 Straße É İ don't"]

@@ -31,6 +31,7 @@ LAB = Lab(
 )  # fmt: skip
 
 
+@pytest.mark.drawn
 def test_the_page_and_its_figures_are_written(tmp_path: Path) -> None:
     outcome = conduct(LAB, 3, tmp_path / "a" / "b", {"hidden": 2})
     assert outcome.account.found == ["seed 3"]

@@ -40,6 +40,7 @@ def sizes(name: str, folder: Path) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("name", list(TINY))
+@pytest.mark.drawn
 def test_the_page_is_whole(name: str, tmp_path: Path) -> None:
     progress = Progress()
     outcome = conduct(labs.find(name), 0, tmp_path / "out", sizes(name, tmp_path), progress)

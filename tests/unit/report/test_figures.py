@@ -12,6 +12,8 @@ from unrolled.errors import ArgumentError
 from unrolled.report import figures
 from unrolled.report.drawing import SERIES, WIDE, Panel, draw
 
+pytestmark = pytest.mark.drawn
+
 DAYS = np.datetime64("2024-01-01") + np.arange(30)
 
 

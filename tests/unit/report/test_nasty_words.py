@@ -18,6 +18,8 @@ from unrolled.report.markup import literal
 from unrolled.report.page import render
 from unrolled.tasks.reporting import quoted
 
+pytestmark = pytest.mark.drawn
+
 ALL = NASTY + HALVES
 FIGURES: dict[str, Callable[[str], Panel]] = {
     "curves": lambda word: figures.curves(

@@ -22,6 +22,8 @@ from unrolled.report.blocks import (
 from unrolled.report.figures import bars
 from unrolled.report.page import render, write_page
 
+pytestmark = pytest.mark.drawn
+
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 
 

@@ -65,6 +65,7 @@ def test_the_table_sorts_and_says_what_differs(runs: Path, capsys) -> None:
     assert [one["run"] for one in lines] == ["runs/b", "runs/a"]
 
 
+@pytest.mark.drawn
 def test_two_runs_stand_side_by_side(runs: Path, capsys) -> None:
     assert main(["runs", "runs/a", "runs/b", "--page", "two.html"]) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]

@@ -22,11 +22,14 @@ CHILD = """
 import json, sys
 sys.path.insert(0, {root!r})
 import numpy as np
+from tests.figures import draw_figures
 from tests.made_up import opinions
 from unrolled.tasks.classify.classifier import Classifier
 from unrolled.tasks.forecast.forecaster import Forecaster
 from unrolled.tasks.generate.generator import Generator
 from unrolled.training.fabric import is_first_process
+
+draw_figures(False)
 
 def shared(task):
     return {{"hidden": 9, "epochs": 2, "dropout": 0.0, "out": f"{{sys.argv[1]}}/{{task}}"}}

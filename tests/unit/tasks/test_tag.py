@@ -19,6 +19,8 @@ from unrolled.tasks.tag.tagger import Tagger
 from unrolled.training.interrupts import Interrupted
 from unrolled.training.run_folder import RunFolder
 
+pytestmark = pytest.mark.drawn
+
 SMALL = {
     "hidden": 8, "embedding": 6, "character_size": 6, "character_embedding": 4,
     "epochs": 8, "lr": 0.03, "batch_size": 8, "dropout": 0.1,

@@ -22,6 +22,8 @@ from unrolled.tasks.transcribe.transcriber import Transcriber, least_steps
 from unrolled.training.interrupts import Interrupted
 from unrolled.training.run_folder import RunFolder
 
+pytestmark = pytest.mark.drawn
+
 RATE = 4000
 SMALL = {
     "hidden": 12, "channels": 12, "bands": 12, "epochs": 16, "lr": 0.03, "batch_size": 8,

@@ -17,6 +17,8 @@ from unrolled.tasks.translate.translator import Translator
 from unrolled.training.interrupts import Interrupted
 from unrolled.training.run_folder import RunFolder
 
+pytestmark = pytest.mark.drawn
+
 SMALL = {
     "hidden": 16, "embedding": 12, "epochs": 10, "lr": 0.02, "batch_size": 16, "dropout": 0.0,
     "validation": 0.1, "beam": 2, "longest": 8, "smoothing": 0.0,

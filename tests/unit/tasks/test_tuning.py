@@ -43,6 +43,7 @@ def test_two_openings_share_a_study_and_a_later_one_continues_it(tmp_path: Path,
     assert len(drawn) == 5, "each call draws others"
 
 
+@pytest.mark.drawn
 def test_it_finds_the_best_and_what_mattered(tmp_path: Path) -> None:
     study = tuning.open_study(str(tmp_path / "s.log"), "name", FACTS, 0)
     searching(study, 16)

@@ -143,6 +143,7 @@ def test_without_a_validation_part_nothing_is_set_right(tmp_path: Path) -> None:
     assert "too few steps beside those to set it right by" in page
 
 
+@pytest.mark.drawn
 def test_a_point_forecast_has_no_coverage(tmp_path: Path) -> None:
     model = Forecaster(**{**SMALL, "epochs": 1}, quantiles=(0.5,), out=tmp_path / "run")
     model.fit(uneasy().series_, test=0.25)
@@ -229,6 +230,7 @@ def test_gaps_are_never_judged() -> None:
     assert np.isfinite(model.backtest().figures["network"]["mae"])
 
 
+@pytest.mark.drawn
 def test_a_season_that_never_changes(tmp_path: Path) -> None:
     """Then the seasonal naive method is right, and nothing can be a share better."""
     model = Forecaster(**{**SMALL, "epochs": 1, "season": 7}, out=tmp_path / "run")
@@ -247,6 +249,7 @@ def test_arrays_and_constants() -> None:
     assert times.tolist() == list(range(80, 86))
 
 
+@pytest.mark.drawn
 def test_a_run_can_be_moved(tmp_path: Path) -> None:
     place = tmp_path / "run"
     model = Forecaster(**{**SMALL, "epochs": 2}, out=place).fit(

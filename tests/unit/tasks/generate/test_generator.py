@@ -35,6 +35,7 @@ def test_bpe_gives_whole_characters_back():
     assert "größ" in model.generate_text("größer, ", 30, temperature=0)
 
 
+@pytest.mark.drawn
 def test_a_run_that_was_moved_writes_the_same(tmp_path):
     text = chatter(1500)
     model = Generator(out=tmp_path / "run", **SMALL).fit(text, test=chatter(300))
