@@ -11,8 +11,8 @@ from tests.tolerances import FIGURE, assert_agrees
 from unrolled.cli import main
 from unrolled.data.pairs import read_pairs
 from unrolled.errors import ArgumentError, DataError
+from unrolled.tasks.target_job import NOTHING, TargetJob, shifted
 from unrolled.tasks.translate import translator
-from unrolled.tasks.translate.job import NOTHING, TranslationJob, shifted
 from unrolled.tasks.translate.translator import Translator
 from unrolled.training.interrupts import Interrupted
 from unrolled.training.run_folder import RunFolder
@@ -75,7 +75,7 @@ def test_a_source_is_translated_the_same_alone_and_beside_others(run):
 def test_it_goes_on_to_the_same_bits(tmp_path, monkeypatch):
     monkeypatch.setattr(translator, "render", lambda page: "")
     X, y = turned(60)
-    compute, calls = TranslationJob.compute, [0]
+    compute, calls = TargetJob.compute, [0]
 
     def interrupted(self, *arguments):
         calls[0] += 1
@@ -89,7 +89,7 @@ def test_it_goes_on_to_the_same_bits(tmp_path, monkeypatch):
 
     model("whole").fit(X, y)
     with monkeypatch.context() as patch:
-        patch.setattr(TranslationJob, "compute", interrupted)
+        patch.setattr(TargetJob, "compute", interrupted)
         with pytest.raises(Interrupted):
             model("cut").fit(X, y)
     model("cut").fit(X, y, resume=True)

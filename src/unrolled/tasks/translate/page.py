@@ -9,15 +9,13 @@ from typing import Any
 import numpy as np
 
 from unrolled.cells.choosing import ChosenCell
-from unrolled.data.edits import edits
-from unrolled.report.blocks import Block, Figure, Page, Prose, Section, Table
+from unrolled.networks.encoder_decoder import EncoderDecoder
+from unrolled.report.blocks import Block, Figure, Page, Prose, Section
 from unrolled.report.figures import heat_map
-from unrolled.tasks.reporting import every_parameter, learning, quoted, the_cell, trained_on
-from unrolled.tasks.translate.job import PairPart
-from unrolled.tasks.translate.model import TranslationNetwork
+from unrolled.tasks.reporting import every_parameter, learning, the_cell, trained_on
+from unrolled.tasks.target_page import best_and_worst, score_table
 from unrolled.training.job import State
 
-LISTED = 6  # best and worst pairs
 TOKENS_DRAWN = 30  # of a side in a map of attention: more names do not fit on a phone
 
 
@@ -36,9 +34,9 @@ class Findings:
 
     config: Mapping[str, Any]
     cell: ChosenCell
-    model: TranslationNetwork
+    model: EncoderDecoder
     state: State
-    parts: Mapping[str, PairPart]
+    parts: Mapping[str, Any]  # a `PairPart` each
     part: str  # which part what follows is about
     sources: Sequence[str]
     targets: Sequence[str]
@@ -81,34 +79,9 @@ def _part_rows(found: Findings) -> list[list[Any]]:
 
 
 def _how_good(found: Findings) -> Section:
-    scores = found.scores
-    blocks: list[Block] = [
-        Table(
-            "scores",
-            f"On {len(found.said):,} pairs of the {found.part} set, by beam search. BLEU and chrF "
-            "are computed by sacrebleu without further tokenization. Error rates are insertions, "
-            "deletions and substitutions divided by the length of the targets.",
-            ["figure", "value"],
-            [
-                ["BLEU", f"{scores['bleu']:.2f}"],
-                ["chrF", f"{scores['chrf']:.2f}"],
-                ["word error rate", f"{100 * scores['word_error_rate']:.2f} %"],
-                ["character error rate", f"{100 * scores['character_error_rate']:.2f} %"],
-                ["exact match", f"{100 * scores['exact']:.2f} %"],
-            ],
-        )
-    ]
-    pairs = list(zip(found.sources, found.targets, found.said))
-    far = np.array([edits(b, c) / max(1, len(b)) for _, b, c in pairs])
-    order = np.argsort(far, kind="stable")
-    columns = ["source", "target", "answer"]
-    for key, caption, rows in (
-        ("near", "The best answers.", order[:LISTED]),
-        ("far", "The worst answers.", order[::-1][:LISTED]),
-    ):
-        listed = [[quoted(text) for text in pairs[row]] for row in rows]
-        blocks.append(Table(key, caption, columns, listed))
-    return Section("Results", blocks)
+    where = f"On {len(found.said):,} pairs of the {found.part} set"
+    listed = best_and_worst("source", found.sources, found.targets, found.said)
+    return Section("Results", [score_table(found.scores, where), *listed])
 
 
 def _attention(found: Findings) -> Section:

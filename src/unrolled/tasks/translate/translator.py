@@ -17,66 +17,64 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from unrolled.cells.choosing import ChosenCell
 from unrolled.data.notes import Notes
 from unrolled.data.splits import hold_out
 from unrolled.errors import ArgumentError, require
-from unrolled.networks.attention import SCORES
 from unrolled.report.page import render
 from unrolled.tasks import estimator as shared
-from unrolled.tasks.estimator import Estimator, seeded
+from unrolled.tasks.estimator import seeded
 from unrolled.tasks.options import option
 from unrolled.tasks.ragged import Ragged, batches_in_order
+from unrolled.tasks.target_estimator import TargetEstimator
+from unrolled.tasks.target_job import TargetJob
+from unrolled.tasks.target_scores import text_scores
 from unrolled.tasks.tokens import KINDS, DamagedVocabulary, Tokens
-from unrolled.tasks.translate.job import PairPart, TranslationJob, shifted
 from unrolled.tasks.translate.model import TranslationNetwork
 from unrolled.tasks.translate.page import Findings, Reading, page_of
-from unrolled.tasks.translate.scores import translation_scores
 from unrolled.training import settings as checks
 from unrolled.training.fabric import is_first_process
 from unrolled.training.loop import train
 from unrolled.training.run_folder import RunFolder
-from unrolled.training.schedules import SCHEDULES
 
 TASK = "translate"
-FEW_WORDS = 2.0  # words of a text on average: below that they are names or spellings
 TOGETHER = 64  # sources that are translated at once
 REPORTED = 400  # pairs of which the report says more than the loss
 DRAWN = 3  # maps of attention
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
-class Translator(Estimator):
-    """An encoder and a decoder with attention."""
+@dataclass(frozen=True)
+class PairPart:
+    """Sources and targets as numbers."""
 
-    cell: Any = option("gru", "a cell of the library, or FILE.py:CLASS")
-    hidden: int = option(256, "units in each layer and direction", int)
-    dropout: float = option(0.3, "dropout probability", float)
-    lr: float = option(0.002, "learning rate", float)
-    schedule: str = option("cosine", "learning rate schedule", choices=tuple(SCHEDULES))
+    sources: Ragged
+    targets: Ragged
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    @property
+    def sizes(self) -> Any:
+        """By the length of the target, then by that of the source."""
+        return self.targets.lengths * 1000 + np.minimum(self.sources.lengths, 999)
+
+    def inputs(self, rows: Any) -> tuple[Tensor, Tensor]:
+        return self.sources.batch(rows)
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Translator(TargetEstimator):
+    """An encoder of both directions, and a decoder with attention."""
+
     epochs: int = option(10, "maximum number of epochs", int)
-    batch_size: int = option(64, "pairs per batch", int)
     validation: float = option(0.05, "fraction of the pairs for validation", float)
-    embedding: int = option(128, "size of the embedding", int)
-    attention: str = option("dot", "attention score", choices=SCORES)
     source_tokens: str = option("auto", "tokens of the source", choices=("auto", *KINDS))
-    target_tokens: str = option("auto", "tokens of the target", choices=("auto", *KINDS))
-    vocabulary: int = option(10_000, "maximum size of each vocabulary", int)
-    smoothing: float = option(0.1, "label smoothing", float)
-    longest: int = option(100, "maximum tokens of an answer", int)
-    beam: int = option(5, "beam width", int)
-    alpha: float = option(1.0, "exponent of the length normalization", float)
 
     def check(self) -> ChosenCell:
         cell = super().check()
-        for name in ("embedding", "vocabulary", "longest", "beam"):
-            checks.count(name, getattr(self, name))
-        checks.share("smoothing", self.smoothing)
-        checks.not_negative("alpha", self.alpha)
-        checks.one_of("attention", self.attention, SCORES)
-        for name in ("source_tokens", "target_tokens"):
-            checks.one_of(name, getattr(self, name), ("auto", *KINDS))
+        checks.one_of("source_tokens", self.source_tokens, ("auto", *KINDS))
         return cell
 
     # -------------------------------------------------------------------------------- learning
@@ -101,13 +99,13 @@ class Translator(Estimator):
         if self.out is not None:  # its report measures, when all has been learned
             require("translate", "the report of a translation")
         learned = raw["train"]
-        self.sources_ = self._tokens("source", self.source_tokens, learned[0])
-        self.targets_ = self._tokens("target", self.target_tokens, learned[1])
+        self.sources_ = self.tokens_of("source", self.source_tokens, learned[0])
+        self.targets_ = self.tokens_of("target", self.target_tokens, learned[1])
         parts = {name: self._encode(*one) for name, one in raw.items()}
         model = self._build()
         config = shared.config_of(TASK, self, self.cell_, data=data or {})
         run = self.open_run(config, self._vocabulary(), resume)
-        job = TranslationJob(model, parts, self.batch_size, self.smoothing, self.seed)
+        job = TargetJob(model, parts, self.batch_size, self.smoothing, self.seed)
         state = train(job, self.settings(), run, self.watcher(), resume)
         self.model_, self.state_, self.run_ = model.eval(), state, run
         self.history_ = state.history
@@ -125,22 +123,6 @@ class Translator(Estimator):
             for name, some in (("train", rows), ("validation", held))
         }
         return {name: one for name, one in picked.items() if one[0]}
-
-    def _tokens(self, side: str, kind: str, texts: Sequence[str]) -> Tokens:
-        """The vocabulary of one side; what is cut how is found by looking."""
-        if kind == "auto":
-            words = sum(len(text.split()) for text in texts) / len(texts)
-            different = len({word for text in texts for word in text.split()})
-            several = words >= FEW_WORDS
-            kind = "bpe" if several and different > self.vocabulary else "word"
-            kind = kind if several else "char"
-            names = {"bpe": "pieces of words (BPE)", "word": "words", "char": "characters"}
-            note = f"{side}s are cut into {names[kind]} ({words:.1f} words each on average)"
-            self.notes_.say(note)
-            self.watcher().note(note)
-        if kind == "word":
-            return Tokens.fit("word", texts, self.vocabulary, least=2)
-        return Tokens.fit(kind, texts, self.vocabulary)
 
     def _encode(self, sources: Sequence[str], targets: Sequence[str]) -> PairPart:
         sides = ((self.sources_, sources), (self.targets_, targets))
@@ -166,7 +148,7 @@ class Translator(Estimator):
         part = next(name for name in ("test", "validation", "train") if name in parts)
         sources, targets = (side[:REPORTED] for side in raw[part])
         said = self.predict(sources)
-        wanted = [self._tidy(text) for text in targets]
+        wanted = [self.tidy(text) for text in targets]
         return Findings(
             config=config,
             cell=self.cell_,
@@ -177,19 +159,13 @@ class Translator(Estimator):
             sources=sources,
             targets=wanted,
             said=said,
-            scores=translation_scores(wanted, said),
+            scores=text_scores(wanted, said),
             readings=[self.attended(source) for source in sources[:DRAWN]],
             notes=self.notes_.sentences,
             command=str(config["data"].get("command", repr(self))),
         )
 
     # ---------------------------------------------------------------------------------- asking
-
-    def _tidy(self, text: str) -> str:
-        """A target as it would be said: in the way its tokens are cut and put together."""
-        if self.targets_.kind == "word":
-            return " ".join(self.targets_.cut(text))
-        return text
 
     def n_best(self, X: Sequence[str], count: int = 1) -> list[list[tuple[str, float]]]:
         """For each source its best targets and their scores (log p, by length), best first."""
@@ -198,40 +174,20 @@ class Translator(Estimator):
         sources = Ragged.of([self.sources_.encode(text) for text in texts], np.int64)
         found: list[list[tuple[str, float]]] = [[] for _ in texts]
         for rows in batches_in_order(sources.lengths, TOGETHER):
-            best = self.model_.best(
-                *sources.batch(rows), width=max(self.beam, count),
-                longest=self.longest, alpha=self.alpha,
-            )  # fmt: skip
-            for row, ones in zip(rows, best):
-                found[row] = [(self.targets_.decode(o.tokens), o.score) for o in ones[:count]]
+            for row, best in zip(rows, self.best_of(sources.batch(rows), count)):
+                found[row] = best
         return found
 
-    def predict(self, X: Sequence[str]) -> list[str]:
-        """The best target of each source."""
-        return [best[0][0] for best in self.n_best(X)]
-
-    @torch.no_grad()
     def attended(self, source: str) -> Reading:
         """What each token of the best target looked at."""
         numbers = self.sources_.encode(source)
-        sources = torch.from_numpy(numbers)[:, None]
-        lengths = torch.tensor([len(numbers)])
-        best = self.model_.best(
-            sources, lengths, width=self.beam, longest=self.longest, alpha=self.alpha
-        )[0][0]
-        targets = torch.tensor(best.tokens, dtype=torch.long)[:, None]
-        before, _ = shifted(targets, torch.tensor([len(targets)]))
-        _, weights = self.model_(sources, lengths, before)
-        said = [self.targets_.show(token) for token in best.tokens]
-        return Reading(
-            [self.sources_.show(int(number)) for number in numbers], [*said, "(end)"],
-            weights[0].numpy(),
-        )  # fmt: skip
+        inputs = torch.from_numpy(numbers)[:, None], torch.tensor([len(numbers)])
+        said, weights = self.looked_at(inputs)
+        return Reading([self.sources_.show(int(number)) for number in numbers], said, weights)
 
     def evaluate(self, X: Sequence[str], y: Sequence[str]) -> dict[str, Any]:
         """BLEU, chrF, error rates of words and characters, the share that is right as a whole."""
-        targets = [self._tidy(text) for text in as_targets(y, len(X))]
-        return translation_scores(targets, self.predict(X))
+        return {**self.compared(as_targets(y, len(X)), self.predict(X)), "pairs": len(X)}
 
     def score(self, X: Sequence[str], y: Sequence[str]) -> float:
         """BLEU."""

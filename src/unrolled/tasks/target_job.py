@@ -1,23 +1,21 @@
-"""Translation as the loop sees it. In: sources and targets, in parts. Out: losses, perplexity.
+"""Networks whose answer is a sequence, as the loop sees them. In: inputs and targets, in parts.
 
-The loss is the cross-entropy of each token of the target, its end included, given the right ones
-before it (teacher forcing), with a little of the probability spread over all tokens (label
-smoothing, Szegedy et al. 2016) in training. Next: `training.loop`.
+Out: losses, perplexity. The loss is the cross-entropy of each token of the target, its end
+included, given the right ones before it (teacher forcing), with a little of the probability spread
+over all tokens (label smoothing, Szegedy et al. 2016) in training. Next: `training.loop`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
+from unrolled.networks.encoder_decoder import EDGE, EncoderDecoder
 from unrolled.tasks.ragged import Ragged, batches_by_length, batches_in_order
-from unrolled.tasks.translate.model import EDGE, TranslationNetwork
 from unrolled.training.job import Measures, Share, Shown, Sums
 
 MEASURING = 2  # times the batch size: without gradients there is room for more
@@ -32,31 +30,36 @@ LINE = (
 )
 
 
-@dataclass(frozen=True)
-class PairPart:
-    """Sources and targets as numbers."""
+class TargetPart(Protocol):
+    """Some of the data: what is read, and what is to be said of it."""
 
-    sources: Ragged
-    targets: Ragged
+    @property
+    def targets(self) -> Ragged:
+        """The tokens of each target."""
 
-    def __len__(self) -> int:
-        return len(self.sources)
+    @property
+    def sizes(self) -> Any:
+        """A number for each row: rows of nearly the same are put into a batch together."""
+
+    def inputs(self, rows: Any) -> Sequence[Tensor]:
+        """What the network reads of these rows."""
 
 
-class TranslationJob:
-    """A network that turns one sequence into another, and pairs by part."""
+class TargetJob:
+    """A network that answers with a sequence, and its data by part."""
 
     best, best_is = "loss", "lowest"
     line: Sequence[Shown] = LINE
 
     def __init__(
         self,
-        model: TranslationNetwork,
-        parts: Mapping[str, PairPart],
+        model: EncoderDecoder,
+        parts: Mapping[str, Any],
         batch_size: int,
         smoothing: float,
         seed: int,
     ) -> None:
+        """Each of the parts is a `TargetPart`."""
         self.model: nn.Module = model
         self.parts, self.batch_size, self.smoothing, self.seed = parts, batch_size, smoothing, seed
         self.blind_loss = math.log(model.decoder.readout.out_features)
@@ -64,12 +67,11 @@ class TranslationJob:
     def batches(self, part: str, epoch: int) -> list[Any]:
         if part not in self.parts:
             return []
-        data = self.parts[part]
-        lengths = data.targets.lengths * 1000 + np.minimum(data.sources.lengths, 999)
+        data: TargetPart = self.parts[part]
         if part == "train":
-            batches = batches_by_length(lengths, self.batch_size, self.seed, epoch)
+            batches = batches_by_length(data.sizes, self.batch_size, self.seed, epoch)
         else:
-            batches = batches_in_order(lengths, self.batch_size * MEASURING)
+            batches = batches_in_order(data.sizes, self.batch_size * MEASURING)
         return [(data, rows) for rows in batches]
 
     def begin(self, part: str) -> None:
@@ -87,9 +89,8 @@ class TranslationJob:
         if not len(mine):  # fewer rows than processes: this one adds nothing, but takes part
             mine, taken = rows[:1], 0.0
         device = next(model.parameters()).device
-        sources, lengths = data.sources.batch(mine)
         before, after = shifted(*data.targets.batch(mine))
-        scores, _ = model(sources.to(device), lengths.to(device), before.to(device))
+        scores, _ = model(before.to(device), *(one.to(device) for one in data.inputs(mine)))
         flat, wanted = scores.flatten(0, 1), after.flatten().to(device)
         loss = nn.functional.cross_entropy(
             flat, wanted, ignore_index=NOTHING, reduction="sum",

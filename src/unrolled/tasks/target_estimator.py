@@ -1,0 +1,120 @@
+"""What estimators share whose answer is a sequence. In: targets, a fitted network. Out: texts.
+
+    the way targets are cut, found by looking; the beam; n best; figures
+
+Next: `translate`, `caption`; each reads its own inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from unrolled.cells.choosing import ChosenCell
+from unrolled.networks.attention import SCORES
+from unrolled.networks.encoder_decoder import EncoderDecoder
+from unrolled.tasks.estimator import Estimator
+from unrolled.tasks.options import option
+from unrolled.tasks.target_job import shifted
+from unrolled.tasks.target_scores import text_scores
+from unrolled.tasks.tokens import KINDS, Tokens
+from unrolled.training import settings as checks
+from unrolled.training.schedules import SCHEDULES
+
+FEW_WORDS = 2.0  # words of a text on average: below that they are names or spellings
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class TargetEstimator(Estimator):
+    """An encoder and a decoder with attention."""
+
+    cell: Any = option("gru", "a cell of the library, or FILE.py:CLASS")
+    hidden: int = option(256, "units in each layer and direction", int)
+    dropout: float = option(0.3, "dropout probability", float)
+    lr: float = option(0.002, "learning rate", float)
+    schedule: str = option("cosine", "learning rate schedule", choices=tuple(SCHEDULES))
+    batch_size: int = option(64, "pairs per batch", int)
+    embedding: int = option(128, "size of the embedding", int)
+    attention: str = option("dot", "attention score", choices=SCORES)
+    target_tokens: str = option("auto", "tokens of the target", choices=("auto", *KINDS))
+    vocabulary: int = option(10_000, "maximum size of each vocabulary", int)
+    smoothing: float = option(0.1, "label smoothing", float)
+    longest: int = option(100, "maximum tokens of an answer", int)
+    beam: int = option(5, "beam width", int)
+    alpha: float = option(1.0, "exponent of the length normalization", float)
+
+    def check(self) -> ChosenCell:
+        cell = super().check()
+        for name in ("embedding", "vocabulary", "longest", "beam"):
+            checks.count(name, getattr(self, name))
+        checks.share("smoothing", self.smoothing)
+        checks.not_negative("alpha", self.alpha)
+        checks.one_of("attention", self.attention, SCORES)
+        checks.one_of("target_tokens", self.target_tokens, ("auto", *KINDS))
+        return cell
+
+    @property
+    def _fitted(self) -> Any:
+        """Itself, with what `fit` leaves: `model_`, `targets_`, `notes_` (no parameters)."""
+        return self
+
+    def note(self, text: str) -> None:
+        """Say what was done to the data, and keep it for the report."""
+        self._fitted.notes_.say(text)
+        self.watcher().note(text)
+
+    def tokens_of(self, side: str, kind: str, texts: Sequence[str]) -> Tokens:
+        """The vocabulary of one side; what is cut how is found by looking."""
+        if kind == "auto":
+            words = sum(len(text.split()) for text in texts) / len(texts)
+            different = len({word for text in texts for word in text.split()})
+            several = words >= FEW_WORDS
+            kind = "bpe" if several and different > self.vocabulary else "word"
+            kind = kind if several else "char"
+            names = {"bpe": "pieces of words (BPE)", "word": "words", "char": "characters"}
+            self.note(f"{side}s are cut into {names[kind]} ({words:.1f} words each on average)")
+        if kind == "word":
+            return Tokens.fit("word", texts, self.vocabulary, least=2)
+        return Tokens.fit(kind, texts, self.vocabulary)
+
+    def tidy(self, text: str) -> str:
+        """A target as it would be said: in the way its tokens are cut and put together."""
+        cut: Tokens = self._fitted.targets_
+        return " ".join(cut.cut(text)) if cut.kind == "word" else text
+
+    def best_of(self, inputs: Sequence[Tensor], count: int) -> list[list[tuple[str, float]]]:
+        """For each row of what is read its best targets and their scores (log p, by length)."""
+        model, cut = self._fitted.model_, self._fitted.targets_
+        found = model.best(
+            *inputs, width=max(self.beam, count), longest=self.longest, alpha=self.alpha
+        )
+        return [[(cut.decode(o.tokens), o.score) for o in ones[:count]] for ones in found]
+
+    @torch.no_grad()
+    def looked_at(self, inputs: Sequence[Tensor]) -> tuple[list[str], Any]:
+        """The tokens of the best target of one row, its end included, and what each looked at,
+        (tokens, places)."""
+        model: EncoderDecoder = self._fitted.model_
+        best = model.best(
+            *inputs, width=self.beam, longest=self.longest, alpha=self.alpha
+        )[0][0]  # fmt: skip
+        targets = torch.tensor(best.tokens, dtype=torch.long)[:, None]
+        before, _ = shifted(targets, torch.tensor([len(targets)]))
+        _, weights = model(before, *inputs)
+        return [*map(self._fitted.targets_.show, best.tokens), "(end)"], weights[0].numpy()
+
+    def n_best(self, X: Sequence[Any], count: int = 1) -> list[list[tuple[str, float]]]:
+        """For each input its best targets and their scores (log p, by length), best first."""
+        raise NotImplementedError
+
+    def predict(self, X: Sequence[Any]) -> list[str]:
+        """The best target of each input."""
+        return [best[0][0] for best in self.n_best(X)]
+
+    def compared(self, targets: Sequence[str], said: Sequence[str]) -> dict[str, Any]:
+        """Figures of what was said, beside the targets as they would be said."""
+        return text_scores([self.tidy(text) for text in targets], said)
