@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from unrolled.layers.fixed import fixed_weights as fixed_weights
     from unrolled.layers.recurrent import Recurrent as Recurrent
     from unrolled.proof import check_gradients as check_gradients
+    from unrolled.tasks.caption.captioner import Captioner as Captioner
     from unrolled.tasks.classify.classifier import Classifier as Classifier
     from unrolled.tasks.forecast.forecaster import Forecaster as Forecaster
     from unrolled.tasks.generate.generator import Generator as Generator
@@ -112,6 +113,7 @@ NAMES = {
 
 # Jobs, which need the packages that training needs: a plain `import *` does without them.
 JOBS = {
+    "Captioner": "unrolled.tasks.caption.captioner",
     "Classifier": "unrolled.tasks.classify.classifier",
     "Forecaster": "unrolled.tasks.forecast.forecaster",
     "Generator": "unrolled.tasks.generate.generator",

@@ -39,6 +39,7 @@ EXTRAS = {
     "backports": ("backports.zstd", "jobs"),
     "lightning_fabric": ("lightning-fabric", "jobs"),
     "matplotlib": ("matplotlib", "jobs"),
+    "PIL": ("pillow", "jobs"),
     "polars": ("polars", "jobs"),
     "safetensors": ("safetensors", "jobs"),
     "sklearn": ("scikit-learn", "jobs"),

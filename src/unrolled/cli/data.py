@@ -96,6 +96,8 @@ def _labelled(part: Any, rows: int) -> list[str]:
     """Rows spread over the whole set, so that several classes are seen."""
     step = max(1, len(part) // rows)
     chosen = list(range(0, len(part), step))[:rows]
+    if hasattr(part, "contents"):
+        return [f"  {part.names[row]}: {part.texts[row]}" for row in chosen]
     width = max(len(part.labels[row]) for row in chosen)
     return [f"  {part.labels[row]:<{width}}  {_shown(part, row)}" for row in chosen]
 

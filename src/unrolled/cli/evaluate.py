@@ -10,7 +10,7 @@ import json
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", help="the folder of the run")
     parser.add_argument("source", help="a file with labels, or builtin:NAME")
-    for name in ("text", "label", "series", "time", "word", "tag", "sentence"):
+    for name in ("file", "text", "label", "series", "time", "word", "tag", "sentence"):
         parser.add_argument(
             f"--{name}", metavar="COLUMN", help="if its name differs from the training file"
         )
@@ -33,7 +33,8 @@ def run(arguments: argparse.Namespace) -> int:
     job = jobs.of_run(folder)
     job.refuse_strange(folder, vars(arguments))
     figures, lines = job.evaluate(folder, arguments.source, vars(arguments))
-    if not job.judges_the_rest and learnt_from(folder.config(), folder.path, arguments.source):
+    seen = learnt_from(folder.config(), folder.path, arguments.source)
+    if seen and not job.judges_unseen(arguments.source):
         figures = {"learnt_from": True, **figures}
         lines = [f"{folder.path} learned from this very data: others will come out worse", *lines]
     if arguments.json:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from unrolled.data import builtin_readers as read
+from unrolled.data import made_digits
 from unrolled.data.notes import nearest
 from unrolled.data.packages import folder_of
 from unrolled.errors import DataError
@@ -24,7 +25,7 @@ class BuiltIn:
     """One set. `load` is given the folder of the package."""
 
     name: str
-    task: str  # "classify", "forecast" or "generate"
+    task: str  # the job that learns from it
     title: str
     facts: str  # how much there is of it
     package: str  # as pip knows it; "" for Python itself
@@ -174,6 +175,18 @@ SETS = (
         test=0.2,
     ),
     BuiltIn(
+        "digit-strips",
+        "caption",
+        "strips of five handwritten digits, to be read: seven zero two one one",
+        "8,000 strips to learn from, 1,000 to test on; 96 x 20 pixels, grey",
+        "scikit-learn",
+        "sklearn",
+        "BSD-3-Clause (package)",
+        "made of the digits of Alpaydin and Kaynak 1998: turned, stretched, leaning and placed at "
+        "random; no handwriting is in both parts",
+        made_digits.strips,
+    ),
+    BuiltIn(
         "temperatures",
         "forecast",
         "the temperature in Seattle, hour by hour",
@@ -278,7 +291,7 @@ def find(name: str) -> BuiltIn:
 
 
 def load(name: str, task: str | None = None) -> Any:
-    """The data of a set: `Labelled`, `TimeSeriesSet` or `Corpus`, by its task."""
+    """The data of a set: `Labelled`, `TimeSeriesSet`, `Corpus` ... by its task."""
     found = find(name)
     if task is not None and found.task != task:
         fitting = [one.name for one in SETS if one.task == task]

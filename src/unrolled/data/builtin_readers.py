@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from unrolled.data.corpus import Corpus, Document
 from unrolled.data.labelled import Labelled
+from unrolled.data.made_digits import read_digits
 from unrolled.data.notes import Notes
 from unrolled.data.packages import file_in
 from unrolled.data.series import SeriesSet, read_series
@@ -101,13 +100,8 @@ def archived(name: str) -> Callable[[Path], Labelled]:
 
 def digits(folder: Path) -> Labelled:
     """Each picture is a series of 8 rows, each row 8 channels, from 0 to 16."""
-    import gzip
-
-    path = file_in(folder, "datasets/data/digits.csv.gz", "scikit-learn")
-    with gzip.open(path, "rt") as file:
-        table = np.loadtxt(file, delimiter=",")
-    pictures = table[:, :-1].reshape(-1, 8, 8).astype(np.float32)
-    labels = [str(int(label)) for label in table[:, -1]]
+    pictures, names = read_digits(folder)
+    labels = [str(name) for name in names]
     channels = [f"column {i + 1}" for i in range(8)]
     names = [f"picture {i + 1}" for i in range(len(labels))]
     return Labelled(SeriesSet(list(pictures), labels, channels, names, Notes()))

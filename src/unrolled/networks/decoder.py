@@ -53,6 +53,7 @@ class Decoder(nn.Module):
         score: str,
         embedding: int,
         hidden: int,
+        layers: int = 1,
         dropout: float,
     ) -> None:
         super().__init__()
@@ -60,7 +61,7 @@ class Decoder(nn.Module):
         with torch.no_grad():
             self.embed.weight /= embedding**0.5
         self.drop = nn.Dropout(dropout)
-        self.first = make_recurrent(cell, embedding + keys, hidden)
+        self.first = make_recurrent(cell, embedding + keys, hidden, layers, dropout=dropout)
         size = self.first.output_size
         self.attention = Attention(score, size, keys)
         self.second = make_recurrent(cell, size + keys, hidden)

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from unrolled.data.timeseries import TimeSeries
-from unrolled.errors import ArgumentError
+from unrolled.errors import ArgumentError, UsageError
 from unrolled.serve import questions as q
 from unrolled.serve.limits import Limits, Refused
 from unrolled.tasks.forecast.layout import as_series
@@ -227,6 +227,8 @@ def task_of(model: Any, config: dict[str, Any]) -> Task:
     kinds: dict[str, Callable[[], Task]] = {
         "forecast": Forecast, "generate": Generate, "translate": Translate,
     }  # fmt: skip
+    if name not in kinds:
+        raise UsageError(f"runs of {name!r} are not served: ask them with `unrolled predict`")
     return kinds[name]()
 
 

@@ -13,6 +13,7 @@ from unrolled.training.manifest import NotARun
 from unrolled.training.run_folder import RunFolder
 
 ESTIMATORS = {
+    "caption": "Captioner",
     "classify": "Classifier",
     "forecast": "Forecaster",
     "generate": "Generator",

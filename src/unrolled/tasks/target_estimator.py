@@ -115,6 +115,8 @@ class TargetEstimator(Estimator):
         """The best target of each input."""
         return [best[0][0] for best in self.n_best(X)]
 
-    def compared(self, targets: Sequence[str], said: Sequence[str]) -> dict[str, Any]:
+    def compared(
+        self, targets: Sequence[str], said: Sequence[str], overlap: bool = True
+    ) -> dict[str, Any]:
         """Figures of what was said, beside the targets as they would be said."""
-        return text_scores([self.tidy(text) for text in targets], said)
+        return text_scores([self.tidy(text) for text in targets], said, overlap)

@@ -120,7 +120,7 @@ def test_a_table_and_a_folder_hold_the_same_and_count_what_is_wrong(tmp_path):
     [
         ("a.csv", "sound,text\nx.wav,y\n", "say which holds the files with --file"),
         ("a.csv", "file,text\nx.wav,y\n", "no recording that can be read: there is no file"),
-        ("folder", None, "holds no sound"),
+        ("folder", None, "holds no recording"),
     ],
 )
 def test_data_without_sound(tmp_path, name, text, words):

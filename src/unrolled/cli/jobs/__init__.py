@@ -4,6 +4,7 @@
 estimator is fitted, and how its answers are printed. That is what stands here, a file a task.
 """
 
+from unrolled.cli.jobs.caption import CaptionJob
 from unrolled.cli.jobs.classify import ClassifyJob
 from unrolled.cli.jobs.forecast import ForecastJob
 from unrolled.cli.jobs.generate import GenerateJob
@@ -17,6 +18,7 @@ from unrolled.training.run_folder import RunFolder
 JOBS: dict[str, CommandJob] = {
     job.name: job
     for job in (
+        CaptionJob(),
         ClassifyJob(),
         ForecastJob(),
         GenerateJob(),

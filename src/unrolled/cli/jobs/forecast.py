@@ -31,7 +31,6 @@ class ForecastJob(CommandJob):
     estimator = Forecaster
     columns = (*COLUMNS, "test_share")
     asked_with = COLUMNS
-    judges_the_rest = True
     idle: ClassVar = {"paths": ("mode", "fed-back")}
 
     def add_columns(self, parser: argparse._ActionsContainer) -> None:
@@ -105,6 +104,10 @@ class ForecastJob(CommandJob):
         before = {} if builtin.is_builtin(source) else read_origin(run.config(), run.path)
         columns = {name: given.get(name) or before.get(name) for name in COLUMNS}
         return self.read({"source": source, **columns})
+
+    def judges_unseen(self, source: str) -> bool:
+        """Of a series that was learned from, only the end that was left out is judged."""
+        return True
 
     def evaluate(self, run: RunFolder, source: str, given: dict[str, Any]) -> Evaluation:
         model = Forecaster.load(run.path)

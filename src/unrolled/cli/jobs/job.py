@@ -17,7 +17,7 @@ NOT_OPTIONS = ("out", "progress")
 IDLE = {"momentum": ("optimizer", "momentum")}
 ASKED_WITH = (
     "text", "label", "series", "time", "value", "known", "past", "every",
-    "word", "tag", "sentence", "format", "target", "from_column", "to_column",
+    "word", "tag", "sentence", "format", "file", "target", "from_column", "to_column",
 )  # fmt: skip
 
 Evaluation = tuple[dict[str, Any], list[str]]  # figures by name, and lines for people
@@ -31,7 +31,6 @@ class CommandJob:
     estimator: ClassVar[type]
     columns: ClassVar[Sequence[str]] = ()  # arguments that say how a source is read
     asked_with: ClassVar[Sequence[str]] = ()  # those of them that a run is asked with
-    judges_the_rest: ClassVar[bool] = False  # of data learned from, only what was not learned from
     idle: ClassVar[dict[str, tuple[str, str]]] = {}  # see `refuse_idle`
 
     def add_columns(self, parser: argparse._ActionsContainer) -> None:
@@ -138,6 +137,10 @@ class CommandJob:
     ) -> None:
         """Read the data and train; `asked` names the parameters that stand on the command line."""
         raise NotImplementedError
+
+    def judges_unseen(self, source: str) -> bool:
+        """Whether, of data that a run learned from, only what it did not see is measured."""
+        return False
 
     def evaluate(self, run: RunFolder, source: str, given: dict[str, Any]) -> Evaluation:
         """Figures of a run on data with answers."""

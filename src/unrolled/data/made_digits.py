@@ -1,0 +1,107 @@
+"""Pictures made of handwritten digits: strips to be read, and digits that move. Out: arrays, words.
+
+The digits are scikit-learn's (8 x 8 pixels, by many hands). They are dealt into those that training
+pictures are made of and those for test pictures before any picture is made, so that no handwriting
+is in both. Everything is drawn from a seed: the same set each time. Next: `builtin`.
+"""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from unrolled.data.described import Described, DescribedParts
+from unrolled.data.notes import Notes
+from unrolled.data.packages import file_in
+
+SEED = 20
+FOR_TESTS = 0.2  # of the digits
+WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+DIGITS = 5  # of a strip
+STRIPS = {"train": 8_000, "test": 1_000}
+STRIP = (20, 96)  # height and width
+SCALE = 2  # a digit of 8 x 8 becomes 16 x 16
+TURN, STRETCH, LEAN = 0.15, 0.1, 0.15  # of a digit at most: radians, share, share of its height
+
+
+def read_digits(folder: Path) -> tuple[Any, Any]:
+    """The digits (n, 8, 8) from 0 to 16, and what each is."""
+    path = file_in(folder, "datasets/data/digits.csv.gz", "scikit-learn")
+    with gzip.open(path, "rt") as file:
+        table = np.loadtxt(file, delimiter=",")
+    return table[:, :-1].reshape(-1, 8, 8).astype(np.float32), table[:, -1].astype(int)
+
+
+def dealt(count: int) -> dict[str, Any]:
+    """Which digits training pictures are made of, and which test pictures."""
+    order = np.random.default_rng(SEED).permutation(count)
+    held = round(FOR_TESTS * count)
+    return {"train": np.sort(order[held:]), "test": np.sort(order[:held])}
+
+
+def strips(folder: Path) -> DescribedParts:
+    """Five digits side by side, and their names."""
+    digits, names = read_digits(folder)
+    found = {}
+    for number, (part, mine) in enumerate(dealt(len(digits)).items()):
+        draw = np.random.default_rng([SEED, number])
+        chosen = draw.choice(mine, (STRIPS[part], DIGITS))
+        found[part] = Described(
+            [f"{part} strip {strip + 1}" for strip in range(len(chosen))],
+            list(_strips(digits[chosen], draw)),
+            [" ".join(WORDS[names[one]] for one in row) for row in chosen],
+            Notes(["the strips are made of digits: `unrolled data digit-strips` says how"]),
+        )
+    return DescribedParts(**found)
+
+
+def _strips(digits: Any, draw: Any) -> Any:
+    """(n, digits, 8, 8) from left to right with gaps between, (n, height, width, 1), dark on
+    light."""
+    count, each, side = digits.shape[:3]
+    high, wide = STRIP
+    bent = _bent(digits.reshape(-1, side, side), draw).reshape(count, each, *2 * [side * SCALE])
+    side *= SCALE
+    gaps = np.sort(draw.integers(0, wide - side * each + 1, (count, each)))
+    left = gaps + side * np.arange(each)
+    top = draw.integers(0, high - side + 1, (count, each))
+    canvas = np.zeros((count, high, wide), np.float32)
+    rows = np.arange(count)[:, None, None]
+    for place in range(each):
+        y = top[:, place, None, None] + np.arange(side)[:, None]
+        x = left[:, place, None, None] + np.arange(side)
+        canvas[rows, y, x] = bent[:, place]
+    return np.round(255 * (1 - canvas / 16)).astype(np.uint8)[..., None]
+
+
+def _bent(digits: Any, draw: Any) -> Any:
+    """Each of (n, 8, 8) turned, stretched and leaning a little, `SCALE` times as large."""
+    count, side = digits.shape[:2]
+    turn, lean = draw.uniform(-TURN, TURN, count), draw.uniform(-LEAN, LEAN, count)
+    stretch = SCALE * (1 + draw.uniform(-STRETCH, STRETCH, (2, count)))
+    y, x = np.mgrid[: side * SCALE, : side * SCALE] - (side * SCALE - 1) / 2
+    # back from the places of the result: stretched, then leaning, then turned
+    lying = [one.reshape(-1, 1, 1) for one in (turn, lean, *stretch)]
+    up, across = y / lying[2], x / lying[3] + lying[1] * y / lying[2]
+    sine, cosine = np.sin(lying[0]), np.cos(lying[0])
+    middle = (side - 1) / 2
+    return sampled(
+        digits, cosine * up - sine * across + middle, sine * up + cosine * across + middle
+    )
+
+
+def sampled(pictures: Any, y: Any, x: Any) -> Any:
+    """The values of (n, height, width) at places (n, ...) between the pixels, 0 outside
+    (bilinear)."""
+    high, wide = pictures.shape[1:]
+    framed = np.pad(pictures, ((0, 0), (1, 2), (1, 2)))
+    y, x = np.clip(y + 1, 0, high + 1), np.clip(x + 1, 0, wide + 1)
+    top, left = np.floor(y).astype(int), np.floor(x).astype(int)
+    down, right = y - top, x - left
+    rows = np.arange(len(pictures)).reshape(-1, *[1] * (y.ndim - 1))
+    above = framed[rows, top, left] * (1 - right) + framed[rows, top, left + 1] * right
+    below = framed[rows, top + 1, left] * (1 - right) + framed[rows, top + 1, left + 1] * right
+    return above * (1 - down) + below * down

@@ -1,0 +1,199 @@
+"""Pictures from files. In: PNG, JPEG, GIF and others. Out: arrays of 8 bits; next: the tasks.
+
+Pillow reads. What a camera or a program may have done to a picture is undone here: it is turned as
+its EXIF says, palettes become colours, what is see-through is laid over white, 16 bits become 8,
+and of an animation the first frame is read. A picture is never larger in memory than what is asked
+for, and what would unpack to more than `Image.MAX_IMAGE_PIXELS` is refused before it is unpacked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+import warnings
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unrolled.data.described import Described, Kind, files_of, fill
+from unrolled.data.notes import Notes
+from unrolled.data.opening import existing
+from unrolled.errors import DataError, extras
+from unrolled.literal import because
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+# Formats that are whole pictures: none that runs a program (EPS) or names other files.
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
+ENDINGS = (
+    ".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"
+)  # fmt: skip
+PICTURES = Kind(
+    "picture",
+    "pictures",
+    "PNG or JPEG files",
+    ENDINGS,
+    ("file", "path", "file_name", "filename", "picture", "image", "img"),
+)
+WHITE = 255
+LARGEST_SIDE = 1024  # to which a picture is read: networks here see far less
+DAMAGE = (
+    OSError, EOFError, ValueError, SyntaxError, IndexError, KeyError, TypeError, OverflowError,
+    struct.error, zlib.error,
+)  # fmt: skip
+# What was done to a picture, as it is said of several.
+DONE = {
+    "turned": "were turned as their EXIF data say",
+    "see-through": "are see-through in places: they were laid over white",
+    "animated": "are animated: their first frame is read",
+    "16 bits": "have more than 8 bits a colour: they were brought to 8",
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Pixels (height, width, 1 or 3) of 8 bits, and what was done to them, by name."""
+
+    pixels: Any
+    done: tuple[str, ...] = ()
+
+
+def read_pictures(
+    source: str | Path,
+    file: str | None = None,
+    text: str | None = None,
+    *,
+    labelled: bool = True,
+    most: int = LARGEST_SIDE,
+) -> Described:
+    """All pictures of a table or a folder, with their texts; contents are arrays of pixels."""
+    found = Described()
+    fill(found, source, PICTURES, lambda path: read_picture(path, most), file, text, labelled)
+    counts = Counter(name for one in found.contents for name in one.done)
+    note_treatments(found.notes, counts, len(found))
+    found.contents = [one.pixels for one in found.contents]
+    return found
+
+
+def picture_stream(
+    source: str | Path, file: str | None, notes: Notes, most: int
+) -> Iterator[tuple[str, Any]]:
+    """The name and the pixels of each picture of a source, one after the other; None for one that
+    cannot be read. What was done is counted, and noted after the last."""
+    counts: Counter[str] = Counter()
+    failed, total = [], 0
+    for path, _ in files_of(source, PICTURES, file, None, False, notes):
+        total += 1
+        try:
+            one = read_picture(path, most)
+        except DataError as error:
+            failed.append(str(error))
+            yield path.name, None
+            continue
+        counts.update(one.done)
+        yield path.name, one.pixels
+    note_treatments(notes, counts, total)
+    if failed:
+        notes.count(
+            len(failed), total, "pictures", f"have an empty answer (the first: {failed[0]})"
+        )
+        if len(failed) == total:
+            raise DataError(f"{source} holds no picture that can be read: {failed[0]}")
+
+
+def note_treatments(notes: Notes, counts: Counter[str], total: int) -> None:
+    """Say of how many pictures what was done to them."""
+    for name, words in DONE.items():
+        notes.count(counts[name], total, "pictures", words)
+
+
+def read_picture(path: str | Path, most: int = LARGEST_SIDE) -> Picture:
+    """One picture, made smaller where a side is longer than `most`."""
+    path = existing(path)
+    with opened_picture(path) as image:
+        done = ["animated"] if getattr(image, "n_frames", 1) > 1 else []
+        image.draft("RGB" if image.mode != "L" else "L", (most, most))  # of JPEG: less to unpack
+        turned = _turned(image)
+        if turned is not image:
+            done.append("turned")
+        found, treated = flat(turned, path)
+        return Picture(pixels_of(found, most), (*done, *treated))
+
+
+@contextlib.contextmanager
+def opened_picture(path: Path) -> Iterator[Image.Image]:
+    """A file as Pillow opens it; whatever is wrong with it becomes a sentence."""
+    with extras(f"reading the picture {path}"):
+        from PIL import Image, UnidentifiedImageError
+    bombs = (Image.DecompressionBombWarning, Image.DecompressionBombError)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of metadata that is odd
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=FORMATS) as image:
+                yield image
+    except bombs:
+        most = (Image.MAX_IMAGE_PIXELS or 0) / 1e6
+        raise DataError(
+            f"{path} would unpack to more than {most:.0f} million pixels: make it smaller"
+        ) from None
+    except UnidentifiedImageError:
+        raise DataError(f"{path} is no picture that can be read: save it as PNG or JPEG") from None
+    except PermissionError:
+        raise DataError(f"{path} cannot be opened: you have no permission to read it") from None
+    except MemoryError:
+        raise DataError(f"{path} does not fit into memory: make the picture smaller") from None
+    except DAMAGE as error:
+        raise DataError(
+            f"{path} is damaged or cut short ({because(error)}): fetch it again"
+        ) from None
+
+
+def _turned(image: Any) -> Any:
+    """As it is to be looked at, by its EXIF data; the picture itself where they say nothing."""
+    orientation = 0x0112  # the tag, and 1 is upright
+    if image.getexif().get(orientation, 1) == 1:
+        return image
+    from PIL import ImageOps
+
+    return ImageOps.exif_transpose(image) or image
+
+
+def flat(image: Any, path: Path) -> tuple[Any, list[str]]:
+    """In grey ("L") or colours ("RGB") of 8 bits, and what was done to make it so."""
+    done = []
+    if image.mode == "F":
+        raise DataError(f"{path} holds fractions and no colours: save it with 8 bits a colour")
+    if image.mode.startswith("I"):  # 16 or 32 bits, of which PNG and TIFF use 16
+        from PIL import Image
+
+        values = np.asarray(image).astype(np.float64)
+        if values.min() < 0 or values.max() > 0xFFFF:
+            raise DataError(f"{path} has more than 16 bits a colour: save it with 8")
+        image = Image.fromarray(np.round(values / 257).astype(np.uint8))
+        done.append("16 bits")
+    if image.has_transparency_data:
+        from PIL import Image
+
+        layered = image.convert("RGBA")
+        if layered.getextrema()[3][0] < WHITE:
+            done.append("see-through")
+        beneath = Image.new("RGBA", layered.size, (WHITE, WHITE, WHITE, WHITE))
+        beneath.alpha_composite(layered)
+        image = beneath.convert("L" if image.mode in ("LA", "La", "L", "1") else "RGB")
+    is_grey = image.mode in ("1", "L", "LA", "La")
+    return image.convert("L" if is_grey else "RGB"), done
+
+
+def pixels_of(image: Any, most: int) -> Any:
+    """(height, width, 1 or 3), no side longer than `most`."""
+    if max(image.size) > most:
+        image.thumbnail((most, most), reducing_gap=2.0)
+    pixels = np.asarray(image)
+    return pixels[:, :, None] if pixels.ndim == 2 else pixels

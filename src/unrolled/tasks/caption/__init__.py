@@ -1,0 +1,1 @@
+"""Captions: pictures in, texts out. See `captioner`."""

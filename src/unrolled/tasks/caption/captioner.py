@@ -1,0 +1,269 @@
+"""Pictures into texts. In: pictures and texts. Out: the texts of other pictures; next: cli.
+
+    model = Captioner(epochs=10)
+    model.fit(pictures, texts)             # arrays (height, width[, 3]) of any sizes
+    model.predict(other_pictures)
+
+A tenth of the training pictures is set aside: which weights are kept, and when to stop, looks at it
+alone. What is given as `test` is measured in every epoch and decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from unrolled.cells.choosing import ChosenCell
+from unrolled.data.canvas import Canvas, as_pictures
+from unrolled.data.notes import Notes
+from unrolled.data.pictures import LARGEST_SIDE
+from unrolled.data.splits import hold_out
+from unrolled.errors import ArgumentError, require
+from unrolled.literal import because
+from unrolled.networks.attention import SCORES
+from unrolled.report.page import render
+from unrolled.tasks import estimator as shared
+from unrolled.tasks.caption.model import CaptionNetwork
+from unrolled.tasks.caption.page import Findings, Look, page_of
+from unrolled.tasks.estimator import seeded
+from unrolled.tasks.options import option
+from unrolled.tasks.ragged import Ragged
+from unrolled.tasks.target_estimator import TargetEstimator
+from unrolled.tasks.target_job import TargetJob
+from unrolled.tasks.tokens import DamagedVocabulary, Tokens
+from unrolled.training import settings as checks
+from unrolled.training.fabric import is_first_process
+from unrolled.training.loop import train
+from unrolled.training.run_folder import RunFolder
+
+TASK = "caption"
+TOGETHER = 64  # pictures that are answered at once
+REPORTED = 400  # pictures of which the report says more than the loss
+DRAWN = 3  # pictures with maps of where the network looked
+LONG = 6.0  # words of a text on average: from there on overlap (BLEU, chrF) says something
+MOST_CHANNELS = 256
+
+
+@dataclass(frozen=True)
+class PicturePart:
+    """Pictures on the canvas, and their texts as numbers."""
+
+    pictures: Any  # (rows, height, width, channels), uint8
+    targets: Ragged
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    @property
+    def sizes(self) -> Any:
+        return self.targets.lengths
+
+    def inputs(self, rows: Any) -> tuple[Tensor]:
+        return (torch.from_numpy(self.pictures[rows]),)
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Captioner(TargetEstimator):
+    """A convolutional encoder, and a recurrent decoder that attends to its grid."""
+
+    layers: int = option(1, "layers of the decoder below its attention; one is above", int)
+    hidden: int = option(128, "units in each layer of the decoder", int)
+    embedding: int = option(64, "size of the vector of each token", int)
+    attention: str = option("additive", "how places of the picture are weighed", choices=SCORES)
+    dropout: float = option(0.1, "share of units set to zero at random in training", float)
+    lr: float = option(0.003, "learning rate", float)
+    epochs: int = option(12, "passes over the training data, at most", int)
+    batch_size: int = option(32, "pictures in a step", int)
+    size: int = option(96, "pixels of the longer side of the pictures, at most", int)
+    channels: int = option(24, "features of the first convolutions; later ones have more", int)
+    augment: float = option(
+        0.05, "how far pictures are shifted, turned and scaled at random in training", float
+    )
+
+    def check(self) -> ChosenCell:
+        cell = super().check()
+        checks.count("size", self.size)
+        checks.at_most("size", self.size, LARGEST_SIDE)
+        checks.count("channels", self.channels)
+        checks.at_most("channels", self.channels, MOST_CHANNELS)
+        checks.share("augment", self.augment)
+        return cell
+
+    # -------------------------------------------------------------------------------- learning
+
+    def fit(
+        self,
+        X: Sequence[Any],
+        y: Sequence[str],
+        test: tuple[Sequence[Any], Sequence[str]] | None = None,
+        *,
+        data: dict[str, Any] | None = None,
+        names: tuple[Sequence[str], Sequence[str]] | None = None,
+        resume: bool = False,
+    ) -> Captioner:
+        """Learn from pictures and texts; `data` says for the run where they came from, `names` is
+        what the pictures, and those of the test, are called in the report."""
+        self.cell_ = self.check()
+        if not resume:
+            self.refuse_taken_place()
+        self.notes_ = Notes((data or {}).get("notes", ()))
+        raw = self._split(as_pictures(X), as_texts(y, len(X)), names)
+        if test is not None:
+            called = names[1] if names else numbered(len(test[0]))
+            raw["test"] = as_pictures(test[0]), as_texts(test[1], len(test[0])), called
+        pictures, texts, _ = raw["train"]
+        self.is_long_ = is_long(texts)
+        if self.out is not None and self.is_long_:  # its report measures, when all was learned
+            require("translate", "the report of long texts")
+        self.canvas_ = Canvas.fit(pictures, self.size)
+        self.note(f"pictures are seen at {self.canvas_}")
+        self.targets_ = self.tokens_of("text", self.target_tokens, texts)
+        parts = {name: self._part(one, two) for name, (one, two, _) in raw.items()}
+        model = self._build()
+        model.encoder.fit(torch.from_numpy(parts["train"].pictures).permute(0, 3, 1, 2))
+        config = shared.config_of(TASK, self, self.cell_, data=data or {})
+        run = self.open_run(config, self._vocabulary(), resume)
+        job = TargetJob(model, parts, self.batch_size, self.smoothing, self.seed)
+        state = train(job, self.settings(), run, self.watcher(), resume)
+        self.model_, self.state_, self.run_ = model.eval(), state, run
+        self.history_ = state.history
+        if run is not None and is_first_process():
+            run.write_text("report.html", render(page_of(self._findings(config, raw, parts))))
+        return self
+
+    def _split(self, pictures: list[Any], texts: list[str], names: Any) -> dict[str, Any]:
+        """Pictures to learn from and pictures that decide what is kept."""
+        called = names[0] if names else numbered(len(pictures))
+        if self.validation == 0:
+            return {"train": (pictures, texts, called)}
+        rows, held = hold_out([""] * len(pictures), self.validation, self.seed)
+        return {
+            name: tuple([of[row] for row in some] for of in (pictures, texts, called))
+            for name, some in (("train", rows), ("validation", held))
+            if len(some)
+        }
+
+    def _part(self, pictures: Sequence[Any], texts: Sequence[str]) -> PicturePart:
+        return PicturePart(
+            np.stack([self.canvas_(one) for one in pictures]),
+            Ragged.of([self.targets_.encode(text) for text in texts], np.int64),
+        )
+
+    def _build(self) -> CaptionNetwork:
+        with seeded(self.seed):
+            return CaptionNetwork(
+                self.cell_,
+                self.canvas_,
+                len(self.targets_),
+                channels=self.channels,
+                attention=self.attention,
+                embedding=self.embedding,
+                hidden=self.hidden,
+                layers=self.layers,
+                dropout=self.dropout,
+                augment=self.augment,
+            )
+
+    def _findings(self, config: Any, raw: Any, parts: dict[str, PicturePart]) -> Findings:
+        """What the report is about: the test part, or what comes nearest to it."""
+        part = next(name for name in ("test", "validation", "train") if name in parts)
+        pictures, texts, names = (side[:REPORTED] for side in raw[part])
+        said, wanted = self.predict(pictures), [self.tidy(text) for text in texts]
+        wrong = [row for row, text in enumerate(wanted) if text != said[row]][:1]
+        looked_at = [*range(DRAWN - len(wrong)), *wrong]
+        return Findings(
+            config=config,
+            cell=self.cell_,
+            model=self.model_,
+            state=self.state_,
+            parts=parts,
+            part=part,
+            names=names,
+            targets=wanted,
+            said=said,
+            scores=self.compared(wanted, said, self.is_long_),
+            looks=[self.look(pictures[row]) for row in looked_at if row < len(pictures)],
+            notes=self.notes_.sentences,
+            command=str(config["data"].get("command", repr(self))),
+        )
+
+    # ---------------------------------------------------------------------------------- asking
+
+    def n_best(self, X: Sequence[Any], count: int = 1) -> list[list[tuple[str, float]]]:
+        """For each picture its best texts and their scores (log p, by length), best first."""
+        self.require_fitted("model_")
+        pictures = as_pictures(X)
+        found = []
+        for at in range(0, len(pictures), TOGETHER):
+            some = np.stack([self.canvas_(one) for one in pictures[at : at + TOGETHER]])
+            found += self.best_of([torch.from_numpy(some)], count)
+        return found
+
+    def look(self, picture: Any) -> Look:
+        """Where each token of the best text of one picture looked."""
+        pixels = np.stack([self.canvas_(one) for one in as_pictures([picture])])
+        said, weights = self.looked_at([torch.from_numpy(pixels)])
+        grid = self.model_.encoder.rows, self.model_.encoder.columns
+        return Look(pixels[0], said, weights.reshape(len(said), *grid))
+
+    def evaluate(self, X: Sequence[Any], y: Sequence[str]) -> dict[str, Any]:
+        """The share that is right as a whole, error rates; BLEU and chrF where texts are long."""
+        targets = as_texts(y, len(X))
+        said = self.predict(X)
+        return {**self.compared(targets, said, is_long(targets)), "pictures": len(said)}
+
+    def score(self, X: Sequence[Any], y: Sequence[str]) -> float:
+        """The share of texts that are right as a whole."""
+        return float(self.evaluate(X, y)["exact"])
+
+    # ----------------------------------------------------------------------------------- a run
+
+    def _vocabulary(self) -> dict[str, Any]:
+        return {"canvas": self.canvas_.as_dict(), "targets": self.targets_.as_dict()}
+
+    @classmethod
+    def load(cls, path: str | Path) -> Captioner:
+        """The captioner of a run."""
+        run = RunFolder.open(path)
+        model: Captioner = shared.from_config(cls, TASK, run.config(), run)
+        kept = run.read_json("vocabulary.json")
+        try:
+            model.canvas_ = Canvas(**kept["canvas"])
+            model.targets_ = Tokens.from_dict(kept["targets"])
+        except (KeyError, TypeError, ArgumentError) as error:
+            raise DamagedVocabulary(
+                f"{run.path}: its vocabulary is damaged ({because(error)}): copy the run again"
+            ) from error
+        network = model._build()
+        shared.load_weights(network, run)
+        model.model_, model.run_, model.history_ = network.eval(), run, run.metrics()
+        model.notes_ = Notes()
+        return model
+
+
+def numbered(count: int) -> list[str]:
+    return [f"picture {number}" for number in range(1, count + 1)]
+
+
+def is_long(texts: Sequence[str]) -> bool:
+    """Whether texts are long enough that their overlap with others says something."""
+    return sum(len(text.split()) for text in texts) / len(texts) >= LONG
+
+
+def as_texts(y: Any, count: int) -> list[str]:
+    """A text for each picture, one space between words."""
+    if isinstance(y, str) or any(not isinstance(text, str) for text in y):
+        raise ArgumentError("y is a list of texts, one for each picture")
+    texts = [" ".join(text.split()) for text in y]
+    if len(texts) != count:
+        raise ArgumentError(f"there are {count} pictures and {len(texts)} texts: one each")
+    empty = next((number for number, text in enumerate(texts, 1) if not text), None)
+    if empty is not None:
+        raise ArgumentError(f"the text of picture {empty} is empty: leave the picture out")
+    return texts
