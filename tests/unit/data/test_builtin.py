@@ -10,8 +10,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from unrolled.data import builtin, sources
+from unrolled.data import builtin, made_digits, sources
 from unrolled.data.labelled import inputs_of
+from unrolled.data.packages import folder_of
 
 ROWS = {
     "movie-sentences": 8_530,
@@ -43,9 +44,36 @@ def test_every_set_can_be_read(one: builtin.BuiltIn) -> None:
         assert len(data.series[0]) == STEPS[one.name]
         gaps = int(np.isnan(data.series[0].values).sum())
         assert gaps == {"temperatures": 1, "co2": 59}.get(one.name, 0)
+    elif one.task == "caption":
+        for part in (data.train, data.test):
+            assert f"{len(part):,}" in one.facts
+            assert len(part.names) == len(part.texts) == len(part.contents)
     else:
         assert len(data) >= 10
         assert len(data.documents[0].text()) > 100
+
+
+def test_no_handwriting_is_in_both_parts_of_the_strips_and_each_time_they_are_the_same() -> None:
+    parts = made_digits.dealt(1_797)
+    assert sorted([*parts["train"], *parts["test"]]) == list(range(1_797))
+    folder = folder_of("scikit-learn", "sklearn", "digits")
+    one, other = made_digits.strips(folder).test, made_digits.strips(folder).test
+    assert one.texts == other.texts
+    assert np.array_equal(one.contents, other.contents)
+    assert all(len(text.split()) == made_digits.DIGITS for text in one.texts)
+
+
+def test_strips_are_read_from_left_to_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TURN", "STRETCH", "LEAN"):
+        monkeypatch.setattr(made_digits, name, 0.0)
+    shades = np.arange(1, 6, dtype=np.float32)  # in place of digits, squares of five shades
+    squares = np.tile(shades[:, None, None], (20, 1, 8, 8))
+    draw = np.random.default_rng(0)
+    for strip in made_digits._strips(squares, draw)[:, :, :, 0]:
+        ink = np.round((255 - strip.astype(float)) / 255 * 16).max(0)
+        seen = [int(shade) for shade in ink if shade]
+        assert seen == sorted(seen)
+        assert set(seen) == {1, 2, 3, 4, 5}
 
 
 def test_languages() -> None:

@@ -90,7 +90,7 @@ def test_a_table_is_answered_row_by_row(run, capsys):
 
 def test_the_report_shows_where_it_looked(run):
     report = (run / "report.html").read_text()
-    for words in ("Where it looked while it said: ", "Farthest from it", "were left out"):
+    for words in ("Attention for: ", "The worst answers", "were left out"):
         assert words in report
     look = Captioner.load(run).look(bars()[0][0])
     assert look.said[-1] == "(end)"

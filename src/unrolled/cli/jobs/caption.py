@@ -29,18 +29,18 @@ class CaptionJob(CommandJob):
     """`unrolled train caption`, and what is asked of its runs."""
 
     name = "caption"
-    summary = "pictures into texts"
+    summary = "describe or read pictures"
     estimator = Captioner
     columns = (*COLUMNS, "test", "test_share")
     asked_with = COLUMNS
 
     def add_columns(self, parser: argparse._ActionsContainer) -> None:
-        parser.add_argument("--file", metavar="COLUMN", help="which column names the pictures")
-        parser.add_argument("--text", metavar="COLUMN", help="which column holds their texts")
-        parser.add_argument("--test", metavar="FILE", help="what to test on")
+        parser.add_argument("--file", metavar="COLUMN", help="column of the picture files")
+        parser.add_argument("--text", metavar="COLUMN", help="column of the texts")
+        parser.add_argument("--test", metavar="FILE", help="test set")
         parser.add_argument(
             "--test-share", type=float, metavar="SHARE",
-            help=f"share of the pictures to test on, without --test (default: {HELD_OUT})",
+            help=f"fraction held out for testing if there is no --test (default: {HELD_OUT})",
         )  # fmt: skip
 
     def fit(

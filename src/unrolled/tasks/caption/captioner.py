@@ -72,18 +72,18 @@ class PicturePart:
 class Captioner(TargetEstimator):
     """A convolutional encoder, and a recurrent decoder that attends to its grid."""
 
-    layers: int = option(1, "layers of the decoder below its attention; one is above", int)
+    layers: int = option(1, "layers of the decoder below the attention; one is above it", int)
     hidden: int = option(128, "units in each layer of the decoder", int)
-    embedding: int = option(64, "size of the vector of each token", int)
-    attention: str = option("additive", "how places of the picture are weighed", choices=SCORES)
-    dropout: float = option(0.1, "share of units set to zero at random in training", float)
+    embedding: int = option(64, "size of the embedding", int)
+    attention: str = option("additive", "attention score", choices=SCORES)
+    dropout: float = option(0.1, "dropout probability", float)
     lr: float = option(0.003, "learning rate", float)
-    epochs: int = option(12, "passes over the training data, at most", int)
-    batch_size: int = option(32, "pictures in a step", int)
-    size: int = option(96, "pixels of the longer side of the pictures, at most", int)
-    channels: int = option(24, "features of the first convolutions; later ones have more", int)
+    epochs: int = option(12, "maximum number of epochs", int)
+    batch_size: int = option(32, "pictures per batch", int)
+    size: int = option(96, "maximum pixels of the longer side; larger pictures are scaled", int)
+    channels: int = option(24, "output channels of the first convolutions; deeper: more", int)
     augment: float = option(
-        0.05, "how far pictures are shifted, turned and scaled at random in training", float
+        0.05, "strength of random shifts, rotations and scaling in training; 0: none", float
     )
 
     def check(self) -> ChosenCell:

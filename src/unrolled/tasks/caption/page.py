@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from unrolled.cells.choosing import ChosenCell
 from unrolled.networks.encoder_decoder import EncoderDecoder
 from unrolled.report.blocks import Block, Figure, Page, Prose, Section
 from unrolled.report.pictures import picture_with_maps
 from unrolled.tasks.reporting import every_parameter, learning, quoted, the_cell, trained_on
-from unrolled.tasks.target_page import nearest_and_farthest, score_table
+from unrolled.tasks.target_page import best_and_worst, score_table
 from unrolled.training.job import State
 
 TOKENS_DRAWN = 12  # of a text, each with a map
@@ -48,14 +50,14 @@ class Findings:
 def page_of(found: Findings) -> Page:
     """The whole report."""
     weights = sum(weight.numel() for weight in found.model.parameters())
-    shown = {"loss": "loss (nats a token)", "accuracy": "tokens right (share)"}
+    shown = {"loss": "loss (nats per token)", "accuracy": "token accuracy"}
     return Page(
-        title="A network that says what is in a picture",
+        title="A network that describes pictures",
         lead=(
-            f"Convolutions and a recurrent decoder ({found.cell.name}) with attention get "
+            f"A convolutional encoder and a recurrent decoder ({found.cell.name}) with attention: "
             f"{found.scores['exact']:.1%} of the texts of {len(found.said):,} pictures of the "
-            f"{found.part} part right as a whole, and {found.scores['word_error_rate']:.1%} of "
-            "the words wrong."
+            f"{found.part} set match exactly, with a word error rate of "
+            f"{found.scores['word_error_rate']:.1%}."
         ),
         sections=[
             trained_on(found.config, _part_rows(found), found.notes),
@@ -70,24 +72,23 @@ def page_of(found: Findings) -> Page:
 
 
 def _part_rows(found: Findings) -> list[list[Any]]:
-    rows: list[list[Any]] = [["part", "pictures", "tokens of texts"]]
+    rows: list[list[Any]] = [["part", "pictures", "tokens per text"]]
     for name, data in found.parts.items():
-        rows.append([name, len(data), int(data.targets.lengths.sum())])
+        rows.append([name, len(data), int(np.median(data.targets.lengths))])
     return rows
 
 
 def _how_good(found: Findings) -> Section:
-    where = f"On {len(found.said):,} pictures of the {found.part} part"
-    listed = nearest_and_farthest("picture", found.names, found.targets, found.said)
-    return Section("How good it is", [score_table(found.scores, where), *listed])
+    where = f"On {len(found.said):,} pictures of the {found.part} set"
+    listed = best_and_worst("picture", found.names, found.targets, found.said)
+    return Section("Results", [score_table(found.scores, where), *listed])
 
 
 def _where_it_looked(found: Findings) -> Section:
     blocks: list[Block] = [
         Prose(
-            "The decoder says one token after the other, and before each it looks at the picture: "
-            "the stronger the color over a place, the more of its weight lies there. The weights "
-            "of each token sum to 1."
+            "Before each token the decoder attends to the picture: the stronger the color over a "
+            "place, the larger its weight. The weights of each token sum to 1."
         )
     ]
     for number, look in enumerate(found.looks, 1):
@@ -96,9 +97,9 @@ def _where_it_looked(found: Findings) -> Section:
         blocks.append(
             Figure(
                 f"look-{number}",
-                f"Where it looked while it said: {said}",
+                f"Attention for: {said}",
                 picture_with_maps(look.pixels, maps),
                 f"the picture, and {len(maps)} maps of attention over it",
             )
         )
-    return Section("Where it looked", blocks)
+    return Section("Attention", blocks)
