@@ -51,6 +51,9 @@ if TYPE_CHECKING:
     from unrolled.layers.drop_in import GRU as GRU
     from unrolled.layers.drop_in import LSTM as LSTM
     from unrolled.layers.drop_in import RNN as RNN
+    from unrolled.layers.drop_in_cells import GRUCell as GRUCell
+    from unrolled.layers.drop_in_cells import LSTMCell as LSTMCell
+    from unrolled.layers.drop_in_cells import RNNCell as RNNCell
     from unrolled.layers.fixed import fixed_weights as fixed_weights
     from unrolled.layers.recurrent import Recurrent as Recurrent
     from unrolled.proof import check_gradients as check_gradients
@@ -101,6 +104,9 @@ NAMES = {
     "RNN": "unrolled.layers.drop_in",
     "GRU": "unrolled.layers.drop_in",
     "LSTM": "unrolled.layers.drop_in",
+    "RNNCell": "unrolled.layers.drop_in_cells",
+    "GRUCell": "unrolled.layers.drop_in_cells",
+    "LSTMCell": "unrolled.layers.drop_in_cells",
     "ArgumentError": "unrolled.errors",
     "CellError": "unrolled.errors",
     "EquationError": "unrolled.errors",

@@ -5,12 +5,12 @@ with unrolled's, and a report; next: the user goes on as before.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from torch import nn
 
 from unrolled.layers.drop_in import DROP_INS, _DropIn
-
-CELLS = (nn.RNNCell, nn.GRUCell, nn.LSTMCell)
+from unrolled.layers.drop_in_cells import DROP_IN_CELLS, _DropInCell
 
 
 @dataclass
@@ -27,7 +27,7 @@ class Conversion:
 
 
 def convert(model: nn.Module) -> tuple[nn.Module, Conversion]:
-    """Replace each torch.nn.RNN, GRU and LSTM inside the model, in place.
+    """Replace each torch.nn.RNN, GRU and LSTM, and each of their cells, inside the model, in place.
 
     Values, parameters and hooks stay the same objects, so an optimizer needs no change.
 
@@ -54,21 +54,23 @@ def convert(model: nn.Module) -> tuple[nn.Module, Conversion]:
 def _replacement(
     name: str, module: nn.Module, report: Conversion, known: dict[nn.Module, nn.Module]
 ) -> nn.Module | None:
-    kind = DROP_INS.get(type(module))
+    kind = DROP_INS.get(type(module)) or DROP_IN_CELLS.get(type(module))
     if kind is not None:
         report.replaced[name] = f"torch.nn.{type(module).__name__} by unrolled.{kind.__name__}"
+        if isinstance(module, nn.RNNCellBase):
+            layer = kind.__name__.removesuffix("Cell")
+            report.replaced[name] += (
+                f" (one step a call; where the steps of a sequence are known beforehand, "
+                f"unrolled.{layer} runs them in one)"
+            )
         if module not in known:  # a layer that stands in two places stays one
-            new = kind.__new__(kind)
+            new: Any = kind.__new__(kind)
             new.__dict__.update(module.__dict__)
-            new.ask(engine="auto", bptt="whole")
+            new.ask("auto")
             known[module] = new
         return known[module]
-    if isinstance(module, _DropIn):
+    if isinstance(module, (_DropIn, _DropInCell)):
         report.left[name] = f"is unrolled's {type(module).__name__} already"
-    elif isinstance(module, CELLS):
-        report.left[name] = (
-            f"torch.nn.{type(module).__name__} runs one step at a time, in a loop of the model's"
-        )
-    elif isinstance(module, nn.RNNBase):
+    elif isinstance(module, (nn.RNNBase, nn.RNNCellBase)):
         report.left[name] = f"{type(module).__name__} is a class of its own, and may compute more"
     return None

@@ -109,7 +109,7 @@ class _DropIn(Fixable, nn.RNNBase):
         super().__init__(*args, **kwargs)  # torch.nn's own, which comes next in the order of bases
         self.ask(engine, bptt)
 
-    def ask(self, engine: str, bptt: str | int) -> None:
+    def ask(self, engine: str, bptt: str | int = "whole") -> None:
         """Set what torch.nn's layers do not have."""
         checks.extras(engine, bptt)
         self._asked, self.bptt = engine, bptt
