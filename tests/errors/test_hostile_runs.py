@@ -17,7 +17,7 @@ import pytest
 from tests.made_up import chatter, opinions
 from unrolled.cli import main
 from unrolled.errors import UnrolledError
-from unrolled.tasks.classify import classifier
+from unrolled.tasks.classify import reader
 from unrolled.tasks.classify.classifier import Classifier
 from unrolled.tasks.forecast import forecaster
 from unrolled.tasks.forecast.forecaster import Forecaster
@@ -43,7 +43,7 @@ def runs(tmp_path_factory):
     rows = "".join(f'"{text}",{label}\n' for text, label in zip(X, y))
     (place / "good.csv").write_text("text,label\n" + rows)
     with pytest.MonkeyPatch.context() as patch:  # a report takes longer than the rest
-        for task in (classifier, forecaster, generator):
+        for task in (reader, forecaster, generator):
             patch.setattr(task, "render", lambda page: "")
         fit(place, X, y)
     return place

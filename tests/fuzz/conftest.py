@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.made_up import chatter, opinions
-from unrolled.tasks.classify import classifier
+from unrolled.tasks.classify import reader
 from unrolled.tasks.classify.classifier import Classifier
 from unrolled.tasks.forecast import forecaster
 from unrolled.tasks.forecast.forecaster import Forecaster
@@ -40,7 +40,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("runs")
     X, y = opinions(30)
     with pytest.MonkeyPatch.context() as patch:  # a report takes longer than the rest
-        for task in (classifier, forecaster, generator):
+        for task in (reader, forecaster, generator):
             patch.setattr(task, "render", lambda page: "")
         Classifier(out=place / "classify", tokens="bpe", vocabulary=300, members=2,
                    **TINY).fit(X, y)  # fmt: skip

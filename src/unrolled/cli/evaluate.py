@@ -18,7 +18,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             f"--{name}", metavar="COLUMN", nargs="+", help="columns, for series to forecast"
         )
-    parser.add_argument("--target", metavar="FILE", help="reference translations, line by line")
+    parser.add_argument(
+        "--target", metavar="NAME",
+        help="file of reference translations, line by line; for numbers, their column",
+    )  # fmt: skip
+    parser.add_argument(
+        "--labels-separated-by", metavar="SEP", help="separator of the labels of a row"
+    )
     for name in ("from-column", "to-column"):
         parser.add_argument(f"--{name}", metavar="COLUMN", help="for a table of pairs")
     parser.add_argument("--json", action="store_true", help="print one JSON object")

@@ -31,7 +31,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--top", metavar="K", type=int, help="add the K most probable classes")
     parser.add_argument(
         "--threshold", metavar="P", type=float,
-        help="leave the label empty where its probability is below P",
+        help="leave the label empty where its probability is below P; of several labels a row, "
+        "those with at least P (default: 0.5)",
     )  # fmt: skip
     parser.add_argument(
         "--keep", metavar="COLUMN", nargs="*",

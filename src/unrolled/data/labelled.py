@@ -5,10 +5,13 @@ Next: classify, which wants sequences and labels and need not know where they co
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from unrolled.data.labels import folded
+import numpy as np
+
+from unrolled.data.labels import CLASSES, Answers, folded, split_labels
 from unrolled.data.series import SeriesSet
 from unrolled.data.splits import hold_out
 from unrolled.data.texts import Texts
@@ -22,6 +25,7 @@ class Labelled:
 
     train: Sequences
     test: Sequences | None = None
+    answers: Answers = CLASSES  # how the labels were read
 
     @property
     def is_text(self) -> bool:
@@ -30,8 +34,19 @@ class Labelled:
     def written_alike(self) -> Labelled:
         """The labels of the test set as those of the same class are written that are learned."""
         assert self.test is not None, "there is a test set"
-        known = {folded(one): one for one in self.train.labels or []}
-        labels = [known.get(folded(one), one) for one in self.test.labels or []]
+        separator = self.answers.separator
+        learned = self.train.labels or []
+        if separator is not None:
+            learned = [one for label in learned for one in split_labels(label, separator)]
+        known = {folded(one): one for one in learned}
+
+        def written(label: str) -> str:
+            if separator is None:
+                return known.get(folded(label), label)
+            words = [known.get(folded(one), one) for one in split_labels(label, separator)]
+            return separator.join(sorted(dict.fromkeys(words)))
+
+        labels = [written(one) for one in self.test.labels or []]
         return replace(self, test=replace(self.test, labels=labels))
 
     def split(self, share: float, seed: int) -> Labelled:
@@ -41,8 +56,31 @@ class Labelled:
         labels = self.train.labels
         assert labels is not None, "what is to be split was read with labels"
         together = self.train.texts if isinstance(self.train, Texts) else None
-        learned, held = hold_out(labels, share, seed, together)
-        return Labelled(select(self.train, learned), select(self.train, held))
+        learned, held = hold_out(self.answers.strata(labels), share, seed, together)
+        if self.answers.separator is not None:
+            learned, held = without_new_labels(labels, self.answers.separator, learned, held)
+        return replace(self, train=select(self.train, learned), test=select(self.train, held))
+
+
+def without_new_labels(
+    labels: Sequence[str], separator: str, learned: Any, held: Any
+) -> tuple[Any, Any]:
+    """The same two parts, with held out rows moved whose labels no other row would teach."""
+    known = {one for row in learned for one in split_labels(labels[row], separator)}
+    is_new = np.array([not known.issuperset(split_labels(labels[row], separator)) for row in held])
+    moved = held[is_new] if len(held) else held
+    return np.sort(np.concatenate([learned, moved])), np.setdiff1d(held, moved)
+
+
+def labels_of(sequences: Sequences, answers: Answers) -> Any:
+    """What is learned: a label or a list of labels for each row, or a number."""
+    labels = sequences.labels
+    assert labels is not None, "it was read with labels"
+    if answers.numbers:
+        return [float(one) for one in labels]
+    if answers.separator is not None:
+        return [split_labels(one, answers.separator) for one in labels]
+    return labels
 
 
 def inputs_of(sequences: Sequences) -> list[Any]:

@@ -1,4 +1,6 @@
-"""The column that says what each row is. In: cells. Out: classes; next: `texts`, `series`.
+"""The column that says what each row is. In: cells. Out: answers; next: `texts`, `series`.
+
+`Answers` says how the column is read: as a class, as several labels, or as a number.
 
 A label is a text: "0" and "1" are classes as good as any. `1.0` and `1` are one class when all
 labels are whole numbers. A column of many different fractions is no label, and is refused.
@@ -7,13 +9,121 @@ labels are whole numbers. A column of many different fractions is no label, and 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
 
 from unrolled.data.notes import Notes, listed
+from unrolled.data.numbers import as_numbers
 from unrolled.errors import DataError
 from unrolled.literal import quoted
 
 MANY = 50  # different fractions: more than a person means by classes
+
+
+@dataclass(frozen=True)
+class Answers:
+    """How the column with the answers is read; each answer is a text, None where there is none.
+
+    `fold`: labels that differ in capitals or spaces alone are one. `separator`: what stands between
+    the labels of a row, which may have none. `numbers`: answers are numbers, written out in full.
+    """
+
+    fold: bool = False
+    separator: str | None = None
+    numbers: bool = False
+
+    @property
+    def option(self) -> str:
+        """What names the column on the command line."""
+        return "--target" if self.numbers else "--label"
+
+    @property
+    def what(self) -> str:
+        return "number" if self.numbers else "label"
+
+    def read(
+        self,
+        cells: Sequence[str | None],
+        column: str,
+        path: Path,
+        notes: Notes,
+        rows: Sequence[int] | None = None,
+    ) -> list[str | None]:
+        """The answer of each row; `rows` are the cells' rows in the file, for messages."""
+        if self.numbers:
+            values = as_numbers(cells, column, path, notes, rows).tolist()
+            return [None if one != one else repr(one) for one in values]
+        if self.separator is not None:
+            return [*label_sets(cells, self.separator, self.fold, column, notes)]
+        labels = as_labels(cells, column, notes)
+        return fold_labels(labels, column, notes) if self.fold else labels
+
+    def check(self, answers: Sequence[str], column: str, notes: Notes) -> None:
+        """Whether there is something to learn."""
+        if self.numbers:
+            check_numbers(answers, column)
+        elif self.separator is None:
+            check_classes(answers, column, notes)
+        elif not any(answers):
+            raise DataError(f"no row has a label in {quoted(column)}: there is nothing to learn")
+
+    def strata(self, answers: Sequence[str]) -> list[str]:
+        """A name for each row: parts of the data are to have the same shares of each name."""
+        if self.numbers:
+            return quantile_names([float(one) for one in answers])
+        if self.separator is None:
+            return list(answers)
+        return rarest_of([split_labels(one, self.separator) for one in answers])
+
+
+CLASSES = Answers()
+BANDS = 10  # of numbers, when data are split
+
+
+def split_labels(cell: str | None, separator: str) -> list[str]:
+    """The labels of one cell, each once, in the order in which they stand there."""
+    words = (word.strip() for word in (cell or "").split(separator))
+    return list(dict.fromkeys(word for word in words if word))
+
+
+def label_sets(
+    cells: Sequence[str | None], separator: str, fold: bool, column: str, notes: Notes
+) -> list[str]:
+    """Each cell with its labels in alphabetical order, each once; "" where it has none."""
+    rows = [split_labels(cell, separator) for cell in cells]
+    if fold:
+        flat = fold_labels([label for row in rows for label in row], column, notes)
+        waiting = iter(flat)
+        rows = [list(dict.fromkeys(str(next(waiting)) for _ in row)) for row in rows]
+    bare = sum(not row for row in rows)
+    notes.count(bare, len(rows), "rows", f"have none of the labels of {quoted(column)}")
+    return [separator.join(sorted(row)) for row in rows]
+
+
+def rarest_of(rows: Sequence[Sequence[Hashable]]) -> list[str]:
+    """Of each row its rarest label; "" of a row without any."""
+    counts = Counter(label for row in rows for label in set(row))
+    return [
+        str(min(row, key=lambda label: (counts[label], str(label)))) if row else "" for row in rows
+    ]
+
+
+def quantile_names(values: Sequence[float]) -> list[str]:
+    """The tenth of all values that each lies in."""
+    edges = np.quantile(values, np.arange(1, BANDS) / BANDS)
+    return [str(band) for band in np.searchsorted(edges, values, side="right").tolist()]
+
+
+def check_numbers(answers: Sequence[str], column: str) -> None:
+    """Numbers that differ."""
+    if len(set(answers)) < 2:
+        raise DataError(
+            f"every row has the same number in {quoted(column)} ({answers[0] if answers else '-'}):"
+            " there is nothing to learn; name another column"
+        )
 
 
 def as_labels(cells: Sequence[str | None], column: str, notes: Notes) -> list[str | None]:
@@ -28,7 +138,8 @@ def as_labels(cells: Sequence[str | None], column: str, notes: Notes) -> list[st
             raise DataError(
                 f"the column {quoted(column)} holds {len(known):,} different numbers in "
                 f"{len(labels):,} rows, such as {listed(sorted(known)[:2])}: that is a quantity "
-                "and no class; name another column as the label, or put it into classes first"
+                "and no class; name another column as the label, or learn to estimate it with "
+                "`unrolled train regress`"
             )
     return labels
 

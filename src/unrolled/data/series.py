@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from unrolled.data.labels import as_labels, check_classes, fold_labels
+from unrolled.data.labels import CLASSES, Answers
 from unrolled.data.notes import Notes, listed
 from unrolled.data.numbers import LARGEST, filled, is_switch
 from unrolled.data.opening import existing, kind_of, refuse_what_does_not_fit
@@ -61,7 +61,7 @@ def read_series(
     *,
     labelled: bool = True,
     learning: bool = True,
-    fold: bool = False,
+    answers: Answers = CLASSES,
 ) -> SeriesSet:
     """The series of one file or table; `learning` from them takes several classes."""
     notes = path.notes if isinstance(path, Table) else Notes()
@@ -78,7 +78,7 @@ def read_series(
         names, rows = _numbered("channel", values[0].shape[1]), _numbered("series", len(values))
     else:
         table = read_table(path, notes)
-        label = _label_column(table, label, labelled)
+        label = _label_column(table, label, labelled, answers)
         if series is not None:
             table.require(series, "--series")
             _refuse_names_of_rows(table, series)
@@ -86,7 +86,7 @@ def read_series(
         is_name = series is None and found is not None and _has_one_row_each(table, found)
         series = series or (None if is_name else found)
         if series is not None:
-            values, labels, names, rows, lines = _long(table, series, label, time)
+            values, labels, names, rows, lines = _long(table, series, label, time, answers)
         elif time is not None:
             raise DataError(
                 f"--time says when a step of a series was, where {table.path} has a row for each "
@@ -94,15 +94,20 @@ def read_series(
                 "or leave --time out where each row is a whole series"
             )
         else:
-            values, labels, names, rows, lines = _wide(table, label, found)
+            values, labels, names, rows, lines = _wide(table, label, found, answers)
     if labelled and labels is None:
-        raise DataError(f"{where} has no labels, and training wants one for each series")
-    if labels is not None:
-        said = as_labels(labels, label or "label", notes)
-        said = fold_labels(said, label or "label", notes) if fold else said
-        labels = [str(one) for one in said]
-    if labelled and learning and labels is not None:
-        check_classes(labels, label or "label", notes)
+        raise DataError(f"{where} has no {answers.what}s, and training wants one for each series")
+    if labels is not None and labelled:
+        said = answers.read(labels, label or answers.what, where, notes)
+        kept = [i for i, one in enumerate(said) if one is not None]
+        notes.count(
+            len(said) - len(kept), len(said), "series", f"had no {answers.what} and were left out"
+        )
+        labels = [str(said[i]) for i in kept]
+        values, rows = [values[i] for i in kept], [rows[i] for i in kept]
+        lines = [lines[i] for i in kept] if lines else lines
+        if learning:
+            answers.check(labels, label or answers.what, notes)
     return SeriesSet(_without_gaps(values, notes), labels, names, rows, notes, lines)
 
 
@@ -144,13 +149,14 @@ def _named(table: Table, names: Sequence[str], but: str | None = None) -> str | 
     return next((by_name[name] for name in names if name in by_name), None)
 
 
-def _label_column(table: Table, label: str | None, labelled: bool) -> str | None:
+def _label_column(table: Table, label: str | None, labelled: bool, answers: Answers) -> str | None:
     if label is not None and (labelled or table.has(label)):
-        return table.require(label, "--label")
+        return table.require(label, answers.option)
     found = _named(table, LABEL_NAMES)
     if found is None and labelled:
         raise DataError(
-            f"which column of {table.path} holds the labels? name it with --label: there are "
+            f"which column of {table.path} holds the {answers.what}s? name it with "
+            f"{answers.option}: there are "
             f"{listed(table.columns)}"
         )
     return found if labelled else None
@@ -173,7 +179,7 @@ def _refuse_names_of_rows(table: Table, series: str) -> None:
         )
 
 
-def _wide(table: Table, label: str | None, called: str | None) -> Read:
+def _wide(table: Table, label: str | None, called: str | None, answers: Answers) -> Read:
     """A row a series; the column `called` holds their names, if there is one."""
     names = [name for name in table.columns if name not in (label, called)]
     if called is not None:
@@ -184,8 +190,11 @@ def _wide(table: Table, label: str | None, called: str | None) -> Read:
         )
     channels = _channels(names)
     labels = table.texts(label) if label is not None else None
-    kept = [i for i in range(len(table)) if labels is None or (labels[i] or "").strip()]
-    table.notes.count(len(table) - len(kept), len(table), "rows", "had no label and were left out")
+    every = labels is None or answers.separator is not None
+    kept = [i for i in range(len(table)) if every or labels is None or (labels[i] or "").strip()]
+    table.notes.count(
+        len(table) - len(kept), len(table), "rows", f"had no {answers.what} and were left out"
+    )
     cube = np.stack([table.matrix(steps) for steps in channels.values()], 2)
     values, there = [], []
     for i in kept:
@@ -221,7 +230,7 @@ def _channel(name: str) -> str:
     return stem[:-1] if stem.endswith(tuple("_.- ")) else stem
 
 
-def _long(table: Table, series: str, label: str | None, time: str | None) -> Read:
+def _long(table: Table, series: str, label: str | None, time: str | None, answers: Answers) -> Read:
     """A row a step."""
     time = table.require(time, "--time") if time else _named(table, TIME_NAMES, label)
     names = [name for name in table.columns if name not in (series, label, time)]
@@ -239,7 +248,9 @@ def _long(table: Table, series: str, label: str | None, time: str | None) -> Rea
     labels = None
     if label is not None:
         said = table.texts(label)
-        labels = [_one_label(table, key, {said[i] for i in rows}) for key, rows in groups.items()]
+        labels = [
+            _one_label(table, key, {said[i] for i in rows}, answers) for key, rows in groups.items()
+        ]
     lines = [table.rows[rows] for rows in groups.values()]
     return [matrix[rows] for rows in groups.values()], labels, names, list(groups), lines
 
@@ -260,13 +271,15 @@ def _in_time(table: Table, time: str | None) -> list[int]:
     return [there[i] for i in np.argsort(np.array(keys), kind="stable")]
 
 
-def _one_label(table: Table, key: str, said: set[str | None]) -> str:
+def _one_label(table: Table, key: str, said: set[str | None], answers: Answers) -> str:
     known = sorted(one for one in said if one)
+    if not known and answers.separator is not None:
+        return ""
     if len(known) != 1:
         raise DataError(
-            f"the series {quoted(key)} of {table.path} has {listed(known) or 'no label'}: each "
-            "series "
-            "has one label, the same in all of its rows"
+            f"the series {quoted(key)} of {table.path} has "
+            f"{listed(known) or f'no {answers.what}'}: each series has one {answers.what}, the "
+            "same in all of its rows"
         )
     return known[0]
 

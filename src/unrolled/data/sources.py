@@ -9,6 +9,7 @@ corpus("book.txt")                                            Corpus
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import polars as pl
 from unrolled.data import builtin
 from unrolled.data.corpus import Corpus, read_corpus
 from unrolled.data.labelled import Labelled, Sequences
+from unrolled.data.labels import CLASSES, Answers
 from unrolled.data.notes import Notes
 from unrolled.data.numbers import TooLarge
 from unrolled.data.opening import existing, kind_of
@@ -42,35 +44,38 @@ def labelled(
     time: str | None = None,
     test: Source | None = None,
     learning: bool = True,
-    fold: bool = False,
+    answers: Answers = CLASSES,
 ) -> Labelled:
     """What to learn from, with a test set of its own if `test` names one.
 
-    Not `learning`: what is only measured by, of which a single class is enough. `fold`: labels
-    that differ in capitals or spaces alone are one class.
+    Not `learning`: what is only measured by, of which a single class is enough. `answers` says how
+    the column of the labels is read.
     """
     if builtin.is_builtin(source):
         _refuse_columns(source, text=text, label=label, series=series, time=time)
         data = builtin.load(str(source), "classify")
         assert isinstance(data, Labelled)
+        _refuse_other_answers(source, answers)
     else:
         read = read_table(source) if has_columns(source) else source
         if is_text(read, text, label, series):
             refuse_columns_of_series(source, series=series, time=time)
-            data = Labelled(read_texts(read, text, label, learning=learning, fold=fold))
+            data = Labelled(read_texts(read, text, label, learning=learning, answers=answers))
         else:
             _refuse_column_of_texts(source, text, series)
-            data = Labelled(read_series(read, label, series, time, learning=learning, fold=fold))
+            found = read_series(read, label, series, time, learning=learning, answers=answers)
+            data = Labelled(found)
+    data = replace(data, answers=answers)
     if test is None:
         return data
-    if has_columns(test):
-        other = labelled(test, text=text, label=label, series=series, time=time, learning=False)
-    else:
-        other = labelled(test, learning=False)
+    columns = {"text": text, "label": label, "series": series, "time": time}
+    if not has_columns(test):
+        columns = {}
+    other = labelled(test, **columns, learning=False, answers=replace(answers, fold=False))
     if other.is_text != data.is_text:
         raise DataError(f"{source} and {test} are of two kinds: one holds texts, one holds series")
-    found = Labelled(data.train, other.train)
-    return found.written_alike() if fold else found
+    both = replace(data, test=other.train)
+    return both.written_alike() if answers.fold else both
 
 
 def unlabelled(
@@ -158,6 +163,13 @@ def has_columns(source: Source) -> bool:
     if builtin.is_builtin(source) or Path(source).is_dir():
         return False
     return kind_of(existing(source)) not in WITHOUT_COLUMNS
+
+
+def _refuse_other_answers(source: Source, answers: Answers) -> None:
+    """Each row of a built-in set has one class."""
+    if answers.numbers or answers.separator is not None:
+        what = "numbers" if answers.numbers else "several labels a row"
+        raise DataError(f"{source} holds classes, one a row, and no {what}: name a file")
 
 
 def _refuse_columns(source: Source, **columns: object) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from unrolled.data.labels import as_labels, check_classes, fold_labels
+from unrolled.data.labels import CLASSES, Answers, check_classes
 from unrolled.data.notes import Notes, listed
 from unrolled.data.opening import (
     existing,
@@ -51,7 +51,7 @@ def read_texts(
     *,
     labelled: bool = True,
     learning: bool = True,
-    fold: bool = False,
+    answers: Answers = CLASSES,
     longest: int = LONGEST,
 ) -> Texts:
     """Texts of a file, a table or a folder. Not `labelled`: labels are read if `label` names them.
@@ -60,9 +60,10 @@ def read_texts(
     """
     notes = path.notes if isinstance(path, Table) else Notes()
     if isinstance(path, Table):
-        cells, labels, rows = _columns(path, text, label, labelled, labelled and learning, fold)
+        cells, labels, rows = _columns(path, text, label, labelled, labelled and learning, answers)
     elif Path(path).is_dir():
         refuse_columns(path, text, label, "a folder's texts have their class from its names")
+        _refuse_other_answers(path, answers)
         cells, labels, rows = _folder(Path(path), notes, learning)
     elif kind_of(existing(path)) in PLAIN:
         if labelled:
@@ -74,7 +75,7 @@ def read_texts(
         cells, labels, rows = _lines(Path(path), notes)
     else:
         table = read_table(path, notes)
-        cells, labels, rows = _columns(table, text, label, labelled, labelled and learning, fold)
+        cells, labels, rows = _columns(table, text, label, labelled, labelled and learning, answers)
     return _cleaned(cells, labels, rows, notes, longest)
 
 
@@ -87,35 +88,51 @@ def refuse_columns(path: str | Path, text: str | None, label: str | None, why: s
         )
 
 
+def _refuse_other_answers(path: str | Path, answers: Answers) -> None:
+    """A folder gives each text one class."""
+    if answers.numbers or answers.separator is not None:
+        what = "a number" if answers.numbers else "several labels"
+        raise DataError(
+            f"{path} is a folder of classes, and no text in it has {what}: name a table"
+        )
+
+
 Raw = tuple[list[str | None], list[str | None] | None, list[int]]
 
 
 def _columns(
-    table: Table, text: str | None, label: str | None, labelled: bool, learning: bool, fold: bool
+    table: Table,
+    text: str | None,
+    label: str | None,
+    labelled: bool,
+    learning: bool,
+    answers: Answers,
 ) -> Raw:
-    label = _label_column(table, text, label, labelled)
+    label = _label_column(table, text, label, labelled, answers)
     text = text_column(table.path, table.columns, text, label)
     cells = table.texts(text)
     rows = [int(row) for row in table.rows]
     if label is None:
         return cells, None, rows
-    labels = as_labels(table.texts(label), label, table.notes)
-    if fold:
-        labels = fold_labels(labels, label, table.notes)
+    labels = answers.read(table.texts(label), label, table.path, table.notes, rows)
     missing = sum(one is None for one in labels)
     if missing == len(labels):
-        raise DataError(f"the column {quoted(label)} of {table.path} is empty: there are no labels")
-    table.notes.count(missing, len(labels), "rows", "had no label and were left out")
+        raise DataError(
+            f"the column {quoted(label)} of {table.path} is empty: there are no {answers.what}s"
+        )
+    table.notes.count(missing, len(labels), "rows", f"had no {answers.what} and were left out")
     kept = [i for i, one in enumerate(labels) if one is not None]
     labels, cells = [labels[i] for i in kept], [cells[i] for i in kept]
     if learning:
-        check_classes([one for one in labels if one is not None], label, table.notes)
+        answers.check([one for one in labels if one is not None], label, table.notes)
     return cells, labels, [rows[i] for i in kept]
 
 
-def _label_column(table: Table, text: str | None, label: str | None, labelled: bool) -> str | None:
+def _label_column(
+    table: Table, text: str | None, label: str | None, labelled: bool, answers: Answers
+) -> str | None:
     if label is not None:
-        return table.require(label, "--label")
+        return table.require(label, answers.option)
     if not labelled:
         return None
     by_name = {name.lower(): name for name in reversed(table.columns) if name != text}
@@ -126,7 +143,8 @@ def _label_column(table: Table, text: str | None, label: str | None, labelled: b
     if text is not None and len(others) == 1:
         return others[0]
     raise DataError(
-        f"which column of {table.path} holds the labels? name it with --label: there are "
+        f"which column of {table.path} holds the {answers.what}s? name it with "
+        f"{answers.option}: there are "
         f"{listed(table.columns)}"
     )
 

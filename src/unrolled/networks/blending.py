@@ -3,7 +3,7 @@
 Each model's scores are first calibrated by a temperature of its own (Guo et al. 2017), then their
 logarithms are averaged with weights, and the average is calibrated again. Targets are smoothed by
 half a row, so that a model that is right on every row is not taken to be infinitely sure, and few
-rows move the weights little from an even share.
+rows move the weights little from an even share. Numbers have no temperature: they are averaged.
 Next: `committee` keeps the numbers with its weights.
 """
 
@@ -14,9 +14,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from unrolled.networks.aims import ONE_CLASS, Aim
+
 SCALES = torch.logspace(-2, 2, 49)  # what scores are multiplied with
 SHARPER = torch.logspace(-0.3, 0.5, 17)  # the same for an average of calibrated models
 EVEN, PULL = 0.5, 8.0  # the share of the network without rows, and how many nats hold it there
+ALONE = torch.ones(1)  # numbers are what they are
 SHARES = torch.linspace(0.1, 0.9, 17)  # of the network: never less than a tenth
 
 
@@ -30,19 +33,23 @@ class Blend:
 
 
 def fit_blend(
-    network: Tensor, linear: Tensor | None, classes: Tensor, weights: Tensor | None = None
+    network: Tensor,
+    linear: Tensor | None,
+    targets: Tensor,
+    weights: Tensor | None = None,
+    aim: Aim = ONE_CLASS,
 ) -> Blend:
-    """The blend with the least cross-entropy on these rows, each class with its weight."""
-    of_network = calibration(network, classes, weights)
+    """The blend with the least loss on these rows, each class with its weight."""
+    of_network = calibration(network, targets, weights, aim)
     if linear is None:
         return Blend(of_network, 0.0, 1.0)
-    of_linear = calibration(linear, classes, weights)
+    of_linear = calibration(linear, targets, weights, aim)
     best: tuple[float, Blend] | None = None
     for share in SHARES.tolist():
-        pull = PULL * (share - EVEN) ** 2 / len(classes)
+        pull = PULL * (share - EVEN) ** 2 / len(targets)
         mixed = share * of_network * network + (1 - share) * of_linear * linear
-        for sharper in SHARPER.tolist():
-            loss = smoothed_loss(sharper * mixed, classes, weights) + pull
+        for sharper in (ALONE if aim.name == "number" else SHARPER).tolist():
+            loss = smoothed_loss(sharper * mixed, targets, weights, aim) + pull
             if best is None or loss < best[0]:
                 blend = Blend(
                     sharper * share * of_network, sharper * (1 - share) * of_linear, share
@@ -52,17 +59,24 @@ def fit_blend(
     return best[1]
 
 
-def calibration(scores: Tensor, classes: Tensor, weights: Tensor | None = None) -> float:
-    """What to multiply scores with, so that their softmax is as sure as it is right."""
-    losses = [smoothed_loss(scale * scores, classes, weights) for scale in SCALES]
-    return float(SCALES[min(range(len(losses)), key=losses.__getitem__)])
+def calibration(
+    scores: Tensor, targets: Tensor, weights: Tensor | None = None, aim: Aim = ONE_CLASS
+) -> float:
+    """What to multiply scores with, so that their probabilities are as sure as they are right."""
+    scales = ALONE if aim.name == "number" else SCALES
+    losses = [smoothed_loss(scale * scores, targets, weights, aim) for scale in scales]
+    return float(scales[min(range(len(losses)), key=losses.__getitem__)])
 
 
-def smoothed_loss(scores: Tensor, classes: Tensor, weights: Tensor | None = None) -> float:
-    """The cross-entropy, as if half a row more had been wrong."""
-    smoothing = 0.5 / (len(classes) + 1)
-    return float(
-        torch.nn.functional.cross_entropy(
-            scores, classes, weight=weights, label_smoothing=smoothing
+def smoothed_loss(
+    scores: Tensor, targets: Tensor, weights: Tensor | None = None, aim: Aim = ONE_CLASS
+) -> float:
+    """The mean loss, as if half a row more had been wrong; `weights` are of classes."""
+    smoothing = 0.5 / (len(targets) + 1)
+    if weights is not None and targets.dim() == 1:
+        return float(
+            torch.nn.functional.cross_entropy(
+                scores, targets, weight=weights, label_smoothing=smoothing
+            )
         )
-    )
+    return float(aim.losses(scores, targets, smoothing).mean())

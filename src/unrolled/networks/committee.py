@@ -1,4 +1,4 @@
-"""Several networks and a linear model that decide together. In: sequences. Out: log-probabilities.
+"""Several networks and a linear model that decide together. In: sequences. Out: opinions.
 
 Each member is trained without one fold of the rows, so that every row has a member that never saw
 it: what those members say decides when to stop and how much each part is to be believed, and yet
@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from unrolled.networks.aims import ONE_CLASS, Aim
 from unrolled.networks.blending import fit_blend
 
 
@@ -22,16 +23,22 @@ class Committee(nn.Module):
 
     blend: Tensor  # (2,): what the scores of the networks and of the linear model are scaled with
 
-    def __init__(self, members: Sequence[nn.Module], linear: nn.Module | None = None) -> None:
+    def __init__(
+        self,
+        members: Sequence[nn.Module],
+        linear: nn.Module | None = None,
+        aim: Aim = ONE_CLASS,
+    ) -> None:
         super().__init__()
+        self.aim = aim
         self.members = nn.ModuleList(members)
         self.linear = linear
         self.register_buffer("blend", torch.tensor([1.0, 0.0]))
         self.share = 1.0  # of the networks, between calibrated opinions; known once it is fitted
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """What each member says, (members, B, classes) logarithms of probabilities."""
-        return torch.stack([member(x, lengths).log_softmax(1) for member in self.members])
+        """What each member says, (members, B, classes) log-probabilities (see `aims`)."""
+        return torch.stack([self.aim.opinion(member(x, lengths)) for member in self.members])
 
     def unseen(self, x: Tensor, lengths: Tensor, folds: Tensor) -> Tensor:
         """For each row what the member says that was trained without it, (B, classes)."""
@@ -40,23 +47,23 @@ class Committee(nn.Module):
             rows = (folds == number).nonzero()[:, 0]
             if len(rows):
                 steps = int(lengths[rows].max())
-                said = member(x[:steps, rows], lengths[rows]).log_softmax(1)
+                said = self.aim.opinion(member(x[:steps, rows], lengths[rows]))
                 if not found.numel():
                     found = said.new_empty(len(folds), said.shape[1])
                 found[rows] = said
         return found
 
     def blended(self, network: Tensor, linear: Tensor | None) -> Tensor:
-        """Log-probabilities from the networks' scores and the linear model's."""
+        """The opinion of the whole, from the networks' scores and the linear model's."""
         scores = self.blend[0] * network
         if linear is not None:
             scores = scores + self.blend[1] * linear
-        return scores.log_softmax(1)
+        return self.aim.opinion(scores)
 
     def fit_blend(
-        self, network: Tensor, linear: Tensor | None, classes: Tensor, weights: Tensor
+        self, network: Tensor, linear: Tensor | None, targets: Tensor, weights: Tensor
     ) -> None:
         """Calibrate and weigh, by scores on rows that neither part learned from."""
-        found = fit_blend(network, linear, classes, weights)
+        found = fit_blend(network, linear, targets, weights, self.aim)
         self.blend.copy_(torch.tensor([found.of_network, found.of_linear]))
         self.share = found.share

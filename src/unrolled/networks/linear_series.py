@@ -11,6 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from unrolled.networks.aims import ONE_CLASS, Aim
 from unrolled.networks.random_convolutions import Plan, RandomConvolutions
 from unrolled.networks.ridge import fit_ridge
 
@@ -30,16 +31,23 @@ class LinearSeries(nn.Module):
     weight: Tensor
     bias: Tensor
 
-    def __init__(self, plan: Plan, classes: int) -> None:
+    def __init__(self, plan: Plan, classes: int, aim: Aim = ONE_CLASS) -> None:
         super().__init__()
+        self.aim = aim
         self.convolutions = RandomConvolutions(plan)
         self.register_buffer("weight", torch.zeros(plan.features, classes))
         self.register_buffer("bias", torch.zeros(classes))
 
-    def fit(self, x: Tensor, lengths: Tensor, classes: Tensor, seed: int) -> Tensor:
-        """Learn from all rows; the leave-one-out scores of each of them."""
+    def fit(self, x: Tensor, lengths: Tensor, targets: Tensor, seed: int) -> Tensor:
+        """Learn from all rows; the leave-one-out scores of each of them.
+
+        Scores of classes and labels are to be 1 where a row has them, and -1 elsewhere.
+        """
         self.convolutions.fit(x, lengths, seed)
-        found = fit_ridge(self.convolutions(x, lengths), classes, len(self.bias))
+        wanted = self.aim.indicators(targets, len(self.bias))
+        if self.aim.name != "number":
+            wanted = 2.0 * wanted - 1.0
+        found = fit_ridge(self.convolutions(x, lengths), wanted)
         self.weight.copy_(found.weight)
         self.bias.copy_(found.bias)
         return found.left_out

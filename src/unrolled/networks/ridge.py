@@ -1,7 +1,8 @@
-"""Ridge regression on classes, and what it says about each row when that row is left out.
+"""Ridge regression, and what it says about each row when that row is left out.
 
-In: features (N, F) and classes. Out: `Ridge`: weights for new rows, and leave-one-out scores of the
-training rows, both from one eigendecomposition. Next: `blending` turns scores into probabilities.
+In: features (N, F) and targets (N, K). Out: `Ridge`: weights for new rows, and leave-one-out scores
+of the training rows, both from one eigendecomposition. Next: `blending` turns them into
+probabilities.
 
 The leave-one-out residual of a linear smoother with hat matrix H is r_i / (1 - H_ii) (Allen 1974).
 """
@@ -26,12 +27,11 @@ class Ridge:
     left_out: Tensor  # (N, K): the scores of each training row by the fit without it
 
 
-def fit_ridge(features: Tensor, classes: Tensor, count: int) -> Ridge:
-    """Scores near 1 for the row's class and -1 for others; the penalty by leave-one-out error."""
+def fit_ridge(features: Tensor, targets: Tensor) -> Ridge:
+    """The least squares fit to the targets; the penalty by leave-one-out error."""
     mean, deviation = features.mean(0), features.std(0, unbiased=False)
     scale = torch.where(deviation > FLAT, 1.0 / deviation.clamp_min(FLAT), 0.0)
     z = ((features - mean) * scale).double()
-    targets = 2.0 * torch.nn.functional.one_hot(classes, count).double() - 1.0
     base = targets.mean(0)
     centred = targets - base
     if len(z) <= z.shape[1]:

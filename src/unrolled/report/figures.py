@@ -226,6 +226,18 @@ def confusion_matrix(counts: Any, classes: Sequence[str], *, title: str = "") ->
     return Panel(paint, title, height, height)
 
 
+def scatter(x: Any, y: Any, *, x_label: str, y_label: str, title: str = "") -> Panel:
+    """Points, and the line on which both are the same."""
+
+    def paint(axes: Axes) -> None:
+        ends = [min(x.min(), y.min()), max(x.max(), y.max())]
+        axes.plot(ends, ends, color="0.6", lw=1)
+        axes.plot(x, y, ls="", marker="o", ms=3, alpha=0.6, color=_style(0, len(x))["color"])
+        axes.set(xlabel=x_label, ylabel=y_label)
+
+    return Panel(paint, title)
+
+
 def forecast(
     history: tuple[Any, Any],
     prediction: tuple[Any, Any],

@@ -17,6 +17,7 @@ from unrolled.data.timeseries import TimeSeries
 from unrolled.errors import ArgumentError, UsageError
 from unrolled.serve import questions as q
 from unrolled.serve.limits import Limits, Refused
+from unrolled.tasks.classify.classifier import THRESHOLD
 from unrolled.tasks.forecast.layout import as_series
 from unrolled.tasks.generate.sampling import Sampling
 from unrolled.tasks.tag.answers import as_plain, put_back, sentences_in
@@ -66,7 +67,7 @@ class Task:
 
 class Classify(Task):
     summary = "The class of each text"
-    reply = q.Labels
+    reply: type[BaseModel] = q.Labels
 
     def answer(self, model: Any, items: list[Any]) -> list[Any]:
         names, labels = [str(one) for one in model.classes_], model.classes_.tolist()
@@ -86,6 +87,25 @@ class ClassifySeries(Classify):
 
     def items(self, question: Any, limits: Limits) -> list[Any]:
         return [_array(one) for one in within(question.series, limits, "series")]
+
+
+class SeveralLabels(Classify):
+    summary = "The labels of each text"
+    reply = q.LabelSets
+
+    def answer(self, model: Any, items: list[Any]) -> list[Any]:
+        names, labels = [str(one) for one in model.classes_], model.classes_.tolist()
+        return [
+            {
+                "labels": [one for one, chance in zip(labels, row) if chance >= THRESHOLD],
+                "probabilities": dict(zip(names, row, strict=True)),
+            }
+            for row in model.probabilities(items, ignore).tolist()
+        ]
+
+
+class SeveralLabelsOfSeries(SeveralLabels, ClassifySeries):
+    summary = "The labels of each series"
 
 
 class Tag(Task):
@@ -218,6 +238,8 @@ def task_of(model: Any, config: dict[str, Any]) -> Task:
     """How a run is asked, by its estimator and its configuration."""
     name = config["task"]
     if name == "classify":
+        if model.several:
+            return SeveralLabels() if model.encoder_.is_text else SeveralLabelsOfSeries()
         return Classify() if model.encoder_.is_text else ClassifySeries()
     if name == "tag":
         kind = config.get("data", {}).get("restore")

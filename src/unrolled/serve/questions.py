@@ -101,6 +101,15 @@ class Labels(BaseModel):
     answers: list[Label]
 
 
+class LabelSet(BaseModel):
+    labels: list[str | float] = Field(description="those whose probability is at least one half")
+    probabilities: dict[str, float]
+
+
+class LabelSets(BaseModel):
+    answers: list[LabelSet]
+
+
 class Span(BaseModel):
     text: str
     kind: str

@@ -50,6 +50,7 @@ TEXTS = (
     "to_column",
     "test_target",
     "from_run",
+    "labels_separated_by",
 )
 SWITCHES = ("fold_labels",)
 LISTS = ("notes", "value", "known", "past")  # of texts; one alone may stand without brackets

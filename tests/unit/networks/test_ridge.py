@@ -17,8 +17,8 @@ def test_left_out_scores_are_those_of_a_fit_without_the_row(monkeypatch, shape):
     monkeypatch.setattr(ridge, "PENALTIES", torch.tensor([0.3], dtype=torch.float64))
     z = z - z.mean(0)
     z = z / z.std(0, unbiased=False)
-    found = fit_ridge(z.float(), classes, count)
     targets = 2.0 * torch.nn.functional.one_hot(classes, count).double() - 1.0
+    found = fit_ridge(z.float(), targets)
     small = min(shape)
     values = torch.linalg.eigvalsh(z @ z.T if rows <= shape[1] else z.T @ z)
     assert len(values) == small
@@ -38,12 +38,13 @@ def test_scores_of_new_rows_tell_the_classes_apart():
     classes = torch.arange(60) % 3
     x = torch.randn(60, 8, generator=draw)
     x[:, :3] += 4 * torch.nn.functional.one_hot(classes, 3)
-    found = fit_ridge(x[:45], classes[:45], 3)
+    targets = torch.nn.functional.one_hot(classes, 3).double()
+    found = fit_ridge(x[:45], targets[:45])
     scores = x[45:] @ found.weight + found.bias
     assert (scores.argmax(1) == classes[45:]).all()
 
 
 def test_a_feature_that_never_changes_counts_for_nothing():
     x = torch.tensor([[1.0, 5.0], [2.0, 5.0], [3.0, 5.0], [4.0, 5.0]])
-    found = fit_ridge(x, torch.tensor([0, 0, 1, 1]), 2)
+    found = fit_ridge(x, torch.tensor([[-1.0], [-1.0], [1.0], [1.0]]).double())
     assert not found.weight[1].any()

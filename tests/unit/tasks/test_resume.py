@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests.made_up import chatter, opinions
-from unrolled.tasks.classify import classifier as classify
+from unrolled.tasks.classify import reader as classify
 from unrolled.tasks.classify.classifier import Classifier
 from unrolled.tasks.classify.job import LabellingJob
 from unrolled.tasks.generate import generator as generate

@@ -86,7 +86,7 @@ def network(data: Labelled) -> Labeller:
 
 
 def classes_of(data: Labelled) -> int:
-    return int(data.classes.max()) + 1
+    return int(data.targets.max()) + 1
 
 
 def ours(data: Labelled) -> Contestant:
@@ -133,7 +133,7 @@ class Plain(nn.Module):
 def plain(data: Labelled) -> Contestant:
     model = Plain(network(data))
     texts = [torch.from_numpy(data.sequences[row].copy()) for row in range(len(data))]
-    classes = torch.from_numpy(data.classes)
+    classes = torch.from_numpy(data.targets)
     optimizer = torch.optim.Adam(model.parameters(), lr=HOW.lr)
 
     def batch(rows: Tensor) -> tuple[Tensor, Tensor]:
@@ -168,7 +168,7 @@ def compared(
     """Logits of the first texts, and gradients of every parameter."""
     model.zero_grad()
     logits = model(*batch)
-    loss = nn.functional.cross_entropy(logits, torch.from_numpy(data.classes[:BATCH]))
+    loss = nn.functional.cross_entropy(logits, torch.from_numpy(data.targets[:BATCH]))
     torch.autograd.backward(loss)
     gradients = {name: weight.grad.numpy() for name, weight in weights.items()}
     if "weight_ih_l0" not in gradients:

@@ -20,6 +20,7 @@ from unrolled.data.streaming import Batch
 from unrolled.errors import UsageError
 
 DIGITS = 4  # of a probability
+MIDDLE = 0.5  # the probability from which a row is given a label, where it may have several
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,17 @@ class Wanted:
     """Which answers of a classifier are asked for."""
 
     classes: Sequence[str]
-    top: int = 1
-    threshold: float | None = None
     probabilities: bool = False
     explain: bool = False
+    separator: str | None = None  # of labels, where a row has any number of them
+    top: int = 1
+    threshold: float | None = None
+    ranked: bool = True  # whether classes are named by their rank
 
     @classmethod
-    def of(cls, arguments: argparse.Namespace, classes: Sequence[str]) -> Wanted:
+    def of(
+        cls, arguments: argparse.Namespace, classes: Sequence[str], separator: str | None = None
+    ) -> Wanted:
         """Checked, before anything is read."""
         top = 1 if arguments.top is None else arguments.top
         if not 1 <= top <= len(classes):
@@ -45,15 +50,44 @@ class Wanted:
             raise UsageError(f"--threshold is a probability between 0 and 1, not {threshold}")
         if arguments.keep is not None and not arguments.out:
             raise UsageError("--keep chooses columns for --out FILE: name the file, too")
-        return cls(classes, top, threshold, arguments.probabilities, arguments.explain)
+        ranked = separator is None or arguments.top is not None
+        return cls(
+            classes, arguments.probabilities, arguments.explain, separator, top, threshold, ranked
+        )
 
     @property
     def is_plain(self) -> bool:
         """Whether the label alone is asked for."""
-        return self.top == 1 and self.threshold is None and not (self.probabilities or self.explain)
+        more = self.probabilities or self.explain
+        if self.separator is not None:
+            return not (self.ranked or more)
+        return self.top == 1 and self.threshold is None and not more
 
     def columns(self, chances: Any, notes: Notes, counted: Sequence[str] = ()) -> pl.DataFrame:
-        """label, probability, label_2, probability_2 ..., p(class) ..., counted."""
+        """labels; label, probability, label_2, probability_2 ..., p(class) ..., counted."""
+        columns: dict[str, Any] = {}
+        if self.separator is not None:
+            columns["labels"] = self.labels(chances)
+        if self.ranked:
+            columns |= self.by_rank(chances, notes)
+        if self.probabilities:
+            rounded = chances.round(DIGITS)
+            columns |= {f"p({name})": rounded[:, i] for i, name in enumerate(self.classes)}
+        if self.explain:
+            columns["counted"] = pl.Series(counted, dtype=pl.String)
+        return pl.DataFrame(columns)
+
+    def labels(self, chances: Any) -> pl.Series:
+        """All labels of each row whose probability reaches the threshold, or one half."""
+        assert self.separator is not None, "a row has any number of labels"
+        given = chances >= (MIDDLE if self.threshold is None else self.threshold)
+        texts = [
+            self.separator.join(self.classes[int(k)] for k in np.flatnonzero(row)) for row in given
+        ]
+        return pl.Series(texts, dtype=pl.String)
+
+    def by_rank(self, chances: Any, notes: Notes) -> dict[str, Any]:
+        """The most probable classes, and how probable they are."""
         order = np.argsort(-chances, axis=1, kind="stable")[:, : self.top]
         sure = np.take_along_axis(chances, order, 1).round(DIGITS)
         names = np.asarray(self.classes, object)
@@ -61,16 +95,11 @@ class Wanted:
         for place in range(self.top):
             end = f"_{place + 1}" if place else ""
             labels = pl.Series(names[order[:, place]].tolist(), dtype=pl.String)
-            if self.threshold is not None and place == 0:
+            if self.threshold is not None and place == 0 and self.separator is None:
                 labels = labels.set(pl.Series(sure[:, 0] < self.threshold), None)
                 notes.say(f"a label is left empty where its probability is below {self.threshold}")
             columns |= {f"label{end}": labels, f"probability{end}": sure[:, place]}
-        if self.probabilities:
-            rounded = chances.round(DIGITS)
-            columns |= {f"p({name})": rounded[:, i] for i, name in enumerate(self.classes)}
-        if self.explain:
-            columns["counted"] = pl.Series(counted, dtype=pl.String)
-        return pl.DataFrame(columns)
+        return columns
 
 
 Answered = Iterable[tuple[Batch, pl.DataFrame]]
@@ -130,7 +159,8 @@ def say_answers(answered: Answered, is_plain: bool) -> None:
             print("\t".join(["row", *answers.columns]))
         first = False
         if is_plain:
-            shown = gathered(answers.select("label"), batch.lines)["label"].fill_null("").to_list()
+            said = gathered(answers, batch.lines).to_series().cast(pl.String)
+            shown = said.fill_null("").to_list()
         else:
             rows = [""] * len(batch.lines)
             for place, line in enumerate(batch.lines):

@@ -2,21 +2,20 @@
 
 import argparse
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
 
 from unrolled.cli.jobs.answers import Wanted, beside_rows, say_answers
 from unrolled.cli.jobs.continuing import forgotten, run_to_continue, say_forgotten
-from unrolled.cli.jobs.figures import lines_of, per_class
+from unrolled.cli.jobs.figures import lines_of, per_class, shown
 from unrolled.cli.jobs.job import CommandJob, Evaluation, say_notes
 from unrolled.data import builtin, sources
-from unrolled.data.labelled import Labelled, inputs_of
-from unrolled.data.labels import folded
+from unrolled.data.labelled import Labelled, inputs_of, labels_of
+from unrolled.data.labels import Answers, folded
 from unrolled.data.notes import Notes
 from unrolled.data.sources import refuse_columns_of_series
 from unrolled.data.streaming import Batch, batch_of_lines
@@ -29,8 +28,9 @@ from unrolled.tasks.origin import checksum, origin, read_origin, require_same
 from unrolled.training.fabric import is_first_process
 from unrolled.training.run_folder import RunFolder
 
-COLUMNS = ("text", "label", "series", "time")
+SEPARATOR = "|"  # of the labels of a row, where nothing says another one
 OF_TEXTS = ("tokens", "longest", "vocabulary", "embedding")  # parameters
+OF_FOLDS = {"accuracy": "Acc", "micro_f1": "F1", "macro_f1": "macro F1", "mae": "MAE", "r2": "R2"}
 HELD_OUT = 0.1  # of the data for the test, where no file is named for it
 SUFFIXES = (
     ".csv",
@@ -51,7 +51,7 @@ class ClassifyJob(CommandJob):
     """`unrolled train classify`, and what is asked of its runs."""
 
     name = "classify"
-    summary = "classify texts or numeric series"
+    summary = "classify texts or numeric series, by one label or several"
     estimator = Classifier
     columns = (
         "text",
@@ -62,17 +62,15 @@ class ClassifyJob(CommandJob):
         "test_share",
         "folds",
         "fold_labels",
+        "labels_separated_by",
         "from_run",
     )
-    asked_with = COLUMNS
+    asked_with = ("text", "label", "series", "time", "labels_separated_by")
+    roles: ClassVar[tuple[str, ...]] = ("text", "label", "series", "time")  # of columns
 
     def add_columns(self, parser: argparse._ActionsContainer) -> None:
         parser.add_argument("--text", metavar="COLUMN", help="column of the texts")
-        parser.add_argument("--label", metavar="COLUMN", help="column of the labels")
-        parser.add_argument(
-            "--fold-labels", action="store_true", default=None,
-            help="treat labels that differ only in case or spaces as one class",
-        )  # fmt: skip
+        self.add_answers(parser)
         parser.add_argument(
             "--series", metavar="COLUMN", help="column that identifies the series a row belongs to"
         )
@@ -87,6 +85,28 @@ class ClassifyJob(CommandJob):
             help=f"fraction held out for testing if there is no --test (default: {HELD_OUT})",
         )  # fmt: skip
         parser.add_argument("--folds", type=int, metavar="K", help="K-fold cross-validation first")
+
+    def add_answers(self, parser: argparse._ActionsContainer) -> None:
+        """Which column holds what is learned, and how it is read."""
+        parser.add_argument("--label", metavar="COLUMN", help="column of the labels")
+        parser.add_argument(
+            "--labels-separated-by", metavar="SEP",
+            help="separator of the labels of a row, such as '|', if a row has any number of them",
+        )  # fmt: skip
+        parser.add_argument(
+            "--fold-labels", action="store_true", default=None,
+            help="treat labels that differ only in case or spaces as one class",
+        )  # fmt: skip
+
+    def answers_of(self, how: dict[str, Any]) -> Answers:
+        """How the column with the answers is read."""
+        separator = how.get("labels_separated_by")
+        if separator is not None and not separator.strip():
+            raise UsageError(
+                "--labels-separated-by is what stands between two labels of a row, such as '|', and"
+                " not a blank"
+            )
+        return Answers(fold=bool(how.get("fold_labels")), separator=separator)
 
     def make(self, given: dict[str, Any], **more: Any) -> Classifier:
         """On the command line there is a report, and the baseline stands in it."""
@@ -108,13 +128,11 @@ class ClassifyJob(CommandJob):
                 f"--{idle[0]} says how texts are read, and {how['source']} holds series: leave it "
                 "out"
             )
-        X, y = inputs_of(data.train), data.train.labels
-        assert y is not None
+        X, y = inputs_of(data.train), labels_of(data.train, data.answers)
         test = None
         if data.test is not None:
-            assert data.test.labels is not None
-            test = inputs_of(data.test), data.test.labels
-        found = checksum([*X, *y, *([*test[0], *test[1]] if test else [])])
+            test = inputs_of(data.test), labels_of(data.test, data.answers)
+        found = checksum([*X, *(data.train.labels or ()), *self.of_test(data)])
         notes = list(Notes([*data.train.notes, *(data.test.notes if data.test else [])]))
         if is_first_process() and estimator.progress != "json":
             say_notes(notes)
@@ -133,17 +151,24 @@ class ClassifyJob(CommandJob):
             lost = forgotten(estimator.before, estimator, self.judged_rows)
             say_forgotten(lost, estimator.progress)
 
+    @staticmethod
+    def of_test(data: Labelled) -> list[Any]:
+        """What a checksum covers of the test set."""
+        return [] if data.test is None else [*inputs_of(data.test), *(data.test.labels or ())]
+
     def judged_rows(self, how: dict[str, Any], seed: int) -> tuple[Any, Any]:
         """What a run was tested on, or else what it learned from."""
         data = self.read(how, seed)
         judged = data.train if data.test is None else data.test
-        return inputs_of(judged), judged.labels
+        return inputs_of(judged), labels_of(judged, data.answers)
 
     def read(self, how: dict[str, Any], seed: int) -> Labelled:
         """The data, with a test set of their own or one held out."""
         self.refuse_two_tests(how)
-        columns: dict[str, Any] = {name: how.get(name) for name in (*COLUMNS, "test")}
-        data = sources.labelled(how["source"], **columns, fold=bool(how.get("fold_labels")))
+        columns: dict[str, Any] = {as_label(name): how.get(name) for name in self.roles}
+        data = sources.labelled(
+            how["source"], **columns, test=how.get("test"), answers=self.answers_of(how)
+        )
         share = how.get("test_share")
         if share is not None and data.test is not None:
             raise UsageError(
@@ -157,21 +182,47 @@ class ClassifyJob(CommandJob):
         return data.split(share, seed)
 
     def evaluate(self, run: RunFolder, source: str, given: dict[str, Any]) -> Evaluation:
-        model = Classifier.load(run.path)
-        columns = self.columns_of(run, source, given)
-        data = sources.labelled(source, **columns, learning=False).train
+        model = self.estimator.load(run.path)
+        columns = {as_label(k): v for k, v in self.columns_of(run, source, given).items()}
+        before = read_origin(run.config(), run.path)
+        separator = self.separator_of(model, before, given)
+        answers = self.answers_of({"labels_separated_by": separator})
+        found = sources.labelled(source, **columns, learning=False, answers=answers)
+        data = found.train
         say_notes(data.notes)
-        folds = bool(run.config().get("data", {}).get("fold_labels"))
-        figures = model.evaluate(inputs_of(data), self.labels_like(model, data.labels, folds))
+        folds = bool(before.get("fold_labels"))
+        labels = self.labels_like(model, labels_of(data, answers), folds)
+        return self.figures_of(model, model.evaluate(inputs_of(data), labels))
+
+    @staticmethod
+    def figures_of(model: Any, figures: dict[str, Any]) -> Evaluation:
+        """The figures as they are printed."""
+        if model.several:
+            return figures, lines_of(figures)
         confusion = figures.pop("confusion")
         names = [str(name) for name in model.classes_]
         classes = {"classes": names, "per_class": per_class(names, confusion)}
         found = {**figures, **classes, "confusion": confusion.tolist()}
         return found, lines_of(found)
 
+    @staticmethod
+    def separator_of(model: Any, before: dict[str, Any], given: dict[str, Any]) -> str | None:
+        """What stands between the labels of a row: as in training, or as it is said now."""
+        separator = given.get("labels_separated_by")
+        if not model.several:
+            if separator is not None:
+                raise UsageError(
+                    "--labels-separated-by is of runs with several labels a row, and this one "
+                    "gives one: leave it out"
+                )
+            return None
+        return separator or before.get("labels_separated_by") or SEPARATOR
+
     def predict(self, run: RunFolder, arguments: argparse.Namespace) -> None:
-        model = Classifier.load(run.path)
-        wanted = Wanted.of(arguments, [str(name) for name in model.classes_])
+        model = self.estimator.load(run.path)
+        before = read_origin(run.config(), run.path)
+        separator = self.separator_of(model, before, vars(arguments))
+        wanted = Wanted.of(arguments, [str(name) for name in model.classes_], separator)
         if arguments.out:
             writer_of(arguments.out)
         notes = Notes()
@@ -201,15 +252,13 @@ class ClassifyJob(CommandJob):
             return
         yield sources.unlabelled_series(source, notes, **columns)
 
-    @staticmethod
-    def columns_of(run: RunFolder, source: str, given: dict[str, Any]) -> dict[str, Any]:
+    def columns_of(self, run: RunFolder, source: str, given: dict[str, Any]) -> dict[str, Any]:
         """The columns named now, else those that the run was trained with, if there are columns."""
         before = read_origin(run.config(), run.path) if sources.has_columns(source) else {}
-        return {name: given.get(name) or before.get(name) for name in COLUMNS}
+        return {name: given.get(name) or before.get(name) for name in self.roles}
 
-    @staticmethod
-    def refuse_columns_of_one(given: dict[str, Any]) -> None:
-        named = [name for name in COLUMNS if given.get(name)]
+    def refuse_columns_of_one(self, given: dict[str, Any]) -> None:
+        named = [name for name in self.roles if given.get(name)]
         if named:
             raise UsageError(
                 f"--{named[0]} names a column of a file, and the source is itself a text: leave it "
@@ -217,13 +266,23 @@ class ClassifyJob(CommandJob):
             )
 
     @staticmethod
-    def labels_like(model: Classifier, labels: Any, folds: bool = False) -> Any:
+    def labels_like(model: Any, labels: Any, folds: bool = False) -> Any:
         """Labels of a file are text; those of a model fitted in Python may be numbers."""
         by_text = {str(name): name for name in model.classes_.tolist()}
         if folds:
-            by_text |= {folded(str(name)): name for name in model.classes_.tolist()}
-            return [by_text.get(label, by_text.get(folded(label), label)) for label in labels]
-        return [by_text.get(label, label) for label in labels]
+            by_text = {folded(str(name)): name for name in model.classes_.tolist()} | by_text
+
+        def known(label: str) -> Any:
+            return by_text.get(label, by_text.get(folded(label), label) if folds else label)
+
+        if model.several:
+            return [[known(label) for label in row] for row in labels]
+        return [known(label) for label in labels]
+
+
+def as_label(role: str) -> str:
+    """What a column is for readers, who know texts, labels and steps."""
+    return "label" if role == "target" else role
 
 
 def is_one_text(source: str) -> bool:
@@ -264,18 +323,16 @@ def chances_of(model: Classifier, batch: Batch, notes: Notes) -> Any:
 
 def say_folds(figures: list[dict[str, Any]], as_json: bool) -> None:
     """Each fold, and the mean over them."""
+    titles = [(name, title) for name, title in OF_FOLDS.items() if name in figures[0]][:2]
     for number, one in enumerate(figures, 1):
         if as_json:
-            plain = {**one, "confusion": one["confusion"].tolist()}
+            plain = {k: v.tolist() if k == "confusion" else v for k, v in one.items()}
             print(json.dumps({"event": "fold", "fold": number, **plain}), flush=True)
             continue
-        print(
-            f"Fold [{number}/{len(figures)}], Test Acc: {one['accuracy']:.1%}, "
-            f"Test F1: {one['macro_f1']:.1%} ({one['rows']:,} rows)",
-            file=sys.stdout,
-            flush=True,
-        )
+        said = ", ".join(f"Test {title}: {shown(name, one[name])}" for name, title in titles)
+        print(f"Fold [{number}/{len(figures)}], {said} ({one['rows']:,} rows)", flush=True)
     if as_json:
         return
-    mean = sum(one["accuracy"] for one in figures) / len(figures)
-    print(f"All {len(figures)} folds, Test Acc: {mean:.1%} (mean)", flush=True)
+    name, title = titles[0]
+    mean = sum(one[name] for one in figures) / len(figures)
+    print(f"All {len(figures)} folds, Test {title}: {shown(name, mean)} (mean)", flush=True)

@@ -10,12 +10,28 @@ def lines_of(figures: dict[str, Any]) -> list[str]:
     """A line for each figure, then the confusion matrix if there is one."""
     lines = []
     for name, value in figures.items():
-        if name in ("classes", "confusion", "per_class"):
+        if name in ("classes", "confusion", "per_class", "per_label", "intervals"):
             continue
         lines.append(f"{name.replace('_', ' ')}: {shown(name, value)}")
     if "confusion" in figures:
         lines += ["", *class_lines(figures["classes"], figures["confusion"])]
         lines += ["", "rows: true class; columns: predicted class", *table_of(figures)]
+    if "per_label" in figures:
+        lines += ["", *label_lines(figures["per_label"])]
+    return lines
+
+
+def label_lines(labels: Sequence[dict[str, Any]]) -> list[str]:
+    """Of each label its rows and shares, below one another."""
+    wide = max(len("label"), *(len(one["label"]) for one in labels))
+    lines = [f"{'label':<{wide}}     rows   recall  precision      F1  average precision"]
+    for one in labels:
+        shares = [one[name] for name in ("recall", "precision", "f1", "average_precision")]
+        recall, precision, f1, area = ("-" if one is None else f"{one:.1%}" for one in shares)
+        lines.append(
+            f"{one['label']:<{wide}} {one['rows']:>8,} {recall:>8} {precision:>10} {f1:>7} "
+            f"{area:>18}"
+        )
     return lines
 
 
@@ -52,7 +68,7 @@ def class_lines(names: Sequence[str], confusion: Any) -> list[str]:
 
 def shown(name: str, value: Any) -> str:
     """Shares in per cent, counts whole, the rest with four digits."""
-    if name in ("accuracy", "macro_f1"):
+    if name in ("accuracy", "macro_f1", "micro_f1", "exact_match", "average_precision"):
         return f"{value:.1%}"
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
 

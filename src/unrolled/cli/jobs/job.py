@@ -18,6 +18,7 @@ IDLE = {"momentum": ("optimizer", "momentum")}
 ASKED_WITH = (
     "text", "label", "series", "time", "value", "known", "past", "every",
     "word", "tag", "sentence", "format", "file", "target", "from_column", "to_column",
+    "labels_separated_by",
 )  # fmt: skip
 
 Evaluation = tuple[dict[str, Any], list[str]]  # figures by name, and lines for people
@@ -28,7 +29,7 @@ class CommandJob:
 
     name: ClassVar[str]
     summary: ClassVar[str]
-    estimator: ClassVar[type]
+    estimator: ClassVar[Any]
     columns: ClassVar[Sequence[str]] = ()  # arguments that say how a source is read
     asked_with: ClassVar[Sequence[str]] = ()  # those of them that a run is asked with
     idle: ClassVar[dict[str, tuple[str, str]]] = {}  # see `refuse_idle`
@@ -66,9 +67,10 @@ class CommandJob:
         """A column that only runs of other jobs are asked with."""
         strange = [name for name in ASKED_WITH if given.get(name) and name not in self.asked_with]
         if strange:
-            known = ", ".join(f"--{name}" for name in self.asked_with)
+            known = ", ".join(f"--{name}".replace("_", "-") for name in self.asked_with)
             raise UsageError(
-                f"--{strange[0]} says nothing to {run.path}, which is a run of {self.name!r}: "
+                f"--{strange[0].replace('_', '-')} says nothing to {run.path}, which is a run of "
+                f"{self.name!r}: "
                 f"leave it out ({f'it is asked with {known}' if known else 'it reads plain text'})"
             )
 

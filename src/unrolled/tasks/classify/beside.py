@@ -31,14 +31,14 @@ def learn_linear(
         left_out = linear.fit(
             settings.encoder_.beginnings(inputs["train"]),
             rarity,
-            train.classes,
+            train.targets,
             train.folds,
             weights,
         )
     elif isinstance(linear, LinearSeries):
         x, lengths = train.sequences.batch(np.arange(len(train)))
-        classes = torch.from_numpy(train.classes)
-        left_out = linear.fit(x.transpose(0, 1), lengths, classes, settings.seed).numpy()
+        targets = torch.from_numpy(train.targets)
+        left_out = linear.fit(x.transpose(0, 1), lengths, targets, settings.seed).numpy()
     else:
         return parts
     found = {"train": replace(train, linear=left_out)}

@@ -4,429 +4,188 @@
     model.fit(texts, labels)
     model.predict(["a film to forget"])
 
-Several networks learn, each without one fold of the training rows. Which weights are kept, and how
-far each part is believed, is decided on every row by the network that did not learn from it; a
-linear model beside them is believed as far as its own left-out scores deserve. With one network a
-tenth of the rows is set aside instead. What is given as `test` is measured in every epoch and
-decides nothing.
+A row has one label, or, where `y` holds lists of labels (or is a matrix of 0 and 1, a column for
+each label), any number of them. `Reader` says how the networks learn.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from sklearn.base import ClassifierMixin
-from torch import nn
+from torch import Tensor
 
 from unrolled.cells.choosing import ChosenCell
-from unrolled.data.notes import Notes
-from unrolled.data.splits import folds, hold_out, largest_class
+from unrolled.data.labels import rarest_of
 from unrolled.errors import ArgumentError
 from unrolled.exports.export import Exported, Options
-from unrolled.networks.committee import Committee
-from unrolled.networks.linear_series import LinearSeries, features_for
-from unrolled.networks.pooling import POOLINGS
-from unrolled.networks.random_convolutions import Plan
-from unrolled.networks.series_front import stride_for
-from unrolled.report.numbers import counted
-from unrolled.report.page import render
-from unrolled.tasks import estimator as shared
-from unrolled.tasks.classify.beside import learn_linear, scores_beside
-from unrolled.tasks.classify.encoders import (
-    LONGEST,
-    Encoder,
-    SeriesEncoder,
-    TextEncoder,
-    as_inputs,
-    encoder_from,
-)
-from unrolled.tasks.classify.explaining import counted_steps
+from unrolled.networks.aims import ONE_CLASS, SEVERAL_LABELS
+from unrolled.report.blocks import Live
+from unrolled.tasks.classify.encoders import as_inputs
 from unrolled.tasks.classify.exporting import export_classifier
-from unrolled.tasks.classify.job import (
-    Labelled,
-    LabellingJob,
-    class_weights,
-    figures,
-    without_folds,
+from unrolled.tasks.classify.figures import every_label_figure, figures, per_label
+from unrolled.tasks.classify.findings import Told
+from unrolled.tasks.classify.job import class_weights
+from unrolled.tasks.classify.labels import (
+    are_several,
+    as_label_sets,
+    indicators_of,
+    refuse_several,
 )
 from unrolled.tasks.classify.live_page import live_part
-from unrolled.tasks.classify.model import FeedForward, Labeller
-from unrolled.tasks.classify.ngrams import LinearTexts, NGrams, ngrams_from
-from unrolled.tasks.classify.opinions import chances, figures_with_linear, learn_blend, parts_alone
-from unrolled.tasks.classify.page import Findings, Told, page_of
-from unrolled.tasks.classify.plan import (
-    EPOCHS,
-    MOST_MEMBERS,
-    as_labels,
-    class_numbers,
-    classes_from,
-    epochs_for,
-    shape_from,
-)
-from unrolled.tasks.estimator import Estimator, seeded
-from unrolled.tasks.live import alive
+from unrolled.tasks.classify.plan import as_labels, class_numbers, classes_from
+from unrolled.tasks.classify.reader import Reader
 from unrolled.tasks.options import option
-from unrolled.tasks.ragged import Ragged
-from unrolled.tasks.tokens import KINDS, DamagedVocabulary, kind_for
+from unrolled.tasks.tokens import DamagedVocabulary
 from unrolled.training import settings as checks
-from unrolled.training.diagnosis import Diverged
-from unrolled.training.fabric import is_first_process
-from unrolled.training.loop import train
-from unrolled.training.progress import Beside
 from unrolled.training.run_folder import RunFolder
-from unrolled.training.schedules import SCHEDULES
-from unrolled.training.settings import Settings
 
-TASK = "classify"
+THRESHOLD = 0.5  # the probability from which a row is given a label, where it may have several
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class Classifier(ClassifierMixin, Estimator):
-    """A recurrent network that reads a sequence and names its class."""
+class Classifier(ClassifierMixin, Reader):
+    """A recurrent network that reads a sequence and names its class, or its labels."""
 
-    bidirectional: bool = option(True, "read each sequence in both directions", bool)
-    dropout: float = option(0.3, "dropout probability", float)
-    epochs: int | None = option(  # type: ignore[assignment]
-        None, f"maximum number of epochs (default: {EPOCHS}, more for few rows)", int
-    )
-    members: int = option(3, "networks in the committee, each trained without one fold", int)
-    linear: bool = option(
-        True, "combine the networks with a linear model (n-grams, or shapes of series)", bool
-    )
-    convolutions: bool = option(True, "convolutions before the recurrent layers, for series", bool)
-    schedule: str = option("warmup", "learning rate schedule", choices=tuple(SCHEDULES))
-    tokens: str = option(
-        "auto",
-        "tokens of texts; auto: characters if few words repeat",
-        choices=("auto", *KINDS),
-    )
-    longest: int = option(LONGEST, "maximum tokens of a text; the rest is ignored", int)
-    vocabulary: int = option(
-        20_000, "maximum size of the vocabulary; rarer tokens share one vector", int
-    )
-    embedding: int = option(64, "size of the embedding", int)
-    pooling: str = option("max", "how the outputs of all steps are pooled", choices=POOLINGS)
+    TASK: ClassVar[str] = "classify"
+
     class_weights: str | None = option(
         None, "balanced: weight classes by inverse frequency", choices=("balanced",)
     )
-    baseline: bool = option(False, "also train a network without recurrence for comparison", bool)
 
     def check(self) -> ChosenCell:
         cell = super().check()
-        for name in ("longest", "vocabulary", "embedding", "members"):
-            checks.count(name, getattr(self, name))
-        if self.members > MOST_MEMBERS:
-            raise ArgumentError(f"members is a whole number up to {MOST_MEMBERS}")
-        checks.one_of("tokens", self.tokens, ("auto", *KINDS))
-        checks.one_of("pooling", self.pooling, POOLINGS)
         checks.one_of("class_weights", self.class_weights, (None, "balanced"))
         return cell
 
-    def settings(self) -> Settings:
-        """The number of epochs is known when the rows are; before that it is the usual one."""
-        usual = EPOCHS if self.epochs is None else self.epochs
-        epochs: Any = getattr(self, "epochs_", usual)
-        return super(Classifier, replace(self, epochs=epochs)).settings()
+    @property
+    def several(self) -> bool:
+        """Whether a row has any number of labels."""
+        return self.aim_.name == "labels"
 
     # -------------------------------------------------------------------------------- learning
 
-    def start_from(self, before: Classifier) -> None:
-        """Let the next `fit` go on with the weights, classes and encoder of a fitted classifier."""
-        self._before = before
-
-    @property
-    def before(self) -> Any:
-        """The classifier whose weights a training starts from; None: it starts anew."""
-        return getattr(self, "_before", None)
-
-    def fit(
-        self,
-        X: Sequence[Any],
-        y: Sequence[Any],
-        test: tuple[Sequence[Any], Sequence[Any]] | None = None,
-        *,
-        data: dict[str, Any] | None = None,
-        names: tuple[Sequence[Any], Sequence[Any]] | None = None,
-        resume: bool = False,
-    ) -> Classifier:
-        """Learn from sequences and labels; `data` says for the run where they came from.
-
-        `names` is what the sequences, and those of the test, are called in the report.
-        """
-        self.begin()
-        self.cell_ = self.check()
-        if not resume:
-            self.refuse_taken_place()
-        self.notes_ = Notes((data or {}).get("notes", ()))
-        inputs, parts = self._parts(X, y, test)
-        self.epochs_ = self.epochs or epochs_for(len(parts["train"]), self.batch_size)
-        model = self._build()
-        if self.before is not None:
-            model.load_state_dict(self.before.model_.state_dict())
-        weights = class_weights(self.class_weights, parts["train"].classes, len(self.classes_))
-        parts = learn_linear(model, inputs, parts, weights, self)
-        config = shared.config_of(TASK, self, self.cell_, data=data or {})
-        run = self.open_run(config, self._vocabulary(), resume)
-        job = LabellingJob(model, parts, weights, self.batch_size, self.seed)
-        settings = self.settings_beside(self.baseline)
-        state = train(job, settings, run, self.watcher(), resume, self.spent())
-        self.model_, self.state_, self.run_ = model.eval(), state, run
-        if "validation" in parts:
-            learn_blend(model, parts["validation"], weights)
-            if run is not None and is_first_process():
-                run.write_weights(model.state_dict())
-                if model.linear is not None:
-                    self.watcher().note(figures_with_linear(model, parts))
-        self.history_ = state.history
-        beside = self._train_baseline(parts, weights) if self.baseline else None
-        if run is not None and is_first_process():
-            found = self._findings(config, inputs, parts, beside, names)
-            run.write_text("report.html", render(page_of(found)))
-        return self
-
-    def _parts(self, X: Any, y: Any, test: Any) -> tuple[dict[str, list[Any]], dict[str, Labelled]]:
-        """Cut off the validation rows, fit the encoder on the rest, encode everything."""
-        inputs, labels = as_inputs(X), as_labels(y, len(X))
+    def _learn_targets(self, y: Any, count: int) -> Any:
         before = self.before
-        self.classes_, numbers = np.unique(labels, return_inverse=True)
         if before is not None:
+            self._aim_at(before.aim_)
             self.classes_ = before.classes_
-            numbers = class_numbers(labels, self.classes_, "the new rows")
+            self.as_matrix_ = before.as_matrix_
+            return self._known_targets(y, count, "the new rows")
+        self._aim_at(SEVERAL_LABELS if are_several(y) else ONE_CLASS)
+        self.as_matrix_ = False
+        if self.several:
+            self._refuse_class_weights()
+            sets, self.classes_, self.as_matrix_ = as_label_sets(y, count)
+            return indicators_of(sets, self.classes_, "the training rows")
+        self.classes_, numbers = np.unique(as_labels(y, count), return_inverse=True)
         if len(self.classes_) < 2:
             raise ArgumentError(
                 f"every label is {str(self.classes_[0])!r}: there is nothing to tell apart"
             )
-        is_text = isinstance(inputs[0], str)
-        rows, held, folds = self._split(inputs, labels)
-        self.rows_ = {"train": rows, "validation": held}
-        raw = {"train": [inputs[row] for row in rows]}
-        if before is not None:
-            self.encoder_: Encoder = before.encoder_
-            self.ngrams_, self.rarity_ = before.ngrams_, before.rarity_
-        elif is_text:
-            kind = kind_for(raw["train"], self._note) if self.tokens == "auto" else self.tokens
-            self.encoder_ = TextEncoder.fit(raw["train"], kind, self.vocabulary, self.longest)
-            if self.linear:
-                self.ngrams_, self.rarity_ = NGrams.fit(self.encoder_.beginnings(raw["train"]))
-        else:
-            self.encoder_ = SeriesEncoder.fit(raw["train"])
-        whole = Labelled(self.encoder_.encode(inputs, self._note), numbers)
-        self.shape_ = self._shape(whole.sequences)
-        parts = {"train": replace(whole.rows(rows), folds=folds)}
-        if len(held):
-            raw["validation"] = [inputs[row] for row in held]
-            judges = np.zeros(len(held), np.int64) if folds is None else folds
-            parts["validation"] = replace(whole.rows(held), folds=judges)
-        if test is not None:
-            raw["test"] = as_inputs(test[0])
-            self.rows_["test"] = np.arange(len(raw["test"]))
-            parts["test"] = self._encode_labelled(*test)
-        return raw, parts
+        return numbers
 
-    def _shape(self, sequences: Ragged) -> dict[str, Any]:
-        """What a network of series is made for, from the training rows; kept with the run."""
-        if self.before is not None:
-            return dict(self.before.shape_)
-        if self.encoder_.is_text:
-            return {"members": self.members}
-        lengths = torch.from_numpy(sequences.lengths)
-        steps = int(lengths.float().median())
-        plan = Plan.of(self.encoder_.inputs, steps, features_for(len(lengths)))
-        return {"members": self.members, "stride": stride_for(lengths), **plan.as_dict()}
-
-    def _note(self, text: str) -> None:
-        """Say what was done to the data, and keep it for the report."""
-        self.notes_.say(text)
-        self.watcher().note(text)
-
-    def _split(self, inputs: list[Any], labels: Any) -> tuple[Any, Any, Any]:
-        """Rows to learn from, rows that decide what is kept, and the fold of each if all do both.
-
-        Equal texts stay together.
-        """
-        every, named = np.arange(len(inputs)), [str(one) for one in labels]
-        together = inputs if isinstance(inputs[0], str) else None
-        if self.validation == 0:
-            return every, every[:0], None
-        if self.members == 1:
-            return *hold_out(named, self.validation, self.seed, together), None
-        count = min(self.members, largest_class(named, together))
-        if count < 2:  # no class has two examples
-            return every, every[:0], None
-        numbers = np.zeros(len(inputs), np.int64)
-        for fold, (_, held) in enumerate(folds(named, count, self.seed, together)):
-            numbers[held] = fold
-        return every, every, numbers
-
-    def _encode_labelled(self, X: Any, y: Any) -> Labelled:
-        """Sequences whose labels are known; a label that was never learned is refused."""
-        labels = as_labels(y, len(X))
-        numbers = class_numbers(labels, self.classes_, "the test data")
-        return Labelled(self.encoder_.encode(as_inputs(X), self._note), numbers)
-
-    def _build(self) -> Committee:
-        shape, classes = self.shape_, len(self.classes_)
-        linear: LinearTexts | LinearSeries | None = None
-        if self.linear and not self.encoder_.is_text:
-            linear = LinearSeries(Plan.from_dict(shape), classes)
-        elif self.linear and self.ngrams_ is not None:
-            linear = LinearTexts(self.ngrams_, classes)
-        with seeded(self.seed):
-            members = [self._member(shape, classes) for _ in range(shape["members"])]
-            return Committee(members, linear)
-
-    def _member(self, shape: dict[str, Any], classes: int) -> Labeller:
-        return Labeller(
-            self.cell_,
-            self.encoder_.inputs,
-            classes,
-            is_text=self.encoder_.is_text,
-            embedding=self.embedding,
-            hidden=self.hidden,
-            layers=self.layers,
-            bidirectional=self.bidirectional,
-            dropout=self.dropout,
-            pooling=self.pooling,
-            stride=shape.get("stride", 0) if self.convolutions else 0,
-        )
-
-    def _train_baseline(self, parts: Any, weights: Any) -> nn.Module | None:
-        """The network without recurrence, with the same settings; it leaves the first fold out."""
-        with seeded(self.seed):
-            model = FeedForward(
-                self.encoder_.inputs,
-                len(self.classes_),
-                is_text=self.encoder_.is_text,
-                embedding=self.embedding,
-                hidden=self.hidden,
-                dropout=self.dropout,
+    def _refuse_class_weights(self) -> None:
+        if self.class_weights is not None:
+            raise ArgumentError(
+                "class_weights gives each row the weight of its one class, and these rows have "
+                "several labels: leave it out"
             )
-        job = LabellingJob(model, without_folds(parts), weights, self.batch_size, self.seed)
-        watcher = Beside(self.watcher(), "the network without order")
-        watcher.note("an order-blind baseline is also trained, for the report")
-        try:
-            train(job, self.settings(), None, watcher, spent=self.spent())
-        except Diverged as stopped:  # the run itself is whole
-            watcher.note(f"the report goes without it: {stopped}")
-            return None
-        return model.eval()
 
-    def _findings(self, config: Any, inputs: Any, parts: Any, beside: Any, names: Any) -> Findings:
-        """What the report is about: the test part, or what comes nearest to it."""
-        part = next(name for name in ("test", "validation", "train") if name in parts)
-        data, raw = parts[part], inputs[part]
+    def _known_targets(self, y: Any, count: int, whose: str) -> Any:
+        if self.several:
+            sets = as_label_sets(y, count, self.classes_)[0]
+            return indicators_of(sets, self.classes_, whose)
+        return class_numbers(as_labels(y, count), self.classes_, whose)
 
-        rows = self.rows_[part]
-        called = None if names is None else names[part == "test"]
+    def _strata(self, targets: Any) -> list[str]:
+        if self.several:
+            return rarest_of([self.classes_[row > 0.5].tolist() for row in targets])
+        return [str(self.classes_[number]) for number in targets]
 
-        def show(row: int) -> str:
-            one = raw[row]
-            if isinstance(one, str):
-                return one
-            name = f"number {rows[row] + 1}" if called is None else called[rows[row]]
-            return f"{name}: {counted(len(one), 'step')}, {counted(one.shape[1], 'channel')}"
+    def _outputs(self) -> list[Any]:
+        names: list[Any] = self.classes_.tolist()
+        return names
 
-        return Findings(
-            config=config,
-            cell=self.cell_,
-            model=self.model_,
-            state=self.state_,
-            classes=[str(name) for name in self.classes_],
-            parts=parts,
-            told=Told(data, chances(self.model_, data)),
-            told_part=part,
-            alone={name: Told(data, one) for name, one in parts_alone(self.model_, data).items()},
-            baseline=beside and Told(data, chances(beside, data)),
-            show=show,
-            steps=lambda row: self.encoder_.steps(raw[row]),
-            values=lambda row: None if isinstance(raw[row], str) else raw[row],
-            notes=self.notes_.sentences,
-            live=alive(lambda: live_part(self.model_, self.encoder_, self.classes_.tolist(), raw)),
-            command=str(config["data"].get("command", repr(self))),
-        )
+    def _weights(self, targets: Any) -> Tensor:
+        if self.several:
+            return torch.ones(len(self.classes_))
+        return class_weights(self.class_weights, targets, len(self.classes_))
+
+    def _live(self, raw: Any) -> tuple[Live, Any]:
+        refuse_several(self.several, "part of a page that computes")
+        return live_part(self.model_, self.encoder_, self.classes_.tolist(), raw)
 
     # ---------------------------------------------------------------------------------- asking
 
     def predict_proba(self, X: Sequence[Any]) -> Any:
-        """The probability of each class, a row each, in the order of `classes_`."""
+        """The probability of each class or label, a row each, in the order of `classes_`."""
         return self.probabilities(X, self.watcher().note)
 
     def probabilities(self, X: Sequence[Any], note: Callable[[str], None]) -> Any:
         """As `predict_proba`; what is done to the data is told to `note`."""
-        self.require_fitted("model_")
-        inputs = as_inputs(X)
-        sequences = self.encoder_.encode(inputs, note)
-        return self._chances(Labelled(sequences, None), inputs)
-
-    def explain(self, X: Sequence[Any], said: Any) -> list[str]:
-        """For each row the steps that counted most for a class, given by its number."""
-        inputs = as_inputs(X)
-        data = Labelled(self.encoder_.encode(inputs, lambda note: None), None)
-        return counted_steps(self.model_.members, self.encoder_, data, inputs, said)
-
-    def _chances(self, data: Labelled, inputs: Any) -> Any:
-        """Probabilities of rows that were not learned from."""
-        scores = scores_beside(self.model_, self.encoder_, inputs, data.sequences)
-        return chances(self.model_, replace(data, linear=scores))
+        return self.answers(X, note)
 
     def predict(self, X: Sequence[Any]) -> Any:
-        """The most probable class of each."""
-        best = self.predict_proba(X).argmax(1)
-        return self.classes_[best]
+        """The most probable class of each.
+
+        Of several labels: a list for each row with those whose probability is at least one half,
+        or a matrix of 0 and 1 where the model learned from one.
+        """
+        chances = self.predict_proba(X)
+        if not self.several:
+            return self.classes_[chances.argmax(1)]
+        if self.as_matrix_:
+            return (chances >= THRESHOLD).astype(np.int64)
+        names = self.classes_.tolist()
+        return [[names[k] for k in np.flatnonzero(row >= THRESHOLD)] for row in chances]
 
     def evaluate(self, X: Sequence[Any], y: Sequence[Any]) -> dict[str, Any]:
-        """Accuracy, macro F1 and the confusion matrix on labelled sequences."""
+        """Accuracy, macro F1 and the confusion matrix on labelled sequences.
+
+        Of several labels: micro and macro F1, exact match, average precision, and `per_label`.
+        """
         self.require_fitted("model_")
         data = self._encode_labelled(X, y)
         told = Told(data, self._chances(data, as_inputs(X)))
+        if self.several:
+            names = [str(name) for name in self.classes_]
+            found = every_label_figure(told.chances, data.targets, THRESHOLD)
+            labels = per_label(names, told.chances, data.targets, THRESHOLD)
+            return {**found, "rows": len(data), "per_label": labels}
         confusion = told.confusion()
         return {**figures(confusion), "rows": len(data), "confusion": confusion}
+
+    def score(self, X: Sequence[Any], y: Sequence[Any], sample_weight: Any = None) -> float:
+        """The accuracy; of several labels the share of rows with exactly the right ones."""
+        self.require_fitted("model_")
+        if not self.several:
+            return float(super().score(X, y, sample_weight))
+        return float(self.evaluate(X, y)["exact_match"])
 
     # ------------------------------------------------------------------------------- exporting
 
     def export_as(self, kind: str, path: Path, options: Options) -> Exported:
         """The whole classifier for another runtime; `unrolled.export` calls it."""
         self.require_fitted("model_")
+        refuse_several(self.several, f"export to {kind}")
         return export_classifier(self, kind, path, options)
 
     # ----------------------------------------------------------------------------------- a run
 
-    def _vocabulary(self) -> dict[str, Any]:
+    def _targets_plain(self) -> dict[str, Any]:
         kind = "number" if np.issubdtype(self.classes_.dtype, np.number) else "text"
-        return {
-            "classes": self.classes_.tolist(),
-            "labels": kind,
-            "encoder": self.encoder_.as_dict(),
-            "network": self.shape_,
-            "ngrams": self._ngrams_plain(),
-        }
+        several = {"several": "matrix" if self.as_matrix_ else "lists"} if self.several else {}
+        return {"classes": self.classes_.tolist(), "labels": kind, **several}
 
-    def _ngrams_plain(self) -> dict[str, Any]:
-        is_kept = self.linear and self.encoder_.is_text
-        return self.ngrams_.as_dict() if is_kept and self.ngrams_ is not None else {}
-
-    @classmethod
-    def load(cls, path: str | Path) -> Classifier:
-        """The classifier of a run."""
-        run = RunFolder.open(path)
-        config = run.config()
-        model = shared.from_config(cls, TASK, config, run)
-        vocabulary = run.read_json("vocabulary.json")
-        if not isinstance(vocabulary, dict) or "classes" not in vocabulary:
+    def _read_targets(self, vocabulary: dict[str, Any], run: RunFolder) -> None:
+        if "classes" not in vocabulary:
             raise DamagedVocabulary(f"{run.path}: its vocabulary is damaged: copy the run again")
-        model.encoder_ = encoder_from(vocabulary.get("encoder"))
-        model.classes_ = classes_from(vocabulary["classes"], run.path)
-        model.shape_ = shape_from(vocabulary, run)
-        model.ngrams_ = ngrams_from(vocabulary, run)
-        network = model._build()
-        shared.load_weights(network, run)
-        rarity = getattr(network.linear, "rarity", torch.zeros(0))
-        model.rarity_ = rarity.clone()
-        model.model_, model.run_, model.history_ = network.eval(), run, run.metrics()
-        model.notes_ = Notes()
-        return model
+        self._aim_at(SEVERAL_LABELS if vocabulary.get("several") else ONE_CLASS)
+        self.as_matrix_ = vocabulary.get("several") == "matrix"
+        self.classes_ = classes_from(vocabulary["classes"], run.path)

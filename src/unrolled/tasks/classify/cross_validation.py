@@ -8,20 +8,20 @@ from typing import Any
 from sklearn.base import clone
 
 from unrolled.data.splits import folds
-from unrolled.tasks.classify.classifier import Classifier
 from unrolled.tasks.classify.encoders import as_inputs
-from unrolled.tasks.classify.plan import as_labels
+from unrolled.tasks.classify.reader import Reader
 
 
 def cross_validate(
-    model: Classifier, X: Sequence[Any], y: Sequence[Any], count: int
+    model: Reader, X: Sequence[Any], y: Sequence[Any], count: int
 ) -> list[dict[str, Any]]:
     """The figures of `count` fits, each tested on the fold that it did not see."""
-    inputs, labels = as_inputs(X), as_labels(y, len(X))
+    inputs = as_inputs(X)
+    names = model.strata(y, len(inputs))
     together = inputs if isinstance(inputs[0], str) else None
     results = []
-    for rows, held in folds([str(one) for one in labels], count, model.seed, together):
+    for rows, held in folds(names, count, model.seed, together):
         one = clone(model).set_params(out=None, progress="quiet", baseline=False)
-        one.fit([inputs[row] for row in rows], labels[rows])
-        results.append(one.evaluate([inputs[row] for row in held], labels[held]))
+        one.fit([inputs[row] for row in rows], [y[row] for row in rows])
+        results.append(one.evaluate([inputs[row] for row in held], [y[row] for row in held]))
     return results

@@ -1,12 +1,12 @@
-"""Classification as the loop sees it. In: sequences and labels in parts. Out: losses and figures.
+"""Reading sequences as the loop sees it. In: sequences, targets by part. Out: losses and figures.
 
-The loss is the cross-entropy, each example weighed by its class; a batch's mean is over the whole
-batch, however many processes share it. Next: `training.loop`.
+The loss is that of the aim: the cross-entropy of a class, each example weighted by its class, the
+binary cross-entropy of several labels, the squared error of a number. A batch's mean is over the
+whole batch, however many processes share it. Next: `training.loop`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,25 +15,36 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from unrolled.networks.aims import ONE_CLASS, Aim
+from unrolled.tasks.classify.figures import measures_of
 from unrolled.tasks.ragged import Ragged, batches_by_length, batches_in_order
 from unrolled.training.job import Measures, Share, Shown, Sums
 
 MEASURING = 4  # times the batch size: without gradients there is room for more
 
-LINE = (
-    Shown("train", "loss", "Train Loss"),
-    Shown("train", "accuracy", "Train Acc", "{:.1%}"),
-    Shown("validation", "accuracy", "Val Acc", "{:.1%}"),
-    Shown("test", "accuracy", "Test Acc", "{:.1%}"),
-)
+SHOWN = {  # on the line of an epoch: the measure, its title, its form
+    "class": ("accuracy", "Acc", "{:.1%}"),
+    "labels": ("micro_f1", "F1", "{:.1%}"),
+    "number": ("mae", "MAE", "{:.4g}"),
+}
+
+
+def line_of(aim: Aim) -> tuple[Shown, ...]:
+    """What is shown of an epoch."""
+    name, title, form = SHOWN[aim.name]
+    parts = (("train", "Train"), ("validation", "Val"), ("test", "Test"))
+    return (
+        Shown("train", "loss", "Train Loss"),
+        *(Shown(part, name, f"{short} {title}", form) for part, short in parts),
+    )
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """Sequences, the number of the class of each, and what a committee needs to know of them."""
+    """Sequences, the target of each, and what a committee needs to know of them."""
 
     sequences: Ragged
-    classes: Any
+    targets: Any  # numbers of classes (N,); 0 and 1 for each label (N, labels); or numbers (N, 1)
     folds: Any = None  # the member that does not learn from a row; None: all do
     linear: Any = None  # (rows, classes): the scores of the linear model, if there is one
 
@@ -45,7 +56,7 @@ class Labelled:
         values = [self.sequences[index] for index in rows]
         return Labelled(
             Ragged.of(values, self.sequences.values.dtype),
-            self.classes[rows],
+            self.targets[rows],
             None if self.folds is None else self.folds[rows],
             None if self.linear is None else self.linear[rows],
         )
@@ -55,7 +66,6 @@ class LabellingJob:
     """A model that gives logits, and labelled sequences by part."""
 
     best, best_is = "loss", "lowest"
-    line: Sequence[Shown] = LINE
 
     def __init__(
         self,
@@ -64,10 +74,13 @@ class LabellingJob:
         weights: Tensor,
         batch_size: int,
         seed: int,
+        aim: Aim = ONE_CLASS,
     ) -> None:
+        """`weights`: of each class; of labels and numbers every row counts the same."""
         self.model, self.parts, self.weights = model, parts, weights
-        self.batch_size, self.seed = batch_size, seed
-        self.blind_loss = math.log(len(weights))  # of the same chance for each class
+        self.batch_size, self.seed, self.aim = batch_size, seed, aim
+        self.blind_loss = aim.blind_loss(len(weights))
+        self.line: Sequence[Shown] = line_of(aim)
 
     def batches(self, part: str, epoch: int) -> list[Any]:
         if part not in self.parts:
@@ -95,53 +108,52 @@ class LabellingJob:
         if not len(mine):  # fewer rows than processes: this one adds nothing, but takes part
             mine, taken = rows[:1], 0.0
         x, lengths = data.sequences.batch(mine)
-        classes = torch.from_numpy(data.classes[mine])
+        targets = torch.from_numpy(data.targets[mine])
         device = next(model.parameters()).device
         x, lengths = x.to(device), lengths.to(device)
         folds = None if data.folds is None else torch.from_numpy(data.folds[mine]).to(device)
-        weights = (self.weights[classes] * taken).to(device)
+        weights = (row_weights(self.weights, targets) * taken).to(device)
         judged_alone = folds is not None and not model.training
         unseen: Any = self.model.unseen if judged_alone else None  # of a committee
         said = model(x, lengths) if unseen is None else unseen(x, lengths, folds)
-        logits, losses = judged(said, classes.to(device), folds)
+        scores, losses = judged(said, targets.to(device), folds, self.aim)
         loss, count = torch.dot(losses, weights), weights.sum()
         whole = count
         if share.world > 1:
-            whole = self.weights[torch.from_numpy(data.classes[rows])].sum().to(device)
-        predicted = logits.detach().argmax(1).cpu()
-        names = len(self.weights)
-        pairs = torch.bincount(classes * names + predicted, minlength=names**2) * taken
-        return loss / whole, {"loss": loss, "count": count, "confusion": pairs.view(names, names)}
+            whole = row_weights(self.weights, torch.from_numpy(data.targets[rows])).sum().to(device)
+        tally = self.aim.tally(scores.detach().cpu(), targets) * taken
+        return loss / whole, {"loss": loss, "count": count, "tally": tally}
 
     def measures(self, sums: Sums) -> Measures:
-        return {"loss": float(sums["loss"] / sums["count"]), **figures(sums["confusion"].numpy())}
+        return {
+            "loss": float(sums["loss"] / sums["count"]),
+            **measures_of(self.aim, sums["tally"].numpy()),
+        }
 
 
-def judged(said: Tensor, classes: Tensor, folds: Tensor | None) -> tuple[Tensor, Tensor]:
-    """The scores that count, (B, classes), and the loss of each row.
+def row_weights(weights: Tensor, targets: Tensor) -> Tensor:
+    """How much each row counts: as its class does, or 1."""
+    return weights[targets] if targets.dim() == 1 else torch.ones(len(targets))
 
-    `said` is of one network, (B, classes), or of a committee, (members, B, classes): then a row's
-    loss is the mean over the members that learn from it.
+
+def judged(
+    said: Tensor, targets: Tensor, folds: Tensor | None, aim: Aim = ONE_CLASS
+) -> tuple[Tensor, Tensor]:
+    """The scores that count, (B, K), and the loss of each row.
+
+    `said` is of one network, (B, K), or of a committee, (members, B, K): then a row's loss is the
+    mean over the members that learn from it.
     """
     if said.dim() == 2:
-        return said, nn.functional.cross_entropy(said, classes, reduction="none")
+        return said, aim.losses(said, targets)
     counts = torch.ones(said.shape[:2], device=said.device)
     if folds is not None:
         members = torch.arange(len(said), device=said.device)[:, None]
         counts = (members != folds).to(said.dtype)
     counts = counts / counts.sum(0)
-    every = classes[:, None].expand(-1, len(said))
-    each = nn.functional.cross_entropy(said.permute(1, 2, 0), every, reduction="none")
-    return (said * counts[:, :, None]).sum(0), (each.T * counts).sum(0)
-
-
-def figures(confusion: Any) -> Measures:
-    """Accuracy and macro F1 of a confusion matrix (rows: what is; columns: what was said)."""
-    right = np.diag(confusion)
-    said, is_so = confusion.sum(0), confusion.sum(1)
-    there = (said + is_so) > 0  # a class that neither is nor was said has no F1
-    f1 = 2 * right[there] / (said + is_so)[there]
-    return {"accuracy": float(right.sum() / confusion.sum()), "macro_f1": float(f1.mean())}
+    every = targets.repeat(len(said), *[1] * (targets.dim() - 1))
+    each = aim.losses(said.flatten(0, 1), every).view(len(said), -1)
+    return (said * counts[:, :, None]).sum(0), (each * counts).sum(0)
 
 
 def class_weights(kind: str | None, classes: Any, count: int) -> Tensor:

@@ -1,9 +1,10 @@
 """A linear model on n-grams of words and characters, beside networks that read texts.
 
-In: texts and classes. Out: scores of each class, and of each training row the scores of a fit that
+In: texts and targets. Out: scores of each class, and of each training row the scores of a fit that
 did not see its fold. The features are TF-IDF of words (one and two together) and of characters
 within words (two to five); the weights are those of logistic regression, one class against the
-others, whose penalty is chosen on the first fold. What is kept are n-grams, as text, and numbers.
+others, or one label after another, and of ridge regression for numbers; the penalty is chosen on
+the first fold. What is kept are n-grams, as text, and numbers.
 Next: `classifier`, which blends it with the networks.
 """
 
@@ -15,10 +16,11 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from torch import Tensor, nn
 
 from unrolled.literal import because
+from unrolled.networks.aims import ONE_CLASS, Aim
 from unrolled.networks.blending import calibration, smoothed_loss
 from unrolled.tasks.classify.counting import (
     LONGEST,
@@ -92,61 +94,66 @@ class LinearTexts(nn.Module):
     weight: Tensor
     bias: Tensor
 
-    def __init__(self, ngrams: NGrams, classes: int) -> None:
+    def __init__(self, ngrams: NGrams, classes: int, aim: Aim = ONE_CLASS) -> None:
         super().__init__()
-        self.ngrams = ngrams
+        self.ngrams, self.aim = ngrams, aim
         self.register_buffer("rarity", torch.ones(len(ngrams)))
         self.register_buffer("weight", torch.zeros(len(ngrams), classes))
         self.register_buffer("bias", torch.zeros(classes))
 
     def fit(
-        self, texts: Sequence[str], rarity: Tensor, classes: Any, folds: Any, weights: Tensor
+        self, texts: Sequence[str], rarity: Tensor, targets: Any, folds: Any, weights: Tensor
     ) -> Any:
         """Learn from all rows; the scores of each by a fit without its fold, if there are folds."""
         self.rarity.copy_(rarity)
-        features, rows = self.ngrams.features(texts, rarity), weights.numpy()[classes]
+        features, known = self.ngrams.features(texts, rarity), torch.from_numpy(targets)
+        wanted = self.aim.indicators(known, len(self.bias)).numpy()
+        rows = weights.numpy()[targets] if targets.ndim == 1 else np.ones(len(targets), np.float32)
         strength, left_out = STRENGTHS[1], None
         if folds is not None:
-            strength = self._strength(features, classes, folds, rows)
-            left_out = np.zeros((len(classes), len(self.bias)), np.float32)
+            strength = self._strength(features, wanted, known, folds, rows)
+            left_out = np.zeros(wanted.shape, np.float32)
             for fold in np.unique(folds):
                 learned, held = folds != fold, folds == fold
                 weight, bias = self._fitted(
-                    features[learned], classes[learned], rows[learned], strength
+                    features[learned], wanted[learned], rows[learned], strength
                 )
                 left_out[held] = features[held] @ weight + bias
-        weight, bias = self._fitted(features, classes, rows, strength)
+        weight, bias = self._fitted(features, wanted, rows, strength)
         self.weight.copy_(torch.from_numpy(weight))
         self.bias.copy_(torch.from_numpy(bias))
         return left_out
 
-    def _strength(self, features: Any, classes: Any, folds: Any, rows: Any) -> float:
+    def _strength(self, features: Any, wanted: Any, known: Tensor, folds: Any, rows: Any) -> float:
         """The inverse penalty whose calibrated scores are the best on the first fold."""
         learned, held = folds != 0, folds == 0
-        truth, losses = torch.from_numpy(classes[held]), {}
+        truth, losses = known[torch.from_numpy(held)], {}
         for strength in STRENGTHS:
-            weight, bias = self._fitted(
-                features[learned], classes[learned], rows[learned], strength
-            )
+            weight, bias = self._fitted(features[learned], wanted[learned], rows[learned], strength)
             scores = torch.from_numpy((features[held] @ weight + bias).astype(np.float32))
-            losses[strength] = smoothed_loss(calibration(scores, truth) * scores, truth)
+            scale = calibration(scores, truth, aim=self.aim)
+            losses[strength] = smoothed_loss(scale * scores, truth, aim=self.aim)
         return min(losses, key=lambda strength: losses[strength])
 
-    def _fitted(self, features: Any, classes: Any, rows: Any, strength: float) -> tuple[Any, Any]:
-        """(n-grams, classes) weights and biases, one class against the others."""
+    def _fitted(self, features: Any, wanted: Any, rows: Any, strength: float) -> tuple[Any, Any]:
+        """(n-grams, K) weights and biases: each column of `wanted` by itself."""
+        if self.aim.name == "number":
+            ridge = Ridge(alpha=1 / strength, solver="lsqr").fit(features, wanted)
+            return ridge.coef_.reshape(-1, 1).astype(np.float32), np.float32(ridge.intercept_)
         count = len(self.bias)
-        is_wide = features.shape[1] > len(classes)  # then the dual problem is the smaller one
+        is_wide = features.shape[1] > len(wanted)  # then the dual problem is the smaller one
         weight = np.zeros((features.shape[1], count), np.float32)
         bias = np.full(count, -1.0, np.float32)  # of a class that these rows do not have
         for number in range(count):
-            is_class = classes == number
-            if count == 2 and number == 1 and weight[:, 0].any():
+            is_so = wanted[:, number] > 0
+            opposite = self.aim.name == "class" and count == 2 and number == 1
+            if opposite and weight[:, 0].any():
                 weight[:, 1], bias[1] = -weight[:, 0], -bias[0]
-            elif 0 < is_class.sum() < len(classes):
+            elif 0 < is_so.sum() < len(wanted):
                 model = LogisticRegression(
                     C=strength, solver="liblinear", dual=is_wide, max_iter=1000, random_state=0
                 )
-                model.fit(features, is_class, sample_weight=rows)
+                model.fit(features, is_so, sample_weight=rows)
                 weight[:, number], bias[number] = model.coef_[0], model.intercept_[0]
         return weight, bias
 

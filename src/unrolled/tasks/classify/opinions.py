@@ -13,8 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from unrolled.networks.aims import ONE_CLASS, Aim
 from unrolled.networks.committee import Committee
-from unrolled.tasks.classify.job import Labelled
+from unrolled.tasks.classify.figures import measures_of
+from unrolled.tasks.classify.job import SHOWN, Labelled
 from unrolled.tasks.ragged import Ragged, batches_in_order
 
 PREDICTING = 256  # sequences in a batch when nothing is learned
@@ -63,12 +65,12 @@ def _back(sequences: Ragged) -> Tensor:
     return torch.from_numpy(np.argsort(order, kind="stable"))
 
 
-def chances(model: nn.Module, data: Labelled) -> Any:
-    """The probability of each class, a row each."""
+def chances(model: nn.Module, data: Labelled, aim: Aim = ONE_CLASS) -> Any:
+    """The probability of each class or label, or the number, a row each."""
     network = of_networks(model, data)
     if not isinstance(model, Committee):
-        return network.softmax(1).numpy()
-    return model.blended(network, _tensor(data.linear)).exp().numpy()
+        return aim.chances(network).numpy()
+    return model.aim.chances(model.blended(network, _tensor(data.linear))).numpy()
 
 
 def parts_alone(model: Committee, data: Labelled) -> dict[str, Any]:
@@ -83,23 +85,27 @@ def parts_alone(model: Committee, data: Labelled) -> dict[str, Any]:
         found["the networks without the linear model"] = of_networks(model, data)
     if data.linear is not None:
         found["the linear model alone"] = torch.from_numpy(data.linear).double()
-    return {name: scores.softmax(1).numpy() for name, scores in found.items()}
+    return {name: model.aim.chances(scores).numpy() for name, scores in found.items()}
 
 
 def learn_blend(model: Committee, data: Labelled, weights: Tensor) -> None:
     """Calibrate the parts, and weigh them, by rows that were not learned from."""
     network = of_networks(model, data).float()
     linear = None if data.linear is None else torch.from_numpy(data.linear)
-    model.fit_blend(network, linear, torch.from_numpy(data.classes), weights)
+    model.fit_blend(network, linear, torch.from_numpy(data.targets), weights)
 
 
 def figures_with_linear(model: Committee, parts: Mapping[str, Labelled]) -> str:
     """What the networks and the linear model reach together: epochs tell of the networks alone."""
+    measure, title, form = SHOWN[model.aim.name]
     found = []
     for name, shown in (("validation", "Val"), ("test", "Test")):
         if name in parts:
-            right = chances(model, parts[name]).argmax(1) == parts[name].classes
-            found.append(f"{shown} Acc: {right.mean():.1%}")
+            data = parts[name]
+            opinion = model.blended(of_networks(model, data), _tensor(data.linear))
+            tally = model.aim.tally(opinion, torch.from_numpy(data.targets))
+            value = measures_of(model.aim, tally.numpy())[measure]
+            found.append(f"{shown} {title}: {form.format(value)}")
     return f"together with the linear model: {', '.join(found)}"
 
 

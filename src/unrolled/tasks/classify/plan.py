@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from unrolled.data.splits import folds, hold_out, largest_class
 from unrolled.errors import ArgumentError
 from unrolled.networks.random_convolutions import Plan
 from unrolled.tasks.tokens import DamagedVocabulary
@@ -25,6 +26,26 @@ def epochs_for(rows: int, batch_size: int) -> int:
     """Enough epochs that the optimizer takes enough steps, and no more than it needs."""
     steps = max(1, -(-rows // batch_size))
     return min(max(EPOCHS, -(-LEAST_STEPS // steps)), max(1, -(-MOST_STEPS // steps)))
+
+
+def split_rows(inputs: list[Any], named: list[str], settings: Any) -> tuple[Any, Any, Any]:
+    """Rows to learn from, rows that decide what is kept, and the fold of each if all do both.
+
+    Equal texts stay together; each part has its share of the rows of every name.
+    """
+    every = np.arange(len(inputs))
+    together = inputs if isinstance(inputs[0], str) else None
+    if settings.validation == 0:
+        return every, every[:0], None
+    if settings.members == 1:
+        return *hold_out(named, settings.validation, settings.seed, together), None
+    count = min(settings.members, largest_class(named, together))
+    if count < 2:  # no class has two examples
+        return every, every[:0], None
+    numbers = np.zeros(len(inputs), np.int64)
+    for fold, (_, held) in enumerate(folds(named, count, settings.seed, together)):
+        numbers[held] = fold
+    return every, every, numbers
 
 
 def shape_from(vocabulary: dict[str, Any], run: RunFolder) -> dict[str, Any]:

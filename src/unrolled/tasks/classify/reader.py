@@ -1,0 +1,425 @@
+"""What reads texts or numeric series and answers. In: sequences, targets. Out: a fitted model.
+
+Several networks learn, each without one fold of the training rows. Which weights are kept, and how
+far each part is believed, is decided on every row by the network that did not learn from it; a
+linear model beside them is believed as far as its own left-out scores deserve. With one network a
+tenth of the rows is set aside instead. What is given as `test` is measured in every epoch and
+decides nothing.
+
+`Reader` knows no kind of answer: `Classifier` and `Regressor` say what targets are, and what is
+predicted from a model's opinions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+import torch
+from sklearn.base import clone
+from torch import Tensor, nn
+
+from unrolled.cells.choosing import ChosenCell
+from unrolled.data.notes import Notes
+from unrolled.errors import ArgumentError
+from unrolled.networks.aims import Aim
+from unrolled.networks.committee import Committee
+from unrolled.networks.linear_series import LinearSeries, features_for
+from unrolled.networks.pooling import POOLINGS
+from unrolled.networks.random_convolutions import Plan
+from unrolled.networks.series_front import stride_for
+from unrolled.report.blocks import Live
+from unrolled.report.numbers import counted
+from unrolled.report.page import render
+from unrolled.tasks import estimator as shared
+from unrolled.tasks.classify.beside import learn_linear, scores_beside
+from unrolled.tasks.classify.encoders import (
+    LONGEST,
+    Encoder,
+    SeriesEncoder,
+    TextEncoder,
+    as_inputs,
+    encoder_from,
+)
+from unrolled.tasks.classify.explaining import counted_steps
+from unrolled.tasks.classify.findings import Findings, Told
+from unrolled.tasks.classify.job import Labelled, LabellingJob, without_folds
+from unrolled.tasks.classify.model import FeedForward, Labeller
+from unrolled.tasks.classify.ngrams import LinearTexts, NGrams, ngrams_from
+from unrolled.tasks.classify.opinions import chances, figures_with_linear, learn_blend, parts_alone
+from unrolled.tasks.classify.page import page_of
+from unrolled.tasks.classify.plan import (
+    EPOCHS,
+    MOST_MEMBERS,
+    epochs_for,
+    shape_from,
+    split_rows,
+)
+from unrolled.tasks.estimator import Estimator, seeded
+from unrolled.tasks.live import alive
+from unrolled.tasks.options import option
+from unrolled.tasks.ragged import Ragged
+from unrolled.tasks.tokens import KINDS, DamagedVocabulary, kind_for
+from unrolled.training import settings as checks
+from unrolled.training.diagnosis import Diverged
+from unrolled.training.fabric import is_first_process
+from unrolled.training.loop import train
+from unrolled.training.progress import Beside
+from unrolled.training.run_folder import RunFolder
+from unrolled.training.schedules import SCHEDULES
+from unrolled.training.settings import Settings
+
+R = TypeVar("R", bound="Reader")
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Reader(Estimator):
+    """Recurrent networks that read a sequence, with a linear model beside them."""
+
+    TASK: ClassVar[str]
+
+    bidirectional: bool = option(True, "read each sequence in both directions", bool)
+    dropout: float = option(0.3, "dropout probability", float)
+    epochs: int | None = option(  # type: ignore[assignment]
+        None, f"maximum number of epochs (default: {EPOCHS}, more for few rows)", int
+    )
+    members: int = option(3, "networks in the committee, each trained without one fold", int)
+    linear: bool = option(
+        True, "combine the networks with a linear model (n-grams, or shapes of series)", bool
+    )
+    convolutions: bool = option(True, "convolutions before the recurrent layers, for series", bool)
+    schedule: str = option("warmup", "learning rate schedule", choices=tuple(SCHEDULES))
+    tokens: str = option(
+        "auto",
+        "tokens of texts; auto: characters if few words repeat",
+        choices=("auto", *KINDS),
+    )
+    longest: int = option(LONGEST, "maximum tokens of a text; the rest is ignored", int)
+    vocabulary: int = option(
+        20_000, "maximum size of the vocabulary; rarer tokens share one vector", int
+    )
+    embedding: int = option(64, "size of the embedding", int)
+    pooling: str = option("max", "how the outputs of all steps are pooled", choices=POOLINGS)
+    baseline: bool = option(False, "also train a network without recurrence for comparison", bool)
+
+    def check(self) -> ChosenCell:
+        cell = super().check()
+        for name in ("longest", "vocabulary", "embedding", "members"):
+            checks.count(name, getattr(self, name))
+        if self.members > MOST_MEMBERS:
+            raise ArgumentError(f"members is a whole number up to {MOST_MEMBERS}")
+        checks.one_of("tokens", self.tokens, ("auto", *KINDS))
+        checks.one_of("pooling", self.pooling, POOLINGS)
+        return cell
+
+    def settings(self) -> Settings:
+        """The number of epochs is known when the rows are; before that it is the usual one."""
+        usual = EPOCHS if self.epochs is None else self.epochs
+        epochs: Any = getattr(self, "epochs_", usual)
+        return super(Reader, replace(self, epochs=epochs)).settings()
+
+    # -------------------------------------------------------------------------------- learning
+
+    def start_from(self, before: Reader) -> None:
+        """Let the next `fit` go on with the weights, targets and encoder of a fitted one."""
+        self._before = before
+
+    @property
+    def before(self) -> Any:
+        """The one whose weights a training starts from; None: it starts anew."""
+        return getattr(self, "_before", None)
+
+    def fit(
+        self,
+        X: Sequence[Any],
+        y: Sequence[Any],
+        test: tuple[Sequence[Any], Sequence[Any]] | None = None,
+        *,
+        data: dict[str, Any] | None = None,
+        names: tuple[Sequence[Any], Sequence[Any]] | None = None,
+        resume: bool = False,
+    ) -> Any:
+        """Learn from sequences and targets; `data` says for the run where they came from.
+
+        `names` is what the sequences, and those of the test, are called in the report.
+        """
+        self.begin()
+        self.cell_ = self.check()
+        if not resume:
+            self.refuse_taken_place()
+        self.notes_ = Notes((data or {}).get("notes", ()))
+        inputs, parts = self._parts(X, y, test)
+        self.epochs_ = self.epochs or epochs_for(len(parts["train"]), self.batch_size)
+        model = self._build()
+        if self.before is not None:
+            self._take_over(model)
+        weights = self._weights(parts["train"].targets)
+        parts = learn_linear(model, inputs, parts, weights, self)
+        config = shared.config_of(self.TASK, self, self.cell_, data=data or {})
+        run = self.open_run(config, self._vocabulary(), resume)
+        job = LabellingJob(model, parts, weights, self.batch_size, self.seed, self.aim_)
+        settings = self.settings_beside(self.baseline)
+        state = train(job, settings, run, self.watcher(), resume, self.spent())
+        self.model_, self.state_, self.run_ = model.eval(), state, run
+        if "validation" in parts:
+            learn_blend(model, parts["validation"], weights)
+            self._calibrate(parts["validation"])
+            if run is not None and is_first_process():
+                run.write_weights(model.state_dict())
+                if model.linear is not None:
+                    self.watcher().note(figures_with_linear(model, parts))
+        self.history_ = state.history
+        beside = self._train_baseline(parts, weights) if self.baseline else None
+        if run is not None and is_first_process():
+            found = self._findings(config, inputs, parts, beside, names)
+            run.write_text("report.html", render(page_of(found)))
+        return self
+
+    def _parts(self, X: Any, y: Any, test: Any) -> tuple[dict[str, list[Any]], dict[str, Labelled]]:
+        """Cut off the validation rows, fit the encoder on the rest, encode everything."""
+        inputs = as_inputs(X)
+        targets = self._learn_targets(y, len(inputs))
+        before = self.before
+        is_text = isinstance(inputs[0], str)
+        rows, held, folds = split_rows(inputs, self._strata(targets), self)
+        self.rows_ = {"train": rows, "validation": held}
+        raw = {"train": [inputs[row] for row in rows]}
+        if before is not None:
+            self.encoder_: Encoder = before.encoder_
+            self.ngrams_, self.rarity_ = before.ngrams_, before.rarity_
+        elif is_text:
+            kind = kind_for(raw["train"], self._note) if self.tokens == "auto" else self.tokens
+            self.encoder_ = TextEncoder.fit(raw["train"], kind, self.vocabulary, self.longest)
+            if self.linear:
+                self.ngrams_, self.rarity_ = NGrams.fit(self.encoder_.beginnings(raw["train"]))
+        else:
+            self.encoder_ = SeriesEncoder.fit(raw["train"])
+        whole = Labelled(self.encoder_.encode(inputs, self._note), targets)
+        self.shape_ = self._shape(whole.sequences)
+        parts = {"train": replace(whole.rows(rows), folds=folds)}
+        if len(held):
+            raw["validation"] = [inputs[row] for row in held]
+            judges = np.zeros(len(held), np.int64) if folds is None else folds
+            parts["validation"] = replace(whole.rows(held), folds=judges)
+        if test is not None:
+            raw["test"] = as_inputs(test[0])
+            self.rows_["test"] = np.arange(len(raw["test"]))
+            parts["test"] = self._encode_labelled(*test)
+        return raw, parts
+
+    def _shape(self, sequences: Ragged) -> dict[str, Any]:
+        """What a network of series is made for, from the training rows; kept with the run."""
+        if self.before is not None:
+            return dict(self.before.shape_)
+        if self.encoder_.is_text:
+            return {"members": self.members}
+        lengths = torch.from_numpy(sequences.lengths)
+        steps = int(lengths.float().median())
+        plan = Plan.of(self.encoder_.inputs, steps, features_for(len(lengths)))
+        return {"members": self.members, "stride": stride_for(lengths), **plan.as_dict()}
+
+    def _note(self, text: str) -> None:
+        """Say what was done to the data, and keep it for the report."""
+        self.notes_.say(text)
+        self.watcher().note(text)
+
+    def _encode_labelled(self, X: Any, y: Any) -> Labelled:
+        """Sequences whose targets are known; what cannot be a target is refused."""
+        inputs = as_inputs(X)
+        targets = self._known_targets(y, len(inputs), "the test data")
+        return Labelled(self.encoder_.encode(inputs, self._note), targets)
+
+    # ------------------------------------------------------------------ what a kind of answer says
+
+    def _aim_at(self, aim: Aim) -> None:
+        self.aim_ = aim
+
+    def _learn_targets(self, y: Any, count: int) -> Any:
+        """The targets of the training rows; sets the aim, and what is kept with the run of them."""
+        raise NotImplementedError
+
+    def _known_targets(self, y: Any, count: int, whose: str) -> Any:
+        """Targets of other rows, as those that were learned."""
+        raise NotImplementedError
+
+    def _strata(self, targets: Any) -> list[str]:
+        """A name for each row: parts of the data are to have the same shares of each name."""
+        raise NotImplementedError
+
+    def strata(self, y: Any, count: int) -> list[str]:
+        """The same of targets that were not learned."""
+        fresh: Reader = clone(self)
+        return fresh._strata(fresh._learn_targets(y, count))
+
+    def _outputs(self) -> list[Any]:
+        """The name of each score."""
+        raise NotImplementedError
+
+    def _weights(self, targets: Any) -> Tensor:
+        """How much each score's class counts."""
+        return torch.ones(len(self._outputs()))
+
+    def _calibrate(self, data: Labelled) -> None:
+        """Learn from rows that were not learned from how sure an answer is."""
+
+    def _live(self, raw: Any) -> tuple[Live, Any]:
+        """The part of the report that computes."""
+        raise NotImplementedError
+
+    def _intervals(self, said: Any) -> dict[float, Any]:
+        """Of numbers: for each level the low and high ends of the intervals."""
+        return {}
+
+    def _take_over(self, model: Committee) -> None:
+        """Start from the weights of the model before."""
+        model.load_state_dict(self.before.model_.state_dict())
+
+    def _build(self) -> Committee:
+        shape, count = self.shape_, len(self._outputs())
+        linear: LinearTexts | LinearSeries | None = None
+        if self.linear and not self.encoder_.is_text:
+            linear = LinearSeries(Plan.from_dict(shape), count, self.aim_)
+        elif self.linear and self.ngrams_ is not None:
+            linear = LinearTexts(self.ngrams_, count, self.aim_)
+        with seeded(self.seed):
+            members = [self._member(shape, count) for _ in range(shape["members"])]
+            return Committee(members, linear, self.aim_)
+
+    def _member(self, shape: dict[str, Any], count: int) -> Labeller:
+        return Labeller(
+            self.cell_,
+            self.encoder_.inputs,
+            count,
+            is_text=self.encoder_.is_text,
+            embedding=self.embedding,
+            hidden=self.hidden,
+            layers=self.layers,
+            bidirectional=self.bidirectional,
+            dropout=self.dropout,
+            pooling=self.pooling,
+            stride=shape.get("stride", 0) if self.convolutions else 0,
+        )
+
+    def _train_baseline(self, parts: Any, weights: Any) -> nn.Module | None:
+        """The network without recurrence, with the same settings; it leaves the first fold out."""
+        with seeded(self.seed):
+            model = FeedForward(
+                self.encoder_.inputs,
+                len(self._outputs()),
+                is_text=self.encoder_.is_text,
+                embedding=self.embedding,
+                hidden=self.hidden,
+                dropout=self.dropout,
+            )
+        job = LabellingJob(
+            model, without_folds(parts), weights, self.batch_size, self.seed, self.aim_
+        )
+        watcher = Beside(self.watcher(), "the network without order")
+        watcher.note("an order-blind baseline is also trained, for the report")
+        try:
+            train(job, self.settings(), None, watcher, spent=self.spent())
+        except Diverged as stopped:  # the run itself is whole
+            watcher.note(f"the report goes without it: {stopped}")
+            return None
+        return model.eval()
+
+    def _findings(self, config: Any, inputs: Any, parts: Any, beside: Any, names: Any) -> Findings:
+        """What the report is about: the test part, or what comes nearest to it."""
+        part = next(name for name in ("test", "validation", "train") if name in parts)
+        data, raw = parts[part], inputs[part]
+
+        rows = self.rows_[part]
+        called = None if names is None else names[part == "test"]
+
+        def show(row: int) -> str:
+            one = raw[row]
+            if isinstance(one, str):
+                return one
+            name = f"number {rows[row] + 1}" if called is None else called[rows[row]]
+            return f"{name}: {counted(len(one), 'step')}, {counted(one.shape[1], 'channel')}"
+
+        said = chances(self.model_, data)
+        return Findings(
+            config=config,
+            cell=self.cell_,
+            model=self.model_,
+            state=self.state_,
+            classes=[str(name) for name in self._outputs()],
+            parts=parts,
+            told=Told(data, said),
+            told_part=part,
+            alone={name: Told(data, one) for name, one in parts_alone(self.model_, data).items()},
+            baseline=beside and Told(data, chances(beside, data, self.aim_)),
+            show=show,
+            steps=lambda row: self.encoder_.steps(raw[row]),
+            values=lambda row: None if isinstance(raw[row], str) else raw[row],
+            notes=self.notes_.sentences,
+            live=alive(lambda: self._live(raw)),
+            command=str(config["data"].get("command", repr(self))),
+            intervals=self._intervals(said),
+        )
+
+    # ---------------------------------------------------------------------------------- asking
+
+    def answers(self, X: Sequence[Any], note: Callable[[str], None]) -> Any:
+        """Probabilities, or numbers, (rows, scores); what is done to the data is told to `note`."""
+        self.require_fitted("model_")
+        inputs = as_inputs(X)
+        return self._chances(Labelled(self.encoder_.encode(inputs, note), None), inputs)
+
+    def explain(self, X: Sequence[Any], said: Any) -> list[str]:
+        """For each row the steps that counted most for a score, given by its number."""
+        inputs = as_inputs(X)
+        data = Labelled(self.encoder_.encode(inputs, lambda note: None), None)
+        return counted_steps(self.model_.members, self.encoder_, data, inputs, said)
+
+    def _chances(self, data: Labelled, inputs: Any) -> Any:
+        """Probabilities of rows that were not learned from."""
+        scores = scores_beside(self.model_, self.encoder_, inputs, data.sequences)
+        return chances(self.model_, replace(data, linear=scores))
+
+    # ----------------------------------------------------------------------------------- a run
+
+    def _vocabulary(self) -> dict[str, Any]:
+        return {
+            **self._targets_plain(),
+            "encoder": self.encoder_.as_dict(),
+            "network": self.shape_,
+            "ngrams": self._ngrams_plain(),
+        }
+
+    def _targets_plain(self) -> dict[str, Any]:
+        """What the run keeps of the targets."""
+        raise NotImplementedError
+
+    def _read_targets(self, vocabulary: dict[str, Any], run: RunFolder) -> None:
+        """The same, from a run; sets the aim."""
+        raise NotImplementedError
+
+    def _ngrams_plain(self) -> dict[str, Any]:
+        is_kept = self.linear and self.encoder_.is_text
+        return self.ngrams_.as_dict() if is_kept and self.ngrams_ is not None else {}
+
+    @classmethod
+    def load(cls: type[R], path: str | Path) -> R:
+        """The one that a run holds."""
+        run = RunFolder.open(path)
+        config = run.config()
+        model = shared.from_config(cls, cls.TASK, config, run)
+        vocabulary = run.read_json("vocabulary.json")
+        if not isinstance(vocabulary, dict):
+            raise DamagedVocabulary(f"{run.path}: its vocabulary is damaged: copy the run again")
+        model._read_targets(vocabulary, run)
+        model.encoder_ = encoder_from(vocabulary.get("encoder"))
+        model.shape_ = shape_from(vocabulary, run)
+        model.ngrams_ = ngrams_from(vocabulary, run)
+        network = model._build()
+        shared.load_weights(network, run)
+        rarity = getattr(network.linear, "rarity", torch.zeros(0))
+        model.rarity_ = rarity.clone()
+        model.model_, model.run_, model.history_ = network.eval(), run, run.metrics()
+        model.notes_ = Notes()
+        return model
