@@ -257,18 +257,22 @@ def _relative(a: float | None, b: float, scale: float) -> float:
 
 
 def derivatives(trial: Trial) -> list[tuple[str, str, Array, Array]]:
-    """Kind, name, array and derivative by it, of all that goes in."""
+    """Kind, name, array and derivative with respect to it, of all that goes in and is not constant
+    (fixed weights and random masks are)."""
     run = interpret.forward(
         trial.equation, trial.cell.weights, trial.xs, trial.states, trial.named, **trial.sizes
     )
     gradients = interpret.backward(run, trial.d_outputs, trial.d_states)
+    constant = trial.equation.without_derivative
     rows: list[tuple[str, str, Array, Array]] = [
         ("weight", name, array, gradients.weights[name])
         for name, array in trial.cell.weights.items()
+        if name not in constant
     ]
     first = next(iter(trial.equation.inputs))
     rows.append(("input", first, trial.xs, gradients.inputs))
-    rows += [("input", name, array, gradients.named[name]) for name, array in trial.named.items()]
+    rows += [("input", name, array, gradients.named[name])
+             for name, array in trial.named.items() if name not in constant]  # fmt: skip
     names = trial.equation.carried
     rows += [("initial state", n, s, d)
              for n, s, d in zip(names, trial.states, gradients.states, strict=True)]  # fmt: skip

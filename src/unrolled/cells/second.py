@@ -80,13 +80,17 @@ def _compare(trial: Trial, generator: np.random.Generator) -> Iterator[Row]:
 def draw_direction(trial: Trial, generator: np.random.Generator) -> list[Array]:
     """How much each array moves that goes in: weights, input, initial states. The direction is of
     length one, as each step is that moves a single number, so differences are as accurate."""
-    drawn = [generator.normal(size=array.shape) for array in _given(trial)]
+    constant = trial.equation.without_derivative
+    drawn = [np.zeros(array.shape) if name in constant else generator.normal(size=array.shape)
+             for name, array in _given(trial)]  # fmt: skip
     length = np.sqrt(sum(np.sum(array**2) for array in drawn))
     return [array / length for array in drawn]
 
 
-def _given(trial: Trial) -> list[Array]:
-    return [*trial.cell.weights.values(), trial.xs, *trial.named.values(), *trial.states]
+def _given(trial: Trial) -> list[tuple[str, Array]]:
+    """All that goes in, with the names of weights and named inputs."""
+    others = [("", trial.xs), *trial.named.items(), *(("", state) for state in trial.states)]
+    return [*trial.cell.weights.items(), *others]
 
 
 def by_tangent(trial: Trial, direction: list[Array]) -> Named:
@@ -113,10 +117,11 @@ def by_tangent(trial: Trial, direction: list[Array]) -> Named:
               for name, state in zip(names, run.states[len(nobody) :], strict=False)}  # fmt: skip
     nothing = [np.zeros_like(d) for d in (*nobody, *trial.d_states)]
     gradients = interpret.backward(run, trial.d_outputs, (*nobody, *trial.d_states, *nothing))
-    second = {("weight", name): gradients.weights[name] for name in weights}
+    constant = equation.without_derivative
+    second = {("weight", n): gradients.weights[n] for n in weights if n not in constant}
     x, *named = equation.inputs
     second["input", x] = gradients.inputs
-    second |= {("input", name): gradients.named[name] for name in named}
+    second |= {("input", name): gradients.named[name] for name in named if name not in constant}
     second |= {("initial state", name): d
                for name, d in zip(names, gradients.states[-len(names) :], strict=True)}  # fmt: skip
     return found | {("second derivative", f"{kind} {name}"): d
@@ -125,7 +130,7 @@ def by_tangent(trial: Trial, direction: list[Array]) -> Named:
 
 def _differences(trial: Trial, direction: list[Array], step: float) -> Named | None:
     """How outputs and gradients move along the direction; None where that crosses a kink."""
-    centre, given = trial.sides(), _given(trial)
+    centre, given = trial.sides(), [array for _, array in _given(trial)]
     before = [array.copy() for array in given]
     ends: list[Named] = []
     for sign in (1, -1):

@@ -66,7 +66,7 @@ def adjoints(equation: Equation) -> dict[Node, Node]:
     for state, cotangent in cotangents(equation).items():
         arriving.setdefault(values[state], []).append(cotangent)
     order = list(topological(values[state] for state in equation.results))
-    varying = varying_nodes(order)
+    varying = varying_nodes(order, equation.without_derivative)
     # the forward step's values are what it has kept: they stay the nodes that they are
     own = set(values.values())
     known, named = set(order), set(own)
@@ -90,14 +90,13 @@ def adjoints(equation: Equation) -> dict[Node, Node]:
     return result
 
 
-def varying_nodes(order: Iterable[Node]) -> set[Node]:
-    """The nodes that hold a variable: only they have a derivative."""
+def varying_nodes(order: Iterable[Node], constant_names: Collection[str] = ()) -> set[Node]:
+    """The nodes that hold a variable, other than the constant ones: only they have a derivative."""
     varying: set[Node] = set()
     for node in order:
         is_value = isinstance(node, Apply) and not OPS[node.op].is_condition
-        if isinstance(node, Variable) or (
-            is_value and any(argument in varying for argument in arguments(node))
-        ):
+        is_variable = isinstance(node, Variable) and node.name not in constant_names
+        if is_variable or (is_value and any(argument in varying for argument in arguments(node))):
             varying.add(node)
     return varying
 

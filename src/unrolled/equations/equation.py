@@ -82,6 +82,11 @@ class Equation:
         return self._shapes("weight")
 
     @cached_property
+    def without_derivative(self) -> frozenset[str]:
+        """What is given and is constant to every derivative: fixed weights, and random masks."""
+        return frozenset(self.fixed).union(name for name in self.noise if name in self.named_inputs)
+
+    @cached_property
     def constants(self) -> dict[str, ConstantArray]:
         """The hyper-parameters that are arrays, by name."""
         nodes = topological(node for _, node in self.statements)

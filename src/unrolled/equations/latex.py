@@ -30,7 +30,8 @@ def to_latex(equation: Equation) -> str:
     for name, node in statements_of(equation):
         printed = _result(name, node, equation)
         rows.append(f"{printed} &= {_Printer(names).term(node)}")
-        names.setdefault(node, printed)
+        if not isinstance(node, Constant):
+            names.setdefault(node, printed)
     body = " \\\\\n".join(rows)
     return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
 

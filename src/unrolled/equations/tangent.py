@@ -73,15 +73,17 @@ def _movements(equation: Equation, moving: Mapping[Variable, Variable]) -> dict[
     """Each value of the step -> how it moves; values that do not move are left out."""
     roots = [node for _, node in equation.statements]
     order = list(topological(roots))
-    varying = varying_nodes(order)
+    varying = varying_nodes(order, equation.without_derivative)
     own = set(roots)
     known, named = set(order), set(own)
     coefficients: dict[Node, tuple[float, Node]] = {}
     found: dict[Node, Node] = {}
     for node in order:
+        if node not in varying:
+            continue
         if isinstance(node, Variable):
             found[node] = moving[node]
-        elif isinstance(node, Apply) and node in varying:
+        elif isinstance(node, Apply):
             term = _movement(node, found)
             if term is None:
                 continue

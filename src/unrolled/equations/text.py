@@ -61,7 +61,8 @@ def to_text(equation: Equation) -> str:
     lines = []
     for name, node in statements_of(equation):
         lines.append(f"{name} = {Printer(names).term(node)}")
-        names.setdefault(node, name)
+        if not isinstance(node, Constant):
+            names.setdefault(node, name)
     return "\n".join(lines)
 
 

@@ -120,7 +120,9 @@ def numpy_script(
         _step(writer),
         _step_backward(writer),
         SEQUENCE,
-        CHECK,
+        CHECK.replace("for name in weights]", "for name in weights if name not in FIXED]")
+        if equation.fixed
+        else CHECK,
         TRAINING,
     ]
     return "\n\n\n".join(part.strip("\n") for part in parts) + "\n"
@@ -154,6 +156,9 @@ def _constants(writer: Writer, sizes: Mapping[str, int]) -> str:
                 lines.append(f"{name} = {python_number(node.value)}")
             elif isinstance(node, ConstantArray):
                 lines += _array_lines(name, node)
+    if writer.equation.fixed:
+        named = _tuple([f'"{name}"' for name in writer.equation.fixed])
+        lines += ["# weights that stay as drawn", f"FIXED = {named}"]
     told = ", ".join(f'"{name}": {number}' for name, number in sizes.items())
     lines += ["# how many numbers there are along each axis", f"SIZES = {{{told}}}"]
     return "\n".join(lines)

@@ -30,13 +30,13 @@ def named_tokens(
         return {}
     widths = {name: sizes[shape[0]] for name, shape in equation.named_inputs.items()}
     return {
-        name: _tokens(name, value, widths[name], form, like)
+        name: _tokens(name, value, widths[name], form, like, name in equation.noise)
         for name, value in complete(equation, given).items()
         if name in given or name not in equation.noise
     }
 
 
-def _tokens(name: str, value: Any, units: int, form: Form, like: Tensor) -> Tensor:
+def _tokens(name: str, value: Any, units: int, form: Form, like: Tensor, is_mask: bool) -> Tensor:
     if isinstance(value, PackedSequence):
         if form.packed is None or not torch.equal(value.batch_sizes, form.packed.batch_sizes):
             raise ShapeError(
@@ -51,6 +51,11 @@ def _tokens(name: str, value: Any, units: int, form: Form, like: Tensor) -> Tens
         )
     if not isinstance(value, Tensor):
         value = _number(name, value, like)
+    if is_mask and value.requires_grad:
+        raise ShapeError(
+            f"the input {name} is a random mask, which is a constant, and has no derivative: give "
+            f"{name}.detach()"
+        )
     same_kind(f"the input {name}", value, like)
     whole = (*form.given_axes, units)
     if value.dim() and value.shape == whole[:-1]:

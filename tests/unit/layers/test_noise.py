@@ -11,7 +11,17 @@ import torch
 from torch import Tensor
 
 from tests.tolerances import EXACT, FLOAT64, assert_agrees
-from unrolled import CellError, Recurrent, check_gradients, equation, export, modify
+from unrolled import (
+    Cell,
+    CellError,
+    Recurrent,
+    ShapeError,
+    check_gradients,
+    equation,
+    export,
+    modify,
+    tanh,
+)
 from unrolled.cells import GRU, LSTM, SLSTM
 from unrolled.cells.modifiers import (
     Modifier,
@@ -20,12 +30,22 @@ from unrolled.cells.modifiers import (
     WeightDrop,
     Zoneout,
 )
+from unrolled.engines.plan.lower import backward_graphs, lower
 from unrolled.layers.noise import mask
 
 T, B, I, H = 5, 3, 4, 6
 ALL: list[Modifier] = [
     Zoneout(0.3), RecurrentDropout(0.25), VariationalDropout(0.5, 0.2), WeightDrop(0.4),
 ]  # fmt: skip
+
+
+class Reservoir(Cell):
+    """Matrices that stay as drawn, one of them under an operation, and a learned vector."""
+
+    fixed = ("W", "U")
+
+    def step(self, x: Any, h: Any) -> Any:
+        return tanh(self.W @ x + (self.U - self.U.T) @ h + self.b)
 
 
 def made(cell: Any, *modifiers: Modifier, **options: Any) -> Recurrent:
@@ -188,6 +208,19 @@ def test_padding_and_both_directions() -> None:
 )
 def test_the_random_ones_are_proved(cell: Any) -> None:
     assert check_gradients(cell, kernels=False).passed
+
+
+def test_masks_and_fixed_weights_have_no_derivative() -> None:
+    found = equation(modify(LSTM, Zoneout(0.1)))
+    assert "d_keep_h = 0\n" in found.backward.text
+    assert "keep_h_dot =" not in found.tangent.text
+    graphs = backward_graphs(lower(equation(Reservoir)))
+    assert {v.name for v in graphs.gradients} == {"x", "h", "b"}
+    assert check_gradients(Reservoir, order=2).passed
+    layer = made(LSTM, Zoneout(0.3))
+    keep = torch.rand(T, B, H, dtype=torch.float64, requires_grad=True)
+    with pytest.raises(ShapeError, match=r"keep_h is a random mask, .*give keep_h.detach\(\)"):
+        layer(torch.randn(T, B, I, dtype=torch.float64), keep_h=keep)
 
 
 def test_an_export_has_the_mean(tmp_path: Path) -> None:

@@ -301,24 +301,31 @@ class Recurrence:
     def _input(self, xs: Array) -> Array:
         """The input as the kernels read it: of whole vectors where it is read unit by unit, or
         where there are several."""
-        if self.has_named:
+        if self.has_named and not self._is_laid_out:
             wide = self.library.zeros(*xs.shape[:-1], self.sizes.row)
             for given, lies in self._spans():
                 wide[..., lies] = xs[..., given]
             return wide
-        if self.reads_input_by_unit and xs.shape[-1] % self.sizes.lanes:
+        if not self.has_named and self.reads_input_by_unit and xs.shape[-1] % self.sizes.lanes:
             return self.library.widen(xs, self.sizes.whole(xs.shape[-1]))
         return xs
 
     def _narrow(self, d_xs: Array) -> Array:
         """The derivative with respect to the input, in the form in which it was given."""
         total = sum(self.sizes.inputs.values())
-        if not self.has_named:
+        if not self.has_named or self._is_laid_out:
             return d_xs[..., :total]
         found = self.library.empty(*d_xs.shape[:-1], total)
         for given, lies in self._spans():
             found[..., given] = d_xs[..., lies]
         return found
+
+    @cached_property
+    def _is_laid_out(self) -> bool:
+        """Whether several inputs are given as the kernels read them: in order, in whole vectors."""
+        return all(given == lies for given, lies in self._spans()) and (
+            sum(self.sizes.inputs.values()) == self.sizes.row
+        )
 
     def _spans(self) -> Iterator[tuple[slice, slice]]:
         """Of each input, the columns where it is given, and where it lies in a row of several."""

@@ -8,7 +8,7 @@ values that the backward kernel could not cheaply make again from what is stored
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from unrolled.equations.derive import adjoints
@@ -91,9 +91,16 @@ def lower(equation: Equation) -> Lowered:
     order = {v.name: i for i, v in enumerate(equation.given)}
     weights.sort(key=lambda v: (order.get(v.name, len(order)), v.name))
     others = [v for v in equation.given if v.role != "weight"]
-    step = replace(equation, given=(*others, *weights), statements=statements)
+    constant = {name for name, node in prelude.items() if _is_constant(node, equation.fixed)}
+    fixed = tuple(v.name for v in weights if v.name in constant or v.name in equation.fixed)
+    step = replace(equation, given=(*others, *weights), statements=statements, fixed=fixed)
     return Lowered(step, {name: node for name, node in prelude.items()
                           if any(v.name == name for v in weights)})  # fmt: skip
+
+
+def _is_constant(node: Node, fixed: Collection[str]) -> bool:
+    """Whether nothing that is learned stands in a value made of weights."""
+    return all(v.name in fixed for v in topological([node]) if isinstance(v, Variable))
 
 
 def tangent(lowered: Lowered) -> Lowered:
