@@ -125,6 +125,18 @@ class Ragged:
         padded = padded.index_copy(0, self.places.to(tokens.device), tokens)
         return padded.reshape(self.steps, self.rows, tokens.shape[1])
 
+    def largest(self, tokens: Tensor) -> Tensor:
+        """The largest of each sequence's values, (rows, n), without padding them first; -inf where
+        there is none. For inference: its derivative would be a chain over all steps."""
+        table = self._schedule
+        found = tokens.new_full((self.rows, tokens.shape[1]), -torch.inf)
+        for first, counts, offsets in zip(table.base, table.active, table.offsets, strict=True):
+            for count, token in zip(counts.tolist(), offsets.tolist(), strict=True):
+                if count:
+                    best = found[first : first + count]
+                    torch.maximum(best, tokens[token : token + count], out=best)
+        return found.index_select(0, self._place_of.to(tokens.device))
+
     def turned(self, tokens: Tensor, reverse: bool) -> Tensor:
         return tokens.index_select(0, self._turn.to(tokens.device)) if reverse else tokens
 

@@ -75,6 +75,8 @@ class Tokens:
             return text[: ends[-1][1]] if ends else text
         if self.kind == "char":
             return text[:count]
+        if len(text) <= count:  # each token has a character of its own
+            return text
         last = next(itertools.islice(WORDS.finditer(text), count, None), None)
         return text if last is None else text[: last.start()].rstrip()
 

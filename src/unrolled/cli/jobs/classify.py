@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
+from unrolled.cli.jobs.abreast import abreast
 from unrolled.cli.jobs.answers import Wanted, beside_rows, say_answers
 from unrolled.cli.jobs.continuing import forgotten, run_to_continue, say_forgotten
 from unrolled.cli.jobs.figures import lines_of, per_class, shown
@@ -31,6 +32,7 @@ from unrolled.training.run_folder import RunFolder
 SEPARATOR = "|"  # of the labels of a row, where nothing says another one
 OF_TEXTS = ("tokens", "longest", "vocabulary", "embedding")  # parameters
 OF_FOLDS = {"accuracy": "Acc", "micro_f1": "F1", "macro_f1": "macro F1", "mae": "MAE", "r2": "R2"}
+Found = tuple[Any, list[str]]  # of a batch: probabilities, and what was done to its rows
 HELD_OUT = 0.1  # of the data for the test, where no file is named for it
 SUFFIXES = (
     ".csv",
@@ -226,9 +228,11 @@ class ClassifyJob(CommandJob):
         if arguments.out:
             writer_of(arguments.out)
         notes = Notes()
+        told = abreast(
+            lambda batch: chances_of(model, batch), self.asked(model, run, arguments, notes)
+        )
         answered = (
-            (batch, answers_to(model, batch, wanted, notes))
-            for batch in self.asked(model, run, arguments, notes)
+            (batch, answers_to(model, batch, found, wanted, notes)) for batch, found in told
         )
         if arguments.out:
             write_table(arguments.out, beside_rows(answered, arguments.keep, notes))
@@ -297,9 +301,13 @@ def is_one_text(source: str) -> bool:
     return True
 
 
-def answers_to(model: Classifier, batch: Batch, wanted: Wanted, notes: Notes) -> pl.DataFrame:
+def answers_to(
+    model: Classifier, batch: Batch, found: Found, wanted: Wanted, notes: Notes
+) -> pl.DataFrame:
     """The columns that are asked for, a line for each row that has something to read."""
-    chances = chances_of(model, batch, notes)
+    chances, said = found
+    for note in said:
+        notes.say(note)
     counted: list[str] = []
     if wanted.explain and batch.rows:
         counted = model.explain(batch.texts, chances.argmax(1))
@@ -308,17 +316,18 @@ def answers_to(model: Classifier, batch: Batch, wanted: Wanted, notes: Notes) ->
     return wanted.columns(chances, notes, counted)
 
 
-def chances_of(model: Classifier, batch: Batch, notes: Notes) -> Any:
-    """The probabilities of the rows of a batch that have something to read."""
+def chances_of(model: Classifier, batch: Batch) -> Found:
+    """The probabilities of the rows of a batch that have something to read, and what is noted."""
     if not batch.rows:
-        return np.zeros((0, len(model.classes_)))
+        return np.zeros((0, len(model.classes_))), []
     encoder = model.encoder_
     cut = (
         f"texts of more than {encoder.longest:,} tokens were cut there"
         if isinstance(encoder, TextEncoder)
         else ""
     )
-    return model.probabilities(batch.texts, lambda note: notes.say(cut or note))
+    said: list[str] = []
+    return model.probabilities(batch.texts, lambda note: said.append(cut or note)), said
 
 
 def say_folds(figures: list[dict[str, Any]], as_json: bool) -> None:

@@ -76,8 +76,11 @@ class Labeller(nn.Module):
         y, states = self.recurrent.over(
             self.drop(tokens if self.embed is None else self.embed(tokens)), batch
         )
-        pooled = self._ends(states)
-        if self.pool.kind != "last":
+        if self.pool.kind == "last":
+            pooled = self._ends(states)
+        elif self.pool.kind == "max" and not torch.is_grad_enabled():
+            pooled = batch.largest(y)
+        else:
             pooled = self.pool(batch.scatter(y), lengths)
         scores: Tensor = self.readout(self.drop(pooled))
         return scores

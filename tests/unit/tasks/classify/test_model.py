@@ -5,6 +5,7 @@ import torch
 
 from tests.tolerances import EXACT, assert_agrees
 from unrolled.cells.choosing import choose_cell
+from unrolled.layers.batch import ragged
 from unrolled.tasks.classify.model import Labeller
 
 
@@ -20,3 +21,28 @@ def test_where_a_sequence_ended(cell, layers, bidirectional):
     with torch.no_grad():
         expected = model.readout(model.pool(y, lengths))
         assert_agrees(model(x, lengths), expected, tolerance=EXACT)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_largest_is_found_without_padding(threads):
+    lengths = torch.tensor([3, 7, 1, 7, 4])
+    batch = ragged(lengths, 7, 5, threads)
+    tokens = batch.gather(-torch.rand(7, 5, 6) - 1)
+    tokens[2, 3] = torch.nan
+    padded = batch.scatter(tokens)
+    inside = torch.arange(7)[:, None] < lengths
+    expected = torch.stack([padded[inside[:, row], row].amax(0) for row in range(5)])
+    found = batch.largest(tokens)
+    assert found.isnan().sum() == expected.isnan().sum() == 1, "NaN is not swallowed"
+    assert_agrees(found.nan_to_num(), expected.nan_to_num(), tolerance=EXACT)
+
+
+def test_prediction_pools_as_training_does():
+    model = Labeller(
+        choose_cell("gru"), 3, 2, is_text=False, embedding=4, hidden=5, layers=1,
+        bidirectional=True, dropout=0.0, pooling="max",
+    )  # fmt: skip
+    x, lengths = torch.randn(7, 4, 3), torch.tensor([7, 1, 4, 6])
+    learning = model(x, lengths)
+    with torch.no_grad():
+        assert_agrees(model(x, lengths), learning.detach(), tolerance=EXACT)
