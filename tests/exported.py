@@ -5,8 +5,22 @@ from typing import Any
 import numpy as np
 import torch
 
-from unrolled import Cell, Recurrent, eye, leaky_relu, maximum, mean, sigmoid, tanh, where
+from unrolled import (
+    Cell,
+    Recurrent,
+    clip_gradient,
+    eye,
+    leaky_relu,
+    maximum,
+    mean,
+    sigmoid,
+    tanh,
+    where,
+)
 from unrolled import abs as magnitude
+from unrolled import max as largest
+from unrolled import min as smallest
+from unrolled import softmax as shares
 from unrolled import sum as sum_units
 from unrolled.cells.base import equation
 from unrolled.cells.library import variants
@@ -66,6 +80,16 @@ class Narrow(Cell):
         return inner * gate + h * (1 - gate), k + gate * (1 - k) / (2 + size)
 
 
+class Shares(Cell):
+    """Shares of all units, the largest and the smallest, and a bound on a derivative."""
+
+    def step(self, x, h):  # type: ignore[no-untyped-def]
+        max_units = self.W @ x + self.U @ h
+        softmax = shares(max_units + self.b)
+        spread = largest(max_units) - smallest(max_units * h)
+        return clip_gradient(tanh(spread * softmax + max_units), 100.0)
+
+
 class Settled(Cell):
     """A state that becomes a weight, as it is."""
 
@@ -78,6 +102,7 @@ class Settled(Cell):
 CELLS: dict[str, Any] = {
     **dict(variants()),
     "awkward": Awkward,
+    "shares": Shares,
     "swapping": Swapping,
     "constant": Constant,
     "narrow": Narrow,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from unrolled.cells.modified import modify as modify
     from unrolled.equations.equation import Equation as Equation
     from unrolled.equations.functions import abs as abs
+    from unrolled.equations.functions import clip_gradient as clip_gradient
     from unrolled.equations.functions import cos as cos
     from unrolled.equations.functions import elu as elu
     from unrolled.equations.functions import exp as exp
@@ -25,14 +26,17 @@ if TYPE_CHECKING:
     from unrolled.equations.functions import hardtanh as hardtanh
     from unrolled.equations.functions import leaky_relu as leaky_relu
     from unrolled.equations.functions import log as log
+    from unrolled.equations.functions import max as max
     from unrolled.equations.functions import maximum as maximum
     from unrolled.equations.functions import mean as mean
+    from unrolled.equations.functions import min as min
     from unrolled.equations.functions import minimum as minimum
     from unrolled.equations.functions import relu as relu
     from unrolled.equations.functions import sigmoid as sigmoid
     from unrolled.equations.functions import sign as sign
     from unrolled.equations.functions import silu as silu
     from unrolled.equations.functions import sin as sin
+    from unrolled.equations.functions import softmax as softmax
     from unrolled.equations.functions import softplus as softplus
     from unrolled.equations.functions import sqrt as sqrt
     from unrolled.equations.functions import sum as sum
@@ -74,6 +78,7 @@ NAMES = {
     "check_gradients": "unrolled.proof",
     "Equation": "unrolled.equations.equation",
     "abs": "unrolled.equations.functions",
+    "clip_gradient": "unrolled.equations.functions",
     "cos": "unrolled.equations.functions",
     "exp": "unrolled.equations.functions",
     "elu": "unrolled.equations.functions",
@@ -85,13 +90,16 @@ NAMES = {
     "eye": "unrolled.equations.functions",
     "leaky_relu": "unrolled.equations.functions",
     "log": "unrolled.equations.functions",
+    "max": "unrolled.equations.functions",
     "maximum": "unrolled.equations.functions",
     "mean": "unrolled.equations.functions",
+    "min": "unrolled.equations.functions",
     "minimum": "unrolled.equations.functions",
     "relu": "unrolled.equations.functions",
     "sigmoid": "unrolled.equations.functions",
     "sign": "unrolled.equations.functions",
     "sin": "unrolled.equations.functions",
+    "softmax": "unrolled.equations.functions",
     "softplus": "unrolled.equations.functions",
     "sqrt": "unrolled.equations.functions",
     "sum": "unrolled.equations.functions",
@@ -129,7 +137,7 @@ JOBS = {
 }
 
 # Words of a step that Python has, too: `import *` leaves Python's own where they are.
-HIDING = {"abs", "sum"}
+HIDING = {"abs", "max", "min", "sum"}
 
 __all__ = [*sorted(NAMES.keys() - HIDING), "__version__"]
 

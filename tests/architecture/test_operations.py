@@ -10,7 +10,8 @@ from unrolled.equations.ops import OPS
 # places of their own (`rewrite`); a matrix is transposed as it is packed; outer products are done
 # outside the kernel (`directions`); a number is spread where it is loaded; and what a weight of one
 # number gathers over units and tokens is summed by the caller.
-PLANNED = {"matmul", "transpose", "outer", "sum", "mean", "spread", "total"}
+PLANNED = {"matmul", "transpose", "outer", "sum", "mean", "max", "min", "softmax", "spread",
+           "total"}  # fmt: skip
 
 
 def missing(written: Any) -> set[str]:

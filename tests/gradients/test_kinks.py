@@ -13,7 +13,9 @@ from unrolled import (
     abs,
     equation,
     leaky_relu,
+    max,
     maximum,
+    min,
     minimum,
     relu,
     sign,
@@ -40,6 +42,8 @@ KINKED: dict[str, Callable[[Any, Any], Any]] = {
     "where <=": lambda x, h: where(x <= h, 2 * x, 3 * h),
     "where >": lambda x, h: where(x > h, 2 * x, 3 * h),
     "where >=": lambda x, h: where(x >= h, 2 * x, 3 * h),
+    "max": lambda x, h: max(x) * h,
+    "min": lambda x, h: min(h) * x,
     "nothing at 0": lambda x, h: relu(sqrt(abs(x) + 1) - 1) + h,
 }
 

@@ -20,7 +20,8 @@ from unrolled.equations.ops import OPS, Op
 DIFFERENTIABLE = [(name, place) for name, row in OPS.items() if row.derivative is not None
                   for place in range(row.arity)]  # fmt: skip
 # Zero everywhere: sign, floor; exponents, slopes, lengths are constants; conditions have none.
-ZERO = {("sign", 0), ("floor", 0), ("pow", 1), ("leaky_relu", 1), ("spread", 1), ("where", 0)}
+ZERO = {("sign", 0), ("floor", 0), ("pow", 1), ("leaky_relu", 1), ("spread", 1), ("where", 0),
+        ("clip_gradient", 1)}  # fmt: skip
 FLIPPED = [pair for pair in DIFFERENTIABLE if pair not in ZERO]
 
 

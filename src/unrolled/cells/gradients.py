@@ -220,7 +220,7 @@ def _least_skipped(
 
 
 def _compare(trial: Trial) -> Iterator[Row]:
-    gradients = derivatives(trial)
+    gradients = derivatives(trial, trial.unbounded)
     largest = max(np.abs(d).max(initial=0.0) for _, _, _, d in gradients)
     centre = trial.sides()
     for kind, name, array, derivative in gradients:
@@ -256,11 +256,16 @@ def _relative(a: float | None, b: float, scale: float) -> float:
     return abs(a - b) / scale if a != b else 0.0
 
 
-def derivatives(trial: Trial) -> list[tuple[str, str, Array, Array]]:
+def derivatives(trial: Trial, step: Equation | None = None) -> list[tuple[str, str, Array, Array]]:
     """Kind, name, array and derivative with respect to it, of all that goes in and is not constant
-    (fixed weights and random masks are)."""
+    (fixed weights and random masks are); `step` in the place of the trial's equation."""
     run = interpret.forward(
-        trial.equation, trial.cell.weights, trial.xs, trial.states, trial.named, **trial.sizes
+        step or trial.equation,
+        trial.cell.weights,
+        trial.xs,
+        trial.states,
+        trial.named,
+        **trial.sizes,
     )
     gradients = interpret.backward(run, trial.d_outputs, trial.d_states)
     constant = trial.equation.without_derivative

@@ -96,7 +96,7 @@ def _given(trial: Trial) -> list[tuple[str, Array]]:
 def by_tangent(trial: Trial, direction: list[Array]) -> Named:
     """Directional derivatives of outputs and final states; second derivatives by all that goes in:
     forward and backward through the equation's tangent."""
-    equation, weights, count = trial.equation, trial.cell.weights, len(trial.cell.weights)
+    equation, weights, count = trial.unbounded, trial.cell.weights, len(trial.cell.weights)
     tangent, dot = equation.tangent, dots(equation)
     moving = dict(zip((dot[name] for name in weights), direction, strict=False))
     first_state = count + len(equation.inputs)
@@ -152,4 +152,4 @@ def _at(trial: Trial) -> Named:
     found |= {("directional derivative", f"final {name}"): state
               for name, state in zip(trial.equation.carried, states, strict=True)}  # fmt: skip
     return found | {("second derivative", f"{kind} {name}"): d
-                    for kind, name, _, d in derivatives(trial)}  # fmt: skip
+                    for kind, name, _, d in derivatives(trial, trial.unbounded)}  # fmt: skip

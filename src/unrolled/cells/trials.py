@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from unrolled.cells.base import Cell, hyperparameters_of
 from unrolled.equations import interpret
 from unrolled.equations.equation import Equation
-from unrolled.equations.nodes import Apply, Node, topological
+from unrolled.equations.nodes import Apply, Node, constant, rebuild, topological
 from unrolled.errors import GradientError
 
 Array = NDArray[Any]
@@ -27,8 +27,8 @@ FORMS = ("as many sequences as units", "one sequence", "a batch")
 LONG = "one sequence of whole vectors"  # for kernels alone: differences would take too long
 NOISE = (0.5, 0.1, 0.0)  # around the first values; less where the step has no finite value there
 AGREE = 1e-9  # the equation computes what the step computes, up to the order of sums
-KINKS = {"relu": 1, "leaky_relu": 1, "abs": 1, "sign": 1, "maximum": 2, "minimum": 2,
-         "floor": 0, "lt": 2, "le": 2, "gt": 2, "ge": 2}  # fmt: skip
+KINKS = {"relu": 1, "leaky_relu": 1, "abs": 1, "sign": 1, "maximum": 2, "minimum": 2, "max": 3,
+         "min": 3, "floor": 0, "lt": 2, "le": 2, "gt": 2, "ge": 2}  # fmt: skip
 
 
 @dataclass
@@ -53,6 +53,21 @@ class Trial:
     @property
     def cotangents(self) -> tuple[Array, ...]:
         return (self.d_outputs, *self.d_states)
+
+    @cached_property
+    def unbounded(self) -> Equation:
+        """The equation without its bounds on derivatives, which no difference can show."""
+        done: dict[Node, Node] = {}
+        for node in topological(node for _, node in self.equation.statements):
+            if isinstance(node, Apply):
+                args = tuple(done[argument] for argument in node.args)
+                is_bound = node.op == "clip_gradient"
+                done[node] = rebuild(node, (args[0], constant(np.inf)) if is_bound else args)
+            else:
+                done[node] = node
+        changed = tuple((name, done[node]) for name, node in self.equation.statements)
+        same = changed == self.equation.statements
+        return self.equation if same else replace(self.equation, statements=changed)
 
     @cached_property
     def _with_kinks(self) -> tuple[Equation, list[str]]:
@@ -85,6 +100,8 @@ def _side(node: Apply) -> Node:
     if KINKS[node.op] == 0:
         return node
     first = node.args[0]
+    if KINKS[node.op] == 3:
+        return first - node  # which unit it is
     return first if KINKS[node.op] == 1 else first - node.args[1]
 
 

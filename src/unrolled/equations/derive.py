@@ -34,7 +34,7 @@ from unrolled.equations.nodes import (
     topological,
     variable,
 )
-from unrolled.equations.ops import FUNCTION, OPS, shape_of
+from unrolled.equations.ops import FUNCTION, OPS, WHOLE, shape_of
 from unrolled.equations.simplify import simplified
 from unrolled.equations.verify import is_condition, varies, verify
 
@@ -306,7 +306,7 @@ def _costly(node: Node, named: Collection[Node]) -> set[str]:
     """The operations in a term, up to what has a name, that need more than one unit."""
     below = topological(arguments(node), named)
     found = {n.op for n in (node, *below) if isinstance(n, Apply) and (n is node or n not in named)}
-    return found & {"matmul", "sum", "mean"}
+    return found & WHOLE
 
 
 def _add_statements(equation: Equation, wanted: list[Node]) -> Equation:

@@ -135,6 +135,27 @@ def mean(v: Any) -> Any:
     return _call("mean", v)
 
 
+def max(v: Any) -> Any:
+    """The largest of the units; the axis stays. Units that tie share the derivative, as in
+    torch.amax."""
+    return _call("max", v)
+
+
+def min(v: Any) -> Any:
+    """The smallest of the units; the axis stays. Units that tie share the derivative."""
+    return _call("min", v)
+
+
+def softmax(v: Any) -> Any:
+    """exp(v) over its sum: shares of the units, which add up to 1."""
+    return _call("softmax", v)
+
+
+def clip_gradient(x: Any, bound: float) -> Any:
+    """x itself; the derivative of the loss with respect to it is clipped to -bound ... bound."""
+    return _call("clip_gradient", x, bound)
+
+
 # ------------------------------------------------ words that are made of others, and print as these
 
 

@@ -29,13 +29,12 @@ from unrolled.equations.nodes import (
     rebuild,
     topological,
 )
-from unrolled.equations.ops import OPS, shape_of
+from unrolled.equations.ops import OPS, WHOLE, shape_of
 from unrolled.equations.simplify import simplify
 from unrolled.equations.verify import verify
 from unrolled.errors import ArgumentError, CellError, ShapeError
 
 Array = NDArray[Any]
-WHOLE = ("matmul", "sum", "mean")  # what wants a whole vector
 
 
 def complete(equation: Equation, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,8 +10,10 @@ everywhere. A result that is wider than its argument (an argument was broadcast)
 `derive`, so no rule needs to think of it. At a kink the value is torch's: 0 for relu and abs at 0,
 the slope for leaky_relu at 0, one half each for a tie of maximum and minimum.
 
-`tangent` reads the same rows: an operation whose shape rule is `elementwise` works unit by unit,
-and any other is linear in each of its arguments.
+`tangent` reads the same rows. An operation whose shape rule is `elementwise` works unit by unit, so
+its derivative says how it moves; where that is not so, and the operation is not linear in each of
+its arguments either, the row has a rule for the movement, which takes the movements of the
+arguments in the place of `d`.
 """
 
 from __future__ import annotations
@@ -60,6 +62,7 @@ class Op:
     shape: ShapeRule
     compute: Callable[..., Any]
     derivative: Derivative | None
+    movement: Derivative | None
     text: str
     latex: str
     precedence: int = FUNCTION
@@ -89,6 +92,17 @@ def reduced(shape: Shape) -> Shape:
     if len(shape) != 1:
         raise ShapeMismatch(f"a sum over the units of {shape}")
     return (ONE,)
+
+
+def one_vector(shape: Shape) -> Shape:
+    """Of what takes all units of one vector, and gives as many."""
+    if len(shape) != 1:
+        raise ShapeMismatch(f"all units of {shape}")
+    return shape
+
+
+def bounded(value: Shape, bound: Shape) -> Shape:
+    return value
 
 
 def widened(value: Shape, units: Shape) -> Shape:
@@ -126,6 +140,25 @@ def sum_units(x: Array) -> Any:
 
 def mean_units(x: Array) -> Any:
     return np.mean(x, axis=0, keepdims=True)
+
+
+def max_units(x: Array) -> Any:
+    return np.max(x, axis=0, keepdims=True)
+
+
+def min_units(x: Array) -> Any:
+    return np.min(x, axis=0, keepdims=True)
+
+
+def softmax(x: Array) -> Any:
+    """exp(x) over its sum, without overflow."""
+    raised = np.exp(x - max_units(x))
+    return raised / sum_units(raised)
+
+
+def clip_gradient(x: Array, bound: float) -> Array:
+    """The value itself: only the derivative is bounded."""
+    return x
 
 
 def spread(x: Array, units: int) -> Array:
@@ -168,6 +201,33 @@ def _units(x: Node) -> Length:
 ZERO = constant(0)
 
 
+def _extreme(compare: str) -> tuple[Derivative, Derivative]:
+    """Derivative and movement of the largest ("ge") or smallest ("le") unit: units that tie for it
+    share them."""
+
+    def tied(y: Node, x: Node) -> tuple[Node, Node]:
+        chosen = apply(compare, x, y)
+        return chosen, apply("sum", apply("where", chosen, _ONE, ZERO))
+
+    def derivative(d: Node, y: Node, x: Node) -> tuple[Node]:
+        chosen, count = tied(y, x)
+        return (_gate(chosen, d / count),)
+
+    def movement(moved: Node, y: Node, x: Node) -> tuple[Node]:
+        chosen, count = tied(y, x)
+        return (apply("sum", _gate(chosen, moved)) / count,)
+
+    return derivative, movement
+
+
+def _softmax(d: Node, y: Node, x: Node) -> tuple[Node]:
+    return (y * (d - apply("sum", d * y)),)  # a symmetric matrix: the movement is the same
+
+
+def _clipped(d: Node, y: Node, x: Node, bound: Node) -> tuple[Node, None]:
+    return apply("maximum", apply("minimum", d, bound), -bound), None
+
+
 def _gate(condition: Node, d: Node) -> Node:
     return apply("where", condition, d, ZERO)
 
@@ -179,14 +239,20 @@ def _row(
     derivative: Derivative | None,
     latex: str,
     *,
+    movement: Derivative | None = None,
     shape: ShapeRule = elementwise,
     text: str = "",
     precedence: int = FUNCTION,
     is_condition: bool = False,
 ) -> Op:
     text = text or name
-    return Op(name, arity, shape, compute, derivative, text, latex, precedence, is_condition)
+    return Op(
+        name, arity, shape, compute, derivative, movement, text, latex, precedence, is_condition
+    )
 
+
+_ONE = constant(1)
+MAX, MIN = _extreme("ge"), _extreme("le")
 
 _ROWS = (
     # name, arity, NumPy, derivative, LaTeX, how it prints
@@ -231,6 +297,12 @@ _ROWS = (
          r"\operatorname{{sum}}({0})", shape=reduced),
     _row("mean", 1, mean_units, lambda d, y, x: (apply("spread", d / _units(x), _units(x)),),
          r"\operatorname{{mean}}({0})", shape=reduced),
+    _row("max", 1, max_units, MAX[0], r"\max({0})", shape=reduced, movement=MAX[1]),
+    _row("min", 1, min_units, MIN[0], r"\min({0})", shape=reduced, movement=MIN[1]),
+    _row("softmax", 1, softmax, _softmax, r"\operatorname{{softmax}}({0})", shape=one_vector,
+         movement=_softmax),
+    _row("clip_gradient", 2, clip_gradient, _clipped, r"\operatorname{{clip}}'({0}, {1})",
+         shape=bounded, movement=lambda moved, y, x, bound: (moved, None)),
     _row("spread", 2, spread, lambda d, y, x, units: (apply("sum", d), None),
          r"\mathbf{{1}}\,{0}", shape=widened),
     _row("total", 1, np.sum, None, r"\operatorname{{sum}}({0})", shape=lambda shape: ()),
@@ -247,6 +319,11 @@ _ROWS = (
 )  # fmt: skip
 
 OPS: dict[str, Op] = {row.name: row for row in _ROWS}
+
+# Over the units: their result has one unit.
+REDUCTIONS = frozenset(row.name for row in _ROWS if row.shape is reduced)
+# What needs whole vectors, and not one unit of each.
+WHOLE = REDUCTIONS | {"matmul", "softmax"}
 
 
 # ------------------------------------------------------------------------------ the shape of a node

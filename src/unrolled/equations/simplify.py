@@ -219,6 +219,11 @@ class _Rules:
     def _mean(self, a: Node) -> Node | None:
         return self._reduce("mean", a)
 
+    def _max(self, a: Node) -> Node | None:
+        return a if shape_of(a) == (ONE,) else None
+
+    _min = _max
+
     def _reduce(self, op: str, a: Node) -> Node | None:
         """One unit is its own sum; a sign and a factor that all units share go to the front."""
         if shape_of(a) == (ONE,):

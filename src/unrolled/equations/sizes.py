@@ -25,7 +25,7 @@ from unrolled.equations.nodes import (
     topological,
     variable,
 )
-from unrolled.equations.ops import OPS
+from unrolled.equations.ops import OPS, REDUCTIONS
 from unrolled.equations.symbols import Where, teach
 
 INPUT, HIDDEN = "input_size", "hidden_size"
@@ -145,7 +145,7 @@ class Inference:
         elif node.op == "transpose":
             self._mark(node.args[0], node, "matrix")
             self._mark(node, node, "matrix")
-        elif node.op in ("sum", "mean"):
+        elif node.op in REDUCTIONS or node.op == "softmax":
             self._mark(node.args[0], node, "vector")
             self._mark(node, node, "vector")
         elif all(argument in self.numbers for argument in node.args):
@@ -206,7 +206,7 @@ class Inference:
             return (args[0][0], *args[1][1:])
         if node.op == "transpose":
             return args[0][::-1]
-        if node.op in ("sum", "mean"):
+        if node.op in REDUCTIONS:
             return (self._one(),)
         if self._is_matrix(node):
             wide = [terms for terms in args if terms]

@@ -146,6 +146,9 @@ class Symbol:
             teach("the exponent of ** is not a constant: write exp(exponent * log(base)) instead")
         if name == "leaky_relu" and not isinstance(nodes[1], Constant):
             teach("the slope of leaky_relu is not a constant: write where(x > 0, x, slope * x)")
+        if name == "clip_gradient" and not (isinstance(nodes[1], Constant) and nodes[1].value > 0):
+            teach("the bound of clip_gradient is not a constant above 0: write a number, "
+                  "clip_gradient(c, 1.0)")  # fmt: skip
         return self.recorder.symbol(apply(name, *nodes))
 
     @staticmethod

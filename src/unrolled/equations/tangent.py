@@ -7,7 +7,8 @@ A direction gives each number that goes in a velocity: x moves by `x_dot`, W by 
 1. An operation that works unit by unit moves by its derivative times the movement of its argument.
    That is what its row computes, with the movement in the place of the derivative of the loss,
    because the matrix of derivatives is diagonal.
-2. All others (products, sums over units) are linear in each of their arguments: the movement
+2. A few (softmax, the largest unit) have a rule of their own in the table.
+3. All others (products, sums over units) are linear in each of their arguments: the movement
    takes the argument's place.
 
 The states of the result are the derivatives and then the step's own, so its output is the
@@ -105,7 +106,9 @@ def _movement(node: Apply, found: Mapping[Node, Node]) -> Node | None:
         moved = found.get(argument)
         if moved is None:
             continue
-        if row.shape is elementwise:
+        if row.movement is not None:
+            term = row.movement(moved, node, *node.args)[position]
+        elif row.shape is elementwise:
             assert row.derivative is not None, f"{node.op} has no derivative"
             term = row.derivative(moved, node, *node.args)[position]
         else:

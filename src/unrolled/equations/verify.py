@@ -157,7 +157,7 @@ def _verify_operation(node: Apply) -> None:
         wants = node.op in ("and", "or", "not") or (node.op == "where" and position == 0)
         if is_condition(argument) != wants:
             raise EquationError(f"{node.op} mixes a condition and a value")
-    if node.op in ("pow", "leaky_relu") and not isinstance(node.args[1], Constant):
+    if node.op in ("pow", "leaky_relu", "clip_gradient") and not isinstance(node.args[1], Constant):
         raise EquationError(f"the second argument of {node.op} is not a constant")
     if node.op == "spread" and not isinstance(node.args[1], Length):
         raise EquationError("spread needs a length")

@@ -19,7 +19,15 @@ from unrolled.errors import ArgumentError
 from unrolled.exports import c_parts
 from unrolled.exports.c_numbers import array_text, literal
 from unrolled.exports.fold import Folded, fold
-from unrolled.exports.formulas import ARITHMETIC, COMPARISONS, Dialect, Names, Way, call
+from unrolled.exports.formulas import (
+    ARITHMETIC,
+    COMPARISONS,
+    UNCHANGED,
+    Dialect,
+    Names,
+    Way,
+    call,
+)
 from unrolled.exports.int8 import as_int8
 from unrolled.exports.loops import Loops
 from unrolled.exports.network import Array, Direction, Network
@@ -53,7 +61,7 @@ def dialect(libm: bool) -> Dialect:
         ways |= {"sin": Way("sine({0}, 0u)", 9, (0,)), "cos": Way("sine({0}, 1u)", 9, (0,))}
     return Dialect(
         "C",
-        ARITHMETIC | COMPARISONS | ways | {
+        ARITHMETIC | COMPARISONS | UNCHANGED | ways | {
             "relu": call("relu"),
             "leaky_relu": call("leaky_relu", 2),
             "sign": call("sign"),

@@ -116,6 +116,9 @@ COMPARISONS: dict[str, Way] = {
     for name, symbol in {"lt": "<", "le": "<=", "gt": ">", "ge": ">="}.items()
 }
 
+# The value itself: an export computes no derivative, or has the bound in it.
+UNCHANGED = {"clip_gradient": Way("{0}", FUNCTION, (FUNCTION, 0))}
+
 # What is called by the same name and with the same arguments in a step.
 FUNCTIONS = {"tanh": 1, "sigmoid": 1, "relu": 1, "leaky_relu": 2, "softplus": 1, "exp": 1,
              "log": 1, "sqrt": 1, "abs": 1, "floor": 1, "sign": 1, "sin": 1, "cos": 1, "maximum": 2,
@@ -140,6 +143,7 @@ NUMPY = Dialect(
     "NumPy",
     ARITHMETIC
     | COMPARISONS
+    | UNCHANGED
     | {
         name: call(f"np.{name}" if name in IN_NUMPY else name, arity)
         for name, arity in FUNCTIONS.items()
@@ -151,6 +155,9 @@ NUMPY = Dialect(
         "outer": Way("{0} @ {1}.T", 5, (5, FUNCTION)),
         "sum": call("sum_units"),
         "mean": call("mean_units"),
+        "max": call("max_units"),
+        "min": call("min_units"),
+        "softmax": call("softmax"),
         "spread": call("spread", 2),
         "total": call("np.sum"),
         "and": infix("&", 3),
@@ -159,7 +166,8 @@ NUMPY = Dialect(
     },
     python_number,
     frozenset(
-        {*keyword.kwlist, *FUNCTIONS, "sum_units", "mean_units", "spread", "np", "len", "weights",
+        {*keyword.kwlist, *FUNCTIONS, "sum_units", "mean_units", "max_units", "min_units",
+         "softmax", "spread", "np", "len", "weights",
          "states", "cache"}
     ),
 )  # fmt: skip

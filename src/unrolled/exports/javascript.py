@@ -27,7 +27,15 @@ from unrolled.equations.nodes import (
 from unrolled.equations.ops import shape_of
 from unrolled.equations.text import number as plain_number
 from unrolled.equations.verify import is_condition
-from unrolled.exports.formulas import ARITHMETIC, COMPARISONS, Dialect, Names, Way, call
+from unrolled.exports.formulas import (
+    ARITHMETIC,
+    COMPARISONS,
+    UNCHANGED,
+    Dialect,
+    Names,
+    Way,
+    call,
+)
 from unrolled.exports.int8 import as_int8
 from unrolled.exports.javascript_parts import DECODE, FUNCTIONS, PRODUCTS, RUN
 from unrolled.exports.loops import Loops
@@ -58,6 +66,7 @@ JAVASCRIPT = Dialect(
     "JavaScript",
     ARITHMETIC
     | COMPARISONS
+    | UNCHANGED
     | {
         op: call(f"Math.{name}", 2 if op in ("maximum", "minimum") else 1)
         for op, name in IN_MATH.items()

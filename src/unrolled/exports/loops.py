@@ -5,6 +5,7 @@ Next: `c_code` and `javascript`, which put functions around them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -125,11 +126,17 @@ class Loops:
         name = self.places.get(node) if shape_of(node) == () else None
         name = name or self.names.take(f"{node.op}_units")
         shape = shape_of(node.args[0])
-        self.lines.append(self.syntax.begin(name, "0"))
+        begin = {"max": -math.inf, "min": math.inf}.get(node.op, 0.0)
+        self.lines.append(self.syntax.begin(name, self.syntax.dialect.number(begin)))
         indices = (UNIT, COLUMN)[: len(shape)]
         for index, size in zip(indices, shape, strict=True):
             self.lines.append(self.syntax.loop(index, size))
-        self.lines.append(f"{name} += {self._element(node.args[0], indices)};")
+        element = self._element(node.args[0], indices)
+        if node.op in ("max", "min"):
+            way = self.syntax.dialect.ways[f"{node.op}imum"]
+            self.lines.append(f"{name} = {way.template.format(name, element)};")
+        else:
+            self.lines.append(f"{name} += {element};")
         self.lines += ["}"] * len(shape)
         if node.op == "mean":
             self.lines.append(f"{name} /= {self.syntax.length(shape[0])};")

@@ -39,6 +39,22 @@ def mean_units(v):
     """The mean over the units of each sequence."""
     return np.mean(v, axis=0, keepdims=True)
 ''',
+    "max": '''
+def max_units(v):
+    """The largest of the units of each sequence."""
+    return np.max(v, axis=0, keepdims=True)
+''',
+    "min": '''
+def min_units(v):
+    """The smallest of the units of each sequence."""
+    return np.min(v, axis=0, keepdims=True)
+''',
+    "softmax": '''
+def softmax(v):
+    """exp(v) over its sum, for each sequence."""
+    raised = np.exp(v - np.max(v, axis=0, keepdims=True))
+    return raised / np.sum(raised, axis=0, keepdims=True)
+''',
     "spread": '''
 def spread(v, units):
     """The same number for each unit."""

@@ -102,6 +102,15 @@ class Step:
     def _mean(self, arguments: list[str], name: str) -> str:
         return self.graph.add("ReduceMean", arguments[0], name=name, axes=[-1], keepdims=1)
 
+    def _max(self, arguments: list[str], name: str) -> str:
+        return self.graph.add("ReduceMax", arguments[0], name=name, axes=[-1], keepdims=1)
+
+    def _min(self, arguments: list[str], name: str) -> str:
+        return self.graph.add("ReduceMin", arguments[0], name=name, axes=[-1], keepdims=1)
+
+    def _softmax(self, arguments: list[str], name: str) -> str:
+        return self.graph.add("Softmax", arguments[0], name=name, axis=-1)
+
 
 def _as_weight(node: Node) -> Variable:
     assert isinstance(node, Variable), "what depends on weights alone has been folded"
@@ -113,4 +122,8 @@ SPECIAL: dict[str, Callable[[Step, list[str], str], str]] = {
     "softplus": Step._softplus,
     "sum": Step._sum,
     "mean": Step._mean,
+    "max": Step._max,
+    "min": Step._min,
+    "softmax": Step._softmax,
+    "clip_gradient": lambda step, arguments, name: arguments[0],
 }

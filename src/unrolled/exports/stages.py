@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
+from unrolled.equations.expand import expanded
 from unrolled.equations.nodes import (
     ONE,
     Apply,
@@ -23,11 +24,12 @@ from unrolled.equations.nodes import (
     topological,
     variable,
 )
+from unrolled.equations.ops import REDUCTIONS as OVER_UNITS
 from unrolled.equations.ops import shape_of
 from unrolled.equations.verify import is_condition
 
 Statements = Sequence[tuple[str, Node]]
-REDUCTIONS = ("sum", "mean", "total")
+REDUCTIONS = (*sorted(OVER_UNITS), "total")
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Stages:
 
 def in_stages(statements: Statements, kept: Collection[str]) -> Stages:
     """`kept` are the names whose values are wanted as arrays."""
-    gathered = _Gathered(statements)
+    gathered = _Gathered(expanded(statements))
     return _cut(gathered.statements, gathered.sums, kept)
 
 

@@ -11,12 +11,14 @@ from dataclasses import dataclass, fields
 
 from unrolled.equations.equation import Equation
 from unrolled.equations.nodes import Apply, Node, Variable, arguments, topological, variable
-from unrolled.equations.ops import FUNCTION, OPS, shape_of
+from unrolled.equations.ops import FUNCTION, OPS, REDUCTIONS, shape_of
 from unrolled.equations.rewriting import terms_of
 from unrolled.equations.verify import varies
 from unrolled.errors import ArgumentError, CellError
 
-SELECTING = frozenset({"maximum", "minimum", "where", "abs", "sign", "sum", "mean", "spread"})
+SELECTING = REDUCTIONS | {
+    "maximum", "minimum", "where", "abs", "sign", "spread", "clip_gradient"
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

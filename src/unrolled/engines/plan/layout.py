@@ -60,7 +60,7 @@ class _Layout:
         stages = [Stage() for _ in range(count)]
         for node, place in self.source.reductions.items():
             stages[self.stage[node]].reductions.append(
-                Reduction(self._place_of(place, homes), homes[node])
+                Reduction(self._place_of(place, homes), homes[node], self.source.combined[node])
             )
         for node in self.source.products:
             self._group(stages, node).accumulators.append(node)

@@ -28,13 +28,13 @@ from unrolled.equations.nodes import (
     topological,
     variable,
 )
-from unrolled.equations.ops import OPS, shape_of
+from unrolled.equations.ops import OPS, WHOLE, shape_of
 from unrolled.equations.verify import varies, verify
 
 # Dear to compute: kept rather than made again, unless what they are made of is stored anyway.
 DEAR = frozenset({"tanh", "sigmoid", "softplus", "exp", "log", "sqrt", "sin", "cos", "div", "pow"})
 # Not a function of one unit: it would take another pass over the units to make it again.
-WIDE = frozenset({"matmul", "sum", "mean"})
+WIDE = WHOLE
 
 
 @dataclass(frozen=True)

@@ -89,10 +89,12 @@ class Group:
 
 @dataclass(frozen=True)
 class Reduction:
-    """The sum over the units of what lies in `operand`, one number for each row."""
+    """The sum ("max", "min": the largest, the smallest) over the units of what lies in `operand`,
+    one number for each row."""
 
     operand: Place
     place: Place
+    op: str = "sum"
 
 
 @dataclass

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from unrolled.engines.plan.plan import Kind, Matrix, Place, Target
+from unrolled.equations.expand import softmax_of
 from unrolled.equations.nodes import (
     ONE,
     Apply,
@@ -21,7 +22,7 @@ from unrolled.equations.nodes import (
     topological,
     variable,
 )
-from unrolled.equations.ops import shape_of
+from unrolled.equations.ops import REDUCTIONS, shape_of
 
 
 class Rewriting:
@@ -40,6 +41,7 @@ class Rewriting:
         self._hoisted: dict[tuple[Matrix, Variable], Node] = {}
         self.products: dict[Node, list[tuple[Matrix, Node]]] = {}
         self.reductions: dict[Node, Node] = {}
+        self.combined: dict[Node, str] = {}  # a reduction -> "sum", "max" or "min"
         self.done: dict[Node, Node] = {}
         self.rank = rank
         roots = [node for node, _ in targets]
@@ -60,7 +62,9 @@ class Rewriting:
             return node
         if node.op == "matmul":
             return self._product([node], shape_of(node)[0])
-        if node.op in ("sum", "mean"):
+        if node.op == "softmax":
+            return self.rewrite(softmax_of(node.args[0]))
+        if node.op in REDUCTIONS:
             return self._reduction(node)
         if node.op == "add" and len(shape_of(node)) == 1:
             return self._sum(node)
@@ -120,12 +124,13 @@ class Rewriting:
         return self._hoisted[matrix, operand]
 
     def _reduction(self, node: Apply) -> Node:
-        operand = self.rewrite(node.args[0])
-        new = next((v for v, known in self.reductions.items() if known is operand), None)
+        operand, op = self.rewrite(node.args[0]), "sum" if node.op == "mean" else node.op
+        known = (v for v, other in self.reductions.items() if other is operand)
+        new = next((v for v in known if self.combined[v] == op), None)
         if new is None:
             new = variable(f"reduced {len(self.reductions)}", "value", (ONE,))
-            self.reductions[new] = operand
-        if node.op == "sum":
+            self.reductions[new], self.combined[new] = operand, op
+        if node.op != "mean":
             return new
         return apply("div", new, Length(shape_of(operand)[0]))
 

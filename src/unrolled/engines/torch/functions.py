@@ -29,6 +29,28 @@ def _where(condition: Tensor, a: Any, b: Any) -> Tensor:
     return torch.where(torch.as_tensor(condition), a, b)  # a named input's default is a number
 
 
+class _ClipGradient(torch.autograd.Function):
+    """The value itself; on the way back, the derivative within a bound."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, bound: float) -> Tensor:
+        ctx.bound = bound
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, d: Tensor) -> tuple[Tensor, None]:
+        return d.clamp(-ctx.bound, ctx.bound), None
+
+    @staticmethod
+    def jvp(ctx: Any, dot: Tensor, bound: None) -> Tensor:
+        return dot.view_as(dot)
+
+
+def clip_gradient(x: Any, bound: float) -> Any:
+    """As the word of a step."""
+    return _ClipGradient.apply(x, bound) if isinstance(x, Tensor) else x  # type: ignore[no-untyped-call]
+
+
 TORCH: dict[str, Callable[..., Any]] = {
     "add": lambda a, b: a + b,
     "sub": lambda a, b: a - b,
@@ -58,6 +80,10 @@ TORCH: dict[str, Callable[..., Any]] = {
     "where": _where,
     "sum": lambda v: v.sum(dim=0, keepdim=True),
     "mean": lambda v: v.mean(dim=0, keepdim=True),
+    "max": lambda v: v.amax(dim=0, keepdim=True),
+    "min": lambda v: v.amin(dim=0, keepdim=True),
+    "softmax": lambda v: v.softmax(dim=0),
+    "clip_gradient": clip_gradient,
     "spread": lambda v, units: v.expand(units, v.shape[-1]),
     "total": torch.sum,
     "lt": lambda a, b: a < b,

@@ -27,6 +27,14 @@ from unrolled.equations.nodes import (
 )
 from unrolled.equations.ops import shape_of
 
+OVER_UNITS: dict[str, Callable[[Tensor], Tensor]] = {
+    "sum": lambda v: v.sum(dim=-1, keepdim=True),
+    "mean": lambda v: v.mean(dim=-1, keepdim=True),
+    "max": lambda v: v.amax(dim=-1, keepdim=True),
+    "min": lambda v: v.amin(dim=-1, keepdim=True),
+    "softmax": lambda v: v.softmax(dim=-1),
+}
+
 
 def evaluate(
     roots: Sequence[Node],
@@ -61,8 +69,8 @@ def _value(node: Node, known: Mapping[Node, Any], sizes: Mapping[str, int], like
         return args[0] @ args[1] if is_matrix else args[1] @ args[0].T
     if node.op == "transpose":
         return args[0].T
-    if node.op in ("sum", "mean"):
-        return getattr(args[0], node.op)(dim=-1, keepdim=True)
+    if node.op in OVER_UNITS:
+        return OVER_UNITS[node.op](args[0])
     if node.op == "spread":
         args[0] = torch.as_tensor(args[0], dtype=like.dtype, device=like.device).reshape(
             args[0].shape if isinstance(args[0], Tensor) else (1,)

@@ -197,7 +197,7 @@ class _Kernel:
                 self.count = int(self.now.schedule.active[job, time])
                 for stage in self.step.plan.stages:
                     for reduction in stage.reductions:
-                        total = self._read(reduction.operand).sum(0, keepdims=True)
+                        total = OPS[reduction.op].compute(self._read(reduction.operand))
                         self._write(reduction.place, total)
                     self._group(stage.scalars)
                     for group in stage.groups.values():

@@ -24,6 +24,7 @@ to the caller. Rows of a place are padded to whole vectors.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ from llvmlite import ir
 from unrolled.engines.cpu.code.pointwise import Pointwise
 from unrolled.engines.cpu.code.team import Team
 from unrolled.engines.cpu.code.tiles import ROWS, SIGNATURE, STREAMS, index, most_rows, spread
+from unrolled.engines.cpu.code.vector_math import maximum, minimum
 from unrolled.engines.cpu.machine.loops import I64, POINTER, VOID, loop
 from unrolled.engines.cpu.machine.target import Target
 from unrolled.engines.plan.plan import WIDEST, Block, Group, Kind, Place, Plan, Reduction, Stage
@@ -202,16 +204,18 @@ class _Kernel:
         builder = self.builder
         length = self.known[f"size {reduction.operand.size}"]
         start = self.address(reduction.operand, now, row, I64(0))
-        zero = ir.Constant(self.vector, [0.0] * self.lanes)
+        begin = {"sum": 0.0, "max": -math.inf, "min": math.inf}[reduction.op]
+        nothing = ir.Constant(self.vector, [begin] * self.lanes)
         total = self.total
-        builder.store(zero, total)
+        builder.store(nothing, total)
         with loop(self.builder, I64(0), self._panels(length)) as panel:
             unit = builder.mul(panel, I64(self.lanes))
             at = builder.gep(start, [unit], source_etype=self.element)
             value = builder.load(at, align=4, typ=self.vector)
-            value = builder.select(self._inside(length, unit), value, zero)
-            builder.store(builder.fadd(builder.load(total, typ=self.vector), value), total)
-        number = self._across(builder.load(total, typ=self.vector))
+            value = builder.select(self._inside(length, unit), value, nothing)
+            before = builder.load(total, typ=self.vector)
+            builder.store(self._combined(reduction.op, before, value), total)
+        number = self._across(reduction.op, builder.load(total, typ=self.vector))
         builder.store(number, self.address(reduction.place, now, row, I64(0)))
 
     def _inside(self, length: ir.Value, unit: ir.Value) -> ir.Value:
@@ -220,8 +224,13 @@ class _Kernel:
         left = spread(self.builder, self.builder.sub(length, unit), numbers.type)
         return self.builder.icmp_signed("<", numbers, left)
 
-    def _across(self, value: ir.Value) -> ir.Value:
-        """The sum of a vector's lanes, halves by halves."""
+    def _combined(self, op: str, a: ir.Value, b: ir.Value) -> ir.Value:
+        if op == "sum":
+            return self.builder.fadd(a, b)
+        return {"max": maximum, "min": minimum}[op](self.builder, a, b)
+
+    def _across(self, op: str, value: ir.Value) -> ir.Value:
+        """The sum, or the largest or smallest, of a vector's lanes, halves by halves."""
         count = self.lanes
         while count > 1:
             count //= 2
@@ -229,7 +238,7 @@ class _Kernel:
             lanes = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), mask)
             undefined = ir.Constant(self.vector, ir.Undefined)
             moved = self.builder.shuffle_vector(value, undefined, lanes)
-            value = self.builder.fadd(value, moved)
+            value = self._combined(op, value, moved)
         return self.builder.extract_element(value, ir.IntType(32)(0))
 
     def _panels(self, length: ir.Value) -> ir.Value:

