@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.figures import draw_figures
-from unrolled.engines.cpu import engine
+from unrolled.engines.cpu import recurrence
 from unrolled.engines.cpu.call.bind import Template
 from unrolled.engines.cpu.call.call import Call
 from unrolled.engines.cpu.call.verify import verify
@@ -62,5 +62,5 @@ def _calls_are_verified() -> Iterator[None]:
         return Template(call, kernel, bits)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine, "Template", verified)
+        patch.setattr(recurrence, "Template", verified)
         yield

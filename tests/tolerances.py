@@ -32,6 +32,16 @@ FLOAT64 = Tolerance(
 FLOAT32 = Tolerance(
     5e-5, 1e-6, "float32 rounds at 6e-8; sums in another order, over many steps", dtype="float32"
 )
+BFLOAT16 = Tolerance(
+    2e-2,
+    0.0,
+    "outputs of bfloat16 are read again on the way back: 8 bits, over some steps",
+)
+FLOAT16 = Tolerance(
+    3e-3,
+    0.0,
+    "outputs of float16 are read again on the way back: 11 bits, over some steps",
+)
 C_STEP = Tolerance(
     1e-6,
     1e-6,

@@ -172,7 +172,7 @@ class _Segments(torch.autograd.Function):
         xs, *weights = ctx.saved_tensors
         with torch.no_grad():
             found = _backward(ctx.cut, xs, d_results, need_input=ctx.needs_input_grad[2])
-            result = by_argument(ctx.cut.direction, found, ctx.needs_input_grad[2:])
+            result = by_argument(ctx.cut.direction, found, ctx.needs_input_grad[2:], weights)
         sources = [xs, *ctx.first, *weights]
         if torch.is_grad_enabled() or is_followed([*sources, *d_results]):
             run = _in_segments(ctx.length)

@@ -67,3 +67,9 @@ class TorchLibrary:
         result = self.zeros(*array.shape[:-1], width)
         result[..., : array.shape[-1]] = array
         return result
+
+    def converted(self, array: Tensor, dtype: str) -> Tensor:
+        return array.to(getattr(torch, dtype)).contiguous()
+
+    def seen(self, array: Tensor, dtype: str) -> Tensor:
+        return array.view(getattr(torch, dtype))

@@ -130,7 +130,7 @@ class KernelSequence(torch.autograd.Function):
                 d_results[1:end], direction.norms, packs=direction.packs,
                 need_input=needed[0], need_states=any(needed[1:end]),
             )  # fmt: skip
-        gradients = by_argument(direction, found, needed)
+        gradients = by_argument(direction, found, needed, weights)
         sources = [xs, *ctx.initial, *weights]
         if torch.is_grad_enabled() or is_followed([*sources, *d_results]):
             run = KernelSequence.apply
@@ -143,12 +143,14 @@ class KernelSequence(torch.autograd.Function):
 
 
 def by_argument(
-    direction: Direction, found: Gradients, needed: Sequence[bool]
+    direction: Direction, found: Gradients, needed: Sequence[bool], weights: Sequence[Tensor]
 ) -> list[Tensor | None]:
-    """In the order of the arguments: input, initial states, weights, probes."""
+    """In the order of the arguments: input, initial states, weights, probes. Sums over all tokens
+    may be wider than the weights, and are rounded here."""
     norms = [found.norms[name] for name in direction.norms]
     states = found.states or [None] * direction.states
-    every = [found.inputs, *states, *found.arrays, *norms]
+    sums = [total.to(weight.dtype) for total, weight in zip(found.arrays, weights, strict=True)]
+    every = [found.inputs, *states, *sums, *norms]
     return [g if need else None for g, need in zip(every, needed, strict=True)]
 
 

@@ -51,8 +51,8 @@ def _engine_for(asked: str, device: torch.device, dtype: torch.dtype) -> AnyEngi
     fits = KERNELS.runs(device.type, _name(dtype))
     if asked == "cpu" and not fits:
         raise ShapeError(
-            f'engine="cpu" runs float32 and float64 on the CPU, and this layer is {dtype} on '
-            f'{device}: engine="torch" runs anywhere, and "auto" chooses'
+            f'engine="cpu" runs float32, float64, bfloat16 and float16 on the CPU, and this layer '
+            f'is {dtype} on {device}: engine="torch" runs anywhere, and "auto" chooses'
         )
     return AUTOGRAD if asked == "torch" or not fits else KERNELS
 

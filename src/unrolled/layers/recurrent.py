@@ -66,7 +66,7 @@ class Recurrent(Fixable, nn.Module):
         proj_size: Size of the output of a cell that declares one, such as `ProjectedLSTM`.
         sizes: Other sizes that the cell declares as its own, `{"order": 6}`. An instance,
             `Recurrent(MyCell(order=6), 16, 64)`, brings its own.
-        engine: `"auto"` runs compiled kernels for float32 and float64 on the CPU, and elsewhere
+        engine: `"auto"` runs compiled kernels for floating-point numbers on the CPU, and elsewhere
             the same equation under torch's autograd. `"cpu"` insists on the kernels. `"torch"` is
             slow and runs anywhere. Each is differentiable any number of times.
         bptt: How far derivatives go back: `"whole"`; a number k cuts the sequence into windows of k

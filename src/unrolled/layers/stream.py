@@ -61,13 +61,18 @@ class Stream:
         self._carried = {name: n for name, n in self._shapes.items() if name in step_.carried}
         output = next(iter(self._shapes.values()))
         self._sizes = [stack.layer_sizes(layer, output) for layer in range(stack.num_layers)]
-        recurrences = [cell.recurrence(KERNELS, like.dtype, sizes) for sizes in self._sizes]
+        wide = torch.float64 if like.dtype == torch.float64 else torch.float32
+        recurrences = [cell.recurrence(KERNELS, wide, sizes) for sizes in self._sizes]
         self._stepper = Stepper(recurrences, self._inputs, batch)
         self._x: Tensor = self._stepper.x
         self._buffers = self._stepper.states
-        self._is_widened = self._stepper.is_widened
+        self._is_half = wide != like.dtype
+        self._is_copied = self._stepper.is_widened or self._is_half
         y: Tensor = self._stepper.y[:, :output]
+        self._wide_y = y
         room = self._x[:, : self._inputs]
+        if self._is_half:  # what the user sees has the dtype of the layer
+            y, room = (part.to(like.dtype, copy=True) for part in (y, room))
         self._given: dict[tuple[int, ...], Tensor] = {(batch, self._inputs): y}
         if batch == 1:
             room, y = room[0], y[0]
@@ -82,16 +87,22 @@ class Stream:
         """The output for one more input, or for what `stream.x` holds; the returned buffer is
         overwritten by the next step."""
         if x is None:
+            if self._is_half:
+                self._x[:, : self._inputs] = self._room
             self._run_step(self._address, self._own)
-            return self._y
+            return self._narrowed(self._y) if self._is_half else self._y
         y = self._given.get(x.shape) if isinstance(x, Tensor) else None
         if y is None or x.dtype is not self._dtype or not x.is_cpu:
             self._refuse(x)
-        if self._is_widened or not x.is_contiguous():
+        if self._is_copied or not x.is_contiguous():
             self._x[:, : self._inputs] = x.detach()
             x = self._x
         self._run_step(self._address, x.data_ptr())
-        return y
+        return self._narrowed(y) if self._is_half else y
+
+    def _narrowed(self, y: Tensor) -> Tensor:
+        """The output in the layer's dtype."""
+        return y.copy_(self._wide_y if y.dim() == 2 else self._wide_y[0])
 
     @property
     def x(self) -> Tensor:
@@ -113,7 +124,7 @@ class Stream:
         """The states after the last step, as the layer returns them; a copy."""
         turn = self._steps.turn
         found = tuple(
-            torch.stack([buffers[name][1 - turn, :, :n] for buffers in self._buffers])
+            torch.stack([b[name][1 - turn, :, :n] for b in self._buffers]).to(self._dtype)
             for name, n in self._carried.items()
         )
         return found[0] if len(found) == 1 else found
@@ -158,11 +169,15 @@ class Stream:
         """Pack the weights as they now are."""
         stack = self._stack
         self._stepper.prepare([
-            contiguous(stack.cell.weights(stack.parameters(layer, False), sizes))
+            self._wide(stack.cell.weights(stack.parameters(layer, False), sizes))
             for layer, sizes in enumerate(self._sizes)
         ])  # fmt: skip
         self._steps = self._stepper.steps
         self._address, self._own = self._stepper.address, self._stepper.own
+
+    def _wide(self, weights: list[Tensor]) -> list[Tensor]:
+        """As the kernels compute with them."""
+        return contiguous([w.float() for w in weights] if self._is_half else weights)
 
     def _refuse(self, x: Tensor) -> NoReturn:
         if not isinstance(x, Tensor) or x.shape not in self._given:

@@ -15,8 +15,9 @@ import numpy as np
 
 from unrolled.cells.base import Cell, equation
 from unrolled.compile import lowered
-from unrolled.engines.cpu.engine import CPU, Left, Recurrence
+from unrolled.engines.cpu.engine import CPU, AnyRecurrence
 from unrolled.engines.cpu.machine.arrays import NumPyLibrary
+from unrolled.engines.cpu.recurrence import Left
 from unrolled.engines.engine import Source
 from unrolled.engines.plan.schedule import Schedule, dense
 from unrolled.equations.derive import adjoints, cotangents
@@ -36,7 +37,7 @@ ENGINE = CPU(lambda bits: NumPyLibrary(f"float{bits}"))
 class CompiledTrace(Trace):
     """A sequence that the kernels have run, and what they left for the way back."""
 
-    recurrence: Recurrence
+    recurrence: AnyRecurrence
     schedule: Schedule
     weights: dict[str, Array]
     rows: Array  # the input, token after token, and the first state

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 
 from unrolled.engines.cpu.call.bind import Bound
 from unrolled.engines.cpu.call.call import Buffer, Owner
-from unrolled.engines.cpu.engine import Forward, Recurrence
 from unrolled.engines.cpu.machine.launches import Launches
 from unrolled.engines.cpu.machine.steps import Shared, Steps
+from unrolled.engines.cpu.recurrence import Forward, Recurrence
 from unrolled.engines.engine import Array
 from unrolled.engines.plan.schedule import dense
 

@@ -68,8 +68,8 @@ class Opened:
             name = str(dtype).removeprefix("torch.")
             if not KERNELS.runs("cpu", name):
                 raise UnrolledError(
-                    f"this program was made for the kernels, which run float32 and float64, and is "
-                    f"given {dtype}"
+                    f"this program was made for the kernels, which run float32, float64, bfloat16 "
+                    f"and float16, and is given {dtype}"
                 )
             found = KERNELS.recurrence(self.lowered, self.sizes, self.sources, name)
             for _ in range(self.order):
@@ -225,7 +225,8 @@ def _backward(
         result.append(laid.padded(d_tokens).contiguous())
     if need_states:
         result += [laid.batch.restored(state) for state in gradients.states]
-    return result + gradients.arrays
+    sums = zip(gradients.arrays, weights, strict=True)  # which may be wider than the weights
+    return result + [total.to(weight.dtype) for total, weight in sums]
 
 
 LIBRARY.impl("run", _run, "CPU")

@@ -45,6 +45,12 @@ class Library(Protocol):
     def widen(self, array: Array, width: int) -> Array:
         """A copy, its last axis padded with zeros."""
 
+    def converted(self, array: Array, dtype: str) -> Array:
+        """The same numbers in this dtype, contiguous."""
+
+    def seen(self, array: Array, dtype: str) -> Array:
+        """The same memory as numbers of this dtype."""
+
 
 @functools.cache
 def _memory(dtype: np.dtype[Any]) -> Memory:
@@ -89,3 +95,9 @@ class NumPyLibrary:
         result = self.zeros(*array.shape[:-1], width)
         result[..., : array.shape[-1]] = array
         return result
+
+    def converted(self, array: Array, dtype: str) -> Array:
+        return np.ascontiguousarray(array, np.dtype(dtype))
+
+    def seen(self, array: Array, dtype: str) -> Array:
+        return array.view(np.dtype(dtype))
