@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from unrolled.proof import check_gradients as check_gradients
     from unrolled.tasks.caption.captioner import Captioner as Captioner
     from unrolled.tasks.classify.classifier import Classifier as Classifier
+    from unrolled.tasks.classify.regressor import Regressor as Regressor
     from unrolled.tasks.forecast.forecaster import Forecaster as Forecaster
     from unrolled.tasks.generate.generator import Generator as Generator
     from unrolled.tasks.tag.tagger import Tagger as Tagger
@@ -131,6 +132,7 @@ JOBS = {
     "Classifier": "unrolled.tasks.classify.classifier",
     "Forecaster": "unrolled.tasks.forecast.forecaster",
     "Generator": "unrolled.tasks.generate.generator",
+    "Regressor": "unrolled.tasks.classify.regressor",
     "Tagger": "unrolled.tasks.tag.tagger",
     "Transcriber": "unrolled.tasks.transcribe.transcriber",
     "Translator": "unrolled.tasks.translate.translator",

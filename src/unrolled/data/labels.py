@@ -112,8 +112,9 @@ def rarest_of(rows: Sequence[Sequence[Hashable]]) -> list[str]:
 
 
 def quantile_names(values: Sequence[float]) -> list[str]:
-    """The tenth of all values that each lies in."""
-    edges = np.quantile(values, np.arange(1, BANDS) / BANDS)
+    """The tenth of all values that each lies in, or a larger part of few values."""
+    bands = min(BANDS, max(1, len(values) // BANDS))
+    edges = np.quantile(values, np.arange(1, bands) / bands)
     return [str(band) for band in np.searchsorted(edges, values, side="right").tolist()]
 
 

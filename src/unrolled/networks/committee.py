@@ -17,10 +17,13 @@ from torch import Tensor, nn
 from unrolled.networks.aims import ONE_CLASS, Aim
 from unrolled.networks.blending import fit_blend
 
+QUANTILES = 199  # of errors: each half per cent
+
 
 class Committee(nn.Module):
     """Members with one input and one set of classes, and what their opinions are worth."""
 
+    errors: Tensor  # (QUANTILES,), of numbers: quantiles of the error on rows not learned from
     blend: Tensor  # (2,): what the scores of the networks and of the linear model are scaled with
 
     def __init__(
@@ -34,6 +37,8 @@ class Committee(nn.Module):
         self.members = nn.ModuleList(members)
         self.linear = linear
         self.register_buffer("blend", torch.tensor([1.0, 0.0]))
+        if aim.name == "number":
+            self.register_buffer("errors", torch.full((QUANTILES,), torch.nan))
         self.share = 1.0  # of the networks, between calibrated opinions; known once it is fitted
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:

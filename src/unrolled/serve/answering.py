@@ -18,6 +18,7 @@ from unrolled.errors import ArgumentError, UsageError
 from unrolled.serve import questions as q
 from unrolled.serve.limits import Limits, Refused
 from unrolled.tasks.classify.classifier import THRESHOLD
+from unrolled.tasks.classify.regressor import NotCalibrated
 from unrolled.tasks.forecast.layout import as_series
 from unrolled.tasks.generate.sampling import Sampling
 from unrolled.tasks.tag.answers import as_plain, put_back, sentences_in
@@ -106,6 +107,28 @@ class SeveralLabels(Classify):
 
 class SeveralLabelsOfSeries(SeveralLabels, ClassifySeries):
     summary = "The labels of each series"
+
+
+class Regress(Task):
+    summary = "The number of each text"
+    reply = q.Numbers
+
+    def answer(self, model: Any, items: list[Any]) -> list[Any]:
+        said = model.answers(items, ignore)[:, 0]
+        try:
+            ends = model.interval_of(said)
+        except NotCalibrated:
+            return [{"value": value} for value in said.tolist()]
+        rows = zip(said.tolist(), ends[0].tolist(), ends[1].tolist(), strict=True)
+        return [{"value": value, "low": low, "high": high} for value, low, high in rows]
+
+
+class RegressSeries(Regress):
+    summary = "The number of each series"
+    question = q.Series
+
+    def items(self, question: Any, limits: Limits) -> list[Any]:
+        return [_array(one) for one in within(question.series, limits, "series")]
 
 
 class Tag(Task):
@@ -241,6 +264,8 @@ def task_of(model: Any, config: dict[str, Any]) -> Task:
         if model.several:
             return SeveralLabels() if model.encoder_.is_text else SeveralLabelsOfSeries()
         return Classify() if model.encoder_.is_text else ClassifySeries()
+    if name == "regress":
+        return Regress() if model.encoder_.is_text else RegressSeries()
     if name == "tag":
         kind = config.get("data", {}).get("restore")
         return Restore(str(kind)) if kind else Tag()

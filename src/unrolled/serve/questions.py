@@ -110,6 +110,16 @@ class LabelSets(BaseModel):
     answers: list[LabelSet]
 
 
+class Number(BaseModel):
+    value: float
+    low: float | None = Field(None, description="of the interval, if the run has one")
+    high: float | None = None
+
+
+class Numbers(BaseModel):
+    answers: list[Number]
+
+
 class Span(BaseModel):
     text: str
     kind: str

@@ -25,7 +25,16 @@ UNITS_SHOWN = 24  # of the hidden state, the most lively ones: more are no longe
 STEPS_SHOWN = 24  # of a sequence: more names do not fit on a phone
 LINES_SHOWN = 6  # channels of a series that can be told apart as lines
 LETTERS_SHOWN = 30  # where each step is a single letter
-ROLES = ("text", "label", "time", "value", "series", "known", "past")  # of a table's columns
+ROLES = (
+    "text",
+    "label",
+    "target",
+    "time",
+    "value",
+    "series",
+    "known",
+    "past",
+)  # of a table's columns
 
 
 def quoted(text: str, most: int = 160) -> str:

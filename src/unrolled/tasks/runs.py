@@ -17,6 +17,7 @@ ESTIMATORS = {
     "classify": "Classifier",
     "forecast": "Forecaster",
     "generate": "Generator",
+    "regress": "Regressor",
     "tag": "Tagger",
     "transcribe": "Transcriber",
     "translate": "Translator",

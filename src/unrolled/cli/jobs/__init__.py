@@ -9,6 +9,7 @@ from unrolled.cli.jobs.classify import ClassifyJob
 from unrolled.cli.jobs.forecast import ForecastJob
 from unrolled.cli.jobs.generate import GenerateJob
 from unrolled.cli.jobs.job import CommandJob
+from unrolled.cli.jobs.regress import RegressJob
 from unrolled.cli.jobs.tag import TagJob
 from unrolled.cli.jobs.transcribe import TranscribeJob
 from unrolled.cli.jobs.translate import TranslateJob
@@ -22,6 +23,7 @@ JOBS: dict[str, CommandJob] = {
         ClassifyJob(),
         ForecastJob(),
         GenerateJob(),
+        RegressJob(),
         TagJob(),
         TranscribeJob(),
         TranslateJob(),

@@ -2,7 +2,8 @@
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -25,6 +26,7 @@ from unrolled.errors import DataError, UsageError
 from unrolled.tasks.classify.classifier import Classifier
 from unrolled.tasks.classify.cross_validation import cross_validate
 from unrolled.tasks.classify.encoders import TextEncoder
+from unrolled.tasks.classify.reader import Reader
 from unrolled.tasks.origin import checksum, origin, read_origin, require_same
 from unrolled.training.fabric import is_first_process
 from unrolled.training.run_folder import RunFolder
@@ -55,7 +57,7 @@ class ClassifyJob(CommandJob):
     name = "classify"
     summary = "classify texts or numeric series, by one label or several"
     estimator = Classifier
-    columns = (
+    columns: ClassVar[Sequence[str]] = (
         "text",
         "label",
         "series",
@@ -67,7 +69,7 @@ class ClassifyJob(CommandJob):
         "labels_separated_by",
         "from_run",
     )
-    asked_with = ("text", "label", "series", "time", "labels_separated_by")
+    asked_with: ClassVar[Sequence[str]] = ("text", "label", "series", "time", "labels_separated_by")
     roles: ClassVar[tuple[str, ...]] = ("text", "label", "series", "time")  # of columns
 
     def add_columns(self, parser: argparse._ActionsContainer) -> None:
@@ -99,6 +101,15 @@ class ClassifyJob(CommandJob):
             "--fold-labels", action="store_true", default=None,
             help="treat labels that differ only in case or spaces as one class",
         )  # fmt: skip
+        parser.add_argument("--target", help=argparse.SUPPRESS)  # of `regress`, which is said
+
+    def how(self, arguments: argparse.Namespace) -> dict[str, Any]:
+        if self.name == "classify" and arguments.target is not None:
+            raise UsageError(
+                f"--target {arguments.target} names a column of numbers, and `classify` learns "
+                "classes: numbers are predicted by `unrolled train regress`"
+            )
+        return super().how(arguments)
 
     def answers_of(self, how: dict[str, Any]) -> Answers:
         """How the column with the answers is read."""
@@ -131,6 +142,8 @@ class ClassifyJob(CommandJob):
                 "out"
             )
         X, y = inputs_of(data.train), labels_of(data.train, data.answers)
+        if data.answers.numbers:
+            y = pl.Series(how.get("target"), y)  # whose name the report knows
         test = None
         if data.test is not None:
             test = inputs_of(data.test), labels_of(data.test, data.answers)
@@ -222,23 +235,28 @@ class ClassifyJob(CommandJob):
 
     def predict(self, run: RunFolder, arguments: argparse.Namespace) -> None:
         model = self.estimator.load(run.path)
-        before = read_origin(run.config(), run.path)
-        separator = self.separator_of(model, before, vars(arguments))
-        wanted = Wanted.of(arguments, [str(name) for name in model.classes_], separator)
+        answers_to, is_plain = self.answering(model, run, arguments)
         if arguments.out:
             writer_of(arguments.out)
         notes = Notes()
         told = abreast(
             lambda batch: chances_of(model, batch), self.asked(model, run, arguments, notes)
         )
-        answered = (
-            (batch, answers_to(model, batch, found, wanted, notes)) for batch, found in told
-        )
+        answered = ((batch, answers_to(batch, found, notes)) for batch, found in told)
         if arguments.out:
             write_table(arguments.out, beside_rows(answered, arguments.keep, notes))
         else:
-            say_answers(answered, wanted.is_plain)
+            say_answers(answered, is_plain)
         say_notes(notes)
+
+    def answering(
+        self, model: Any, run: RunFolder, arguments: argparse.Namespace
+    ) -> tuple[Callable[[Batch, Found, Notes], pl.DataFrame], bool]:
+        """What gives the columns that are asked for, and whether that is the label alone."""
+        before = read_origin(run.config(), run.path)
+        separator = self.separator_of(model, before, vars(arguments))
+        wanted = Wanted.of(arguments, [str(name) for name in model.classes_], separator)
+        return partial(answers_to, model, wanted), wanted.is_plain
 
     def asked(
         self, model: Classifier, run: RunFolder, arguments: argparse.Namespace, notes: Notes
@@ -302,7 +320,7 @@ def is_one_text(source: str) -> bool:
 
 
 def answers_to(
-    model: Classifier, batch: Batch, found: Found, wanted: Wanted, notes: Notes
+    model: Classifier, wanted: Wanted, batch: Batch, found: Found, notes: Notes
 ) -> pl.DataFrame:
     """The columns that are asked for, a line for each row that has something to read."""
     chances, said = found
@@ -310,16 +328,21 @@ def answers_to(
         notes.say(note)
     counted: list[str] = []
     if wanted.explain and batch.rows:
-        counted = model.explain(batch.texts, chances.argmax(1))
-        if model.model_.linear is not None:
-            notes.say("what counted is what the networks read; the linear model reads no steps")
+        counted = explained(model, batch, chances.argmax(1), notes)
     return wanted.columns(chances, notes, counted)
 
 
-def chances_of(model: Classifier, batch: Batch) -> Found:
-    """The probabilities of the rows of a batch that have something to read, and what is noted."""
+def explained(model: Reader, batch: Batch, said: Any, notes: Notes) -> list[str]:
+    """The steps that counted most for what was said of each row."""
+    if model.model_.linear is not None:
+        notes.say("what counted is what the networks read; the linear model reads no steps")
+    return model.explain(batch.texts, said)
+
+
+def chances_of(model: Reader, batch: Batch) -> Found:
+    """Probabilities, or numbers, of the rows that have something to read, and what is noted."""
     if not batch.rows:
-        return np.zeros((0, len(model.classes_))), []
+        return np.zeros((0, len(model.names))), []
     encoder = model.encoder_
     cut = (
         f"texts of more than {encoder.longest:,} tokens were cut there"
@@ -327,7 +350,7 @@ def chances_of(model: Classifier, batch: Batch) -> Found:
         else ""
     )
     said: list[str] = []
-    return model.probabilities(batch.texts, lambda note: said.append(cut or note)), said
+    return model.answers(batch.texts, lambda note: said.append(cut or note)), said
 
 
 def say_folds(figures: list[dict[str, Any]], as_json: bool) -> None:

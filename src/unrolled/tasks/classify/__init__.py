@@ -1,1 +1,1 @@
-"""Classification: texts or series in, one label for each out. See `classifier`."""
+"""Texts or series in, a class, several labels or a number out. See `classifier`, `regressor`."""

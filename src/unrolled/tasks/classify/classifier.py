@@ -35,10 +35,9 @@ from unrolled.tasks.classify.labels import (
     are_several,
     as_label_sets,
     indicators_of,
-    refuse_several,
 )
 from unrolled.tasks.classify.live_page import live_part
-from unrolled.tasks.classify.plan import as_labels, class_numbers, classes_from
+from unrolled.tasks.classify.plan import as_labels, class_numbers, classes_from, refuse_what
 from unrolled.tasks.classify.reader import Reader
 from unrolled.tasks.options import option
 from unrolled.tasks.tokens import DamagedVocabulary
@@ -117,8 +116,12 @@ class Classifier(ClassifierMixin, Reader):
             return torch.ones(len(self.classes_))
         return class_weights(self.class_weights, targets, len(self.classes_))
 
+    def _refuse_several(self, what: str) -> None:
+        if self.several:
+            refuse_what(what, "a classifier with several labels a row")
+
     def _live(self, raw: Any) -> tuple[Live, Any]:
-        refuse_several(self.several, "part of a page that computes")
+        self._refuse_several("part of a page that computes")
         return live_part(self.model_, self.encoder_, self.classes_.tolist(), raw)
 
     # ---------------------------------------------------------------------------------- asking
@@ -173,7 +176,7 @@ class Classifier(ClassifierMixin, Reader):
     def export_as(self, kind: str, path: Path, options: Options) -> Exported:
         """The whole classifier for another runtime; `unrolled.export` calls it."""
         self.require_fitted("model_")
-        refuse_several(self.several, f"export to {kind}")
+        self._refuse_several(f"export to {kind}")
         return export_classifier(self, kind, path, options)
 
     # ----------------------------------------------------------------------------------- a run

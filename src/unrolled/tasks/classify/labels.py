@@ -82,11 +82,3 @@ def indicators_of(sets: list[Any], classes: Any, whose: str) -> Any:
                 )
             found[row, known[label]] = 1
     return found
-
-
-def refuse_several(several: bool, what: str) -> None:
-    """Scripts and graphs give one class."""
-    if several:
-        raise ArgumentError(
-            f"there is no {what} for a classifier with several labels a row: use predict, or serve"
-        )

@@ -26,7 +26,7 @@ class NumberView:
     }
 
     def title(self, found: Findings) -> str:
-        return f"A regression of {quoted(found.classes[0], 40)}"
+        return f"A regression of {' '.join(found.classes[0].split())[:40]}"
 
     def lead(self, found: Findings) -> str:
         figure = measured(found, found.told.chances)

@@ -254,6 +254,11 @@ class Reader(Estimator):
         fresh: Reader = clone(self)
         return fresh._strata(fresh._learn_targets(y, count))
 
+    @property
+    def names(self) -> list[str]:
+        """What each column of `answers` is called."""
+        return [str(name) for name in self._outputs()]
+
     def _outputs(self) -> list[Any]:
         """The name of each score."""
         raise NotImplementedError
@@ -347,7 +352,7 @@ class Reader(Estimator):
             cell=self.cell_,
             model=self.model_,
             state=self.state_,
-            classes=[str(name) for name in self._outputs()],
+            classes=self.names,
             parts=parts,
             told=Told(data, said),
             told_part=part,

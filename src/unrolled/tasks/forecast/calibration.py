@@ -18,15 +18,14 @@ from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import floor
 from typing import Any
 
 import numpy as np
 
-LEAST = 20  # errors: fewer say little about a tenth
+from unrolled.tasks.conformal import LEAST, MIDDLE, conformal
+
 ENOUGH = 100  # errors of a series of its own: a tenth is then known to 0.03
 RATE = 0.005  # at which the share that is aimed at moves, from Gibbs and Candes 2021
-MIDDLE = 0.5
 
 
 @dataclass(frozen=True)
@@ -64,16 +63,6 @@ def shift_of_all(errors: Any, levels: Sequence[float]) -> tuple[Any, Any]:
             if len(known) >= LEAST:
                 shift[h, q] = conformal(known.tolist(), level)
     return shift, counts
-
-
-def conformal(ascending: Sequence[float], level: float) -> float:
-    """The error below which the next one lies with the chance `level`; the furthest if too few."""
-    count = len(ascending)
-    if level > MIDDLE:  # as many above it as below a low level: the same on both sides
-        place = count - floor((count + 1) * (1 - level) + 1e-9)
-    else:
-        place = floor((count + 1) * level + 1e-9) - 1
-    return float(ascending[min(max(place, 0), count - 1)])
 
 
 class Lane:

@@ -19,7 +19,8 @@ from unrolled.data.windows import Layout, memory
 from unrolled.exports.network import network_of
 from unrolled.exports.onnx_graph import Graph, model_of
 from unrolled.exports.onnx_layers import Layers, first_states
-from unrolled.tasks.forecast.calibration import MIDDLE, Calibration
+from unrolled.tasks.conformal import MIDDLE
+from unrolled.tasks.forecast.calibration import Calibration
 from unrolled.tasks.forecast.model import CONTEXT, ForecastNetwork
 
 FLOAT32, FLOAT64 = 1, 11

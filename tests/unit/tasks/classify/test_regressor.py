@@ -1,0 +1,136 @@
+"""Numbers from texts and series: what is learned, said, kept and measured."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
+
+from tests.tolerances import FIGURE, FLOAT64, assert_agrees
+from unrolled.cli import main
+from unrolled.errors import ArgumentError
+from unrolled.tasks.classify.regressor import Regressor
+
+SMALL = {"hidden": 4, "embedding": 4, "epochs": 1, "members": 2, "batch_size": 16, "tokens": "word"}
+WORTH = {"sea": 300.0, "garden": 120.0, "attic": -80.0}
+
+
+def houses(count=80):
+    """Texts in which words add to a price."""
+    draw = np.random.default_rng(0)
+    texts, prices = [], []
+    for number in range(count):
+        mine = [name for place, name in enumerate(WORTH) if number >> place & 1]
+        texts.append(" ".join(["a house", *mine, f"n{number}"]))
+        prices.append(1000 + sum(WORTH[name] for name in mine) + draw.normal(0, 5))
+    return texts, np.array(prices)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Path:
+    place = tmp_path_factory.mktemp("numbers")
+    rows = [f"{text},{price:.3f}" for text, price in zip(*houses())]
+    (place / "rows.csv").write_text("\n".join(["text,price", *rows]) + "\n")
+    words = ["--epochs", "1", "--members", "2", "--hidden", "4", "--tokens", "word", "--quiet"]
+    asked = ["train", "regress", str(place / "rows.csv"), "--target", "price", *words]
+    assert main([*asked, "--out", str(place / "run")]) == 0
+    return place / "run"
+
+
+def test_the_linear_model_beside_the_networks_learns_numbers():
+    X, y = houses()
+    model = Regressor(**SMALL).fit(X, y)
+    assert model.score(X, y) > 0.8
+    alone = model.model_.linear.scores(X)[:, 0] * model.aim_.unit + model.aim_.center
+    assert r2_score(y, alone) > 0.97
+
+
+def test_the_networks_learn_the_slope_of_a_series():
+    draw = np.random.default_rng(1)
+    y = draw.uniform(-3, 3, 60)
+    X = [slope * np.linspace(0, 1, 6) + draw.normal(0, 0.05, 6) for slope in y]
+    options = SMALL | {"epochs": 40, "lr": 0.02, "hidden": 8, "linear": False, "members": 1}
+    model = Regressor(convolutions=False, dropout=0.0, **options).fit(X[:50], y[:50])
+    assert model.score(X[50:], y[50:]) > 0.8
+
+
+def test_figures_are_scikit_learns_and_a_run_says_the_same(run):
+    X, y = houses()
+    model = Regressor.load(run)
+    said, found = model.predict(X), model.evaluate(X, y)
+    for name, figure in (("mae", mean_absolute_error), ("rmse", root_mean_squared_error),
+                         ("r2", r2_score)):  # fmt: skip
+        wanted = np.float64(figure(y, said))
+        assert_agrees(np.float64(found[name]), wanted, tolerance=FLOAT64, name=name)
+    low, high = model.predict_interval(X)
+    assert found["coverage"] == ((low <= y) & (y <= high)).mean()
+
+
+def test_intervals_hold_what_they_should_of_rows_not_learned_from():
+    """Errors of left-out rows are exchangeable with those of new ones: a binomial bound."""
+    X, y = houses(400)
+    model = Regressor(**SMALL | {"validation": 0.5, "members": 1}).fit(X[:200], y[:200])
+    for level in (0.5, 0.8):
+        low, high = model.predict_interval(X[200:], level)
+        held = ((low <= y[200:]) & (y[200:] <= high)).mean()
+        assert abs(held - level) < 0.15, level
+        assert (high > low).all()
+    assert (model.predict_interval(X, 0.9)[1] > model.predict_interval(X, 0.5)[1]).all()
+
+
+def test_the_report_compares_with_what_looks_at_nothing(run):
+    page = (run / "report.html").read_text()
+    for words in ("A regression of", "price", "always the median of the training set",
+                  "the linear model alone", "coverage", "feed-forward network"):  # fmt: skip
+        assert words in page
+
+
+def test_predict_writes_a_number_and_its_interval(run, capsys):
+    rows, out = str(run.parent / "rows.csv"), run.parent / "answers.parquet"
+    assert main(["predict", str(run), rows, "--out", str(out), "--explain"]) == 0
+    assert "the interval of 80%" in capsys.readouterr().err
+    found = pl.read_parquet(out)
+    assert found.columns == ["text", "price", "prediction", "low", "high", "counted"]
+    said = Regressor.load(run).predict(found["text"].to_list())
+    assert_agrees(found["prediction"].to_numpy(), said, tolerance=FIGURE)
+    assert (found["low"] < found["prediction"]).all()
+    assert main(["evaluate", str(run), rows, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["rows"] == 80
+    assert main(["train", "--resume", str(run), "--epochs", "2", "--quiet"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("train classify rows.csv --target price", "predicted by `unrolled train regress`"),
+        ("train classify rows.csv --label price", "with `unrolled train regress`"),
+        ("train regress rows.csv --target text", "which is no number"),
+        ("train regress rows.csv", "holds the numbers? name it with --target"),
+        ("train regress builtin:languages", "holds classes, one a row, and no numbers"),
+        ("train regress rows.csv --target price --interval 2", "lies between 0.02 and 0.98"),
+        ("predict run rows.csv --top 2", "--top is of classes"),
+        ("export run --to js", "there is no export to js for a regression"),
+    ],
+)
+def test_nonsense_is_refused(run, monkeypatch, capsys, words, said):
+    monkeypatch.chdir(run.parent)
+    assert main(words.split()) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("y", "said"),
+    [([1, 1, 1], "every number is 1"), ([1, np.nan, 2], "row 2 of y is nan"),
+     ([1, 2], "3 sequences and 2 numbers"), (["a", "b", "c"], "what is no number")],
+)  # fmt: skip
+def test_rubbish_targets_are_refused(y, said):
+    with pytest.raises(ArgumentError, match=said):
+        Regressor(**SMALL).fit(["one", "two", "three"], y)
+
+
+def test_few_rows_have_no_intervals():
+    model = Regressor(**SMALL | {"validation": 0.0}).fit(["a", "b", "c"], [1, 2, 3])
+    with pytest.raises(ArgumentError, match="there are no intervals: fewer than 20 rows"):
+        model.predict_interval(["a"])
