@@ -7,8 +7,6 @@ In: a lowered step and the size of its numbers. Out: `Program`, whose kernels ha
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from weakref import WeakValueDictionary
@@ -24,7 +22,10 @@ from unrolled.engines.plan.directions import Inputs
 from unrolled.engines.plan.lower import Graphs, Lowered, backward_graphs, narrow
 from unrolled.engines.plan.plan import Plan
 from unrolled.engines.plan.verify import verify
+from unrolled.equations.nodes import Apply, topological
 from unrolled.errors import PlanError
+
+MOST_OPERATIONS = 1_000  # of a step: compiling these takes about ten seconds; cells have dozens
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +59,7 @@ class Program:
         self._forwards: dict[tuple[object, ...], tuple[directions.Forward, Kernel]] = {}
         self._backwards: dict[tuple[object, ...], tuple[directions.Backward, Kernel]] = {}
         self._lock = threading.Lock()
+        self._refuse_too_long()
 
     @cached_property
     def narrow(self) -> Lowered:
@@ -80,7 +82,7 @@ class Program:
     ) -> tuple[directions.Forward, Kernel]:
         """The forward kernel; `inside` computes the input's products in the loop, and `keep` stores
         what backward needs."""
-        with self._lock, self._not_too_deep():
+        with self._lock:
             key = inside, record, keep
             if key not in self._forwards:
                 made = self.forward_plan(inside=inside, record=record, keep=keep)
@@ -92,7 +94,7 @@ class Program:
         self, norms: tuple[str, ...] = (), inputs: Inputs = Inputs.OUTSIDE
     ) -> tuple[directions.Backward, Kernel]:
         """The backward kernel; `norms` names states whose derivative it measures."""
-        with self._lock, self._not_too_deep():
+        with self._lock:
             key = norms, inputs
             if key not in self._backwards:
                 made = directions.backward(self.narrow, self.graphs, norms, inputs)
@@ -100,17 +102,17 @@ class Program:
                 self._backwards[key] = made, self._compile(made.plan, what, descending=True)
             return self._backwards[key]
 
-    @contextmanager
-    def _not_too_deep(self) -> Iterator[None]:
-        """Plans and code are made by walking down a step, as deep as Python's own stack allows."""
-        try:
-            yield
-        except RecursionError:
+    def _refuse_too_long(self) -> None:
+        """Said before it is planned: the compiler of machine code takes ever longer for each."""
+        step = self.lowered.step
+        nodes = topological(node for _, node in step.statements)
+        count = sum(isinstance(node, Apply) for node in nodes)
+        if count > MOST_OPERATIONS:
             raise PlanError(
-                f"the step of {self.lowered.step.name} computes too many operations one after "
-                f'another for the compiled kernels: make the layer with engine="torch", which '
-                f"runs it, or split the step"
-            ) from None
+                f"the step of {step.name} computes {count:,} operations, and the compiled kernels "
+                f'take up to {MOST_OPERATIONS:,}: make the layer with engine="torch", which runs '
+                f"it, or split the step"
+            )
 
     def _compile(self, plan: Plan, what: str, *, descending: bool) -> Kernel:
         verify(plan, self.narrow.weights)

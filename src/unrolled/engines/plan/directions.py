@@ -15,6 +15,7 @@ from enum import StrEnum
 from unrolled.engines.plan.layout import plan
 from unrolled.engines.plan.lower import Graphs, Lowered, replace_nodes
 from unrolled.engines.plan.plan import Kind, Place, Plan, Target
+from unrolled.engines.plan.rewrite import terms_of
 from unrolled.equations.derive import cotangents
 from unrolled.equations.equation import Equation
 from unrolled.equations.nodes import ONE, Apply, Node, Variable, apply, constant, variable
@@ -151,7 +152,8 @@ def backward(
     length is wanted at every step."""
     step, places = lowered.step, _known_places(lowered, graphs)
     arriving = _arriving(lowered, places)
-    sources = {v: replace_nodes([node], arriving)[node] for v, node in graphs.gradients.items()}
+    replaced = replace_nodes(graphs.gradients.values(), arriving)
+    sources = {v: replaced[node] for v, node in graphs.gradients.items()}
     if inputs is Inputs.OUTSIDE and not _has_products(step, sources):
         inputs = Inputs.INSIDE  # there is nothing to be done outside
     lefts = _Lefts(Kind.TOKEN if inputs is Inputs.OUTSIDE else Kind.ROW)
@@ -257,12 +259,11 @@ class _Lefts:
                 for place in self.places.values()}  # fmt: skip
 
 
-def _terms(node: Node) -> Iterable[Node]:
-    if isinstance(node, Apply) and node.op == "add":
-        for argument in node.args:
-            yield from _terms(argument)
-    else:
-        yield node
+def _terms(node: Node) -> list[Node]:
+    def is_sum(node: Node) -> bool:
+        return isinstance(node, Apply) and node.op == "add"
+
+    return terms_of(node, is_sum) if isinstance(node, Apply) and is_sum(node) else [node]
 
 
 def _outer_terms(d: Node) -> Iterable[tuple[Node, Variable]]:

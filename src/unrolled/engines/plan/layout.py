@@ -81,16 +81,17 @@ class _Layout:
     def _order(self) -> list[Node]:
         """Arguments first, where the operand of a product or reduction counts as its argument."""
         order: dict[Node, None] = {}
-
-        def visit(node: Node) -> None:
-            if node in order:
-                return
-            for before in self._before(node):
-                visit(before)
-            order[node] = None
-
-        for node, _ in self.targets:
-            visit(node)
+        for target, _ in self.targets:
+            waiting = [(target, False)]
+            while waiting:
+                node, is_ready = waiting.pop()
+                if node in order:
+                    continue
+                if is_ready:
+                    order[node] = None
+                    continue
+                waiting.append((node, True))
+                waiting += [(before, False) for before in reversed(self._before(node))]
         return list(order)
 
     def _before(self, node: Node) -> list[Node]:

@@ -186,7 +186,7 @@ def backward_graphs(lowered: Lowered) -> Graphs:
 
 def _choose(gradients: Iterable[Node], forward: set[Node], stored: set[Node]) -> list[Node]:
     """The forward values to keep, such that everything the gradients need can be made of them."""
-    kept: dict[Node, None] = {}
+    keeping = _Keeping(forward, stored)
     order = list(topological(gradients))
     needed = {argument for node in order if node not in forward and isinstance(node, Apply)
               for argument in node.args if argument in forward}  # fmt: skip
@@ -194,26 +194,59 @@ def _choose(gradients: Iterable[Node], forward: set[Node], stored: set[Node]) ->
     # a product's right-hand side is read by a product outside, so it must stand in memory
     for node in order:
         if isinstance(node, Apply) and node.op == "outer" and _computed(node.args[1], stored):
-            kept[node.args[1]] = None
+            keeping.keep([node.args[1]])
     for node in order:
         if node in needed and node in forward:
-            kept.update(dict.fromkeys(_missing(node, stored, kept)))
-    return list(kept)
+            keeping.keep(keeping.missing(node))
+    return list(keeping.kept)
 
 
 def _computed(node: Node, stored: set[Node]) -> bool:
     return isinstance(node, Apply) and node not in stored
 
 
-def _missing(node: Node, stored: set[Node], kept: Mapping[Node, None]) -> list[Node]:
-    """What must be kept in addition, so that this value can be had."""
-    found: dict[Node, list[Node]] = {}
-    for below in topological([node], stored | kept.keys()):
-        if not isinstance(below, Apply) or below in stored or below in kept:
-            found[below] = []
-        else:
-            found[below] = _missing_for(below, found)
-    return found[node]
+class _Keeping:
+    """The forward values that are kept, and what each other one needs beside them: remembered, so
+    that a step of thousands of operations is looked through once."""
+
+    def __init__(self, forward: Iterable[Node], stored: set[Node]) -> None:
+        self.kept: dict[Node, None] = {}
+        self._stored = stored
+        self._missing: dict[Node, list[Node]] = {}
+        self._known = set(stored)  # there is no need to look below these
+        self._users: dict[Node, list[Node]] = {}
+        for node in forward:
+            for argument in arguments(node):
+                self._users.setdefault(argument, []).append(node)
+
+    def keep(self, nodes: Iterable[Node]) -> None:
+        for node in nodes:
+            self.kept[node] = None
+            self._forget(node)
+            self._known.add(node)
+
+    def missing(self, node: Node) -> list[Node]:
+        """What must be kept in addition, so that this value can be had."""
+        found = self._missing
+        for below in topological([node], self._known):
+            if below in found:
+                continue
+            if not isinstance(below, Apply) or below in self._stored or below in self.kept:
+                found[below] = []
+            else:
+                found[below] = _missing_for(below, found)
+            self._known.add(below)
+        return found[node]
+
+    def _forget(self, node: Node) -> None:
+        """What is made of a value that is now kept needs less."""
+        waiting = [node]
+        while waiting:
+            one = waiting.pop()
+            if self._missing.pop(one, None) is not None:
+                if one not in self._stored and one not in self.kept:
+                    self._known.discard(one)
+                waiting += self._users.get(one, ())
 
 
 def _missing_for(node: Apply, found: Mapping[Node, list[Node]]) -> list[Node]:
