@@ -80,6 +80,11 @@ class Estimator(BaseEstimator):
     nodes: int = option(1, "number of machines", int)
     strategy: str = option("auto", "strategy of Lightning Fabric: auto, ddp, ...")
     accelerator: str = option("cpu", "type of device for training", choices=checks.ACCELERATORS)
+    precision: str = option(
+        "float32",
+        "bf16 computes in bfloat16 where PyTorch's autocast does; weights stay float32",
+        choices=tuple(checks.PRECISIONS),
+    )
     tensorboard: bool = option(False, "also write TensorBoard logs to the run", bool)
     out: Any = None
     progress: str = "quiet"

@@ -27,7 +27,7 @@ GROUPS = {
         "optimizer", "momentum", "weight_decay", "schedule", "clip_norm", "clip_value", "validation"
     ),
     "processes and machines": (
-        "devices", "nodes", "strategy", "accelerator", "tensorboard", "threads"
+        "devices", "nodes", "strategy", "accelerator", "precision", "tensorboard", "threads"
     ),
 }  # fmt: skip
 OWN = "options of this job"

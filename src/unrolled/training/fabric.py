@@ -13,7 +13,7 @@ import torch
 
 from unrolled.errors import UnrolledError
 from unrolled.training.job import Sums
-from unrolled.training.settings import Settings
+from unrolled.training.settings import PRECISIONS, Settings
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -56,8 +56,9 @@ def make_fabric(settings: Settings) -> Fabric:
     strategy = "ddp" if many and settings.strategy == "auto" else settings.strategy
     try:
         return lightning_fabric.Fabric(
-            accelerator=settings.accelerator, devices=devices, num_nodes=nodes, strategy=strategy
-        )
+            accelerator=settings.accelerator, devices=devices, num_nodes=nodes, strategy=strategy,
+            precision=PRECISIONS[settings.precision],  # type: ignore[arg-type] # one of its names
+        )  # fmt: skip
     except (ValueError, TypeError, RuntimeError) as error:
         raise CannotLaunch(
             f"training cannot start on {settings.accelerator} with devices={devices}, "

@@ -11,6 +11,7 @@ from unrolled.training.optimizers import OPTIMIZERS
 from unrolled.training.schedules import SCHEDULES
 
 ACCELERATORS = ("auto", "cpu", "cuda", "gpu", "mps")
+PRECISIONS = {"float32": "32-true", "bf16": "bf16-mixed"}  # as Fabric calls them
 MOST = 2**31 - 1  # of anything that is counted: no machine has room or time for more
 
 
@@ -34,12 +35,14 @@ class Settings:
     nodes: int = 1
     strategy: str = "auto"
     accelerator: str = "cpu"
+    precision: str = "float32"
     tensorboard: bool = False
 
     def __post_init__(self) -> None:
         one_of("optimizer", self.optimizer, OPTIMIZERS)
         one_of("schedule", self.schedule, SCHEDULES)
         one_of("accelerator", self.accelerator, ACCELERATORS)
+        one_of("precision", self.precision, PRECISIONS)
         for name in ("lr", "minutes"):
             positive(name, getattr(self, name), optional=name == "minutes")
         for name in ("clip_norm", "clip_value"):

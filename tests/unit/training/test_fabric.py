@@ -40,6 +40,13 @@ def test_too_few_gpus(gpus):
         require_accelerator("cuda", 3)
 
 
+def test_bfloat16_is_what_autocast_computes_with():
+    assert "bf16" in make_fabric(Settings(precision="bf16"))._precision.precision
+    assert make_fabric(Settings())._precision.precision == "32-true"
+    with pytest.raises(ArgumentError, match="precision is one of float32, bf16, not 'half'"):
+        Settings(precision="half")
+
+
 def test_the_processor_is_always_there(gpus):
     gpus(0)
     assert make_fabric(Settings(accelerator="cpu")).device.type == "cpu"
