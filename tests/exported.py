@@ -13,6 +13,7 @@ from unrolled import (
     leaky_relu,
     maximum,
     mean,
+    modify,
     sigmoid,
     tanh,
     where,
@@ -22,8 +23,10 @@ from unrolled import max as largest
 from unrolled import min as smallest
 from unrolled import softmax as shares
 from unrolled import sum as sum_units
+from unrolled.cells import LSTM
 from unrolled.cells.base import equation
 from unrolled.cells.library import variants
+from unrolled.cells.modifiers import Heads
 
 
 class Awkward(Cell):
@@ -103,6 +106,7 @@ CELLS: dict[str, Any] = {
     **dict(variants()),
     "awkward": Awkward,
     "shares": Shares,
+    "heads": modify(LSTM, Heads(2)),
     "swapping": Swapping,
     "constant": Constant,
     "narrow": Narrow,
@@ -119,7 +123,8 @@ def layer_of(name: str, **options: Any) -> Recurrent:
         options["proj_size"] = 4
     if any(shape == ("input_size",) for shape in (found.states | found.named_inputs).values()):
         options["num_layers"] = 1  # its layer stands on the input alone
-    layer = Recurrent(cell, 5 if found.input_is_hidden else 3, 5, **options)
+    hidden = 6 if found.blocks else 5
+    layer = Recurrent(cell, 5 if found.input_is_hidden else 3, hidden, **options)
     with torch.no_grad():
         for parameter in layer.parameters():
             parameter += 0.1 * torch.randn_like(parameter)

@@ -14,23 +14,27 @@ makes a recurrence of it for `layers` (torch) or `textbook` (NumPy).
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from typing import Any
 from weakref import WeakValueDictionary
 
 from unrolled.cells.base import equation
-from unrolled.engines.plan.lower import Lowered, lower
+from unrolled.engines.plan.lower import Lowered, has_whole_blocks, lower
 
 _lowered: WeakValueDictionary[str, Lowered] = WeakValueDictionary()
 _lock = threading.Lock()
 
 
-def lowered(cell: Any) -> Lowered:
+def lowered(cell: Any, sizes: Mapping[str, int]) -> Lowered:
     """The step that a cell's engines run: one for all equations that are equal, kept (with its
-    kernels) for as long as anybody holds one of them."""
+    kernels) for as long as anybody holds one of them. Of the `sizes` those of blocks alone
+    matter."""
     what = equation(cell)
+    blocks = bool(what.blocks) and has_whole_blocks(what, sizes)
+    key = f"{what.json} in blocks" if blocks else what.json
     with _lock:
-        found = _lowered.get(what.json)
+        found = _lowered.get(key)
         if found is None:
-            found = _lowered[what.json] = lower(what)
-        what.__dict__["lowered"] = found
+            found = _lowered[key] = lower(what, blocks=blocks)
+        what.__dict__.setdefault("lowered", {})[blocks] = found
         return found

@@ -146,11 +146,11 @@ def _draw(
         states = tuple(s + noise / 5 * generator.normal(size=s.shape) for s in reached)
     outputs, final = drawn.unroll(xs, states, **named)
     sizes = drawn.__dict__["_sizes"]
-    words = ", ".join(f"{k} {v}" for k, v in sizes.items() if k != "1")
+    words = ", ".join(f"{k} {v}" for k, v in sizes.items() if k.isidentifier())
     return Trial(
         drawn,
         equation,
-        {name: length for name, length in sizes.items() if name != "1"},
+        {name: length for name, length in sizes.items() if name in equation.sizes},
         xs,
         states,
         f"{form} ({batch if shape else 1}), {time} steps from {start}, {words}",
@@ -183,6 +183,9 @@ def _lengths(
     lengths = {name: int(number) for name, number in zip(names, numbers, strict=True)}
     if form == LONG:
         lengths |= {"hidden_size": 16, "input_size": 11, "time": 20}
+    for base, blocks in dict.fromkeys(equation.blocks.values()):
+        if lengths.get(base, 0) % blocks:
+            lengths[base] *= blocks
     lengths |= {name: n for name, n in equation.lengths.items() if name in lengths}
     if equation.input_is_hidden:
         lengths["input_size"] = lengths["hidden_size"]

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from unrolled.equations.lengths import known_length, parts_of
 from unrolled.equations.nodes import Apply, ConstantArray, Node, Shape, Variable, topological
 from unrolled.equations.ops import shape_of
 from unrolled.errors import ShapeError
@@ -103,9 +104,15 @@ class Equation:
     def sizes(self) -> tuple[str, ...]:
         """The names of the sizes, `input_size` and `hidden_size` first."""
         given = (*self.given, *self.constants.values())
-        used = {size for node in given for size in shape_of(node) if size != "1"}
+        used = {parts_of(size)[0] for node in given for size in shape_of(node) if size != "1"}
         first = [size for size in ("input_size", "hidden_size") if size in used]
         return (*first, *sorted(used - set(first)))
+
+    @cached_property
+    def blocks(self) -> dict[str, tuple[str, int]]:
+        """The sizes that are blocks of others, hidden_size/4, and what they are blocks of."""
+        given = (parts for v in self.given for parts in shape_of(v))
+        return {size: parts_of(size) for size in given if parts_of(size)[1] > 1}
 
     @property
     def input_is_hidden(self) -> bool:
@@ -127,7 +134,8 @@ class Equation:
             if size not in known:
                 raise ShapeError(f"{self.name} needs {size}: give it as {size}=..., 1 or more")
         self.check_sizes(**known)
-        return {"1": 1} | {size: int(known[size]) for size in self.sizes}
+        resolved = {"1": 1} | {size: int(known[size]) for size in self.sizes}
+        return resolved | {size: known_length(size, resolved, self.name) for size in self.blocks}
 
     def check_sizes(self, **sizes: Any) -> None:
         """Refuse what is no size, or another one than a constant array has."""
@@ -152,7 +160,7 @@ class Equation:
         known, count = self.resolve(**sizes), 0
         for node in topological(dict(self.statements).values()):
             if isinstance(node, Apply) and len(shape_of(node)) < 2:
-                factor = 2 * known[shape_of(node.args[0])[1]] if node.op == "matmul" else 1
+                factor = 2 * _columns(node.args[0], known) if node.op == "matmul" else 1
                 count += factor * _volume(shape_of(node), known)
         return count
 
@@ -220,6 +228,15 @@ class Equation:
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.latex}$"
+
+
+def _columns(matrix: Node, sizes: Mapping[str, int]) -> int:
+    """How many numbers of each row are multiplied."""
+    while isinstance(matrix, Apply) and matrix.op in ("transpose", "block_diagonal"):
+        if matrix.op == "block_diagonal":
+            return sizes[shape_of(matrix.args[0])[1]]
+        (matrix,) = matrix.args
+    return sizes[shape_of(matrix)[1]]
 
 
 def _volume(shape: Shape, sizes: Mapping[str, int]) -> int:

@@ -26,9 +26,11 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
+from unrolled.equations.lengths import block_of
 from unrolled.equations.nodes import (
     ONE,
     Apply,
+    Constant,
     ConstantArray,
     Eye,
     Length,
@@ -101,6 +103,11 @@ def one_vector(shape: Shape) -> Shape:
     return shape
 
 
+def only_special(*shapes: Shape) -> Shape:
+    """Of what `shape_of` knows by more than the shapes of its arguments."""
+    raise ShapeMismatch("a shape that follows from a number")
+
+
 def bounded(value: Shape, bound: Shape) -> Shape:
     return value
 
@@ -159,6 +166,23 @@ def softmax(x: Array) -> Any:
 def clip_gradient(x: Array, bound: float) -> Array:
     """The value itself: only the derivative is bounded."""
     return x
+
+
+def block_diagonal(x: Array, blocks: float) -> Array:
+    """Square blocks, one above the other, as the diagonal of a matrix."""
+    count, rows = int(blocks), len(x)
+    size = rows // count
+    result = np.zeros((rows, rows), x.dtype)
+    for start in range(0, rows, size):
+        result[start : start + size, start : start + size] = x[start : start + size]
+    return result
+
+
+def diagonal_blocks(x: Array, blocks: float) -> Array:
+    """The blocks along the diagonal of a matrix, one above the other."""
+    size = len(x) // int(blocks)
+    return np.concatenate([x[start : start + size, start : start + size]
+                           for start in range(0, len(x), size)])  # fmt: skip
 
 
 def spread(x: Array, units: int) -> Array:
@@ -303,6 +327,11 @@ _ROWS = (
          movement=_softmax),
     _row("clip_gradient", 2, clip_gradient, _clipped, r"\operatorname{{clip}}'({0}, {1})",
          shape=bounded, movement=lambda moved, y, x, bound: (moved, None)),
+    _row("block_diagonal", 2, block_diagonal,
+         lambda d, y, x, n: (apply("diagonal_blocks", d, n), None),
+         r"\operatorname{{diag}}_{{{1}}}({0})", shape=only_special),
+    _row("diagonal_blocks", 2, diagonal_blocks, None, r"\operatorname{{blocks}}_{{{1}}}({0})",
+         shape=only_special),
     _row("spread", 2, spread, lambda d, y, x, units: (apply("sum", d), None),
          r"\mathbf{{1}}\,{0}", shape=widened),
     _row("total", 1, np.sum, None, r"\operatorname{{sum}}({0})", shape=lambda shape: ()),
@@ -357,4 +386,19 @@ def _shape_of(node: Node) -> Shape:
         units = node.args[1]
         assert isinstance(units, Length)
         return (units.size,)
+    if node.op in ("block_diagonal", "diagonal_blocks"):
+        return _blocks(node)
     return OPS[node.op].shape(*map(shape_of, node.args))
+
+
+def _blocks(node: Apply) -> Shape:
+    """Of a square matrix and its blocks; which of the two the operation gives."""
+    matrix, number = shape_of(node.args[0]), node.args[1]
+    if not isinstance(number, Constant) or number.value != int(number.value) or number.value < 2:
+        raise ShapeMismatch(f"{node.op} needs a number of blocks, 2 or more")
+    rows = matrix[0] if matrix else ""
+    square, blocks = (rows, rows), (rows, block_of(rows, int(number.value)))
+    given, result = (blocks, square) if node.op == "block_diagonal" else (square, blocks)
+    if matrix != given:
+        raise ShapeMismatch(f"{node.op} of {matrix}, and not of {given}")
+    return result

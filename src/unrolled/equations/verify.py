@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from unrolled.equations.equation import Equation
+from unrolled.equations.lengths import is_size
 from unrolled.equations.nodes import (
     ONE,
     Apply,
@@ -73,7 +74,7 @@ def _verify_given(equation: Equation) -> None:
     for v in equation.given:
         _demand(v.role in ROLES, equation, f"{v.name} has the role {v.role!r}")
         for size in shape_of(v):
-            _demand(size == "1" or size.isidentifier(), equation, f"{size!r} is not a size")
+            _demand(size == "1" or is_size(size), equation, f"{size!r} is not a size")
         axes = AXES.get(v.role, (0, 1, 2))
         _demand(len(shape_of(v)) in axes, equation, f"{v.name} cannot have the axes {shape_of(v)}")
     _verify_constants(equation)

@@ -158,6 +158,8 @@ NUMPY = Dialect(
         "max": call("max_units"),
         "min": call("min_units"),
         "softmax": call("softmax"),
+        "block_diagonal": call("block_diagonal", 2),
+        "diagonal_blocks": call("diagonal_blocks", 2),
         "spread": call("spread", 2),
         "total": call("np.sum"),
         "and": infix("&", 3),
@@ -167,7 +169,7 @@ NUMPY = Dialect(
     python_number,
     frozenset(
         {*keyword.kwlist, *FUNCTIONS, "sum_units", "mean_units", "max_units", "min_units",
-         "softmax", "spread", "np", "len", "weights",
+         "softmax", "block_diagonal", "diagonal_blocks", "spread", "np", "len", "weights",
          "states", "cache"}
     ),
 )  # fmt: skip

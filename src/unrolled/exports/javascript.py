@@ -107,7 +107,9 @@ class Script:
         return f"for (let {index} = 0; {index} < {self.length(size)}; {index}++) {{"
 
     def length(self, size: str) -> str:
-        return "1" if size == ONE else f"sizes.{size}"
+        return (
+            "1" if size == ONE else f"sizes.{size}" if size.isidentifier() else f"sizes['{size}']"
+        )
 
     def array_of(self, number: str) -> str:
         return f"Float64Array.of({number})"

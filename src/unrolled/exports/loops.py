@@ -221,10 +221,24 @@ class Loops:
             return self._element(node.args[0], ())
         if isinstance(node, Apply) and node.op == "transpose":
             return f"({self._element(node.args[0], indices[::-1])})"
+        if isinstance(node, Apply) and node.op in ("block_diagonal", "diagonal_blocks"):
+            return self._blocks(node, indices)
         if isinstance(node, Apply) and node.op == "outer":
             one, other = (self._element(a, (i,)) for a, i in zip(node.args, indices, strict=True))
             return f"({one} * {other})"
         return None
+
+    def _blocks(self, node: Apply, indices: tuple[str, ...]) -> str:
+        """A number of a block-diagonal matrix, or of its blocks, in JavaScript: other exports have
+        folded what weights alone decide."""
+        (row, column), matrix = indices, node.args[0]
+        is_whole = node.op == "block_diagonal"
+        size = self.syntax.length(shape_of(matrix if is_whole else node)[1])
+        begin = f"Math.floor({row} / {size}) * {size}"
+        if not is_whole:
+            return self._element(matrix, (row, f"({begin} + {column})"))
+        inside = f"Math.floor({column} / {size}) * {size} === {begin}"
+        return f"({inside} ? {self._element(matrix, (row, f'({column} - {begin})'))} : 0)"
 
     def _at(self, name: str, shape: tuple[str, ...], indices: tuple[str, ...]) -> str:
         if shape in ((), (ONE,)):

@@ -55,6 +55,20 @@ def softmax(v):
     raised = np.exp(v - np.max(v, axis=0, keepdims=True))
     return raised / np.sum(raised, axis=0, keepdims=True)
 ''',
+    "block_diagonal": '''
+def block_diagonal(blocks, count):
+    """Square blocks, one above the other, as the diagonal of a matrix."""
+    rows, size = blocks.shape
+    of_row, of_column = np.arange(rows)[:, None] // size, np.arange(rows)[None] // size
+    return np.where(of_row == of_column, np.tile(blocks, (1, count)), 0.0)
+''',
+    "diagonal_blocks": '''
+def diagonal_blocks(matrix, count):
+    """The blocks along the diagonal of a matrix, one above the other."""
+    size = len(matrix) // count
+    parts = [matrix[i : i + size, i : i + size] for i in range(0, len(matrix), size)]
+    return np.concatenate(parts)
+''',
     "spread": '''
 def spread(v, units):
     """The same number for each unit."""
@@ -172,7 +186,7 @@ if __name__ == "__main__":
 
 def draw_lines(name: str, shape: Sequence[str], rule: Any) -> list[str]:
     """The lines that give one weight its first value, by the cell's rule."""
-    numbers = ", ".join(size if size != "1" else "1" for size in shape)
+    numbers = ", ".join(size.replace("/", " // ") for size in shape)
     if len(shape) == 1:
         numbers += ", 1"  # a column
     target, size = f'weights["{name}"] =', f"({numbers})" if shape else "()"

@@ -14,6 +14,7 @@ from unrolled.cells.base import Cell
 from unrolled.cells.base import equation as equation_of
 from unrolled.equations.equation import Equation
 from unrolled.equations.inputs import without_named
+from unrolled.equations.lengths import parts_of
 from unrolled.equations.nodes import (
     ONE,
     Apply,
@@ -108,6 +109,8 @@ def numpy_script(
     equation = without_named(equation, "a NumPy script", in_products=False)
     known = DEFAULT_SIZES | dict.fromkeys(set(equation.sizes) - set(DEFAULT_SIZES), OTHER_SIZE)
     known |= dict(sizes or {}) | equation.lengths
+    for base, blocks in equation.blocks.values():
+        known[base] += -known[base] % blocks
     if equation.input_is_hidden:
         known["input_size"] = known["hidden_size"]
     writer = Writer(equation)
@@ -183,7 +186,7 @@ def _weights(equation: Equation, sizes: Mapping[str, int]) -> str:
 
 
 def _speaks_of(equation: Equation, size: str) -> bool:
-    return any(size in shape for shape in equation.weights.values())
+    return any(size == parts_of(one)[0] for shape in equation.weights.values() for one in shape)
 
 
 def _first_states(equation: Equation) -> str:

@@ -82,11 +82,16 @@ class Parameterized:
     equation: Equation
     packing: Packing | None = None
     _recurrences: dict[tuple[object, ...], Any] = field(default_factory=dict)
+    _lowered: dict[tuple[int, ...], Lowered] = field(default_factory=dict)
     _state_sizes: dict[tuple[int, ...], tuple[tuple[str, int], ...]] = field(default_factory=dict)
 
-    @cached_property
-    def lowered(self) -> Lowered:
-        return lowered(self.equation)
+    def lowered(self, sizes: Mapping[str, int]) -> Lowered:
+        """What engines run: where a step has blocks, their size decides how."""
+        blocks = tuple([sizes[size] for size in self.equation.blocks])
+        found = self._lowered.get(blocks)
+        if found is None:
+            found = self._lowered[blocks] = lowered(self.equation, sizes)
+        return found
 
     @cached_property
     def with_reset(self) -> Parameterized:
@@ -98,14 +103,16 @@ class Parameterized:
         key = engine, dtype, *sizes.values()
         found = self._recurrences.get(key)
         if found is None:
-            found = engine.recurrence(self.lowered, sizes, self._sources(sizes), _name(dtype))
+            found = engine.recurrence(
+                self.lowered(sizes), sizes, self._sources(sizes), _name(dtype)
+            )
             self._recurrences[key] = found
         return found
 
     def _sources(self, sizes: dict[str, int]) -> Sources:
         if self.packing is not None:
             return self.packing.sources(sizes)
-        return {weight: (Source(n),) for n, weight in enumerate(self.lowered.weights)}
+        return {weight: (Source(n),) for n, weight in enumerate(self.lowered(sizes).weights)}
 
     @constant
     def text(self, sizes: dict[str, int], resets: bool) -> str:
@@ -124,11 +131,12 @@ class Parameterized:
     def weights(self, parameters: Sequence[Tensor], sizes: dict[str, int]) -> list[Tensor]:
         """What an engine is given for a direction's parameters. What the cell makes of weights
         alone is made here, for all engines, and autograd finds its way back through it."""
-        if self.packing is not None or not self.lowered.prelude:
+        step = self.lowered(sizes)
+        if self.packing is not None or not step.prelude:
             return [*parameters]
         known = self.named(parameters, sizes)
-        known |= prelude(self.lowered.prelude, known, sizes)
-        return [known[name] for name in self.lowered.weights]
+        known |= prelude(step.prelude, known, sizes)
+        return [known[name] for name in step.weights]
 
     def given(
         self, parameters: Sequence[Tensor], sizes: dict[str, int], resets: bool
@@ -143,7 +151,7 @@ class Parameterized:
     def _made(self, sizes: dict[str, int], dtype: torch.dtype, device: str, resets: bool) -> str:
         """What is made of weights alone, as a graph that compilers can read: its name."""
         cell = self.with_reset if resets else self
-        if cell.packing is not None or not cell.lowered.prelude:
+        if cell.packing is not None or not cell.lowered(sizes).prelude:
             return ""
         key = f"{dtype} {device} {self.text(sizes, resets)}"
         if key in _names:

@@ -56,7 +56,7 @@ class Stream:
         self.batch = batch
         self._stack, self._start, self._dtype = stack, start, like.dtype
         self._inputs, cell = stack.sizes["input_size"], stack.cell
-        step_ = cell.lowered.step
+        step_ = cell.lowered(stack.sizes).step
         self._shapes = {name: stack.sizes[s[0]] for name, s in step_.states.items()}
         self._carried = {name: n for name, n in self._shapes.items() if name in step_.carried}
         output = next(iter(self._shapes.values()))

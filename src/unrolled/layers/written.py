@@ -33,4 +33,5 @@ def read(text: str) -> tuple[Lowered, dict[str, int], Sources, int]:
     data = json.loads(text)
     sources = {w: tuple([Source(*source) for source in some])
                for w, some in data["sources"].items()}  # fmt: skip
-    return lowered(from_json(data["equation"])), data["sizes"], sources, data["order"]
+    found = lowered(from_json(data["equation"]), data["sizes"])
+    return found, data["sizes"], sources, data["order"]

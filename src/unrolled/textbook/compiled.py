@@ -57,7 +57,9 @@ def forward(
     steps, _, batch = xs.shape
     weights = _step_weights(cell, xs.dtype)
     sources = {name: (Source(n),) for n, name in enumerate(weights)}
-    recurrence = ENGINE.recurrence(lowered(cell), sizes_of(cell), sources, xs.dtype.name)
+    recurrence = ENGINE.recurrence(
+        lowered(cell, sizes_of(cell)), sizes_of(cell), sources, xs.dtype.name
+    )
     nobody = _nobody(cell)
     if nobody and readout is not None:
         refuse_output(cell)
@@ -140,7 +142,7 @@ def _columns(tokens: Array, steps: int) -> Array:
 
 def _step_weights(cell: Cell, dtype: np.dtype[Any]) -> dict[str, Array]:
     """The weights that the kernels take: the cell's own, and what is made of these."""
-    step = lowered(cell)
+    step = lowered(cell, sizes_of(cell))
     made = evaluate(step.prelude, _given(cell, step.prelude), sizes_of(cell))
     known = cell.weights | made
     return {
@@ -157,7 +159,7 @@ def _cell_gradients(cell: Cell, found: Mapping[str, Array]) -> dict[str, Array]:
         else np.zeros_like(weight)
         for name, weight in cell.weights.items()
     }
-    prelude = lowered(cell).prelude
+    prelude = lowered(cell, sizes_of(cell)).prelude
     if not prelude:
         return gradients
     variables = tuple(v for v in topological(prelude.values()) if isinstance(v, Variable))

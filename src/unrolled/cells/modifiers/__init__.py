@@ -4,6 +4,7 @@ from unrolled.cells.modifiers.around import Highway, LearnedState, Residual
 from unrolled.cells.modifiers.coupled_gates import CoupledGates
 from unrolled.cells.modifiers.dropout import RecurrentDropout, VariationalDropout, WeightDrop
 from unrolled.cells.modifiers.gradient_bound import GradientBound
+from unrolled.cells.modifiers.heads import Heads
 from unrolled.cells.modifiers.layer_norm import LayerNorm, RMSNorm
 from unrolled.cells.modifiers.modifier import Modifier
 from unrolled.cells.modifiers.zoneout import Zoneout
@@ -11,6 +12,7 @@ from unrolled.cells.modifiers.zoneout import Zoneout
 __all__ = [
     "CoupledGates",
     "GradientBound",
+    "Heads",
     "Highway",
     "LayerNorm",
     "LearnedState",

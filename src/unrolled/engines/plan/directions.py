@@ -18,7 +18,7 @@ from unrolled.engines.plan.plan import Kind, Place, Plan, Target
 from unrolled.engines.plan.rewrite import terms_of
 from unrolled.equations.derive import cotangents
 from unrolled.equations.equation import Equation
-from unrolled.equations.nodes import ONE, Apply, Node, Variable, apply, constant, variable
+from unrolled.equations.nodes import ONE, Apply, Constant, Node, Variable, apply, constant, variable
 from unrolled.equations.ops import shape_of
 
 
@@ -41,11 +41,13 @@ class Forward:
 
 @dataclass(frozen=True)
 class Outer:
-    """d_matrix += left^T right, summed over all tokens; `right` is None for the input."""
+    """d_matrix += left^T right, summed over all tokens; with more than one of `blocks`, those along
+    the diagonal alone."""
 
     matrix: str
     left: Place
     right: Place
+    blocks: int = 1
 
 
 class Inputs(StrEnum):
@@ -176,7 +178,9 @@ def backward(
                 d_inputs[v.name] = _place(Kind.TOKEN, v, f"d {v.name}")
                 targets.append((rest, d_inputs[v.name]))
         elif v in sources and len(shape_of(v)) == 2:
-            outers += [Outer(v.name, lefts.place(a), places[b]) for a, b in _outer_terms(d)]
+            d, blocks = _in_blocks(d)
+            outers += [Outer(v.name, lefts.place(a), places[b], blocks)
+                       for a, b in _outer_terms(d)]  # fmt: skip
         elif v in sources:
             if isinstance(d, Apply) and d.op == "sum" and shape_of(v) == ():
                 d = d.args[0]  # summed over the units outside, with the tokens
@@ -266,6 +270,15 @@ def _terms(node: Node) -> list[Node]:
     return terms_of(node, is_sum) if isinstance(node, Apply) and is_sum(node) else [node]
 
 
+def _in_blocks(d: Node) -> tuple[Node, int]:
+    """A matrix's derivative, of which only so many blocks along the diagonal are wanted."""
+    if isinstance(d, Apply) and d.op == "diagonal_blocks":
+        number = d.args[1]
+        assert isinstance(number, Constant)
+        return d.args[0], int(number.value)
+    return d, 1
+
+
 def _outer_terms(d: Node) -> Iterable[tuple[Node, Variable]]:
     for term in _terms(d):
         assert isinstance(term, Apply) and term.op == "outer", "a matrix's derivative is outer"
@@ -274,9 +287,17 @@ def _outer_terms(d: Node) -> Iterable[tuple[Node, Variable]]:
         yield left, right
 
 
+def _is_whole_product(term: Node) -> bool:
+    """Whether this is a product that may be done outside the kernel, which has no blocks there."""
+    if not isinstance(term, Apply) or term.op != "matmul":
+        return False
+    (matrix,) = term.args[0].args if isinstance(term.args[0], Apply) else (term.args[0],)
+    return isinstance(matrix, Variable)
+
+
 def _has_products(step: Equation, sources: dict[Variable, Node]) -> bool:
     """Whether a product leads to the derivative by the input."""
-    return any(isinstance(term, Apply) and term.op == "matmul"
+    return any(_is_whole_product(term)
                for v in step.given if v.role == "input" and v in sources
                for term in _terms(sources[v]))  # fmt: skip
 
@@ -286,7 +307,8 @@ def _inner(d: Node, lefts: _Lefts, inputs: int) -> tuple[list[tuple[Place, str]]
     inputs one without a derivative is filled with zeros, for the array of all is written."""
     products, rest = [], None
     for term in _terms(d):
-        if isinstance(term, Apply) and term.op == "matmul":
+        if _is_whole_product(term):
+            assert isinstance(term, Apply)
             transposed, left = term.args
             assert isinstance(transposed, Apply) and isinstance(transposed.args[0], Variable)
             products.append((lefts.place(left), transposed.args[0].name))

@@ -186,6 +186,8 @@ class _Layout:
                 if node is not None and operands[0] in terms[node]:
                     matrices = tuple(terms[node][operand] for operand in operands)
                 breaks = matrices is None or (node not in begun) != fresh or len(run) == WIDEST
+                if run and matrices is not None:  # blocks and whole matrices are packed apart
+                    breaks = breaks or run[0][0].blocks != matrices[0].blocks
                 if run and breaks:
                     first = position - len(run)
                     group.blocks.append(Block(operands, first, tuple(run), fresh))
@@ -216,7 +218,10 @@ class _Layout:
                     and operand.size == last.size
                     and users[operand] == users[last]
                     and all(
-                        t[p].transposed for t in terms.values() for p in (operand, last) if p in t
+                        t[p].transposed and t[p].blocks == 1
+                        for t in terms.values()
+                        for p in (operand, last)
+                        if p in t
                     )
                 )
             ):

@@ -62,20 +62,30 @@ class Lowered:
         ) or any(node in inputs for _, node in self.step.statements)
 
 
-def lower(equation: Equation) -> Lowered:
-    """Cut what depends on weights alone out of the step."""
+BLOCK = 16  # the lanes of the widest vectors: blocks of whole vectors are packed as they are
+
+
+def has_whole_blocks(equation: Equation, sizes: Mapping[str, int]) -> bool:
+    """Whether every block of a size is whole vectors on every machine."""
+    return all(sizes[size] % BLOCK == 0 for size in equation.blocks)
+
+
+def lower(equation: Equation, *, blocks: bool = False) -> Lowered:
+    """Cut what depends on weights alone out of the step. With `blocks`, what is block diagonal is
+    left to the kernels, which skip its zeros; without, it is a matrix like any other."""
     prelude: dict[str, Node] = {}
     done: dict[Node, Node] = {}
     holds: dict[Node, bool] = {}
     results = set(equation.results)  # they stay, whatever they are made of
     names = {node: name for name, node in reversed(equation.statements) if name not in results}
+    in_blocks = _block_diagonals(equation) if blocks else set()
     for node in topological(node for _, node in equation.statements):
         is_array = isinstance(node, ConstantArray | Eye)
         holds[node] = isinstance(node, Variable) or is_array
         holds[node] = holds[node] or any(holds[a] for a in arguments(node))
         # made of weights (or of arrays that never change) alone; numbers alone stay in the step
         of_weights = holds[node] and not varies(node)
-        if not of_weights or not (isinstance(node, Apply) or is_array):
+        if not of_weights or not (isinstance(node, Apply) or is_array) or node in in_blocks:
             args = tuple(done[a] for a in node.args) if isinstance(node, Apply) else ()
             done[node] = rebuild(node, args) if isinstance(node, Apply) else node
             continue
@@ -93,9 +103,26 @@ def lower(equation: Equation) -> Lowered:
     others = [v for v in equation.given if v.role != "weight"]
     constant = {name for name, node in prelude.items() if _is_constant(node, equation.fixed)}
     fixed = tuple(v.name for v in weights if v.name in constant or v.name in equation.fixed)
-    step = replace(equation, given=(*others, *weights), statements=statements, fixed=fixed)
+    noise = {name: how for name, how in equation.noise.items() if name in equation.inputs}
+    step = replace(
+        equation, given=(*others, *weights), statements=statements, fixed=fixed, noise=noise
+    )
     return Lowered(step, {name: node for name, node in prelude.items()
                           if any(v.name == name for v in weights)})  # fmt: skip
+
+
+def _block_diagonals(equation: Equation) -> set[Node]:
+    """What is block diagonal and is a matrix that values of the step are multiplied with, and
+    nothing else."""
+    nodes = list(topological(node for _, node in equation.statements))
+    found = {node for node in nodes if isinstance(node, Apply) and node.op == "block_diagonal"}
+    for node in nodes:
+        if isinstance(node, Apply):
+            operand = node.args[-1]
+            is_input = isinstance(operand, Variable) and operand.role == "input"
+            is_product = node.op == "matmul" and len(shape_of(node)) == 1 and not is_input
+            found -= {a for a in node.args if not (is_product and a is node.args[0])}
+    return found
 
 
 def _is_constant(node: Node, fixed: Collection[str]) -> bool:

@@ -52,10 +52,12 @@ class Place:
 
 @dataclass(frozen=True)
 class Matrix:
-    """A weight as a product uses it; `transposed` says that its rows are summed over."""
+    """A weight as a product uses it; `transposed` says that its rows are summed over. With more
+    than one of `blocks` it holds the blocks of a block-diagonal matrix, one above the other."""
 
     name: str
     transposed: bool = False
+    blocks: int = 1
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from unrolled.equations.expand import softmax_of
 from unrolled.equations.nodes import (
     ONE,
     Apply,
+    Constant,
     Length,
     Node,
     Variable,
@@ -172,9 +173,12 @@ class Rewriting:
 
 
 def _matrix(node: Node) -> Matrix:
+    transposed, blocks = False, 1
     if isinstance(node, Apply) and node.op == "transpose":
-        inner = node.args[0]
-        assert isinstance(inner, Variable)
-        return Matrix(inner.name, transposed=True)
+        node, transposed = node.args[0], True
+    if isinstance(node, Apply) and node.op == "block_diagonal":
+        node, number = node.args
+        assert isinstance(number, Constant)
+        blocks = int(number.value)
     assert isinstance(node, Variable)
-    return Matrix(node.name)
+    return Matrix(node.name, transposed, blocks)

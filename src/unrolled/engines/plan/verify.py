@@ -94,6 +94,8 @@ class _Verifier:
             self._demand(len(matrices) == len(block.operands), "operands without a matrix")
             for matrix, operand in zip(matrices, block.operands, strict=True):
                 shape = self.weights.get(matrix.name, ())
+                if matrix.blocks > 1:
+                    shape = (shape[0], shape[0])
                 rows_and_columns = shape[::-1] if matrix.transposed else shape
                 self._demand(rows_and_columns == (size, operand.size),
                              f"{matrix.name} of {shape} meets {_name(operand)}")  # fmt: skip

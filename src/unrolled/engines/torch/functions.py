@@ -84,6 +84,10 @@ TORCH: dict[str, Callable[..., Any]] = {
     "min": lambda v: v.amin(dim=0, keepdim=True),
     "softmax": lambda v: v.softmax(dim=0),
     "clip_gradient": clip_gradient,
+    "block_diagonal": lambda m, n: torch.block_diag(*m.chunk(int(n))),
+    "diagonal_blocks": lambda m, n: torch.cat(
+        [block.chunk(int(n), dim=1)[number] for number, block in enumerate(m.chunk(int(n)))]
+    ),
     "spread": lambda v, units: v.expand(units, v.shape[-1]),
     "total": torch.sum,
     "lt": lambda a, b: a < b,

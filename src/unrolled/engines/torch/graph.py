@@ -26,6 +26,7 @@ from unrolled.equations.nodes import (
     topological,
 )
 from unrolled.equations.ops import shape_of
+from unrolled.equations.verify import varies
 
 OVER_UNITS: dict[str, Callable[[Tensor], Tensor]] = {
     "sum": lambda v: v.sum(dim=-1, keepdim=True),
@@ -104,6 +105,10 @@ def unroll(
     """xs: (T, B, I), the inputs side by side. `going`: (T, B), which sequences go on at each step;
     the others stay."""
     fixed: dict[Node, Any] = {v: weights[v.name] for v in step.given if v.role == "weight"}
+    nodes = topological(node for _, node in step.statements)
+    once = [node for node in nodes if isinstance(node, Apply)
+            and len(shape_of(node)) == 2 and not varies(node)]  # fmt: skip
+    evaluate(once, fixed, sizes, xs)
     columns: dict[Variable, Tensor] = {}
     start = 0
     for v in (v for v in step.given if v.role == "input"):

@@ -191,7 +191,10 @@ def _outer(parts: _Parts, panels: dict[Place, Buffer]) -> list[Step]:
         to_sum = View(parts.sums[weight.array], weight.row * columns)
         is_first = product.matrix not in begun
         left = panels[made.panels[product.left.name]]
-        sums.append(Accumulate(to_sum, left, rights[place], rows, columns, is_first))
+        block = rows // product.blocks
+        for start in range(0, rows, block):
+            to_block = replace(to_sum, column=to_sum.column + start * columns)
+            sums.append(Accumulate(to_block, left, rights[place], block, columns, is_first, start))
         if is_first:
             _cover(parts, weight.array, rows * columns)
         begun.add(product.matrix)

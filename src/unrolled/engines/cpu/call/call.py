@@ -198,7 +198,8 @@ class Multiply:
 @dataclass(frozen=True)
 class Accumulate:
     """to[u, c] += the sum over a chunk's tokens of left[t, u] * right[t, c]; `first` begins with
-    zeros at the first chunk."""
+    zeros at the first chunk. Both sides are read from unit `start` on, the first of a
+    panel."""
 
     to: View
     left: Buffer
@@ -206,6 +207,7 @@ class Accumulate:
     units: int
     columns: int
     first: bool
+    start: int = 0
 
     @property
     def reads(self) -> tuple[View, ...]:

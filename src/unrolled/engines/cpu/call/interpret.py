@@ -152,8 +152,8 @@ class _Machine:
 
     def _accumulate(self, step: Accumulate) -> None:
         now = self.now
-        left = self._from_panels(step.left)[:, : step.units]
-        right = self._from_panels(step.right)[:, : step.columns]
+        left = self._from_panels(step.left)[:, step.start :][:, : step.units]
+        right = self._from_panels(step.right)[:, step.start :][:, : step.columns]
         to = self._columns(step.to, step.units * step.columns)[0]
         is_new = step.first and now.last == now.schedule.steps
         to[...] = (0 if is_new else to) + (left.T @ right).ravel()
@@ -218,12 +218,16 @@ class _Kernel:
     def _products(self, block: Block, group: Group) -> Numbers:
         pack, length = self.packs[id(block)]
         view, rows = self._at(block.operands[0])
-        operand = self.memory[view.buffer][rows, view.column : view.column + length]
+        wide = length * block.matrices[0][0].blocks
+        operand = self.memory[view.buffer][rows, view.column : view.column + wide]
         count = len(block.matrices)
         panels = self.memory[pack].reshape(-1, count, length, self.lanes)
         units = self.step.sizes[group.size]
         return np.stack([
-            np.concatenate([operand @ panel[m] for panel in panels], axis=1)[:, :units].T
+            np.concatenate([
+                operand[:, number * self.lanes // length % (wide // length) * length :][:, :length]
+                @ panel[m] for number, panel in enumerate(panels)
+            ], axis=1)[:, :units].T
             for m in range(count)
         ])  # fmt: skip
 

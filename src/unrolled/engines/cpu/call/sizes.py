@@ -68,6 +68,8 @@ class Sizes:
     def length_and_units(self, matrix: Matrix) -> tuple[int, int]:
         """Over how many numbers a product with the matrix sums, and how many it gives."""
         rows, columns = self.shape(matrix.name)
+        if matrix.blocks > 1:
+            return columns, rows
         return (rows, columns) if matrix.transposed else (columns, rows)
 
     def weight(self, name: str) -> tuple[View, ...]:

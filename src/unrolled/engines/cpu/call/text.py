@@ -86,8 +86,9 @@ def _lines(step: Step) -> Iterator[str]:
                    f"{step.length} -> {step.units}")  # fmt: skip
         case Accumulate():
             first = " (first: =)" if step.first else ""
+            from_unit = f", from unit {step.start} on" if step.start else ""
             yield (f"{_view(step.to)} += {step.left.name}^T {step.right.name}: "
-                   f"{step.units} x {step.columns}{first}")  # fmt: skip
+                   f"{step.units} x {step.columns}{first}{from_unit}")  # fmt: skip
         case RunKernel():
             yield f"kernel, steps {'descending' if step.descending else 'ascending'}"
             for place, views in step.bind.items():

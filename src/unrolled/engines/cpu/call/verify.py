@@ -155,7 +155,8 @@ def spans(step: Step, call: Call) -> tuple[list[Span], list[Span]]:
             own = [(step.to, step.units)] if step.add else []
             return [(step.source, step.length), pack, *own], [(step.to, step.units)]
         case Accumulate():
-            sides = [(View(step.left), step.units), (View(step.right), step.columns)]
+            sides = [(View(step.left, step.start), step.units),
+                     (View(step.right, step.start), step.columns)]  # fmt: skip
             return sides, [(step.to, step.units * step.columns)]
     return _kernel_spans(step, lanes)
 

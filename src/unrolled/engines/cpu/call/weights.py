@@ -5,7 +5,7 @@ Matrices lie packed, in panels of units; vectors in whole vectors; single number
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from unrolled.engines.cpu.call.call import Buffer, CopyRows, Owner, Pack, Per, Step, View
 from unrolled.engines.cpu.call.sizes import Sizes
@@ -60,7 +60,7 @@ def _block(found: Packed, name: str, block: Block, sizes: Sizes) -> None:
     for m, matrices in enumerate(block.matrices):
         for o, matrix in enumerate(matrices):
             to = View(buffer, m * stream + o * height * lanes)
-            found.steps.append(_pack(to, matrix, height, count * stream, sizes))
+            found.steps += _pack(to, matrix, height, count * stream, sizes)
 
 
 def alone(found: Packed, name: str, matrix: Matrix, sizes: Sizes) -> tuple[Buffer, int, int]:
@@ -68,11 +68,22 @@ def alone(found: Packed, name: str, matrix: Matrix, sizes: Sizes) -> tuple[Buffe
     length, units = sizes.length_and_units(matrix)
     buffer = _buffer(name, sizes.whole(units) * length)
     found.others.append(buffer)
-    found.steps.append(_pack(View(buffer), matrix, length, length * sizes.lanes, sizes))
+    found.steps += _pack(View(buffer), matrix, length, length * sizes.lanes, sizes)
     return buffer, sizes.whole(units), length
 
 
-def _pack(to: View, matrix: Matrix, height: int, distance: int, sizes: Sizes) -> Pack:
+def _pack(to: View, matrix: Matrix, height: int, distance: int, sizes: Sizes) -> list[Pack]:
+    """Blocks are whole vectors of units, so each has panels of its own; only where they are
+    transposed do they lie in another order than the rows of one matrix."""
     length, units = sizes.length_and_units(matrix)
     (source,) = sizes.weight(matrix.name)
-    return Pack(to, source, units, length, height, distance, matrix.transposed)
+    if matrix.blocks == 1 or not matrix.transposed:
+        return [Pack(to, source, units, length, height, distance, matrix.transposed)]
+    return [
+        Pack(
+            replace(to, column=to.column + start // sizes.lanes * distance),
+            replace(source, column=source.column + start * length),
+            length, length, height, distance, transposed=True,
+        )
+        for start in range(0, units, length)
+    ]  # fmt: skip

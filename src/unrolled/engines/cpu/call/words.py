@@ -95,7 +95,7 @@ class Dictionary:
         known = self._wholes.setdefault(buffer, lambda now: now.whole(buffer))
         return known, view.column * self.bytes
 
-    def _chunk(self, view: View) -> Word:
+    def _chunk(self, view: View) -> tuple[Known, int]:
         """From a chunk's first token on."""
         buffer = view.buffer
         known = self._chunks.setdefault(buffer, lambda now: now.chunk(buffer))
@@ -193,9 +193,21 @@ class Dictionary:
         }  # fmt: skip
 
     def _accumulate(self, step: Accumulate) -> Entry:
+        def side(buffer: Buffer) -> Word:
+            whole = self._chunk(View(buffer))
+            if not step.start:
+                return whole
+            known, panels = whole[0], step.start // self.lanes
+
+            def at(now: Now) -> tuple[int, int]:
+                address, number = known(now)
+                return address, number + panels * _panel(now)[1] * self.bytes
+
+            return at, 0
+
         return {
-            "a": self._chunk(View(step.left)), "a_panel": (_panel, 0), "units": step.units,
-            "b": self._chunk(View(step.right)), "b_panel": (_panel, 0), "columns": step.columns,
+            "a": side(step.left), "a_panel": (_panel, 0), "units": step.units,
+            "b": side(step.right), "b_panel": (_panel, 0), "columns": step.columns,
             "c": self._view(step.to), "tokens": (_tokens, 0),
             "fresh": (_is_first, 0) if step.first else 0,
         }  # fmt: skip

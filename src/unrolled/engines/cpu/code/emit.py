@@ -280,7 +280,9 @@ class _Kernel:
         a = self.address(block.operands[0], now, row, I64(0))
         stream = builder.mul(length, I64(self.lanes))  # numbers in one stream of packed weights
         pack = self._pointer(self.known[f"pack {self.pack_number[id(block)]}"])
-        whole = count == len(group.accumulators)
+        in_blocks = block.matrices[0][0].blocks > 1
+        # panels side by side may be of two blocks, whose operands begin at other units
+        whole = count == len(group.accumulators) and not in_blocks
         with loop(self.builder, I64(0), I64(1) if whole else wide) as w:
             skip = builder.mul(builder.add(panel, w), builder.mul(I64(count), stream))
             b = builder.gep(pack, [skip], source_etype=self.element)
@@ -290,7 +292,12 @@ class _Kernel:
             slot = builder.add(builder.mul(streams, I64(index(0, 1))), few)
             tile = builder.inttoptr(self._word("tiles", slot), SIGNATURE.as_pointer())
             again = ir.IntType(1)(0 if block.fresh else 1)
-            builder.call(tile, [a, now.strides[block.operands[0]], b, stream, length, c, again])
+            from_ = a
+            if in_blocks:  # the block of these units, which is as long as it is high
+                unit = builder.mul(builder.add(panel, w), I64(self.lanes))
+                start = builder.sub(unit, builder.srem(unit, length))
+                from_ = builder.gep(a, [start], source_etype=self.element)
+            builder.call(tile, [from_, now.strides[block.operands[0]], b, stream, length, c, again])
 
     def _scratch(self, stream: ir.Value, row: ir.Value) -> ir.Value:
         number = self.builder.add(self.builder.mul(stream, I64(ROWS)), row)
