@@ -147,7 +147,7 @@ __all__ = [*sorted(NAMES.keys() - HIDING), "__version__"]
 def __getattr__(name: str) -> Any:
     module = NAMES.get(name) or JOBS.get(name)
     if module is None:
-        raise AttributeError(f"module 'unrolled' has no attribute {name!r}")
+        raise _unknown(name)
     if name in JOBS:
         from unrolled.errors import extras
 
@@ -157,6 +157,24 @@ def __getattr__(name: str) -> Any:
         value = getattr(import_module(module), name)
     globals()[name] = value
     return value
+
+
+def _unknown(name: str) -> AttributeError | ImportError:
+    """What is wrong with a name. `from unrolled import name` would put a sentence of its own in the
+    place of an AttributeError's, so there it is an ImportError."""
+    if name.startswith("_"):
+        return AttributeError(f"module 'unrolled' has no attribute {name!r}")
+    import dis
+    import sys
+
+    from unrolled.spelling import instead_of
+
+    frame = sys._getframe(2)
+    code = frame.f_code.co_code
+    is_import = frame.f_lasti >= 0 and code[frame.f_lasti] == dis.opmap["IMPORT_FROM"]
+    hint = instead_of(name, [*NAMES, *JOBS])
+    sentence = f"unrolled has no {name!r}" + (f": {hint}" if hint else "")
+    return (ImportError if is_import else AttributeError)(sentence, name=name)
 
 
 def __dir__() -> list[str]:

@@ -10,6 +10,7 @@ GALLERY = (ROOT / "docs" / "gallery.md").read_text()
 SCRIPTS = sorted(path.stem for path in (ROOT / "examples").glob("*.py"))
 OTHERWISE_TESTED = {"classify_texts"}
 QUICKLY = {
+    "awd_lstm": {"epochs": 1},
     "forecast": {"epochs": 1},
     "inside_an_lstm": {"steps": 20},
     "irregular_times": {"steps": 20},

@@ -30,6 +30,7 @@ from unrolled.equations.nodes import (
 )
 from unrolled.equations.ops import OPS
 from unrolled.errors import CellError
+from unrolled.spelling import SAID
 
 NAME_AN_ARRAY = (
     "one that never changes is a hyper-parameter, a class attribute A = np.array(...), or an entry "
@@ -357,18 +358,6 @@ class Symbol:
 
     def __repr__(self) -> str:
         return f"<a value of the step: {type(self.node).__name__}>"
-
-
-# What other packages have a word for, and how a step says it.
-SAID = {
-    "absolute": "`from unrolled import abs`", "swish": "`from unrolled import silu`",
-    "power": "exp(exponent * log(base)), or ** with a constant,", "square": "x**2",
-    "cat": "self.W @ x + self.U @ h, a matrix for each part,",
-    "concatenate": "self.W @ x + self.U @ h, a matrix for each part,",
-    "clip": "minimum(maximum(x, low), high)", "clamp": "minimum(maximum(x, low), high)",
-    "reciprocal": "1 / x", "log1p": "log(1 + x)", "expm1": "exp(x) - 1",
-    "heaviside": "where(x > 0, 1.0, 0.0)", "softmax": "e / sum(e), with e = exp(x),",
-}  # fmt: skip
 
 
 def _cure(name: str) -> str:

@@ -26,11 +26,10 @@ class Heads(Modifier):
     heads: int
 
     def __call__(self, equation: Equation) -> Equation:
-        if isinstance(self.heads, float) and self.heads.is_integer():
-            return Heads(int(self.heads))(equation)  # a word of the command line
-        if isinstance(self.heads, bool) or not isinstance(self.heads, int) or self.heads < 1:
+        if isinstance(self.heads, bool) or self.heads != int(self.heads) or self.heads < 1:
             raise ArgumentError(f"{self}: heads is a whole number, 1 or more, not {self.heads!r}")
-        if self.heads == 1:
+        heads = int(self.heads)  # a word of the command line is a float
+        if heads == 1:
             return equation
         rules: dict[Node, Rule] = {}
         for matrix in recurrent_matrices(equation):
@@ -42,7 +41,7 @@ class Heads(Modifier):
                 )
             if matrix.name in equation.initial:
                 _refuse_rule(str(self), equation, matrix.name)
-            rules[matrix] = _blocks(matrix.name, rows, self.heads)
+            rules[matrix] = _blocks(matrix.name, rows, heads)
         if not rules:
             raise CellError(f"{self}: {equation.name} multiplies no state with a matrix")
         return rewrite(equation, rules, name=titled(equation, self))

@@ -115,7 +115,9 @@ def _block_diagonals(equation: Equation) -> set[Node]:
     """What is block diagonal and is a matrix that values of the step are multiplied with, and
     nothing else."""
     nodes = list(topological(node for _, node in equation.statements))
-    found = {node for node in nodes if isinstance(node, Apply) and node.op == "block_diagonal"}
+    found: set[Node] = {
+        node for node in nodes if isinstance(node, Apply) and node.op == "block_diagonal"
+    }
     for node in nodes:
         if isinstance(node, Apply):
             operand = node.args[-1]

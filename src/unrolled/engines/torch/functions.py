@@ -51,6 +51,11 @@ def clip_gradient(x: Any, bound: float) -> Any:
     return _ClipGradient.apply(x, bound) if isinstance(x, Tensor) else x  # type: ignore[no-untyped-call]
 
 
+def _block_diagonal(matrix: Tensor, blocks: float) -> Tensor:
+    found: Tensor = torch.block_diag(*matrix.chunk(int(blocks)))  # type: ignore[no-untyped-call]
+    return found
+
+
 TORCH: dict[str, Callable[..., Any]] = {
     "add": lambda a, b: a + b,
     "sub": lambda a, b: a - b,
@@ -84,7 +89,7 @@ TORCH: dict[str, Callable[..., Any]] = {
     "min": lambda v: v.amin(dim=0, keepdim=True),
     "softmax": lambda v: v.softmax(dim=0),
     "clip_gradient": clip_gradient,
-    "block_diagonal": lambda m, n: torch.block_diag(*m.chunk(int(n))),
+    "block_diagonal": _block_diagonal,
     "diagonal_blocks": lambda m, n: torch.cat(
         [block.chunk(int(n), dim=1)[number] for number, block in enumerate(m.chunk(int(n)))]
     ),

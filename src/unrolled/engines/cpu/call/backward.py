@@ -192,9 +192,9 @@ def _outer(parts: _Parts, panels: dict[Place, Buffer]) -> list[Step]:
         is_first = product.matrix not in begun
         left = panels[made.panels[product.left.name]]
         block = rows // product.blocks
-        for start in range(0, rows, block):
-            to_block = replace(to_sum, column=to_sum.column + start * columns)
-            sums.append(Accumulate(to_block, left, rights[place], block, columns, is_first, start))
+        for unit in range(0, rows, block):
+            to_block = replace(to_sum, column=to_sum.column + unit * columns)
+            sums.append(Accumulate(to_block, left, rights[place], block, columns, is_first, unit))
         if is_first:
             _cover(parts, weight.array, rows * columns)
         begun.add(product.matrix)
