@@ -19,7 +19,7 @@ from unrolled.cells.modified import modified
 from unrolled.cells.modifiers import Modifier
 from unrolled.cells.modifiers.around import Around
 from unrolled.equations.equation import Equation
-from unrolled.equations.inputs import without_named, without_noise
+from unrolled.equations.inputs import without_noise
 from unrolled.errors import CellError, ShapeError
 from unrolled.layers import checks, stack
 from unrolled.layers.batch import Ragged
@@ -265,7 +265,7 @@ class Recurrent(Fixable, nn.Module):
     def stream(self, batch: int = 1) -> Stream:
         """The layer one time step at a time, for `batch` sequences: see `Stream`."""
         self._around.refuse("a stream", self.num_layers)
-        bare = without_named(self.equation, "a stream")
+        bare = without_noise(self.equation)
         stack = self._stack()
         if bare is not self.equation:
             stack = replace(stack, cell=Parameterized(bare))

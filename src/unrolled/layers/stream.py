@@ -12,6 +12,7 @@ from torch import Tensor
 
 from unrolled.engines.cpu.machine.steps import step
 from unrolled.engines.cpu.stream import Stepper
+from unrolled.equations.inputs import complete
 from unrolled.errors import ArgumentError, ShapeError, UnrolledError
 from unrolled.layers.checks import same_kind
 from unrolled.layers.operator import contiguous
@@ -25,6 +26,9 @@ class Stream:
         stream = layer.stream()
         for x in sensor:          # a tensor (I,), or (B, I) for stream(batch=B)
             y = stream.step(x)    # (H,), or (B, H)
+
+    A cell's inputs by name are given at each step, `stream.step(x, dt=0.5)`: a number, or a tensor
+    (B, n), (B,) for one number a sequence, or (n,) where there is one sequence.
 
     `stream.x`, a tensor of that form, is there to be written to: `stream.step()` reads it, and
     has nothing to check. From NumPy: `room = stream.x.numpy()`, then `room[:] = values`. A step
@@ -66,6 +70,11 @@ class Stream:
         self._stepper = Stepper(recurrences, self._inputs, batch)
         self._x: Tensor = self._stepper.x
         self._buffers = self._stepper.states
+        self._equation = stack.cell.equation
+        self._named: dict[str, Tensor] = {
+            name: buffer[:, :, : stack.sizes[self._equation.inputs[name][0]]]
+            for name, buffer in self._stepper.named.items()
+        }
         self._is_half = wide != like.dtype
         self._is_copied = self._stepper.is_widened or self._is_half
         y: Tensor = self._stepper.y[:, :output]
@@ -83,9 +92,11 @@ class Stream:
         self._prepare()
         self.reset()
 
-    def step(self, x: Tensor | None = None) -> Tensor:
+    def step(self, x: Tensor | None = None, **named: Any) -> Tensor:
         """The output for one more input, or for what `stream.x` holds; the returned buffer is
-        overwritten by the next step."""
+        overwritten by the next step. `named`: the cell's inputs by name at this step."""
+        if self._named or named:
+            self._take(named)
         if x is None:
             if self._is_half:
                 self._x[:, : self._inputs] = self._room
@@ -103,6 +114,22 @@ class Stream:
     def _narrowed(self, y: Tensor) -> Tensor:
         """The output in the layer's dtype."""
         return y.copy_(self._wide_y if y.dim() == 2 else self._wide_y[0])
+
+    @torch.no_grad()
+    def _take(self, named: Mapping[str, Any]) -> None:
+        """Copy what stands beside the input, for either turn."""
+        for name, value in complete(self._equation, named).items():
+            room = self._named[name]
+            given = value.detach() if isinstance(value, Tensor) else torch.tensor(float(value))
+            if given.dim() == 1:  # a number for each sequence, or the units of the only one
+                given = given[:, None] if self.batch > 1 else given[None]
+            if given.shape not in ((), room.shape[1:], (self.batch, 1)):
+                raise ShapeError(
+                    f"the input {name} has the shape {tuple(given.shape)}, and a step of this "
+                    f"stream takes a number, {tuple(room.shape[1:])} or, for one number a "
+                    f"sequence, {(self.batch,)}"
+                )
+            room[...] = given
 
     @property
     def x(self) -> Tensor:

@@ -11,7 +11,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 import unrolled
 from tests.tolerances import EXACT, FLOAT32, FLOAT64, assert_agrees
-from unrolled import Cell, Recurrent, check_gradients, exp, tanh, where
+from unrolled import ArgumentError, Cell, Recurrent, ShapeError, check_gradients, exp, tanh, where
 from unrolled.cells import GRUD, LTC, CfC, PhasedLSTM
 from unrolled.engines.cpu.machine.memory import poisoned
 
@@ -220,3 +220,22 @@ def test_a_stream_and_an_export_take_the_default() -> None:
         stream = layer.stream()
         found = torch.stack([stream.step(row).clone() for row in x])
     assert_agrees(found.numpy(), expected.numpy(), tolerance=FLOAT32)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize(("cell", "layers"), [(GRUD, 1), (PhasedLSTM, 2)])
+def test_a_stream_takes_named_inputs_at_each_step(cell: Any, layers: int, batch: int) -> None:
+    layer = Recurrent(cell, I, H, num_layers=layers, dtype=torch.float64)
+    x = torch.randn(T, batch, I, dtype=torch.float64)
+    widths = {n: 1 if shape == ("1",) else I for n, shape in layer.equation.named_inputs.items()}
+    named = {n: torch.rand(T, batch, width, dtype=torch.float64) for n, width in widths.items()}
+    stream = layer.stream(batch)
+    with torch.no_grad():
+        expected, _ = layer(x, **named)
+        found = [stream.step(x[t], **{name: value[t] for name, value in named.items()}).clone()
+                 for t in range(T)]  # fmt: skip
+    assert_agrees(torch.stack(found).reshape(expected.shape), expected, tolerance=FLOAT64)
+    with pytest.raises(ArgumentError, match="has no input 'dtt'"):
+        stream.step(x[0], dtt=1.0)
+    with pytest.raises(ShapeError, match="a step of this stream takes a number"):
+        stream.step(x[0], **{next(iter(named)): torch.ones(7, 7)})

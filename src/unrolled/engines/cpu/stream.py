@@ -10,7 +10,7 @@ more, for the user.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from unrolled.engines.cpu.call.bind import Bound
 from unrolled.engines.cpu.call.call import Buffer, Owner
@@ -24,7 +24,8 @@ from unrolled.engines.plan.schedule import dense
 class Stepper:
     """`x`: the input, rows of `x_width` numbers, whole vectors where the kernel reads it so. `y`:
     the output of the last step, rows of whole vectors. `states[layer][name][turn]`: two rows for
-    each sequence."""
+    each sequence. `named[name][turn]`: the inputs beside the first, which every layer reads; twice
+    the same."""
 
     def __init__(self, recurrences: Sequence[Recurrence], inputs: int, batch: int) -> None:
         self.recurrences, self.batch = recurrences, batch
@@ -37,7 +38,10 @@ class Stepper:
             {name: library.zeros(2, batch, width) for name, width in self.widths.items()}
             for _ in recurrences
         ]
-        by_unit = recurrences[0].reads_input_by_unit
+        others = list(sizes.inputs)[1:]
+        self.named = {name: library.zeros(2, batch, sizes.padded(sizes.step.inputs[name][0]))
+                      for name in others}  # fmt: skip
+        by_unit = recurrences[0].reads_input_by_unit or bool(others)
         self.x = library.zeros(batch, sizes.whole(inputs) if by_unit else inputs)
         self.is_widened = by_unit and inputs % lanes != 0
         self.y = library.zeros(batch, self.widths[self.first])
@@ -64,6 +68,7 @@ class Stepper:
             position = made.template.kernel.words.position
             at = {name: words + launch.arguments + 8 * n for name, n in position.items()}
             ctypes.c_int64.from_address(at["steps"]).value = 1
+            self._beside(made, at, below.shape[-1])
             kernels.append((launch.function, words + launch.arguments, at["first"]))
             if layer == 0:
                 first = next(iter(made.call.made.inputs))
@@ -75,6 +80,20 @@ class Stepper:
         y = Shared(shared["y"], self.batch * self.y.shape[-1] * size)
         self.steps = Steps(x, y, pointer(self.y), kernels)
         self.address, self.own = self.steps.address, pointer(self.x)
+
+    def _beside(self, made: Forward, at: Mapping[str, int], width: int) -> None:
+        """Several inputs lie in buffers of their own here, and not in one row."""
+        if not self.named:
+            return
+        first, *others = made.call.made.inputs
+        rows = {first: width} | {name: self.named[name].shape[-1] for name in others}
+        for name, stride in rows.items():
+            if f"stride {name}" in at:
+                ctypes.c_int64.from_address(at[f"stride {name}"]).value = stride
+        for name in others:
+            if f"at {name}" in at:
+                address = self._library.pointer(self.named[name])
+                ctypes.c_int64.from_address(at[f"at {name}"]).value = address
 
     def _filled(
         self, layer: int, made: Forward, bound: Bound, weights: Sequence[Array], below: Array
