@@ -124,6 +124,16 @@ def is_switch(values: Any) -> bool:
     return bool(np.isin(values[~np.isnan(values)], (0.0, 1.0)).all())
 
 
+def held(values: Any) -> Any:
+    """A series (T,) without gaps (NaN), each filled with the last value before it; at first 0.
+
+    What fills a gap was known when the gap came: nothing of the future is in it.
+    """
+    there = ~np.isnan(values)
+    last = np.maximum.accumulate(np.where(there, np.arange(len(values)), -1))
+    return np.where(last < 0, 0.0, values[last])
+
+
 def filled(values: Any) -> Any:
     """A series (T,) without gaps (NaN): drawn straight from neighbour to neighbour.
 

@@ -12,7 +12,7 @@ fewer than half of the steps have a row, `every` must name a step: values are av
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from unrolled.data.notes import Notes, listed
-from unrolled.data.numbers import filled, is_switch
+from unrolled.data.numbers import filled, held, is_switch
 from unrolled.data.tables import Table, read_table
 from unrolled.data.times import Step, floored, infer_step, parse_step, parse_times
 from unrolled.errors import DataError
@@ -263,7 +263,7 @@ def _one(
         step,
         target[:end],
         _columns(known, length),
-        _columns([column[:end] for column in past], end),
+        _columns([column[:end] for column in past], end, held),
     )
 
 
@@ -307,16 +307,23 @@ def _averaged(values: Any, index: Any, length: int) -> Any:
     return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
 
-def _columns(columns: Sequence[Any], length: int) -> Any:
+def _columns(columns: Sequence[Any], length: int, fill: Callable[[Any], Any] = filled) -> Any:
+    """Covariates without gaps; those of the past are filled with what was known at the time."""
     if not columns:
         return np.zeros((length, 0))
-    return np.stack([filled(column) for column in columns], 1)
+    return np.stack([fill(column) for column in columns], 1)
 
 
 def _tell_covariates(wanted: Wanted, label: str, known: Any, past: Any) -> None:
-    for name, column in zip((*wanted.known, *wanted.past), (*known, *past)):
+    names = (*wanted.known, *wanted.past)
+    for place, (name, column) in enumerate(zip(names, (*known, *past))):
         gaps = int(np.isnan(column).sum())
-        how = "the one before holds" if is_switch(column) else "it was drawn straight"
+        is_past = place >= len(wanted.known)
+        how = (
+            "the last value before them was used"
+            if is_past or is_switch(column)
+            else "it was interpolated linearly"
+        )
         wanted.notes.count(
             gaps, len(column), f"steps of {quoted(label)}", f"had no {quoted(name)}: {how}"
         )

@@ -52,7 +52,7 @@ TEXTS = (
     "from_run",
     "labels_separated_by",
 )
-SWITCHES = ("fold_labels",)
+SWITCHES = ("fold_labels", "new_labels")
 LISTS = ("notes", "value", "known", "past")  # of texts; one alone may stand without brackets
 
 

@@ -111,7 +111,10 @@ def storage_of(study: str) -> Any:
             return optuna.storages.RDBStorage(study)
         except (ImportError, ValueError, SQLAlchemyError) as error:
             reason = str(error).splitlines()[0]
-            raise UsageError(f"--study {study} cannot be opened ({reason})") from None
+            cure = ""
+            if isinstance(error, ImportError) and study.startswith("postgresql:"):
+                cure = "; its driver comes with: pip install 'psycopg[binary]'"
+            raise UsageError(f"--study {study} cannot be opened ({reason}){cure}") from None
     path = Path(study)
     make_folder(path.parent)
     if path.suffix in SQLITE:

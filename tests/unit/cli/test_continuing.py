@@ -9,6 +9,8 @@ import pytest
 from tests.tolerances import NEXT_TO_NOTHING, assert_agrees
 from unrolled.cli import main
 from unrolled.tasks.classify.classifier import Classifier
+from unrolled.tasks.forecast.forecaster import Forecaster
+from unrolled.tasks.generate.generator import Generator
 
 TINY = ["--epochs", "1", "--no-baseline"]
 SHAPE = ["--members", "2", "--hidden", "3"]
@@ -55,11 +57,65 @@ def test_it_goes_on_from_the_weights_and_says_what_it_forgot(place: Path, capsys
     assert main(["train", "--resume", "still", "--epochs", "2", "--quiet"]) == 0
 
 
+def test_new_labels_become_classes_and_old_ones_keep_their_weights(place: Path, capsys) -> None:
+    words = ["train", "classify", "strange.csv", "--from", "run", "--new-labels", *TINY]
+    assert main([*words, "--lr", "1e-12", "--out", "wider"]) == 0
+    assert "accuracy" in capsys.readouterr().out
+    before, after = Classifier.load("run"), Classifier.load("wider")
+    assert after.classes_.tolist() == ["bad", "good", "middling"]
+    for old, new in zip(before.model_.members, after.model_.members):
+        assert new.readout.weight.shape[0] == 3
+        assert_agrees(new.readout.weight[:2], old.readout.weight, tolerance=NEXT_TO_NOTHING)
+
+
+def test_a_generator_goes_on_with_its_vocabulary(place: Path, capsys) -> None:
+    (place / "old.txt").write_text("abc abd " * 60)
+    (place / "new.txt").write_text("bad cab " * 60)
+    tiny = ["--epochs", "1", "--hidden", "4", "--window", "8", "--batch-size", "4"]
+    assert main(["train", "generate", "old.txt", *tiny, "--out", "writer", "--quiet"]) == 0
+    goes_on = ["train", "generate", "new.txt", "--from", "writer", "--epochs", "1"]
+    assert main([*goes_on, "--lr", "1e-12", "--out", "further"]) == 0
+    assert "of the data of writer: bits per character" in capsys.readouterr().out
+    before, after = Generator.load("writer"), Generator.load("further")
+    assert after.tokens_.as_dict() == before.tokens_.as_dict()
+    for name, weight in before.model_.state_dict().items():
+        now = after.model_.state_dict()[name]
+        assert_agrees(now, weight, tolerance=NEXT_TO_NOTHING, name=name)
+
+
+def test_a_forecaster_goes_on_with_its_scales(place: Path, capsys) -> None:
+    for name, level in (("first", 10), ("second", 12)):
+        rows = "".join(
+            f"2024-{1 + n // 28:02}-{1 + n % 28:02},{level + n % 7}\n" for n in range(80)
+        )
+        (place / f"{name}.csv").write_text("date,units\n" + rows)
+    tiny = ["--epochs", "1", "--hidden", "3", "--horizon", "3"]
+    assert main(["train", "forecast", "first.csv", *tiny, "--out", "teller", "--quiet"]) == 0
+    goes_on = ["train", "forecast", "second.csv", "--from", "teller", "--epochs", "1"]
+    assert main([*goes_on, "--lr", "1e-12", "--out", "later"]) == 0
+    assert "On 1 series of the data of teller: mase" in capsys.readouterr().out
+    before, after = Forecaster.load("teller"), Forecaster.load("later")
+    assert after.layout_ == before.layout_
+    for name, weight in before.model_.state_dict().items():
+        now = after.model_.state_dict()[name]
+        assert_agrees(now, weight, tolerance=NEXT_TO_NOTHING, name=name)
+
+
+def test_what_a_regression_forgot_is_its_error(place: Path, capsys) -> None:
+    rows = "".join(f"a film number {n},{n % 7}\n" for n in range(40))
+    (place / "numbers.csv").write_text("text,target\n" + rows)
+    asked = ["train", "regress", "numbers.csv", *TINY]
+    assert main([*asked, *SHAPE, "--out", "regression", "--quiet"]) == 0
+    assert main([*asked, "--from", "regression", "--out", "more"]) == 0
+    assert "of the data of regression: mae" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         ("train classify strange.csv --from run", "the label 'middling' of the new rows"),
         ("train classify new.csv --from run --hidden 9", "--hidden cannot change with --from"),
+        ("train classify new.csv --new-labels", "--new-labels goes with --from RUN"),
         ("train classify new.csv --from nowhere", "there is no run 'nowhere'"),
         ("train classify new.csv --from run --config run", "leave --config out"),
     ],

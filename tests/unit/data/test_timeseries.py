@@ -157,6 +157,18 @@ def test_many_series_and_covariates(tmp_path: Path) -> None:
     assert found.known == ["sale"]
 
 
+def test_gaps_of_past_covariates_are_filled_with_what_was_known(tmp_path: Path) -> None:
+    rain = ["", 4, "", "", 10, 12, 14]
+    rows = ["date,units,rain,sun"]
+    rows += [f"2024-01-{d + 1:02},{d},{cell},{cell}" for d, cell in enumerate(rain)]
+    found = read_time_series(
+        written(tmp_path / "s.csv", rows), value="units", known=["sun"], past=["rain"]
+    )
+    assert found.series[0].past[:, 0].tolist() == [0, 4, 4, 4, 10, 12, 14]
+    assert found.series[0].known[:, 0].tolist() == [4, 4, 6, 8, 10, 12, 14]
+    assert any("the last value before them was used" in note for note in found.notes)
+
+
 def test_a_series_in_each_column(tmp_path: Path) -> None:
     rows = ["date,a,b", *(f"2024-01-{d:02},{d},{-d}" for d in range(1, 8))]
     found = read_time_series(written(tmp_path / "s.csv", rows), value=["a", "b"])

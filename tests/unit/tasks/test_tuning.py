@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,34 @@ def test_two_openings_share_a_study_and_a_later_one_continues_it(tmp_path: Path,
     searching(again, 1)
     drawn = {trial.params["dropout"] for trial in again.get_trials()}
     assert len(drawn) == 5, "each call draws others"
+
+
+@pytest.fixture
+def database() -> Iterator[str]:
+    """A fresh PostgreSQL database, where a server is named and its driver is installed."""
+    server = os.environ.get("UNROLLED_POSTGRESQL")
+    if not server:
+        pytest.skip("UNROLLED_POSTGRESQL names no server: postgresql://user:password@host")
+    psycopg = pytest.importorskip("psycopg", reason="the driver of PostgreSQL is not installed")
+    name = f"unrolled_{os.getpid()}"
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        connection.execute(f"create database {name}")
+    try:
+        yield f"{server}/{name}"
+    finally:
+        with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+            connection.execute(f"drop database {name} with (force)")
+
+
+def test_a_database_is_shared_and_continued(database: str) -> None:
+    one, other = (tuning.open_study(database, "name", FACTS, 0) for _ in range(2))
+    searching(one, 2)
+    searching(other, 2)
+    again = tuning.open_study(database, "name", FACTS, 0)
+    searching(again, 1)
+    assert [trial.number for trial in again.get_trials()] == [0, 1, 2, 3, 4]
+    for study in (one, other, again):
+        study._storage._backend.engine.dispose()
 
 
 @pytest.mark.drawn

@@ -12,7 +12,7 @@ import polars as pl
 
 from unrolled.cli.jobs.abreast import abreast
 from unrolled.cli.jobs.answers import Wanted, beside_rows, say_answers
-from unrolled.cli.jobs.continuing import forgotten, run_to_continue, say_forgotten
+from unrolled.cli.jobs.continuing import add_from, forgotten, run_to_continue, say_forgotten
 from unrolled.cli.jobs.figures import lines_of, per_class, shown
 from unrolled.cli.jobs.job import CommandJob, Evaluation, say_notes
 from unrolled.data import builtin, sources
@@ -68,6 +68,7 @@ class ClassifyJob(CommandJob):
         "fold_labels",
         "labels_separated_by",
         "from_run",
+        "new_labels",
     )
     asked_with: ClassVar[Sequence[str]] = ("text", "label", "series", "time", "labels_separated_by")
     roles: ClassVar[tuple[str, ...]] = ("text", "label", "series", "time")  # of columns
@@ -79,10 +80,7 @@ class ClassifyJob(CommandJob):
             "--series", metavar="COLUMN", help="column that identifies the series a row belongs to"
         )
         parser.add_argument("--time", metavar="COLUMN", help="column of the time of each row")
-        parser.add_argument(
-            "--from", "--from-run", metavar="RUN", dest="from_run",
-            help="continue training the networks of this run",
-        )  # fmt: skip
+        add_from(parser)
         parser.add_argument("--test", metavar="FILE", help="test set")
         parser.add_argument(
             "--test-share", type=float, metavar="SHARE",
@@ -101,6 +99,10 @@ class ClassifyJob(CommandJob):
             "--fold-labels", action="store_true", default=None,
             help="treat labels that differ only in case or spaces as one class",
         )  # fmt: skip
+        parser.add_argument(
+            "--new-labels", action="store_true", default=None,
+            help="with --from: labels that the run does not know become classes too",
+        )  # fmt: skip
         parser.add_argument("--target", help=argparse.SUPPRESS)  # of `regress`, which is said
 
     def how(self, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -109,6 +111,8 @@ class ClassifyJob(CommandJob):
                 f"--target {arguments.target} names a column of numbers, and `classify` learns "
                 "classes: numbers are predicted by `unrolled train regress`"
             )
+        if getattr(arguments, "new_labels", None) and not arguments.from_run:
+            raise UsageError("--new-labels goes with --from RUN: a new run learns all labels")
         return super().how(arguments)
 
     def answers_of(self, how: dict[str, Any]) -> Answers:
@@ -155,7 +159,8 @@ class ClassifyJob(CommandJob):
             require_same(how, found, estimator.out)
         kept = {key: value for key, value in how.items() if key not in ("source", "command")}
         if "from_run" in how:
-            estimator.start_from(run_to_continue(how["from_run"]))
+            before = run_to_continue(how["from_run"], self.name, self.estimator)
+            estimator.start_from(before, bool(how.get("new_labels")))
             kept["from_run"] = str(Path(how["from_run"]).resolve())
         table = origin(how["source"], command, **{**kept, "checksum": found, "notes": notes})
         if how.get("folds") is not None and not resume:

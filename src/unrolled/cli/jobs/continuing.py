@@ -1,23 +1,36 @@
 """A run that goes on learning from new rows, and what it forgot. In: runs. Out: lines, refusals.
 
-The networks start from the weights of the run; encoder and classes are those of the run. A linear
-model beside them is fitted to the new rows alone. Next: `classify`.
+The networks start from the weights of the run; what reads the input (vocabulary, scaling) is that
+of the run, and so are its classes, unless new labels are allowed. A linear model beside the
+networks is fitted to the new rows alone. Next: `classify`, `regress`, `generate`, `forecast`.
 """
 
+import argparse
 import json
 from collections.abc import Callable
 from typing import Any
 
+from unrolled.cli.jobs.figures import shown
 from unrolled.errors import UnrolledError, UsageError
-from unrolled.tasks.classify.classifier import Classifier
 from unrolled.tasks.origin import read_origin
 from unrolled.training.run_folder import RunFolder
 
 # Parameters that weights were made for: a run that goes on keeps them.
 MADE_FOR = (
     "cell", "modify", "layers", "hidden", "bidirectional", "embedding", "pooling", "convolutions",
-    "members", "linear", "tokens", "vocabulary", "longest",
+    "members", "linear", "tokens", "vocabulary", "longest", "tied", "horizon", "mode", "quantiles",
+    "season", "calendar",
 )  # fmt: skip
+# The first of these that a run has says how much it forgot.
+JUDGED_BY = ("accuracy", "micro_f1", "mase", "mae", "bits_per_character")
+
+
+def add_from(parser: argparse._ActionsContainer) -> None:
+    """The option that names the run."""
+    parser.add_argument(
+        "--from", "--from-run", metavar="RUN", dest="from_run",
+        help="continue training the networks of this run",
+    )  # fmt: skip
 
 
 def refuse_other_shapes(run: str, given: dict[str, Any]) -> None:
@@ -32,9 +45,9 @@ def refuse_other_shapes(run: str, given: dict[str, Any]) -> None:
 
 
 def forgotten(
-    before: Classifier, after: Classifier, read: Callable[[dict[str, Any], int], tuple[Any, Any]]
+    before: Any, after: Any, read: Callable[[dict[str, Any], int], tuple[Any, Any]]
 ) -> dict[str, Any]:
-    """The accuracy on the data of the run before: as it was, and now; or why nothing can be said.
+    """A figure on the data of the run before: as it was, and now; or why nothing can be said.
 
     `read` gives the rows on which that run was tested, or else those that it learned from.
     """
@@ -44,10 +57,13 @@ def forgotten(
         if "source" not in how:
             raise UsageError("its data were given in Python")
         inputs, labels = read(how, before.seed)
-        was, now = (model.evaluate(inputs, labels)["accuracy"] for model in (before, after))
+        was, now = (model.evaluate(inputs, labels) for model in (before, after))
     except UnrolledError as error:
         return {"run": str(before.run_.path), "unknown": str(error)}
-    return {"run": str(before.run_.path), "rows": len(labels), "before": was, "after": now}
+    name = next(name for name in JUDGED_BY if name in was)
+    size = {what: was[what] for what in ("rows", "characters") if what in was}
+    found = {"figure": name, "before": was[name], "after": now[name]}
+    return {"run": str(before.run_.path), **size, **found}
 
 
 def say_forgotten(found: dict[str, Any], progress: str) -> None:
@@ -57,17 +73,22 @@ def say_forgotten(found: dict[str, Any], progress: str) -> None:
     elif progress == "lines" and "unknown" in found:
         print(f"What it forgot of {found['run']} cannot be said: {found['unknown']}", flush=True)
     elif progress == "lines":
+        name = found["figure"]
+        size = next(
+            f"{found[what]:,} {what}" for what in ("rows", "characters", "series") if what in found
+        )
+        before, after = shown(name, found["before"]), shown(name, found["after"])
         print(
-            f"On {found['rows']:,} rows of the data of {found['run']}: "
-            f"{found['before']:.1%} correct before, {found['after']:.1%} now",
+            f"On {size} of the data of {found['run']}: {name.replace('_', ' ')} {before} before, "
+            f"{after} now",
             flush=True,
         )
 
 
-def run_to_continue(path: str) -> Classifier:
-    """The classifier of the run, which must be whole."""
+def run_to_continue(path: str, job: str, estimator: Any) -> Any:
+    """The estimator of the run, which must be whole."""
     run = RunFolder.open(path)
     task = run.config().get("task")
-    if task != "classify":
-        raise UsageError(f"--from {path}: this is a run of {task!r}, and `classify` goes on here")
-    return Classifier.load(path)
+    if task != job:
+        raise UsageError(f"--from {path}: this is a run of {task!r}, and `{job}` goes on here")
+    return estimator.load(path)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from unrolled.cli.jobs.continuing import add_from, run_to_continue, say_forgotten
 from unrolled.cli.jobs.forecast_table import lines_of, plain
 from unrolled.cli.jobs.job import CommandJob, Evaluation, say_notes
 from unrolled.data import builtin, sources
@@ -29,11 +30,12 @@ class ForecastJob(CommandJob):
     name = "forecast"
     summary = "forecast how a series continues"
     estimator = Forecaster
-    columns = (*COLUMNS, "test_share")
+    columns = (*COLUMNS, "test_share", "from_run")
     asked_with = COLUMNS
     idle: ClassVar = {"paths": ("mode", "fed-back")}
 
     def add_columns(self, parser: argparse._ActionsContainer) -> None:
+        add_from(parser)
         parser.add_argument("--time", metavar="COLUMN", help="column of the times")
         parser.add_argument(
             "--value", metavar="COLUMN", nargs="+", help="what to forecast; several: a series each"
@@ -74,6 +76,11 @@ class ForecastJob(CommandJob):
         if share is None:
             is_builtin = builtin.is_builtin(how["source"])
             share = builtin.find(how["source"]).test if is_builtin else HELD_OUT
+        before = None
+        if "from_run" in how:
+            before = run_to_continue(how["from_run"], self.name, Forecaster)
+            estimator.start_from(before)
+            kept["from_run"] = str(Path(how["from_run"]).resolve())
         more = {**kept, "what": data.value, "checksum": found, "notes": notes}
         table = origin(how["source"], command, **more)
         estimator.fit(data, test=share, data=table, resume=resume)
@@ -86,6 +93,8 @@ class ForecastJob(CommandJob):
                 else "On the validation part of each series"
             )
             print("", *lines_of(estimator.backtest(), where), sep="\n")
+        if before is not None and is_first_process():
+            say_forgotten(forgotten_series(before, estimator), estimator.progress)
 
     def read(self, how: dict[str, Any]) -> TimeSeriesSet:
         value = how.get("value")
@@ -137,6 +146,18 @@ class ForecastJob(CommandJob):
         data = self.reread(run, arguments.source, vars(arguments))
         say_notes(data.notes)
         write_forecasts(model.forecast(data), arguments.out)
+
+
+def forgotten_series(before: Forecaster, after: Forecaster) -> dict[str, Any]:
+    """How well the last part of the series of the run before is forecast: then, and now."""
+    assert before.run_ is not None, "it was loaded from a run"
+    starts = [tested or learned for learned, tested in zip(before.learned_, before.tested_)]
+    was, now = (
+        model.backtest(before.series_, starts).figures["network"]["mase"]
+        for model in (before, after)
+    )
+    found = {"figure": "mase", "before": was, "after": now}
+    return {"run": str(before.run_.path), "series": len(starts), **found}
 
 
 def write_forecasts(forecasts: list[Forecast], out: str | None) -> None:

@@ -7,6 +7,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from unrolled.cli.jobs.continuing import (
+    add_from,
+    forgotten,
+    run_to_continue,
+    say_forgotten,
+)
 from unrolled.cli.jobs.figures import lines_of
 from unrolled.cli.jobs.job import CommandJob, Evaluation, say_notes
 from unrolled.data import builtin, sources
@@ -27,9 +33,10 @@ class GenerateJob(CommandJob):
     name = "generate"
     summary = "learn to continue a text"
     estimator = Generator
-    columns = ("test", "test_share")
+    columns = ("test", "test_share", "from_run")
 
     def add_columns(self, parser: argparse._ActionsContainer) -> None:
+        add_from(parser)
         parser.add_argument("--test", metavar="FILE", help="test set")
         parser.add_argument(
             "--test-share", type=float, metavar="SHARE",
@@ -52,8 +59,20 @@ class GenerateJob(CommandJob):
         if is_first_process() and estimator.progress != "json":
             say_notes(notes)
         kept = {key: value for key, value in how.items() if key not in ("source", "command")}
+        before = None
+        if "from_run" in how:
+            before = run_to_continue(how["from_run"], self.name, Generator)
+            estimator.start_from(before)
+            kept["from_run"] = str(Path(how["from_run"]).resolve())
         table = origin(how["source"], command, **{**kept, "checksum": found, "notes": notes})
         estimator.fit(corpus, test=test, data=table, resume=resume)
+        if before is not None and is_first_process():
+            say_forgotten(forgotten(before, estimator, self.judged_text), estimator.progress)
+
+    def judged_text(self, how: dict[str, Any], seed: int) -> tuple[Corpus, None]:
+        """What a run was tested on, or else what it learned from."""
+        corpus, test = self.read(how, seed)
+        return test or corpus, None
 
     def read(self, how: dict[str, Any], seed: int) -> tuple[Corpus, Corpus | None]:
         """What to learn from, and what to test on."""

@@ -35,6 +35,7 @@ from unrolled.tasks.classify.labels import (
     are_several,
     as_label_sets,
     indicators_of,
+    with_new_labels,
 )
 from unrolled.tasks.classify.live_page import live_part
 from unrolled.tasks.classify.plan import as_labels, class_numbers, classes_from, refuse_what
@@ -73,8 +74,10 @@ class Classifier(ClassifierMixin, Reader):
         before = self.before
         if before is not None:
             self._aim_at(before.aim_)
-            self.classes_ = before.classes_
             self.as_matrix_ = before.as_matrix_
+            self.classes_ = before.classes_
+            if self._new_labels:
+                self.classes_ = with_new_labels(before.classes_, y, count)
             return self._known_targets(y, count, "the new rows")
         self._aim_at(SEVERAL_LABELS if are_several(y) else ONE_CLASS)
         self.as_matrix_ = False

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from unrolled.errors import ArgumentError
+from unrolled.tasks.classify.plan import as_labels
 
 LISTS = (list, tuple, set, frozenset)
 
@@ -67,6 +68,22 @@ def _of_matrix(y: Any, classes: Any) -> tuple[list[Any], Any, bool]:
         raise ArgumentError(f"the columns are {names}, and the labels {[*map(str, classes)]}")
     listed = classes.tolist()
     return [[listed[k] for k in np.flatnonzero(row)] for row in values], classes, True
+
+
+def with_new_labels(classes: Any, y: Any, count: int) -> Any:
+    """The classes, and behind them the labels of `y` that are not among them."""
+    if are_several(y):
+        if not isinstance(y, np.ndarray) and not hasattr(y, "columns"):
+            found = as_label_sets(y, count)[1]
+        else:
+            raise ArgumentError("a matrix has a column for each label that was learned: give lists")
+    else:
+        found = np.unique(as_labels(y, count))
+    known = set(classes.tolist())
+    new = [label for label in found.tolist() if label not in known]
+    if new and type(new[0]) is not type(classes.tolist()[0]):
+        raise ArgumentError(f"the new label {new[0]!r} is of another kind than those learned")
+    return np.asarray([*classes.tolist(), *new])
 
 
 def indicators_of(sets: list[Any], classes: Any, whose: str) -> Any:

@@ -123,9 +123,12 @@ class Reader(Estimator):
 
     # -------------------------------------------------------------------------------- learning
 
-    def start_from(self, before: Reader) -> None:
-        """Let the next `fit` go on with the weights, targets and encoder of a fitted one."""
-        self._before = before
+    def start_from(self, before: Reader, new_labels: bool = False) -> None:
+        """Let the next `fit` go on with the weights, targets and encoder of a fitted one.
+
+        `new_labels`: labels that it does not know are learned, too, and come after its own.
+        """
+        self._before, self._new_labels = before, new_labels
 
     @property
     def before(self) -> Any:
@@ -279,8 +282,11 @@ class Reader(Estimator):
         return {}
 
     def _take_over(self, model: Committee) -> None:
-        """Start from the weights of the model before."""
-        model.load_state_dict(self.before.model_.state_dict())
+        """Start from the weights of the model before; scores of new labels are as drawn."""
+        state = model.state_dict()
+        for name, weight in self.before.model_.state_dict().items():
+            state[name][tuple(slice(size) for size in weight.shape)] = weight
+        model.load_state_dict(state)
 
     def _build(self) -> Committee:
         shape, count = self.shape_, len(self._outputs())

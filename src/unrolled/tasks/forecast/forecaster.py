@@ -112,6 +112,15 @@ class Forecaster(RegressorMixin, Estimator):
 
     # -------------------------------------------------------------------------------- learning
 
+    def start_from(self, before: Forecaster) -> None:
+        """Let the next `fit` go on with the weights and the inputs of a fitted one."""
+        self._before = before
+
+    @property
+    def before(self) -> Any:
+        """The one whose weights a training starts from; None: it starts anew."""
+        return getattr(self, "_before", None)
+
     def fit(
         self,
         X: Any,
@@ -134,10 +143,7 @@ class Forecaster(RegressorMixin, Estimator):
         )
         notes = Notes((data or {}).get("notes", ()))
         said = len(notes)
-        self.layout_ = layout_of(
-            self.series_, self.learned_, self.horizon, season=self.season, calendar=self.calendar,
-            note=notes.say,
-        )  # fmt: skip
+        self.layout_ = self._layout(notes)
         for sentence in notes.sentences[said:]:
             self.watcher().note(sentence)
         layout = self._step_layout()
@@ -151,11 +157,14 @@ class Forecaster(RegressorMixin, Estimator):
         run = self.open_run(config, self._plain(), resume)
         if run is not None and not resume and is_first_process():
             run.write_json(SERIES, series_plain(self.series_, self.learned_, self.tested_))
+        if self.before is not None:
+            model.load_state_dict(self.before.model_.state_dict())
         job = ForecastJob(
             model, prepared, parts, self._levels(),
             window=self.window, batch_size=self.batch_size, seed=self.seed,
         )  # fmt: skip
-        model.begin_at(job.usual_quantiles())
+        if self.before is None:
+            model.begin_at(job.usual_quantiles())
         state = train(job, self.settings(), run, self.watcher(), resume, self.spent())
         self.model_, self.state_, self.run_ = model.eval(), state, run
         self.history_ = state.history
@@ -164,6 +173,17 @@ class Forecaster(RegressorMixin, Estimator):
             run.write_json("vocabulary.json", self._plain())
             run.write_text("report.html", render(page_of(self._findings(config, test))))
         return self
+
+    def _layout(self, notes: Notes) -> Layout:
+        """What the network reads of a step, and what the series' numbers are scaled by."""
+        if self.before is not None:
+            refuse_other_columns(self.series_, self.before.layout_)
+            layout: Layout = self.before.layout_
+            return layout
+        return layout_of(
+            self.series_, self.learned_, self.horizon, season=self.season, calendar=self.calendar,
+            note=notes.say,
+        )  # fmt: skip
 
     def _plain(self) -> dict[str, Any]:
         """What a run keeps of it beside the weights."""

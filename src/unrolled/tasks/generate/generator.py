@@ -75,6 +75,15 @@ class Generator(Estimator):
 
     # -------------------------------------------------------------------------------- learning
 
+    def start_from(self, before: Generator) -> None:
+        """Let the next `fit` go on with the weights and the vocabulary of a fitted one."""
+        self._before = before
+
+    @property
+    def before(self) -> Any:
+        """The one whose weights a training starts from; None: it starts anew."""
+        return getattr(self, "_before", None)
+
     def fit(
         self,
         X: str | Corpus,
@@ -93,6 +102,8 @@ class Generator(Estimator):
         with TemporaryDirectory(prefix="unrolled-", ignore_cleanup_errors=True) as folder:
             parts = self._parts(corpus, other, Path(folder))
             model = self._build()
+            if self.before is not None:
+                model.load_state_dict(self.before.model_.state_dict())
             config = shared.config_of(TASK, self, self.cell_, data=data or {})
             run = self.open_run(config, self.tokens_.as_dict(), resume)
             job = LanguageJob(model, parts, self.batch_size, self.window, self.seed)
@@ -109,7 +120,10 @@ class Generator(Estimator):
             if text is not None and not any(text.blocks()):
                 raise ArgumentError("the text is empty: it takes at least a few hundred characters")
         learned, held = hold_out_pieces(corpus, self.validation, self.seed)
-        self.tokens_ = Tokens.fit(self.tokens, learned.blocks(), self.vocabulary)
+        if self.before is not None:
+            self.tokens_ = self.before.tokens_
+        else:
+            self.tokens_ = Tokens.fit(self.tokens, learned.blocks(), self.vocabulary)
         texts = {"train": learned, "validation": held, "test": test}
         parts = {
             part: self._stream(text, folder / f"{part}.tokens")
