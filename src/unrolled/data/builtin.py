@@ -182,8 +182,8 @@ SETS = (
         "scikit-learn",
         "sklearn",
         "BSD-3-Clause (package)",
-        "made of the digits of Alpaydin and Kaynak 1998: turned, stretched, leaning and placed at "
-        "random; no handwriting is in both parts",
+        "made of the digits of Alpaydin and Kaynak 1998, placed at random and for training also "
+        "rotated, stretched and sheared; no handwritten digit is in both parts",
         made_digits.strips,
     ),
     BuiltIn(

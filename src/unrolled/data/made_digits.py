@@ -24,7 +24,9 @@ DIGITS = 5  # of a strip
 STRIPS = {"train": 8_000, "test": 1_000}
 STRIP = (20, 96)  # height and width
 SCALE = 2  # a digit of 8 x 8 becomes 16 x 16
-TURN, STRETCH, LEAN = 0.15, 0.1, 0.15  # of a digit at most: radians, share, share of its height
+# How far digits of training strips are changed: radians, share, share of the height. Those of
+# test strips are as they were written.
+TURN, STRETCH, LEAN = 0.25, 0.15, 0.25
 
 
 def read_digits(folder: Path) -> tuple[Any, Any]:
@@ -51,19 +53,21 @@ def strips(folder: Path) -> DescribedParts:
         chosen = draw.choice(mine, (STRIPS[part], DIGITS))
         found[part] = Described(
             [f"{part} strip {strip + 1}" for strip in range(len(chosen))],
-            list(_strips(digits[chosen], draw)),
+            list(_strips(digits[chosen], draw, float(part == "train"))),
             [" ".join(WORDS[names[one]] for one in row) for row in chosen],
             Notes(["the strips are made of digits: `unrolled data digit-strips` says how"]),
         )
     return DescribedParts(**found)
 
 
-def _strips(digits: Any, draw: Any) -> Any:
+def _strips(digits: Any, draw: Any, change: float) -> Any:
     """(n, digits, 8, 8) from left to right with gaps between, (n, height, width, 1), dark on
-    light."""
+    light; each digit changed by `change` times what is the most."""
     count, each, side = digits.shape[:3]
     high, wide = STRIP
-    bent = _bent(digits.reshape(-1, side, side), draw).reshape(count, each, *2 * [side * SCALE])
+    bent = _bent(digits.reshape(-1, side, side), draw, change).reshape(
+        count, each, *2 * [side * SCALE]
+    )
     side *= SCALE
     gaps = np.sort(draw.integers(0, wide - side * each + 1, (count, each)))
     left = gaps + side * np.arange(each)
@@ -77,11 +81,11 @@ def _strips(digits: Any, draw: Any) -> Any:
     return np.round(255 * (1 - canvas / 16)).astype(np.uint8)[..., None]
 
 
-def _bent(digits: Any, draw: Any) -> Any:
+def _bent(digits: Any, draw: Any, change: float) -> Any:
     """Each of (n, 8, 8) turned, stretched and leaning a little, `SCALE` times as large."""
     count, side = digits.shape[:2]
-    turn, lean = draw.uniform(-TURN, TURN, count), draw.uniform(-LEAN, LEAN, count)
-    stretch = SCALE * (1 + draw.uniform(-STRETCH, STRETCH, (2, count)))
+    turn, lean = (change * draw.uniform(-most, most, count) for most in (TURN, LEAN))
+    stretch = SCALE * (1 + change * draw.uniform(-STRETCH, STRETCH, (2, count)))
     y, x = np.mgrid[: side * SCALE, : side * SCALE] - (side * SCALE - 1) / 2
     # back from the places of the result: stretched, then leaning, then turned
     lying = [one.reshape(-1, 1, 1) for one in (turn, lean, *stretch)]
