@@ -106,6 +106,9 @@ def _shown(part: Any, row: int) -> str:
     if hasattr(part, "texts"):
         text = " ".join(part.texts[row].split())
         return text if len(text) <= WIDTH else text[: WIDTH - 3] + "..."
+    if part.values[row].ndim == 4:
+        count, high, wide = part.values[row].shape[:3]
+        return f"{count} frames of {wide} x {high} pixels"
     steps, channels = part.values[row].shape
     first = ", ".join(f"{value:g}" for value in part.values[row][:6, 0])
     return f"{steps} steps of {channels} channels; {part.channels[0]}: {first} ..."

@@ -187,6 +187,18 @@ SETS = (
         made_digits.strips,
     ),
     BuiltIn(
+        "moving-digits",
+        "classify",
+        "clips of a handwritten digit that moves left, right, up or down",
+        "800 clips to learn from, 400 to test on; 10 frames of 24 x 24 pixels, grey",
+        "scikit-learn",
+        "sklearn",
+        "BSD-3-Clause (package)",
+        "made of the digits of Alpaydin and Kaynak 1998, which move at a steady speed through "
+        "noise; no handwritten digit is in both parts",
+        made_digits.moving,
+    ),
+    BuiltIn(
         "temperatures",
         "forecast",
         "the temperature in Seattle, hour by hour",

@@ -48,6 +48,10 @@ class Canvas:
         return cls(longer, max(1, round(longer * shape)), channels)
 
     @property
+    def shape(self) -> tuple[int, int, int]:
+        return self.height, self.width, self.channels
+
+    @property
     def values(self) -> int:
         """How many numbers a picture has."""
         return self.height * self.width * self.channels
@@ -118,12 +122,29 @@ def as_picture(number: int, one: Any) -> Any:
             f"picture {number} has the shape {pixels.shape}: it is to be (height, width), or "
             "(height, width, 3) with red, green and blue"
         )
+    return in_8_bits(shown, f"picture {number}")
+
+
+def as_clip(one: Any, called: str) -> Any:
+    """Frames (frames, height, width[, 1 or 3]) of 8 bits; `called` is said where it is none."""
+    values = np.asarray(one)
+    shown = values[..., None] if values.ndim == 3 else values
+    if shown.ndim != 4 or shown.shape[3] not in (1, 3) or not shown.size:
+        raise ArgumentError(
+            f"{called} has the shape {values.shape}: a clip is (frames, height, width), or "
+            "(frames, height, width, 3) with red, green and blue"
+        )
+    return in_8_bits(shown, called)
+
+
+def in_8_bits(shown: Any, called: str) -> Any:
+    """Whole numbers from 0 to 255; fractions from 0 to 1 are scaled to them."""
     if shown.dtype == np.uint8:
         return shown
     if shown.dtype.kind != "f" or not (np.isfinite(shown).all() and _from_0_to_1(shown)):
         raise ArgumentError(
-            f"picture {number} is of type {shown.dtype}: write whole numbers from 0 to 255 "
-            "(uint8), or fractions from 0 to 1"
+            f"{called} is of type {shown.dtype}: write whole numbers from 0 to 255 (uint8), or "
+            "fractions from 0 to 1"
         )
     return np.round(shown * WHITE).astype(np.uint8)
 

@@ -1,4 +1,4 @@
-"""Pictures made of handwritten digits: strips to be read, and digits that move. Out: arrays, words.
+"""Pictures made of handwritten digits: strips to read, and digits that move. Out: arrays, words.
 
 The digits are scikit-learn's (8 x 8 pixels, by many hands). They are dealt into those that training
 pictures are made of and those for test pictures before any picture is made, so that no handwriting
@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 
 from unrolled.data.described import Described, DescribedParts
+from unrolled.data.labelled import Labelled
 from unrolled.data.notes import Notes
 from unrolled.data.packages import file_in
+from unrolled.data.series import SeriesSet
 
 SEED = 20
 FOR_TESTS = 0.2  # of the digits
@@ -27,6 +29,11 @@ SCALE = 2  # a digit of 8 x 8 becomes 16 x 16
 # How far digits of training strips are changed: radians, share, share of the height. Those of
 # test strips are as they were written.
 TURN, STRETCH, LEAN = 0.25, 0.15, 0.25
+DIRECTIONS = {"left": (0, -1), "right": (0, 1), "up": (-1, 0), "down": (1, 0)}
+CLIPS = {"train": 800, "test": 400}
+FRAMES, SQUARE = 10, 24  # frames of a clip, and pixels of a side
+SLOWEST, FASTEST = 0.7, 1.5  # pixels a frame
+NOISE = 1.0  # deviation, on the scale of 0 to 16
 
 
 def read_digits(folder: Path) -> tuple[Any, Any]:
@@ -109,3 +116,40 @@ def sampled(pictures: Any, y: Any, x: Any) -> Any:
     above = framed[rows, top, left] * (1 - right) + framed[rows, top, left + 1] * right
     below = framed[rows, top + 1, left] * (1 - right) + framed[rows, top + 1, left + 1] * right
     return above * (1 - down) + below * down
+
+
+def moving(folder: Path) -> Labelled:
+    """Digits that move through a noisy square at a steady speed; the label is the direction.
+
+    A path is as likely as the same path backwards: no frame alone, and no set of frames without
+    their order, says which of two opposite directions it is.
+    """
+    digits, _ = read_digits(folder)
+    found = {}
+    for number, (part, mine) in enumerate(dealt(len(digits)).items()):
+        draw = np.random.default_rng([SEED, 10 + number])
+        count = CLIPS[part]
+        labels = [str(one) for one in draw.permutation(np.resize(list(DIRECTIONS), count))]
+        clips = _moved(digits[draw.choice(mine, count)], labels, draw)
+        names = [f"{part} clip {clip + 1}" for clip in range(count)]
+        found[part] = SeriesSet(
+            list(clips), labels, ["frame"], names,
+            Notes(["the clips are made of digits: `unrolled data moving-digits` says how"]),
+        )  # fmt: skip
+    return Labelled(found["train"], found["test"])
+
+
+def _moved(digits: Any, labels: list[str], draw: Any) -> Any:
+    """(n, frames, side, side, 1), light on dark."""
+    count, side = digits.shape[:2]
+    speed = draw.uniform(SLOWEST, FASTEST, (count, 1))
+    step = np.array([DIRECTIONS[label] for label in labels])[:, None] * speed[:, :, None]
+    room = SQUARE - side - np.abs(step) * (FRAMES - 1)  # of the first frame, along each axis
+    first = draw.uniform(0, 1, (count, 1, 2)) * room - np.minimum(step * (FRAMES - 1), 0)
+    corner = first + step * np.arange(FRAMES)[None, :, None]  # (n, frames, 2)
+    places = np.arange(SQUARE)
+    y = (places - corner[:, :, :1])[:, :, :, None] + np.zeros(SQUARE)
+    x = (places - corner[:, :, 1:])[:, :, None, :] + np.zeros((SQUARE, 1))
+    clean = sampled(digits, y, x)
+    noisy = clean + draw.normal(0, NOISE, clean.shape)
+    return np.round(np.clip(noisy / 16, 0, 1) * 255).astype(np.uint8)[..., None]

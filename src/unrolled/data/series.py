@@ -286,7 +286,7 @@ def _one_label(table: Table, key: str, said: set[str | None], answers: Answers) 
 
 def read_npz(path: Path) -> tuple[list[Any], list[str] | None]:
     """Arrays of a .npz; pickled objects are never loaded."""
-    arrays = _arrays(path)
+    arrays = npz_arrays(path)
     by_name = {name.lower(): array for name, array in arrays.items()}
     x = next((by_name[n] for n in ("x", "data", "series", "values") if n in by_name), None)
     y = next((by_name[n] for n in ("y", "labels", "label", "target") if n in by_name), None)
@@ -322,7 +322,7 @@ def _labels(path: Path, y: Any, count: int) -> list[str]:
         raise DataError(f"{path}: y holds bytes that are no UTF-8: write texts") from None
 
 
-def _arrays(path: Path) -> dict[str, Any]:
+def npz_arrays(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as raw:
             refuse_what_does_not_fit(path, _unpacked_size(path))

@@ -8,6 +8,7 @@ corpus("book.txt")                                            Corpus
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy as np
 import polars as pl
 
 from unrolled.data import builtin
+from unrolled.data.clips import clip_stream, holds_clips, read_clips
 from unrolled.data.corpus import Corpus, read_corpus
 from unrolled.data.labelled import Labelled, Sequences
 from unrolled.data.labels import CLASSES, Answers
@@ -58,7 +60,10 @@ def labelled(
         _refuse_other_answers(source, answers)
     else:
         read = read_table(source) if has_columns(source) else source
-        if is_text(read, text, label, series):
+        if holds_clips(read):
+            _refuse_columns_of_clips(source, text=text, series=series, time=time)
+            data = Labelled(read_clips(read, label, learning=learning, answers=answers))
+        elif is_text(read, text, label, series):
             refuse_columns_of_series(source, series=series, time=time)
             data = Labelled(read_texts(read, text, label, learning=learning, answers=answers))
         else:
@@ -129,6 +134,23 @@ def unlabelled_series(source: Source, notes: Notes, **columns: Any) -> Batch:
     return Batch(data.values, list(data.rows), frame.height, frame, lines)
 
 
+def unlabelled_clips(source: Source, notes: Notes, size: int = 256) -> Iterator[Batch]:
+    """Clips that are to be predicted, some at a time; one that cannot be read has no answer."""
+    if builtin.is_builtin(source):
+        yield unlabelled_series(source, notes, series=None, time=None, text=None, label=None)
+        return
+    read = read_table(source) if has_columns(source) else source
+    stream, total = clip_stream(read, notes), 0
+    while some := list(itertools.islice(stream, size)):
+        there = [number for number, (_, clip) in enumerate(some) if clip is not None]
+        lines = np.full(len(some), -1)
+        lines[there] = np.arange(len(there))
+        frame = pl.DataFrame({"clip": [name for name, _ in some]}, schema={"clip": pl.String})
+        total += len(some)
+        names = [some[number][0] for number in there]
+        yield Batch([some[number][1] for number in there], names, total, frame, lines)
+
+
 def time_series(
     source: Source,
     time: str | None = None,
@@ -177,6 +199,14 @@ def _refuse_columns(source: Source, **columns: object) -> None:
     if given:
         what = "says how a file is read" if given[0] == "every" else "names a column of a file"
         raise DataError(f"--{given[0]} {what}, and {source} is none: leave it out")
+
+
+def _refuse_columns_of_clips(source: Source, **columns: str | None) -> None:
+    """Clips stand in files, or in folders; a table names them in a column with a usual name."""
+    given = [name for name, value in columns.items() if value]
+    if given:
+        raise DataError(f"--{given[0]} is of texts or series, and {source} holds clips: leave it "
+                        "out")  # fmt: skip
 
 
 def refuse_columns_of_series(source: Source | Table, **columns: str | None) -> None:

@@ -17,20 +17,33 @@ FLAT, SQUARE = 2.5, 1.3  # times as wide as high: so many columns of tiles find 
 COVER = 0.85  # how opaque the place with the largest weight is
 LETTERS = 14  # of a name
 MOST = 9.0  # inches
+FILM = 6  # frames in a row
 
 
 def picture_with_maps(pixels: Any, maps: Sequence[tuple[str, Any]]) -> Panel:
     """Pixels (height, width, 1 or 3) of 8 bits, then the same beneath each of the grids of weights,
-    which cover it the more the larger they are; tile by tile, in rows."""
-    high, wide = map(int, pixels.shape[:2])
+    which cover it the more the larger they are."""
+    high, wide = pixels.shape[:2]
     columns = 2 if wide > FLAT * high else 3 if wide > SQUARE * high else 4
-    tiles = [("the picture", None), *maps]
+    tiles = [("the picture", pixels, None), *((name, pixels, grid) for name, grid in maps)]
+    return _tiled(tiles, columns)
+
+
+def film(frames: Any, names: Sequence[str]) -> Panel:
+    """Frames (T, height, width, 1 or 3) of 8 bits, one after the other."""
+    return _tiled([(name, frame, None) for name, frame in zip(names, frames)], FILM)
+
+
+def _tiled(tiles: Sequence[tuple[str, Any, Any]], columns: int) -> Panel:
+    """Named pictures of one size, each with a grid of weights over it or None, in rows."""
+    high, wide = map(int, tiles[0][1].shape[:2])
+    columns = min(columns, len(tiles))
     rows = -(-len(tiles) // columns)
     between = 0.06 * wide
     name = NAME * columns / NARROW * wide  # in pixels, where the drawing is narrow
 
     def paint(axes: Axes) -> None:
-        for number, (title, weights) in enumerate(tiles):
+        for number, (title, pixels, weights) in enumerate(tiles):
             left = number % columns * (wide + between)
             top = number // columns * (high + name) + name
             place = (left, left + wide, top + high, top)

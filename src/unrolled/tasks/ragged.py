@@ -51,7 +51,9 @@ class Ragged:
         inside = steps < lengths
         places = np.where(inside, self.starts[rows] + steps, 0)
         x = self.values[places]
-        if np.issubdtype(x.dtype, np.integer):
+        if x.dtype == np.uint8:  # pixels
+            x = x.astype(np.float32) / 255
+        elif np.issubdtype(x.dtype, np.integer):
             x = x.astype(np.int64)  # kept in half of that
         x[~inside] = 0
         return torch.from_numpy(x), torch.from_numpy(lengths)

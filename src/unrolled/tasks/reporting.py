@@ -16,6 +16,7 @@ from unrolled.report.blocks import Block, Figure, Math, Prose, Section, Table
 from unrolled.report.drawing import Panel
 from unrolled.report.figures import curves, gradient_by_lag, heat_map
 from unrolled.report.markup import literal
+from unrolled.report.pictures import film
 from unrolled.tasks.looking import Reading
 from unrolled.training.progress import duration
 
@@ -182,6 +183,8 @@ def inside(readings: Sequence[Reading], norms: Any, explanation: str) -> Section
 
 def _what_it_read(values: Any, first: int, names: Sequence[str]) -> Panel:
     """A line for each channel; where they are many, a row of a picture."""
+    if values.ndim == 4:
+        return film(values, names)
     channels = [f"channel {number + 1}" for number in range(values.shape[1])]
     if len(channels) > LINES_SHOWN:
         rows = [str(number + 1) for number in range(len(channels))]

@@ -272,6 +272,9 @@ class ClassifyJob(CommandJob):
             self.refuse_columns_of_one(vars(arguments))
             yield batch_of_lines([source], [1])
             return
+        if model.encoder_.canvas is not None:
+            yield from sources.unlabelled_clips(source, notes)
+            return
         columns = self.columns_of(run, source, vars(arguments))
         if model.encoder_.is_text:
             refuse_columns_of_series(source, series=columns["series"], time=columns["time"])

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from unrolled.networks.committee import Committee
 from unrolled.networks.linear_series import LinearSeries
-from unrolled.tasks.classify.encoders import Encoder, TextEncoder
+from unrolled.tasks.classify.encoders import AnyEncoder, TextEncoder
 from unrolled.tasks.classify.job import Labelled
 from unrolled.tasks.classify.ngrams import LinearTexts
 from unrolled.tasks.classify.opinions import linear_scores
@@ -52,7 +52,7 @@ def learn_linear(
     return {name: found[name] for name in parts}
 
 
-def scores_beside(model: Committee, encoder: Encoder, inputs: Any, sequences: Ragged) -> Any:
+def scores_beside(model: Committee, encoder: AnyEncoder, inputs: Any, sequences: Ragged) -> Any:
     """What the linear model says of rows that it did not learn from; None without one."""
     if isinstance(model.linear, LinearTexts) and isinstance(encoder, TextEncoder):
         return model.linear.scores(encoder.beginnings(inputs))

@@ -1,4 +1,4 @@
-"""What a classifier makes of its input, the same in training and later. In: texts or series.
+"""What a classifier makes of its input, the same in training and later. In: texts, series, clips.
 
 Out: sequences of numbers. An encoder is fitted on the training rows alone and is kept with the run.
 Next: `labelling_job`.
@@ -11,8 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from unrolled.data.canvas import Canvas, as_clip
+from unrolled.data.clips import SIDE
 from unrolled.errors import ArgumentError
 from unrolled.literal import because
+from unrolled.report.numbers import counted
 from unrolled.tasks.ragged import Ragged
 from unrolled.tasks.tokens import DamagedVocabulary, Tokens
 
@@ -23,7 +26,8 @@ LONGEST = 2_000  # tokens of a text that are read, where nothing else is said
 class TextEncoder:
     """Texts by way of a vocabulary."""
 
-    is_text = True
+    is_text, is_series = True, False
+    canvas: Canvas | None = None
 
     def __init__(self, tokens: Tokens, longest: int = LONGEST) -> None:
         self.tokens, self.longest = tokens, longest
@@ -49,6 +53,12 @@ class TextEncoder:
         """The part of each text that is read."""
         return [self.tokens.beginning(text, self.longest) for text in texts]
 
+    def shown(self, text: str) -> None:
+        """A page shows a text as text."""
+
+    def describe(self, text: str) -> str:
+        return text
+
     def steps(self, text: str) -> list[str]:
         """The names of the time steps, for pictures."""
         return [self.tokens.show(number) for number in self.tokens.encode(text)[: self.longest]]
@@ -60,7 +70,8 @@ class TextEncoder:
 class SeriesEncoder:
     """Numbers of several channels, each scaled to mean 0 and deviation 1 over the training rows."""
 
-    is_text = False
+    is_text, is_series = False, True
+    canvas: Canvas | None = None
 
     def __init__(self, mean: Any, deviation: Any) -> None:
         self.mean = np.asarray(mean, np.float64)
@@ -101,29 +112,88 @@ class SeriesEncoder:
     def steps(self, series: Any) -> list[str]:
         return [str(step + 1) for step in range(len(series))]
 
+    def shown(self, series: Any) -> Any:
+        """What a page draws of it."""
+        return series
+
+    def describe(self, series: Any) -> str:
+        return f"{counted(len(series), 'step')}, {counted(series.shape[1], 'channel')}"
+
     def as_dict(self) -> dict[str, Any]:
         return {
             "input": "series", "mean": self.mean.tolist(), "deviation": self.deviation.tolist()
         }  # fmt: skip
 
 
+class ClipEncoder:
+    """Frames on one canvas, each a step of as many numbers as it has pixels and colors."""
+
+    is_text, is_series = False, False
+
+    def __init__(self, canvas: Canvas) -> None:
+        self.canvas = canvas
+
+    @classmethod
+    def fit(cls, clips: Sequence[Any]) -> ClipEncoder:
+        return cls(Canvas.fit([clip[0] for clip in clips], SIDE))
+
+    @property
+    def inputs(self) -> int:
+        return self.canvas.values
+
+    def encode(self, clips: Sequence[Any], note: Note) -> Ragged:
+        return Ragged.of([self.shown(one).reshape(len(one), -1) for one in clips], np.uint8)
+
+    def steps(self, clip: Any) -> list[str]:
+        return [str(step + 1) for step in range(len(clip))]
+
+    def shown(self, clip: Any) -> Any:
+        """(frames, height, width, 1 or 3), as the network sees them."""
+        return np.stack([self.canvas(frame) for frame in clip])
+
+    def describe(self, clip: Any) -> str:
+        return f"{counted(len(clip), 'frame')}, {self.canvas}"
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"input": "clips", **self.canvas.as_dict()}
+
+
 Encoder = TextEncoder | SeriesEncoder
+AnyEncoder = Encoder | ClipEncoder
 
 
-def encoder_from(data: Any) -> Encoder:
+def without_clips(encoder: AnyEncoder) -> Encoder:
+    """The encoder of a classifier that can leave Python; one of clips is refused."""
+    if isinstance(encoder, ClipEncoder):
+        raise ArgumentError(
+            "this classifier reads clips, which are read in Python alone: ask it with `unrolled "
+            "predict`"
+        )
+    return encoder
+
+
+def encoder_of_numbers(inputs: Sequence[Any]) -> SeriesEncoder | ClipEncoder:
+    """Of series (steps, channels), or of clips (frames, height, width, 1 or 3)."""
+    return SeriesEncoder.fit(inputs) if inputs[0].ndim == 2 else ClipEncoder.fit(inputs)
+
+
+def encoder_from(data: Any) -> AnyEncoder:
     """The encoder that a run keeps."""
     try:
         if data["input"] == "text":
             return TextEncoder(Tokens.from_dict(data), int(data["longest"]))
+        if data["input"] == "clips":
+            return ClipEncoder(Canvas(data["height"], data["width"], data["channels"]))
         return SeriesEncoder(data["mean"], data["deviation"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, ArgumentError) as error:
         raise DamagedVocabulary(
             f"the run's vocabulary is damaged ({because(error)}): copy the run again"
         ) from error
 
 
 def as_inputs(X: Any) -> list[Any]:
-    """Texts as a list of str, series as a list of (T, channels); anything else is refused."""
+    """Texts as a list of str, series as a list of (T, channels), clips as (T, height, width[, 3]);
+    anything else is refused."""
     if isinstance(X, str):
         raise ArgumentError("X is a list of texts: for one text write [text]")
     values = list(rows_of(X))
@@ -134,6 +204,8 @@ def as_inputs(X: Any) -> list[Any]:
     if any(isinstance(one, str) for one in values):
         wrong = next(number for number, one in enumerate(values) if not isinstance(one, str))
         raise ArgumentError(f"X mixes texts with {type(values[wrong]).__name__} (row {wrong + 1})")
+    if np.ndim(values[0]) >= 3:
+        return [as_clip(one, f"row {number} of X") for number, one in enumerate(values, 1)]
     series = [_as_series(number, one) for number, one in enumerate(values)]
     channels = series[0].shape[1]
     other = next((n for n, one in enumerate(series) if one.shape[1] != channels), None)

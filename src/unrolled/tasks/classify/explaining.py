@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unrolled.tasks.classify.encoders import Encoder
+from unrolled.tasks.classify.encoders import AnyEncoder
 from unrolled.tasks.classify.job import Labelled
 from unrolled.tasks.classify.model import Labeller
 from unrolled.tasks.looking import read_closely
@@ -39,7 +39,7 @@ def read_row(model: Labeller, inputs: Tensor, said: int) -> tuple[Any, Any]:
 
 
 def counted_steps(
-    members: nn.ModuleList, encoder: Encoder, data: Labelled, inputs: Any, said: Any
+    members: nn.ModuleList, encoder: AnyEncoder, data: Labelled, inputs: Any, said: Any
 ) -> list[str]:
     """For each row the steps that counted most: `lovely (41%), film (20%)`."""
     found = []

@@ -15,7 +15,7 @@ from unrolled.exports.c_inputs import with_scale, with_tokens
 from unrolled.exports.export import NO_INT8, Exported, Options, c_name_of, write_c
 from unrolled.exports.network import network_of
 from unrolled.files import write_whole
-from unrolled.tasks.classify.encoders import SeriesEncoder
+from unrolled.tasks.classify.encoders import SeriesEncoder, without_clips
 from unrolled.tasks.classify.live_facts import classifier_script, refuse_bpe
 from unrolled.tasks.classify.live_page import Moved, int8_error, live_part, made_up
 from unrolled.tasks.classify.ngrams import LinearTexts
@@ -25,6 +25,7 @@ from unrolled.training.run_folder import json_text
 
 def export_classifier(model: Any, kind: str, path: Path, options: Options) -> Exported:
     """`model` is a fitted `Classifier`."""
+    without_clips(model.encoder_)
     if kind == "c":
         return _in_c(model, path, options)
     return {"html": _page, "js": _module, "onnx": _graph}[kind](model, path, options.int8)

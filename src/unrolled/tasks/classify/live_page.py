@@ -17,7 +17,7 @@ import numpy as np
 from unrolled.networks.committee import Committee
 from unrolled.report.blocks import Live
 from unrolled.tasks.classify.beside import scores_beside
-from unrolled.tasks.classify.encoders import Encoder, SeriesEncoder
+from unrolled.tasks.classify.encoders import AnyEncoder, Encoder, SeriesEncoder, without_clips
 from unrolled.tasks.classify.job import Labelled
 from unrolled.tasks.classify.live_facts import (
     classifier_script,
@@ -90,7 +90,7 @@ class Moved(NamedTuple):
 
 def live_part(
     committee: Committee,
-    encoder: Encoder,
+    encoder: AnyEncoder,
     classes: Sequence[Any],
     examples: Sequence[Any] = (),
     int8: bool | None = None,
@@ -99,6 +99,7 @@ def live_part(
 
     `int8` None: where there are many weights. Without examples it is measured on made-up ones.
     """
+    encoder = without_clips(encoder)
     is_series = isinstance(encoder, SeriesEncoder)
     if int8 is None:
         int8 = weights_of(committee) > LARGE

@@ -1,7 +1,7 @@
-"""From a sequence to the scores of its classes. In: tokens or channels. Out: logits.
+"""From a sequence to the scores of its classes. In: tokens, channels or frames. Out: logits.
 
-    x -> embedding (tokens), or convolutions (series) -> dropout -> recurrent layers -> pooling
-      -> dropout -> W h + b
+    x -> embedding (tokens), or convolutions (series, frames) -> dropout -> recurrent layers
+      -> pooling -> dropout -> W h + b
 
 `FeedForward` is the baseline beside it: it sees which tokens there are, or each channel's mean,
 spread and range, but no order, so the difference is what the recurrence brings.
@@ -15,13 +15,16 @@ import torch
 from torch import Tensor, nn
 
 from unrolled.cells.choosing import ChosenCell
+from unrolled.data.canvas import Canvas
 from unrolled.layers.batch import ragged
+from unrolled.networks.frame_front import FrameFront
 from unrolled.networks.pooling import Pooling
 from unrolled.networks.recurrent import make_recurrent
 from unrolled.networks.series_front import SeriesFront
 
 PADDING = 0  # the number of the token that fills up
 FRONT = 32  # channels that the convolutions make of a series
+FRAME = 64  # numbers that they make of a frame
 FREQUENT = 1_000  # tokens, more or less letters, that are all seen often; words are more
 
 
@@ -42,12 +45,15 @@ class Labeller(nn.Module):
         dropout: float,
         pooling: str,
         stride: int = 0,
+        canvas: Canvas | None = None,
     ) -> None:
-        """`stride`: steps of a series that the convolutions make one; 0: no convolutions."""
+        """`stride`: steps of a series that the convolutions make one; 0: no convolutions. `canvas`:
+        each step is a frame of this size."""
         super().__init__()
         self.embed: nn.Module | None = token_table(inputs, embedding) if is_text else None
         self.front = SeriesFront(inputs, FRONT, stride) if stride else None
-        size = embedding if is_text else FRONT if stride else inputs
+        self.frames = None if canvas is None else FrameFront(canvas.shape, FRAME)
+        size = embedding if is_text else FRONT if stride else FRAME if canvas else inputs
         self.drop = nn.Dropout(dropout)
         self.recurrent = make_recurrent(cell, size, hidden, layers, bidirectional, dropout)
         out = self.recurrent.output_size * self.recurrent.directions
@@ -60,6 +66,8 @@ class Labeller(nn.Module):
             x = self.embed(x)
         elif self.front is not None:
             x = self.front(x, lengths)
+        elif self.frames is not None:
+            x = self.frames(x, lengths)
         return x
 
     @property
@@ -68,7 +76,7 @@ class Labeller(nn.Module):
         return 1 if self.front is None else self.front.stride
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        seen = self.inputs(x, lengths) if self.front is not None else x
+        seen = x if self.embed is not None else self.inputs(x, lengths)
         if self.front is not None:
             lengths = self.front.shorter(lengths)
         batch = ragged(lengths, *seen.shape[:2])  # without what fills up

@@ -32,17 +32,16 @@ from unrolled.networks.pooling import POOLINGS
 from unrolled.networks.random_convolutions import Plan
 from unrolled.networks.series_front import stride_for
 from unrolled.report.blocks import Live
-from unrolled.report.numbers import counted
 from unrolled.report.page import render
 from unrolled.tasks import estimator as shared
 from unrolled.tasks.classify.beside import learn_linear, scores_beside
 from unrolled.tasks.classify.encoders import (
     LONGEST,
-    Encoder,
-    SeriesEncoder,
+    AnyEncoder,
     TextEncoder,
     as_inputs,
     encoder_from,
+    encoder_of_numbers,
 )
 from unrolled.tasks.classify.explaining import counted_steps
 from unrolled.tasks.classify.findings import Findings, Told
@@ -191,7 +190,7 @@ class Reader(Estimator):
         self.rows_ = {"train": rows, "validation": held}
         raw = {"train": [inputs[row] for row in rows]}
         if before is not None:
-            self.encoder_: Encoder = before.encoder_
+            self.encoder_: AnyEncoder = before.encoder_
             self.ngrams_, self.rarity_ = before.ngrams_, before.rarity_
         elif is_text:
             kind = kind_for(raw["train"], self._note) if self.tokens == "auto" else self.tokens
@@ -199,7 +198,7 @@ class Reader(Estimator):
             if self.linear:
                 self.ngrams_, self.rarity_ = NGrams.fit(self.encoder_.beginnings(raw["train"]))
         else:
-            self.encoder_ = SeriesEncoder.fit(raw["train"])
+            self.encoder_ = encoder_of_numbers(raw["train"])
         whole = Labelled(self.encoder_.encode(inputs, self._note), targets)
         self.shape_ = self._shape(whole.sequences)
         parts = {"train": replace(whole.rows(rows), folds=folds)}
@@ -217,7 +216,7 @@ class Reader(Estimator):
         """What a network of series is made for, from the training rows; kept with the run."""
         if self.before is not None:
             return dict(self.before.shape_)
-        if self.encoder_.is_text:
+        if not self.encoder_.is_series:
             return {"members": self.members}
         lengths = torch.from_numpy(sequences.lengths)
         steps = int(lengths.float().median())
@@ -291,9 +290,9 @@ class Reader(Estimator):
     def _build(self) -> Committee:
         shape, count = self.shape_, len(self._outputs())
         linear: LinearTexts | LinearSeries | None = None
-        if self.linear and not self.encoder_.is_text:
+        if self.linear and self.encoder_.is_series:
             linear = LinearSeries(Plan.from_dict(shape), count, self.aim_)
-        elif self.linear and self.ngrams_ is not None:
+        elif self.linear and self.encoder_.is_text and self.ngrams_ is not None:
             linear = LinearTexts(self.ngrams_, count, self.aim_)
         with seeded(self.seed):
             members = [self._member(shape, count) for _ in range(shape["members"])]
@@ -312,6 +311,7 @@ class Reader(Estimator):
             dropout=self.dropout,
             pooling=self.pooling,
             stride=shape.get("stride", 0) if self.convolutions else 0,
+            canvas=self.encoder_.canvas,
         )
 
     def _train_baseline(self, parts: Any, weights: Any) -> nn.Module | None:
@@ -350,7 +350,7 @@ class Reader(Estimator):
             if isinstance(one, str):
                 return one
             name = f"number {rows[row] + 1}" if called is None else called[rows[row]]
-            return f"{name}: {counted(len(one), 'step')}, {counted(one.shape[1], 'channel')}"
+            return f"{name}: {self.encoder_.describe(one)}"
 
         said = chances(self.model_, data)
         return Findings(
@@ -366,7 +366,7 @@ class Reader(Estimator):
             baseline=beside and Told(data, chances(beside, data, self.aim_)),
             show=show,
             steps=lambda row: self.encoder_.steps(raw[row]),
-            values=lambda row: None if isinstance(raw[row], str) else raw[row],
+            values=lambda row: self.encoder_.shown(raw[row]),
             notes=self.notes_.sentences,
             live=alive(lambda: self._live(raw)),
             command=str(config["data"].get("command", repr(self))),
