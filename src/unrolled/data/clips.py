@@ -84,9 +84,9 @@ def read_clips(
         notes.count(len(failed), total, "clips", f"were left out (the first: {failed[0]})")
     note_thinned(notes, thinned, total)
     where = source.path if isinstance(source, Table) else Path(source)
-    said = answers.read(labels, label or answers.what, where, notes)
-    kept = [row for row, one in enumerate(said) if one is not None]
-    names = [str(said[row]) for row in kept]
+    read = answers.read(labels, label or answers.what, where, notes)
+    kept = [row for row, one in enumerate(read) if one is not None]
+    names = [str(read[row]) for row in kept]
     if learning:
         answers.check(names, label or answers.what, notes)
     values, rows = ([of[row] for row in kept] for of in (found.values, found.rows))
