@@ -53,6 +53,7 @@ def hold(
     makers: Mapping[str, Maker],
     left_out: Mapping[str, str] | None = None,
     references: Mapping[str, Maker] | None = None,
+    tolerance: float = parity.TOLERANCE,
 ) -> Record:
     """Make, compare, time. Everybody is compared with the first; or, where contestants solve
     different problems, each with a reference of its own, which is not timed.
@@ -62,7 +63,7 @@ def hold(
     record = Record(suite, cell, shape, left_out=dict(left_out or {}))
     contestants = {name: make() for name, make in makers.items()}
     try:
-        record.parity = _parity(contestants, references or {})
+        record.parity = _parity(contestants, references or {}, tolerance)
     except parity.Disagreement as found:
         record.disagreement = f"{suite}, {what}: {found}"
         return record
@@ -73,11 +74,11 @@ def hold(
 
 
 def _parity(
-    contestants: Mapping[str, Contestant], references: Mapping[str, Maker]
+    contestants: Mapping[str, Contestant], references: Mapping[str, Maker], tolerance: float
 ) -> dict[str, float]:
     results = {name: c.results() for name, c in contestants.items() if c.results is not None}
     if not references:
-        return parity.compare(results)
+        return parity.compare(results, tolerance)
     found: dict[str, float] = {}
     for name, make in references.items():
         expected = make().results

@@ -26,7 +26,11 @@ class Disagreement(Exception):
 
 
 def differences(
-    expected: Mapping[str, Array], actual: Mapping[str, Array], who: str, whose: str
+    expected: Mapping[str, Array],
+    actual: Mapping[str, Array],
+    who: str,
+    whose: str,
+    tolerance: float = TOLERANCE,
 ) -> float:
     """The largest difference over all arrays, relative to the largest number of each."""
     if set(expected) != set(actual):
@@ -43,10 +47,10 @@ def differences(
             )
         scale = max(_largest(array), least if name.startswith("d_") else 0.0) or 1.0
         difference = _largest(np.float64(other) - array) / scale
-        if not difference <= TOLERANCE:  # so that NaN fails
+        if not difference <= tolerance:  # so that NaN fails
             raise Disagreement(
                 f"{name} of {who} differs from that of {whose} by {difference:.2g} of its largest "
-                f"number; {TOLERANCE:g} is allowed"
+                f"number; {tolerance:g} is allowed"
             )
         worst = max(worst, difference)
     return worst
@@ -56,7 +60,10 @@ def _largest(array: Array) -> float:
     return float(np.abs(array).max(initial=0.0))
 
 
-def compare(results: Mapping[str, Mapping[str, Array]]) -> dict[str, float]:
+def compare(
+    results: Mapping[str, Mapping[str, Array]], tolerance: float = TOLERANCE
+) -> dict[str, float]:
     """Everybody against the first: name -> largest relative difference."""
     whose, *others = results
-    return {who: differences(results[whose], results[who], who, whose) for who in others}
+    return {who: differences(results[whose], results[who], who, whose, tolerance)
+            for who in others}  # fmt: skip

@@ -46,7 +46,8 @@ def of_suite(suite: str, records: Sequence[Record]) -> Table:
     header += [_ratio_heading(suite, name) for name in others]
     rows = []
     for record in records:
-        row = [record.cell + (" *" if (record.others or 0) > LOADED else "")]
+        work = f" {record.facts['work']}" if "work" in record.facts else ""
+        row = [record.cell + work + (" *" if (record.others or 0) > LOADED else "")]
         row.append(str(record.shape) if record.shape else "")
         row += [show(record, name) if name in record.samples else "" for name in names]
         row += [_ratio(suite, record, name) for name in others]
@@ -105,6 +106,7 @@ def _notes(records: Sequence[Record]) -> list[str]:
     parity = [value for record in records for value in record.parity.values()]
     if parity:
         notes.append(f"largest relative difference between contestants: {max(parity):.1e}")
+    notes += _of_peak(records)
     for record in records:
         if "spent" in record.facts:
             shares = ", ".join(
@@ -114,6 +116,28 @@ def _notes(records: Sequence[Record]) -> list[str]:
         if "seconds to compile" in record.facts:
             seconds = record.facts["seconds to compile"]
             notes.append(f"{record.cell} {record.shape}: torch.compile took {seconds} s")
+    return notes
+
+
+def _of_peak(records: Sequence[Record]) -> list[str]:
+    """Rates as shares of the processor's peak, where that was measured in the same run."""
+    notes: list[str] = []
+    for record in records:
+        limits = record.facts.get("peak", {}) if record.samples else {}
+        if not notes and limits:
+            notes = [f"peak of {kind}, multiply-adds on registers: {limit / 1e9:.0f} GFLOP/s"
+                     for kind, limit in limits.items()]  # fmt: skip
+            if "bfloat16" not in limits:
+                notes.append("no bfloat16 instruction here: shares are of the peak of float32")
+        shares = []
+        for name in record.samples if limits else ():
+            kind = "float32" if name.endswith(" float32") else "bfloat16"
+            rate = record.facts["products"][name] / record.median(name)
+            share = rate / limits.get(kind, limits["float32"])
+            shares.append(f"{name} {rate / 1e9:.0f} ({share:.0%})")
+        if shares:
+            what = f"{record.cell} {record.facts['work']} {record.shape}"
+            notes.append(f"{what}, GFLOP/s and share of the peak: {', '.join(shares)}")
     return notes
 
 

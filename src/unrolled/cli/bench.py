@@ -22,6 +22,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
                         "but torch-compile)")  # fmt: skip
     parser.add_argument("--shapes", nargs="+", metavar="B,T,I,H", default=[],
                         help="batch, time, input and hidden size (default: eight)")  # fmt: skip
+    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32",
+                        help="bfloat16: layers of bfloat16 beside those of float32, where H is at "
+                        "least 256 and B at least 32 (default: float32)")  # fmt: skip
     parser.add_argument(
         "--threads", type=int, default=2, help="threads for all contestants (default: 2)"
     )
@@ -49,6 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"{name:<{width}}  {suites.title(name)}")
         return 0
     names, cells = chosen(arguments.only, arguments.torch_compile is not None)
+    if arguments.dtype == "bfloat16":
+        names = only_bfloat16(names, arguments.only)
     settings = settings_of(arguments, cells)
     from unrolled.bench import machine
     from unrolled.bench.campaign import begin, conduct
@@ -88,6 +93,20 @@ def chosen(words: Sequence[str], compile_too: bool) -> tuple[list[str], tuple[st
     if compile_too and "torch-compile" not in names:
         names.append("torch-compile")
     return names, tuple(word for word in words if word not in SUITES) or None
+
+
+def only_bfloat16(names: Sequence[str], words: Sequence[str]) -> list[str]:
+    """`--dtype bfloat16` is a suite of its own, and cells may be named with it."""
+    from unrolled.bench.suites import SUITES
+    from unrolled.errors import UsageError
+
+    named = [name for name in names if name != "bfloat16"]
+    if named and any(word in SUITES for word in " ".join(words).replace(",", " ").split()):
+        raise UsageError(
+            f"--dtype bfloat16 has a suite of its own, and --only names {named[0]}: name cells "
+            "with it, as in --only LSTM, or leave --dtype out"
+        )
+    return ["bfloat16"]
 
 
 def settings_of(arguments: argparse.Namespace, cells: tuple[str, ...] | None) -> Any:

@@ -56,6 +56,16 @@ def test_inference() -> None:
     assert {OURS, FIXED, "torch.nn"} <= set(records[0].samples)
 
 
+def test_bfloat16() -> None:
+    records = measured("bfloat16", quick=True, cells=("LSTM",))
+    assert [record.facts["work"] for record in records] == ["training", "inference"]
+    for record in records:
+        assert {OURS, "torch.nn", "unrolled float32", "torch.mm"} <= set(record.samples)
+        assert 0 < record.parity[OURS] < 0.1
+    (table,) = tables(records)
+    assert any("share of the peak: unrolled float32" in note for note in table.notes)
+
+
 def test_stream(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "STEPS", 6)
     records = measured("stream", cells=("LSTM",))

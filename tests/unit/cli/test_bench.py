@@ -12,6 +12,7 @@ from unrolled.bench.contestant import OURS
 from unrolled.bench.problem import SHAPES, Shape
 from unrolled.bench.record import Record
 from unrolled.cli import bench
+from unrolled.errors import UsageError
 
 RECORD = Record("training", "GRU", SHAPES[0], samples={OURS: [1.0], "torch.nn": [2.0]})
 BROKEN = Record("training", "LSTM", SHAPES[0], disagreement="y of unrolled differs")
@@ -54,8 +55,15 @@ def test_mistakes_are_taught(words: str, sentence: str, capsys: pytest.CaptureFi
     assert sentence in capsys.readouterr().err
 
 
+def test_bfloat16_is_a_suite_of_its_own() -> None:
+    assert bench.only_bfloat16(["training", "stream"], []) == ["bfloat16"]
+    assert bench.only_bfloat16(["bfloat16"], ["bfloat16", "LSTM"]) == ["bfloat16"]
+    with pytest.raises(UsageError, match="has a suite of its own, and --only names stream"):
+        bench.only_bfloat16(["stream"], ["stream,LSTM"])
+
+
 def test_suites_and_cells_are_told_apart() -> None:
-    default = [name for name in suites.SUITES if name != "torch-compile"]
+    default = [name for name in suites.SUITES if name not in ("bfloat16", "torch-compile")]
     assert bench.chosen([], False) == (default, None)
     assert bench.chosen(["stream,rate", "GRU"], False) == (["stream", "rate"], ("GRU",))
     assert bench.chosen(["GRU"], True) == ([*default, "torch-compile"], ("GRU",))

@@ -23,6 +23,7 @@ SUITES: dict[str, tuple[str, str, bool]] = {
     "memory": ("memory", "peak memory of a training step", False),
     "recompute": ("recompute", "a long sequence that is not kept", False),
     "text": ("text", "an epoch of a text classifier", False),
+    "bfloat16": ("bfloat16", "layers of bfloat16, and the processor's peak", True),
     "torch-compile": ("torch_compile", "the Python loop under torch.compile", True),
 }
 
