@@ -14,64 +14,26 @@ from pathlib import Path
 import pytest
 
 from tests.tolerances import PROCESSES, PROCESSES_FLOAT64, assert_agrees
+from tests.trained_together import histories
 
 ROOT = Path(__file__).parents[3]
 TASKS = ("classify", "forecast", "generate")
 
-CHILD = """
-import json, sys
-sys.path.insert(0, {root!r})
-import numpy as np
-from tests.figures import draw_figures
-from tests.made_up import opinions
-from unrolled.tasks.classify.classifier import Classifier
-from unrolled.tasks.forecast.forecaster import Forecaster
-from unrolled.tasks.generate.generator import Generator
-from unrolled.training.fabric import is_first_process
-
-draw_figures(False)
-
-def shared(task):
-    return {{"hidden": 9, "epochs": 2, "dropout": 0.0, "out": f"{{sys.argv[1]}}/{{task}}"}}
-
-texts, labels = opinions(61)
-models = {{
-    "classify": Classifier(**shared("classify"), batch_size=4).fit(texts, labels),
-    "forecast": Forecaster(
-        **shared("forecast"), horizon=5, season=7, window=16, batch_size=3, patience=None,
-    ).fit(np.sin(np.arange(150) / 7) + np.arange(150) % 7),
-    "generate": Generator(**shared("generate"), window=16, batch_size=3).fit(" ".join(texts)),
-}}
-build = Forecaster._build
-Forecaster._build = lambda self: build(self).double()
-noise = np.random.default_rng(0).normal(size=150)
-models["float64"] = Forecaster(
-    horizon=5, season=7, window=16, batch_size=3, patience=None, hidden=9, epochs=6, lr=0.01,
-).fit(np.sin(np.arange(150) / 7) + np.arange(150) % 7 + 0.3 * noise)
-if is_first_process():
-    print(json.dumps({{task: model.history_ for task, model in models.items()}}))
-"""
-
-
-def histories(tmp_path, *launcher):
-    script = tmp_path / "child.py"
-    script.write_text(CHILD.format(root=str(ROOT)))
-    words = [*launcher, str(script), str(tmp_path)]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=240, check=False)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
-
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
-    return histories(tmp_path_factory.mktemp("alone"), sys.executable, "-W", "ignore")
+    return histories(tmp_path_factory.mktemp("alone"))
 
 
 @pytest.fixture(scope="module")
-def together(tmp_path_factory):
+def together(tmp_path_factory, alone):
+    """After the one process, whose kernels are then in the cache."""
     folder = tmp_path_factory.mktemp("together")
     torchrun = str(Path(sys.executable).with_name("torchrun"))
-    return folder, histories(folder, torchrun, "--nproc-per-node", "2")
+    words = [torchrun, "--nproc-per-node", "2", "-m", "tests.trained_together", str(folder)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=240, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    return folder, json.loads(done.stdout.splitlines()[-1])
 
 
 @pytest.mark.parametrize("task", TASKS)

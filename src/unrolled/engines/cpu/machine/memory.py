@@ -78,7 +78,8 @@ class Lease:
     __slots__ = ("memory", "room", "size", "starts")
 
     def __init__(self, memory: Memory, size: int, room: Room, starts: tuple[int, ...]) -> None:
-        self.memory, self.size, self.room, self.starts = memory, size, room, starts
+        self.memory, self.size, self.starts = memory, size, starts
+        self.room = room
 
     @property
     def addresses(self) -> list[int]:
@@ -91,7 +92,9 @@ class Lease:
         return self.room[0][start : start + numbers]
 
     def __del__(self) -> None:
-        self.memory.returned.append((self.size, self.room))
+        # an interruption may come before there is anything to give back; `room` is set last
+        if hasattr(self, "room"):
+            self.memory.returned.append((self.size, self.room))
 
 
 class Given:

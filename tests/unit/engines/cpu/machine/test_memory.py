@@ -1,8 +1,11 @@
 """Memory that is used again: never by two at a time, and not kept for ever."""
 
+import gc
+
 import numpy as np
 import pytest
 
+from unrolled.engines.cpu.machine import memory as memory_module
 from unrolled.engines.cpu.machine.memory import LINE, PATIENCE, Memory
 
 
@@ -41,3 +44,14 @@ def test_memory_that_nobody_wants_is_let_go(memory: Memory) -> None:
     for _ in range(2 * PATIENCE + 1):
         memory.lease((10,))
     assert not any(len(room[0]) >= 10_000 for shelf in memory.waiting.values() for _, room in shelf)
+
+
+def test_a_lease_that_an_interruption_kept_from_being_made_gives_nothing_back(
+    memory: Memory,
+) -> None:
+    """Its finalizer runs all the same; what it raised would be a warning, and so an error here."""
+    lease = memory_module.Lease.__new__(memory_module.Lease)
+    lease.memory, lease.size = memory, 16
+    del lease
+    gc.collect()
+    assert not memory.returned
