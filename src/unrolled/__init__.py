@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from unrolled.tasks.caption.captioner import Captioner as Captioner
     from unrolled.tasks.classify.classifier import Classifier as Classifier
     from unrolled.tasks.classify.regressor import Regressor as Regressor
+    from unrolled.tasks.compose.composer import Composer as Composer
     from unrolled.tasks.forecast.forecaster import Forecaster as Forecaster
     from unrolled.tasks.generate.generator import Generator as Generator
     from unrolled.tasks.tag.tagger import Tagger as Tagger
@@ -130,6 +131,7 @@ NAMES = {
 JOBS = {
     "Captioner": "unrolled.tasks.caption.captioner",
     "Classifier": "unrolled.tasks.classify.classifier",
+    "Composer": "unrolled.tasks.compose.composer",
     "Forecaster": "unrolled.tasks.forecast.forecaster",
     "Generator": "unrolled.tasks.generate.generator",
     "Regressor": "unrolled.tasks.classify.regressor",

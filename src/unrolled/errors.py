@@ -55,6 +55,7 @@ EXTRAS = {
     "starlette": ("fastapi", "serve"),
     "uvicorn": ("uvicorn", "serve"),
     "optuna": ("optuna", "tune"),
+    "mido": ("mido", "music"),
     "sacrebleu": ("sacrebleu", "translate"),
     "soundfile": ("soundfile", "sound"),
     "tensorboard": ("tensorboard", "tensorboard"),

@@ -29,6 +29,7 @@ BASES = {
     "train classify": "train classify rows.csv",
     "train forecast": "train forecast rows.csv",
     "train generate": "train generate rows.txt",
+    "train compose": "train compose rows.csv",
     "train tag": "train tag rows.csv",
     "train translate": "train translate rows.tsv",
     "train transcribe": "train transcribe rows.csv",

@@ -28,7 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("unrolled.cli.check", "check the gradients of a cell against finite differences"),
     "train": (
         "unrolled.cli.train",
-        "train a network on your own data, for one of six jobs",
+        "train a network on your own data, for one of nine jobs",
     ),
     "tune": ("unrolled.cli.tune", "search for the parameters of a job, and train the best run"),
     "evaluate": ("unrolled.cli.evaluate", "evaluate a run on labelled data"),
@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "runs": ("unrolled.cli.runs", "list runs as a table, or compare two of them"),
     "forecast": ("unrolled.cli.forecast", "forecast how a series continues, with a run"),
     "generate": ("unrolled.cli.generate", "continue a text with a run"),
+    "compose": ("unrolled.cli.compose", "compose music with a run: a MIDI file, sound"),
     "transcribe": ("unrolled.cli.transcribe", "write down speech with a run"),
     "export": ("unrolled.cli.export", "write a run as ONNX, C, JavaScript, or a live page"),
     "serve": ("unrolled.cli.serve", "answer over HTTP with one run or several"),

@@ -14,7 +14,9 @@ from unrolled.data.corpus import Corpus, Document
 from unrolled.data.labelled import Labelled
 from unrolled.data.made_digits import read_digits
 from unrolled.data.notes import Notes
-from unrolled.data.packages import file_in
+from unrolled.data.packages import file_in, folder_in
+from unrolled.data.piano_roll import roll_of
+from unrolled.data.scores import Music, Piece, read_music
 from unrolled.data.series import SeriesSet, read_series
 from unrolled.data.tables import read_table
 from unrolled.data.texts import Texts
@@ -28,6 +30,7 @@ LANGUAGES = {
 }  # fmt: skip
 SKIN_TONES = re.compile("[\U0001f3fb-\U0001f3ff]")
 SENTIMENTS = {"0": "negative", "1": "positive"}
+CHORUS = 4  # voices
 ARCHIVED = "datasets/data/{0}/{0}_{1}.ts"  # a set and its part, as sktime ships them
 
 
@@ -105,6 +108,25 @@ def digits(folder: Path) -> Labelled:
     channels = [f"column {i + 1}" for i in range(8)]
     names = [f"picture {i + 1}" for i in range(len(labels))]
     return Labelled(SeriesSet(list(pictures), labels, channels, names, Notes()))
+
+
+def chorales(folder: Path) -> Music:
+    """Pieces of up to four keys at once, heard at each quarter note."""
+    found = read_music(folder_in(folder, "corpus/bach", "music21"))
+    kept = [piece for piece in found.pieces if _voices(piece) <= CHORUS]
+    found.notes.count(
+        len(found) - len(kept), len(found), "pieces", "have more than four voices: left out"
+    )
+    return Music(kept, found.notes)
+
+
+def _voices(piece: Piece) -> int:
+    """Keys that sound at once, at most."""
+    return int((roll_of(piece, 1) > 0).sum(1).max(initial=0))
+
+
+def tunes(folder: Path) -> Music:
+    return read_music(folder_in(folder, "corpus/oneills1850", "music21"))
 
 
 def temperatures(folder: Path) -> TimeSeriesSet:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,8 +22,16 @@ def folder_of(package: str, module: str, name: str) -> Path:
 
 def file_in(folder: Path, name: str, package: str) -> Path:
     """A file of a package; another version may have moved it."""
-    path = folder / name
-    if not path.is_file():
+    return _there(folder / name, name, package, Path.is_file)
+
+
+def folder_in(folder: Path, name: str, package: str) -> Path:
+    """A folder of a package, likewise."""
+    return _there(folder / name, name, package, Path.is_dir)
+
+
+def _there(path: Path, name: str, package: str, is_there: Callable[[Path], bool]) -> Path:
+    if not is_there(path):
         try:
             installed = version(package)
         except PackageNotFoundError:

@@ -15,6 +15,7 @@ from unrolled.training.run_folder import RunFolder
 ESTIMATORS = {
     "caption": "Captioner",
     "classify": "Classifier",
+    "compose": "Composer",
     "forecast": "Forecaster",
     "generate": "Generator",
     "regress": "Regressor",

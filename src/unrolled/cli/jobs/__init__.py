@@ -6,6 +6,7 @@ estimator is fitted, and how its answers are printed. That is what stands here, 
 
 from unrolled.cli.jobs.caption import CaptionJob
 from unrolled.cli.jobs.classify import ClassifyJob
+from unrolled.cli.jobs.compose import ComposeJob
 from unrolled.cli.jobs.forecast import ForecastJob
 from unrolled.cli.jobs.generate import GenerateJob
 from unrolled.cli.jobs.job import CommandJob
@@ -21,6 +22,7 @@ JOBS: dict[str, CommandJob] = {
     for job in (
         CaptionJob(),
         ClassifyJob(),
+        ComposeJob(),
         ForecastJob(),
         GenerateJob(),
         RegressJob(),

@@ -1,0 +1,95 @@
+"""Music on the command line. In: scores. Out: runs, figures."""
+
+import argparse
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from unrolled.cli.jobs.figures import lines_of
+from unrolled.cli.jobs.job import CommandJob, Evaluation, say_notes
+from unrolled.data import builtin
+from unrolled.data.notes import Notes
+from unrolled.data.scores import Music, read_music
+from unrolled.errors import DataError, UsageError
+from unrolled.tasks.compose.composer import Composer
+from unrolled.tasks.origin import checksum, origin, require_same
+from unrolled.training.fabric import is_first_process
+from unrolled.training.run_folder import RunFolder
+
+HELD_OUT = 0.1  # of the pieces for the test, where no file is named for it
+
+
+class ComposeJob(CommandJob):
+    """`unrolled train compose`, and what is asked of its runs."""
+
+    name = "compose"
+    summary = "music: pieces in MIDI, ABC or MusicXML"
+    estimator = Composer
+    columns = ("test", "test_share")
+
+    def add_columns(self, parser: argparse._ActionsContainer) -> None:
+        parser.add_argument("--test", metavar="FILE", help="pieces to test on: a file or a folder")
+        parser.add_argument(
+            "--test-share", type=float, metavar="SHARE",
+            help=f"share of the pieces to test on, without --test (default: {HELD_OUT})",
+        )  # fmt: skip
+
+    def fit(
+        self,
+        estimator: Composer,
+        how: dict[str, Any],
+        command: str,
+        resume: bool,
+        asked: Sequence[str] = (),
+    ) -> None:
+        learned, test = self.read(how, estimator.seed)
+        every = [learned, *([test] if test else [])]
+        found = checksum(str(piece.notes) for one in every for piece in one.pieces)
+        notes = list(Notes([note for one in every for note in one.notes]))
+        if is_first_process() and estimator.progress != "json":
+            say_notes(notes)
+        if resume:
+            require_same(how, found, estimator.out)
+        kept = {key: value for key, value in how.items() if key not in ("source", "command")}
+        table = origin(how["source"], command, **{**kept, "checksum": found, "notes": notes})
+        other = test.pieces if test else None
+        estimator.fit(learned.pieces, test=other, data=table, resume=resume)
+
+    def read(self, how: dict[str, Any], seed: int) -> tuple[Music, Music | None]:
+        """What to learn from, and what to test on."""
+        self.refuse_two_tests(how)
+        data = music(how["source"])
+        if how.get("test"):
+            return data, music(how["test"])
+        share = how.get("test_share")
+        if share is None:
+            is_builtin = builtin.is_builtin(how["source"])
+            share = builtin.find(how["source"]).test if is_builtin else HELD_OUT
+        if not 0 <= share < 1:
+            raise DataError(f"--test-share is a share from 0 to below 1, not {share!r}")
+        if share and len(data) == 1:
+            data.notes.say("there is one piece alone, so nothing is held out: no figure of this "
+                           "run says how well it knows other pieces")  # fmt: skip
+        return data.hold_out(share, seed)
+
+    def evaluate(self, run: RunFolder, source: str, given: dict[str, Any]) -> Evaluation:
+        model = Composer.load(run.path)
+        data = music(source)
+        say_notes(data.notes)
+        figures = model.evaluate(data.pieces)
+        return figures, lines_of(figures)
+
+    def example(self, run: Path) -> str:
+        return shlex.join(["unrolled", "compose", str(run), "--out", "piece.mid"])
+
+    def predict(self, run: RunFolder, arguments: argparse.Namespace) -> None:
+        raise UsageError(f"{run.path} composes: ask it with `unrolled compose {run.path}`")
+
+
+def music(source: str) -> Music:
+    """Pieces of a file, a folder or a built-in set."""
+    if builtin.is_builtin(source):
+        found: Music = builtin.load(source, "compose")
+        return found
+    return read_music(source)

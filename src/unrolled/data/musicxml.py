@@ -1,0 +1,161 @@
+"""MusicXML, plain or packed. In: .musicxml, .xml, .mxl. Out: pieces; next: `scores`.
+
+Read with the standard library: notes, chords, voices, ties, transposing instruments and the first
+tempo. Repeats are played once, grace notes left out.
+"""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from fractions import Fraction
+from pathlib import Path
+from xml.etree import ElementTree
+
+from unrolled.data.scores import MOST_BYTES, TEMPO, Note, Piece, in_order
+from unrolled.errors import DataError
+from unrolled.literal import because
+
+Element = ElementTree.Element
+SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+CONTAINER = "META-INF/container.xml"
+
+
+def read(path: Path) -> list[Piece]:
+    """The one piece of a file."""
+    data = path.read_bytes()
+    if data[:4] == b"PK\x03\x04":
+        data = _unpacked(path)
+    root = _tree(path, data)
+    if root.tag == "score-timewise":
+        raise DataError(f"{path} is sorted by measure (score-timewise): save it as score-partwise")
+    if root.tag != "score-partwise":
+        raise DataError(f"{path} is no MusicXML: it holds <{root.tag:.40}>, not <score-partwise>")
+    try:
+        parts = [_Part(one) for one in root.iter("part")]
+    except (ValueError, ZeroDivisionError, KeyError, OverflowError) as error:
+        raise DataError(
+            f"{path} is damaged: a note or a duration in it is no number ({because(error)})"
+        ) from None
+    notes = in_order(note for part in parts for note in part.notes)
+    return [Piece(path.name, notes, _tempo(root), sum(part.drums for part in parts))]
+
+
+def _tree(path: Path, data: bytes) -> Element:
+    if b"<!ENTITY" in data:  # which may stand for more text than any memory holds
+        raise DataError(f"{path} defines entities, which no score needs: save it again")
+    try:
+        return ElementTree.fromstring(data)
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
+        raise DataError(
+            f"{path} is no XML, or cut short ({because(error)}): fetch it again"
+        ) from None
+
+
+def _unpacked(path: Path) -> bytes:
+    """The score within a packed file: the one that its container names, else the first."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [
+                one for one in archive.namelist() if one.lower().endswith((".xml", ".musicxml"))
+            ]
+            if CONTAINER in names:
+                named = [
+                    one.get("full-path", "")
+                    for one in _tree(path, _member(path, archive, CONTAINER)).iter()
+                    if one.tag.endswith("rootfile")
+                ]
+                names = [one for one in named if one in archive.namelist()] or names
+            names = [one for one in names if one != CONTAINER]
+            if not names:
+                raise DataError(f"{path} is packed, and no score is in it: fetch it again")
+            return _member(path, archive, names[0])
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+        raise DataError(
+            f"{path} is damaged or cut short ({because(error)}): fetch it again"
+        ) from None
+
+
+def _member(path: Path, archive: zipfile.ZipFile, name: str) -> bytes:
+    with archive.open(name) as stream:
+        data = stream.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise DataError(f"{path} unpacks to more than the {MOST_BYTES:,} bytes of a score")
+    return data
+
+
+def _tempo(root: Element) -> float:
+    for sound in root.iter("sound"):
+        try:
+            found = float(sound.get("tempo", ""))
+        except ValueError:
+            continue
+        if 10 <= found <= 1000:
+            return found
+    return TEMPO
+
+
+class _Part:
+    """One instrument, read from its first measure to its last."""
+
+    def __init__(self, part: Element) -> None:
+        self.now, self.begun = Fraction(0), Fraction(0)
+        self.divisions, self.transposed, self.drums = Fraction(1), 0, 0
+        self.held: dict[int, tuple[Fraction, Fraction]] = {}  # tied notes: their start and end
+        self.notes: list[Note] = []
+        for measure in part.iter("measure"):
+            first = last = self.now
+            for one in measure:
+                self.read(one)
+                last = max(last, self.now)
+            self.now = max(last, first)
+        for pitch in list(self.held):
+            self.release(pitch)
+
+    def read(self, one: Element) -> None:
+        if one.tag == "attributes":
+            self.divisions = Fraction(one.findtext("divisions") or self.divisions)
+            self.divisions = 1 / (1 / self.divisions)  # zero is refused here
+            shift = one.find("transpose")
+            if shift is not None:
+                octaves = int(shift.findtext("octave-change") or 0)
+                self.transposed = int(shift.findtext("chromatic") or 0) + 12 * octaves
+        elif one.tag in ("backup", "forward"):
+            moved = self.quarters(one)
+            self.now = max(Fraction(0), self.now + (moved if one.tag == "forward" else -moved))
+        elif one.tag == "note" and one.find("grace") is None:
+            self.note(one)
+
+    def quarters(self, one: Element) -> Fraction:
+        return Fraction((one.findtext("duration") or "0").strip()) / self.divisions
+
+    def note(self, one: Element) -> None:
+        length = self.quarters(one)
+        if one.find("chord") is None:
+            self.begun = self.now
+            self.now += length
+        pitch, drum = one.find("pitch"), one.find("unpitched")
+        if drum is not None:
+            self.drums += 1
+        if pitch is None or length <= 0:
+            return
+        key = SEMITONES[(pitch.findtext("step") or "").strip()] + self.transposed
+        key += 12 * (int(pitch.findtext("octave") or "") + 1)
+        key += int(Fraction((pitch.findtext("alter") or "0").strip()))
+        ties = {tie.get("type") for tie in one.findall("tie")}
+        start, end = self.begun, self.begun + length
+        before = self.held.get(key)
+        if "stop" in ties and before is not None and before[1] == start:
+            start = before[0]
+            del self.held[key]
+        if "start" in ties:
+            self.release(key)
+            self.held[key] = start, end
+        else:
+            self.notes.append(Note(float(start), key, float(end - start)))
+
+    def release(self, key: int) -> None:
+        """A tie that leads nowhere ends where its note does."""
+        if key in self.held:
+            start, end = self.held.pop(key)
+            self.notes.append(Note(float(start), key, float(end - start)))

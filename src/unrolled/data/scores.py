@@ -1,0 +1,153 @@
+"""Pieces of music as notes. In: MIDI, ABC and MusicXML files, folders of them. Out: `Music`.
+
+Time is counted in quarter notes from the beginning of the piece, pitch as MIDI counts it (60 is
+middle C). Drums and what cannot be read are left out and counted. Next: `piano_roll`, then compose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from unrolled.data.notes import Notes, listed
+from unrolled.data.opening import existing
+from unrolled.data.splits import hold_out
+from unrolled.errors import DataError
+
+LOWEST, KEYS = 21, 88  # of a piano, from A0 to C8
+TEMPO = 100.0  # quarter notes in a minute, where a file does not say
+MOST_BYTES = 64 << 20  # of a file: a score of that size is none
+MIDI, ABC, XML = (".mid", ".midi"), (".abc",), (".musicxml", ".mxl", ".xml")
+
+
+@dataclass(frozen=True, order=True)
+class Note:
+    """A key that is struck and held."""
+
+    start: float  # quarter notes
+    pitch: int
+    length: float
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Notes in the order in which they begin; `left_out` counts what is no key of a piano."""
+
+    name: str
+    notes: tuple[Note, ...]
+    tempo: float = TEMPO
+    left_out: int = 0
+
+    @property
+    def length(self) -> float:
+        """Quarter notes until the last one is over."""
+        return max((note.start + note.length for note in self.notes), default=0.0)
+
+
+class NoNotes(DataError):
+    """A score that can be read and has nothing to learn from."""
+
+
+@dataclass
+class Music:
+    """Pieces, and what was done to them."""
+
+    pieces: list[Piece] = field(default_factory=list)
+    notes: Notes = field(default_factory=Notes)
+
+    def __len__(self) -> int:
+        return len(self.pieces)
+
+    def hold_out(self, share: float, seed: int) -> tuple[Music, Music | None]:
+        """What to learn from, and about a `share` of the pieces to test on.
+
+        Pieces with the same notes stay together.
+        """
+        if share == 0 or len(self) < 2:
+            return self, None
+        together = [piece.notes for piece in self.pieces]
+        parts = hold_out([""] * len(self), share, seed, together)
+        learned, held = ([self.pieces[row] for row in rows] for rows in parts)
+        return Music(learned, self.notes), Music(held, self.notes) if held else None
+
+
+def read_music(source: str | Path) -> Music:
+    """Every piece of a file, or of all files in a folder."""
+    source = Path(source)
+    paths = list(_paths(source)) if source.is_dir() else [existing(source)]
+    found, failed, silent = Music(), [], []
+    for path in paths:
+        try:
+            found.pieces += read_pieces(path)
+        except NoNotes as error:
+            silent.append(error)
+        except DataError as error:
+            failed.append(error)
+    for errors, kind in ((silent, "hold no note of a pitch"), (failed, "cannot be read")):
+        if errors and not found.pieces and (len(paths) == 1 or len(errors) == len(paths)):
+            raise errors[0]
+        if errors:
+            did = f"{kind} and were left out (the first: {errors[0]})"
+            found.notes.count(len(errors), len(paths), "files", did)
+    if not found.pieces:
+        raise DataError(f"{source} holds no piece that can be learned from: {failed[0]}")
+    return checked(found)
+
+
+def checked(music: Music) -> Music:
+    """Notes beyond the keys of a piano are left out and counted."""
+    total = sum(len(one.notes) + one.left_out for one in music.pieces)
+    outside = 0
+    for row, piece in enumerate(music.pieces):
+        kept = tuple(n for n in piece.notes if LOWEST <= n.pitch < LOWEST + KEYS)
+        outside += len(piece.notes) - len(kept)
+        music.pieces[row] = replace(piece, notes=kept)
+    drums = sum(one.left_out for one in music.pieces)
+    music.notes.count(drums, total, "notes", "are percussion without a pitch and were left out")
+    music.notes.count(outside, total, "notes", "lie beyond the 88 keys of a piano: left out")
+    music.pieces = [piece for piece in music.pieces if piece.notes]
+    if not music.pieces:
+        raise NoNotes("every note lies beyond the 88 keys of a piano: bring other pieces")
+    return music
+
+
+def read_pieces(path: Path) -> list[Piece]:
+    """The pieces of one file, in the format that its ending names."""
+    path = existing(path)
+    if path.stat().st_size > MOST_BYTES:
+        raise DataError(f"{path} is larger than the {MOST_BYTES:,} bytes that a score may have")
+    pieces = _reader(path)(path)
+    drums = sum(one.left_out for one in pieces)
+    pieces = [piece for piece in pieces if piece.notes]
+    if not pieces and drums:
+        raise NoNotes(f"{path} holds percussion alone: choose a piece that has notes of a pitch")
+    if not pieces:
+        raise NoNotes(f"{path} holds no notes: choose another file")
+    return pieces
+
+
+def _reader(path: Path) -> Callable[[Path], list[Piece]]:
+    from unrolled.data import abc_tunes, midi, musicxml
+
+    ending = path.suffix.lower()
+    for endings, read in ((MIDI, midi.read), (ABC, abc_tunes.read), (XML, musicxml.read)):
+        if ending in endings:
+            return read
+    raise DataError(
+        f"{path} is no score that can be read: its name ends in {ending or 'nothing'!r}, and what "
+        f"is read is {listed([*MIDI, *ABC, *XML])}"
+    )
+
+
+def _paths(folder: Path) -> Iterator[Path]:
+    endings = (*MIDI, *ABC, *XML)
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in endings)
+    if not paths:
+        raise DataError(f"the folder {folder} holds no score: name one with {listed(endings)}")
+    yield from paths
+
+
+def in_order(notes: Iterable[Note]) -> tuple[Note, ...]:
+    """By start, then by pitch."""
+    return tuple(sorted(notes))

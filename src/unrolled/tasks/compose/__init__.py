@@ -1,0 +1,1 @@
+"""Music: pieces in, new ones out. See `composer`."""

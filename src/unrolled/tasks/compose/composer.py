@@ -1,0 +1,286 @@
+"""Compose music. In: pieces. Out: a model of them that composes others; next: cli.
+
+    model = Composer(epochs=10).fit(pieces)        # `Piece`s of `unrolled.data.scores`
+    model.compose(64, seed=3)                      # quarter notes
+
+A tenth of the pieces is held out: which weights are kept, and when to stop, looks at it alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from unrolled.cells.choosing import ChosenCell
+from unrolled.data.notes import Notes
+from unrolled.data.piano_roll import fine_enough, heard, piece_of, roll_of
+from unrolled.data.scores import KEYS, Music, Piece
+from unrolled.errors import ArgumentError
+from unrolled.literal import because
+from unrolled.report.page import render
+from unrolled.tasks import estimator as shared
+from unrolled.tasks.compose import sampling
+from unrolled.tasks.compose.job import MusicJob, begin_with, frequencies
+from unrolled.tasks.compose.model import MusicNetwork
+from unrolled.tasks.compose.page import Findings, page_of
+from unrolled.tasks.estimator import Estimator, seeded
+from unrolled.tasks.options import option
+from unrolled.tasks.ragged import Ragged
+from unrolled.tasks.tokens import DamagedVocabulary
+from unrolled.training import settings as checks
+from unrolled.training.fabric import is_first_process, start_fabric
+from unrolled.training.job import Share
+from unrolled.training.loop import evaluate, train
+from unrolled.training.run_folder import RunFolder
+from unrolled.training.schedules import SCHEDULES
+
+TASK = "compose"
+MOST = 96  # steps in a quarter note: no score is finer
+PIECES = 64  # that are drawn at once under a voice
+GIVEN, COMPOSED = 8, 64  # quarter notes of the report's pieces
+LONGEST = 10_000  # quarter notes that are composed at once
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Composer(Estimator):
+    """A recurrent network that says which keys sound next, from low to high."""
+
+    cell: Any = option("gru", "a cell of the library, or FILE.py:CLASS")
+    hidden: int = option(128, "units in each layer", int)
+    dropout: float = option(0.2, "share of units set to zero at random in training", float)
+    lr: float = option(0.005, "learning rate", float)
+    schedule: str = option(
+        "cosine", "how the learning rate changes over the training", choices=tuple(SCHEDULES)
+    )
+    epochs: int = option(40, "passes over the training data, at most", int)
+    batch_size: int = option(8, "pieces in each step of the optimizer", int)
+    units: int = option(32, "units that score each key", int)
+    steps: int | None = option(
+        None, "steps in a quarter note (default: as few as hear three quarters of the notes)", int
+    )
+    transpose: int = option(6, "in training, pieces are moved up or down by so many semitones", int)
+    window: int = option(128, "steps that backpropagation looks back over", int)
+
+    def check(self) -> ChosenCell:
+        cell = super().check()
+        for name in ("units", "window"):
+            checks.count(name, getattr(self, name))
+        checks.count("steps", self.steps, optional=True)
+        checks.at_most("steps", self.steps or 1, MOST)
+        checks.not_negative("transpose", self.transpose)
+        checks.at_most("transpose", self.transpose, KEYS)
+        return cell
+
+    # -------------------------------------------------------------------------------- learning
+
+    def fit(
+        self,
+        X: Sequence[Piece],
+        y: None = None,
+        test: Sequence[Piece] | None = None,
+        *,
+        data: dict[str, Any] | None = None,
+        resume: bool = False,
+    ) -> Composer:
+        """Learn from pieces; `data` says for the run where they came from."""
+        self.begin()
+        self.cell_ = self.check()
+        if not resume:
+            self.refuse_taken_place()
+        self.notes_ = Notes((data or {}).get("notes", ()))
+        pieces = as_pieces(X)
+        learned, held = Music(pieces).hold_out(self.validation, self.seed)
+        self.steps_ = self.steps or fine_enough(learned.pieces)
+        self.tempo_ = float(np.median([piece.tempo for piece in learned.pieces]))
+        self._say_what_is_heard(pieces)
+        rolls = {"train": self._rolls(learned.pieces)}
+        if held is not None:
+            rolls["validation"] = self._rolls(held.pieces)
+        if test:
+            rolls["test"] = self._rolls(as_pieces(test))
+        parts = {name: Ragged.of(some, np.uint8) for name, some in rolls.items()}
+        parts["train"] = Ragged.of(cut(rolls["train"], self.window), np.uint8)
+        model = self._build()
+        begin_with(model.chain, frequencies(parts["train"].values))
+        config = shared.config_of(TASK, self, self.cell_, data=data or {})
+        run = self.open_run(config, {"steps": self.steps_, "tempo": self.tempo_}, resume)
+        job = MusicJob(model, parts, self.batch_size, self.transpose, self.seed)
+        state = train(job, self.settings(), run, self.watcher(), resume, self.spent())
+        self.model_, self.state_, self.run_ = model.eval(), state, run
+        self.history_ = state.history
+        if run is not None and is_first_process():
+            run.write_text("report.html", render(page_of(self._findings(config, rolls))))
+        return self
+
+    def _say_what_is_heard(self, pieces: Sequence[Piece]) -> None:
+        missed = 1 - heard(pieces, self.steps_)
+        if missed > 0:
+            note = (
+                f"with {self.steps_} steps in a quarter note, {missed:.1%} of the notes lie "
+                "between two steps and are left out (--steps sets how many)"
+            )
+            self.notes_.say(note)
+            self.watcher().note(note)
+
+    def _rolls(self, pieces: Sequence[Piece]) -> list[Any]:
+        rolls = [roll_of(piece, self.steps_) for piece in pieces]
+        if not all(len(roll) for roll in rolls):
+            raise ArgumentError("a piece has no note that a step hears: take a higher --steps")
+        return rolls
+
+    def _build(self) -> MusicNetwork:
+        with seeded(self.seed):
+            return MusicNetwork(
+                self.cell_,
+                KEYS,
+                steps=self.steps_,
+                hidden=self.hidden,
+                layers=self.layers,
+                units=self.units,
+                dropout=self.dropout,
+            )
+
+    def _findings(self, config: Any, rolls: dict[str, list[Any]]) -> Findings:
+        """What the report is about: a held-out piece, its beginning, its melody."""
+        part = next(name for name in ("test", "validation", "train") if name in rolls)
+        shown = max(rolls[part], key=lambda roll: min(len(roll), COMPOSED * self.steps_))
+        steps = min(len(shown), COMPOSED * self.steps_)
+        given = min(GIVEN * self.steps_, steps // 2)
+        voice = highest(shown[:steps])
+        network, seed = self.model_, self.seed
+        return Findings(
+            config=config,
+            cell=self.cell_,
+            model=network,
+            state=self.state_,
+            rolls=rolls,
+            part=part,
+            steps=self.steps_,
+            tempo=self.tempo_,
+            piece=shown[:steps],
+            given=given,
+            voice=voice,
+            free=sampling.compose(network, COMPOSED * self.steps_, seed=seed),
+            continued=sampling.compose(network, steps, beginning=shown[:given], seed=seed),
+            harmonized=sampling.compose(network, steps, voice=voice, pieces=PIECES, seed=seed),
+            notes=self.notes_.sentences,
+            command=str(config["data"].get("command", repr(self))),
+        )
+
+    # ---------------------------------------------------------------------------------- asking
+
+    def compose(
+        self,
+        length: float | None = None,
+        *,
+        beginning: Piece | None = None,
+        voice: Piece | None = None,
+        temperature: float = 1.0,
+        pieces: int = PIECES,
+        seed: int = 0,
+        tempo: float | None = None,
+        tell: Callable[[int], None] = lambda step: None,
+    ) -> Piece:
+        """A new piece, `length` quarter notes long: after a beginning, below a voice."""
+        self.require_fitted("model_")
+        checks.not_negative("temperature", temperature)
+        checks.count("pieces", pieces)
+        top = None if voice is None else highest(self._rolls([voice])[0])
+        first = None if beginning is None else self._rolls([beginning])[0]
+        if length is None:
+            length = COMPOSED if top is None else len(top) / self.steps_
+        if not 0 < length <= LONGEST:
+            raise ArgumentError(
+                f"length is a number of quarter notes above 0 and up to {LONGEST:,}, not {length!r}"
+            )
+        roll = sampling.compose(
+            self.model_,
+            max(1, round(length * self.steps_)),
+            beginning=first,
+            voice=top,
+            temperature=temperature,
+            pieces=1 if voice is None else pieces,
+            seed=seed,
+            tell=tell,
+        )
+        own = voice or beginning
+        speed = tempo or (self.tempo_ if own is None else own.tempo)
+        return piece_of(roll, self.steps_, "composed", speed)
+
+    def predict(self, X: Sequence[Piece]) -> list[Piece]:
+        """Each piece as a beginning, continued for as long as it is."""
+        return [self.compose(2 * piece.length, beginning=piece) for piece in as_pieces(X)]
+
+    def evaluate(self, X: Sequence[Piece], y: None = None) -> dict[str, float]:
+        """Negative log-likelihood in nats a step: of the keys, of striking again, of both."""
+        self.require_fitted("model_")
+        parts = {"test": Ragged.of(self._rolls(as_pieces(X)), np.uint8)}
+        job = MusicJob(self.model_, parts, self.batch_size, 0, self.seed)
+        figures = evaluate(start_fabric(checks.Settings()), job, self.model_, "test", Share())
+        return {**figures, "pieces": len(X), "steps": int(parts["test"].lengths.sum())}
+
+    def score(self, X: Sequence[Piece], y: None = None) -> float:
+        """Minus the nats a step of the keys: more is better, as scikit-learn has it."""
+        return -self.evaluate(X)["notes"]
+
+    # ----------------------------------------------------------------------------------- a run
+
+    @classmethod
+    def load(cls, path: str | Path) -> Composer:
+        """The composer of a run."""
+        run = RunFolder.open(path)
+        model: Composer = shared.from_config(cls, TASK, run.config(), run)
+        kept = run.read_json("vocabulary.json")
+        try:
+            model.steps_, model.tempo_ = kept["steps"], float(kept["tempo"])
+            if type(model.steps_) is not int or not 1 <= model.steps_ <= MOST:
+                raise ValueError(f"steps cannot be {model.steps_!r:.40}")
+            if not 1 <= model.tempo_ <= 10_000:
+                raise ValueError(f"tempo cannot be {model.tempo_!r:.40}")
+        except (KeyError, TypeError, ValueError) as error:
+            raise DamagedVocabulary(
+                f"{run.path}: its vocabulary is damaged ({because(error)}): copy the run again"
+            ) from error
+        network = model._build()
+        shared.load_weights(network, run)
+        model.model_, model.run_, model.history_ = network.eval(), run, run.metrics()
+        model.notes_ = Notes()
+        return model
+
+
+def as_pieces(X: Any) -> list[Piece]:
+    """Pieces with notes."""
+    pieces = list(X)
+    if not pieces:
+        raise ArgumentError("there is no piece: X is empty")
+    for number, one in enumerate(pieces, 1):
+        if not isinstance(one, Piece) or not one.notes:
+            raise ArgumentError(
+                f"item {number} of X is no Piece with notes: read files with "
+                "unrolled.data.scores.read_music"
+            )
+    return pieces
+
+
+def cut(rolls: Sequence[Any], window: int) -> list[Any]:
+    """Pieces in stretches of about the same length, none longer than the window."""
+    return [
+        part
+        for roll in rolls
+        for part in np.array_split(roll, -(-len(roll) // window))
+        if len(part)
+    ]
+
+
+def highest(roll: Any) -> Any:
+    """The melody: of each step the highest key alone."""
+    found = np.zeros_like(roll)
+    for step, keys in enumerate(roll):
+        if keys.any():
+            top = np.flatnonzero(keys).max()
+            found[step, top] = keys[top]
+    return found
