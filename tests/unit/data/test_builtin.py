@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from unrolled.data import builtin, made_digits, sources
+from unrolled.data import builtin, made_digits, made_pairs, sources
 from unrolled.data.labelled import inputs_of
 from unrolled.data.packages import folder_of
 
@@ -44,6 +45,12 @@ def test_every_set_can_be_read(one: builtin.BuiltIn) -> None:
         assert len(data.series[0]) == STEPS[one.name]
         gaps = int(np.isnan(data.series[0].values).sum())
         assert gaps == {"temperatures": 1, "co2": 59}.get(one.name, 0)
+    elif one.task == "translate":
+        assert len(data) == len(data.targets) > 1_000
+        assert all(data.sources)
+        assert all(data.targets)
+        learned, held = data.hold_out(one.test, seed=0)
+        assert not set(learned.sources) & set(held.sources)
     elif one.task == "caption":
         for part in (data.train, data.test):
             assert f"{len(part):,}" in one.facts
@@ -51,6 +58,32 @@ def test_every_set_can_be_read(one: builtin.BuiltIn) -> None:
     else:
         assert len(data) >= 10
         assert len(data.documents[0].text()) > 100
+
+
+def test_pairs_are_what_they_say() -> None:
+    spoken = dict(zip(*_both("pronunciations"), strict=True))
+    assert spoken["excellent"] == "EH K S AH L AH N T"
+    assert not any("(" in word for word in spoken)
+    dates = dict(zip(*_both("dates"), strict=True))
+    assert len(set(dates.values())) == 10_000
+    for written, day in [*dates.items()][:200]:
+        year, month, number = day.split("-")
+        assert year in written
+        assert number.lstrip("0") in written
+        assert datetime.date(int(year), int(month), int(number)).strftime("%b") in written or (
+            month in written
+        )
+    numbers = dict(zip(*_both("numbers"), strict=True))
+    assert numbers[made_pairs.in_words(7)] == "7"
+    assert made_pairs.in_words(999_999).startswith("nine hundred and ninety-nine thousand nine")
+    assert made_pairs.in_words(1_006) == "one thousand and six"
+    names = dict(zip(*_both("emoji-names"), strict=True))
+    assert names["red apple"] == "roter apfel"
+
+
+def _both(name: str) -> tuple[list[str], list[str]]:
+    data = builtin.load(name)
+    return data.sources, data.targets
 
 
 def test_no_digit_is_in_both_parts_of_the_strips_and_each_time_they_are_the_same(

@@ -11,6 +11,7 @@ from typing import Any
 from unrolled.cli.jobs.classify import is_one_text
 from unrolled.cli.jobs.figures import lines_of
 from unrolled.cli.jobs.job import CommandJob, Evaluation, say_notes
+from unrolled.data import builtin
 from unrolled.data.notes import Notes
 from unrolled.data.pairs import Pairs, read_pairs, read_sources
 from unrolled.errors import DataError, UsageError
@@ -69,13 +70,15 @@ class TranslateJob(CommandJob):
         """What to learn from, and what to test on."""
         self.refuse_two_tests(how)
         columns = how.get("from_column"), how.get("to_column")
-        data = read_pairs(how["source"], how.get("target"), columns)
+        data = pairs_of(how["source"], how.get("target"), columns)
         if how.get("test"):
-            return data, read_pairs(how["test"], how.get("test_target"), columns)
+            return data, pairs_of(how["test"], how.get("test_target"), columns)
         if how.get("test_target"):
             raise UsageError("--test-target is what the lines of --test become: name both")
         share = how.get("test_share")
-        share = HELD_OUT if share is None else share
+        if share is None:
+            is_builtin = builtin.is_builtin(how["source"])
+            share = builtin.find(how["source"]).test if is_builtin else HELD_OUT
         if not 0 <= share < 1:
             raise DataError(f"--test-share is a share from 0 to below 1, not {share!r}")
         return data.hold_out(share, seed)
@@ -85,7 +88,7 @@ class TranslateJob(CommandJob):
         target = given.get("target")
         before = {} if target else run.config().get("data", {})
         columns = [given.get(name) or before.get(name) for name in ("from_column", "to_column")]
-        data = read_pairs(source, target, (columns[0], columns[1]))
+        data = pairs_of(source, target, (columns[0], columns[1]))
         say_notes(data.notes)
         figures = model.evaluate(data.sources, data.targets)
         return figures, lines_of(figures)
@@ -111,8 +114,22 @@ class TranslateJob(CommandJob):
             return (" ".join(line.split()) for line in sys.stdin)
         if is_one_text(source):
             return [source]
+        if builtin.is_builtin(source):
+            return pairs_of(source, None).sources
         column = arguments.from_column or run.config().get("data", {}).get("from_column")
         return read_sources(source, column)
+
+
+def pairs_of(
+    source: str, target: str | None, columns: tuple[str | None, str | None] = (None, None)
+) -> Pairs:
+    """Pairs of a file or two, or built-in ones."""
+    if not builtin.is_builtin(source):
+        return read_pairs(source, target, columns)
+    if target is not None or any(columns):
+        raise UsageError(f"{source} has its pairs in itself: leave the targets and columns out")
+    found: Pairs = builtin.load(source, "translate")
+    return found
 
 
 def said(model: Translator, sources: Iterable[str]) -> Iterator[str]:
