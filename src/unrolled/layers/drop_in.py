@@ -146,19 +146,22 @@ class _DropIn(Fixable, nn.RNNBase):
         if is_left_out(self, input):
             return left_out("drop-in", _DropIn.forward)(self, input, hx, lengths, record, reset)
         like = self._flat_weights[0]
-        if is_autocast() and self.engine == "cpu":
-            assert like is not None
+        assert like is not None
+        engine = engine_name(self._asked, like.device, like.dtype)
+        if engine == "cpu" and is_autocast():
             again = functools.partial(self.forward, lengths=lengths, record=record, reset=reset)
             return cast(again, input, hx, like, always=self.mode.startswith("RNN"))
         cell = self._cell()
         names = checks.record(cell.equation, record, self.num_layers) if record else ()
         plain = lengths is None and reset is None and not names and self.bptt == "whole"
-        if self.engine == "torch.nn" and plain:
+        if plain and engine == "torch" and self._asked == "auto":
             return super().forward(input, hx)
-        assert like is not None
-        form = form_of(input, lengths, self.batch_first, is_observed() and self.engine == "cpu")
+        seen = engine == "cpu" and is_observed()
+        if plain and seen and torch.onnx.is_in_onnx_export():  # which knows torch.nn's layers
+            return super().forward(input, hx)
+        form = form_of(input, lengths, self.batch_first, seen)
         checks.input(form.x, self.input_size, like)
-        made = self._stack()
+        made = self._stacked(cell)
         states = cell.state_sizes(made.sizes)
         initial: list[Tensor | None] = [None] * len(states)
         if hx is not None:
@@ -166,12 +169,12 @@ class _DropIn(Fixable, nn.RNNBase):
             shapes = {name: (count, form.rows, units) for name, units in states}
             given = [hx] if isinstance(hx, Tensor) else list(hx)
             initial = [*form.given_states(given, shapes, like)]
-        probes = form.probes(names, made.directions)
+        probes = form.probes(names, made.directions) if names else {}
         outputs, finals, records = stack.run(
             made, form.batch, form.tokens(), initial,
             [name for name in names if name not in probes],
             {name: tokens for name, (_, tokens) in probes.items()},
-            reset=() if reset is None else reset_tokens(form, reset, like),
+            reset=() if reset is None else reset_tokens(form, reset, like, made.directions),
         )  # fmt: skip
         return form.answer(outputs, finals, records, names, probes)
 
@@ -180,14 +183,18 @@ class _DropIn(Fixable, nn.RNNBase):
         return Stream(self._stack(), {}, self._asked, batch)
 
     def _stack(self) -> Stack:
+        return self._stacked(self._cell())
+
+    def _stacked(self, cell: Parameterized) -> Stack:
         like = self._flat_weights[0]
         assert like is not None
+        engine = engine_for(self._asked, like.device, like.dtype)
         sizes = {"1": 1, "input_size": self.input_size, "hidden_size": self.hidden_size}
         if self.proj_size:
             sizes["proj_size"] = self.proj_size
-        return Stack(self._cell(), engine_for(self._asked, like.device, like.dtype), self.bptt,
-                     self.num_layers, 2 if self.bidirectional else 1, sizes, self._direction,
-                     self.dropout if self.training else 0.0, self.fixed)  # fmt: skip
+        return Stack(cell, engine, self.bptt, self.num_layers, 2 if self.bidirectional else 1,
+                     sizes, self._direction, self.dropout if self.training else 0.0,
+                     self.fixed)  # fmt: skip
 
     def _direction(self, layer: int, reverse: bool) -> list[Tensor]:
         number = layer * (2 if self.bidirectional else 1) + reverse

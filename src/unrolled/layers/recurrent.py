@@ -242,7 +242,7 @@ class Recurrent(Fixable, nn.Module):
             {name: tokens for name, (_, tokens) in probes.items()},
             named_tokens(self._step.equation, self._sizes, form, named, like)
             if self._has_named or named else {},
-            () if reset is None else reset_tokens(form, reset, like),
+            () if reset is None else reset_tokens(form, reset, like, self.directions),
         )  # fmt: skip
         return form.answer(outputs, finals[self._unread :], records, record, probes)
 

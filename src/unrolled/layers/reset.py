@@ -15,13 +15,15 @@ from unrolled.layers.batch import Padded
 from unrolled.layers.forms import Form
 
 
-def reset_tokens(form: Form, given: Any, like: Tensor) -> tuple[Tensor, Tensor]:
-    """For a direction that reads forward, and for one that reads backward.
+def reset_tokens(form: Form, given: Any, like: Tensor, directions: int) -> tuple[Tensor, ...]:
+    """For a direction that reads forward, and for one that reads backward if there is one.
 
     Stretches between resets are sequences of their own in both: read backward, a state starts anew
     after the step that has been marked, before the one that ends the stretch before.
     """
     tokens = form.gathered(_checked(form, given, like).unsqueeze(-1).to(like.dtype))
+    if directions == 1:
+        return (tokens,)
     batch = form.batch  # zero beyond the end of a sequence
     padded = batch.bounded(tokens) if isinstance(batch, Padded) else batch.scatter(tokens)
     earlier = torch.cat([padded[1:], torch.zeros_like(padded[:1])])
@@ -36,7 +38,9 @@ def _checked(form: Form, given: Any, like: Tensor) -> Tensor:
         )
     if isinstance(given, PackedSequence):
         given = given.data
-    reset = torch.as_tensor(given, device=like.device)
+    reset = given if isinstance(given, Tensor) else torch.as_tensor(given)
+    if reset.device != like.device:
+        reset = reset.to(like.device)
     if reset.dtype != torch.bool:
         raise ShapeError(
             f"reset is {reset.dtype}, and it is booleans, True where the state starts anew before "

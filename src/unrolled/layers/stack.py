@@ -73,11 +73,13 @@ def run(
         below = tokens
         if layer and stack.dropout:
             tokens = torch.nn.functional.dropout(tokens, stack.dropout)
-        wanted = _of_layer(names, layer, stack.num_layers)
-        norms = _of_layer([*(probes or ())], layer, stack.num_layers)
+        wanted = _of_layer(names, layer, stack.num_layers) if names else {}
+        norms = _of_layer([*probes], layer, stack.num_layers) if probes else {}
         found: list[Tensors] = []
         for number in range(stack.directions):
-            xs = _beside(stack, batch, tokens, named or {})
+            xs = tokens
+            if named or stack.is_noisy:
+                xs = _beside(stack, batch, tokens, named or {})
             if reset:
                 xs = torch.cat([xs, reset[number]], dim=-1)
             mine = [probes[n][..., number : number + 1] for n in norms.values()] if probes else []
@@ -87,12 +89,14 @@ def run(
             )  # fmt: skip
             finals.append(tuple(results[1 : 1 + len(states)]))
             found.append((results[0], *results[1 + len(states) :]))
-        joined = [parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
-                  for parts in zip(*found, strict=True)]  # fmt: skip
+        joined = found[0]
+        if len(found) > 1:
+            joined = tuple([torch.cat(parts, dim=-1) for parts in zip(*found, strict=True)])
         tokens = joined[0]
         if layer and stack.join is not None:
             tokens = stack.join(layer, below, tokens)
-        records |= zip(wanted.values(), joined[1:], strict=True)
+        if wanted:
+            records |= zip(wanted.values(), joined[1:], strict=True)
     if len(finals) == 1:
         return tokens, finals[0], records
     return tokens, tuple([torch.cat(parts) for parts in zip(*finals, strict=True)]), records
@@ -112,10 +116,13 @@ def _one(
         return _observed(stack, batch, xs, initial, sizes, place, [*wanted], resets=resets)
     cell = stack.cell.with_reset if resets else stack.cell
     direction, weights = _direction(stack, cell, batch, xs, width, layer, reverse, wanted, norms)
-    first = batch.turned(xs, reverse)
-    others = [
-        *map(batch.ordered, initial), *weights, *(batch.turned(p, reverse) for p in probes)
-    ]  # fmt: skip
+    if isinstance(batch, Dense):  # whose tokens and rows lie as they were given
+        first, others = xs, [*initial, *weights, *probes]
+    else:
+        first = batch.turned(xs, reverse)
+        others = [
+            *map(batch.ordered, initial), *weights, *(batch.turned(p, reverse) for p in probes)
+        ]  # fmt: skip
     every = [first, *others]
     is_training = wants_gradients(every) or is_followed(every)
     if stack.bptt != "whole" and is_training and direction.schedule.steps:
@@ -126,7 +133,7 @@ def _one(
         results = KernelSequence.apply(direction, first.contiguous(), *others)  # type: ignore[no-untyped-call]
     else:
         results = infer(direction, first, *others)
-    if isinstance(batch, Dense):  # whose tokens and rows lie as they were given
+    if isinstance(batch, Dense):
         return results
     outputs, *rest = results
     finals, records = rest[: len(states)], rest[len(states) :]
@@ -193,8 +200,6 @@ def _of_layer(names: Sequence[str], layer: int, num_layers: int) -> dict[str, st
     """A value's name in the step -> what the user called it: `f` is the top layer's, `f_l0` the
     lowest one's."""
     suffix = f"_l{layer}"
-    if not names:
-        return {}
     wanted = {name.removesuffix(suffix): name for name in names if name.endswith(suffix)}
     if layer == num_layers - 1:
         wanted |= {name: name for name in names if not _layer_of(name)}

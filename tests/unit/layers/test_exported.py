@@ -1,5 +1,6 @@
 """Layers inside programs of torch's: torch.export, saved and loaded elsewhere, torch.jit.trace."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 import unrolled
-from tests.tolerances import EXACT, assert_agrees
+from tests.tolerances import EXACT, FLOAT32, assert_agrees
 from unrolled import cells
 
 I, H = 3, 5
@@ -57,6 +58,34 @@ def test_a_saved_program_runs_in_another_process(tmp_path: Path) -> None:
         "assert torch.equal(torch.export.load('program.pt2').module()(x), y)\n"
     )
     subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)
+
+
+@pytest.mark.skipif(shutil.which("c++") is None, reason="AOTInductor needs a C++ compiler")
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:Unable to find:UserWarning")
+def test_a_program_that_inductor_compiles_ahead(tmp_path: Path) -> None:
+    model = Model(MODELS["drop-in"]()).eval()
+    with torch.no_grad():
+        program = exported(model, strict=False)
+        path = torch._inductor.aoti_compile_and_package(
+            program, package_path=str(tmp_path / "program.pt2")
+        )
+        x = torch.randn(9, 6, I)
+        found = torch._inductor.aoti_load_package(path)(x)
+    assert_agrees(found, model(x), tolerance=FLOAT32)
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:Exporting a model to ONNX with a batch_size:UserWarning")
+def test_an_onnx_file_of_torchs_own_exporter(kind: str, tmp_path: Path) -> None:
+    runtime = pytest.importorskip("onnxruntime")
+    model, path = Model(getattr(unrolled, kind)(I, H)).eval(), tmp_path / "model.onnx"
+    torch.onnx.export(model, (torch.randn(7, 4, I),), path, dynamo=False, input_names=["x"],
+                      dynamic_axes={"x": {0: "T", 1: "B"}})  # fmt: skip
+    x = torch.randn(9, 6, I)
+    (found,) = runtime.InferenceSession(path).run(None, {"x": x.numpy()})
+    assert_agrees(torch.from_numpy(found), model(x), tolerance=FLOAT32)
 
 
 @pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore::DeprecationWarning")

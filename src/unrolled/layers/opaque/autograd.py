@@ -89,6 +89,7 @@ def _run(
     text: str, x: Tensor, initial: list[Tensor], weights: list[Tensor], lengths: Tensor | None,
     reverse: bool, record: str, bptt: str,
 ) -> list[Tensor]:  # fmt: skip
+    initial = initial or []  # AOTInductor gives None for a list that is empty
     call = Run(text, len(initial), len(weights), lengths is not None, reverse, record, bptt)
     return _differentiated(call, x, initial, weights, lengths)
 

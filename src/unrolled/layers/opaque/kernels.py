@@ -171,7 +171,8 @@ def _run(
     text: str, x: Tensor, initial: Sequence[Tensor], weights: list[Tensor], lengths: Tensor | None,
     reverse: bool, record: str, bptt: str,
 ) -> list[Tensor]:  # fmt: skip
-    return _forward(text, x, initial, weights, lengths, reverse, record, bptt)
+    # AOTInductor gives None for a list that is empty
+    return _forward(text, x, initial or [], weights, lengths, reverse, record, bptt)
 
 
 def _run_keeping(
