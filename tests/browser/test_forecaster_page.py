@@ -40,9 +40,9 @@ def run() -> Forecaster:
     return Forecaster(**SMALL).fit(monthly(140), test=0.1)
 
 
-def shares_of_all(model: Forecaster) -> None:
+def shares_of_all(model: Forecaster, own_map: float) -> None:
     """Every method has its part, whatever the validation said."""
-    model.shares_.share[:] = [0.4, 0.15, 0.15, 0.15, 0.15]
+    model.shares_.share[:] = [0.4 - own_map, 0.15, own_map, 0.15, 0.15, 0.15]
 
 
 @pytest.mark.parametrize("width", [PHONE, DESK])
@@ -67,7 +67,8 @@ def test_a_page_takes_new_values(
 def test_all_methods_share_it_and_int8(tmp_path: Path, opened: Opened) -> None:
     values = monthly(90).values
     model = Forecaster(**SMALL, season=6, layers=2).fit([values, values[::-1].copy()])
-    shares_of_all(model)
+    model.shares_ = replace(model.shares_, path=replace(model.shares_.path, name="linear map"))
+    shares_of_all(model, own_map=0.0)
     done = unrolled.export(model, tmp_path / "page.html", int8=True)
     assert "int8 weights move a forecast by at most" in str(done)
     model.model_ = rounded(model.model_)
@@ -78,6 +79,23 @@ def test_all_methods_share_it_and_int8(tmp_path: Path, opened: Opened) -> None:
     text = ", ".join(map(repr, own.tolist()))
     found = np.array(page.evaluate("text => forecast(text, true)", text))
     assert_agrees(found, model.forecast(own)[0].quantiles, tolerance=FIGURE)
+
+
+def test_each_series_has_its_own_map(tmp_path: Path, opened: Opened) -> None:
+    """In logarithms; a page knows no map of a series that somebody else brings."""
+    steps, noise = np.arange(90), np.random.default_rng(0).normal(0, 0.05, (2, 90))
+    growing = list(np.exp(0.03 * steps + noise) * (1 + 0.5 * np.sin(2 * np.pi * steps / 12)))
+    model = Forecaster(**SMALL, season=12).fit(growing)
+    assert model.layout_.logs
+    model.shares_ = replace(model.shares_, path=replace(model.shares_.path, name="own map"))
+    shares_of_all(model, own_map=0.2)
+    unrolled.export(model, tmp_path / "page.html")
+    page = opened(tmp_path / "page.html")
+    assert page.locator("#alone").count() == 0
+    for more in ([], [3.0, 2.5, 4.0]):
+        found = np.array(page.evaluate("forecast", "\n".join(map(str, more))))
+        wanted = model.forecast([np.concatenate([growing[0], more]), growing[1]])[0].quantiles
+        assert_agrees(found, wanted, tolerance=FIGURE)
 
 
 @pytest.mark.parametrize(("mode", "why"), [("fed-back", "draws sample paths")])

@@ -74,7 +74,8 @@ def _amount(record: Record, name: str) -> str:
     middle = record.median(name)
     low, high = record.spread(name)
     if record.unit != "s":
-        return f"{middle:.1f} {record.unit}"
+        digits = ".1f" if record.unit == "MiB" else ".4g"
+        return f"{middle:{digits}} {record.unit}"
     scale, unit = next((u for u in UNITS if middle >= u[0]), UNITS[-1])
     spread = f" ±{50 * (high - low) / middle:.0f} %" if middle else ""
     return f"{middle / scale:.3g} {unit}{spread}"

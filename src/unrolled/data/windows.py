@@ -2,13 +2,15 @@
 
 At every step t the network reads the inputs of t and forecasts t+1 ... t+H. Beside what is known of
 those steps stands the anchor, the seasonal naive forecast: the value one season before. Targets are
-distances from the anchor, in units of the series' own usual distance, so that series of any size
-share a network, and a network that says 0 is as good as the seasonal naive method. Next: forecast.
+distances from a linear path, the anchor or what a linear map says, in units of the series' own
+usual distance, so that series of any size share a network, and a network that says 0 is as good as
+that path. All of it may be of logarithms, in which what grows by a share each year grows evenly.
+Next: forecast.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +34,7 @@ class Layout:
     known_scales: list[float]
     past_means: list[float]
     past_scales: list[float]
+    logs: bool = False  # whether a series is seen in logarithms
 
     @property
     def ahead(self) -> int:
@@ -56,6 +59,7 @@ class Scale:
     mean: float
     spread: float
     unit: float  # the mean distance from the value one season before
+    floor: float = 0.0  # of logarithms: the least value that one is taken of
 
 
 def scale_of(values: Any, season: int) -> Scale:
@@ -64,6 +68,17 @@ def scale_of(values: Any, season: int) -> Scale:
     lag = season if len(values) > season else 1
     unit = float(np.abs(values[lag:] - values[:-lag]).mean()) if len(values) > 1 else 0.0
     return Scale(float(values.mean()), spread or 1.0, unit or spread or 1.0)
+
+
+def floor_of(values: Any) -> float:
+    """Half the least positive value: what lies below it is taken to be that when logs are taken."""
+    positive = values[values > 0]
+    return float(positive.min()) / 2 if len(positive) else 1.0
+
+
+def in_logs(values: Any, floor: float) -> Any:
+    """Logarithms of values, none of less than `floor`."""
+    return np.log(np.maximum(values, floor))
 
 
 def drifts(values: Any) -> bool:
@@ -86,15 +101,20 @@ def around_anchor(told: Any, anchor: Any, before: Any, now: Any, unit: float) ->
     return np.concatenate([told, np.stack([height, change], -1)], -1).astype(np.float32)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Prepared:
-    """One series with its arrays; steps from `learned` on must not be learned from."""
+    """One series with its arrays.
+
+    The network has learned from the steps before `learned`, plain methods may from those before
+    `known`.
+    """
 
     series: TimeSeries
     layout: Layout
     scale: Scale
     learned: int
-    values: Any  # (T,) without gaps
+    known: int
+    values: Any  # (T,) without gaps; logarithms where the layout says so
     seen: Any  # (T,) whether a value is no gap
     inputs: Any  # (T, inputs) float32
     ahead: Any  # (T + horizon, told) float32: calendar and known covariates of each step
@@ -102,36 +122,52 @@ class Prepared:
     def __len__(self) -> int:
         return len(self.values)
 
-    def around(self, origins: Any) -> tuple[Any, Any]:
-        """What is known ahead of each origin, (N, H, ahead), and its anchors, (N, H)."""
+    def seen_as(self, values: Any) -> Any:
+        """Values of the series as the network sees them: the inverse of `restored`."""
+        return in_logs(values, self.scale.floor) if self.layout.logs else values
+
+    def restored(self, forecast: Any) -> Any:
+        """Forecasts in the units of the series itself."""
+        return np.exp(forecast) if self.layout.logs else forecast
+
+    def around(self, origins: Any) -> Any:
+        """What is known ahead of each origin, (N, H, ahead)."""
         origins = np.asarray(origins)
         steps = origins[:, None] + 1 + np.arange(self.layout.horizon)
         season, horizon = self.layout.season, self.layout.horizon
         anchor = anchors(self.values, origins, horizon, season)
         before = anchors(self.values, origins - season, horizon, season)
         told, unit = self.ahead[steps], self.scale.unit
-        return around_anchor(told, anchor, before, self.values[origins][:, None], unit), anchor
+        return around_anchor(told, anchor, before, self.values[origins][:, None], unit)
 
-    def targets(self, origins: Any, anchor: Any, end: int) -> tuple[Any, Any]:
-        """Distances from the anchor, and where they count: seen, and before `end`."""
+    def targets(self, origins: Any, path: Any, end: int, size: float = 1.0) -> tuple[Any, Any]:
+        """Distances from the linear path, and where they count: seen, and before `end`.
+
+        They are in units of the scale, times `size`.
+        """
         steps = np.asarray(origins)[:, None] + 1 + np.arange(self.layout.horizon)
         inside = np.minimum(steps, len(self) - 1)
         counts = (steps < min(end, len(self))) & self.seen[inside]
-        distance = (self.values[inside] - anchor) / self.scale.unit
+        distance = (self.values[inside] - path) / (self.scale.unit * size)
         return np.where(counts, distance, 0).astype(np.float32), counts
 
 
-def prepare(series: TimeSeries, layout: Layout, learned: int | None = None) -> Prepared:
+def prepare(
+    series: TimeSeries, layout: Layout, learned: int | None = None, known: int | None = None
+) -> Prepared:
     """Everything about a series that does not depend on where a window lies."""
     learned = len(series) if learned is None else learned
-    values, seen = series.without_gaps(), ~np.isnan(series.values)
-    scale = scale_of(values[:learned], layout.season)
+    known = learned if known is None else known
+    values, seen, floor = series.without_gaps(), ~np.isnan(series.values), 0.0
+    if layout.logs:
+        floor = floor_of(values[:learned])
+        values = in_logs(values, floor)
+    scale = replace(scale_of(values[:learned], layout.season), floor=floor)
     ahead = _ahead(series, layout)
-    known = ahead[: len(values)]
     past = _scaled(series.past, layout.past_means, layout.past_scales, len(values))
     own = own_inputs(values, seen, scale, layout)
-    inputs = np.concatenate([own, known, past], 1).astype(np.float32)
-    return Prepared(series, layout, scale, learned, values, seen, inputs, ahead)
+    inputs = np.concatenate([own, ahead[: len(values)], past], 1).astype(np.float32)
+    return Prepared(series, layout, scale, learned, known, values, seen, inputs, ahead)
 
 
 def memory(layout: Layout) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+import numpy as np
 import pytest
 
 from unrolled import cells
@@ -11,8 +12,10 @@ from unrolled.bench.contestant import FIXED, IN_PLACE, OURS
 from unrolled.bench.goals import figures
 from unrolled.bench.problem import BUILT_IN, OWN, Problem, Shape
 from unrolled.bench.record import Record
-from unrolled.bench.suites import compiling, memory, rate, recompute, stream, torch_compile
+from unrolled.bench.suites import compiling, jobs, memory, rate, recompute, stream, torch_compile
 from unrolled.bench.tables import as_text, tables
+from unrolled.data.times import Step
+from unrolled.data.timeseries import TimeSeries
 
 SHAPE = Shape(9, 5, 3, 4)
 
@@ -166,3 +169,18 @@ def test_text(monkeypatch: pytest.MonkeyPatch) -> None:
         assert list(spent) == ["forward", "backward", "update", "the rest"]
         assert 0.99 < sum(spent.values()) < 1.01
         assert record.facts == {"texts": 80, "words": 20 * (3 + 1 + 5 + 3)}
+
+
+def test_jobs_are_compared_with_what_a_person_would_take() -> None:
+    series, forecast = measured("jobs", quick=True)
+    assert set(series.left_out) == {"MiniRocket"}
+    assert 0 <= series.median(OURS) <= 100
+    assert set(forecast.samples) == {OURS, "ridge", "last value", "seasonal naive", "smoothing"}
+    assert forecast.median("ridge") < forecast.median("last value")
+
+
+def test_the_ridge_of_jobs_continues_what_is_linear() -> None:
+    """A sine is a linear recurrence, so hardly an error is left; a later step changes no map."""
+    values = np.sin(0.37 * np.arange(400))
+    one = TimeSeries("x", np.int64(0), Step(1, "step"), values)
+    assert jobs.ridge_error([one], [300], 6) < 0.01

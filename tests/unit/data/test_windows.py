@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.tolerances import EXACT, FIGURE, FLOAT64, assert_agrees
+from tests.tolerances import EXACT, FIGURE, FLOAT32, FLOAT64, assert_agrees
 from unrolled.data.times import Step
 from unrolled.data.timeseries import TimeSeries
-from unrolled.data.windows import Layout, anchors, drifts, memory, own_inputs, prepare, scale_of
+from unrolled.data.windows import (
+    Layout,
+    Prepared,
+    anchors,
+    drifts,
+    memory,
+    own_inputs,
+    prepare,
+    scale_of,
+)
 
 
 def layout(horizon: int = 5, season: int = 3, **more: object) -> Layout:
@@ -26,6 +36,10 @@ def series(count: int = 40, *, gaps: bool = True) -> TimeSeries:
     known, past = draw.normal(size=(count + 9, 1)), draw.normal(size=(count, 2))
     return TimeSeries("s", np.datetime64("2024-01-01", "us"), Step(3600, "second"), values, known,
                       past)  # fmt: skip
+
+
+def anchor_of(one: Prepared, origins: Any) -> Any:
+    return anchors(one.values, origins, one.layout.horizon, one.layout.season)
 
 
 FULL = {
@@ -48,9 +62,7 @@ def test_shapes() -> None:
     told = layout(**FULL)  # type: ignore[arg-type]
     one = prepare(series(), told, 30)
     assert one.inputs.shape == (40, told.inputs)
-    ahead, anchor = one.around(np.array([20, 39]))
-    assert ahead.shape == (2, 5, told.ahead)
-    assert anchor.shape == (2, 5)
+    assert one.around(np.array([20, 39])).shape == (2, 5, told.ahead)
 
 
 @pytest.mark.parametrize("origin", [0, 2, 5, 20, 39])
@@ -65,17 +77,16 @@ def test_nothing_comes_from_after_the_origin(origin: int) -> None:
     assert_agrees(
         two.inputs[: origin + 1], one.inputs[: origin + 1], tolerance=EXACT, name="inputs"
     )
-    for seen, wanted in zip(two.around([origin]), one.around([origin])):
-        assert_agrees(seen, wanted, tolerance=EXACT, name="around")
+    assert_agrees(two.around([origin]), one.around([origin]), tolerance=EXACT, name="around")
     if origin < 39:
-        targets = [p.targets([origin], p.around([origin])[1], 40)[0] for p in (one, two)]
+        targets = [p.targets([origin], anchor_of(p, [origin]), 40)[0] for p in (one, two)]
         assert not np.array_equal(*targets), "this test could not fail"
 
 
 def test_a_forecast_is_its_anchor_and_a_distance() -> None:
     one = prepare(series(), layout(), 30)
     origins = np.array([10, 14, 33])
-    _, anchor = one.around(origins)
+    anchor = anchor_of(one, origins)
     distance, counts = one.targets(origins, anchor, 40)
     steps = origins[:, None] + 1 + np.arange(5)
     back = anchor + distance.astype(np.float64) * one.scale.unit
@@ -99,6 +110,26 @@ def test_the_last_inputs_need_only_the_last_values() -> None:
     assert_agrees(last[0, 0], whole[-1], tolerance=FLOAT64)
 
 
+def test_logarithms_of_what_grows_by_a_share() -> None:
+    """What doubles each season is even in them; a value without one counts as half the least."""
+    whole = series(gaps=False)
+    whole = replace(whole, values=3.0 * 2.0 ** (np.arange(40) / 4))
+    one = prepare(whole, layout(season=4, logs=True), 30)
+    assert_agrees(one.scale.unit, np.log(2.0), tolerance=FLOAT64)
+    assert_agrees(one.restored(one.values), whole.values, tolerance=FLOAT64)
+    assert_agrees(one.seen_as(np.array([0.0])), np.log([1.5]), tolerance=FLOAT64)
+    doubled = prepare(replace(whole, values=2 * whole.values), layout(season=4, logs=True), 30)
+    distance = [p.targets([20], anchor_of(p, [20]), 40)[0] for p in (one, doubled)]
+    assert_agrees(distance[1], distance[0], tolerance=FLOAT32)
+
+
+def test_distances_are_measured_in_the_size_of_the_path() -> None:
+    one = prepare(series(gaps=False), layout(), 30)
+    path = anchor_of(one, [20])
+    whole, half = (one.targets([20], path, 40, size)[0] for size in (1.0, 2.0))
+    assert_agrees(2 * half, whole, tolerance=EXACT)
+
+
 def test_scales() -> None:
     scale = scale_of(np.array([1.0, 5.0, 2.0, 7.0]), 2)
     assert (scale.mean, scale.unit) == (3.75, 1.5)
@@ -113,7 +144,7 @@ def test_what_is_told_ahead_is_of_those_steps() -> None:
     told = layout(horizon=2, **FULL)  # type: ignore[arg-type]
     whole = series()
     one = prepare(whole, told, 30)
-    ahead, _ = one.around([10])
+    ahead = one.around([10])
     assert_agrees(ahead[0, :, 2].astype(float), (whole.known[11:13, 0] - 0.5) / 2, tolerance=FIGURE)
     hours = np.arange(11, 13) / 24
     assert_agrees(ahead[0, :, 0].astype(float), np.sin(2 * np.pi * hours), tolerance=FIGURE)

@@ -15,7 +15,8 @@ from unrolled.errors import ArgumentError
 from unrolled.tasks.forecast.baselines import METHODS
 from unrolled.tasks.forecast.calibration import shifted
 from unrolled.tasks.forecast.linear_map import fit_map
-from unrolled.tasks.forecast.shares import OTHERS, Shares
+from unrolled.tasks.forecast.linear_path import OTHERS, LinearPath
+from unrolled.tasks.forecast.shares import Shares
 
 
 def daily(count: int) -> TimeSeries:
@@ -36,7 +37,9 @@ def model() -> Forecaster:
     model = Forecaster(**options).fit(daily(90))
     learned = prepare(model.series_[0], model.layout_, 60)
     share = np.tile(np.linspace(1, 2, 1 + len(OTHERS)), (9, 1))
-    model.shares_ = Shares(share / share.sum(1, keepdims=True), fit_map([learned], [60]))
+    early, late = fit_map([learned], [50]), fit_map([learned], [60])
+    path = LinearPath("linear map", 0.7, early, late)
+    model.shares_ = Shares(share / share.sum(1, keepdims=True), path)
     model.calibration_.shift[:, 0] -= 0.3
     return model
 

@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from unrolled.data.windows import Prepared
+from unrolled.data.windows import Prepared, scale_of
 from unrolled.errors import DataError
-from unrolled.tasks.forecast.baselines import baselines
+from unrolled.tasks.forecast.baselines import METHODS, OWN, baselines
 from unrolled.tasks.forecast.calibrated import Calibrated
+from unrolled.tasks.forecast.linear_path import MAP
 from unrolled.tasks.forecast.scores import figures, mae_by_step
-from unrolled.tasks.forecast.shares import MAP
 
 NETWORK, ALONE = "network", "network alone"  # the first with what it shares its forecasts with
 
@@ -75,14 +75,18 @@ def judge(
             )
         right, as_said = network.forecast(one, origins, first_free)
         shares = network.roller.shares
-        more = {} if shares.linear is None else {MAP: partial(shares.linear.points, one)}
-        forecasts = {NETWORK: right, **baselines(one, origins, levels, more)}
-        if shares.share[:, 1:].any():
-            forecasts[ALONE] = network.roller.roller.forecast(one, origins)
+        linear = shares.path.refitted
+        more = {} if linear is None else {MAP: partial(linear.points, one)}
+        plain = [name for name in METHODS if name != OWN or len(prepared) > 1]
+        found_plain = baselines(one, origins, levels, more, plain)
+        forecasts = {NETWORK: right}
+        forecasts |= {name: one.restored(said) for name, said in found_plain.items()}
+        if shares.used():
+            forecasts[ALONE] = one.restored(network.roller.forecast(one, origins, alone=True))
         said.append(as_said)
         times = one.series.step.at(one.series.first, origins)
         tried.append(Tried(one.series.name, origins, times, _actual(one, origins), forecasts))
-        units.append(np.full(len(origins), one.scale.unit))
+        units.append(np.full(len(origins), _unit(one)))
     actual = np.concatenate([one.actual for one in tried])
     if np.isnan(actual).all():
         raise DataError("no step of the backtest has a value: there is nothing to judge by")
@@ -98,4 +102,9 @@ def judge(
 
 def _actual(one: Prepared, origins: Any) -> Any:
     steps = origins[:, None] + 1 + np.arange(one.layout.horizon)
-    return np.where(one.seen[steps], one.values[steps], np.nan)
+    return one.series.values[steps]
+
+
+def _unit(one: Prepared) -> float:
+    """MASE's divisor, in units of the series also where logarithms were learned from."""
+    return scale_of(one.series.without_gaps()[: one.learned], one.layout.season).unit

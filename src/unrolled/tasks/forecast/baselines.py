@@ -3,6 +3,7 @@
     naive            the last value
     seasonal naive   the value one season before
     smoothing        damped exponential smoothing with a season (`smoothing`)
+    own map          a linear map of the last values of this series (`linear_map`)
 
 Each gives a point. Its quantiles are the point and the quantiles of the errors that the method made
 at the same distance ahead, from origins in the part that was learned from.
@@ -10,30 +11,71 @@ at the same distance ahead, from origins in the part that was learned from.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from unrolled.data.windows import Prepared, anchors
-from unrolled.tasks.forecast.smoothing import smooth
+from unrolled.tasks.forecast.linear_map import LinearMap, fit_map
+from unrolled.tasks.forecast.smoothing import Constants, chosen, run
 
 Points = Callable[[Any], Any]  # origins (N,) -> forecasts (N, H)
-METHODS = ("naive", "seasonal naive", "smoothing")
+OWN = "own map"  # of each series, where there are several
+METHODS = (OWN, "naive", "seasonal naive", "smoothing")
+
+_fitted: WeakKeyDictionary[Prepared, dict[tuple[str, int], Any]] = WeakKeyDictionary()
 
 
-def methods(series: Prepared, wanted: Sequence[str] = METHODS) -> dict[str, Points]:
-    """The point forecasts of each method that is wanted."""
+def methods(
+    series: Prepared, wanted: Collection[str] = METHODS, known: int | None = None
+) -> dict[str, Points]:
+    """The point forecasts of each method that is wanted, learned from the steps before `known`.
+
+    A series that is too short for a map of its own repeats its season.
+    """
+    known = series.known if known is None else known
     values, horizon, season = series.values, series.layout.horizon, series.layout.season
     found: dict[str, Points] = {
         "naive": lambda origins: anchors(values, origins, horizon, 1),
         "seasonal naive": lambda origins: anchors(values, origins, horizon, season),
     }
-    if "smoothing" in wanted:  # which takes its time
-        smoothed = smooth(values, season, series.learned, horizon)
+    found[OWN] = found["seasonal naive"]
+    if OWN in wanted:
+        own = own_map(series, known)
+        found[OWN] = found[OWN] if own is None else partial(own.points, series)
+    if "smoothing" in wanted:
+        smoothed = run(values, *constants_of(series, known))
         found["smoothing"] = lambda origins: smoothed.ahead(np.asarray(origins), horizon)
-    return {name: points for name, points in found.items() if name in wanted}
+    return {name: found[name] for name in METHODS if name in wanted}
+
+
+def own_map(series: Prepared, known: int) -> LinearMap | None:
+    """The linear map of this series alone."""
+    found: LinearMap | None = _once(series, (OWN, known), lambda: fit_map([series], [known]))
+    return found
+
+
+def constants_of(series: Prepared, known: int) -> tuple[int, Constants]:
+    """The season and the constants of its smoothing."""
+    values, layout = series.values, series.layout
+    found: tuple[int, Constants] = _once(
+        series,
+        ("smoothing", known),
+        lambda: chosen(values, layout.season, known, layout.horizon),
+    )
+    return found
+
+
+def _once(series: Prepared, key: tuple[str, int], make: Callable[[], Any]) -> Any:
+    """What takes its time is made once for a series, and kept as long as that is."""
+    kept = _fitted.setdefault(series, {})
+    if key not in kept:
+        kept[key] = make()
+    return kept[key]
 
 
 def baselines(
@@ -41,21 +83,22 @@ def baselines(
     origins: Any,
     quantiles: Sequence[float],
     more: Mapping[str, Points] = MappingProxyType({}),
+    wanted: Sequence[str] = METHODS,
 ) -> dict[str, Any]:
     """The quantiles of each method, and of those that are given, from each origin, (N, H, Q)."""
     past = known_origins(series)
     result = {}
-    for name, points in {**methods(series), **more}.items():
+    for name, points in {**methods(series, wanted), **more}.items():
         spread = _errors(series, past, points, quantiles)
         result[name] = points(origins)[:, :, None] + spread
     return result
 
 
 def known_origins(series: Prepared) -> Any:
-    """Origins whose forecasts end before `learned`, and that look back a season."""
+    """Origins whose forecasts end before `known`, and that look back a season."""
     horizon, season = series.layout.horizon, series.layout.season
-    first = min(season, max(0, series.learned - horizon - 1))
-    return np.arange(first, max(first + 1, series.learned - horizon))
+    first = min(season, max(0, series.known - horizon - 1))
+    return np.arange(first, max(first + 1, series.known - horizon))
 
 
 def _errors(series: Prepared, past: Any, points: Points, quantiles: Sequence[float]) -> Any:
@@ -63,7 +106,7 @@ def _errors(series: Prepared, past: Any, points: Points, quantiles: Sequence[flo
     steps = past[:, None] + 1 + np.arange(series.layout.horizon)
     inside = np.minimum(steps, len(series) - 1)
     error = series.values[inside] - points(past)
-    usable = series.seen[inside] & (steps < series.learned)
+    usable = series.seen[inside] & (steps < series.known)
     spread = np.zeros((error.shape[1], len(quantiles)))
     for h in range(error.shape[1]):
         if usable[:, h].any():

@@ -20,7 +20,7 @@ from unrolled.tasks.forecast.calibration import (
     shift_of_all,
     shifted,
 )
-from unrolled.tasks.forecast.shares import Shared
+from unrolled.tasks.forecast.shares import Shared, windows_in
 
 MOST = 2_000  # origins of a series that are looked back on: a tenth is then known to 0.01
 
@@ -35,16 +35,16 @@ class Calibrated:
     def forecast(self, series: Prepared, origins: Any, free: int) -> tuple[Any, Any]:
         """Quantiles from each origin, (origins, H, Q): calibrated, and as the network says.
 
-        `free` is the first step that was not learned from.
+        `free` is the first step that was not learned from. All of it is in the series' own units.
         """
         reach = self.of_all.size * self.of_all.stride
         first = max(origins[0] - reach, free - 1, 0)
         before = np.arange(origins[0] - self.of_all.stride, first - 1, -self.of_all.stride)[::-1]
         both = np.concatenate([before, origins])
-        said = self.roller.forecast(series, both)
+        said = self.roller.forecast(series, both, min(series.learned, int(both[0]) + 1))
         shifts = moving_shifts(errors(series, said, both), both, self.roller.levels, self.of_all)
         right = shifted(said, shifts, series.scale.unit, self.roller.levels)
-        return right[len(before) :], said[len(before) :]
+        return series.restored(right[len(before) :]), series.restored(said[len(before) :])
 
 
 def of_validation(
@@ -59,10 +59,12 @@ def of_validation(
     for one, (begin, end) in zip(series, parts):
         origins = np.arange(begin - 1, end - 1, stride)
         if len(origins):
-            found.append(errors(one, roller.forecast(one, origins), origins, end))
+            said = roller.forecast(one, origins, begin)
+            found.append(errors(one, said, origins, end))
     if not found:
         return Calibration.none(horizon, roller.levels)
-    shift, counts = shift_of_all(np.concatenate(found), roller.levels)
+    windows = windows_in(parts, horizon)
+    shift, counts = shift_of_all(np.concatenate(found), roller.levels, windows)
     return Calibration(shift, counts, max(1, longest // stride), stride)
 
 

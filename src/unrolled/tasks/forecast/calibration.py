@@ -47,10 +47,11 @@ class Calibration:
         return replace(self, shift=np.zeros_like(self.shift), counts=np.zeros_like(self.counts))
 
 
-def shift_of_all(errors: Any, levels: Sequence[float]) -> tuple[Any, Any]:
+def shift_of_all(errors: Any, levels: Sequence[float], windows: float) -> tuple[Any, Any]:
     """(H, Q) and how many errors of each step there are, from (N, H, Q) with NaN where unknown.
 
-    A step with too few errors is shifted like all steps together.
+    A step with too few errors is shifted like all steps together. Errors of windows that overlap
+    say much the same: `windows` of them do not, and a level is as uncertain as with so many errors.
     """
     horizon = errors.shape[1]
     shift, counts = np.zeros(errors.shape[1:]), (~np.isnan(errors[..., 0])).sum(0)
@@ -61,8 +62,15 @@ def shift_of_all(errors: Any, levels: Sequence[float]) -> tuple[Any, Any]:
             chosen = errors[:, h, q] if counts[h] >= LEAST else errors[..., q]
             known = np.sort(chosen[~np.isnan(chosen)])
             if len(known) >= LEAST:
-                shift[h, q] = conformal(known.tolist(), level)
+                shift[h, q] = conformal(known.tolist(), outward(level, windows))
     return shift, counts
+
+
+def outward(level: float, windows: float) -> float:
+    """The level to aim at, so that the next of `windows` + 1 errors is as likely as said inside."""
+    tail = min(level, 1 - level)
+    beyond = max(tail + (tail - 1) / windows, 0.0) if windows else 0.0
+    return beyond if level < MIDDLE else 1 - beyond
 
 
 class Lane:

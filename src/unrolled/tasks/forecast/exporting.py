@@ -11,6 +11,7 @@ from typing import Any
 from unrolled.errors import ArgumentError
 from unrolled.exports.export import NO_INT8, Exported, Options
 from unrolled.files import write_whole
+from unrolled.tasks.forecast.linear_path import LinearPath
 from unrolled.tasks.forecast.live_page import live_part
 from unrolled.tasks.live import write_alone
 from unrolled.training.run_folder import json_text
@@ -48,7 +49,7 @@ def _graph(model: Any, path: Path) -> Exported:
             "a forecaster with mode='fed-back' draws sample paths, which no graph can hold: "
             "export one with mode='direct'"
         )
-    if model.shares_.share[:, 1:].any():
+    if model.shares_.used() or model.shares_.path != LinearPath():
         raise ArgumentError(
             "this forecaster averages its network with other methods, which no graph holds: "
             "train it with shared=False (--no-shared), or export it to html, which holds them all"

@@ -1,21 +1,37 @@
 /** A forecaster: the network, what it shares its forecasts with, and quantiles that are calibrated. */
-const network = recurrent(run.layers), heads = decoded(run.heads), map = decoded(run.map);
-const { horizon, season, level, gaps, levels, told, context } = run;
-const middle = levels.indexOf(0.5), back = run.map.weight ? run.map.weight.shape[0] : 0;
+const network = recurrent(run.layers), heads = decoded(run.heads);
+const maps = { early: mapOf(run.maps.early), late: mapOf(run.maps.late) };
+const { horizon, season, level, gaps, levels, told, context, logs } = run;
+const middle = levels.indexOf(0.5);
 const CHUNK = 512;  // steps whose traces are held at once
 const LEAST = 20, ENOUGH = 100, RATE = 0.005;  // of the calibration
 
+function mapOf(kept) {
+  if (!kept) return null;
+  return { ...decoded(kept), back: kept.weight.shape[0] };
+}
+
 const sum = values => values.reduce((total, value) => total + value, 0);
 
-/** A series as the network sees it; `said` and `read` are kept between calls. */
-function prepared(values, seen, learned, calendar) {
+/**
+ * A series as the network sees it; `said` and `read` are kept between calls. The network has learned
+ * from the steps before `learned`, plain methods may from those before `known`; `own` are its maps.
+ */
+function prepared(raw, seen, learned, known_before, calendar, own = {}) {
+  const positive = raw.slice(0, learned).filter(value => value > 0);
+  const floor = positive.length ? positive.reduce((a, b) => Math.min(a, b)) / 2 : 1;
+  const values = raw.map(value => asSeen(value, floor));
   const known = values.slice(0, learned), mean = sum(known) / known.length;
   const spread = Math.sqrt(sum(known.map(value => (value - mean) ** 2)) / known.length) || 1;
   const lag = known.length > season ? season : 1;
   const changes = known.slice(lag).map((value, t) => Math.abs(value - known[t]));
   const unit = (changes.length ? sum(changes) / changes.length : 0) || spread;
-  return { values, seen, learned, calendar, mean, spread, unit, ys: [], states: undefined,
-    said: new Map() };
+  return { values, raw, floor, seen, learned, known: known_before, calendar, own, mean, spread, unit,
+    ys: [], states: undefined, said: new Map(), constants: {} };
+}
+
+function asSeen(value, floor) {
+  return logs ? Math.log(Math.max(value, floor)) : value;
 }
 
 function inputs(one, t) {
@@ -44,7 +60,8 @@ function readOn(one) {
 function longer(one, more) {
   // where fewer than four seasons are known, smoothing begins otherwise with every new one
   const said = one.values.length < 4 * season ? new Map() : new Map(one.said);
-  return { ...one, values: [...one.values, ...more], ys: [...one.ys], said,
+  const values = [...one.values, ...more.map(value => asSeen(value, one.floor))];
+  return { ...one, values, raw: [...one.raw, ...more], ys: [...one.ys], said,
     seen: [...one.seen, ...more.map(() => true)] };
 }
 
@@ -59,8 +76,8 @@ function linear(name, x) {
   return y;
 }
 
-/** The network alone: [h][q]. */
-function ofNetwork(one, origin) {
+/** The network alone, its distances from a linear path: [h][q]. */
+function ofNetwork(one, origin, path) {
   const { x, y } = one.ys[origin], now = one.values[origin];
   const straight = linear("straight", x), all = linear("context", y);
   return Array.from({ length: horizon }, (_, k) => {
@@ -75,28 +92,41 @@ function ofNetwork(one, origin) {
     const away = straight[k]
       + sum(ahead.map((value, c) => value * heads.straight_known[k * ahead.length + c]));
     return linear("readout", merged).map(value => value + away).sort()
-      .map(distance => place + distance * one.unit);
+      .map(distance => path(k) + distance * run.path.size * one.unit);
   });
 }
 
-/** The network averaged with the other methods, in their shares: [h][q]. */
-function together(one, origin) {
+/** A linear map of the last values, from an origin: h -> the forecast. */
+function mapped({ weight, bias, back }, one, origin) {
+  const now = one.values[origin], window = Float64Array.from({ length: back }, (_, k) =>
+    (one.values[Math.max(origin + 1 - back + k, 0)] - now) / one.unit);
+  return k => {
+    let value = bias[k];
+    for (let j = 0; j < back; j++) value += window[j] * weight[j * horizon + k];
+    return now + one.unit * value;
+  };
+}
+
+/**
+ * The network averaged with the other methods, in their shares: [h][q]. From before `one.known` the
+ * others know what comes before `early` alone, so that their errors are not of what they learned.
+ */
+function together(one, origin, early) {
   const kept = one.said.get(origin);
   if (kept) return kept;
-  const found = ofNetwork(one, origin), now = one.values[origin];
-  const window = Float64Array.from({ length: back }, (_, k) =>
-    (one.values[Math.max(origin + 1 - back + k, 0)] - now) / one.unit);
+  const when = origin < one.known - 1 ? "early" : "late";
+  const until = when === "early" ? early : one.known;
+  const points = { seasonal: k => anchor(one, origin, k + 1, season),
+    naive: k => anchor(one, origin, k + 1, 1), smooth: k => smoothed(one, until)(origin, k + 1) };
+  points.map = maps[when] ? mapped(maps[when], one, origin) : points.seasonal;
+  points.own = one.own[when] ? mapped(one.own[when], one, origin) : points.seasonal;
+  const found = ofNetwork(one, origin, points[run.path.name]);
   found.forEach((quantiles, k) => {
-    const [mine, mapped, naive, seasonal, smooth] = run.share[k];
-    let point = mine * quantiles[middle];
-    if (mapped) {
-      let value = map.bias[k];
-      for (let j = 0; j < back; j++) value += window[j] * map.weight[j * horizon + k];
-      point += mapped * (now + one.unit * value);
-    }
-    if (naive) point += naive * anchor(one, origin, k + 1, 1);
-    if (seasonal) point += seasonal * anchor(one, origin, k + 1, season);
-    if (smooth) point += smooth * smoothed(one)(origin, k + 1);
+    let point = run.share[k][0] * quantiles[middle];
+    run.methods.forEach((name, place) => {
+      const share = run.share[k][1 + place];
+      if (share) point += share * points[name](k);
+    });
     const shift = point - quantiles[middle];
     for (let q = 0; q < quantiles.length; q++) quantiles[q] += shift;
   });
@@ -111,7 +141,8 @@ function forecast(one, free) {
   const first = Math.max(end - size * stride, free - 1, 0), origins = [];
   for (let origin = end - stride; origin >= first; origin -= stride) origins.unshift(origin);
   origins.push(end);
-  const said = origins.map(origin => together(one, origin));
+  const early = Math.min(one.learned, origins[0] + 1);
+  const said = origins.map(origin => together(one, origin, early));
   const found = said.at(-1).map(quantiles => Array.from(quantiles));
   for (let k = 0; k < horizon; k++) {
     // how many of the origins' forecasts of this step had come true at each origin
@@ -130,7 +161,7 @@ function forecast(one, free) {
       found[k][q] = Math.max(found[k][q], found[k][q - 1]);
     }
   }
-  return found;
+  return logs ? found.map(quantiles => quantiles.map(Math.exp)) : found;
 }
 
 /** The shift of one quantile at the last origin, by the errors that were known at each. */

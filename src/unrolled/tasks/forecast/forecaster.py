@@ -7,6 +7,9 @@
 Time is cut, never shuffled: the end of each series is the test, the tenth before it is set aside
 and decides which weights are kept. Backtests move the origin step by step: the network reads each
 series once, and its state at every origin gives that origin's forecast.
+
+What is linear is fitted directly: the network learns how far the future lies from a linear map of
+the last values, and its forecasts are averaged with those of plain methods (`shares`).
 """
 
 from __future__ import annotations
@@ -32,7 +35,7 @@ from unrolled.tasks.forecast.backtests import Backtest, judge
 from unrolled.tasks.forecast.calibrated import Calibrated, of_validation
 from unrolled.tasks.forecast.calibration import Calibration
 from unrolled.tasks.forecast.exporting import export_forecaster
-from unrolled.tasks.forecast.job import ForecastJob
+from unrolled.tasks.forecast.job import EPOCHS, ForecastJob, Part, epochs_for
 from unrolled.tasks.forecast.layout import (
     as_series,
     checked_quantiles,
@@ -44,6 +47,7 @@ from unrolled.tasks.forecast.layout import (
     refuse_unknown_future,
 )
 from unrolled.tasks.forecast.linear_map import fit_map
+from unrolled.tasks.forecast.linear_path import LinearPath, choose_path
 from unrolled.tasks.forecast.live_page import live_part
 from unrolled.tasks.forecast.model import ForecastNetwork
 from unrolled.tasks.forecast.page import Findings, page_of
@@ -63,6 +67,7 @@ from unrolled.training import settings as checks
 from unrolled.training.fabric import is_first_process
 from unrolled.training.loop import train
 from unrolled.training.run_folder import RunFolder
+from unrolled.training.settings import Settings
 
 TASK = "forecast"
 SERIES = "series.json"
@@ -93,11 +98,13 @@ class Forecaster(RegressorMixin, Estimator):
     )
     calendar: bool = option(True, "use the hour, the weekday and the time of year as inputs", bool)
     shared: bool = option(
-        True, "combine with a linear map, the last value, the last season and smoothing", bool
+        True, "start from a linear map; combine with it, the last value, smoothing and others", bool
     )
     window: int = option(128, "steps of truncated backpropagation", int)
     paths: int = option(100, "sample paths with --mode fed-back", int)
-    epochs: int = option(60, "maximum number of epochs", int)
+    epochs: int | None = option(  # type: ignore[assignment]
+        None, f"maximum number of epochs (default: {EPOCHS}, fewer for much data)", int
+    )
     batch_size: int = option(16, "windows per batch", int)
     patience: int | None = option(12, "stop after this many epochs without improvement", int)
 
@@ -109,6 +116,12 @@ class Forecaster(RegressorMixin, Estimator):
         checks.one_of("mode", self.mode, MODES)
         checked_quantiles(self.quantiles)
         return cell
+
+    def settings(self) -> Settings:
+        """The number of epochs is known when the series are; before that it is the usual one."""
+        usual = EPOCHS if self.epochs is None else self.epochs
+        epochs: Any = getattr(self, "epochs_", usual)
+        return super(Forecaster, replace(self, epochs=epochs)).settings()
 
     # -------------------------------------------------------------------------------- learning
 
@@ -146,25 +159,19 @@ class Forecaster(RegressorMixin, Estimator):
         self.layout_ = self._layout(notes)
         for sentence in notes.sentences[said:]:
             self.watcher().note(sentence)
-        layout = self._step_layout()
-        prepared = [
-            prepare(one, layout, learned) for one, learned in zip(self.series_, self.learned_)
-        ]
+        self._kept: dict[Any, Prepared] = {}
+        prepared = self._prepared(self.series_)
+        if self.mode == "fed-back":
+            prepared = [prepare(one.series, self._step_layout(), one.learned) for one in prepared]
         model = self._build()
         data = {**(data or {}), "notes": notes.sentences} if len(notes) else data or {}
         config = shared.config_of(TASK, self, self.cell_, test=test, data=data)
-        self.shares_, self.calibration_ = Shares.of_network(self.horizon), self._uncalibrated()
+        self.shares_ = Shares.of_network(self.horizon, self._path())
+        self.calibration_ = self._uncalibrated()
         run = self.open_run(config, self._plain(), resume)
         if run is not None and not resume and is_first_process():
             run.write_json(SERIES, series_plain(self.series_, self.learned_, self.tested_))
-        if self.before is not None:
-            model.load_state_dict(self.before.model_.state_dict())
-        job = ForecastJob(
-            model, prepared, parts, self._levels(),
-            window=self.window, batch_size=self.batch_size, seed=self.seed,
-        )  # fmt: skip
-        if self.before is None:
-            model.begin_at(job.usual_quantiles())
+        job = self._job(model, prepared, parts)
         state = train(job, self.settings(), run, self.watcher(), resume, self.spent())
         self.model_, self.state_, self.run_ = model.eval(), state, run
         self.history_ = state.history
@@ -173,6 +180,21 @@ class Forecaster(RegressorMixin, Estimator):
             run.write_json("vocabulary.json", self._plain())
             run.write_text("report.html", render(page_of(self._findings(config, test))))
         return self
+
+    def _job(
+        self, model: ForecastNetwork, prepared: list[Prepared], parts: dict[str, Part]
+    ) -> ForecastJob:
+        """What is trained, from the weights it begins with, and for how many epochs."""
+        job = ForecastJob(
+            model, prepared, parts, self._levels(),
+            window=self.window, batch_size=self.batch_size, seed=self.seed, path=self.shares_.path,
+        )  # fmt: skip
+        self.epochs_ = self.epochs or epochs_for(len(job.batches("train", 0)))
+        if self.before is None:
+            model.begin_at(job.usual_quantiles())
+        else:
+            model.load_state_dict(self.before.model_.state_dict())
+        return job
 
     def _layout(self, notes: Notes) -> Layout:
         """What the network reads of a step, and what the series' numbers are scaled by."""
@@ -189,17 +211,29 @@ class Forecaster(RegressorMixin, Estimator):
         """What a run keeps of it beside the weights."""
         return layout_plain(self.layout_, self.calibration_, self.shares_)
 
+    def _path(self) -> LinearPath:
+        """Where the network's forecasts start from: the seasonal naive one if it is to be alone."""
+        if not (self.validation and self.shared and self.mode == "direct"):
+            return LinearPath()
+        if self.before is not None:  # its weights are those of distances from its path
+            before: LinearPath = self.before.shares_.path
+            return before
+        return choose_path(self._prepared(self.series_))
+
     def _learn_shares(self) -> Shares:
         """What the network shares its forecasts with; nothing where no validation part says so."""
+        path, prepared = self.shares_.path, self._prepared(self.series_)
         if not (self.validation and self.shared):
-            return Shares.of_network(self.horizon)
-        prepared = self._prepared(self.series_)
-        linear = fit_map(prepared, self.learned_)
+            return self.shares_
+        if path.linear is None:
+            path = replace(path, linear=fit_map(prepared, self.learned_))
         parts = list(zip(self.learned_, self.tested_))
-        found = learn_shares(self._network_alone(), linear, prepared, parts)
+        found = learn_shares(self._network_alone(), path, prepared, parts)
         said = ", ".join(f"{name} {share:.0%}" for name, share in found.mean().items() if share)
         self.watcher().note(f"shares of the forecast, from the validation part: {said}")
-        return found
+        if path.linear is None:
+            return found
+        return replace(found, path=replace(path, refitted=fit_map(prepared, self.tested_)))
 
     def _calibrate(self) -> Calibration:
         """Who shares the forecast, and how far the outer quantiles of that must move.
@@ -243,7 +277,7 @@ class Forecaster(RegressorMixin, Estimator):
             learned=self.learned_,
             tested=self.tested_,
             backtest=self.backtest(),
-            shares=self.shares_.mean(),
+            shares=self.shares_,
             part=part,
             futures=self.forecast() if self.knows_the_future() else [],
             notes=config["data"].get("notes", []),
@@ -280,7 +314,8 @@ class Forecaster(RegressorMixin, Estimator):
         """One series that is continued value by value: the one given, or the first one learned."""
         self.require_fitted("model_")
         one = self._series(X)[0]
-        return ForecastStream(self, one, self.after_learning([one])[0] or None)
+        learned, known = self.after_learning([one])[0], self._places([one], self.tested_)[0]
+        return ForecastStream(self, one, learned or None, known or None)
 
     def predict(self, X: Any = None) -> Any:
         """The medians: (H,) for one series, (series, H) for several."""
@@ -309,7 +344,7 @@ class Forecaster(RegressorMixin, Estimator):
         tested = self._places(series, self.tested_)
         looks = any(start < test for start, test in zip(starts, tested))
         calibration = self.calibration_.unseen() if looks else self.calibration_
-        shares = Shares.of_network(self.horizon) if looks else self.shares_
+        shares = self.shares_.unseen() if looks else self.shares_
         network = Calibrated(self._roller(shares), calibration)
         free = self.after_learning(series)
         return judge(self._prepared(series, starts), network, free, starts, stride)
@@ -340,11 +375,23 @@ class Forecaster(RegressorMixin, Estimator):
 
         What is known is what comes before its start, if there is enough of that, or all of it.
         """
-        least, known = 2 * self.layout_.season, starts or [0] * len(series)
-        return [
-            prepare(one, self.layout_, learned or (start if start >= least else None))
-            for one, learned, start in zip(series, self.after_learning(series), known)
-        ]
+        least, found = 2 * self.layout_.season, []
+        places = zip(series, self.after_learning(series), self._places(series, self.tested_))
+        for number, (one, learned, tested) in enumerate(places):
+            start = starts[number] if starts else 0
+            enough = start if start >= least else None
+            known = min(tested, start or tested) or enough
+            found.append(self._prepared_one(one, learned or enough, known))
+        return found
+
+    def _prepared_one(self, one: TimeSeries, learned: int | None, known: int | None) -> Prepared:
+        """Those that were learned from are kept: to fit plain methods to them takes its time."""
+        if id(one) not in set(map(id, self.series_)):
+            return prepare(one, self.layout_, learned, known)
+        key = id(one), learned, known
+        if key not in self._kept:
+            self._kept[key] = prepare(one, self.layout_, learned, known)
+        return self._kept[key]
 
     def after_learning(self, series: Sequence[TimeSeries]) -> list[int]:
         """The first step of each that was not learned from: 0 where no series has its name."""
@@ -383,6 +430,7 @@ class Forecaster(RegressorMixin, Estimator):
         model = shared.from_config(cls, TASK, run.config(), run)
         model.layout_, model.calibration_ = layout_from(run.read_json("vocabulary.json"), run.path)
         model.series_, model.learned_, model.tested_ = series_from(run.read_json(SERIES), run.path)
+        model._kept = {}
         model.shares_ = shares_from(run.read_json("vocabulary.json"), model.layout_, run.path)
         network = model._build()
         shared.load_weights(network, run)

@@ -16,12 +16,14 @@ import torch
 from torch import Tensor, nn
 
 from unrolled.data.windows import Prepared
+from unrolled.tasks.forecast.linear_path import LinearPath
 from unrolled.tasks.forecast.model import pinball
 from unrolled.training.job import Measures, Share, Shown, Sums
 
 BURN_IN = 4  # a quarter of a window
 OVERLAP = 4  # each step is in about four windows of an epoch
 LEAST_BATCHES = 8  # in an epoch, however short the series are
+EPOCHS, MOST_STEPS = 60, 1_500  # of the optimizer: much data is read less often
 RUN_UP = 4  # windows before the first origin that is judged
 PIECE = 2048  # origins that are judged at once: a long series must fit into memory
 
@@ -31,6 +33,11 @@ LINE = (
     Shown("validation", "mae", "Val MAE"),
     Shown("test", "mae", "Test MAE"),
 )
+
+
+def epochs_for(steps: int) -> int:
+    """The usual number, or fewer where an epoch has many steps."""
+    return min(EPOCHS, max(1, -(-MOST_STEPS // max(steps, 1))))
 
 
 @dataclass(frozen=True)
@@ -70,8 +77,10 @@ class ForecastJob:
         window: int,
         batch_size: int,
         seed: int,
+        path: LinearPath | None = None,
     ) -> None:
         self.model, self.series, self.parts = model, series, parts
+        self.path = path or LinearPath()
         self.quantiles = torch.tensor(quantiles, dtype=torch.float32)
         self.median = list(quantiles).index(0.5)
         self.window, self.batch_size, self.seed = window, batch_size, seed
@@ -112,7 +121,9 @@ class ForecastJob:
         for one, last, end in zip(self.series, self.parts["train"].last, self.parts["train"].end):
             for first in range(0, last + 1, PIECE):
                 origins = np.arange(first, min(first + PIECE, last + 1))
-                targets, counts = one.targets(origins, one.around(origins)[1], end)
+                targets, counts = one.targets(
+                    origins, self.path.points(one, origins), end, self.path.size
+                )
                 found.append(targets[counts])
         known = np.concatenate(found)
         return np.quantile(known, self.quantiles.numpy()) if len(known) else np.zeros(1)
@@ -135,7 +146,8 @@ class ForecastJob:
         losses = pinball(forecast, tensors["targets"], self.quantiles.to(forecast))
         counts = tensors["counts"]
         loss = (losses * counts).sum()
-        error = (forecast[..., self.median] - tensors["targets"]).abs() * tensors["units"]
+        away = (forecast[..., self.median] - tensors["targets"]) * tensors["units"]
+        error = torch.where(tensors["heights"] > 0, away.expm1() * tensors["heights"], away).abs()
         return loss / whole, {
             "loss": loss,
             "count": counts.sum(),
@@ -146,13 +158,16 @@ class ForecastJob:
         """The arrays of one window."""
         one = self.series[window.series]
         origins = np.arange(window.start, window.stop)
-        ahead, anchor = one.around(origins)
-        targets, counts = one.targets(origins, anchor, window.end)
+        anchor, unit = self.path.points(one, origins), one.scale.unit * self.path.size
+        targets, counts = one.targets(origins, anchor, window.end, self.path.size)
         counts = counts & (origins >= window.first)[:, None]
-        units = np.full(targets.shape, one.scale.unit, np.float32)
-        inputs = one.inputs[window.start : window.stop]
+        units = np.full(targets.shape, unit, np.float32)
+        heights = np.zeros_like(units)  # of logarithms: the values themselves
+        if one.layout.logs:
+            heights = one.restored(anchor + targets * unit).astype(np.float32)
         return {
-            "inputs": inputs, "ahead": ahead, "targets": targets, "counts": counts, "units": units
+            "inputs": one.inputs[window.start : window.stop], "ahead": one.around(origins),
+            "targets": targets, "counts": counts, "units": units, "heights": heights,
         }  # fmt: skip
 
     def measures(self, sums: Sums) -> Measures:

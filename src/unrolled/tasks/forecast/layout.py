@@ -5,6 +5,7 @@ In: whatever a person hands in. Out: `TimeSeries`, parts, a `Layout`, or a sente
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from unrolled.errors import ArgumentError, DataError
 from unrolled.tasks.forecast.job import Part
 
 MEDIAN = 0.5
+CLEARLY = 0.03  # mean gain of log-likelihood a step from which on logarithms are taken
 
 
 def as_series(X: Any) -> list[TimeSeries]:
@@ -150,7 +152,27 @@ def layout_of(
         known_scales=_scales(known),
         past_means=past.mean(0).tolist(),
         past_scales=_scales(past),
+        logs=better_in_logs(pasts, season if 2 * season <= fewest else 1),
     )
+
+
+def better_in_logs(pasts: Sequence[Any], season: int) -> bool:
+    """Whether series change evenly in logarithms rather than as they are.
+
+    The likelihood of the changes over a season decides, that of Laplace's distribution with the
+    transformation of Box and Cox (1964): mean |change of log y| times the geometric mean of y
+    against mean |change of y|. It must be clearly less, for logarithms also stretch what is small.
+    """
+    if any((values <= 0).any() for values in pasts):
+        return False
+    found = []
+    for values in pasts:
+        changes = np.abs(values[season:] - values[:-season])
+        if changes.any():
+            logs = np.log(values)
+            in_logs = np.abs(logs[season:] - logs[:-season]).mean() * np.exp(logs.mean())
+            found.append(math.log(in_logs / changes.mean()))
+    return bool(found) and float(np.mean(found)) < -CLEARLY
 
 
 def _season_of_data(pasts: Sequence[Any], step: Step, note: Callable[[str], None]) -> int:
@@ -172,6 +194,12 @@ def _scales(columns: Any) -> list[float]:
 
 def refuse_other_columns(series: Sequence[TimeSeries], layout: Layout) -> None:
     """Series to predict from bring what those brought that were learned from."""
+    for one in series if layout.logs else ():
+        if not (one.values > 0).any():
+            raise DataError(
+                f"the series {one.name!r} has no value above 0, and the forecaster works on "
+                "logarithms, for all values that it learned from are positive"
+            )
     known, past = len(layout.known_means), len(layout.past_means)
     for one in series:
         if (one.known.shape[1], one.past.shape[1]) != (known, past):

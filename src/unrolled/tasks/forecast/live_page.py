@@ -19,6 +19,9 @@ from unrolled.errors import ArgumentError
 from unrolled.exports.javascript import encoded, layers_of, packed
 from unrolled.exports.network import network_of
 from unrolled.report.blocks import Live
+from unrolled.tasks.forecast.baselines import OWN, own_map
+from unrolled.tasks.forecast.linear_map import LinearMap
+from unrolled.tasks.forecast.linear_path import MAP, OTHERS
 from unrolled.tasks.forecast.model import CONTEXT
 from unrolled.tasks.live import LARGE, arrays_of, rounded, script_of, source, weights_of
 
@@ -43,6 +46,8 @@ the quantiles {levels}. Steps are counted from the last value. {precision}</p>
 <table><thead><tr id="levels"><th scope="col">step</th></tr></thead>
 <tbody id="rows"></tbody></table></div></details>
 """
+WORDS = {MAP: "map", OWN: "own", "naive": "naive", "seasonal naive": "seasonal",
+         "smoothing": "smooth"}  # fmt: skip
 ALONE = '<label><input id="alone" type="checkbox"> they are a series of their own</label>\n'
 
 
@@ -63,7 +68,7 @@ def live_part(
     body = BODY.format(
         value=html.escape(value[:60]),
         levels=", ".join(map(str, model._levels())),
-        alone="" if model.layout_.cycles else ALONE,
+        alone="" if model.layout_.cycles or _has_own_maps(model) else ALONE,
         precision=precision,
     )
     parts = [source("forecast", name) for name in ("forecast.js", "smoothing.js", "page.js")]
@@ -87,12 +92,11 @@ def _refuse(model: Any) -> None:
 def _facts(model: Any, int8: bool) -> dict[str, Any]:
     """What the scripts know as `run`."""
     network, layout, calibration = model.model_, model.layout_, model.calibration_
+    path = model.shares_.path
     heads = {"straight_known": network.straight_known}
     for name in ("context", "known", "readout", "straight"):
         layer = getattr(network, name)
         heads |= {name: layer.weight, f"{name}_bias": layer.bias}
-    linear = model.shares_.linear
-    map_ = {} if linear is None else {"weight": linear.weight, "bias": linear.bias}
     chosen: list[Any] = []
     total = 0
     for one in model._prepared(model.series_)[:MOST_SERIES]:
@@ -105,24 +109,41 @@ def _facts(model: Any, int8: bool) -> dict[str, Any]:
         "levels": model._levels(),
         "layers": layers_of(network_of(network.recurrent), int8),
         "heads": arrays_of(heads, int8),
-        "map": encoded(map_),
+        "maps": {"early": _map(path.linear), "late": _map(path.refitted)},
+        "methods": [WORDS[name] for name in OTHERS],
         "share": model.shares_.share.tolist(),
+        "path": {"name": WORDS[path.name], "size": path.size},
+        "logs": bool(layout.logs),
         "calibration": {"shift": calibration.shift.tolist(), "counts": calibration.counts.tolist(),
                         "size": calibration.size, "stride": calibration.stride},
-        "series": [_series(one) for one in chosen],
+        "series": [_series(one, _has_own_maps(model)) for one in chosen],
     }  # fmt: skip
 
 
-def _series(one: Prepared) -> dict[str, Any]:
+def _has_own_maps(model: Any) -> bool:
+    return OWN in model.shares_.used() or model.shares_.path.name == OWN
+
+
+def _map(linear: LinearMap | None) -> dict[str, Any] | None:
+    return None if linear is None else encoded({"weight": linear.weight, "bias": linear.bias})
+
+
+def _series(one: Prepared, has_own_map: bool) -> dict[str, Any]:
     """The values, and the calendar and the names of the steps as far as a page may go."""
     length = len(one) + MORE + one.layout.horizon
     times = one.series.times(0, length)
     calendar = features(times, one.layout.cycles)
     return {
         "name": one.series.name,
-        "values": packed(one.values, "<f8"),
+        "values": packed(one.series.without_gaps(), "<f8"),
         "seen": packed(one.seen, "u1"),
         "learned": int(one.learned),
+        "known": int(one.known),
+        "own": {
+            when: _map(own_map(one, until))
+            for when, until in (("early", one.learned), ("late", one.known))
+            if has_own_map
+        },
         "calendar": packed(calendar, "<f4"),
         "times": [_named(time) for time in times[len(one) :]],
         "more": MORE,
@@ -146,9 +167,8 @@ def _moved(model: Any) -> float:
         other = model.forecast()
     finally:
         model.model_ = whole
-    scales = [one.scale.unit for one in model._prepared(model.series_)]
     off: float = max(
-        float(np.abs(a.quantiles - b.quantiles).max()) / scale
-        for a, b, scale in zip(exact, other, scales)
+        float(np.abs(one.seen_as(a.quantiles) - one.seen_as(b.quantiles)).max()) / one.scale.unit
+        for a, b, one in zip(exact, other, model._prepared(model.series_))
     )
     return off

@@ -59,15 +59,25 @@ class _Writer:
             inputs.append(g.value(past, ["time", len(layout.past_means)], FLOAT32))
         result = g.fresh("quantiles")
         self.count = g.add("Shape", values, name="count")
-        self.values = values
+        self.values = self._logs(values) if layout.logs else values
         self._scale()
         x = self._inputs(told, past)
         place, context = self._state(x)
         anchor, ahead = self._ahead(told)
-        g.rename(self._quantiles(place, context, anchor, ahead), result)
+        quantiles = self._quantiles(place, context, anchor, ahead)
+        g.rename(g.add("Exp", quantiles) if layout.logs else quantiles, result)
         outputs = [g.value(result, [layout.horizon, len(self.levels)], FLOAT64)]
         about = f"A forecaster of series.\n\n{self.network.equation.text}"
         return model_of(g.build("forecaster", inputs, outputs), about, unrolled.__version__)
+
+    def _logs(self, values: str) -> str:
+        """As `in_logs`, whose floor is half the least positive value."""
+        g = self.g
+        positive = g.add("Greater", values, self.double(0.0))
+        large = self.double(np.finfo(np.float64).max)
+        least = g.add("ReduceMin", g.add("Where", positive, values, large), axes=[0], keepdims=0)
+        floor = g.add("Div", least, self.double(2.0))
+        return g.add("Log", g.add("Max", values, floor))
 
     def double(self, value: Any) -> str:
         return self.g.constant(value, "number", np.float64)

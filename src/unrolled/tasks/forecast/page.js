@@ -5,7 +5,8 @@ function startFrom(series) {
   const values = Array.from(new Float64Array(bytesOf(series.values)));
   const seen = Array.from(new Uint8Array(bytesOf(series.seen)), Boolean);
   const calendar = new Float32Array(bytesOf(series.calendar));
-  base = prepared(values, seen, series.learned, calendar);
+  const own = { early: mapOf(series.own?.early), late: mapOf(series.own?.late) };
+  base = prepared(values, seen, series.learned, series.known, calendar, own);
   base.series = series;
 }
 
@@ -30,7 +31,10 @@ function forecastOf(more, alone) {
     return forecast(latest, base.series.learned);
   }
   if (more.length < 2) throw new RangeError("a series of its own takes two values or more");
-  latest = prepared(more, more.map(() => true), more.length, new Float32Array(0));
+  if (logs && !more.some(value => value > 0)) {
+    throw new RangeError("this forecaster works on logarithms: one value at least is above 0");
+  }
+  latest = prepared(more, more.map(() => true), more.length, more.length, new Float32Array(0));
   return forecast(latest, 0);
 }
 window.forecast = (text, alone = false) => forecastOf(numbersIn(text), alone);
@@ -63,7 +67,7 @@ function drawForecast(found, count) {
   const svg = $("drawn"), width = Math.max(300, svg.clientWidth || 640);
   const height = Math.max(200, Math.round(0.36 * width)), left = 52, bottom = 22;
   const shown = Math.min(count, Math.max(5 * horizon, 60)), first = count - shown;
-  const past = latest.values.slice(first), flat = [...past, ...found.flat()];
+  const past = latest.raw.slice(first), flat = [...past, ...found.flat()];
   const low = Math.min(...flat), high = Math.max(...flat), room = 0.06 * (high - low || 1);
   const x = axis(1 - shown, horizon, left + 6, width - 14);
   const y = axis(low - room, high + room, height - bottom, 8);

@@ -18,6 +18,7 @@ from unrolled.report.figures import curves, forecast
 from unrolled.report.numbers import counted
 from unrolled.tasks.forecast.backtests import NETWORK, Backtest, Tried
 from unrolled.tasks.forecast.model import ForecastNetwork
+from unrolled.tasks.forecast.shares import Shares
 from unrolled.tasks.live import with_reason
 from unrolled.tasks.looking import Reading, norms_by_lag, read_closely
 from unrolled.tasks.reporting import (
@@ -53,7 +54,7 @@ class Findings:
     learned: Sequence[int]
     tested: Sequence[int]
     backtest: Backtest
-    shares: Mapping[str, float]  # of the network's forecast: the mean share of each method
+    shares: Shares
     part: str  # which part the backtest is about
     futures: Sequence[Any]  # `Forecast` of each series
     notes: Sequence[str]
@@ -180,14 +181,22 @@ def _what_they_mean(found: Findings) -> str:
 
 def _what_is_shared(found: Findings) -> str:
     """Whose forecasts are averaged."""
-    shares = {name: share for name, share in found.shares.items() if share}
+    path, logs = found.shares.path.name, found.series[0].layout.logs
+    start = f"The network starts from the method *{path}* and learns how far the future lies from "
+    start += "it" + (", in logarithms, in which these series change evenly. " if logs else ". ")
+    shares = {name: share for name, share in found.shares.mean().items() if share}
     if len(shares) < 2:
-        return "The forecast is that of the network alone: no other method has a weight in it."
+        return (
+            f"{start}The forecast is that of the network alone: no other method has a weight in it."
+        )
     said = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
+    own = " of all series; the own map is one of each series alone" if "own map" in shares else ""
     return (
-        "The forecast is a weighted average of several methods, with the weights that were best "
-        f"on the validation set (over all steps: {said}). *Network alone* is the network without "
-        "the others. The linear map predicts all steps ahead from the last values."
+        f"{start}The forecast is a weighted average of several methods. The weights were chosen on "
+        "the validation set and, if that is short, on the parts before it (over all steps: "
+        f"{said}). *Network alone* is the network without the others, from where it starts. The "
+        f"linear map predicts all steps ahead from the last values{own}. After that the maps and "
+        "smoothing were fitted again, to everything before the test set."
     )
 
 
@@ -304,7 +313,7 @@ def _inside(found: Findings) -> Section:
     length = min(LONGEST, len(one))
     end = len(one)
     x = torch.from_numpy(one.inputs[end - length : end])[:, None]
-    ahead, _ = one.around(np.array([end - 1]))
+    ahead = one.around(np.array([end - 1]))
     middle = found.backtest.levels.index(0.5)
 
     def score(y: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from unrolled.data.windows import Prepared, around_anchor, memory, own_inputs
+from unrolled.data.windows import Prepared, anchors, around_anchor, memory, own_inputs
 from unrolled.tasks.forecast.model import ForecastNetwork
 
 ROWS = 4096  # origins, or paths, that are worked on at once
@@ -31,25 +31,33 @@ class Roller:
     seed: int
 
     @torch.no_grad()
-    def forecast(self, series: Prepared, origins: Any) -> Any:
-        """The quantiles from each origin, (origins, H, Q); origins ascend."""
-        return (self._fed_back if self.fed_back else self._direct)(series, origins)
+    def forecast(self, series: Prepared, origins: Any, path: Any = None, size: float = 1.0) -> Any:
+        """The quantiles from each origin, (origins, H, Q); origins ascend.
+
+        `path` (origins, H) is what the network's distances are measured from, in `size` units of
+        the series; without one it is the seasonal naive forecast.
+        """
+        if self.fed_back:
+            return self._fed_back(series, origins)
+        if path is None:
+            layout = series.layout
+            path = anchors(series.values, origins, layout.horizon, layout.season)
+        return path[:, :, None] + self._direct(series, origins) * (size * series.scale.unit)
 
     def given(self, array: Any) -> Any:
         """An array as a tensor of the model's own type."""
         return torch.from_numpy(array).to(next(self.model.parameters()))
 
     def _direct(self, series: Prepared, origins: Any) -> Any:
-        """One pass: the output at each origin."""
+        """One pass: the distances that are the output at each origin."""
         x = self.given(series.inputs[: origins[-1] + 1])[:, None]
         y, _ = self.model.recurrent(x)
         results = []
         for at in range(0, len(origins), ROWS):
             chosen = origins[at : at + ROWS]
-            ahead, anchor = series.around(chosen)
-            told = self.given(ahead)[:, None]
+            told = self.given(series.around(chosen))[:, None]
             distance = self.model.heads(x[chosen], y[chosen], told)[:, 0]
-            results.append(anchor[:, :, None] + distance.double().numpy() * series.scale.unit)
+            results.append(distance.double().numpy())
         return np.concatenate(results)
 
     def _fed_back(self, series: Prepared, origins: Any) -> Any:

@@ -15,7 +15,8 @@ from unrolled.data.timeseries import TimeSeries
 from unrolled.data.windows import Layout
 from unrolled.tasks.forecast.calibration import Calibration
 from unrolled.tasks.forecast.linear_map import LinearMap
-from unrolled.tasks.forecast.shares import OTHERS, Shares
+from unrolled.tasks.forecast.linear_path import MAP, OTHERS, PATHS, LinearPath
+from unrolled.tasks.forecast.shares import Shares
 from unrolled.training.manifest import NotARun
 
 DAMAGE = (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError)
@@ -25,34 +26,56 @@ MOST_STEPS = 1_000_000  # of a season or a horizon
 def layout_plain(layout: Layout, calibration: Calibration, shares: Shares) -> dict[str, Any]:
     """The layout, what sets the quantiles right, and what the network shares its forecasts with."""
     arrays = {"shift": calibration.shift.tolist(), "counts": calibration.counts.tolist()}
-    linear = shares.linear
     return {
         "layout": asdict(layout),
         "calibration": {**asdict(calibration), **arrays},
         "shares": {
             "share": shares.share.tolist(),
-            "weight": [] if linear is None else linear.weight.tolist(),
-            "bias": [] if linear is None else linear.bias.tolist(),
+            "path": {"name": shares.path.name, "size": shares.path.size},
+            "linear": _map_plain(shares.path.linear),
+            "refitted": _map_plain(shares.path.refitted),
         },
     }
+
+
+def _map_plain(linear: LinearMap | None) -> dict[str, Any] | None:
+    if linear is None:
+        return None
+    return {"weight": linear.weight.tolist(), "bias": linear.bias.tolist()}
 
 
 def shares_from(data: Any, layout: Layout, path: Path) -> Shares:
     """The shares that a run keeps."""
     try:
         kept = data["shares"]
-        share, weight, bias = (
-            np.asarray(kept[name], float) for name in ("share", "weight", "bias")
-        )
+        if "share" in kept and "path" not in kept:
+            raise NotARun(
+                f"{path} was trained by an earlier version, which had no linear path: train again"
+            )
+        share = np.asarray(kept["share"], float)
         if share.shape != (layout.horizon, 1 + len(OTHERS)) or not np.allclose(share.sum(1), 1):
             raise ValueError("shares")
-        if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
-            raise ValueError("a linear map that is not finite")
-        if weight.size and (weight.shape[1:] != bias.shape or len(bias) != layout.horizon):
-            raise ValueError("a linear map of another shape")
-        return Shares(share, LinearMap(weight, bias) if weight.size else None)
+        linear, refitted = (_map_from(kept[name], layout) for name in ("linear", "refitted"))
+        name, size = kept["path"]["name"], float(kept["path"]["size"])
+        needed = share[:, 1 + OTHERS.index(MAP)].any() or name == MAP
+        if needed and linear is None:
+            raise ValueError("a share of a linear map that is not there")
+        if name not in PATHS or not 0 < size < math.inf:
+            raise ValueError("a linear path that no fit chooses")
+        return Shares(share, LinearPath(name, size, linear, refitted or linear))
     except DAMAGE as error:
         raise NotARun(f"{path} is damaged (vocabulary.json: {error!r}): copy it again") from error
+
+
+def _map_from(kept: Any, layout: Layout) -> LinearMap | None:
+    if kept is None:
+        return None
+    weight, bias = np.asarray(kept["weight"], float), np.asarray(kept["bias"], float)
+    if weight.ndim != 2 or weight.shape[1:] != bias.shape or len(bias) != layout.horizon:
+        raise ValueError("a linear map of another shape")
+    if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
+        raise ValueError("a linear map that is not finite")
+    return LinearMap(weight, bias)
 
 
 def layout_from(data: Any, path: Path) -> tuple[Layout, Calibration]:
@@ -82,8 +105,8 @@ def _checked_layout(layout: Layout) -> Layout:
     counts = (layout.horizon, layout.season)
     if not all(type(one) is int and 1 <= one <= MOST_STEPS for one in counts):
         raise ValueError(f"a horizon or season of {counts!r:.60}")
-    if not all(type(one) is bool for one in (layout.level, layout.gaps)):
-        raise ValueError("level and gaps are true or false")
+    if not all(type(one) is bool for one in (layout.level, layout.gaps, layout.logs)):
+        raise ValueError("level, gaps and logs are true or false")
     if not isinstance(layout.cycles, list) or not all(type(one) is str for one in layout.cycles):
         raise ValueError("cycles are words")
     for means, scales in (

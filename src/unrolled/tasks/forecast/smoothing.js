@@ -46,20 +46,20 @@ function squaresOf(values, length, constants, lead) {
   return found;
 }
 
-/** (origin, h) -> the forecast, with the constants that were the best on what was learned from. */
-function smoothed(one) {
-  if (one.smoothed?.count === one.values.length) return one.smoothed.ahead;
-  const length = one.learned >= 2 * season ? season : 1;
-  one.constants ??= chosenConstants(one.values.slice(0, one.learned), length);
-  const states = [];
-  smoothAlong(one.values, length, one.constants, (t, level, trend, ring) =>
+/** (origin, h) -> the forecast, with the constants that were the best on the steps before `until`. */
+function smoothed(one, until) {
+  const key = `${until} of ${one.values.length}`;
+  if (one.smoothed?.[key]) return one.smoothed[key];
+  const length = until >= 2 * season ? season : 1, states = [];
+  one.constants[until] ??= chosenConstants(one.values.slice(0, until), length);
+  smoothAlong(one.values, length, one.constants[until], (t, level, trend, ring) =>
     states.push([level, trend, length > 1 ? ring.slice() : ring]));
-  const phi = one.constants[3];
+  const phi = one.constants[until][3];
   const ahead = (origin, h) => {
     const [level, trend, ring] = states[origin];
     return level + damping(phi, h) * trend + ring[(origin + h) % length];
   };
-  one.smoothed = { count: one.values.length, ahead };
+  one.smoothed = { ...one.smoothed, [key]: ahead };
   return ahead;
 }
 

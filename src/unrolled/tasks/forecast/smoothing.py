@@ -65,13 +65,8 @@ def grid(has_season: bool) -> Constants:
     return Constants(*columns)
 
 
-def smooth(values: Any, season: int, learned: int, horizon: int) -> Smoothed:
-    """Choose the constants on the first `learned` values, and run them over all."""
-    return run(values, *chosen(values, season, learned, horizon))
-
-
 def chosen(values: Any, season: int, learned: int, horizon: int) -> tuple[int, Constants]:
-    """The season, which is 1 where too little is known for it, and the constants."""
+    """The season, which is 1 where too little is known for it, and the constants; for `run`."""
     season = season if learned >= 2 * season else 1
     known = values[:learned]
     recent = known[-max(4 * season, 2_000) :]  # a long past changes the choice little
@@ -83,8 +78,8 @@ def chosen(values: Any, season: int, learned: int, horizon: int) -> tuple[int, C
 class Smoother:
     """The same, carried on value by value."""
 
-    def __init__(self, values: Any, season: int, learned: int, horizon: int) -> None:
-        season, self.constants = chosen(values, season, learned, horizon)
+    def __init__(self, values: Any, season: int, constants: Constants) -> None:
+        self.constants = constants
         known = run(values, season, self.constants)
         self.level, self.trend = float(known.level[-1]), float(known.trend[-1])
         self.seasons = known.seasons[-1]  # place 0: the seasonal part of the next step

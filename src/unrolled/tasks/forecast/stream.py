@@ -16,11 +16,13 @@ import torch
 
 from unrolled.data.calendar import features
 from unrolled.data.timeseries import TimeSeries
-from unrolled.data.windows import around_anchor, memory, own_inputs, prepare
+from unrolled.data.windows import Prepared, around_anchor, in_logs, memory, own_inputs, prepare
 from unrolled.errors import ArgumentError
+from unrolled.tasks.forecast.baselines import OWN, constants_of, own_map
 from unrolled.tasks.forecast.calibration import shifted
+from unrolled.tasks.forecast.linear_map import LinearMap
+from unrolled.tasks.forecast.linear_path import MAP, OTHERS
 from unrolled.tasks.forecast.model import ForecastNetwork
-from unrolled.tasks.forecast.shares import MAP, OTHERS
 from unrolled.tasks.forecast.smoothing import Smoother
 
 if TYPE_CHECKING:
@@ -52,29 +54,33 @@ class ForecastStream:
     """One series, a value at a time; `Forecaster.stream` makes it. One thread at a time."""
 
     @torch.no_grad()
-    def __init__(self, model: Forecaster, series: TimeSeries, learned: int | None = None) -> None:
+    def __init__(
+        self,
+        model: Forecaster,
+        series: TimeSeries,
+        learned: int | None = None,
+        known: int | None = None,
+    ) -> None:
         layout = model.layout_
         if model.mode == "fed-back" or layout.known_means or layout.past_means:
             what = "mode='fed-back'" if model.mode == "fed-back" else "covariates"
             raise ArgumentError(
                 f"a forecaster with {what} takes no single values: give it whole series instead"
             )
-        prepared = prepare(series, layout, learned)
+        prepared = prepare(series, layout, learned, known)
         self.layout, self.scale, self.series = layout, prepared.scale, series
         self._model, self._network = model, model.model_
         self._levels, self._shares = model._levels(), model.shares_
-        linear = self._shares.linear
+        self._share = dict(zip(OTHERS, self._shares.share[:, 1:].T, strict=True))
+        self._maps = self._maps_of(prepared)
         looks_back = 2 * layout.season + max(memory(layout), layout.horizon)
-        self._size = max(looks_back, 0 if linear is None else len(linear.weight)) + 1
+        self._size = max(looks_back, *(len(one.weight) for one in self._maps.values()), 0) + 1
         past = np.concatenate([np.full(self._size, prepared.values[0]), prepared.values])
         self._past = past[-self._size :]
         self._end = len(prepared)  # steps that were seen
-        self._share = dict(zip(OTHERS, self._shares.share[:, 1:].T, strict=True))
         self._smoother = None
         if self._share["smoothing"].any():
-            self._smoother = Smoother(
-                prepared.values, layout.season, prepared.learned, layout.horizon
-            )
+            self._smoother = Smoother(prepared.values, *constants_of(prepared, prepared.known))
         self._told, self._told_from = np.zeros((0, 0)), 0
         self._heads = Heads(self._network)
         ahead = np.arange(layout.horizon)
@@ -85,13 +91,20 @@ class ForecastStream:
         self._stream.states = states
         self._x, self._y = prepared.inputs[-1], y[-1, 0].numpy()
 
+    def _maps_of(self, prepared: Prepared) -> dict[str, LinearMap]:
+        """The linear maps that have a share."""
+        found = {MAP: self._shares.path.refitted, OWN: None}
+        if self._share[OWN].any() or self._shares.path.name == OWN:
+            found[OWN] = own_map(prepared, prepared.known)
+        return {name: one for name, one in found.items() if one is not None}
+
     @torch.no_grad()
     def step(self, value: float | None) -> Forecast:
         """The forecast after one more value; None is a gap, in which the last value holds."""
         is_seen = value is not None
         if value is not None and not np.isfinite(value):
             raise ArgumentError(f"a value is a finite number, or None for a gap, not {value!r}")
-        now = self._past[-1] if value is None else float(value)
+        now = self._past[-1] if value is None else self._seen(float(value))
         self._past = np.append(self._past[1:], now)
         self._end += 1
         if self._smoother is not None:
@@ -103,6 +116,10 @@ class ForecastStream:
         self._y = self._stream.step(torch.from_numpy(self._x)).numpy()
         return self.forecast()
 
+    def _seen(self, value: float) -> float:
+        """A value as the network sees it."""
+        return float(in_logs(value, self.scale.floor)) if self.layout.logs else value
+
     def forecast(self) -> Forecast:
         """What comes after the last value."""
         from unrolled.tasks.forecast.forecaster import Forecast
@@ -111,26 +128,34 @@ class ForecastStream:
         anchor, before = self._past[self._anchors], self._past[self._anchors - season]
         told = self._told_of(self._end, horizon)
         ahead = around_anchor(told, anchor, before, self._past[-1], self.scale.unit)
-        distance = self._heads(self._x, self._y, ahead)
-        said = anchor[:, None] + distance.astype(np.float64) * self.scale.unit
-        said = self._shared(said, anchor)
+        distance = self._heads(self._x, self._y, ahead).astype(np.float64)
+        points, path = self._points(anchor), self._shares.path
+        said = points[path.name][:, None] + distance * (path.size * self.scale.unit)
+        said = self._shared(said, points)
         shift = self._model.calibration_.shift
         quantiles = shifted(said[None], shift[None], self.scale.unit, self._levels)[0]
+        if self.layout.logs:
+            quantiles = np.exp(quantiles)
         median = quantiles[:, self._levels.index(0.5)]
         times = self.series.times(self._end, self._end + horizon)
         return Forecast(self.series.name, times, median, quantiles, self._levels)
 
-    def _shared(self, said: Any, anchor: Any) -> Any:
-        """Quantiles averaged with the other methods, as `shares` does it."""
-        middle = said[:, self._levels.index(0.5)]
-        points = {"naive": self._past[-1], "seasonal naive": anchor}
+    def _points(self, anchor: Any) -> dict[str, Any]:
+        """What the other methods say."""
+        now = self._past[-1]
+        points = {"naive": now, "seasonal naive": anchor}
         if self._smoother is not None:
             points["smoothing"] = self._smoother.ahead(self.layout.horizon)
-        linear = self._shares.linear
-        if linear is not None:
-            now = self._past[-1]
+        for name, linear in self._maps.items():
             window = (self._past[-len(linear.weight) :] - now) / self.scale.unit
-            points[MAP] = now + self.scale.unit * (window @ linear.weight + linear.bias)
+            points[name] = now + self.scale.unit * (window @ linear.weight + linear.bias)
+        if OWN not in points:  # too short a series for a map of its own
+            points[OWN] = anchor
+        return points
+
+    def _shared(self, said: Any, points: dict[str, Any]) -> Any:
+        """Quantiles averaged with the other methods, as `shares` does it."""
+        middle = said[:, self._levels.index(0.5)]
         together = self._shares.share[:, 0] * middle
         for name, point in points.items():
             together = together + self._share[name] * point

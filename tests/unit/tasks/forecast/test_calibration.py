@@ -16,11 +16,13 @@ from unrolled.tasks.forecast.calibration import (
     Calibration,
     conformal,
     moving_shifts,
+    outward,
     shift_of_all,
     shifted,
 )
 
 LEVELS = [0.1, 0.5, 0.9]
+MANY = np.inf  # windows that do not overlap
 NORMAL = 1.2815515655446004  # the 0.9 quantile of a normal distribution
 COUNT, SIZE = 4_000, 400  # steps, and how many of them the validation part has
 
@@ -40,7 +42,7 @@ def set_right(actual: Any, forecast: Any) -> tuple[Any, Any]:
     known = errors[:SIZE].copy()
     for h in range(errors.shape[1]):
         known[SIZE - 1 - h :, h] = np.nan  # has not come yet
-    of_all = Calibration(*shift_of_all(known, LEVELS), size=SIZE)
+    of_all = Calibration(*shift_of_all(known, LEVELS, MANY), size=SIZE)
     right = shifted(forecast, moving_shifts(errors, np.arange(COUNT), LEVELS, of_all), 1.0, LEVELS)
     once = shifted(forecast, of_all.shift, 1.0, LEVELS)
     return right[SIZE:], once[SIZE:]
@@ -141,17 +143,30 @@ def test_few_errors_count_for_what_they_are_worth() -> None:
         assert conformal(ascending, level) == -conformal(mirrored, 1 - level)
 
 
+def test_few_windows_widen_an_interval() -> None:
+    """Of 9 windows and one to come, the furthest is beyond the 0.9 quantile; of more, fewer are."""
+    assert_agrees(outward(0.9, 9.0), 1.0, tolerance=FLOAT64)
+    assert outward(0.1, 1.0) == 0.0
+    assert_agrees(outward(0.9, 19.0), 1 - 1 / 19, tolerance=FLOAT64)
+    assert outward(0.9, MANY) == 0.9
+    assert_agrees(outward(0.1, 19.0), 1 - outward(0.9, 19.0), tolerance=FLOAT64)
+    errors = np.random.default_rng(2).normal(size=(60, 2, 3))
+    few, many = (shift_of_all(errors, LEVELS, windows)[0] for windows in (2.0, MANY))
+    assert (few[:, 2] > many[:, 2]).all()
+    assert (few[:, 0] < many[:, 0]).all()
+
+
 def test_a_step_with_too_few_errors_moves_as_all_do() -> None:
     draw = np.random.default_rng(1)
     errors = np.repeat(draw.normal(size=(25, 4, 1)), 3, 2)
     errors[10:, 3] = np.nan
-    shift, counts = shift_of_all(errors, LEVELS)
+    shift, counts = shift_of_all(errors, LEVELS, MANY)
     assert counts.tolist() == [25, 25, 25, 10]
     known = errors[..., 2][~np.isnan(errors[..., 2])]
     assert shift[3, 2] == conformal(np.sort(known), 0.9)
     assert shift[0, 2] == conformal(np.sort(errors[:, 0, 2]), 0.9)
     assert not shift[:, 1].any()
-    few, _ = shift_of_all(errors[:4], LEVELS)
+    few, _ = shift_of_all(errors[:4], LEVELS, MANY)
     assert not few.any()
 
 

@@ -13,7 +13,7 @@ from unrolled.tasks.forecast.baselines import METHODS, baselines, known_origins,
 from unrolled.tasks.forecast.model import pinball as torch_pinball
 from unrolled.tasks.forecast.rolling import draw_from
 from unrolled.tasks.forecast.scores import figures, mae_by_step, pinball
-from unrolled.tasks.forecast.smoothing import Constants, beginning, run, smooth
+from unrolled.tasks.forecast.smoothing import Constants, beginning, chosen, run
 
 
 def wave(count: int, noise: float) -> np.ndarray:  # type: ignore[type-arg]
@@ -60,7 +60,7 @@ def test_smoothing_by_hand() -> None:
 
 def test_smoothing_finds_a_season() -> None:
     values = wave(240, 0.3)
-    found = smooth(values, 12, 180, 12)
+    found = run(values, *chosen(values, 12, 180, 12))
     origins = np.arange(180, 226)
     actual = values[origins[:, None] + 1 + np.arange(12)]
     error = np.abs(found.ahead(origins, 12) - actual).mean()

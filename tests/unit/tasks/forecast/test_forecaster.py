@@ -18,7 +18,7 @@ from tests.tolerances import FLOAT32, assert_agrees
 from unrolled.cells.choosing import choose_cell
 from unrolled.data.times import Step
 from unrolled.data.timeseries import TimeSeries
-from unrolled.data.windows import prepare
+from unrolled.data.windows import anchors, prepare
 from unrolled.errors import UnrolledError
 from unrolled.tasks.estimator import NotFitted
 from unrolled.tasks.forecast import job as forecast_job
@@ -124,12 +124,11 @@ def test_who_is_judged_on_the_validation_part_has_not_seen_it() -> None:
     """Without a test, its errors set right only what comes after them."""
     model = Forecaster(**{**SMALL, "epochs": 2}).fit(uneasy().series_, test=0.0)
     backtest = model.backtest()
-    one, levels = backtest.series[0], backtest.levels
+    one = backtest.series[0]
     assert one.origins[0] == model.learned_[0] - 1
     assert model.calibration_.shift.any()
-    said = Roller(model.model_, levels, False, 1, 0).forecast(
-        model._prepared(model.series_)[0], one.origins
-    )
+    prepared = model._prepared(model.series_, model.learned_)[0]
+    said = model._roller(model.shares_.unseen()).forecast(prepared, one.origins)
     right = one.forecasts["network"]
     assert np.array_equal(right[:20], said[:20])
     assert not np.array_equal(right[40:, 0], said[40:, 0])
@@ -140,7 +139,7 @@ def test_without_a_validation_part_nothing_is_set_right(tmp_path: Path) -> None:
     backtest = model.fit(uneasy().series_, test=0.25).backtest()
     assert backtest.as_said == backtest.figures["network"]
     page = (tmp_path / "run" / "report.html").read_text()
-    assert "too few steps beside those to set it right by" in page
+    assert "too few steps for that" in page
 
 
 @pytest.mark.drawn
@@ -345,8 +344,9 @@ def test_it_begins_with_the_spread_around_the_anchor(monkeypatch: pytest.MonkeyP
     network = ForecastNetwork(choose_cell("gru"), layout.inputs, layout.ahead, 6, 3, hidden=5,
                               layers=1, dropout=0.0)  # fmt: skip
     job = ForecastJob(network, [prepared], parts, levels, window=32, batch_size=4, seed=0)
+    anchor = anchors(prepared.values, np.arange(len(one)), 6, 8)
     distances = [
-        (one.values[origin + ahead] - prepared.around([origin])[1][0, ahead - 1])
+        one.values[origin + ahead] - anchor[origin, ahead - 1]
         for origin in range(learned[0] - 1)
         for ahead in range(1, 7)
         if origin + ahead < learned[0] and origin + ahead != 30

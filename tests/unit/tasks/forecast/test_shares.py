@@ -1,13 +1,22 @@
-"""A linear map is a ridge regression, and shares go to the methods that are right."""
+"""Linear maps are ridge regressions, and shares go to the methods that are right."""
+
+from pathlib import Path
 
 import numpy as np
+import pytest
 
 from tests.tolerances import FLOAT64, assert_agrees
 from unrolled.data.times import Step
 from unrolled.data.timeseries import TimeSeries
 from unrolled.data.windows import Layout, prepare
-from unrolled.tasks.forecast.linear_map import fit_map
-from unrolled.tasks.forecast.shares import OTHERS, Shared, Shares, learn_shares
+from unrolled.tasks.forecast.baselines import own_map
+from unrolled.tasks.forecast.layout import better_in_logs
+from unrolled.tasks.forecast.linear_map import LinearMap, fit_map
+from unrolled.tasks.forecast.linear_path import OTHERS, LinearPath, choose_path
+from unrolled.tasks.forecast.series_file import shares_from
+from unrolled.tasks.forecast.shares import Shared, Shares, learn_shares
+from unrolled.tasks.forecast.stacking import shares_of
+from unrolled.training.manifest import NotARun
 
 
 class Constant:
@@ -18,7 +27,7 @@ class Constant:
     def __init__(self, above):
         self.above = above
 
-    def forecast(self, series, origins):
+    def forecast(self, series, origins, path=None, size=1.0):
         steps = np.asarray(origins)[:, None] + 1 + np.arange(series.layout.horizon)
         actual = series.values[np.minimum(steps, len(series) - 1)]
         return (actual + self.above)[:, :, None] + np.array([-1.0, 0.0, 1.0])
@@ -59,19 +68,73 @@ def test_a_series_that_is_too_short_has_no_map():
     assert fit_map([prepared(wave(20), learned=16)], [16]) is None
 
 
-def test_a_network_that_is_right_keeps_all_votes():
-    one = prepared(wave(noise=0.3), learned=300)
-    shares = learn_shares(Constant(0.0), None, [one], [(300, 400)])
-    assert_agrees(shares.mean()["network"], 1.0, tolerance=FLOAT64)
+def test_an_average_of_maps_says_the_average_of_what_they_say():
+    one, origins = prepared(wave(noise=0.3)), np.array([50, 60])
+    draw = np.random.default_rng(1)
+    maps = [LinearMap(draw.normal(size=(back, 6)), draw.normal(size=6)) for back in (5, 9)]
+    expected = np.mean([each.points(one, origins) for each in maps], 0)
+    assert_agrees(LinearMap.mean(maps).points(one, origins), expected, tolerance=FLOAT64)
 
 
-def test_a_network_that_is_wrong_keeps_a_fifth():
-    one = prepared(wave(), learned=300)
-    linear = fit_map([one], [300])
-    shares = learn_shares(Constant(50.0), linear, [one], [(300, 400)])
-    assert_agrees(shares.mean()["network"], 0.2, tolerance=FLOAT64)
-    assert shares.share.shape == (6, 1 + len(OTHERS))
-    assert_agrees(shares.share.sum(1), np.ones(6), tolerance=FLOAT64)
+def test_a_map_learns_from_nothing_behind_its_end():
+    values = wave(noise=0.3)
+    other = np.concatenate([values[:300], values[300:] + 50.0])
+    maps = [fit_map([prepared(some, learned=300)], [300]) for some in (values, other)]
+    assert_agrees(maps[0].weight, maps[1].weight, tolerance=FLOAT64)
+
+
+def test_each_series_has_a_map_of_its_own():
+    rising, falling = prepared(np.arange(200.0)), prepared(-2.0 * np.arange(200.0))
+    origins = np.array([150])
+    expected = rising.values[151:157]
+    assert np.abs(own_map(rising, 200).points(rising, origins)[0] - expected).max() < 0.1
+    assert np.abs(own_map(falling, 200).points(falling, origins)[0] + 2 * expected).max() < 0.2
+
+
+def test_the_path_is_the_nearest_method_and_says_how_far_it_is():
+    steps = np.random.default_rng(0).normal(size=(100, 4))
+    repeated = prepared(np.cumsum(steps, 0).ravel(), learned=300)  # each season as the last, or so
+    assert choose_path([repeated]).name == "seasonal naive"
+    waved = prepared(wave(noise=0.05), learned=300)
+    path = choose_path([waved])
+    assert path.name == "linear map"
+    origins = np.arange(0, 294)
+    actual = waved.values[origins[:, None] + 1 + np.arange(6)]
+    away = np.abs(path.points(waved, origins) - actual).mean() / waved.scale.unit
+    assert_agrees(path.size, away, tolerance=FLOAT64)
+
+
+def test_shares_fall_with_the_fourth_power_of_errors():
+    draw = np.random.default_rng(0)
+    signs = draw.choice([-1.0, 1.0], (3, 5_000))
+    found = shares_of(np.array([[1.0], [2.0], [4.0]]) * signs, 1.0, naive=2)
+    expected = np.array([1, 1, 1 / 16, 1 / 256])
+    assert_agrees(found, expected / expected.sum(), tolerance=FLOAT64)
+
+
+def test_a_network_that_is_wrong_keeps_a_tenth():
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], (2, 5_000))
+    found = shares_of(np.array([[1.0], [9.0]]) * signs, 50.0, naive=1)
+    assert_agrees(found[0], 0.1, tolerance=FLOAT64)
+    assert_agrees(found.sum(), 1.0, tolerance=FLOAT64)
+    assert found[1] > 0.89
+
+
+def test_what_wanders_is_left_where_it_is():
+    """No average is clearly nearer than the last value: it stands for all plain methods."""
+    draw = np.random.default_rng(3)
+    one = prepared(np.cumsum(draw.normal(size=900)), season=1, learned=700)
+    path = choose_path([one])
+    shares = learn_shares(Constant(0.0), path, [one], [(700, 800)])
+    expected = np.zeros(1 + len(OTHERS))
+    expected[[0, 1 + OTHERS.index("naive")]] = 0.1, 0.9
+    assert_agrees(shares.share, np.tile(expected, (6, 1)), tolerance=FLOAT64)
+
+
+def test_shares_say_nothing_where_nothing_is_known():
+    one = prepared(wave(100), learned=99)
+    shares = learn_shares(Constant(0.0), LinearPath(), [one], [(100, 100)])
+    assert shares.mean()["network"] == 1.0
 
 
 def test_quantiles_move_along_with_the_median():
@@ -80,13 +143,42 @@ def test_quantiles_move_along_with_the_median():
     share[:, 0] = share[:, 1 + OTHERS.index("naive")] = 0.5
     origins = np.array([350, 360])
     alone = Constant(2.0).forecast(one, origins)
-    found = Shared(Constant(2.0), Shares(share, None)).forecast(one, origins)
+    found = Shared(Constant(2.0), Shares(share, LinearPath())).forecast(one, origins)
     middle = (alone[..., 1] + one.values[origins][:, None]) / 2
     assert_agrees(found[..., 1], middle, tolerance=FLOAT64)
     assert_agrees(found[..., 2] - found[..., 0], np.full((2, 6), 2.0), tolerance=FLOAT64)
+
+
+def test_origins_that_calibrate_are_forecast_by_maps_that_did_not_learn_from_them():
+    one = prepared(wave(noise=0.3), learned=300)
+    early, late = fit_map([one], [300]), fit_map([one], [360])
+    known = prepare(one.series, one.layout, 300, 360)
+    share = np.zeros((6, 1 + len(OTHERS)))
+    share[:, 1] = 1.0
+    shared = Shared(Constant(0.0), Shares(share, LinearPath("seasonal naive", 1.0, early, late)))
+    origins = np.array([310, 358, 359, 370])
+    found = shared.forecast(known, origins, 300)[..., 1]
+    assert_agrees(found[:2], early.points(known, origins[:2]), tolerance=FLOAT64)
+    assert_agrees(found[2:], late.points(known, origins[2:]), tolerance=FLOAT64)
 
 
 def test_without_shares_the_network_speaks_alone():
     one, origins = prepared(wave(), learned=300), np.array([350])
     found = Shared(Constant(1.0), Shares.of_network(6)).forecast(one, origins)
     assert_agrees(found, Constant(1.0).forecast(one, origins), tolerance=FLOAT64)
+
+
+def test_logarithms_are_for_what_grows_by_shares():
+    steps, draw = np.arange(240), np.random.default_rng(0)
+    season = 1 + 0.5 * np.sin(2 * np.pi * steps / 12)
+    noise = draw.normal(size=240)
+    assert better_in_logs([np.exp(0.01 * steps + 0.05 * noise) * season], 12)
+    assert not better_in_logs([20 + 0.1 * steps + 5 * season + noise], 12)
+    assert not better_in_logs([np.exp(0.01 * steps) * season - 1.0], 12)  # some are not positive
+
+
+def test_a_run_of_an_earlier_version_is_refused():
+    one = prepared(wave(40))
+    before = {"shares": {"share": np.ones((6, 5)).tolist(), "weight": [], "bias": []}}
+    with pytest.raises(NotARun, match="earlier version, which had no linear path: train again"):
+        shares_from(before, one.layout, Path("runs/old"))
