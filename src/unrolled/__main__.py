@@ -1,8 +1,6 @@
 """`python -m unrolled` is the command line."""
 
-import sys
-
-from unrolled.cli import main
+from unrolled.cli import command
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command()

@@ -10,6 +10,7 @@ is imported.
 """
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -117,6 +118,18 @@ def main(words: Sequence[str] | None = None) -> int:
         print(f"unrolled: {unforeseen(error)}", file=sys.stderr)
         return 1
     return status
+
+
+def command() -> NoReturn:
+    """What the shell starts. After an interruption the process ends at once: Python would wait for
+    threads in foreign code, and give back the memory piece by piece, for many seconds."""
+    status = main()
+    if status in (INTERRUPTED, TERMINATED):
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError):  # a pipe that nobody reads any more
+                stream.flush()
+        os._exit(status)
+    sys.exit(status)
 
 
 def unforeseen(error: BaseException) -> str:

@@ -60,6 +60,28 @@ def test_interrupted_is_130(command: SimpleNamespace, capsys: pytest.CaptureFixt
     assert capsys.readouterr().err == "unrolled: interrupted\n"
 
 
+STUCK = """
+import threading
+from unrolled import cli
+
+def dispatch(words):
+    threading.Thread(target=threading.Event().wait).start()  # it would never end
+    print("half a line", end="")
+    raise KeyboardInterrupt
+
+cli.dispatch = dispatch
+cli.command()
+"""
+
+
+def test_an_interrupted_process_does_not_wait_for_its_threads() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", STUCK], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (done.returncode, done.stdout) == (130, "half a line")
+    assert done.stderr == "unrolled: interrupted\n"
+
+
 @pytest.mark.parametrize("words", [["doctor"], ["doctor", "--help"], []])
 def test_a_closed_pipe_is_quiet(words: list[str]) -> None:
     read, write = os.pipe()
