@@ -33,6 +33,7 @@ BASES = {
     "train tag": "train tag rows.csv",
     "train translate": "train translate rows.tsv",
     "train transcribe": "train transcribe rows.csv",
+    "train caption": "train caption rows.csv",
     "train --resume": "train --resume classify",
     "evaluate": "evaluate classify rows.csv",
     "predict": "predict classify texts.csv",

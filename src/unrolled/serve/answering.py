@@ -260,6 +260,8 @@ class _NextTokens:
 def task_of(model: Any, config: dict[str, Any]) -> Task:
     """How a run is asked, by its estimator and its configuration."""
     name = config["task"]
+    if name in ("classify", "regress") and model.encoder_.canvas is not None:
+        raise UsageError("runs that read clips are not served: ask them with `unrolled predict`")
     if name == "classify":
         if model.several:
             return SeveralLabels() if model.encoder_.is_text else SeveralLabelsOfSeries()

@@ -149,6 +149,11 @@ class ClipEncoder:
 
     def shown(self, clip: Any) -> Any:
         """(frames, height, width, 1 or 3), as the network sees them."""
+        if clip.ndim != 4:
+            raise ArgumentError(
+                f"a sequence has the shape {clip.shape}, and this run reads clips: (frames, "
+                "height, width), or (frames, height, width, 3)"
+            )
         return np.stack([self.canvas(frame) for frame in clip])
 
     def describe(self, clip: Any) -> str:

@@ -103,3 +103,5 @@ def test_clips_of_another_shape_are_refused_or_laid_onto_the_canvas(run):
     assert model.predict([np.zeros((2, 10, 16), np.uint8)]).shape == (1,)
     with pytest.raises(ArgumentError, match="row 1 of X has the shape"):
         model.predict([np.zeros((2, 3, 4, 5), np.uint8)])
+    with pytest.raises(ArgumentError, match="this run reads clips"):
+        model.predict([np.zeros((7, 2))])
