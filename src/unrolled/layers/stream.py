@@ -76,21 +76,25 @@ class Stream:
             for name, buffer in self._stepper.named.items()
         }
         self._is_half = wide != like.dtype
+        self._show(output)
+        self._run_step = step()
+        self._prepare()
+        self.reset()
+
+    def _show(self, output: int) -> None:
+        """What the user sees of the buffers: views, or in 16 bits tensors of the layer's dtype."""
         self._is_copied = self._stepper.is_widened or self._is_half
         y: Tensor = self._stepper.y[:, :output]
         self._wide_y = y
         room = self._x[:, : self._inputs]
         if self._is_half:  # what the user sees has the dtype of the layer
-            y, room = (part.to(like.dtype, copy=True) for part in (y, room))
-        self._given: dict[tuple[int, ...], Tensor] = {(batch, self._inputs): y}
-        if batch == 1:
+            y, room = (part.to(self._dtype, copy=True) for part in (y, room))
+        self._given: dict[tuple[int, ...], Tensor] = {(self.batch, self._inputs): y}
+        if self.batch == 1:
             room, y = room[0], y[0]
             self._given[self._inputs,] = y
         self._room: Tensor = room
         self._y = y
-        self._run_step = step()
-        self._prepare()
-        self.reset()
 
     def step(self, x: Tensor | None = None, **named: Any) -> Tensor:
         """The output for one more input, or for what `stream.x` holds; the returned buffer is
