@@ -139,3 +139,10 @@ def flush_folder(folder: Path) -> None:
 def digest_of(data: bytes) -> str:
     """The SHA-256 of some bytes, as text."""
     return hashlib.sha256(data).hexdigest()
+
+
+def is_there(path: Path) -> bool:
+    """Whether it exists; what has a name that no disk takes does not."""
+    with contextlib.suppress(OSError):
+        return path.exists()
+    return False

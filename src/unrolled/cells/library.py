@@ -53,7 +53,7 @@ def find_cell(word: str) -> type[Cell]:
         return known[name]
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}"
-    raise CellError(f"no cell {word!r}; {hint} (a cell of your own is FILE.py:NAME)")
+    raise CellError(f"no cell {word[:60]!r}; {hint} (a cell of your own is FILE.py:NAME)")
 
 
 def _plain(name: str) -> str:

@@ -50,11 +50,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from unrolled.cli import jobs
     from unrolled.errors import UsageError
+    from unrolled.files import is_there
     from unrolled.training.run_folder import RunFolder
 
     folder = RunFolder.open(arguments.run)
     out, source = Path(arguments.out or ""), Path(arguments.source)
-    if arguments.out and out.exists() and source.exists() and out.samefile(source):
+    if arguments.out and is_there(out) and is_there(source) and out.samefile(source):
         raise UsageError(f"--out {arguments.out} is the input itself: choose another name")
     job = jobs.of_run(folder)
     job.refuse_strange(folder, vars(arguments))

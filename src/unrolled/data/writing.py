@@ -22,7 +22,7 @@ import polars as pl
 from unrolled import literal
 from unrolled.data.notes import listed
 from unrolled.errors import DataError, require
-from unrolled.files import CannotWrite, make_folder, part_of, write_whole, writing_whole
+from unrolled.files import CannotWrite, is_there, make_folder, part_of, write_whole, writing_whole
 
 WHOLE = r"^-?(0|[1-9][0-9]{0,17})$"
 NUMBER = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]{1,2})?$"
@@ -45,7 +45,7 @@ def _cell(text: str) -> str:
 
 def writer_of(path: str | Path) -> Callable[[Path, Iterable[pl.DataFrame]], None]:
     """What writes a file of this name; a name that no table has is refused before any work."""
-    if Path(path).is_dir():
+    if is_there(Path(path)) and Path(path).is_dir():
         raise CannotWrite(f"{path} is a folder: name a file in it")
     endings = [one.lower() for one in Path(path).suffixes]
     is_packed = endings[-1:] == [".gz"]
