@@ -9,6 +9,7 @@ from unrolled import (
     Cell,
     Recurrent,
     clip_gradient,
+    concat,
     eye,
     leaky_relu,
     maximum,
@@ -93,6 +94,17 @@ class Shares(Cell):
         return clip_gradient(tanh(spread * softmax + max_units), 100.0)
 
 
+class Joined(Cell):
+    """One matrix for three vectors, and a joined vector that is used unit by unit."""
+
+    sizes = {"A": "hidden_size"}
+
+    def step(self, x, h, c):  # type: ignore[no-untyped-def]
+        pad = tanh(concat(self.A @ x, h))
+        c = tanh(self.W @ concat(x, h, c) + self.b)
+        return c + self.V @ (pad * pad), c
+
+
 class Settled(Cell):
     """A state that becomes a weight, as it is."""
 
@@ -106,6 +118,7 @@ CELLS: dict[str, Any] = {
     **dict(variants()),
     "awkward": Awkward,
     "shares": Shares,
+    "joined": Joined,
     "heads": modify(LSTM, Heads(2)),
     "swapping": Swapping,
     "constant": Constant,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from unrolled.equations.equation import Equation as Equation
     from unrolled.equations.functions import abs as abs
     from unrolled.equations.functions import clip_gradient as clip_gradient
+    from unrolled.equations.functions import concat as concat
     from unrolled.equations.functions import cos as cos
     from unrolled.equations.functions import elu as elu
     from unrolled.equations.functions import exp as exp
@@ -81,6 +82,7 @@ NAMES = {
     "Equation": "unrolled.equations.equation",
     "abs": "unrolled.equations.functions",
     "clip_gradient": "unrolled.equations.functions",
+    "concat": "unrolled.equations.functions",
     "cos": "unrolled.equations.functions",
     "exp": "unrolled.equations.functions",
     "elu": "unrolled.equations.functions",

@@ -11,8 +11,7 @@ from collections.abc import Collection
 SAID = {
     "absolute": "`from unrolled import abs`", "swish": "`from unrolled import silu`",
     "power": "exp(exponent * log(base)), or ** with a constant,", "square": "x**2",
-    "cat": "self.W @ x + self.U @ h, a matrix for each part,",
-    "concatenate": "self.W @ x + self.U @ h, a matrix for each part,",
+    "cat": "`from unrolled import concat`", "concatenate": "`from unrolled import concat`",
     "clip": "minimum(maximum(x, low), high)", "clamp": "minimum(maximum(x, low), high)",
     "reciprocal": "1 / x", "log1p": "log(1 + x)", "expm1": "exp(x) - 1",
     "heaviside": "where(x > 0, 1.0, 0.0)", "relu6": "minimum(relu(x), 6.0)",

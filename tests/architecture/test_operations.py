@@ -11,7 +11,7 @@ from unrolled.equations.ops import OPS
 # outside the kernel (`directions`); a number is spread where it is loaded; and what a weight of one
 # number gathers over units and tokens is summed by the caller.
 PLANNED = {"matmul", "transpose", "outer", "sum", "mean", "max", "min", "softmax", "spread",
-           "block_diagonal", "diagonal_blocks",
+           "block_diagonal", "diagonal_blocks", "concat", "part", "pad",
            "total"}  # fmt: skip
 
 

@@ -51,7 +51,7 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
     ),
     "torch function that a step says otherwise": (
         "return torch.cat([x, h])  # here",
-        ["`torch.cat`", "self.W @ x + self.U @ h, a matrix for each part"],
+        ["`torch.cat`", "`from unrolled import concat`"],
     ),
     "torch function that is made of others": (
         "return torch.nn.functional.silu(self.W @ x) + h  # here",

@@ -4,6 +4,7 @@ from unrolled import (
     Cell,
     abs,
     clip_gradient,
+    concat,
     cos,
     exp,
     eye,
@@ -82,6 +83,16 @@ class Eye(Cell):
         return (self.U - self.gamma * eye) @ h + self.W @ x
 
 
+class Concat(Cell):
+    """One matrix for two vectors, and a joined vector that is used unit by unit."""
+
+    sizes = {"A": "hidden_size"}
+
+    def step(self, x, h):
+        z = tanh(concat(self.A @ x, h))
+        return self.V @ (z * z) + self.W @ concat(x, h)
+
+
 OPERATIONS = {
     "add": _combining("Add", lambda a, b: tanh(a) + b * 1.5),
     "sub": _combining("Sub", lambda a, b: tanh(a) - b * 1.5),
@@ -113,5 +124,6 @@ OPERATIONS = {
     "min": _combining("Min", lambda a, b: min(tanh(a)) * b - a),
     "softmax": _combining("Softmax", lambda a, b: softmax(a) * b + softmax(a + b)),
     "clip_gradient": _applying("ClipGradient", lambda a: clip_gradient(tanh(a), 0.1)),
+    "concat": Concat,
     "eye": Eye,
 }

@@ -6,8 +6,8 @@ from tests.gradients.one_operation import OPERATIONS
 from unrolled import check_gradients
 from unrolled.equations.ops import OPS
 
-# What only derived equations hold, and what only conditions are made of.
-INNER = {"outer", "spread", "total"}
+# What only derived equations and modifiers hold, and what only conditions are made of.
+INNER = {"outer", "spread", "total", "part", "pad", "block_diagonal", "diagonal_blocks"}
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from unrolled.equations.lengths import known_length, parts_of
+from unrolled.equations.lengths import is_plain, known_length, terms_of
 from unrolled.equations.nodes import Apply, ConstantArray, Node, Shape, Variable, topological
 from unrolled.equations.ops import shape_of
 from unrolled.errors import ShapeError
@@ -104,15 +104,23 @@ class Equation:
     def sizes(self) -> tuple[str, ...]:
         """The names of the sizes, `input_size` and `hidden_size` first."""
         given = (*self.given, *self.constants.values())
-        used = {parts_of(size)[0] for node in given for size in shape_of(node) if size != "1"}
+        used = {base for node in given for size in shape_of(node) for base, _ in terms_of(size)}
+        used.discard("1")
         first = [size for size in ("input_size", "hidden_size") if size in used]
         return (*first, *sorted(used - set(first)))
 
     @cached_property
+    def derived_sizes(self) -> tuple[str, ...]:
+        """The sizes that follow from others: hidden_size/4, input_size + hidden_size."""
+        nodes = topological([*self.given, *(node for _, node in self.statements)])
+        found = {size: None for node in nodes for size in shape_of(node) if not is_plain(size)}
+        return tuple(found)
+
+    @cached_property
     def blocks(self) -> dict[str, tuple[str, int]]:
-        """The sizes that are blocks of others, hidden_size/4, and what they are blocks of."""
-        given = (parts for v in self.given for parts in shape_of(v))
-        return {size: parts_of(size) for size in given if parts_of(size)[1] > 1}
+        """The sizes of weights that are blocks of others, hidden_size/4, and of what."""
+        given = (size for v in self.given for size in shape_of(v) if "/" in size)
+        return {size: terms_of(size)[0] for size in given}
 
     @property
     def input_is_hidden(self) -> bool:
@@ -135,7 +143,9 @@ class Equation:
                 raise ShapeError(f"{self.name} needs {size}: give it as {size}=..., 1 or more")
         self.check_sizes(**known)
         resolved = {"1": 1} | {size: int(known[size]) for size in self.sizes}
-        return resolved | {size: known_length(size, resolved, self.name) for size in self.blocks}
+        return resolved | {
+            size: known_length(size, resolved, self.name) for size in self.derived_sizes
+        }
 
     def check_sizes(self, **sizes: Any) -> None:
         """Refuse what is no size, or another one than a constant array has."""

@@ -151,6 +151,14 @@ def softmax(v: Any) -> Any:
     return _call("softmax", v)
 
 
+def concat(a: Any, b: Any, *more: Any) -> Any:
+    """Vectors one below the other: self.W @ concat(x, h) has one matrix for both."""
+    result = _call("concat", a, b)
+    for other in more:
+        result = _call("concat", result, other)
+    return result
+
+
 def clip_gradient(x: Any, bound: float) -> Any:
     """x itself; the derivative of the loss with respect to it is clipped to -bound ... bound."""
     return _call("clip_gradient", x, bound)

@@ -26,7 +26,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from unrolled.equations.lengths import block_of
+from unrolled.equations.joining import block_diagonal, concat, diagonal_blocks, pad, part
+from unrolled.equations.lengths import block_of, sum_of
 from unrolled.equations.nodes import (
     ONE,
     Apply,
@@ -103,6 +104,12 @@ def one_vector(shape: Shape) -> Shape:
     return shape
 
 
+def joined(a: Shape, b: Shape) -> Shape:
+    if len(a) != 1 or len(b) != 1:
+        raise ShapeMismatch(f"{a} beside {b}")
+    return (sum_of(a[0], b[0]),)
+
+
 def only_special(*shapes: Shape) -> Shape:
     """Of what `shape_of` knows by more than the shapes of its arguments."""
     raise ShapeMismatch("a shape that follows from a number")
@@ -166,23 +173,6 @@ def softmax(x: Array) -> Any:
 def clip_gradient(x: Array, bound: float) -> Array:
     """The value itself: only the derivative is bounded."""
     return x
-
-
-def block_diagonal(x: Array, blocks: float) -> Array:
-    """Square blocks, one above the other, as the diagonal of a matrix."""
-    count, rows = int(blocks), len(x)
-    size = rows // count
-    result = np.zeros((rows, rows), x.dtype)
-    for start in range(0, rows, size):
-        result[start : start + size, start : start + size] = x[start : start + size]
-    return result
-
-
-def diagonal_blocks(x: Array, blocks: float) -> Array:
-    """The blocks along the diagonal of a matrix, one above the other."""
-    size = len(x) // int(blocks)
-    return np.concatenate([x[start : start + size, start : start + size]
-                           for start in range(0, len(x), size)])  # fmt: skip
 
 
 def spread(x: Array, units: int) -> Array:
@@ -327,6 +317,16 @@ _ROWS = (
          movement=_softmax),
     _row("clip_gradient", 2, clip_gradient, _clipped, r"\operatorname{{clip}}'({0}, {1})",
          shape=bounded, movement=lambda moved, y, x, bound: (moved, None)),
+    _row("concat", 2, concat,
+         lambda d, y, a, b: (apply("part", d, ZERO, _units(a)), apply("part", d, _units(a),
+                                                                     _units(b))),
+         r"\begin{{bmatrix}} {0} \\ {1} \end{{bmatrix}}", shape=joined,
+         movement=lambda moved, y, a, b: (apply("pad", moved, ZERO, _units(y)),
+                                          apply("pad", moved, _units(a), _units(y)))),
+    _row("part", 3, part, lambda d, y, x, start, n: (apply("pad", d, start, _units(x)), None, None),
+         r"\operatorname{{part}}({0}, {1}, {2})", shape=only_special),
+    _row("pad", 3, pad, lambda d, y, x, start, n: (apply("part", d, start, _units(x)), None, None),
+         r"\operatorname{{pad}}({0}, {1}, {2})", shape=only_special),
     _row("block_diagonal", 2, block_diagonal,
          lambda d, y, x, n: (apply("diagonal_blocks", d, n), None),
          r"\operatorname{{diag}}_{{{1}}}({0})", shape=only_special),
@@ -388,7 +388,16 @@ def _shape_of(node: Node) -> Shape:
         return (units.size,)
     if node.op in ("block_diagonal", "diagonal_blocks"):
         return _blocks(node)
+    if node.op in ("part", "pad"):
+        units, shape = node.args[2], shape_of(node.args[0])
+        if not isinstance(units, Length) or not shape or not _is_place(node.args[1]):
+            raise ShapeMismatch(f"{node.op} needs a vector, where it begins, and its length")
+        return (units.size, *shape[1:])
     return OPS[node.op].shape(*map(shape_of, node.args))
+
+
+def _is_place(node: Node) -> bool:
+    return isinstance(node, Length) or node is ZERO
 
 
 def _blocks(node: Apply) -> Shape:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from unrolled.equations.lengths import sum_of
 from unrolled.equations.nodes import (
     ONE,
     Apply,
@@ -120,6 +121,9 @@ class Inference:
             self.terms[node] = self._measure(node)
         for name, (node, shape) in roots.items():
             self._return(name, node, shape)
+        for node in order:
+            if isinstance(node, Apply) and node.op == "concat":
+                self._join(node)
         return Sizes(
             {n: self._shape(n) for n in order if isinstance(n, Variable | ConstantArray | Eye)},
             self.input_is_hidden,
@@ -145,6 +149,9 @@ class Inference:
         elif node.op == "transpose":
             self._mark(node.args[0], node, "matrix")
             self._mark(node, node, "matrix")
+        elif node.op == "concat":
+            for vector in (*node.args, node):
+                self._mark(vector, node, "vector")
         elif node.op in REDUCTIONS or node.op == "softmax":
             self._mark(node.args[0], node, "vector")
             self._mark(node, node, "vector")
@@ -208,6 +215,8 @@ class Inference:
             return args[0][::-1]
         if node.op in REDUCTIONS:
             return (self._one(),)
+        if node.op == "concat":
+            return (self.ids[node],)
         if self._is_matrix(node):
             wide = [terms for terms in args if terms]
             for terms in wide[1:]:
@@ -218,6 +227,20 @@ class Inference:
         for terms in wide[1:]:
             self._same(node, wide[0][0], terms[0])
         return wide[0] if wide else (self._one(),)
+
+    def _join(self, node: Apply) -> None:
+        """The size of vectors one below the other is known when theirs are."""
+        labels = [self.sizes.label(self.terms[argument][0]) for argument in node.args]
+        known = [label for label in labels if label is not None]
+        if len(known) < len(labels):
+            teach("a vector whose size its use leaves open is joined to another: name its size in "
+                  'the class, sizes = {"b": "hidden_size"}', self.lines.get(node))  # fmt: skip
+        size = sum_of(*known)
+        if not self.sizes.mark(self.ids[node], size):
+            found = self.sizes.label(self.ids[node])
+            teach(f"concat gives a vector of {size} units, which is used as one of {found}: a "
+                  f"matrix of weights stands before it, self.W @ concat(...)",
+                  self.lines.get(node))  # fmt: skip
 
     def _measure_named(self, node: Variable | ConstantArray) -> tuple[str, ...]:
         role = node.role if isinstance(node, Variable) else "constant"

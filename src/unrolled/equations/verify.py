@@ -42,7 +42,7 @@ def verify(equation: Equation) -> None:
     """Raise EquationError where an invariant is broken."""
     _verify_given(equation)
     given, seen = set(equation.given), set[Node]()
-    sizes = {*equation.sizes, "1"}
+    sizes = {*equation.sizes, *equation.derived_sizes, "1"}
     for name, root in equation.statements:
         for node in topological([root], seen):
             if node in seen:

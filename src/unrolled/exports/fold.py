@@ -4,12 +4,13 @@ left to compute at each step, and the arrays it needs; next: `c_code`, `onnx_gra
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from unrolled.equations.equation import Equation
+from unrolled.equations.expand import apart
 from unrolled.equations.interpret import evaluate
 from unrolled.equations.nodes import (
     Apply,
@@ -35,6 +36,7 @@ class Folded:
 
 def fold(equation: Equation, direction: Direction) -> Folded:
     """U - U.T becomes one array; W stays the array that it is."""
+    equation = replace(equation, statements=tuple(apart(equation.statements)))
     given = {v: direction.weights[v.name] for v in equation.given if v.role == "weight"}
     roots = [equation.locals[name] for name in equation.results]
     order = list(topological(roots))

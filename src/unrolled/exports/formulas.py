@@ -158,6 +158,9 @@ NUMPY = Dialect(
         "max": call("max_units"),
         "min": call("min_units"),
         "softmax": call("softmax"),
+        "concat": call("concat", 2),
+        "part": call("part", 3),
+        "pad": call("pad", 3),
         "block_diagonal": call("block_diagonal", 2),
         "diagonal_blocks": call("diagonal_blocks", 2),
         "spread": call("spread", 2),
@@ -169,7 +172,7 @@ NUMPY = Dialect(
     python_number,
     frozenset(
         {*keyword.kwlist, *FUNCTIONS, "sum_units", "mean_units", "max_units", "min_units",
-         "softmax", "block_diagonal", "diagonal_blocks", "spread", "np", "len", "weights",
-         "states", "cache"}
+         "softmax", "block_diagonal", "diagonal_blocks", "concat", "part", "pad", "spread",
+         "np", "len", "weights", "states", "cache"}
     ),
 )  # fmt: skip

@@ -221,12 +221,24 @@ class Loops:
             return self._element(node.args[0], ())
         if isinstance(node, Apply) and node.op == "transpose":
             return f"({self._element(node.args[0], indices[::-1])})"
+        if isinstance(node, Apply) and node.op in ("part", "pad"):
+            return self._rows(node, indices)
         if isinstance(node, Apply) and node.op in ("block_diagonal", "diagonal_blocks"):
             return self._blocks(node, indices)
         if isinstance(node, Apply) and node.op == "outer":
             one, other = (self._element(a, (i,)) for a, i in zip(node.args, indices, strict=True))
             return f"({one} * {other})"
         return None
+
+    def _rows(self, node: Apply, indices: tuple[str, ...]) -> str:
+        """A number of some rows of a matrix, or of rows with zeros around them."""
+        row, *column = indices
+        start = self._element(node.args[1], ())
+        if node.op == "part":
+            return self._element(node.args[0], (f"({row} + {start})", *column))
+        end = f"{start} + {self.syntax.length(shape_of(node.args[0])[0])}"
+        inner = self._element(node.args[0], (f"({row} - {start})", *column))
+        return f"({row} >= {start} && {row} < {end} ? {inner} : 0)"
 
     def _blocks(self, node: Apply, indices: tuple[str, ...]) -> str:
         """A number of a block-diagonal matrix, or of its blocks, in JavaScript: other exports have

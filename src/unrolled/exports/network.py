@@ -15,6 +15,7 @@ from unrolled.cells.base import Cell
 from unrolled.cells.base import equation as equation_of
 from unrolled.equations.equation import Equation
 from unrolled.equations.inputs import without_named
+from unrolled.equations.lengths import known_length
 from unrolled.errors import ArgumentError
 
 Array = NDArray[Any]
@@ -127,4 +128,9 @@ def _sizes(layer: Any, number: int, weights: Mapping[str, Array]) -> dict[str, i
         sizes.update(zip(shape, weights[name].shape, strict=True))
     if number and "input_size" not in layer.equation.sizes:
         sizes["input_size"] = sizes["hidden_size"]
+    found = layer.equation
+    if number and found.derived_sizes:
+        sizes["input_size"] = layer._layer_sizes(number)["input_size"]
+    for size in found.derived_sizes:
+        sizes[size] = known_length(size, sizes, found.name)
     return sizes

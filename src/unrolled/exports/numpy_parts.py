@@ -55,6 +55,23 @@ def softmax(v):
     raised = np.exp(v - np.max(v, axis=0, keepdims=True))
     return raised / np.sum(raised, axis=0, keepdims=True)
 ''',
+    "concat": '''
+def concat(a, b):
+    """Two vectors, one below the other."""
+    columns = max(a.shape[1], b.shape[1])
+    return np.concatenate([np.broadcast_to(v, (len(v), columns)) for v in (a, b)])
+''',
+    "part": """
+def part(v, start, units):
+    return v[start : start + units]
+""",
+    "pad": '''
+def pad(v, start, units):
+    """So many rows, zero but for those of v."""
+    padded = np.zeros((units, *v.shape[1:]))
+    padded[start : start + len(v)] = v
+    return padded
+''',
     "block_diagonal": '''
 def block_diagonal(blocks, count):
     """Square blocks, one above the other, as the diagonal of a matrix."""

@@ -14,7 +14,7 @@ from unrolled.cells.base import Cell
 from unrolled.cells.base import equation as equation_of
 from unrolled.equations.equation import Equation
 from unrolled.equations.inputs import without_named
-from unrolled.equations.lengths import parts_of
+from unrolled.equations.lengths import terms_of
 from unrolled.equations.nodes import (
     ONE,
     Apply,
@@ -186,7 +186,12 @@ def _weights(equation: Equation, sizes: Mapping[str, int]) -> str:
 
 
 def _speaks_of(equation: Equation, size: str) -> bool:
-    return any(size == parts_of(one)[0] for shape in equation.weights.values() for one in shape)
+    return any(
+        size == base
+        for shape in equation.weights.values()
+        for one in shape
+        for base, _ in terms_of(one)
+    )
 
 
 def _first_states(equation: Equation) -> str:

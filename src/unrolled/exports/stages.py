@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from unrolled.equations.expand import expanded
+from unrolled.equations.expand import apart, expanded
 from unrolled.equations.nodes import (
     ONE,
     Apply,
@@ -66,7 +66,7 @@ class Stages:
 
 def in_stages(statements: Statements, kept: Collection[str]) -> Stages:
     """`kept` are the names whose values are wanted as arrays."""
-    gathered = _Gathered(expanded(statements))
+    gathered = _Gathered(expanded(apart(statements)))
     return _cut(gathered.statements, gathered.sums, kept)
 
 

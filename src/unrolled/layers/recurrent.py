@@ -29,7 +29,7 @@ from unrolled.layers.inputs import named_tokens
 from unrolled.layers.observed import cast, is_autocast, is_left_out, is_observed, left_out
 from unrolled.layers.parameterized import Parameterized, engine_for, engine_name
 from unrolled.layers.reset import reset_tokens
-from unrolled.layers.stack import Stack
+from unrolled.layers.stack import Stack, with_width
 from unrolled.layers.stream import Stream
 from unrolled.layers.surroundings import Surroundings
 from unrolled.layers.without_bias import without_bias
@@ -319,7 +319,7 @@ class Recurrent(Fixable, nn.Module):
 
     def _layer_sizes(self, layer: int) -> dict[str, int]:
         width = self.input_size if layer == 0 else self.directions * self.output_size
-        return {**self._sizes, "input_size": width}
+        return with_width(self.equation, self._sizes, width)
 
     def extra_repr(self) -> str:
         parts = [self.equation.name, f"{self.input_size}, {self.hidden_size}"]

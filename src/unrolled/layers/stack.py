@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from unrolled.equations.equation import Equation
+from unrolled.equations.lengths import known_length
 from unrolled.layers import opaque
 from unrolled.layers.batch import Dense, Padded, Ragged
 from unrolled.layers.bptt import pieces
@@ -50,7 +52,16 @@ class Stack:
 
     def layer_sizes(self, layer: int, width: int) -> dict[str, int]:
         """Sizes with the width of this layer's input."""
-        return {**self.sizes, "input_size": int(width)} if layer else self.sizes
+        if not layer:
+            return self.sizes
+        return with_width(self.cell.equation, self.sizes, int(width))
+
+
+def with_width(equation: Equation, sizes: dict[str, int], width: int) -> dict[str, int]:
+    """The sizes of a layer with another input, and what follows from it."""
+    found = {**sizes, "input_size": width}
+    more = {size: known_length(size, found, equation.name) for size in equation.derived_sizes}
+    return found | more
 
 
 def run(

@@ -71,10 +71,7 @@ class Stream:
         self._x: Tensor = self._stepper.x
         self._buffers = self._stepper.states
         self._equation = stack.cell.equation
-        self._named: dict[str, Tensor] = {
-            name: buffer[:, :, : stack.sizes[self._equation.inputs[name][0]]]
-            for name, buffer in self._stepper.named.items()
-        }
+        self._named = self._rooms()
         self._is_half = wide != like.dtype
         self._show(output)
         self._run_step = step()
@@ -95,6 +92,11 @@ class Stream:
             self._given[self._inputs,] = y
         self._room: Tensor = room
         self._y = y
+
+    def _rooms(self) -> dict[str, Tensor]:
+        """Where the inputs beside the first are written, for either turn."""
+        widths = {n: self._stack.sizes[s[0]] for n, s in self._equation.inputs.items()}
+        return {n: buffer[:, :, : widths[n]] for n, buffer in self._stepper.named.items()}
 
     def step(self, x: Tensor | None = None, **named: Any) -> Tensor:
         """The output for one more input, or for what `stream.x` holds; the returned buffer is

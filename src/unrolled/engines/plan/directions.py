@@ -8,7 +8,7 @@ forward kernel, those of `d_x` after the backward one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -178,9 +178,7 @@ def backward(
                 d_inputs[v.name] = _place(Kind.TOKEN, v, f"d {v.name}")
                 targets.append((rest, d_inputs[v.name]))
         elif v in sources and len(shape_of(v)) == 2:
-            d, blocks = _in_blocks(d)
-            outers += [Outer(v.name, lefts.place(a), places[b], blocks)
-                       for a, b in _outer_terms(d)]  # fmt: skip
+            outers += _outers(v.name, d, lefts, places)
         elif v in sources:
             if isinstance(d, Apply) and d.op == "sum" and shape_of(v) == ():
                 d = d.args[0]  # summed over the units outside, with the tokens
@@ -268,6 +266,12 @@ def _terms(node: Node) -> list[Node]:
         return isinstance(node, Apply) and node.op == "add"
 
     return terms_of(node, is_sum) if isinstance(node, Apply) and is_sum(node) else [node]
+
+
+def _outers(matrix: str, d: Node, lefts: _Lefts, places: Mapping[Variable, Place]) -> list[Outer]:
+    """The products whose sum is a matrix's derivative."""
+    d, blocks = _in_blocks(d)
+    return [Outer(matrix, lefts.place(a), places[b], blocks) for a, b in _outer_terms(d)]
 
 
 def _in_blocks(d: Node) -> tuple[Node, int]:

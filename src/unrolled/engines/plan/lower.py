@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from unrolled.equations.derive import adjoints
 from unrolled.equations.equation import Equation
+from unrolled.equations.expand import apart
 from unrolled.equations.nodes import (
     ONE,
     Apply,
@@ -73,6 +74,7 @@ def has_whole_blocks(equation: Equation, sizes: Mapping[str, int]) -> bool:
 def lower(equation: Equation, *, blocks: bool = False) -> Lowered:
     """Cut what depends on weights alone out of the step. With `blocks`, what is block diagonal is
     left to the kernels, which skip its zeros; without, it is a matrix like any other."""
+    equation = replace(equation, statements=tuple(apart(equation.statements)))
     prelude: dict[str, Node] = {}
     done: dict[Node, Node] = {}
     holds: dict[Node, bool] = {}

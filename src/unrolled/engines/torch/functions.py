@@ -51,6 +51,16 @@ def clip_gradient(x: Any, bound: float) -> Any:
     return _ClipGradient.apply(x, bound) if isinstance(x, Tensor) else x  # type: ignore[no-untyped-call]
 
 
+def _concat(a: Tensor, b: Tensor) -> Tensor:
+    columns = a.shape[1:] if a.shape[1:].numel() >= b.shape[1:].numel() else b.shape[1:]
+    return torch.cat([v.expand(len(v), *columns) for v in (a, b)])
+
+
+def _pad(x: Tensor, start: float, units: int) -> Tensor:
+    after = units - int(start) - len(x)
+    return torch.cat([x.new_zeros(int(start), *x.shape[1:]), x, x.new_zeros(after, *x.shape[1:])])
+
+
 def _block_diagonal(matrix: Tensor, blocks: float) -> Tensor:
     found: Tensor = torch.block_diag(*matrix.chunk(int(blocks)))  # type: ignore[no-untyped-call]
     return found
@@ -89,6 +99,9 @@ TORCH: dict[str, Callable[..., Any]] = {
     "min": lambda v: v.amin(dim=0, keepdim=True),
     "softmax": lambda v: v.softmax(dim=0),
     "clip_gradient": clip_gradient,
+    "concat": _concat,
+    "part": lambda x, start, units: x.narrow(0, int(start), units),
+    "pad": _pad,
     "block_diagonal": _block_diagonal,
     "diagonal_blocks": lambda m, n: torch.cat(
         [block.chunk(int(n), dim=1)[number] for number, block in enumerate(m.chunk(int(n)))]
