@@ -21,6 +21,7 @@ from unrolled.data.piano_roll import fine_enough, heard, piece_of, roll_of
 from unrolled.data.scores import KEYS, Music, Piece
 from unrolled.errors import ArgumentError
 from unrolled.literal import because
+from unrolled.report.numbers import counted
 from unrolled.report.page import render
 from unrolled.tasks import estimator as shared
 from unrolled.tasks.compose import sampling
@@ -120,8 +121,8 @@ class Composer(Estimator):
         missed = 1 - heard(pieces, self.steps_)
         if missed > 0:
             note = (
-                f"with {self.steps_} steps in a quarter note, {missed:.1%} of the notes lie "
-                "between two steps and are left out (--steps sets how many)"
+                f"with {counted(self.steps_, 'step')} in a quarter note, {missed:.1%} of the notes "
+                "lie between two steps and are left out (--steps sets how many)"
             )
             self.notes_.say(note)
             self.watcher().note(note)

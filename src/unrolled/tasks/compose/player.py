@@ -46,6 +46,6 @@ _BODY = """<div class="controls">
 <button id="play" type="button">Play</button>
 <output id="clock">0:00</output>
 </div>
-<svg id="roll" role="img" aria-label="piano roll of the piece" width="100%" height="220"
- preserveAspectRatio="none"></svg>
+<svg id="roll" role="img" aria-label="piano roll of the piece" preserveAspectRatio="none"
+ style="width: 100%; height: 14rem"></svg>
 <p class="hint">Orange: given. Blue: composed. Click on the picture to play from there.</p>"""
