@@ -22,6 +22,10 @@ class ArgumentError(UnrolledError):
     """A value given to a function or a class that it cannot work with."""
 
 
+class InputError(ArgumentError, ValueError):
+    """Data that an estimator cannot read; scikit-learn's tools expect a ValueError."""
+
+
 class MissingExtra(UnrolledError):
     """A package that only some people need is not installed."""
 

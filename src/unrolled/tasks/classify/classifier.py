@@ -22,7 +22,7 @@ from torch import Tensor
 
 from unrolled.cells.choosing import ChosenCell
 from unrolled.data.labels import rarest_of
-from unrolled.errors import ArgumentError
+from unrolled.errors import ArgumentError, InputError
 from unrolled.exports.export import Exported, Options
 from unrolled.networks.aims import ONE_CLASS, SEVERAL_LABELS
 from unrolled.report.blocks import Live
@@ -87,7 +87,7 @@ class Classifier(ClassifierMixin, Reader):
             return indicators_of(sets, self.classes_, "the training rows")
         self.classes_, numbers = np.unique(as_labels(y, count), return_inverse=True)
         if len(self.classes_) < 2:
-            raise ArgumentError(
+            raise InputError(
                 f"every label is {str(self.classes_[0])!r}: there is nothing to tell apart"
             )
         return numbers

@@ -13,7 +13,7 @@ import numpy as np
 
 from unrolled.data.canvas import Canvas, as_clip
 from unrolled.data.clips import SIDE
-from unrolled.errors import ArgumentError
+from unrolled.errors import InputError
 from unrolled.literal import because
 from unrolled.report.numbers import counted
 from unrolled.tasks.ragged import Ragged
@@ -84,7 +84,7 @@ class SeriesEncoder:
         values = np.where(finite, values, np.nan)
         empty = np.flatnonzero(~finite.any(0))
         if len(empty):
-            raise ArgumentError(f"channel {empty[0] + 1} holds no number: leave it out")
+            raise InputError(f"channel {empty[0] + 1} holds no number: leave it out")
         deviation = np.nanstd(values, 0)
         return cls(np.nanmean(values, 0), np.where(deviation > 0, deviation, 1.0))
 
@@ -97,7 +97,7 @@ class SeriesEncoder:
         scaled = []
         for number, one in enumerate(series):
             if one.shape[1] != self.inputs:
-                raise ArgumentError(
+                raise InputError(
                     f"series {number + 1} has {one.shape[1]} channels, not {self.inputs} as learned"
                 )
             values = (one - self.mean) / self.deviation
@@ -170,7 +170,7 @@ AnyEncoder = Encoder | ClipEncoder
 def without_clips(encoder: AnyEncoder) -> Encoder:
     """The encoder of a classifier that can leave Python; one of clips is refused."""
     if isinstance(encoder, ClipEncoder):
-        raise ArgumentError(
+        raise InputError(
             "this classifier reads clips, which are read in Python alone: ask it with `unrolled "
             "predict`"
         )
@@ -190,7 +190,7 @@ def encoder_from(data: Any) -> AnyEncoder:
         if data["input"] == "clips":
             return ClipEncoder(Canvas(data["height"], data["width"], data["channels"]))
         return SeriesEncoder(data["mean"], data["deviation"])
-    except (KeyError, TypeError, ValueError, ArgumentError) as error:
+    except (KeyError, TypeError, ValueError, InputError) as error:
         raise DamagedVocabulary(
             f"the run's vocabulary is damaged ({because(error)}): copy the run again"
         ) from error
@@ -200,22 +200,24 @@ def as_inputs(X: Any) -> list[Any]:
     """Texts as a list of str, series as a list of (T, channels), clips as (T, height, width[, 3]);
     anything else is refused."""
     if isinstance(X, str):
-        raise ArgumentError("X is a list of texts: for one text write [text]")
+        raise InputError("X is a list of texts: for one text write [text]")
+    if hasattr(X, "tocsr"):
+        raise InputError("X is sparse, and sequences are read densely: give X.toarray()")
     values = list(rows_of(X))
     if not values:
-        raise ArgumentError("there is nothing to read: X is empty")
+        raise InputError("there is nothing to read: X is empty")
     if all(isinstance(one, str) for one in values):
         return values
     if any(isinstance(one, str) for one in values):
         wrong = next(number for number, one in enumerate(values) if not isinstance(one, str))
-        raise ArgumentError(f"X mixes texts with {type(values[wrong]).__name__} (row {wrong + 1})")
+        raise InputError(f"X mixes texts with {type(values[wrong]).__name__} (row {wrong + 1})")
     if np.ndim(values[0]) >= 3:
         return [as_clip(one, f"row {number} of X") for number, one in enumerate(values, 1)]
     series = [_as_series(number, one) for number, one in enumerate(values)]
     channels = series[0].shape[1]
     other = next((n for n, one in enumerate(series) if one.shape[1] != channels), None)
     if other is not None:
-        raise ArgumentError(
+        raise InputError(
             f"row {other + 1} of X has {series[other].shape[1]} channels and row 1 has {channels}: "
             "all series have the same ones"
         )
@@ -235,13 +237,11 @@ def _as_series(number: int, one: Any) -> Any:
     try:
         array = np.asarray(one, np.float64)
     except (TypeError, ValueError) as error:
-        raise ArgumentError(
-            f"row {number + 1} of X is neither text nor numbers: {error}"
-        ) from error
+        raise InputError(f"row {number + 1} of X is neither text nor numbers: {error}") from error
     if array.ndim == 1:
         array = array[:, None]
     if array.ndim != 2 or array.size == 0:
-        raise ArgumentError(
+        raise InputError(
             f"row {number + 1} of X has shape {array.shape}: a series is (steps, channels)"
         )
     return array

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from unrolled.errors import ArgumentError
+from unrolled.errors import InputError
 from unrolled.tasks.classify.plan import as_labels
 
 LISTS = (list, tuple, set, frozenset)
@@ -27,13 +27,13 @@ def as_label_sets(y: Any, count: int, classes: Any = None) -> tuple[list[Any], A
     The columns of a frame are labels by name; those of an array are `classes`, or 0, 1, 2 ...
     """
     if len(y) != count:
-        raise ArgumentError(f"there are {count} sequences and {len(y)} rows of labels: one each")
+        raise InputError(f"there are {count} sequences and {len(y)} rows of labels: one each")
     if hasattr(y, "columns") or (isinstance(y, np.ndarray) and y.ndim == 2):
         return _of_matrix(y, classes)
     rows = list(y)
     alone = next((n for n, one in enumerate(rows) if not isinstance(one, (*LISTS, np.ndarray))), -1)
     if alone >= 0:
-        raise ArgumentError(
+        raise InputError(
             f"row {alone + 1} of y is {rows[alone]!r:.60} where others hold lists of labels: "
             "write [label], or [] for none"
         )
@@ -42,10 +42,10 @@ def as_label_sets(y: Any, count: int, classes: Any = None) -> tuple[list[Any], A
     if classes is not None:
         return sets, classes, False
     if not known:
-        raise ArgumentError("no row has a label: there is nothing to learn")
+        raise InputError("no row has a label: there is nothing to learn")
     kinds = {type(label) for label in known}
     if len(kinds) > 1 or not kinds <= {str, int, float, bool}:
-        raise ArgumentError("labels are texts, or numbers, and all of one kind")
+        raise InputError("labels are texts, or numbers, and all of one kind")
     return sets, np.asarray(sorted(known)), False
 
 
@@ -57,15 +57,15 @@ def _of_matrix(y: Any, classes: Any) -> tuple[list[Any], Any, bool]:
     names = [str(name) for name in y.columns] if hasattr(y, "columns") else None
     values = np.asarray(y.to_numpy() if hasattr(y, "to_numpy") else y)
     if values.dtype.kind not in "biuf" or not np.isin(values, (0, 1)).all():
-        raise ArgumentError("a matrix of labels holds 0 and 1, a column for each label")
+        raise InputError("a matrix of labels holds 0 and 1, a column for each label")
     if classes is None:
         classes = np.asarray(names) if names else np.arange(values.shape[1])
     elif values.shape[1] != len(classes):
-        raise ArgumentError(
+        raise InputError(
             f"the matrix has {values.shape[1]} columns, and {len(classes)} labels were learned"
         )
     elif names is not None and names != [str(one) for one in classes]:
-        raise ArgumentError(f"the columns are {names}, and the labels {[*map(str, classes)]}")
+        raise InputError(f"the columns are {names}, and the labels {[*map(str, classes)]}")
     listed = classes.tolist()
     return [[listed[k] for k in np.flatnonzero(row)] for row in values], classes, True
 
@@ -76,13 +76,13 @@ def with_new_labels(classes: Any, y: Any, count: int) -> Any:
         if not isinstance(y, np.ndarray) and not hasattr(y, "columns"):
             found = as_label_sets(y, count)[1]
         else:
-            raise ArgumentError("a matrix has a column for each label that was learned: give lists")
+            raise InputError("a matrix has a column for each label that was learned: give lists")
     else:
         found = np.unique(as_labels(y, count))
     known = set(classes.tolist())
     new = [label for label in found.tolist() if label not in known]
     if new and type(new[0]) is not type(classes.tolist()[0]):
-        raise ArgumentError(f"the new label {new[0]!r} is of another kind than those learned")
+        raise InputError(f"the new label {new[0]!r} is of another kind than those learned")
     return np.asarray([*classes.tolist(), *new])
 
 
@@ -93,7 +93,7 @@ def indicators_of(sets: list[Any], classes: Any, whose: str) -> Any:
     for row, labels in enumerate(sets):
         for label in labels:
             if label not in known:
-                raise ArgumentError(
+                raise InputError(
                     f"the label {label!r} of {whose} is not among those that were learned: "
                     f"{', '.join(map(str, classes[:8]))}"
                 )

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from unrolled.data.splits import folds, hold_out, largest_class
-from unrolled.errors import ArgumentError
+from unrolled.errors import ArgumentError, InputError
 from unrolled.networks.random_convolutions import Plan
 from unrolled.tasks.tokens import DamagedVocabulary
 from unrolled.training import settings as checks
@@ -82,11 +82,11 @@ def as_labels(y: Any, count: int) -> Any:
     """Labels as an array of text or whole numbers, as many as there are sequences."""
     labels = np.asarray(y)
     if labels.ndim != 1 or len(labels) != count:
-        raise ArgumentError(
+        raise InputError(
             f"there are {count} sequences but labels of shape {labels.shape}: one label each"
         )
     if labels.dtype.kind not in "OUSiubf":
-        raise ArgumentError(f"labels are text or numbers, not {labels.dtype}")
+        raise InputError(f"labels are text or numbers, not {labels.dtype}")
     if labels.dtype.kind == "O":
         labels = labels.astype(str)
     return labels
@@ -97,7 +97,7 @@ def class_numbers(labels: Any, classes: Any, whose: str) -> Any:
     known = {label: number for number, label in enumerate(classes.tolist())}
     strange = [label for label in labels.tolist() if label not in known]
     if strange:
-        raise ArgumentError(
+        raise InputError(
             f"the label {strange[0]!r} of {whose} is not among those that were learned: "
             f"{', '.join(map(str, classes[:8]))}"
         )

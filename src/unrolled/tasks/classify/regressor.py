@@ -23,7 +23,7 @@ from sklearn.base import RegressorMixin
 
 from unrolled.cells.choosing import ChosenCell
 from unrolled.data.labels import quantile_names
-from unrolled.errors import ArgumentError
+from unrolled.errors import ArgumentError, InputError
 from unrolled.exports.export import Exported, Options
 from unrolled.literal import because
 from unrolled.networks.aims import Number
@@ -71,7 +71,7 @@ class Regressor(RegressorMixin, Reader):
             return targets
         center, unit = float(targets.mean()), float(targets.std())
         if not unit > 0:
-            raise ArgumentError(f"every number is {targets[0, 0]:g}: there is nothing to learn")
+            raise InputError(f"every number is {targets[0, 0]:g}: there is nothing to learn")
         self._aim_at(Number(center, unit))
         self.target_ = str(getattr(y, "name", None) or "the target")
         return targets
@@ -80,13 +80,13 @@ class Regressor(RegressorMixin, Reader):
         try:
             targets = np.asarray(y, np.float64).reshape(-1, 1)
         except (TypeError, ValueError) as error:
-            raise ArgumentError(f"{whose} holds what is no number ({because(error)})") from None
+            raise InputError(f"{whose} holds what is no number ({because(error)})") from None
         if len(targets) != count:
-            raise ArgumentError(f"there are {count} sequences and {len(targets)} numbers: one each")
+            raise InputError(f"there are {count} sequences and {len(targets)} numbers: one each")
         lost = np.flatnonzero(~np.isfinite(targets[:, 0]))
         if len(lost):
             value = targets[lost[0], 0]
-            raise ArgumentError(f"row {lost[0] + 1} of {whose} is {value}: leave it out")
+            raise InputError(f"row {lost[0] + 1} of {whose} is {value}: leave it out")
         return targets
 
     def _strata(self, targets: Any) -> list[str]:
