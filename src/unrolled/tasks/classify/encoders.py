@@ -150,7 +150,7 @@ class ClipEncoder:
     def shown(self, clip: Any) -> Any:
         """(frames, height, width, 1 or 3), as the network sees them."""
         if clip.ndim != 4:
-            raise ArgumentError(
+            raise InputError(
                 f"a sequence has the shape {clip.shape}, and this run reads clips: (frames, "
                 "height, width), or (frames, height, width, 3)"
             )
