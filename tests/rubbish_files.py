@@ -153,16 +153,16 @@ LABELLED: list[tuple[str, bytes, dict[str, Any], str]] = [
         many(60, lambda i: f"word,name {i}"),
         TEXTS,
         "the column 'label' holds 60 different labels in 60 rows: most classes have a single "
-        "example, so that it is no label; name another column",
+        "example, so that it is not a label; name another column",
     ),
-    ("binary.csv", b"text,label\n\x00\x01,x\n", TEXTS, "{path} is no text: byte 11 of it is 0"),
-    ("book.csv", b"%PDF-1.7 ...", TEXTS, "{path} is no text but a PDF: save its text"),
-    ("cat.csv", b"\x89PNG\r\n", TEXTS, "{path} is no text but a picture"),
+    ("binary.csv", b"text,label\n\x00\x01,x\n", TEXTS, "{path} is not text: byte 11 of it is 0"),
+    ("book.csv", b"%PDF-1.7 ...", TEXTS, "{path} is not text but a PDF: save its text"),
+    ("cat.csv", b"\x89PNG\r\n", TEXTS, "{path} is not text but a picture"),
     (
         "old.csv",
         b"\xd0\xcf\x11\xe0rest",
         TEXTS,
-        "{path} is no text but an old Excel or Word file: save it as CSV (UTF-8)",
+        "{path} is not text but an old Excel or Word file: save it as CSV (UTF-8)",
     ),
     (
         "new.csv",
@@ -174,7 +174,7 @@ LABELLED: list[tuple[str, bytes, dict[str, Any], str]] = [
         "model.csv",
         b"\x80\x04\x95rest",
         TEXTS,
-        "{path} is no text but a pickle, and pickles can hold code: save the data as CSV or .npz",
+        "{path} is not text but a pickle, and pickles can hold code: save the data as CSV or .npz",
     ),
     (
         "two.csv.zip",
@@ -186,7 +186,7 @@ LABELLED: list[tuple[str, bytes, dict[str, Any], str]] = [
         "table.xlsx",
         b"text,label\na,b\n",
         TEXTS,
-        "{path} is no whole Excel file (",
+        "{path} is not a complete Excel file (",
     ),
     (
         "table.ods",
@@ -198,7 +198,7 @@ LABELLED: list[tuple[str, bytes, dict[str, Any], str]] = [
         "table.parquet",
         b"PAR1 and then nonsense",
         TEXTS,
-        "{path} is no whole Parquet file (",
+        "{path} is not a complete Parquet file (",
     ),
     (
         "nested.parquet",
@@ -210,7 +210,7 @@ LABELLED: list[tuple[str, bytes, dict[str, Any], str]] = [
         "lines.jsonl",
         b'{"text": "a", "label": "x"}\n{"text": "b",\n',
         TEXTS,
-        "line 2 of {path} is no JSON (",
+        "line 2 of {path} is not JSON (",
     ),
     (
         "lines.jsonl",
@@ -227,7 +227,7 @@ LABELLED: list[tuple[str, bytes, dict[str, Any], str]] = [
         "write one column for each part",
     ),
     ("whole.json", b"{}", TEXTS, "{path} must hold a list of objects, [{{...}}, {{...}}]"),
-    ("whole.json", b"[1", TEXTS, "{path} is no JSON ("),
+    ("whole.json", b"[1", TEXTS, "{path} is not JSON ("),
     ("whole.json", b"[]", TEXTS, "{path} holds no rows: nothing stands between its brackets"),
     ("lines.jsonl", b"{}\n", TEXTS, "{path} holds no rows"),
     ("deep.json", b"[" * 100_000 + b"]" * 100_000, TEXTS, "{path} is nested too deeply"),
@@ -304,7 +304,7 @@ LABELLED: list[tuple[str, bytes, dict[str, Any], str]] = [
         "a.ts",
         b"@classLabel true a b\n@data\n1,two:a\n",
         {},
-        "line 3 of {path} holds 'two', which is no number",
+        "line 3 of {path} holds 'two', which is not a number",
     ),
     (
         "a.ts",
@@ -313,7 +313,7 @@ LABELLED: list[tuple[str, bytes, dict[str, Any], str]] = [
         "{path} has @targetlabel: numbers to predict and no classes",
     ),
     ("a.ts", b"@data\n1,2\n", {}, "{path} has no labels, and training wants one for each series"),
-    ("a.npz", b"PK\x03\x04 no zip", {}, "{path} is no whole .npz file ("),
+    ("a.npz", b"PK\x03\x04 no zip", {}, "{path} is not a complete .npz file ("),
     ("a.npz", bare(np.zeros(3)), {}, "{path} is one array: save it with numpy.savez(x=..., y=...)"),
     (
         "a.npz",
@@ -367,8 +367,8 @@ LABELLED: list[tuple[str, bytes, dict[str, Any], str]] = [
         "long.csv",
         b"series,step,label,v\n1,1,a,0\n1,2,a,wet\n2,1,b,0\n",
         {"series": "series", "label": "label"},
-        "row 2 of {path} has 'wet' in the column 'v', which is no number: put it right, leave the "
-        "cell empty, or name another column",
+        "row 2 of {path} has 'wet' in the column 'v', which is not a number: put it right, leave "
+        "the cell empty, or name another column",
     ),
     (
         "long.csv",

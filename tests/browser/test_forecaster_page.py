@@ -61,7 +61,7 @@ def test_a_page_takes_new_values(
     assert page.locator("#rows td").first.text_content() == "2012-11-30"
     page.fill("#text", "20\nmany")
     page.locator("#wrong:not(:empty)").wait_for()
-    assert "“many” is no number" in page.inner_text("#wrong")
+    assert "“many” is not a number" in page.inner_text("#wrong")
 
 
 def test_all_methods_share_it_and_int8(tmp_path: Path, opened: Opened) -> None:

@@ -26,13 +26,14 @@ FORECAST: list[tuple[str, bytes, dict[str, Any], str]] = [
         "s.csv",
         b"date,value\nyesterday,1\n",
         {},
-        "row 1 of {path} has 'yesterday' in the column 'date', which is no date: write 2010-01-31",
+        "row 1 of {path} has 'yesterday' in the column 'date', which is not a date: write "
+        "2010-01-31",
     ),
     (
         "s.csv",
         b"date,value\n2024-01-01,1\n2024-13-01,2\n",
         {},
-        "row 2 of {path} has '2024-13-01' in the column 'date', which is no date",
+        "row 2 of {path} has '2024-13-01' in the column 'date', which is not a date",
     ),
     (
         "s.csv",
@@ -50,7 +51,7 @@ FORECAST: list[tuple[str, bytes, dict[str, Any], str]] = [
         "s.csv",
         ("date,value\n" + DAYS).replace(",7", ",seven", 1).encode(),
         {},
-        "row 7 of {path} has 'seven' in the column 'value', which is no number",
+        "row 7 of {path} has 'seven' in the column 'value', which is not a number",
     ),
     (
         "s.csv",
@@ -75,7 +76,7 @@ FORECAST: list[tuple[str, bytes, dict[str, Any], str]] = [
         "s.csv",
         ("date,value\n" + DAYS).encode(),
         {"every": "1 fortnight"},
-        "'1 fortnight' is no step: write 15min, 1h, 1d, 1w, 1mo or 1y",
+        "'1 fortnight' is not a step: write 15min, 1h, 1d, 1w, 1mo or 1y",
     ),
     (
         "s.csv",
@@ -101,7 +102,7 @@ FORECAST: list[tuple[str, bytes, dict[str, Any], str]] = [
 TEXT: list[tuple[str, bytes, str]] = [
     ("book.txt", b"", "{path} is empty: it holds 0 bytes"),
     ("book.txt", b" \n \n", "{path} holds nothing but blanks: there is nothing to learn from"),
-    ("book.txt", b"ab\x00cd", "{path} is no text: byte 2 of it is 0; name a text file"),
+    ("book.txt", b"ab\x00cd", "{path} is not text: byte 2 of it is 0; name a text file"),
 ]
 
 

@@ -68,7 +68,7 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
     ),
     "torch function": (
         "return torch.tanh(h)  # here",
-        ["`torch.tanh`", "which is no tensor", "`from unrolled import tanh`"],
+        ["`torch.tanh`", "which is not a tensor", "`from unrolled import tanh`"],
     ),
     "torch module": (
         "return torch.nn.functional.relu(h)  # here",
@@ -283,7 +283,7 @@ BODIES: dict[str, tuple[str, list[str]]] = {
                 h = tanh(self.W @ x + h)
             return h
         """,
-        ["3.0 is no whole number", "depth = 3"],
+        ["3.0 is not a whole number", "depth = 3"],
     ),
     "a function as a method": (
         """

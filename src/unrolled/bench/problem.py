@@ -115,7 +115,7 @@ class Problem:
 
     @property
     def going(self) -> Array:
-        """(T, B): which places are no padding."""
+        """(T, B): which places are not padding."""
         return np.arange(self.shape.T)[:, None] < self.lengths
 
     @property

@@ -45,7 +45,7 @@ class Cell:
     state, a named input, or of a weight's rows), `initial = {"b_f": 1.0, "U": "orthogonal"}` (first
     values), `scalars = ("zeta",)` (weights that are one number), `initial_state = {"m": -inf}`,
     `fixed = ("U",)` (weights that stay as drawn: a layer does not learn them), `output = "y"` (the
-    step returns y, which is no state, before its new states). Every other public
+    step returns y, which is not a state, before its new states). Every other public
     attribute is a hyper-parameter, which `Elman(3, 4, gamma=0.1)` may set: a number, a word, or an
     array, which becomes a constant of the equation. `constants` computes arrays from other
     hyper-parameters.

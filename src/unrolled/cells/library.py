@@ -37,6 +37,7 @@ def variants() -> Iterator[tuple[str, type[Cell] | Cell]]:
                 yield f"{name} {other}", cells.Elman(nonlinearity=other)
 
 
+LONGEST_NAME = 255  # of a file
 OTHER_NAMES = {"rnn": "elman", "simplernn": "elman"}  # what PyTorch and Keras call it
 
 
@@ -104,6 +105,8 @@ def _listed(path: Path, found: dict[str, type[Cell]]) -> str:
 
 def _load(path: Path) -> ModuleType:
     """Run a file of the user's as a module, with its own folder at hand for its imports."""
+    if len(path.name) > LONGEST_NAME:
+        raise CellError(f"no such file: {path.name[:40]}... (a name of {len(path.name):,} letters)")
     if not path.is_file():
         names = [other.name for other in path.parent.glob("*.py")]
         near = difflib.get_close_matches(path.name, names, n=1)

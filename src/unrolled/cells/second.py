@@ -101,7 +101,7 @@ def by_tangent(trial: Trial, direction: list[Array]) -> Named:
     moving = dict(zip((dot[name] for name in weights), direction, strict=False))
     first_state = count + len(equation.inputs)
     inputs = dict(zip((dot[n] for n in equation.inputs), direction[count:first_state], strict=True))
-    # an output that is no state: nobody reads the one before, so it does not matter how it moves
+    # an output that is not a state: nobody reads the one before, so it does not matter how it moves
     nobody = [np.zeros_like(trial.d_outputs[0])] if equation.output is not None else []
     run = interpret.forward(
         tangent,

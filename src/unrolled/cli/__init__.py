@@ -182,13 +182,13 @@ def parser_of(command: str) -> Parser:
 
 
 def refuse_undecodable(words: list[str]) -> None:
-    """A word with bytes that are no UTF-8 could not be written into a run or a report."""
+    """A word with bytes that are not UTF-8 could not be written into a run or a report."""
     for word in words:
         try:
             word.encode()
         except UnicodeEncodeError:
             raise UsageError(
-                f"{word!a} is no text in UTF-8: rename the file, or retype the text"
+                f"{word!a} is not text in UTF-8: rename the file, or retype the text"
             ) from None
 
 

@@ -258,7 +258,7 @@ def _config_of(path: Path) -> tuple[Any, dict[str, Any]]:
             return run, run.config()
         return None, read_toml(existing(path).read_bytes(), path)
     except NotARun as error:
-        raise UsageError(f"--config {path} is no TOML file or run: {error}") from None
+        raise UsageError(f"--config {path} is not a TOML file or run: {error}") from None
     except OSError as error:
         raise UsageError(f"--config {path} cannot be read ({error.strerror})") from None
 

@@ -46,7 +46,9 @@ def read(path: Path) -> list[Piece]:
     tunes = re.split(r"(?m)^(?=X:)", text)
     tunes = [one for one in tunes if one.startswith("X:")]
     if not tunes:
-        raise DataError(f"{path} is no ABC file: no line in it begins with X: and a tune's number")
+        raise DataError(
+            f"{path} is not an ABC file: no line in it begins with X: and a tune's number"
+        )
     pieces = []
     for number, tune in enumerate(tunes, 1):
         reading = _Tune()

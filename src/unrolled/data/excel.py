@@ -24,7 +24,7 @@ def read_excel(path: Path, notes: Notes) -> pl.DataFrame:
         raise DataError(f"the first sheet of {path} is empty: move the table to it") from None
     except (fastexcel.FastExcelError, pl.exceptions.PolarsError) as error:
         reason = str(error).splitlines()[0]
-        raise DataError(f"{path} is no whole Excel file ({reason})") from None
+        raise DataError(f"{path} is not a complete Excel file ({reason})") from None
     if len(sheets) > 1:
         notes.say(
             f"{path.name} has {len(sheets)} sheets ({listed(sheets, 4)}): the first one is read"

@@ -3,7 +3,7 @@
 `Answers` says how the column is read: as a class, as several labels, or as a number.
 
 A label is a text: "0" and "1" are classes as good as any. `1.0` and `1` are one class when all
-labels are whole numbers. A column of many different fractions is no label, and is refused.
+labels are whole numbers. A column of many different fractions is not a label, and is refused.
 """
 
 from __future__ import annotations
@@ -196,7 +196,7 @@ def check_classes(labels: Sequence[str], column: str, notes: Notes) -> None:
         raise DataError(
             f"the column {quoted(column)} holds {len(counts):,} different labels in "
             f"{len(labels):,} "
-            "rows: most classes have a single example, so that it is no label; name another "
+            "rows: most classes have a single example, so that it is not a label; name another "
             "column"
         )
     _tell_look_alikes(counts, column, notes)

@@ -26,7 +26,7 @@ def read(path: Path) -> list[Piece]:
         import mido
     data = path.read_bytes()
     if data[:4] != b"MThd":
-        raise DataError(f"{path} is no MIDI file: it does not begin with MThd")
+        raise DataError(f"{path} is not a MIDI file: it does not begin with MThd")
     try:
         file = mido.MidiFile(file=io.BytesIO(data))
         messages = mido.merge_tracks(file.tracks)

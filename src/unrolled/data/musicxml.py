@@ -30,12 +30,12 @@ def read(path: Path) -> list[Piece]:
     if root.tag == "score-timewise":
         raise DataError(f"{path} is sorted by measure (score-timewise): save it as score-partwise")
     if root.tag != "score-partwise":
-        raise DataError(f"{path} is no MusicXML: it holds <{root.tag:.40}>, not <score-partwise>")
+        raise DataError(f"{path} is not MusicXML: it holds <{root.tag:.40}>, not <score-partwise>")
     try:
         parts = [_Part(one) for one in root.iter("part")]
     except (ValueError, ZeroDivisionError, KeyError, OverflowError) as error:
         raise DataError(
-            f"{path} is damaged: a note or a duration in it is no number ({because(error)})"
+            f"{path} is damaged: a note or a duration in it is not a number ({because(error)})"
         ) from None
     notes = in_order(note for part in parts for note in part.notes)
     return [Piece(path.name, notes, _tempo(root), sum(part.drums for part in parts))]

@@ -1,7 +1,7 @@
 """Cells that are to be numbers. In: texts. Out: float64, NaN where one is missing; next: readers.
 
 A cell that says that there is nothing (empty, NA, NaN, null, ?, -) is missing. Anything else that
-is no number is refused, with its row; so is one that float32, in which networks compute, cannot
+is not a number is refused, with its row; so is one that float32, in which networks compute, cannot
 hold. Commas are decimal points ("1,5") or
 marks of thousands ("1,500,000") where all numbers of the column agree, and the choice is reported.
 """
@@ -115,7 +115,7 @@ def _with_commas(series: pl.Series, column: str, place: int, where: str, notes: 
             return changed
     raise DataError(
         f"{where} has {str(series[place])[:40]!r} in the column {quoted(column)}, which "
-        "is no number: put it right, leave the cell empty, or name another column"
+        "is not a number: put it right, leave the cell empty, or name another column"
     )
 
 

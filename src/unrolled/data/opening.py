@@ -197,7 +197,7 @@ def survey(path: Path) -> Survey:
     marked = next((name for mark, name in MARKS if start.startswith(mark)), None)
     encoding = marked or _looks_like_utf16(start)
     if encoding is None and b"\x00" in start:
-        raise DataError(f"{path} is no text: byte {start.index(0):,} of it is 0; name a text file")
+        raise DataError(f"{path} is not text: byte {start.index(0):,} of it is 0; name a text file")
     decodes, lines, longest_line = _read_through(path, encoding or "utf-8")
     if encoding is not None and not decodes:
         raise DataError(f"{path} begins like {encoding.upper()} but is not: save it again as UTF-8")
@@ -210,7 +210,7 @@ def survey(path: Path) -> Survey:
 def _refuse_other_kinds(path: Path, start: bytes) -> None:
     for mark, kind in KINDS:
         if start.startswith(mark):
-            raise DataError(f"{path} is no text but {kind}")
+            raise DataError(f"{path} is not text but {kind}")
 
 
 def _looks_like_utf16(start: bytes) -> str | None:

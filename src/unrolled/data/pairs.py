@@ -100,7 +100,7 @@ def _columns(
     path = existing(path)
     if kind_of(path) not in TABLES:
         raise DataError(
-            f"{path} is no table: name a CSV with two columns, or the file of the targets with "
+            f"{path} is not a table: name a CSV with two columns, or the file of the targets with "
             "--target"
         )
     table = read_table(path, notes)

@@ -144,7 +144,9 @@ def opened_picture(path: Path) -> Iterator[Image.Image]:
             f"{path} would unpack to more than {most:.0f} million pixels: make it smaller"
         ) from None
     except UnidentifiedImageError:
-        raise DataError(f"{path} is no picture that can be read: save it as PNG or JPEG") from None
+        raise DataError(
+            f"{path} is not a picture that can be read: save it as PNG or JPEG"
+        ) from None
     except PermissionError:
         raise DataError(f"{path} cannot be opened: you have no permission to read it") from None
     except MemoryError:

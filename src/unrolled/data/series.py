@@ -319,7 +319,7 @@ def _labels(path: Path, y: Any, count: int) -> list[str]:
     try:
         return [one.decode() if isinstance(one, bytes) else str(one) for one in y.tolist()]
     except UnicodeDecodeError:
-        raise DataError(f"{path}: y holds bytes that are no UTF-8: write texts") from None
+        raise DataError(f"{path}: y holds bytes that are not UTF-8: write texts") from None
 
 
 def npz_arrays(path: Path) -> dict[str, Any]:
@@ -336,9 +336,9 @@ def npz_arrays(path: Path) -> dict[str, Any]:
                 f"{path} holds Python objects, which can hold code and are never loaded: save "
                 "plain numbers, with all series behind one another in x and their `lengths`"
             ) from None
-        raise DataError(f"{path} is no .npz file ({because(error)})") from None
+        raise DataError(f"{path} is not a .npz file ({because(error)})") from None
     except NPZ_DAMAGE as error:
-        raise DataError(f"{path} is no whole .npz file ({because(error)})") from None
+        raise DataError(f"{path} is not a complete .npz file ({because(error)})") from None
     except MemoryError:
         raise DataError(
             f"{path} says that it holds an array that does not fit into memory: it is damaged, or "

@@ -107,14 +107,14 @@ def _numbers(path: Path, body: bytes, kind: int, bits: int) -> Any:
 
 def _by_soundfile(path: Path) -> Sound:
     if path.suffix.lower() not in ENDINGS:
-        raise DataError(f"{path} is no WAV file: save the sound as WAV, or FLAC")
+        raise DataError(f"{path} is not a WAV file: save the sound as WAV, or FLAC")
     with extras(f"reading {path}"):
         import soundfile
     try:
         samples, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
     except soundfile.SoundFileError as error:
         why = because(error)
-        raise DataError(f"{path} is no sound that can be read ({why}): save it as WAV") from None
+        raise DataError(f"{path} is not a sound that can be read ({why}): save it as WAV") from None
     return Sound(samples.mean(1), int(rate), samples.shape[1])
 
 

@@ -352,7 +352,7 @@ def _json_value(text: str, where: str) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise DataError(f"{where} is no JSON ({because(error)})") from None
+        raise DataError(f"{where} is not JSON ({because(error)})") from None
     except RecursionError:
         raise DataError(
             f"{where} is nested too deeply: a table is made of objects whose values are texts and "
@@ -404,7 +404,7 @@ def parquet_batches(path: Path, size: int) -> Iterator[pl.DataFrame]:
             yield lazy.slice(start, size).collect()
     except (pl.exceptions.PolarsError, OSError) as error:
         reason = str(error).splitlines()[0]
-        raise DataError(f"{path} is no whole Parquet file ({reason})") from None
+        raise DataError(f"{path} is not a complete Parquet file ({reason})") from None
 
 
 def _refuse_nested(path: Path, schema: Any) -> None:
@@ -422,7 +422,7 @@ def _parquet(path: Path) -> pl.DataFrame:
         frame = pl.read_parquet(path)
     except (pl.exceptions.PolarsError, OSError) as error:
         reason = str(error).splitlines()[0]
-        raise DataError(f"{path} is no whole Parquet file ({reason})") from None
+        raise DataError(f"{path} is not a complete Parquet file ({reason})") from None
     _refuse_nested(path, frame.schema)
     return frame.select(as_text(name, kind) for name, kind in frame.schema.items())
 

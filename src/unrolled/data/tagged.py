@@ -295,7 +295,7 @@ def _objects(path: Path, found: Any) -> Iterator[tuple[int, Any]]:
         try:
             values = json.loads("\n".join(text_lines(path, found)))
         except ValueError as error:
-            raise DataError(f"{path} is no JSON ({because(error)})") from None
+            raise DataError(f"{path} is not JSON ({because(error)})") from None
         yield from enumerate(values if isinstance(values, list) else [values], 1)
         return
     for number, line in enumerate(text_lines(path, found), 1):
@@ -303,7 +303,7 @@ def _objects(path: Path, found: Any) -> Iterator[tuple[int, Any]]:
             try:
                 yield number, json.loads(line)
             except ValueError as error:
-                raise DataError(f"line {number} of {path} is no JSON ({because(error)})") from None
+                raise DataError(f"line {number} of {path} is not JSON ({because(error)})") from None
 
 
 def _list(path: Path, number: int, name: str, value: Any) -> list[str]:

@@ -107,7 +107,7 @@ def parse_times(
     place = 0 if best[1] is None else int(best[1].is_null().arg_max() or 0)
     raise DataError(
         f"row {place + 1 if rows is None else rows[place]:,} of {path} has "
-        f"{str(words[place])[:40]!r} in the column {quoted(column)}, which is no date: write "
+        f"{str(words[place])[:40]!r} in the column {quoted(column)}, which is not a date: write "
         "2010-01-31 or 2010-01-31 13:00"
     )
 
@@ -211,7 +211,7 @@ def parse_step(text: str) -> Step:
     count, letters = text.rstrip("abcdefghijklmnopqrstuvwxyz"), text.lstrip("0123456789")
     unit = LETTERS.get(letters)
     if unit is None or not (count or "1").isdigit() or int(count or 1) < 1:
-        raise DataError(f"{text!r} is no step: write 15min, 1h, 1d, 1w, 1mo or 1y")
+        raise DataError(f"{text!r} is not a step: write 15min, 1h, 1d, 1w, 1mo or 1y")
     number = int(count or 1)
     if unit in ("month", "year"):
         return Step(number * (12 if unit == "year" else 1), "month")

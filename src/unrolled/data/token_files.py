@@ -38,7 +38,7 @@ def map_tokens(path: Path, size: int) -> Any:
     kind = np.dtype(np.uint16 if size <= 2**16 else np.uint32)
     length = path.stat().st_size
     if length == 0 or length % kind.itemsize:
-        raise DataError(f"{path} is no file of tokens: it holds {length} bytes")
+        raise DataError(f"{path} is not a file of tokens: it holds {length} bytes")
     return np.memmap(path, kind, mode="r")
 
 

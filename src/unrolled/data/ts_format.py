@@ -128,7 +128,7 @@ def _channel(path: Path, number: int, part: str) -> Any:
         )
     except ValueError as error:
         wrong = str(error).rpartition(":")[2].strip()
-        raise DataError(f"line {number} of {path} holds {wrong}, which is no number") from None
+        raise DataError(f"line {number} of {path} holds {wrong}, which is not a number") from None
     if (np.abs(values) > LARGEST).any():
         raise DataError(
             f"line {number} of {path} holds an infinite number, or one beyond {LARGEST:.1e}: write "

@@ -115,7 +115,7 @@ class Prepared:
     learned: int
     known: int
     values: Any  # (T,) without gaps; logarithms where the layout says so
-    seen: Any  # (T,) whether a value is no gap
+    seen: Any  # (T,) whether a value is not a gap
     inputs: Any  # (T, inputs) float32
     ahead: Any  # (T + horizon, told) float32: calendar and known covariates of each step
 

@@ -241,7 +241,7 @@ def _kept(equation: Equation) -> dict[Node, Variable]:
     """The forward step's named values, as what they are for the backward step: given."""
     kept: dict[Node, Variable] = {}
     for name, node in equation.statements:
-        # a condition is no value that could be kept: it is asked again, of values that are
+        # a condition is not a value that could be kept: it is asked again, of values that are
         if isinstance(node, Apply) and varies(node) and not is_condition(node):
             # a new state and its old value share a name; the old one stays with the role "state"
             kept.setdefault(node, variable(name, "value", shape_of(node)))

@@ -24,8 +24,8 @@ class Equation:
     `given` are the values from outside, in order: the input, the states before the step, further
     inputs by name, the weights, and for a backward step what the forward step left and the
     derivatives that arrive. `defaults` are the values of named inputs that need not be given.
-    `fixed` names weights that are not learned. `output` is set where the output is no state of the
-    cell: it stands first among the states all the same, so that every engine keeps a row of it for
+    `fixed` names weights that are not learned. `output` is set where the output is not a state of
+    the cell: it stands first among the states all the same, so that every engine keeps a row of it for
     each step, but nothing reads the row before.
     `noise` says what is random in training, and how (`noise`).
     `statements` name the values that are computed; `results` are the names among them that the
@@ -148,7 +148,7 @@ class Equation:
         }
 
     def check_sizes(self, **sizes: Any) -> None:
-        """Refuse what is no size, or another one than a constant array has."""
+        """Refuse what is not a size, or another one than a constant array has."""
         for size, number in sizes.items():
             if isinstance(number, bool) or not isinstance(number, int) or number < 1:
                 raise ShapeError(f"{size} is a whole number, 1 or more, not {number!r}")

@@ -25,7 +25,7 @@ class Signature:
     named: dict[str, float | None]
 
     def given(self, declared: Mapping[str, str], output: str | None) -> list[Variable]:
-        """The variables. An output that is no state stands where the first state would; a named
+        """The variables. An output that is not a state stands where the first state would; a named
         input whose size is not declared takes it from its use."""
         sizes = {name: (declared[name],) for name in self.named if name in declared}
         states = self.states if output is None else [output, *self.states]
@@ -64,7 +64,7 @@ def read_signature(step: Callable[..., Any], where: Where) -> Signature:
 
 
 def read_output(cell_type: type, signature: Signature, where: Where) -> str | None:
-    """The name of an output that is no state, where the class declares one."""
+    """The name of an output that is not a state, where the class declares one."""
     output = getattr(cell_type, "output", None)
     if output is None:
         return None

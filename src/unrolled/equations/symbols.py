@@ -289,7 +289,7 @@ class Symbol:
         known = _number(self.node)
         if known is None:
             teach("a value of the step has no number yet, and cannot count or choose")
-        teach(f"{known} is no whole number: a hyper-parameter that counts is written as one "
+        teach(f"{known} is not a whole number: a hyper-parameter that counts is written as one "
               f"(depth = 3)")  # fmt: skip
 
     def __array_ufunc__(self, ufunc: Any, method: str, *arguments: Any, **_: Any) -> Symbol:
@@ -304,7 +304,7 @@ class Symbol:
     @classmethod
     def __torch_function__(cls, function: Any, *_: Any) -> NoReturn:
         name = getattr(function, "__name__", "function")
-        teach(f"`torch.{name}` got a value of the step, which is no tensor: use "
+        teach(f"`torch.{name}` got a value of the step, which is not a tensor: use "
               f"{_cure(name)} instead, which works on tensors too")  # fmt: skip
 
     def __array__(self, *_: Any, **__: Any) -> NoReturn:

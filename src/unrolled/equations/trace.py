@@ -108,7 +108,7 @@ def _improved(equation: Equation) -> Equation:
 
 
 def _initial_state(cell_type: type, states: Mapping[str, Any]) -> dict[str, float]:
-    """What each state is before the first step, where the class says so. A name that is no state
+    """What each state is before the first step, where the class says so. A name that is not a state
     is refused with all other declarations, when the step has become an equation."""
     declared: Mapping[str, Any] = getattr(cell_type, "initial_state", {})
     for name, value in declared.items():
@@ -227,7 +227,7 @@ def _watch(
 def _outputs(
     returned: Any, states: list[str], output: str | None, cell_type: type, where: Where
 ) -> dict[str, Node]:
-    """What the step returns, by name: an output that is no state, and the new states."""
+    """What the step returns, by name: an output that is not a state, and the new states."""
     values = returned if isinstance(returned, tuple) else (returned,)
     carried, states = states, states if output is None else [output, *states]
     wanted = ", ".join(states)

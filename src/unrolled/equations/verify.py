@@ -112,9 +112,9 @@ def _verify_step(equation: Equation) -> None:
     same = equation.results == tuple(equation.states)
     _demand(same, equation, "a step returns its new states, in the order of the old ones")
     unknown = set(equation.initial_state) - set(equation.states)
-    _demand(not unknown, equation, f"{sorted(unknown)} begin with a value and are no states")
+    _demand(not unknown, equation, f"{sorted(unknown)} begin with a value and are not states")
     unknown = set(equation.defaults) - set(equation.named_inputs)
-    _demand(not unknown, equation, f"{sorted(unknown)} have a default and are no named inputs")
+    _demand(not unknown, equation, f"{sorted(unknown)} have a default and are not named inputs")
     is_first = equation.output in (None, equation.results[0])
     _demand(is_first, equation, f"the output {equation.output} does not stand first")
     _demand(bool(equation.carried), equation, "a step has at least one state")
@@ -144,7 +144,7 @@ def _verify_node(node: Node, given: set[Variable], sizes: set[str]) -> None:
     if isinstance(node, Apply):
         _verify_operation(node)
     elif not isinstance(node, Variable | Constant | ConstantArray | Length | Eye):
-        raise EquationError(f"{node!r} is no node")
+        raise EquationError(f"{node!r} is not a node")
     shape_of(node)
 
 

@@ -289,7 +289,7 @@ def used_in(text: str, candidates: Collection[str]) -> list[str]:
 
 
 def refuse_power(exponent: float) -> None:
-    """A power that is no whole number needs pow of libm."""
+    """A power that is not a whole number needs pow of libm."""
     raise ArgumentError(
         f"the equation raises to the power {exponent:g}, which C without libm cannot compute: "
         f"export it without --no-libm, or write it with sqrt, exp and log"

@@ -87,7 +87,7 @@ class Lab:
 
 
 class UnreadableText(UnrolledError):
-    """A text file that is not there, or is no text."""
+    """A text file that is not there, or is not text."""
 
 
 def read_text(path: Path, wanted: TextFile) -> str:
@@ -107,7 +107,7 @@ def read_text(path: Path, wanted: TextFile) -> str:
             "another file"
         ) from error
     if "\0" in text:
-        raise UnreadableText(f"{path} holds zero bytes, so it is no text: name a text file")
+        raise UnreadableText(f"{path} holds zero bytes, so it is not text: name a text file")
     text = text.replace("\r\n", "\n")
     if not wanted.least <= len(text) <= wanted.most:
         raise UnreadableText(

@@ -51,7 +51,7 @@ class Progress:
     def stage(self, name: str, steps: int = 1) -> Iterator[Callable[..., None]]:
         """One stage; call what it gives after each step: `done()`, `done("lag 5", 20)` for 20."""
         if name not in self.costs:
-            raise ValueError(f"{name!r} is no stage of the plan: {', '.join(self.costs)}")
+            raise ValueError(f"{name!r} is not a stage of the plan: {', '.join(self.costs)}")
         start, count = self.now(), 0
         self._show(name, "", None, always=True)
 

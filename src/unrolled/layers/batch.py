@@ -1,8 +1,8 @@
 """A batch of sequences as tokens: dense, or each of its own length.
 
 In: (T, B, I), and perhaps lengths. Out: the tokens that kernels run over, and the way back; next:
-`direction`. The tokens of a ragged batch are (N, I). A padded place is no token: it is neither read
-nor computed, and comes back as 0.
+`direction`. The tokens of a ragged batch are (N, I). A padded place is not a token: it is neither
+read nor computed, and comes back as 0.
 """
 
 from __future__ import annotations

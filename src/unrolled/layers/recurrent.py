@@ -153,7 +153,7 @@ class Recurrent(Fixable, nn.Module):
             self.register_parameter(name, nn.Parameter(made))
 
     def _beside(self) -> dict[str, tuple[tuple[int, ...], float | None]]:
-        """Parameters that are no weights of the cell: shapes and first values."""
+        """Parameters that are not weights of the cell: shapes and first values."""
         return self._around.parameters(
             self.equation, self._sizes, self.num_layers, self.directions, self.output_size
         )

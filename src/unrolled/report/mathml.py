@@ -56,7 +56,7 @@ class _Reader:
     # -------------------------------------------------------------------------------------- tokens
 
     def peek(self) -> str:
-        """The next token that is no white space; empty at the end."""
+        """The next token that is not white space; empty at the end."""
         while match := _TOKEN.match(self.latex, self.at):
             if not match[0].isspace():
                 return match[0]
@@ -197,7 +197,7 @@ class _Reader:
         if token == ".":
             return ""
         if token not in BRACKETS:
-            raise self.wrong(f"{token!r} is no bracket that could grow")
+            raise self.wrong(f"{token!r} is not a bracket that could grow")
         return f'<mo stretchy="true">{html.escape(BRACKETS[token], quote=False)}</mo>'
 
     def environment(self) -> str:

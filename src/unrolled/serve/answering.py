@@ -323,7 +323,7 @@ def first_of(text: str | None, learned: TimeSeries) -> Any:
     if moment is None or moment.tzinfo is not None:
         raise ArgumentError("'first' is a date such as 2026-01-31 or 2026-01-31T06:00")
     if learned.step.unit == "weekday" and not np.is_busday(moment.date()):
-        raise ArgumentError("'first' is no weekday, and the run goes by weekdays")
+        raise ArgumentError("'first' is not a weekday, and the run goes by weekdays")
     return np.datetime64(moment, "us")
 
 

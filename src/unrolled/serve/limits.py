@@ -42,6 +42,6 @@ class Refused(Exception):
 
 
 def answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """A response in JSON; what is no number is never written as one."""
+    """A response in JSON; what is not a number is never written as one."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     return Response(text.encode(), status, headers, "application/json")

@@ -1,6 +1,6 @@
 """What is sent and what comes back, as JSON. In: a body. Out: a checked question, or a refusal.
 
-The classes are what the OpenAPI page shows. Types are strict: "1" is no number, and a field that
+The classes are what the OpenAPI page shows. Types are strict: "1" is not a number, and a field that
 nobody knows is refused. Next: `answering`.
 """
 

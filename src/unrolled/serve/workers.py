@@ -66,7 +66,7 @@ class Workers:
         say(f"process {number} is {process.pid}")
 
     def _replace_ended(self) -> int:
-        """Start another for each that has ended; the status if that is no use."""
+        """Start another for each that has ended; the status if that is of no use."""
         for number, process in list(self.processes.items()):
             if process.is_alive():
                 continue

@@ -84,7 +84,7 @@ class Network:
         self.many_to, self.loss_name, self.loss_function = many_to, loss, find_loss(loss)
         # each layer draws from a stream of its own, so that no two layers begin alike
         seeds = np.random.SeedSequence(seed).generate_state(num_layers + 1).tolist()
-        equation(cell)  # says so if this is no cell
+        equation(cell)  # says so if this is not a cell
         if isinstance(cell, Cell):
             own = {name: getattr(cell, name) for name in hyperparameters_of(type(cell))}
             cell, hyperparameters = type(cell), own | hyperparameters

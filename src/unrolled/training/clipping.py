@@ -15,7 +15,7 @@ from torch import nn
 def clip_gradients(model: nn.Module, norm: float | None, value: float | None) -> float:
     """Clip in place, by value first, then by norm; return the norm of what backward gave.
 
-    A bound of None or 0 is no bound.
+    A bound of None or 0 is not a bound.
     """
     gradients = [weight.grad for weight in model.parameters() if weight.grad is not None]
     total = float(torch.nn.utils.get_total_norm(gradients))

@@ -60,7 +60,7 @@ def read_manifest(run: Path) -> dict[str, list[str]] | None:
         return None
     try:
         if path.is_symlink() or not path.is_file() or path.stat().st_size > MOST_BYTES:
-            raise ValueError("it is no file of such a run")
+            raise ValueError("it is not a file of such a run")
         found = json.loads(path.read_text(encoding="utf-8"))
         if found["unrolled_run"] != FORMAT:
             raise ValueError(f"format {found['unrolled_run']!r}; this version reads {FORMAT}")

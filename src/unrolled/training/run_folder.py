@@ -102,7 +102,7 @@ class RunFolder:
             raise NotARun(f"there is no run {str(path)!r}: name the folder that --out made")
         if not is_run:
             raise NotARun(
-                f"{str(path)!r} is no run (it has no {CONFIG}): name the folder that "
+                f"{str(path)!r} is not a run (it has no {CONFIG}): name the folder that "
                 "`unrolled train ... --out FOLDER` made"
             )
         run.refuse_links()
@@ -224,7 +224,7 @@ class RunFolder:
             if not path.exists():
                 raise NotARun(f"{self.path} is not complete: it has no {name}")
             if path.is_symlink() or not path.is_file():
-                raise NotARun(f"{path} is no file: copy the run again")
+                raise NotARun(f"{path} is not a file: copy the run again")
             if path.stat().st_size > most:
                 raise NotARun(f"{path} is larger than the {most:,} bytes that such a file may have")
             return path.read_bytes()
@@ -263,7 +263,9 @@ def refuse_taken(path: Path) -> None:
             f"{path} already holds a run: choose another --out, or resume it with --resume {path}"
         )
     if is_there:
-        raise CannotWrite(f"{path} is there already and is no empty folder: choose another --out")
+        raise CannotWrite(
+            f"{path} is there already and is not an empty folder: choose another --out"
+        )
 
 
 def _why(error: Exception) -> str:

@@ -24,7 +24,7 @@ class Settings:
     momentum: float = 0.9  # of "momentum" alone
     weight_decay: float = 0.0
     schedule: str = "constant"
-    clip_norm: float | None = 1.0  # 0, like None, is no bound
+    clip_norm: float | None = 1.0  # 0, like None, is not a bound
     clip_value: float | None = None
     epochs: int = 20
     patience: int | None = None  # stop after this many epochs without a better validation figure

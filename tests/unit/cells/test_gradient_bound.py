@@ -55,7 +55,7 @@ def test_beyond_the_bound_it_is_that_of_a_loop_with_hooks(engine: str, state: st
     found = torch.autograd.grad((y * d).sum(), wanted)
     right = torch.autograd.grad((expected * d).sum(), wanted)
     free = torch.autograd.grad((lstm_loop(layer, x, bound, "") * d).sum(), wanted)
-    assert not torch.allclose(right[0], free[0]), "the bound is met"
+    assert (right[0] - free[0]).abs().max() > 0.01, "the bound is met"
     for mine, theirs in zip(found, right, strict=True):
         assert_agrees(mine, theirs, tolerance=FLOAT64)
 

@@ -65,7 +65,7 @@ def test_debug_lets_it_through(failing, monkeypatch):
 @pytest.mark.parametrize("word", ["caf\udce9.csv", "--out=\udcff"])
 def test_bytes_that_are_no_text(capsys, word):
     assert cli.main(["train", "classify", word]) == 2
-    assert "is no text in UTF-8" in capsys.readouterr().err
+    assert "is not text in UTF-8" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

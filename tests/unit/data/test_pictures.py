@@ -113,10 +113,10 @@ def png_bytes(tmp_path):
         ("bomb.png", lambda place: huge_png(), "would unpack to more than 89 million pixels"),
         ("short.png", lambda place: png_bytes(place)[:300], "is damaged or cut short"),
         ("torn.png", lambda place: png_bytes(place)[:60] + b"x" * 200, "is damaged or cut short"),
-        ("text.png", lambda place: b"this is a text", "is no picture that can be read"),
+        ("text.png", lambda place: b"this is a text", "is not a picture that can be read"),
         ("none.png", lambda place: b"", "is empty: it holds 0 bytes"),
         ("code.png", lambda place: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
-         "is no picture that can be read"),
+         "is not a picture that can be read"),
     ],
 )  # fmt: skip
 def test_what_is_no_picture_gets_a_sentence(tmp_path, name, make, words):

@@ -135,7 +135,7 @@ def test_a_note_sounds_at_its_frequency(tmp_path):
         ("a.xml", b"<score-partwise><part>", "no XML, or cut short"),
         ("a.xml", b"<html></html>", "it holds <html>"),
         ("a.xml", b'<!DOCTYPE x [<!ENTITY a "b">]><x/>', "defines entities"),
-        ("a.xml", score(NOTE.format("", "C", "x", 2, "")).encode(), "is no number"),
+        ("a.xml", score(NOTE.format("", "C", "x", 2, "")).encode(), "is not a number"),
         ("a.mxl", b"PK\x03\x04 cut", "damaged or cut short"),
         ("a.abc", b"no tune", "no line in it begins with X:"),
         ("a.abc", b"X:1\nL:0\nK:C\nC", "is no length of a note"),

@@ -84,7 +84,7 @@ def test_a_tone_is_the_same_tone_at_another_rate():
         (wav([]), "0 samples"),
         (wav(WAVE, bits=12), "format 1 with 12 bits"),
         (b"RIFF1234AVI ....", "no WAV file"),
-        (b"something else", "is no WAV file|is no sound"),
+        (b"something else", "is not a WAV file|is not a sound"),
     ],
 )
 def test_what_is_no_sound_is_answered_in_a_sentence(tmp_path, data, words):

@@ -176,7 +176,7 @@ def test_a_wide_table_becomes_series(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("odd", "said"),
     [
-        ("wet", "row 2 of {} has 'wet' in the column 'value_number_2998', which is no number"),
+        ("wet", "row 2 of {} has 'wet' in the column 'value_number_2998', which is not a number"),
         ("1e300", "row 2 of {} has '1e300' in the column 'value_number_2998': no network"),
     ],
 )

@@ -67,13 +67,13 @@ DAMAGED = {
     "a truth as a place": damaged(_set("nodes", -1, to=["tanh", True])),
     "too many arguments": damaged(_set("nodes", -1, to=["tanh", 1, 2])),
     "a name that is none": damaged(_set("statements", 0, 0, to="a b")),
-    "a name that is no text": damaged(_set("statements", 0, 0, to=3)),
+    "a name that is not text": damaged(_set("statements", 0, 0, to=3)),
     "a name said twice": damaged(_set("statements", 1, 0, to="i")),
     "a given that is none": damaged(_set("given", 0, to=40)),
     "a weight that is not given": damaged(lambda data: data["given"].pop()),
     "a result without a statement": damaged(_set("results", 0, to="q")),
     "shapes that disagree": damaged(_set("nodes", 0, 2, to=["hidden_size"])),
-    "an initial state that is no number": damaged(_set("initial_state", to={"h": "zero"})),
+    "an initial state that is not a number": damaged(_set("initial_state", to={"h": "zero"})),
     "very deep": "[" * 100_000,
 }
 

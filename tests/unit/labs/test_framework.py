@@ -83,7 +83,7 @@ def test_a_wrong_argument_gets_one_sentence(
                "exists"),
         (b"abcdef\xff", "the text {path} is not UTF-8 (byte 6): save it as UTF-8 text, or name "
                         "another file"),
-        (b"abc\0defg", "{path} holds zero bytes, so it is no text: name a text file"),
+        (b"abc\0defg", "{path} holds zero bytes, so it is not text: name a text file"),
         (b"abcd", "the text {path} has 4 characters: --my-text needs from 5 to 100"),
         (b"a" * 101, "the text {path} has 101 characters: --my-text needs from 5 to 100"),
     ],

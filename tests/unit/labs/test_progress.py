@@ -79,7 +79,7 @@ def test_a_terminal_has_one_line_that_is_cleaned_up(clock: Clock) -> None:
 def test_a_stage_that_was_not_announced_is_an_error() -> None:
     progress = Progress()
     progress.plan({"a": 1})
-    with pytest.raises(ValueError, match="'b' is no stage of the plan: a"), progress.stage("b"):
+    with pytest.raises(ValueError, match="'b' is not a stage of the plan: a"), progress.stage("b"):
         pass
 
 

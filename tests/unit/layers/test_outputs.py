@@ -1,4 +1,4 @@
-"""An output that is no state: `output = "y"`, and the step returns y before its new states."""
+"""An output that is not a state: `output = "y"`, and the step returns y before its new states."""
 
 from typing import Any, ClassVar
 

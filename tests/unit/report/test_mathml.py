@@ -73,7 +73,7 @@ def test_every_printed_equation_can_be_drawn(cell: type) -> None:
         (r"\begin{cases} a \end{aligned}", r"\begin{cases} is ended by another name"),
         (r"\begin{cases} a", r"it ends where '\\end' is missing"),
         (r"\left( x", r"it ends where '\\right' is missing"),
-        (r"\left x \right)", "'x' is no bracket that could grow"),
+        (r"\left x \right)", "'x' is not a bracket that could grow"),
         (r"\text x", "plain text in braces is missing at character 5"),
     ],
 )

@@ -150,7 +150,7 @@ def test_what_cannot_be_learned(X, y, words):
     ("line", "words"),
     [
         ("predict {run} gone.png", "there is no file 'gone.png'"),
-        ("predict {run} {run}/../bad.png", "is no picture that can be read"),
+        ("predict {run} {run}/../bad.png", "is not a picture that can be read"),
         ("predict {run} {run}/../0.png --tag x", "no option '--tag'"),
         ("predict {run} {run}/../0.png --word x", "--word says nothing to"),
         ("evaluate {run} {run}/../0.png", "to learn, name a table"),

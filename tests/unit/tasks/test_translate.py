@@ -114,7 +114,7 @@ def test_two_files_and_what_has_no_partner(tmp_path):
     (tmp_path / "b").write_text("eins\n")
     with pytest.raises(DataError, match=r"has 4 lines and .* 1: line by line"):
         read_pairs(tmp_path / "a", tmp_path / "b")
-    with pytest.raises(DataError, match="is no table"):
+    with pytest.raises(DataError, match="is not a table"):
         read_pairs(tmp_path / "a")
 
 
@@ -123,7 +123,7 @@ def test_two_files_and_what_has_no_partner(tmp_path):
     [
         ("text", ["a"], "for one text write"),
         ([], [], "and there is none"),
-        (["a", 3], ["b", "c"], "row 2 is no text"),
+        (["a", 3], ["b", "c"], "row 2 is not text"),
         (["a"], ["b", "c"], "there are 1 sources and 2 targets"),
     ],
 )

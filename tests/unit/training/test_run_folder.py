@@ -131,7 +131,7 @@ def test_a_place_that_is_taken_is_refused(tmp_path):
 def test_what_is_no_run_says_so(tmp_path):
     with pytest.raises(NotARun, match="there is no run"):
         RunFolder.open(tmp_path / "nowhere")
-    with pytest.raises(NotARun, match="is no run"):
+    with pytest.raises(NotARun, match="is not a run"):
         RunFolder.open(tmp_path)
     run = RunFolder.create(tmp_path / "run", {})
     with pytest.raises(NotARun, match=r"interrupted.*--resume"):

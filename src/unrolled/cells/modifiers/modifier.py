@@ -40,7 +40,7 @@ def titled(equation: Equation, modifier: Modifier) -> str:
 
 
 def share(modifier: str, name: str, value: object) -> None:
-    """Refuse what is no probability below 1."""
+    """Refuse what is not a probability below 1."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
         raise ArgumentError(f"{modifier}: {name} is a share, 0 or more and below 1, not {value!r}")
 

@@ -286,7 +286,7 @@ def _missing_for(node: Apply, found: Mapping[Node, list[Node]]) -> list[Node]:
     for argument in node.args:
         missing.update(dict.fromkeys(found[argument]))
     if OPS[node.op].is_condition:
-        return list(missing)  # true and false are no numbers to be kept; what they compare is
+        return list(missing)  # true and false are not numbers to be kept; what they compare is
     dear = node.op in WIDE or (node.op in DEAR and bool(missing))
     return [node] if dear or len(missing) > 1 else list(missing)
 

@@ -48,7 +48,7 @@ class _Verifier:
         self.at = f"stage {number}, its sums"
         for reduction in stage.reductions:
             self._read(reduction.operand)
-            self._demand(reduction.place.size == ONE, f"{_name(reduction.place)} is no number")
+            self._demand(reduction.place.size == ONE, f"{_name(reduction.place)} is not a number")
         self.ready.update(reduction.place for reduction in stage.reductions)
         self.at = f"stage {number}, its numbers"
         self._group(stage.scalars, ONE)

@@ -81,7 +81,7 @@ def _value(node: ast.expr) -> Decimal:
         return -_value(node.operand)
     if isinstance(node, ast.BinOp):
         return Decimal(_OPERATORS[type(node.op)](_value(node.left), _value(node.right)))
-    assert isinstance(node, ast.Call), f"{ast.dump(node)} is no part of a line"
+    assert isinstance(node, ast.Call), f"{ast.dump(node)} is not a part of a line"
     assert isinstance(node.func, ast.Name)
     return Decimal(_FUNCTIONS[node.func.id](_value(node.args[0])))
 

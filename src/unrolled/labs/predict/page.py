@@ -26,7 +26,7 @@ from unrolled.report.figures import curves, forecast
 from unrolled.report.numbers import number, percent
 from unrolled.textbook import generate_symbols, generate_values
 
-WRONG = 1e-5  # a relative error above this is no rounding
+WRONG = 1e-5  # a relative error above this is not rounding
 WIDTH = 44  # characters on a line
 SMOOTH = 50  # updates of which a curve shows the mean
 

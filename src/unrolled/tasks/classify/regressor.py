@@ -80,7 +80,7 @@ class Regressor(RegressorMixin, Reader):
         try:
             targets = np.asarray(y, np.float64).reshape(-1, 1)
         except (TypeError, ValueError) as error:
-            raise InputError(f"{whose} holds what is no number ({because(error)})") from None
+            raise InputError(f"{whose} holds what is not a number ({because(error)})") from None
         if len(targets) != count:
             raise InputError(f"there are {count} sequences and {len(targets)} numbers: one each")
         lost = np.flatnonzero(~np.isfinite(targets[:, 0]))

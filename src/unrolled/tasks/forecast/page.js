@@ -17,7 +17,7 @@ function numbersIn(text) {
     : lines.map(line => line.split(/[,;\t]/).map(cell => cell.trim()).filter(Boolean).at(-1) ?? "");
   if (lines.length > 1 && Number.isNaN(Number(cells[0]))) cells.shift();  // names of columns
   const wrong = cells.find(cell => cell === "" || !Number.isFinite(Number(cell)));
-  if (wrong !== undefined) throw new RangeError(`\u201c${wrong}\u201d is no number`);
+  if (wrong !== undefined) throw new RangeError(`\u201c${wrong}\u201d is not a number`);
   return cells.map(Number);
 }
 

@@ -222,7 +222,7 @@ def as_texts(X: Any) -> list[str]:
     texts = list(X)
     wrong = next((n for n, one in enumerate(texts, 1) if not isinstance(one, str)), None)
     if not texts or wrong is not None:
-        what = f"row {wrong} is no text" if texts else "there is none"
+        what = f"row {wrong} is not text" if texts else "there is none"
         raise ArgumentError(f"X is a list of texts, and {what}")
     return texts
 

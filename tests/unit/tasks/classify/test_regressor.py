@@ -106,7 +106,7 @@ def test_predict_writes_a_number_and_its_interval(run, capsys):
     [
         ("train classify rows.csv --target price", "predicted by `unrolled train regress`"),
         ("train classify rows.csv --label price", "with `unrolled train regress`"),
-        ("train regress rows.csv --target text", "which is no number"),
+        ("train regress rows.csv --target text", "which is not a number"),
         ("train regress rows.csv", "holds the numbers? name it with --target"),
         ("train regress builtin:languages", "holds classes, one a row, and no numbers"),
         ("train regress rows.csv --target price --interval 2", "lies between 0.02 and 0.98"),
@@ -123,7 +123,7 @@ def test_nonsense_is_refused(run, monkeypatch, capsys, words, said):
 @pytest.mark.parametrize(
     ("y", "said"),
     [([1, 1, 1], "every number is 1"), ([1, np.nan, 2], "row 2 of y is nan"),
-     ([1, 2], "3 sequences and 2 numbers"), (["a", "b", "c"], "what is no number")],
+     ([1, 2], "3 sequences and 2 numbers"), (["a", "b", "c"], "what is not a number")],
 )  # fmt: skip
 def test_rubbish_targets_are_refused(y, said):
     with pytest.raises(ArgumentError, match=said):
