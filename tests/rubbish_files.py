@@ -146,7 +146,7 @@ LABELLED: list[tuple[str, bytes, dict[str, Any], str]] = [
         TEXTS,
         "the column 'label' holds 60 different numbers in 60 rows, such as '0.0', "
         "'0.14285714285714285': that is a quantity and no class; name another column as the "
-        "label, or put it into classes first",
+        "label, or learn to estimate it with `unrolled train regress`",
     ),
     (
         "names.csv",

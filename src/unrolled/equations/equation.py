@@ -25,8 +25,8 @@ class Equation:
     inputs by name, the weights, and for a backward step what the forward step left and the
     derivatives that arrive. `defaults` are the values of named inputs that need not be given.
     `fixed` names weights that are not learned. `output` is set where the output is not a state of
-    the cell: it stands first among the states all the same, so that every engine keeps a row of it for
-    each step, but nothing reads the row before.
+    the cell: it stands first among the states all the same, so that every engine keeps a row of it
+    for each step, but nothing reads the row before.
     `noise` says what is random in training, and how (`noise`).
     `statements` name the values that are computed; `results` are the names among them that the
     step returns: a forward step's new states (the first is the output), a backward step's
