@@ -186,6 +186,6 @@ def test_named_inputs_beside_a_packed_sequence() -> None:
 
 
 def test_who_takes_one_input_alone() -> None:
-    sentence = "takes one input, x, and Irregular also needs dt at each step"
-    check(lambda: Recurrent(Irregular, 3, 5).stream(), CellError, f"a stream {sentence}")
+    stream = Recurrent(Irregular, 3, 5).eval().stream()
+    check(lambda: stream.step(x(3)), ArgumentError, "Irregular needs the input 'dt' at each step")
     check(lambda: unrolled.export(Irregular(3, 5, seed=0), "cell.c"), CellError, "an export takes")

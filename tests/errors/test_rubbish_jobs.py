@@ -16,7 +16,7 @@ TINY = {"hidden": 3, "epochs": 1, "batch_size": 8}
 
 LINES = [
     # what is asked for
-    ("train", "name a job: unrolled train classify"),
+    ("train", "name a job: unrolled train caption | classify"),
     ("train clasify good.csv", "no choice 'clasify'; did you mean 'classify'?"),
     ("train classify", "the following arguments are required: source"),
     ("train classify good.csv more.csv", "one word too many: 'more.csv'"),
@@ -224,7 +224,7 @@ def place(tmp_path_factory):
 def test_one_sentence_and_no_file(place, tmp_path, monkeypatch, capsys, line, words):
     here = tmp_path / "here"
     shutil.copytree(place, here)
-    before = sorted(here.rglob("*"))
+    before = files_in(here)
     monkeypatch.chdir(here)
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
@@ -234,7 +234,12 @@ def test_one_sentence_and_no_file(place, tmp_path, monkeypatch, capsys, line, wo
     assert said[0].startswith("unrolled: ")
     assert words in said[0]
     assert "Traceback" not in said[0]
-    assert sorted(here.rglob("*")) == before
+    assert files_in(here) == before
+
+
+def files_in(place):
+    """But for the bytecode that Python keeps of a file it imports."""
+    return sorted(path for path in place.rglob("*") if "__pycache__" not in path.parts)
 
 
 def test_there_are_fifty():

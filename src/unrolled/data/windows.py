@@ -19,6 +19,7 @@ from unrolled.data.calendar import features
 from unrolled.data.timeseries import TimeSeries
 
 DRIFT = 0.5  # share of the variance that a straight line explains: from here on a series drifts
+ROUNDING = 1e-9  # of the largest value: smaller differences are none
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,8 @@ def scale_of(values: Any, season: int) -> Scale:
     spread = float(values.std())
     lag = season if len(values) > season else 1
     unit = float(np.abs(values[lag:] - values[:-lag]).mean()) if len(values) > 1 else 0.0
+    # where each season repeats the one before, what is left is rounding, and no unit
+    unit = unit if unit > ROUNDING * np.abs(values).max(initial=0.0) else 0.0
     return Scale(float(values.mean()), spread or 1.0, unit or spread or 1.0)
 
 

@@ -42,7 +42,7 @@ def verify(equation: Equation) -> None:
     """Raise EquationError where an invariant is broken."""
     _verify_given(equation)
     given, seen = set(equation.given), set[Node]()
-    sizes = {*equation.sizes, *equation.derived_sizes, "1"}
+    sizes = {*equation.sizes, ONE, *(size for v in given for size in shape_of(v))}
     for name, root in equation.statements:
         for node in topological([root], seen):
             if node in seen:
@@ -50,6 +50,7 @@ def verify(equation: Equation) -> None:
             seen.add(node)
             try:
                 _verify_node(node, given, sizes)
+                sizes.update(shape_of(node))  # among them those that follow from others
             except (ShapeMismatch, EquationError) as error:
                 raise EquationError(
                     f"{equation.name}, in the statement of {name}: {because(error)}"

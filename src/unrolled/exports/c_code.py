@@ -106,7 +106,7 @@ class Layer:
         return f"const float {name} = {text};"
 
     def begin(self, name: str, text: str) -> str:
-        return f"float {name} = {text}.0f;"
+        return f"float {name} = {text};"
 
     def loop(self, index: str, size: str) -> str:
         return f"for (int {index} = 0; {index} < {self.units(size)}; {index}++) {{"

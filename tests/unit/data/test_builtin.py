@@ -51,6 +51,9 @@ def test_every_set_can_be_read(one: builtin.BuiltIn) -> None:
         assert all(data.targets)
         learned, held = data.hold_out(one.test, seed=0)
         assert not set(learned.sources) & set(held.sources)
+    elif one.task == "compose":
+        assert len(data) > 300
+        assert all(len(piece.notes) > 8 for piece in data.pieces)
     elif one.task == "caption":
         for part in (data.train, data.test):
             assert f"{len(part):,}" in one.facts

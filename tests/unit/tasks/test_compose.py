@@ -88,10 +88,9 @@ def every_piece(steps, keys):
 
 @torch.no_grad()
 def chances(model, rolls):
-    notes, again = likelihoods(model, rolls, "cpu")
-    whole = (notes + again).double()
-    # steps are sorted by time: of pieces as long as one another, column by column
-    return (-whole.reshape(len(rolls[0]), len(rolls)).sum(0)).exp().numpy()
+    """Of each piece on its own: in a batch, pieces lie in an order of their own."""
+    whole = [sum(likelihoods(model, [roll], "cpu")).double().sum() for roll in rolls]
+    return (-torch.stack(whole)).exp().numpy()
 
 
 def test_all_pieces_together_have_probability_one_and_samples_follow():

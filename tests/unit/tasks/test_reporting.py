@@ -32,6 +32,7 @@ def test_a_note_is_printed_as_it_is():
     assert "the column '*a*' of `b`_[@c]" in render(Page("t", "l", [section]))
 
 
+@pytest.mark.drawn
 def test_of_a_long_sequence_the_steps_that_counted_most_are_drawn():
     counted = np.zeros(100)
     counted[50:60] = 0.1
@@ -52,6 +53,7 @@ def test_of_a_short_sequence_all_steps_are_drawn():
     assert next(b.title for b in section.blocks if isinstance(b, Figure)) == "A text"
 
 
+@pytest.mark.drawn
 @pytest.mark.parametrize(("channels", "shown"), [(2, "channel 2"), (9, "channel")])
 def test_a_series_is_drawn_beside_what_was_held_in_mind(channels, shown):
     """As it was given: lines while they can be told apart, else the rows of a picture."""

@@ -119,10 +119,10 @@ def test_a_place_that_is_taken_is_refused(tmp_path):
         RunFolder.create(tmp_path / "run", {})
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "precious.txt").write_text("mine")
-    with pytest.raises(CannotWrite, match="no empty folder"):
+    with pytest.raises(CannotWrite, match="not an empty folder"):
         RunFolder.create(tmp_path / "full", {})
     (tmp_path / "file").write_text("")
-    with pytest.raises(CannotWrite, match="no empty folder"):
+    with pytest.raises(CannotWrite, match="not an empty folder"):
         RunFolder.create(tmp_path / "file", {})
     with pytest.raises(CannotWrite, match="choose another place"):
         RunFolder.create(tmp_path / "file" / "below", {})

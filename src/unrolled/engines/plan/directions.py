@@ -126,11 +126,16 @@ def _share(layout: Plan, kept: set[Place]) -> dict[str, str]:
     last_read: dict[Place, int] = {}
     stored: dict[Place, int] = {}
     for number, stage in enumerate(layout.stages):
+        last_read |= {reduction.operand: number for reduction in stage.reductions}
         for group in (stage.scalars, *stage.groups.values()):
+            # a product reads all units of its operand for each that it makes: not before the next
+            operands = (o for block in group.blocks for o in block.operands)
+            last_read |= dict.fromkeys(operands, number + 1)
             for node in [*group.values, *(store.node for store in group.stores)]:
                 for argument in (node, *(node.args if isinstance(node, Apply) else ())):
                     if argument in layout.leaves:
-                        last_read[layout.leaves[argument]] = number
+                        place = layout.leaves[argument]
+                        last_read[place] = max(number, last_read.get(place, 0))
             for store in group.stores:
                 if store.place in kept:
                     stored[store.place] = number

@@ -237,7 +237,7 @@ def test_a_season_that_never_changes(tmp_path: Path) -> None:
     assert backtest.figures["seasonal naive"]["mae"] == 0
     assert backtest.gain == -np.inf
     page = (tmp_path / "run" / "report.html").read_text()
-    assert "where the seasonal naive method makes no mistake" in page
+    assert "where the seasonal naive method makes no error" in page
 
 
 def test_arrays_and_constants() -> None:
