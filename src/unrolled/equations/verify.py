@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from unrolled.equations.equation import Equation
-from unrolled.equations.lengths import is_size
+from unrolled.equations.lengths import is_size, terms_of
 from unrolled.equations.nodes import (
     ONE,
     Apply,
@@ -42,7 +42,7 @@ def verify(equation: Equation) -> None:
     """Raise EquationError where an invariant is broken."""
     _verify_given(equation)
     given, seen = set(equation.given), set[Node]()
-    sizes = {*equation.sizes, ONE, *(size for v in given for size in shape_of(v))}
+    sizes = {*equation.sizes, ONE}
     for name, root in equation.statements:
         for node in topological([root], seen):
             if node in seen:
@@ -50,7 +50,6 @@ def verify(equation: Equation) -> None:
             seen.add(node)
             try:
                 _verify_node(node, given, sizes)
-                sizes.update(shape_of(node))  # among them those that follow from others
             except (ShapeMismatch, EquationError) as error:
                 raise EquationError(
                     f"{equation.name}, in the statement of {name}: {because(error)}"
@@ -140,13 +139,20 @@ def _demand(holds: bool, equation: Equation, sentence: str) -> None:
 def _verify_node(node: Node, given: set[Variable], sizes: set[str]) -> None:
     if isinstance(node, Variable) and node not in given:
         raise EquationError(f"{node.name} is not given")
-    if isinstance(node, Length | Eye) and node.size not in sizes:
+    if isinstance(node, Length | Eye) and not _is_known(node.size, sizes):
         raise EquationError(f"nothing has the size {node.size}")
     if isinstance(node, Apply):
         _verify_operation(node)
     elif not isinstance(node, Variable | Constant | ConstantArray | Length | Eye):
         raise EquationError(f"{node!r} is not a node")
     shape_of(node)
+
+
+def _is_known(size: str | None, sizes: set[str]) -> bool:
+    """Whether this is one of the sizes, or follows from some of them."""
+    return size is not None and (
+        size in sizes or (is_size(size) and all(base in sizes for base, _ in terms_of(size)))
+    )
 
 
 def _verify_operation(node: Apply) -> None:
