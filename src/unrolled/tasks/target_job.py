@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from unrolled.networks.encoder_decoder import EDGE, EncoderDecoder
 from unrolled.tasks.ragged import Ragged, batches_by_length, batches_in_order
-from unrolled.training.job import Measures, Share, Shown, Sums
+from unrolled.training.job import Measures, Share, Shown, Stateless, Sums
 
 MEASURING = 2  # times the batch size: without gradients there is room for more
 NOTHING = -100  # the target of a place behind the end: it counts nowhere
@@ -45,7 +45,7 @@ class TargetPart(Protocol):
         """What the network reads of these rows."""
 
 
-class TargetJob:
+class TargetJob(Stateless):
     """A network that answers with a sequence, and its data by part."""
 
     best, best_is = "loss", "lowest"
@@ -73,15 +73,6 @@ class TargetJob:
         else:
             batches = batches_in_order(data.sizes, self.batch_size * MEASURING)
         return [(data, rows) for rows in batches]
-
-    def begin(self, part: str) -> None:
-        """Nothing is carried from batch to batch."""
-
-    def carried(self) -> dict[str, Tensor]:
-        return {}
-
-    def carry(self, tensors: dict[str, Tensor]) -> None:
-        """Nothing is carried from batch to batch."""
 
     def compute(self, model: nn.Module, batch: Any, share: Share) -> tuple[Tensor, Sums]:
         data, rows = batch

@@ -1,6 +1,6 @@
 """What a task hands to the loop, and what the loop keeps about its own progress.
 
-In: nothing. Out: `Job`, `Sums`, `Shown`, `Share` and `State`; next: `loop`, `tasks`.
+In: nothing. Out: `Job`, `Stateless`, `Sums`, `Shown`, `Share` and `State`; next: `loop`, `tasks`.
 """
 
 from __future__ import annotations
@@ -70,6 +70,19 @@ class Job(Protocol):
 
     def carry(self, tensors: dict[str, Tensor]) -> None:
         """Put back what `carried` gave."""
+
+
+class Stateless:
+    """What a job inherits that carries nothing from batch to batch."""
+
+    def begin(self, part: str) -> None:
+        """There is nothing to forget."""
+
+    def carried(self) -> dict[str, Tensor]:
+        return {}
+
+    def carry(self, tensors: dict[str, Tensor]) -> None:
+        """There is nothing to put back."""
 
 
 @dataclass

@@ -14,14 +14,11 @@ from unrolled.data.described import Described
 from unrolled.data.notes import Notes
 from unrolled.data.pictures import picture_stream, read_pictures
 from unrolled.data.writing import frame_of, write_table
-from unrolled.errors import DataError, UsageError
+from unrolled.errors import UsageError
 from unrolled.tasks.caption.captioner import Captioner
-from unrolled.tasks.origin import checksum, origin, require_same
-from unrolled.training.fabric import is_first_process
 from unrolled.training.run_folder import RunFolder
 
 COLUMNS = ("file", "text")
-HELD_OUT = 0.1  # of the pictures for the test, where no file is named for it
 TOGETHER = 256  # pictures that are answered before any answer is printed
 
 
@@ -37,11 +34,7 @@ class CaptionJob(CommandJob):
     def add_columns(self, parser: argparse._ActionsContainer) -> None:
         parser.add_argument("--file", metavar="COLUMN", help="column of the picture files")
         parser.add_argument("--text", metavar="COLUMN", help="column of the texts")
-        parser.add_argument("--test", metavar="FILE", help="test set")
-        parser.add_argument(
-            "--test-share", type=float, metavar="SHARE",
-            help=f"fraction held out for testing if there is no --test (default: {HELD_OUT})",
-        )  # fmt: skip
+        self.add_test(parser)
 
     def fit(
         self,
@@ -53,14 +46,9 @@ class CaptionJob(CommandJob):
     ) -> None:
         learned, test = self.read(how, estimator)
         every = [learned, *([test] if test else [])]
-        found = checksum(value for one in every for value in (*one.texts, *one.contents))
+        values = (value for one in every for value in (*one.texts, *one.contents))
         notes = list(Notes([note for one in every for note in one.notes]))
-        if is_first_process() and estimator.progress != "json":
-            say_notes(notes)
-        if resume:
-            require_same(how, found, estimator.out)
-        kept = {key: value for key, value in how.items() if key not in ("source", "command")}
-        table = origin(how["source"], command, **{**kept, "checksum": found, "notes": notes})
+        table = self.origin_of(estimator, how, command, values, notes, resume)
         other = (test.contents, test.texts) if test else None
         estimator.fit(
             learned.contents, learned.texts, other,
@@ -70,20 +58,16 @@ class CaptionJob(CommandJob):
     def read(self, how: dict[str, Any], estimator: Captioner) -> tuple[Described, Described | None]:
         """What to learn from, and what to test on."""
         self.refuse_two_tests(how)
-        share = how.get("test_share")
         data, test = self.parts_of(how["source"], how, estimator.size)
         if how.get("test"):
             return data, self.parts_of(how["test"], how, estimator.size)[0]
         if test is not None:
-            if share is not None:
+            if how.get("test_share") is not None:
                 raise UsageError(
                     f"{how['source']} brings a test set of its own: leave --test-share out"
                 )
             return data, test
-        share = HELD_OUT if share is None else share
-        if not 0 <= share < 1:
-            raise DataError(f"--test-share is a share from 0 to below 1, not {share!r}")
-        return data.hold_out(share, estimator.seed)
+        return data.hold_out(self.share_of(how), estimator.seed)
 
     @staticmethod
     def parts_of(

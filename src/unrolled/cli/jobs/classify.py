@@ -27,7 +27,7 @@ from unrolled.tasks.classify.classifier import Classifier
 from unrolled.tasks.classify.cross_validation import cross_validate
 from unrolled.tasks.classify.encoders import TextEncoder
 from unrolled.tasks.classify.reader import Reader
-from unrolled.tasks.origin import checksum, origin, read_origin, require_same
+from unrolled.tasks.origin import read_origin
 from unrolled.training.fabric import is_first_process
 from unrolled.training.run_folder import RunFolder
 
@@ -35,7 +35,6 @@ SEPARATOR = "|"  # of the labels of a row, where nothing says another one
 OF_TEXTS = ("tokens", "longest", "vocabulary", "embedding")  # parameters
 OF_FOLDS = {"accuracy": "Acc", "micro_f1": "F1", "macro_f1": "macro F1", "mae": "MAE", "r2": "R2"}
 Found = tuple[Any, list[str]]  # of a batch: probabilities, and what was done to its rows
-HELD_OUT = 0.1  # of the data for the test, where no file is named for it
 SUFFIXES = (
     ".csv",
     ".tsv",
@@ -81,11 +80,7 @@ class ClassifyJob(CommandJob):
         )
         parser.add_argument("--time", metavar="COLUMN", help="column of the time of each row")
         add_from(parser)
-        parser.add_argument("--test", metavar="FILE", help="test set")
-        parser.add_argument(
-            "--test-share", type=float, metavar="SHARE",
-            help=f"fraction held out for testing if there is no --test (default: {HELD_OUT})",
-        )  # fmt: skip
+        self.add_test(parser)
         parser.add_argument("--folds", type=int, metavar="K", help="K-fold cross-validation first")
 
     def add_answers(self, parser: argparse._ActionsContainer) -> None:
@@ -151,18 +146,12 @@ class ClassifyJob(CommandJob):
         test = None
         if data.test is not None:
             test = inputs_of(data.test), labels_of(data.test, data.answers)
-        found = checksum([*X, *(data.train.labels or ()), *self.of_test(data)])
+        values = [*X, *(data.train.labels or ()), *self.of_test(data)]
         notes = list(Notes([*data.train.notes, *(data.test.notes if data.test else [])]))
-        if is_first_process() and estimator.progress != "json":
-            say_notes(notes)
-        if resume:
-            require_same(how, found, estimator.out)
-        kept = {key: value for key, value in how.items() if key not in ("source", "command")}
+        table = self.origin_of(estimator, how, command, values, notes, resume)
         if "from_run" in how:
             before = run_to_continue(how["from_run"], self.name, self.estimator)
             estimator.start_from(before, bool(how.get("new_labels")))
-            kept["from_run"] = str(Path(how["from_run"]).resolve())
-        table = origin(how["source"], command, **{**kept, "checksum": found, "notes": notes})
         if how.get("folds") is not None and not resume:
             say_folds(cross_validate(estimator, X, y, how["folds"]), estimator.progress == "json")
         names = (data.train.rows, data.test.rows if data.test is not None else [])
@@ -194,12 +183,9 @@ class ClassifyJob(CommandJob):
             raise UsageError(
                 f"{how['source']} brings a test set of its own: leave --test-share out"
             )
-        if share is None:
-            is_builtin = builtin.is_builtin(how["source"])
-            share = (builtin.find(how["source"]).test or HELD_OUT) if is_builtin else HELD_OUT
         if share == 0:
             return data
-        return data.split(share, seed)
+        return data.split(self.share_of(how), seed)
 
     def evaluate(self, run: RunFolder, source: str, given: dict[str, Any]) -> Evaluation:
         model = self.estimator.load(run.path)

@@ -11,13 +11,9 @@ from unrolled.cli.jobs.job import CommandJob, Evaluation, say_notes
 from unrolled.data import builtin
 from unrolled.data.notes import Notes
 from unrolled.data.scores import Music, read_music
-from unrolled.errors import DataError, UsageError
+from unrolled.errors import UsageError
 from unrolled.tasks.compose.composer import Composer
-from unrolled.tasks.origin import checksum, origin, require_same
-from unrolled.training.fabric import is_first_process
 from unrolled.training.run_folder import RunFolder
-
-HELD_OUT = 0.1  # of the pieces for the test, where no file is named for it
 
 
 class ComposeJob(CommandJob):
@@ -29,11 +25,7 @@ class ComposeJob(CommandJob):
     columns = ("test", "test_share")
 
     def add_columns(self, parser: argparse._ActionsContainer) -> None:
-        parser.add_argument("--test", metavar="FILE", help="pieces to test on: a file or a folder")
-        parser.add_argument(
-            "--test-share", type=float, metavar="SHARE",
-            help=f"share of the pieces to test on, without --test (default: {HELD_OUT})",
-        )  # fmt: skip
+        self.add_test(parser)
 
     def fit(
         self,
@@ -45,14 +37,9 @@ class ComposeJob(CommandJob):
     ) -> None:
         learned, test = self.read(how, estimator.seed)
         every = [learned, *([test] if test else [])]
-        found = checksum(str(piece.notes) for one in every for piece in one.pieces)
+        values = (str(piece.notes) for one in every for piece in one.pieces)
         notes = list(Notes([note for one in every for note in one.notes]))
-        if is_first_process() and estimator.progress != "json":
-            say_notes(notes)
-        if resume:
-            require_same(how, found, estimator.out)
-        kept = {key: value for key, value in how.items() if key not in ("source", "command")}
-        table = origin(how["source"], command, **{**kept, "checksum": found, "notes": notes})
+        table = self.origin_of(estimator, how, command, values, notes, resume)
         other = test.pieces if test else None
         estimator.fit(learned.pieces, test=other, data=table, resume=resume)
 
@@ -62,12 +49,7 @@ class ComposeJob(CommandJob):
         data = music(how["source"])
         if how.get("test"):
             return data, music(how["test"])
-        share = how.get("test_share")
-        if share is None:
-            is_builtin = builtin.is_builtin(how["source"])
-            share = builtin.find(how["source"]).test if is_builtin else HELD_OUT
-        if not 0 <= share < 1:
-            raise DataError(f"--test-share is a share from 0 to below 1, not {share!r}")
+        share = self.share_of(how)
         if share and len(data) == 1:
             data.notes.say("there is one piece alone, so nothing is held out: no figure of this "
                            "run says how well it knows other pieces")  # fmt: skip

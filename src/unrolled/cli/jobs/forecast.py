@@ -20,7 +20,6 @@ from unrolled.tasks.origin import checksum, origin, read_origin, require_same
 from unrolled.training.fabric import is_first_process
 from unrolled.training.run_folder import RunFolder
 
-HELD_OUT = 0.1  # of each series for the test
 COLUMNS = ("time", "value", "series", "known", "past", "every")
 
 
@@ -52,7 +51,8 @@ class ForecastJob(CommandJob):
         )
         parser.add_argument(
             "--test-share", type=float, metavar="SHARE",
-            help=f"fraction at the end of each series held out for testing (default: {HELD_OUT})",
+            help="fraction at the end of each series held out for testing "
+            f"(default: {self.held_out})",
         )  # fmt: skip
 
     def fit(
@@ -72,10 +72,7 @@ class ForecastJob(CommandJob):
         if is_first_process() and estimator.progress != "json":
             say_notes(notes)
         kept = {key: how[key] for key in (*COLUMNS, "test_share") if key in how}
-        share = how.get("test_share")
-        if share is None:
-            is_builtin = builtin.is_builtin(how["source"])
-            share = builtin.find(how["source"]).test if is_builtin else HELD_OUT
+        share = self.share_of(how)
         before = None
         if "from_run" in how:
             before = run_to_continue(how["from_run"], self.name, Forecaster)

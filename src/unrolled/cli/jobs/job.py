@@ -3,14 +3,17 @@
 import argparse
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, ClassVar
 
-from unrolled.errors import UsageError
+from unrolled.data import builtin
+from unrolled.errors import DataError, UsageError
 from unrolled.tasks.estimator import from_config, run_cell
 from unrolled.tasks.options import add_options, chosen
+from unrolled.tasks.origin import checksum, origin, require_same
+from unrolled.training.fabric import is_first_process
 from unrolled.training.run_folder import RunFolder
 
 NOT_OPTIONS = ("out", "progress")
@@ -30,6 +33,7 @@ class CommandJob:
     name: ClassVar[str]
     summary: ClassVar[str]
     estimator: ClassVar[Any]
+    held_out: ClassVar[float] = 0.1  # of the data for the test, where no file is named for it
     columns: ClassVar[Sequence[str]] = ()  # arguments that say how a source is read
     asked_with: ClassVar[Sequence[str]] = ()  # those of them that a run is asked with
     idle: ClassVar[dict[str, tuple[str, str]]] = {}  # see `refuse_idle`
@@ -87,6 +91,40 @@ class CommandJob:
             raise UsageError(
                 "--test names what to test on, and --test-share a part of the data: choose one"
             )
+
+    def add_test(self, parser: argparse._ActionsContainer) -> None:
+        """What to test on: a file of its own, or a part of the data."""
+        parser.add_argument("--test", metavar="FILE", help="test set")
+        parser.add_argument(
+            "--test-share", type=float, metavar="SHARE",
+            help=f"fraction held out for testing if there is no --test (default: {self.held_out})",
+        )  # fmt: skip
+
+    def share_of(self, how: dict[str, Any]) -> float:
+        """The share of the data that is held out, where no test set is named."""
+        share: float | None = how.get("test_share")
+        if share is None:
+            known = builtin.is_builtin(how["source"]) and builtin.find(how["source"]).test
+            share = known or self.held_out
+        if not 0 <= share < 1:
+            raise DataError(f"--test-share is a share from 0 to below 1, not {share!r}")
+        return share
+
+    def origin_of(
+        self, estimator: Any, how: dict[str, Any], command: str, values: Iterable[Any],
+        notes: Sequence[str], resume: bool,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Say what was done to the data, and where they came from, for the configuration of the
+        run. A run that is resumed refuses other data than it began with."""
+        found = checksum(values)
+        if resume:
+            require_same(how, found, estimator.out)
+        if is_first_process() and estimator.progress != "json":
+            say_notes(notes)
+        kept = {key: value for key, value in how.items() if key not in ("source", "command")}
+        if "from_run" in kept:
+            kept["from_run"] = str(Path(kept["from_run"]).resolve())
+        return origin(how["source"], command, **{**kept, "checksum": found, "notes": list(notes)})
 
     def how(self, arguments: argparse.Namespace) -> dict[str, Any]:
         """The source, and how it is read."""

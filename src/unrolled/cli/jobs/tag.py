@@ -17,15 +17,12 @@ from unrolled.data.schemes import SCHEMES
 from unrolled.data.tagged import Columns, Tagged, read_tagged, settle_scheme
 from unrolled.errors import DataError, UsageError
 from unrolled.files import write_whole
-from unrolled.tasks.origin import checksum, origin, require_same
 from unrolled.tasks.tag import answers
 from unrolled.tasks.tag.answers import Sentence, put_back, sentences_in
 from unrolled.tasks.tag.tagger import Tagger
-from unrolled.training.fabric import is_first_process
 from unrolled.training.run_folder import RunFolder
 
 COLUMNS = ("word", "tag", "sentence")
-HELD_OUT = 0.1  # of the sentences for the test, where no file is named for it
 TOGETHER = 256  # sentences that are asked about at once
 PLAIN = (".txt", ".md", "")  # what `predict` reads as running text
 
@@ -53,11 +50,7 @@ class TagJob(CommandJob):
             "--restore", choices=restoring.KINDS,
             help="learn from plain text to restore what was removed from it",
         )  # fmt: skip
-        parser.add_argument("--test", metavar="FILE", help="test set")
-        parser.add_argument(
-            "--test-share", type=float, metavar="SHARE",
-            help=f"fraction held out for testing if there is no --test (default: {HELD_OUT})",
-        )  # fmt: skip
+        self.add_test(parser)
 
     def fit(
         self,
@@ -69,14 +62,9 @@ class TagJob(CommandJob):
     ) -> None:
         learned, test = self.read(how, estimator.seed)
         every = [learned, *([test] if test else [])]
-        found = checksum("\t".join(line) for one in every for line in (*one.sentences, *one.tags))
+        values = ("\t".join(line) for one in every for line in (*one.sentences, *one.tags))
         notes = list(Notes([note for one in every for note in one.notes]))
-        if is_first_process() and estimator.progress != "json":
-            say_notes(notes)
-        if resume:
-            require_same(how, found, estimator.out)
-        kept = {key: value for key, value in how.items() if key not in ("source", "command")}
-        table = origin(how["source"], command, **{**kept, "checksum": found, "notes": notes})
+        table = self.origin_of(estimator, how, command, values, notes, resume)
         other = (test.sentences, test.tags) if test else None
         estimator.fit(
             learned.sentences, learned.tags, other, scheme=learned.scheme, data=table, resume=resume
@@ -103,10 +91,7 @@ class TagJob(CommandJob):
             test = tagged(how["test"])
             settle_scheme(test, data.scheme)
             return data, test
-        share = how.get("test_share")
-        share = HELD_OUT if share is None else share
-        if not 0 <= share < 1:
-            raise DataError(f"--test-share is a share from 0 to below 1, not {share!r}")
+        share = self.share_of(how)
         return data.hold_out(share, seed)
 
     def evaluate(self, run: RunFolder, source: str, given: dict[str, Any]) -> Evaluation:

@@ -11,14 +11,10 @@ from unrolled.cli.jobs.job import CommandJob, Evaluation, say_notes
 from unrolled.data.notes import Notes
 from unrolled.data.speech import Speech, read_speech
 from unrolled.data.writing import frame_of, write_table
-from unrolled.errors import DataError
-from unrolled.tasks.origin import checksum, origin, require_same
 from unrolled.tasks.transcribe.transcriber import Transcriber
-from unrolled.training.fabric import is_first_process
 from unrolled.training.run_folder import RunFolder
 
 COLUMNS = ("file", "text")
-HELD_OUT = 0.1  # of the recordings for the test, where no file is named for it
 
 
 class TranscribeJob(CommandJob):
@@ -33,11 +29,7 @@ class TranscribeJob(CommandJob):
     def add_columns(self, parser: argparse._ActionsContainer) -> None:
         parser.add_argument("--file", metavar="COLUMN", help="column of the sound files")
         parser.add_argument("--text", metavar="COLUMN", help="column of the texts")
-        parser.add_argument("--test", metavar="FILE", help="test set")
-        parser.add_argument(
-            "--test-share", type=float, metavar="SHARE",
-            help=f"fraction held out for testing if there is no --test (default: {HELD_OUT})",
-        )  # fmt: skip
+        self.add_test(parser)
 
     def fit(
         self,
@@ -49,16 +41,11 @@ class TranscribeJob(CommandJob):
     ) -> None:
         learned, test = self.read(how, estimator.seed)
         every = [learned, *([test] if test else [])]
-        found = checksum(
+        values = (
             value for one in every for value in (*one.texts, *(s.samples for s in one.sounds))
         )
         notes = list(Notes([note for one in every for note in one.notes]))
-        if is_first_process() and estimator.progress != "json":
-            say_notes(notes)
-        if resume:
-            require_same(how, found, estimator.out)
-        kept = {key: value for key, value in how.items() if key not in ("source", "command")}
-        table = origin(how["source"], command, **{**kept, "checksum": found, "notes": notes})
+        table = self.origin_of(estimator, how, command, values, notes, resume)
         other = ([one.samples for one in test.sounds], test.texts) if test else None
         estimator.fit(
             [one.samples for one in learned.sounds], learned.texts, other,
@@ -72,10 +59,7 @@ class TranscribeJob(CommandJob):
         data = read_speech(how["source"], file, text)
         if how.get("test"):
             return data, read_speech(how["test"], file, text, rate=data.rate)
-        share = how.get("test_share")
-        share = HELD_OUT if share is None else share
-        if not 0 <= share < 1:
-            raise DataError(f"--test-share is a share from 0 to below 1, not {share!r}")
+        share = self.share_of(how)
         return data.hold_out(share, seed)
 
     def evaluate(self, run: RunFolder, source: str, given: dict[str, Any]) -> Evaluation:

@@ -14,14 +14,11 @@ from unrolled.cli.jobs.job import CommandJob, Evaluation, say_notes
 from unrolled.data import builtin
 from unrolled.data.notes import Notes
 from unrolled.data.pairs import Pairs, read_pairs, read_sources
-from unrolled.errors import DataError, UsageError
+from unrolled.errors import UsageError
 from unrolled.files import write_whole
-from unrolled.tasks.origin import checksum, origin, require_same
 from unrolled.tasks.translate.translator import Translator
-from unrolled.training.fabric import is_first_process
 from unrolled.training.run_folder import RunFolder
 
-HELD_OUT = 0.1  # of the pairs for the test, where no file is named for it
 TOGETHER = 256  # sources that are translated before any is printed
 
 
@@ -38,12 +35,8 @@ class TranslateJob(CommandJob):
         parser.add_argument("--target", metavar="FILE", help="targets, line by line")
         parser.add_argument("--from-column", metavar="COLUMN", help="column of the sources")
         parser.add_argument("--to-column", metavar="COLUMN", help="column of the targets")
-        parser.add_argument("--test", metavar="FILE", help="test set")
+        self.add_test(parser)
         parser.add_argument("--test-target", metavar="FILE", help="targets of --test")
-        parser.add_argument(
-            "--test-share", type=float, metavar="SHARE",
-            help=f"fraction held out for testing if there is no --test (default: {HELD_OUT})",
-        )  # fmt: skip
 
     def fit(
         self,
@@ -55,14 +48,9 @@ class TranslateJob(CommandJob):
     ) -> None:
         learned, test = self.read(how, estimator.seed)
         every = [learned, *([test] if test else [])]
-        found = checksum(text for one in every for text in (*one.sources, *one.targets))
+        values = (text for one in every for text in (*one.sources, *one.targets))
         notes = list(Notes([note for one in every for note in one.notes]))
-        if is_first_process() and estimator.progress != "json":
-            say_notes(notes)
-        if resume:
-            require_same(how, found, estimator.out)
-        kept = {key: value for key, value in how.items() if key not in ("source", "command")}
-        table = origin(how["source"], command, **{**kept, "checksum": found, "notes": notes})
+        table = self.origin_of(estimator, how, command, values, notes, resume)
         other = (test.sources, test.targets) if test else None
         estimator.fit(learned.sources, learned.targets, other, data=table, resume=resume)
 
@@ -75,12 +63,7 @@ class TranslateJob(CommandJob):
             return data, pairs_of(how["test"], how.get("test_target"), columns)
         if how.get("test_target"):
             raise UsageError("--test-target is what the lines of --test become: name both")
-        share = how.get("test_share")
-        if share is None:
-            is_builtin = builtin.is_builtin(how["source"])
-            share = builtin.find(how["source"]).test if is_builtin else HELD_OUT
-        if not 0 <= share < 1:
-            raise DataError(f"--test-share is a share from 0 to below 1, not {share!r}")
+        share = self.share_of(how)
         return data.hold_out(share, seed)
 
     def evaluate(self, run: RunFolder, source: str, given: dict[str, Any]) -> Evaluation:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from unrolled.networks.aims import ONE_CLASS, Aim
 from unrolled.tasks.classify.figures import measures_of
 from unrolled.tasks.ragged import Ragged, batches_by_length, batches_in_order
-from unrolled.training.job import Measures, Share, Shown, Sums
+from unrolled.training.job import Measures, Share, Shown, Stateless, Sums
 
 MEASURING = 4  # times the batch size: without gradients there is room for more
 
@@ -62,7 +62,7 @@ class Labelled:
         )
 
 
-class LabellingJob:
+class LabellingJob(Stateless):
     """A model that gives logits, and labelled sequences by part."""
 
     best, best_is = "loss", "lowest"
@@ -92,15 +92,6 @@ class LabellingJob:
         else:
             batches = batches_in_order(lengths, self.batch_size * MEASURING)
         return [(data, rows) for rows in batches]
-
-    def begin(self, part: str) -> None:
-        """Nothing is carried from batch to batch."""
-
-    def carried(self) -> dict[str, Tensor]:
-        return {}
-
-    def carry(self, tensors: dict[str, Tensor]) -> None:
-        """Nothing is carried from batch to batch."""
 
     def compute(self, model: nn.Module, batch: Any, share: Share) -> tuple[Tensor, Sums]:
         data, rows = batch

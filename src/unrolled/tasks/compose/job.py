@@ -20,7 +20,7 @@ from unrolled.layers.batch import ragged
 from unrolled.networks.pitch_chain import PitchChain
 from unrolled.tasks.compose.model import MusicNetwork
 from unrolled.tasks.ragged import Ragged, batches_by_length, batches_in_order
-from unrolled.training.job import Measures, Share, Shown, Sums
+from unrolled.training.job import Measures, Share, Shown, Stateless, Sums
 
 LINE = (
     Shown("train", "loss", "Train Loss"),
@@ -38,7 +38,7 @@ class Moved:
     semitones: Any
 
 
-class MusicJob:
+class MusicJob(Stateless):
     """A network and grids by part."""
 
     best, best_is = "loss", "lowest"
@@ -74,15 +74,6 @@ class MusicJob:
             Moved(part, rows, moves[rows])
             for rows in batches_by_length(data.lengths, self.batch_size, self.seed, epoch)
         ]
-
-    def begin(self, part: str) -> None:
-        """Nothing is carried from batch to batch."""
-
-    def carried(self) -> dict[str, Tensor]:
-        return {}
-
-    def carry(self, tensors: dict[str, Tensor]) -> None:
-        """Nothing is carried from batch to batch."""
 
     def compute(self, model: nn.Module, batch: Moved, share: Share) -> tuple[Tensor, Sums]:
         data = self.parts[batch.part]

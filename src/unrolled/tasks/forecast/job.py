@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from unrolled.data.windows import Prepared
 from unrolled.tasks.forecast.linear_path import LinearPath
 from unrolled.tasks.forecast.model import pinball
-from unrolled.training.job import Measures, Share, Shown, Sums
+from unrolled.training.job import Measures, Share, Shown, Stateless, Sums
 
 BURN_IN = 4  # a quarter of a window
 OVERLAP = 4  # each step is in about four windows of an epoch
@@ -60,7 +60,7 @@ class Part:
     end: list[int]
 
 
-class ForecastJob:
+class ForecastJob(Stateless):
     """A network, series, and where each part of them lies."""
 
     best, best_is = "loss", "lowest"
@@ -127,15 +127,6 @@ class ForecastJob:
                 found.append(targets[counts])
         known = np.concatenate(found)
         return np.quantile(known, self.quantiles.numpy()) if len(known) else np.zeros(1)
-
-    def begin(self, part: str) -> None:
-        """Nothing is carried from batch to batch."""
-
-    def carried(self) -> dict[str, Tensor]:
-        return {}
-
-    def carry(self, tensors: dict[str, Tensor]) -> None:
-        """Nothing is carried from batch to batch."""
 
     def compute(self, model: nn.Module, batch: Any, share: Share) -> tuple[Tensor, Sums]:
         gathered = [self.gather(window) for window in batch]

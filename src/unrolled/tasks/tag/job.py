@@ -19,7 +19,7 @@ from unrolled.tasks.ragged import Ragged, batches_by_length, batches_in_order
 from unrolled.tasks.tag.figures import Tally, scores
 from unrolled.tasks.tag.model import Sentences, TagNetwork
 from unrolled.tasks.tag.words import Encoded
-from unrolled.training.job import Measures, Share, Shown, Sums
+from unrolled.training.job import Measures, Share, Shown, Stateless, Sums
 
 MEASURING = 8  # times the batch size: without gradients there is room for more
 
@@ -46,7 +46,7 @@ class TaggedPart:
         return len(self.words)
 
 
-class TagJob:
+class TagJob(Stateless):
     """A network that scores tags, and tagged sentences by part."""
 
     def __init__(
@@ -75,15 +75,6 @@ class TagJob:
         else:
             batches = batches_in_order(data.words.lengths, self.batch_size * MEASURING)
         return [(data, rows) for rows in batches]
-
-    def begin(self, part: str) -> None:
-        """Nothing is carried from batch to batch."""
-
-    def carried(self) -> dict[str, Tensor]:
-        return {}
-
-    def carry(self, tensors: dict[str, Tensor]) -> None:
-        """Nothing is carried from batch to batch."""
 
     def compute(self, model: nn.Module, batch: Any, share: Share) -> tuple[Tensor, Sums]:
         data, rows = batch

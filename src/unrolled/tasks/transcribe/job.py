@@ -19,7 +19,7 @@ from unrolled.data.edits import edits
 from unrolled.networks import ctc
 from unrolled.tasks.ragged import Ragged, batches_by_length, batches_in_order
 from unrolled.tasks.transcribe.model import SpeechNetwork
-from unrolled.training.job import Measures, Share, Shown, Sums
+from unrolled.training.job import Measures, Share, Shown, Stateless, Sums
 
 MEASURING = 4  # times the batch size: without gradients there is room for more
 
@@ -84,7 +84,7 @@ class SpeechPart:
         return len(self.features)
 
 
-class SpeechJob:
+class SpeechJob(Stateless):
     """A network that hears letters, and recordings by part."""
 
     best, best_is = "character_error_rate", "lowest"
@@ -114,15 +114,6 @@ class SpeechJob:
         else:
             batches = batches_in_order(data.features.lengths, self.batch_size * MEASURING)
         return [(data, rows) for rows in batches]
-
-    def begin(self, part: str) -> None:
-        """Nothing is carried from batch to batch."""
-
-    def carried(self) -> dict[str, Tensor]:
-        return {}
-
-    def carry(self, tensors: dict[str, Tensor]) -> None:
-        """Nothing is carried from batch to batch."""
 
     def compute(self, model: nn.Module, batch: Any, share: Share) -> tuple[Tensor, Sums]:
         data, rows = batch
