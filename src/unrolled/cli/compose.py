@@ -1,11 +1,11 @@
-"""Let a run compose: from nothing, from a beginning, or under a melody.
+"""Compose with a run: freely, from a beginning, or under a melody.
 
 unrolled compose runs/chorales-1 --out piece.mid --seed 3
 unrolled compose runs/chorales-1 --out piece.wav --voice melody.abc
 unrolled compose runs/chorales-1 --out piece.mid --beginning start.mid --first 8 --length 64
 
-The ending of --out says what is written: .mid, or .wav by a small synthesizer; give --out twice for
-both. Of --voice, the highest notes are the melody, and everything else is composed below them.
+The extension of --out determines the format: .mid, or .wav from a small synthesizer; give --out
+twice for both. The highest notes of --voice are the melody; everything else is composed below them.
 """
 
 import argparse
@@ -23,21 +23,21 @@ ENDINGS = (".mid", ".midi", ".wav")
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", help="the folder of the run")
     parser.add_argument(
-        "--out", metavar="FILE", action="append", help="a .mid or .wav file; again for another one"
+        "--out", metavar="FILE", action="append", help="a .mid or .wav file; may be repeated"
     )
-    parser.add_argument("--seed", type=seed_of, default=0, help="of the choices (default: 0)")
+    parser.add_argument("--seed", type=seed_of, default=0, help="random seed (default: 0)")
     parser.add_argument(
         "--length", type=float, metavar="N",
         help="quarter notes (default: those of --voice, else 64)",
     )  # fmt: skip
     parser.add_argument("--beginning", metavar="FILE", help="a piece to continue")
-    parser.add_argument("--first", type=float, metavar="N", help="quarter notes of --beginning")
+    parser.add_argument("--first", type=float, metavar="N", help="quarter notes to keep of it")
     parser.add_argument("--voice", metavar="FILE", help="a melody to harmonize")
     parser.add_argument(
         "--temperature", type=float, default=1.0,
-        help="0: the likeliest, 1: as learned, above: daring (default: 1)",
+        help="0: the most probable notes; 1: as learned; above 1: more varied (default: 1)",
     )  # fmt: skip
-    parser.add_argument("--tempo", type=float, metavar="N", help="quarter notes in a minute")
+    parser.add_argument("--tempo", type=float, metavar="N", help="quarter notes per minute")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -12,16 +12,19 @@ from unrolled.cli import seed_of
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", help="the folder of the run")
     parser.add_argument("--prompt", default="", metavar="TEXT", help="what to continue")
-    parser.add_argument("--length", type=int, default=500, help="tokens (default: 500)")
+    parser.add_argument("--length", type=int, default=500, help="number of tokens (default: 500)")
     parser.add_argument(
         "--temperature", type=float, default=0.8,
-        help="0: the likeliest, 1: as learned, above: daring (default: 0.8)",
+        help="0: the most probable tokens; 1: as learned; above 1: more varied (default: 0.8)",
     )  # fmt: skip
-    parser.add_argument("--top-k", type=int, metavar="K", help="of the K likeliest tokens alone")
+    parser.add_argument("--top-k", type=int, metavar="K", help="sample from the K likeliest tokens")
     parser.add_argument(
-        "--top-p", type=float, metavar="P", help="of the fewest tokens that are P likely together"
+        "--top-p",
+        type=float,
+        metavar="P",
+        help="sample from the likeliest tokens that sum to P",
     )
-    parser.add_argument("--seed", type=seed_of, default=0, help="of the choices (default: 0)")
+    parser.add_argument("--seed", type=seed_of, default=0, help="random seed (default: 0)")
 
 
 def run(arguments: argparse.Namespace) -> int:

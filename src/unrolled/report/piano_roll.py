@@ -44,7 +44,5 @@ def piano_roll(bars: Sequence[tuple[int, int, int]], given: Any, length: int, st
         octaves = [k for k in range(LOWEST_C, 88, 12) if low - MARGIN <= k <= high + MARGIN]
         axes.set_yticks(octaves, [f"C{1 + (k - LOWEST_C) // 12}" for k in octaves])
         axes.set(xlabel="quarter note", ylabel="key")
-        if given is not None:
-            axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
 
     return Panel(paint, height=3.0, narrow_height=3.0)

@@ -52,19 +52,17 @@ class Composer(Estimator):
 
     cell: Any = option("gru", "a cell of the library, or FILE.py:CLASS")
     hidden: int = option(128, "units in each layer", int)
-    dropout: float = option(0.2, "share of units set to zero at random in training", float)
+    dropout: float = option(0.2, "dropout probability", float)
     lr: float = option(0.005, "learning rate", float)
-    schedule: str = option(
-        "cosine", "how the learning rate changes over the training", choices=tuple(SCHEDULES)
-    )
-    epochs: int = option(40, "passes over the training data, at most", int)
-    batch_size: int = option(8, "pieces in each step of the optimizer", int)
-    units: int = option(32, "units that score each key", int)
+    schedule: str = option("cosine", "learning rate schedule", choices=tuple(SCHEDULES))
+    epochs: int = option(40, "maximum number of epochs", int)
+    batch_size: int = option(8, "pieces per batch", int)
+    units: int = option(32, "units of the network that scores each key", int)
     steps: int | None = option(
-        None, "steps in a quarter note (default: as few as hear three quarters of the notes)", int
+        None, "steps per quarter note (default: as few as keep three quarters of the notes)", int
     )
-    transpose: int = option(6, "in training, pieces are moved up or down by so many semitones", int)
-    window: int = option(128, "steps that backpropagation looks back over", int)
+    transpose: int = option(6, "transpose pieces by up to this many semitones in training", int)
+    window: int = option(128, "steps of truncated backpropagation", int)
 
     def check(self) -> ChosenCell:
         cell = super().check()
@@ -217,7 +215,7 @@ class Composer(Estimator):
         return [self.compose(2 * piece.length, beginning=piece) for piece in as_pieces(X)]
 
     def evaluate(self, X: Sequence[Piece], y: None = None) -> dict[str, float]:
-        """Negative log-likelihood in nats a step: of the keys, of striking again, of both."""
+        """Negative log-likelihood in nats per step: of the keys, of striking again, of both."""
         self.require_fitted("model_")
         parts = {"test": Ragged.of(self._rolls(as_pieces(X)), np.uint8)}
         job = MusicJob(self.model_, parts, self.batch_size, 0, self.seed)
@@ -225,7 +223,7 @@ class Composer(Estimator):
         return {**figures, "pieces": len(X), "steps": int(parts["test"].lengths.sum())}
 
     def score(self, X: Sequence[Piece], y: None = None) -> float:
-        """Minus the nats a step of the keys: more is better, as scikit-learn has it."""
+        """Minus the nats per step of the keys: more is better, as scikit-learn has it."""
         return -self.evaluate(X)["notes"]
 
     # ----------------------------------------------------------------------------------- a run

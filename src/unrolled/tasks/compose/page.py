@@ -9,17 +9,22 @@ from typing import Any
 import numpy as np
 
 from unrolled.cells.choosing import ChosenCell
-from unrolled.data.piano_roll import bars_of
+from unrolled.data.piano_roll import SILENT, bars_of
 from unrolled.report.blocks import Figure, Page, Prose, Section, Table
 from unrolled.report.drawing import Panel
+from unrolled.report.numbers import counted
 from unrolled.report.piano_roll import piano_roll
+from unrolled.tasks.compose.job import frequencies
 from unrolled.tasks.compose.model import MusicNetwork
 from unrolled.tasks.compose.player import player
 from unrolled.tasks.reporting import every_parameter, learning, the_cell, trained_on
 from unrolled.training.job import State
 
 # Nats a step on the quarter-note chorales of the papers, for scale: other pieces, another split.
-PUBLISHED = "LSTM 8.45, GRU 8.43, TCN 8.10 (Bai et al. 2018)"
+PUBLISHED = (
+    "LSTM 8.45, GRU 8.43, TCN 8.10 (Bai et al. 2018), and 5.56 for an RNN-NADE, which like this "
+    "network scores whole chords (Boulanger-Lewandowski et al. 2012)"
+)
 
 
 @dataclass(frozen=True)
@@ -56,13 +61,13 @@ def page_of(found: Findings) -> Page:
     weights = sum(weight.numel() for weight in found.model.parameters())
     part = next(p for p in ("test", "validation", "train") if f"{p}_notes" in found.best)
     figure = found.best[f"{part}_notes"]
-    shown = {"notes": "keys that sound (nats a step)", "loss": "loss (nats a step)"}
+    shown = {"notes": "keys that sound (nats per step)", "loss": "loss (nats per step)"}
     return Page(
         title="A network that composes",
         lead=(
-            f"A recurrent network ({found.cell.name}) needs {figure:.2f} nats for the keys of each "
-            f"step of the {part} part. Listen to what it makes of a melody, of a beginning, and "
-            "of nothing."
+            f"A recurrent network ({found.cell.name}) reaches a negative log-likelihood of "
+            f"{figure:.2f} nats per step on the {part} set. Listen to how it harmonizes a melody, "
+            "continues a beginning, and composes freely."
         ),
         live=player(listed(found), found.steps),
         sections=[
@@ -75,6 +80,13 @@ def page_of(found: Findings) -> Page:
         ],
         command=found.command,
     )
+
+
+def _by_frequency(found: Findings) -> float:
+    """The same of a model that knows how often each key sounds, and nothing else."""
+    chances = frequencies(np.concatenate(found.rolls["train"]))
+    sounding = np.concatenate(found.rolls[found.part]) != SILENT
+    return float(-np.log(np.where(sounding, chances, 1 - chances)).sum(1).mean())
 
 
 def listed(found: Findings) -> dict[str, tuple[Any, Any, float]]:
@@ -91,7 +103,7 @@ def listed(found: Findings) -> dict[str, tuple[Any, Any, float]]:
 
 
 def _part_rows(found: Findings) -> list[list[Any]]:
-    rows: list[list[Any]] = [["part", "pieces", "steps in all", "median steps", "keys at once"]]
+    rows: list[list[Any]] = [["part", "pieces", "total steps", "median steps", "keys per step"]]
     for name, rolls in found.rolls.items():
         lengths = [len(roll) for roll in rolls]
         sounding = sum(int((roll > 0).sum()) for roll in rolls)
@@ -103,15 +115,15 @@ def _part_rows(found: Findings) -> list[list[Any]]:
 def _composed(found: Findings) -> Section:
     quarters = found.given / found.steps
     return Section(
-        "What it composed",
+        "Compositions",
         [
             Prose(
-                f"Each row is a key, each column a step; a quarter note has {found.steps}. What "
-                "was given has another color than what was composed. The melody and the beginning "
-                f"are from a piece of the {found.part} part, which the network did not learn from."
+                f"Each row is a key. There {'is' if found.steps == 1 else 'are'} "
+                f"{counted(found.steps, 'step')} per quarter note. The melody and the beginning "
+                f"are from a piece of the {found.part} set, which was not used for training."
                 if found.part != "train"
-                else "Each row is a key, each column a step. There was one piece alone, so the "
-                "melody and the beginning are from what the network learned."
+                else "Each row is a key. There was only one piece, so the melody and the "
+                "beginning are from the training data."
             ),
             Figure(
                 "harmonized", "A melody, harmonized",
@@ -146,20 +158,22 @@ def _how_good(found: Findings) -> Section:
         for part, title in names.items()
         if f"{part}_notes" in found.best
     ]
+    rows.append([f"each key by its frequency ({found.part} set)", _by_frequency(found), "–", "–"])
     return Section(
-        "How good it is",
+        "Results",
         [
             Table(
                 "nats",
-                "Negative log-likelihood in nats a step, at the epoch whose weights are kept; "
-                "the training part is measured while it learns, transposed and with dropout.",
+                "Negative log-likelihood in nats per step, at the epoch whose weights are kept. "
+                "On the training set it is measured during training, with transposition and "
+                "dropout.",
                 ["part", "keys that sound", "struck again", "both"],
                 rows,
             ),
             Prose(
-                "The first column is the unit of the papers on polyphonic music. On their chorales "
-                f"(a split of their own, one step a quarter note) they report {PUBLISHED}; the "
-                "figures of other pieces and other steps cannot be compared with these."
+                "The first column is the measure that papers on polyphonic music use. On Bach's "
+                "chorales (with their own split, one step per quarter note) they report "
+                f"{PUBLISHED}. Figures for other pieces or other steps are not comparable."
             ),
         ],
     )
