@@ -96,6 +96,6 @@ def quoted(name: str, most: int = 40) -> str:
 
 def because(error: object, most: int = 120) -> str:
     """What was said of a file, by a library say, on one line, without end or control characters."""
-    words = " ".join(str(error).split())
+    words = " ".join(str(error).split()) or type(error).__name__  # an EOFError, say, has no words
     said = "".join(letter if letter.isprintable() else "?" for letter in words)
     return said if len(said) <= most else f"{said[: most - 3]}..."

@@ -57,6 +57,7 @@ def test_pages(browser: Any, address: tuple[str, Path], width: int) -> None:
     page.goto(f"{where}/")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.click("text=opinions")
+    page.wait_for_url(f"{where}/runs/opinions")  # until it is loaded, its scripts with it
     assert asked == [f"{where}/", f"{where}/runs/opinions"]
     found = page.evaluate("text => Array.from(window.classify(text).chances)", "a good film")
     expected = Classifier.load(run).predict_proba(["a good film"])[0]

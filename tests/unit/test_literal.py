@@ -14,7 +14,7 @@ import pytest
 from tests.nasty_words import HALVES, NASTY
 from unrolled.cli import main
 from unrolled.data.writing import csv_text
-from unrolled.literal import Visible, cell, file_name, visible
+from unrolled.literal import Visible, because, cell, file_name, visible
 
 ALL = NASTY + HALVES
 
@@ -89,3 +89,8 @@ def test_a_name_that_is_fine_is_kept() -> None:
     assert file_name("Sales_2024-05.x", "y") == "Sales_2024-05.x"
     assert file_name("größe", "y") == "größe"
     assert file_name("..", "y") == "y"
+
+
+def test_an_error_without_words_is_named() -> None:
+    assert because(EOFError()) == "EOFError"
+    assert because(OSError("the disk\nis full")) == "the disk is full"

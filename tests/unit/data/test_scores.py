@@ -131,7 +131,7 @@ def test_a_note_sounds_at_its_frequency(tmp_path):
     [
         ("a.mid", b"no MIDI", "it does not begin with MThd"),
         ("a.mid", b"MThd\0\0\0\6\0\1\0\1\1\xe0MTrk\0\0\0\x40\0\x90", "damaged or cut short"),
-        ("a.mp3", b"ID3", "is no score that can be read"),
+        ("a.mp3", b"ID3", "is not a score that can be read"),
         ("a.xml", b"<score-partwise><part>", "no XML, or cut short"),
         ("a.xml", b"<html></html>", "it holds <html>"),
         ("a.xml", b'<!DOCTYPE x [<!ENTITY a "b">]><x/>', "defines entities"),

@@ -51,8 +51,8 @@ class ComposeJob(CommandJob):
             return data, music(how["test"])
         share = self.share_of(how)
         if share and len(data) == 1:
-            data.notes.say("there is one piece alone, so nothing is held out: no figure of this "
-                           "run says how well it knows other pieces")  # fmt: skip
+            data.notes.say("there is only one piece, so nothing is held out: no figure of this "
+                           "run tells how it does on other pieces")  # fmt: skip
         return data.hold_out(share, seed)
 
     def evaluate(self, run: RunFolder, source: str, given: dict[str, Any]) -> Evaluation:
