@@ -148,7 +148,7 @@ def test_a_page_needs_no_server_and_cannot_cut_by_bpe(tmp_path: Path) -> None:
     model = fitted(tokens="bpe", **ALONE)
     with pytest.raises(ArgumentError, match="a page cannot cut texts by BPE"):
         unrolled.export(model, tmp_path / "bpe.html")
-    sentence = alive(lambda: live_part(model.model_, model.encoder_, [0, 1, 2, 3]))
+    sentence = alive(lambda: live_part(model))
     assert "cannot cut texts by BPE" in str(sentence)
     with pytest.raises(ArgumentError, match="html is a page of a fitted classifier"):
         unrolled.export(unrolled.GRU(2, 3), tmp_path / "layer.html")

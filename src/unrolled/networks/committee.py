@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -64,6 +65,16 @@ class Committee(nn.Module):
         if linear is not None:
             scores = scores + self.blend[1] * linear
         return self.aim.opinion(scores)
+
+    def error_range(self, level: float) -> tuple[float, float] | None:
+        """Of numbers: between which errors a share `level` of those on rows not learned from lies;
+        None where too few rows were set aside to say."""
+        if self.aim.name != "number" or self.errors.isnan().any():
+            return None
+        levels = torch.arange(1, QUANTILES + 1, dtype=torch.float64) / (QUANTILES + 1)
+        ends = [(1 - level) / 2, (1 + level) / 2]
+        low, high = np.interp(ends, levels.numpy(), self.errors.numpy())
+        return float(low), float(high)
 
     def fit_blend(
         self, network: Tensor, linear: Tensor | None, targets: Tensor, weights: Tensor

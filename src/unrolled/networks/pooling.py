@@ -1,6 +1,7 @@
 """One vector for a whole sequence. In: outputs of each step, lengths. Out: (B, size).
 
-All four leave padding out: y is (T, B, directions H), of which sequence b has lengths[b] steps.
+All four leave padding out: y is (T, B, directions H), of which sequence b has lengths[b] steps;
+without lengths all T.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ class Pooling(nn.Module):
         if kind == "attention":
             self.query = nn.Parameter(torch.empty(size).uniform_(-1, 1) / math.sqrt(size))
 
-    def forward(self, y: Tensor, lengths: Tensor) -> Tensor:
+    def forward(self, y: Tensor, lengths: Tensor | None) -> Tensor:
+        if lengths is None:
+            return self._of_whole(y)
         if self.kind == "last":
             return self.last(y, lengths)
         inside = torch.arange(len(y), device=y.device)[:, None, None] < lengths[:, None]
@@ -32,6 +35,17 @@ class Pooling(nn.Module):
             return y.masked_fill(~inside, -math.inf).amax(0)
         scores = (y @ self.query)[:, :, None].masked_fill(~inside, -math.inf)
         return (y * scores.softmax(0)).sum(0)
+
+    def _of_whole(self, y: Tensor) -> Tensor:
+        """The same without anything to leave out."""
+        if self.kind == "max":
+            return y.amax(0)
+        if self.kind == "mean":
+            return y.mean(0)
+        if self.kind == "attention":
+            return (y * (y @ self.query).softmax(0)[:, :, None]).sum(0)
+        half = self.size // 2 if self.bidirectional else self.size
+        return torch.cat([y[-1, :, :half], y[0, :, half:]], 1)
 
     def last(self, y: Tensor, lengths: Tensor) -> Tensor:
         """The forward direction ends at the last step, the backward one at the first."""

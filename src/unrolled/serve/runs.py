@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,6 +19,7 @@ from typing import Any
 
 import unrolled
 from unrolled.errors import ArgumentError, UnrolledError
+from unrolled.layers.fixed import fixed_weights
 from unrolled.serve.answering import Task, task_of
 from unrolled.serve.batching import Batcher
 from unrolled.serve.limits import Limits
@@ -43,6 +45,7 @@ class Served:
     task: Task
     config: dict[str, Any]
     batcher: Batcher
+    fixed: ExitStack  # while it is held, layers keep their weights packed for the kernels
     loaded: float = field(default_factory=time.time)
     page: str | None = None  # made when it is first asked for
 
@@ -74,7 +77,9 @@ class Runs:
 
         batcher = Batcher(name, respond, self.limits, self.metrics)
         self.metrics.gauge("unrolled_waiting_items", batcher.waiting, run=name)
-        return Served(name, path, signature, model, task, config, batcher)
+        fixed = ExitStack()
+        fixed.enter_context(fixed_weights(model.model_))
+        return Served(name, path, signature, model, task, config, batcher, fixed)
 
     async def watch(self, every: float = EVERY) -> None:
         """Look at the folders for as long as the server runs."""

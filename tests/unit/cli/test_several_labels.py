@@ -84,7 +84,7 @@ def test_a_server_gives_all_labels(place: Path) -> None:
          "--labels-separated-by is what stands between two labels"),
         (["train", "classify", "builtin:languages", "--labels-separated-by", "|"],
          "builtin:languages holds classes, one a row"),
-        (["export", "run", "--to", "js"], "there is no export to js for a classifier with several"),
+        (["export", "run", "--to", "c"], "what is exported to c is one network that reads forward"),
     ],
 )  # fmt: skip
 def test_nonsense_is_refused(place: Path, monkeypatch, capsys, words, said) -> None:

@@ -27,7 +27,7 @@ from unrolled.exports.export import Exported, Options
 from unrolled.networks.aims import ONE_CLASS, SEVERAL_LABELS
 from unrolled.report.blocks import Live
 from unrolled.tasks.classify.encoders import as_inputs
-from unrolled.tasks.classify.exporting import export_classifier
+from unrolled.tasks.classify.exporting import export_reader
 from unrolled.tasks.classify.figures import every_label_figure, figures, per_label
 from unrolled.tasks.classify.findings import Told
 from unrolled.tasks.classify.job import class_weights
@@ -38,7 +38,7 @@ from unrolled.tasks.classify.labels import (
     with_new_labels,
 )
 from unrolled.tasks.classify.live_page import live_part
-from unrolled.tasks.classify.plan import as_labels, class_numbers, classes_from, refuse_what
+from unrolled.tasks.classify.plan import as_labels, class_numbers, classes_from
 from unrolled.tasks.classify.reader import Reader
 from unrolled.tasks.options import option
 from unrolled.tasks.tokens import DamagedVocabulary
@@ -119,13 +119,8 @@ class Classifier(ClassifierMixin, Reader):
             return torch.ones(len(self.classes_))
         return class_weights(self.class_weights, targets, len(self.classes_))
 
-    def _refuse_several(self, what: str) -> None:
-        if self.several:
-            refuse_what(what, "a classifier with several labels a row")
-
     def _live(self, raw: Any) -> tuple[Live, Any]:
-        self._refuse_several("part of a page that computes")
-        return live_part(self.model_, self.encoder_, self.classes_.tolist(), raw)
+        return live_part(self, raw)
 
     # ---------------------------------------------------------------------------------- asking
 
@@ -179,8 +174,7 @@ class Classifier(ClassifierMixin, Reader):
     def export_as(self, kind: str, path: Path, options: Options) -> Exported:
         """The whole classifier for another runtime; `unrolled.export` calls it."""
         self.require_fitted("model_")
-        self._refuse_several(f"export to {kind}")
-        return export_classifier(self, kind, path, options)
+        return export_reader(self, kind, path, options)
 
     # ----------------------------------------------------------------------------------- a run
 

@@ -1,4 +1,4 @@
-/** A classifier: its networks, its linear model, and what they say together. */
+/** A classifier or regressor: its networks, its linear model, and what they say together. */
 const members = run.members.map(({ layers, arrays, stride }) =>
   ({ network: recurrent(layers), stride, ...decoded(arrays) }));
 
@@ -12,6 +12,16 @@ function logSoftmax(scores) {
   const top = Math.max(...scores);
   const total = Math.log(scores.reduce((sum, score) => sum + Math.exp(score - top), 0));
   return scores.map(score => score - top - total);
+}
+
+/** What is averaged over networks, from a network's scores. */
+const opinion = scores => run.aim === "class" ? logSoftmax(scores) : scores;
+
+/** Probabilities, or the number, from what all of them say. */
+function answered(scores) {
+  if (run.aim === "class") return Array.from(logSoftmax(scores), Math.exp);
+  if (run.aim === "labels") return Array.from(scores, score => 1 / (1 + Math.exp(-score)));
+  return Array.from(scores, score => run.center + run.unit * score);
 }
 
 /** One vector for the sequence, and from a derivative by it those by each step's output. */
@@ -59,7 +69,7 @@ function readBy(member, given) {
   const [vector, back] = pooled(member, outputs);
   const scores = Float64Array.from(member.c);
   addProduct(scores, member.V, vector, scores.length, vector.length);
-  return { xs, outputs, trace, back, width: vector.length, said: logSoftmax(scores) };
+  return { xs, outputs, trace, back, width: vector.length, said: opinion(scores) };
 }
 
 /** For each step the derivative of the score of a class by its input, times that input. */
@@ -70,8 +80,8 @@ function countedFor(member, { xs, trace, back, width }, number) {
 }
 
 /**
- * A text, or a series xs[t][channel] as it is in the data: the probability of each class, the most
- * probable one, what each step counted for it, the outputs of the first network's recurrent
+ * A text, or a series xs[t][channel] as it is in the data: the probability of each class or label,
+ * the most probable one, what each step counted for it (for a number in its own units), the outputs of the first network's recurrent
  * layers, and, of a text, what each n-gram of the linear model counted.
  */
 function classify(input) {
@@ -90,11 +100,19 @@ function classify(input) {
     beside = run.linear.kind === "n-grams" ? ngramScores(rest) : convolutionScores(rest);
     beside.scores.forEach((score, k) => { scores[k] += run.blend[1] * score; });
   }
-  const chances = Array.from(logSoftmax(scores), Math.exp);
+  const chances = answered(scores), unit = run.unit ?? 1;
   const best = chances.indexOf(Math.max(...chances));
   const parts = readings.map((reading, m) => countedFor(members[m], reading, best));
   const counted = parts[0].map((_, t) =>
-    run.blend[0] * parts.reduce((sum, one) => sum + one[t], 0) / members.length);
-  const ngrams = beside?.counted?.(best).map(([name, part]) => [name, run.blend[1] * part]) ?? [];
+    unit * run.blend[0] * parts.reduce((sum, one) => sum + one[t], 0) / members.length);
+  const ngrams = beside?.counted?.(best)
+    .map(([name, part]) => [name, unit * run.blend[1] * part]) ?? [];
   return { chances, best, counted, ngrams, outputs: readings[0].outputs };
+}
+
+/** The number of a text or a series, and the ends of its interval where they are calibrated. */
+function regress(input) {
+  const [value] = classify(input).chances;
+  if (!run.errors) return { value };
+  return { value, low: value + run.errors[0], high: value + run.errors[1] };
 }

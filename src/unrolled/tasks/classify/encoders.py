@@ -168,11 +168,10 @@ AnyEncoder = Encoder | ClipEncoder
 
 
 def without_clips(encoder: AnyEncoder) -> Encoder:
-    """The encoder of a classifier that can leave Python; one of clips is refused."""
+    """The encoder of a run that can leave Python; one of clips is refused."""
     if isinstance(encoder, ClipEncoder):
         raise InputError(
-            "this classifier reads clips, which are read in Python alone: ask it with `unrolled "
-            "predict`"
+            "this run reads clips, which are read in Python alone: ask it with `unrolled predict`"
         )
     return encoder
 

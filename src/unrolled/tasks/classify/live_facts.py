@@ -1,5 +1,6 @@
-"""A classifier as plain facts, which `committee.js` computes with. In: its networks, its linear
-model, its encoder. Out: a dictionary for JSON; next: `live_page`, and the JavaScript module.
+"""A classifier or regressor as plain facts, which `committee.js` computes with. In: a fitted one.
+
+Out: a dictionary for JSON; next: `live_page`, and the JavaScript module.
 """
 
 from __future__ import annotations
@@ -12,19 +13,25 @@ import numpy as np
 from unrolled.errors import ArgumentError
 from unrolled.exports.javascript import layers_of, packed
 from unrolled.exports.network import Network, network_of
+from unrolled.networks.aims import Number
 from unrolled.networks.committee import Committee
 from unrolled.networks.linear_series import LinearSeries
-from unrolled.tasks.classify.encoders import Encoder, SeriesEncoder, TextEncoder
+from unrolled.tasks.classify.encoders import (
+    Encoder,
+    SeriesEncoder,
+    TextEncoder,
+    without_clips,
+)
 from unrolled.tasks.classify.model import Labeller
 from unrolled.tasks.classify.ngrams import LinearTexts
 from unrolled.tasks.live import array, arrays_of, script_of, source, tokens_facts
 
 
-def classifier_script(
-    committee: Committee, encoder: Encoder, classes: Sequence[Any], int8: bool
-) -> str:
-    """JavaScript with `classify(input)`."""
-    facts, network = facts_of(committee, encoder, classes, int8)
+def reader_script(model: Any, int8: bool) -> str:
+    """JavaScript with `classify(input)`, or of numbers `regress(input)`; `model` is a fitted
+    `Reader`."""
+    committee, encoder = model.model_, without_clips(model.encoder_)
+    facts, network = facts_of(committee, encoder, model.names, model.level, int8)
     parts = [source("classify", "series.js")]
     if isinstance(encoder, TextEncoder):
         parts = [source("", "tokens.js")]
@@ -34,13 +41,14 @@ def classifier_script(
 
 
 def facts_of(
-    committee: Committee, encoder: Encoder, classes: Sequence[Any], int8: bool
+    committee: Committee, encoder: Encoder, names: list[str], level: float | None, int8: bool
 ) -> tuple[dict[str, Any], Network]:
     """What the script knows as `run`, and the network whose equation it computes."""
     members = [one for one in committee.members if isinstance(one, Labeller)]
     networks = [network_of(member.recurrent) for member in members]
     found: dict[str, Any] = {
-        "classes": [str(name) for name in classes],
+        "classes": names,
+        **_aim(committee, level),
         "pooling": members[0].pool.kind,
         "blend": array(committee.blend.double()).tolist(),
         "members": [
@@ -61,11 +69,21 @@ def facts_of(
     return found | tokens_facts(encoder.tokens), networks[0]
 
 
+def _aim(committee: Committee, level: float | None) -> dict[str, Any]:
+    """What scores stand for, as `aims` has it."""
+    aim = committee.aim
+    if not isinstance(aim, Number):
+        return {"aim": aim.name}
+    range_ = None if level is None else committee.error_range(level)
+    return {"aim": aim.name, "center": aim.center, "unit": aim.unit, "level": level,
+            "errors": range_}  # fmt: skip
+
+
 def refuse_bpe(encoder: Encoder) -> None:
     if isinstance(encoder, TextEncoder) and encoder.tokens.kind == "bpe":
         raise ArgumentError(
-            "a page cannot cut texts by BPE: train the classifier with tokens='word' or 'char' "
-            "(--tokens word), or export it to onnx"
+            "a page cannot cut texts by BPE: train with tokens='word' or 'char' (--tokens word), "
+            "or export the run to onnx"
         )
 
 

@@ -1,8 +1,9 @@
-"""A classifier as a part of a page that computes. In: a fitted classifier, an example. Out: `Live`.
+"""A classifier or regressor as a part of a page that computes. In: a fitted one. Out: `Live`.
 
-The page reads what its reader types, pastes or moves, step by step, and says how probable each
-class is, what each step counted, and what the hidden state did: as the run does, all networks and
-the linear model together. Next: the run's report, and `exporting`.
+The page reads what its reader types, pastes or moves, step by step, and shows the probability of
+each class or label, or the number with its interval, what each step counted, and what the hidden
+state did: as the run does, all networks and the linear model together. Next: the run's report, and
+`exporting`.
 """
 
 from __future__ import annotations
@@ -17,11 +18,9 @@ import numpy as np
 from unrolled.networks.committee import Committee
 from unrolled.report.blocks import Live
 from unrolled.tasks.classify.beside import scores_beside
-from unrolled.tasks.classify.encoders import AnyEncoder, Encoder, SeriesEncoder, without_clips
+from unrolled.tasks.classify.encoders import Encoder, SeriesEncoder, without_clips
 from unrolled.tasks.classify.job import Labelled
-from unrolled.tasks.classify.live_facts import (
-    classifier_script,
-)
+from unrolled.tasks.classify.live_facts import reader_script
 from unrolled.tasks.classify.opinions import chances
 from unrolled.tasks.live import LARGE, rounded, source, weights_of
 
@@ -59,10 +58,9 @@ READ_BODY = """
 <span id="read" role="status"></span>
 </div>
 <div class="columns">
-<div><h3>Probability of each class</h3><div id="classes" aria-live="polite"></div></div>
+<div><h3>{answer}</h3><div id="classes" aria-live="polite"></div></div>
 <div><h3>What each step counted</h3>
-<p class="hint">For (blue) and against (orange) the most probable class: the derivative of its score
-with respect to the step's input, times that input.{unknown}</p>
+<p class="hint">{counted} with respect to the step's input, times that input.{unknown}</p>
 <div id="tokens" class="tokens"></div>
 <div id="ngrams-part" hidden><p class="hint">Of the linear model, the n-grams that counted most:</p>
 <div id="ngrams" class="tokens ngrams"></div></div></div>
@@ -75,31 +73,42 @@ orange negative.</p>
 """
 
 
-class Moved(NamedTuple):
-    """How far int8 weights move an answer at most."""
+ANSWERS = {
+    "class": "Probability of each class", "labels": "Probability of each label", "number": "{name}"
+}  # fmt: skip
+COUNTED = {
+    "class": "For (blue) and against (orange) the most probable class: the derivative of its score",
+    "labels": "For (blue) and against (orange) the most probable label: the derivative of its "
+    "score",
+    "number": "What makes the number larger (blue) or smaller (orange): its derivative",
+}
 
-    chance: float
-    logarithm: float
+
+class Moved(NamedTuple):
+    """How far int8 weights move an answer at most: a number, or a probability and its logarithm."""
+
+    answer: float
+    logarithm: float | None
 
     def __str__(self) -> str:
+        if self.logarithm is None:
+            return f"a number by at most {self.answer:.2g}"
         return (
-            f"a probability by at most {self.chance:.2g}, its logarithm by at most "
+            f"a probability by at most {self.answer:.2g}, its logarithm by at most "
             f"{self.logarithm:.2g}"
         )
 
 
 def live_part(
-    committee: Committee,
-    encoder: AnyEncoder,
-    classes: Sequence[Any],
-    examples: Sequence[Any] = (),
-    int8: bool | None = None,
+    model: Any, examples: Sequence[Any] = (), int8: bool | None = None
 ) -> tuple[Live, Moved | None]:
-    """The part, and how far int8 moves a probability (None where weights are exact).
+    """The part, and how far int8 moves an answer (None where weights are exact); `model` is a
+    fitted `Reader`.
 
     `int8` None: where there are many weights. Without examples it is measured on made-up ones.
     """
-    encoder = without_clips(encoder)
+    committee, encoder = model.model_, without_clips(model.encoder_)
+    aim = committee.aim.name
     is_series = isinstance(encoder, SeriesEncoder)
     if int8 is None:
         int8 = weights_of(committee) > LARGE
@@ -114,11 +123,13 @@ def live_part(
         example=html.escape(_example(encoder, examples))
     )
     body += READ_BODY.format(
+        answer=html.escape(ANSWERS[aim].format(name=model.names[0])),
+        counted=COUNTED[aim],
         unknown="" if is_series else " Dotted: not in the vocabulary.",
         first=f" of the first of the {count} networks" if count > 1 else "",
         precision=precision,
     )
-    script = classifier_script(committee, encoder, classes, int8)
+    script = reader_script(model, int8)
     return Live("Try it", body, f"{script}\n{source('classify', 'page.js')}"), moved
 
 
@@ -131,6 +142,8 @@ def int8_error(committee: Committee, encoder: Encoder, inputs: Sequence[Any]) ->
         data = Labelled(sequences, None)
         scores = scores_beside(model, encoder, some, sequences)
         said.append(chances(model, replace(data, linear=scores)))
+    if committee.aim.name == "number":
+        return Moved(float(np.abs(said[0] - said[1]).max()), None)
     exact, other = (np.maximum(one, np.finfo(float).tiny) for one in said)
     logarithm = np.abs(np.log(exact) - np.log(other)).max()
     return Moved(float(np.abs(exact - other).max()), float(logarithm))

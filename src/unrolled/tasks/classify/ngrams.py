@@ -10,7 +10,7 @@ Next: `classifier`, which blends it with the networks.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -66,15 +66,36 @@ class NGrams:
 
     def features(self, texts: Sequence[str], rarity: Tensor) -> Any:
         """(texts, n-grams), sparse: each of the two halves of a row has length one."""
-        from scipy.sparse import csr_matrix, hstack
+        from scipy.sparse import csr_matrix, hstack, vstack
 
-        parts, first = [], 0
+        parts = [
+            vstack([_sparse(*rows, len(some)) for rows in _weighed(find, texts, some)])
+            for find, some in self._halves(rarity.numpy())
+        ]
+        return csr_matrix(hstack(parts))
+
+    def scores(self, texts: Sequence[str], rarity: Any, weight: Any) -> Any:
+        """(texts, classes): the same times weights, without making the whole matrix."""
+        total = np.zeros((len(texts), weight.shape[1]))
+        for (find, some), its in zip(self._halves(rarity), self._halves(weight), strict=True):
+            first = 0
+            for lengths, numbers, values in _weighed(find, texts, some):
+                if len(lengths) == 1:  # a request often has one text, and a matrix takes its time
+                    total[first] += values @ its[1][numbers]
+                else:
+                    rows = _sparse(lengths, numbers, values, len(some))
+                    total[first : first + len(lengths)] += rows @ its[1]
+                first += len(lengths)
+        return total
+
+    def _halves(self, of_terms: Any) -> Iterator[tuple[Finder, Any]]:
+        """Those of words and those of characters, where there are some: who finds them, and their
+        rows of an array that has one for each."""
+        first = 0
         for find, terms in zip(self._finders, (self.words, self.characters), strict=True):
             if terms:
-                some = rarity[first : first + len(terms)].numpy().astype(np.float64)
-                parts.append(_weighed(find, texts, some))
+                yield find, of_terms[first : first + len(terms)]
             first += len(terms)
-        return csr_matrix(hstack(parts))
 
     def as_dict(self) -> dict[str, Any]:
         return {"words": self.words, "characters": self.characters}
@@ -159,8 +180,8 @@ class LinearTexts(nn.Module):
 
     def scores(self, texts: Sequence[str]) -> Any:
         """(texts, classes)."""
-        features = self.ngrams.features(texts, self.rarity)
-        return (features @ self.weight.numpy() + self.bias.numpy()).astype(np.float32)
+        found = self.ngrams.scores(texts, self.rarity.numpy(), self.weight.numpy())
+        return (found + self.bias.numpy()).astype(np.float32)
 
 
 def ngrams_from(vocabulary: dict[str, Any], run: RunFolder) -> NGrams | None:
@@ -174,19 +195,24 @@ def ngrams_from(vocabulary: dict[str, Any], run: RunFolder) -> NGrams | None:
         ) from error
 
 
-def _weighed(find: Finder, texts: Sequence[str], rarity: Any) -> Any:
-    """TF-IDF: (1 + log of how often) times how rare, and rows of length one."""
-    from scipy.sparse import csr_matrix, vstack
+def _weighed(find: Finder, texts: Sequence[str], rarity: Any) -> Iterator[tuple[Any, Any, Any]]:
+    """TF-IDF of some texts at a time: of each its number of n-grams; these; their values.
 
-    parts = []
+    A value is (1 + log of how often) times how rare, and the row of a text has length one.
+    """
     for lengths, numbers, counts in counts_of(find, texts, len(rarity)):
-        values = (1.0 + np.log(counts)) * rarity[numbers]
+        values = (1.0 + np.log(counts)) * rarity[numbers].astype(np.float64)
         rows = np.repeat(np.arange(len(lengths)), lengths)
         squares = np.bincount(rows, values**2, minlength=len(lengths))
-        starts = np.concatenate([[0], np.cumsum(lengths)])
-        shape = (len(lengths), len(rarity))
-        parts.append(csr_matrix((values / np.sqrt(squares[rows]), numbers, starts), shape))
-    return parts[0] if len(parts) == 1 else vstack(parts, format="csr")
+        yield lengths, numbers, values / np.sqrt(squares[rows])
+
+
+def _sparse(lengths: Any, numbers: Any, values: Any, terms: int) -> Any:
+    """Rows of a sparse matrix."""
+    from scipy.sparse import csr_matrix
+
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    return csr_matrix((values, numbers, starts), (len(lengths), terms))
 
 
 def _of_words(**more: Any) -> Any:

@@ -1,8 +1,9 @@
-"""A classifier as one ONNX graph. In: its committee and its encoder. Out: the model; next:
-`Classifier.export_as`.
+"""A classifier or regressor as one ONNX graph. In: its committee and its encoder. Out: the model;
+next: `exporting`.
 
 It takes token numbers (batch, time), or values as they are in the data (batch, time, channels),
-and each sequence's length, and gives the probability of each class. Where a linear model of texts
+and each sequence's length, and gives the probability of each class or label, or a number with the
+ends of its interval. Where a linear model of texts
 stands beside the networks it also takes the numbers of each text's n-grams and their shares, as
 `ngrams.py` computes them; a place that fills up has the share 0.
 """
@@ -17,6 +18,7 @@ import unrolled
 from unrolled.exports.network import network_of
 from unrolled.exports.onnx_graph import Graph, model_of
 from unrolled.exports.onnx_layers import Layers, first_states
+from unrolled.networks.aims import Number
 from unrolled.networks.committee import Committee
 from unrolled.networks.linear_series import LinearSeries
 from unrolled.tasks.classify.encoders import Encoder, SeriesEncoder
@@ -26,10 +28,11 @@ from unrolled.tasks.classify.onnx_series import front, linear_scores
 INT64, FLOAT32 = 7, 1
 
 
-def classifier_model(model: Committee, encoder: Encoder) -> Any:
+def reader_model(model: Committee, encoder: Encoder, level: float | None) -> Any:
     """Inputs `tokens` or `values`, `lengths`, and of n-grams `ngrams` and `shares`.
 
-    Output: `probabilities` (batch, classes).
+    Output: `probabilities` (batch, classes); or `number` (batch,), and `low` and `high`, the ends
+    of the intervals of this level, where they are calibrated.
     """
     members = [member for member in model.members if isinstance(member, Labeller)]
     network = network_of(members[0].recurrent)
@@ -38,10 +41,11 @@ def classifier_model(model: Committee, encoder: Encoder) -> Any:
     is_series = isinstance(encoder, SeriesEncoder)
     given = g.fresh("values" if is_series else "tokens")
     shape = ["batch", "time", encoder.inputs] if is_series else ["batch", "time"]
-    result = g.fresh("probabilities")
+    results = [g.fresh(name) for name in _results(model, level)]
     shared = _scaled(g, given, encoder) if isinstance(encoder, SeriesEncoder) else given
-    said = [g.add("LogSoftmax", _scores(g, member, shared, lengths), axis=-1)
-            for member in members]  # fmt: skip
+    said = [_scores(g, member, shared, lengths) for member in members]
+    if model.aim.name == "class":
+        said = [g.add("LogSoftmax", scores, axis=-1) for scores in said]
     mean = said[0] if len(said) == 1 else g.add("Mean", *said)
     scores = g.add("Mul", mean, g.constant(float(model.blend[0])))
     inputs = [g.value(given, shape, FLOAT32 if is_series else INT64),
@@ -49,10 +53,34 @@ def classifier_model(model: Committee, encoder: Encoder) -> Any:
     if model.linear is not None:
         beside = _beside(g, model.linear, shared, lengths, inputs)
         scores = g.add("Add", scores, g.add("Mul", beside, g.constant(float(model.blend[1]))))
-    g.rename(g.add("Softmax", scores, axis=-1), result)
-    outputs = [g.value(result, ["batch", members[0].readout.out_features])]
-    about = f"A classifier of sequences.\n\n{network.equation.text}"
-    return model_of(g.build("classifier", inputs, outputs), about, unrolled.__version__)
+    shape = ["batch"] if model.aim.name == "number" else ["batch", members[0].readout.out_features]
+    outputs = [g.value(result, shape) for result in results]
+    for answer, result in zip(_answers(g, model, scores, level), results, strict=True):
+        g.rename(answer, result)
+    what = "regressor" if model.aim.name == "number" else "classifier"
+    about = f"A {what} of sequences.\n\n{network.equation.text}"
+    return model_of(g.build(what, inputs, outputs), about, unrolled.__version__)
+
+
+def _results(model: Committee, level: float | None) -> list[str]:
+    """What the outputs are called."""
+    if model.aim.name != "number":
+        return ["probabilities"]
+    has_interval = level is not None and model.error_range(level) is not None
+    return ["number", "low", "high"] if has_interval else ["number"]
+
+
+def _answers(g: Graph, model: Committee, scores: str, level: float | None) -> list[str]:
+    """As many as there are results."""
+    aim = model.aim
+    if not isinstance(aim, Number):
+        if aim.name == "labels":
+            return [g.add("Sigmoid", scores)]
+        return [g.add("Softmax", scores, axis=-1)]
+    scaled = g.add("Mul", g.add("Squeeze", scores, g.integers(1)), g.constant(aim.unit))
+    number = g.add("Add", scaled, g.constant(aim.center))
+    errors = None if level is None else model.error_range(level)
+    return [number, *(g.add("Add", number, g.constant(error)) for error in errors or ())]
 
 
 def _beside(g: Graph, linear: Any, shared: str, lengths: str, inputs: list[Any]) -> str:

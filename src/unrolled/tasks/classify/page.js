@@ -14,7 +14,21 @@ function stepsOf(input) {
   return isSeries ? input.map((_, t) => ({ token: String(t + 1), end: t + 1 })) : cutText(input);
 }
 
-window.classify = text => classify(isSeries ? linesOf(text).map(numbersOf) : text);
+const isNumber = run.aim === "number";
+const asInput = text => isSeries ? linesOf(text).map(numbersOf) : text;
+window.classify = text => classify(asInput(text));
+window.regress = text => regress(asInput(text));
+
+function showNumber(value) {
+  const made = element("p", "number-large", shortNumber(value, 5));
+  const shown = [made];
+  if (run.errors) {
+    const [low, high] = run.errors.map(error => shortNumber(value + error, 5));
+    shown.push(element("p", "hint", `${low} to ${high}: the interval of level `
+      + `${Math.round(100 * run.level)} %.`));
+  }
+  $("classes").replaceChildren(...shown);
+}
 
 function chip(text, counted, most, title = counted.toFixed(4)) {
   const made = element("span", "", text);
@@ -32,7 +46,8 @@ function show() {
   const read = Math.min(Number(slider.value), steps.length);
   const found = classify(read ? input.slice(0, steps[read - 1].end) : input);
   $("read").textContent = `${read} of ${steps.length} steps read`;
-  showBars($("classes"), run.classes, found.chances);
+  if (isNumber) showNumber(found.chances[0]);
+  else showBars($("classes"), run.classes, found.chances);
   // where convolutions read first, one step of the network is several of the series
   const stride = isSeries ? Math.max(1, run.members[0].stride) : 1;
   const most = found.counted.reduce((a, c) => Math.max(a, Math.abs(c)), 1e-9);

@@ -6,7 +6,7 @@ In: labels, numbers of rows, a run's vocabulary. Out: checked values; next: `cla
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -26,11 +26,6 @@ def epochs_for(rows: int, batch_size: int) -> int:
     """Enough epochs that the optimizer takes enough steps, and no more than it needs."""
     steps = max(1, -(-rows // batch_size))
     return min(max(EPOCHS, -(-LEAST_STEPS // steps)), max(1, -(-MOST_STEPS // steps)))
-
-
-def refuse_what(what: str, of: str) -> NoReturn:
-    """Scripts and graphs give one class."""
-    raise ArgumentError(f"there is no {what} for {of}: use predict, or serve")
 
 
 def split_rows(inputs: list[Any], named: list[str], settings: Any) -> tuple[Any, Any, Any]:

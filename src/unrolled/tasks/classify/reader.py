@@ -276,6 +276,11 @@ class Reader(Estimator):
         """The part of the report that computes."""
         raise NotImplementedError
 
+    @property
+    def level(self) -> float | None:
+        """Of numbers: the level of the intervals that answers have."""
+        return None
+
     def _intervals(self, said: Any) -> dict[float, Any]:
         """Of numbers: for each level the low and high ends of the intervals."""
         return {}

@@ -29,10 +29,11 @@ from unrolled.literal import because
 from unrolled.networks.aims import Number
 from unrolled.report.blocks import Live
 from unrolled.tasks.classify.encoders import as_inputs
+from unrolled.tasks.classify.exporting import export_reader
 from unrolled.tasks.classify.figures import numbers_measured
 from unrolled.tasks.classify.job import Labelled
+from unrolled.tasks.classify.live_page import live_part
 from unrolled.tasks.classify.opinions import chances
-from unrolled.tasks.classify.plan import refuse_what
 from unrolled.tasks.classify.reader import Reader
 from unrolled.tasks.conformal import LEAST, conformal
 from unrolled.tasks.options import option
@@ -58,7 +59,7 @@ class Regressor(RegressorMixin, Reader):
 
     def check(self) -> ChosenCell:
         cell = super().check()
-        self._level(self.interval)
+        self._checked_level(self.interval)
         return cell
 
     # -------------------------------------------------------------------------------- learning
@@ -104,10 +105,14 @@ class Regressor(RegressorMixin, Reader):
             self.model_.errors.copy_(torch.tensor(found))
 
     def _live(self, raw: Any) -> tuple[Live, Any]:
-        return refuse_what("part of a page that computes", "a regression")
+        return live_part(self, raw)
+
+    @property
+    def level(self) -> float | None:
+        return self.interval
 
     def _intervals(self, said: Any) -> dict[float, Any]:
-        if self.model_.errors.isnan().any():
+        if self.model_.error_range(self.interval) is None:
             return {}
         return {level: self._ends(said, level) for level in sorted({*SHOWN, self.interval})}
 
@@ -124,21 +129,19 @@ class Regressor(RegressorMixin, Reader):
 
     def interval_of(self, said: Any, level: float | None = None) -> tuple[Any, Any]:
         """The same, of predictions that were made."""
-        level = self._level(self.interval if level is None else level)
-        if self.model_.errors.isnan().any():
-            raise NotCalibrated(
-                f"there are no intervals: fewer than {LEAST} rows were set aside to calibrate them"
-            )
+        level = self._checked_level(self.interval if level is None else level)
         return self._ends(said, level)
 
     def _ends(self, said: Any, level: float) -> tuple[Any, Any]:
-        errors = self.model_.errors.numpy()
-        levels = np.arange(1, len(errors) + 1) / (len(errors) + 1)
-        low, high = np.interp([(1 - level) / 2, (1 + level) / 2], levels, errors)
-        return said + low, said + high
+        errors = self.model_.error_range(level)
+        if errors is None:
+            raise NotCalibrated(
+                f"there are no intervals: fewer than {LEAST} rows were set aside to calibrate them"
+            )
+        return said + errors[0], said + errors[1]
 
     @staticmethod
-    def _level(level: float) -> float:
+    def _checked_level(level: float) -> float:
         if not isinstance(level, (int, float)) or not NARROWEST <= level <= WIDEST:
             raise ArgumentError(
                 f"the level of an interval lies between {NARROWEST} and {WIDEST}, not {level!r}"
@@ -152,7 +155,7 @@ class Regressor(RegressorMixin, Reader):
         data = self._encode_labelled(inputs, y)
         said = self._chances(data, inputs)
         found = {**numbers_measured(said, data.targets), "rows": len(data)}
-        if not self.model_.errors.isnan().any():
+        if self.model_.error_range(self.interval) is not None:
             low, high = self._ends(said, self.interval)
             inside = (low <= data.targets) & (data.targets <= high)
             found |= {"interval": self.interval, "coverage": float(inside.mean()),
@@ -162,8 +165,9 @@ class Regressor(RegressorMixin, Reader):
     # ---------------------------------------------------------------------------------- a run
 
     def export_as(self, kind: str, path: Path, options: Options) -> Exported:
-        """`unrolled.export` calls it."""
-        return refuse_what(f"export to {kind}", "a regression")
+        """The whole regressor for another runtime; `unrolled.export` calls it."""
+        self.require_fitted("model_")
+        return export_reader(self, kind, path, options)
 
     def _targets_plain(self) -> dict[str, Any]:
         assert isinstance(self.aim_, Number)

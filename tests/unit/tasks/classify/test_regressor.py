@@ -111,7 +111,7 @@ def test_predict_writes_a_number_and_its_interval(run, capsys):
         ("train regress builtin:languages", "holds classes, one a row, and no numbers"),
         ("train regress rows.csv --target price --interval 2", "lies between 0.02 and 0.98"),
         ("predict run rows.csv --top 2", "--top is of classes"),
-        ("export run --to js", "there is no export to js for a regression"),
+        ("export run --to c", "train it with --members 1 --no-linear --no-bidirectional"),
     ],
 )
 def test_nonsense_is_refused(run, monkeypatch, capsys, words, said):
