@@ -135,8 +135,8 @@ def _reader(path: Path) -> Callable[[Path], list[Piece]]:
         if ending in endings:
             return read
     raise DataError(
-        f"{path} is not a score that can be read: its name ends in {ending or 'nothing'!r}, and what "
-        f"is read is {listed([*MIDI, *ABC, *XML])}"
+        f"{path} is not a score that can be read: its name ends in {ending or 'nothing'!r}, and "
+        f"what is read is {listed([*MIDI, *ABC, *XML])}"
     )
 
 
