@@ -346,7 +346,6 @@ class Reader(Estimator):
         """What the report is about: the test part, or what comes nearest to it."""
         part = next(name for name in ("test", "validation", "train") if name in parts)
         data, raw = parts[part], inputs[part]
-
         rows = self.rows_[part]
         called = None if names is None else names[part == "test"]
 
