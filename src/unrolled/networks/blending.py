@@ -18,42 +18,40 @@ from unrolled.networks.aims import ONE_CLASS, Aim
 
 SCALES = torch.logspace(-2, 2, 49)  # what scores are multiplied with
 SHARPER = torch.logspace(-0.3, 0.5, 17)  # the same for an average of calibrated models
-EVEN, PULL = 0.5, 8.0  # the share of the network without rows, and how many nats hold it there
+EVEN, PULL = 0.5, 8.0  # the share of the first without rows, and how many nats hold it there
 ALONE = torch.ones(1)  # numbers are what they are
-SHARES = torch.linspace(0.1, 0.9, 17)  # of the network: never less than a tenth
+SHARES = torch.linspace(0.1, 0.9, 17)  # of the first: neither gets less than a tenth
 
 
 @dataclass(frozen=True)
 class Blend:
-    """logits = network * of_network + linear * of_linear."""
+    """scores = of_first * the first's + of_second * the second's."""
 
-    of_network: float
-    of_linear: float
-    share: float  # of the network, between calibrated opinions
+    of_first: float
+    of_second: float
+    share: float  # of the first, between calibrated opinions
 
 
 def fit_blend(
-    network: Tensor,
-    linear: Tensor | None,
+    first: Tensor,
+    second: Tensor | None,
     targets: Tensor,
     weights: Tensor | None = None,
     aim: Aim = ONE_CLASS,
 ) -> Blend:
     """The blend with the least loss on these rows, each class with its weight."""
-    of_network = calibration(network, targets, weights, aim)
-    if linear is None:
-        return Blend(of_network, 0.0, 1.0)
-    of_linear = calibration(linear, targets, weights, aim)
+    of_first = calibration(first, targets, weights, aim)
+    if second is None:
+        return Blend(of_first, 0.0, 1.0)
+    of_second = calibration(second, targets, weights, aim)
     best: tuple[float, Blend] | None = None
     for share in SHARES.tolist():
         pull = PULL * (share - EVEN) ** 2 / len(targets)
-        mixed = share * of_network * network + (1 - share) * of_linear * linear
+        mixed = share * of_first * first + (1 - share) * of_second * second
         for sharper in (ALONE if aim.name == "number" else SHARPER).tolist():
             loss = smoothed_loss(sharper * mixed, targets, weights, aim) + pull
             if best is None or loss < best[0]:
-                blend = Blend(
-                    sharper * share * of_network, sharper * (1 - share) * of_linear, share
-                )
+                blend = Blend(sharper * share * of_first, sharper * (1 - share) * of_second, share)
                 best = loss, blend
     assert best is not None
     return best[1]

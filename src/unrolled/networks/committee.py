@@ -81,5 +81,5 @@ class Committee(nn.Module):
     ) -> None:
         """Calibrate and weigh, by scores on rows that neither part learned from."""
         found = fit_blend(network, linear, targets, weights, self.aim)
-        self.blend.copy_(torch.tensor([found.of_network, found.of_linear]))
+        self.blend.copy_(torch.tensor([found.of_first, found.of_second]))
         self.share = found.share

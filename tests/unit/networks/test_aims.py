@@ -58,6 +58,6 @@ def test_a_mean_of_log_odds_is_the_mean_opinion_of_two_classes():
 def test_numbers_are_averaged_and_not_stretched():
     good, poor = (NUMBERS - 50) / 4, torch.randn(7, 1, generator=DRAW).double()
     blend = fit_blend(good, poor, NUMBERS, None, Number(50.0, 4.0))
-    whole = np.float64(blend.of_network + blend.of_linear)
+    whole = np.float64(blend.of_first + blend.of_second)
     assert_agrees(whole, np.float64(1), tolerance=FLOAT64)
-    assert blend.of_network > 2 * blend.of_linear
+    assert blend.of_first > 2 * blend.of_second

@@ -28,8 +28,8 @@ def test_the_better_part_has_the_larger_share():
     said = torch.where(right, classes, 1 - classes)
     poor = 2.0 * torch.nn.functional.one_hot(said, 2) - 1.0
     worth = [fit_blend(one, other, classes) for one, other in ((good, poor), (poor, good))]
-    assert worth[0].of_network > 2 * worth[0].of_linear > 0
-    assert worth[1].of_linear > 2 * worth[1].of_network > 0
+    assert worth[0].of_first > 2 * worth[0].of_second > 0
+    assert worth[1].of_second > 2 * worth[1].of_first > 0
     assert all(0.09 < one.share <= 0.9 for one in worth)  # a network is never left out
 
 
@@ -40,7 +40,7 @@ def test_a_blend_is_no_worse_than_its_parts_on_its_rows():
     said = torch.where(right, classes, 1 - classes)
     second = 2.0 * torch.nn.functional.one_hot(said, 2) - 1.0
     blend = fit_blend(first, second, classes)
-    both = smoothed_loss(blend.of_network * first + blend.of_linear * second, classes)
+    both = smoothed_loss(blend.of_first * first + blend.of_second * second, classes)
     alone = min(smoothed_loss(calibration(one, classes) * one, classes) for one in (first, second))
     assert both < alone
 
@@ -53,4 +53,4 @@ def test_a_part_that_is_always_right_is_not_infinitely_sure():
 def test_without_a_linear_model_there_is_the_network_alone():
     classes, scores = opinions(50, 1.0, 0.8, seed=5)
     blend = fit_blend(scores, None, classes)
-    assert (blend.of_linear, blend.share) == (0.0, 1.0)
+    assert (blend.of_second, blend.share) == (0.0, 1.0)

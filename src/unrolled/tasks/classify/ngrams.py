@@ -2,9 +2,8 @@
 
 In: texts and targets. Out: scores of each class, and of each training row the scores of a fit that
 did not see its fold. The features are TF-IDF of words (one and two together) and of characters
-within words (two to five); the weights are those of logistic regression, one class against the
-others, or one label after another, and of ridge regression for numbers; the penalty is chosen on
-the first fold. What is kept are n-grams, as text, and numbers.
+within words (two to five); the weights are a mixture of those of the two models of `logistic`, by
+their scores on rows that they did not see. What is kept are n-grams, as text, and numbers.
 Next: `classifier`, which blends it with the networks.
 """
 
@@ -16,12 +15,11 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression, Ridge
 from torch import Tensor, nn
 
 from unrolled.literal import because
 from unrolled.networks.aims import ONE_CLASS, Aim
-from unrolled.networks.blending import calibration, smoothed_loss
+from unrolled.networks.blending import calibration, fit_blend, smoothed_loss
 from unrolled.tasks.classify.counting import (
     LONGEST,
     SHORTEST,
@@ -31,12 +29,12 @@ from unrolled.tasks.classify.counting import (
     WordNGrams,
     counts_of,
 )
+from unrolled.tasks.classify.logistic import STRENGTHS, USUAL, Linear, Rows, fitted
 from unrolled.tasks.tokens import DamagedVocabulary
 from unrolled.training.run_folder import RunFolder
 
 MOST_WORDS, MOST_CHARACTERS = 100_000, 200_000  # n-grams, the most frequent ones
 MUCH = 10_000_000  # characters in all: beyond, those within words would take minutes to count
-STRENGTHS = (1.0, 4.0, 16.0)  # inverse penalties
 
 
 class NGrams:
@@ -129,54 +127,44 @@ class LinearTexts(nn.Module):
         self.rarity.copy_(rarity)
         features, known = self.ngrams.features(texts, rarity), torch.from_numpy(targets)
         wanted = self.aim.indicators(known, len(self.bias)).numpy()
-        rows = weights.numpy()[targets] if targets.ndim == 1 else np.ones(len(targets), np.float32)
-        strength, left_out = STRENGTHS[1], None
+        counts = weights.numpy()[targets] if targets.ndim == 1 else np.ones(len(targets))
+        rows = Rows(features, wanted, counts, self.aim.name)
+        ways = ("plain",) if self.aim.name == "number" else ("plain", "rated")
+        found = [self._one(rows, way, known, folds) for way in ways]
+        shares, left_out = [1.0 / len(ways)] * len(ways), None
         if folds is not None:
-            strength = self._strength(features, wanted, known, folds, rows)
-            left_out = np.zeros(wanted.shape, np.float32)
-            for fold in np.unique(folds):
-                learned, held = folds != fold, folds == fold
-                weight, bias = self._fitted(
-                    features[learned], wanted[learned], rows[learned], strength
-                )
-                left_out[held] = features[held] @ weight + bias
-        weight, bias = self._fitted(features, wanted, rows, strength)
-        self.weight.copy_(torch.from_numpy(weight))
-        self.bias.copy_(torch.from_numpy(bias))
+            said = torch.from_numpy(np.stack([one for _, one in found]))
+            if len(said) > 1:
+                blend = fit_blend(said[0], said[1], known, weights, self.aim)
+                shares = [blend.of_first, blend.of_second]
+            left_out = torch.tensordot(torch.tensor(shares), said, 1).numpy()
+        self.weight.zero_()
+        self.bias.zero_()
+        for share, (model, _) in zip(shares, found):
+            self.weight += share * torch.from_numpy(model.weight)
+            self.bias += share * torch.from_numpy(model.bias)
         return left_out
 
-    def _strength(self, features: Any, wanted: Any, known: Tensor, folds: Any, rows: Any) -> float:
-        """The inverse penalty whose calibrated scores are the best on the first fold."""
-        learned, held = folds != 0, folds == 0
-        truth, losses = known[torch.from_numpy(held)], {}
-        for strength in STRENGTHS:
-            weight, bias = self._fitted(features[learned], wanted[learned], rows[learned], strength)
-            scores = torch.from_numpy((features[held] @ weight + bias).astype(np.float32))
-            scale = calibration(scores, truth, aim=self.aim)
-            losses[strength] = smoothed_loss(scale * scores, truth, aim=self.aim)
-        return min(losses, key=lambda strength: losses[strength])
+    def _one(self, rows: Rows, way: str, known: Tensor, folds: Any) -> tuple[Linear, Any]:
+        """A model of all rows, and the scores of each by a fit without its fold.
 
-    def _fitted(self, features: Any, wanted: Any, rows: Any, strength: float) -> tuple[Any, Any]:
-        """(n-grams, K) weights and biases: each column of `wanted` by itself."""
-        if self.aim.name == "number":
-            ridge = Ridge(alpha=1 / strength, solver="lsqr").fit(features, wanted)
-            return ridge.coef_.reshape(-1, 1).astype(np.float32), np.float32(ridge.intercept_)
-        count = len(self.bias)
-        is_wide = features.shape[1] > len(wanted)  # then the dual problem is the smaller one
-        weight = np.zeros((features.shape[1], count), np.float32)
-        bias = np.full(count, -1.0, np.float32)  # of a class that these rows do not have
-        for number in range(count):
-            is_so = wanted[:, number] > 0
-            opposite = self.aim.name == "class" and count == 2 and number == 1
-            if opposite and weight[:, 0].any():
-                weight[:, 1], bias[1] = -weight[:, 0], -bias[0]
-            elif 0 < is_so.sum() < len(wanted):
-                model = LogisticRegression(
-                    C=strength, solver="liblinear", dual=is_wide, max_iter=1000, random_state=0
-                )
-                model.fit(features, is_so, sample_weight=rows)
-                weight[:, number], bias[number] = model.coef_[0], model.intercept_[0]
-        return weight, bias
+        The penalty is the one whose calibrated scores are the best on the first fold.
+        """
+        if folds is None:
+            return fitted(rows, way, USUAL[way]), None
+        left_out = np.zeros(rows.wanted.shape, np.float32)
+        first, best = folds == 0, (np.inf, USUAL[way])
+        for strength in STRENGTHS[way]:
+            scores = fitted(rows.of(~first), way, strength).scores(rows.features[first])
+            said, truth = torch.from_numpy(scores), known[torch.from_numpy(first)]
+            loss = smoothed_loss(calibration(said, truth, aim=self.aim) * said, truth, aim=self.aim)
+            if loss < best[0]:
+                best, left_out[first] = (loss, strength), scores
+        for fold in np.unique(folds[~first]):
+            held = folds == fold
+            model = fitted(rows.of(~held), way, best[1])
+            left_out[held] = model.scores(rows.features[held])
+        return fitted(rows, way, best[1]), left_out
 
     def scores(self, texts: Sequence[str]) -> Any:
         """(texts, classes)."""

@@ -1,0 +1,95 @@
+"""Linear models of sparse features, one column of targets after another. In: `Rows`. Out: weights.
+
+    plain   logistic regression, for several labels and classes alike; ridge regression for numbers
+    rated   logistic regression on the features times naive Bayes' log ratio of each: how much more
+            often it stands in rows of the class than in others (Wang and Manning 2012)
+
+The weights of both are weights of the same features, so that a mixture of the two is one linear
+model again. Next: `ngrams` mixes them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression, Ridge
+
+STRENGTHS = {"plain": (1.0, 4.0, 16.0), "rated": (0.25, 1.0, 4.0)}  # inverse penalties
+USUAL = {"plain": 4.0, "rated": 1.0}  # where no row is left out to choose by
+ABSENT = -1.0  # the score of a class that the rows do not have
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Sparse features, what each score is to be, and how much each row counts."""
+
+    features: Any  # (N, F)
+    wanted: Any  # (N, K): 1 where a row has a class or label, else 0; or numbers
+    weights: Any  # (N,)
+    kind: str  # class, labels or number
+
+    def of(self, which: Any) -> Rows:
+        """Some of them."""
+        return Rows(self.features[which], self.wanted[which], self.weights[which], self.kind)
+
+
+class Linear(NamedTuple):
+    """score = features @ weight + bias."""
+
+    weight: Any  # (F, K)
+    bias: Any  # (K,)
+
+    def scores(self, features: Any) -> Any:
+        return (features @ self.weight + self.bias).astype(np.float32)
+
+
+def fitted(rows: Rows, way: str, strength: float) -> Linear:
+    """One model for each column of what is wanted."""
+    if rows.kind == "number":
+        ridge = Ridge(alpha=1 / strength, solver="lsqr").fit(rows.features, rows.wanted)
+        weight = ridge.coef_.reshape(-1, 1).astype(np.float32)
+        return Linear(weight, np.ravel(ridge.intercept_).astype(np.float32))
+    count = rows.wanted.shape[1]
+    weight = np.zeros((rows.features.shape[1], count), np.float32)
+    bias = np.full(count, ABSENT, np.float32)
+    ratios = log_ratios(rows) if way == "rated" else None
+    for number in range(count):
+        is_so = rows.wanted[:, number] > 0
+        if not 0 < is_so.sum() < len(is_so):
+            continue
+        if rows.kind == "class" and count == 2 and number == 1:
+            weight[:, 1], bias[1] = -weight[:, 0], -bias[0]
+            continue
+        ratio = None if ratios is None else ratios[number]
+        weight[:, number], bias[number] = _column(rows, is_so, strength, ratio)
+    return Linear(weight, bias)
+
+
+def _column(rows: Rows, is_so: Any, strength: float, ratio: Any) -> tuple[Any, Any]:
+    features = rows.features
+    if ratio is not None:
+        features = features.copy()
+        features.data *= ratio[features.indices]
+    is_wide = features.shape[1] > len(is_so)  # then the dual problem is the smaller one
+    model = LogisticRegression(
+        C=strength, solver="liblinear", dual=is_wide, max_iter=1000, random_state=0
+    )
+    model.fit(features, is_so, sample_weight=rows.weights)
+    weight = model.coef_[0] if ratio is None else model.coef_[0] * ratio
+    return weight, model.intercept_[0]
+
+
+def log_ratios(rows: Rows) -> Any:
+    """(K, F): the logarithm of how much more often a feature stands in rows that have a class.
+
+    A feature counts once a row, and once more in rows with the class and without it.
+    """
+    present = rows.features.copy()
+    present.data[:] = 1.0
+    inside = np.asarray((present.T @ (rows.wanted > 0)).T, np.float64) + 1.0
+    outside = np.asarray(present.sum(0), np.float64) + 2.0 - inside
+    logs = np.log(inside / inside.sum(1, keepdims=True))
+    found: Any = logs - np.log(outside / outside.sum(1, keepdims=True))
+    return found
