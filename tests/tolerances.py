@@ -42,6 +42,11 @@ FLOAT16 = Tolerance(
     0.0,
     "outputs of float16 are read again on the way back: 11 bits, over some steps",
 )
+KEPT = Tolerance(
+    2e-2,
+    1e-6,
+    "gradients made of values that were rounded to bfloat16, at 2^-9 each, over some steps",
+)
 C_STEP = Tolerance(
     1e-6,
     1e-6,

@@ -45,6 +45,17 @@ MADE: list[tuple[Callable[[], Any], type[Exception], str]] = [
         "engine is one of auto, cpu, torch",
     ),
     (lambda: Recurrent(LSTM, 3, 5, bptt="half"), ArgumentError, 'bptt is "whole", "recompute", or'),
+    (lambda: Recurrent(LSTM, 3, 5, kept="int8"), ArgumentError, 'kept is "bfloat16", or None to'),
+    (
+        lambda: Recurrent(LSTM, 3, 5, kept="bfloat16").double()(torch.ones(2, 1, 3).double()),
+        ShapeError,
+        "this layer runs as float64 on the kernels: leave kept= out",
+    ),
+    (
+        lambda: Recurrent(LSTM, 3, 5, kept="bfloat16", engine="torch")(torch.ones(2, 1, 3)),
+        ShapeError,
+        "this layer runs as autograd: leave kept= out",
+    ),
     (
         lambda: Recurrent(LSTM, 3, 5, bptt=0),
         ArgumentError,

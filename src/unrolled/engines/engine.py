@@ -130,6 +130,8 @@ class Engine(Protocol[R]):
         """Whether it has code for this device and dtype."""
 
     def recurrence(
-        self, lowered: Lowered, sizes: Mapping[str, int], sources: Sources, dtype: str
-    ) -> R:
-        """A step with all its sizes, on arrays that hold its weights so."""
+        self, lowered: Lowered, sizes: Mapping[str, int], sources: Sources, dtype: str,
+        kept: str = "",
+    ) -> R:  # fmt: skip
+        """A step with all its sizes, on arrays that hold its weights so; `kept`: the dtype of what
+        forward leaves for backward, where it is not that of the numbers."""

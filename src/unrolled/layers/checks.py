@@ -25,6 +25,7 @@ def arguments(
     engine: str,
     bptt: str | int,
     proj_size: int,
+    kept: str | None,
 ) -> None:
     """The arguments of a layer's constructor that are the same for every cell."""
     for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
@@ -36,10 +37,10 @@ def arguments(
         raise ArgumentError(f"dropout is a share between 0 and 1, not {dropout!r}")
     if not isinstance(proj_size, int) or proj_size < 0:
         raise ShapeError(f"proj_size is a whole number, 0 for none, not {proj_size!r}")
-    extras(engine, bptt)
+    extras(engine, bptt, kept)
 
 
-def extras(engine: str, bptt: str | int) -> None:
+def extras(engine: str, bptt: str | int, kept: str | None) -> None:
     """What unrolled's layers have beyond torch.nn's."""
     if engine not in ENGINES:
         raise ArgumentError(f"engine is one of {', '.join(ENGINES)}, not {engine!r}")
@@ -47,6 +48,11 @@ def extras(engine: str, bptt: str | int) -> None:
     if bptt not in ("whole", "recompute") and not is_window:
         raise ArgumentError(
             f'bptt is "whole", "recompute", or the number of steps of a window, not {bptt!r}'
+        )
+    if kept not in (None, "bfloat16"):
+        raise ArgumentError(
+            f'kept is "bfloat16", or None to keep for the backward pass what was computed, not '
+            f"{kept!r}"
         )
 
 

@@ -3,7 +3,7 @@ gives; next: the user's model.
 
 They are torch.nn's classes: constructor, parameters, first values, `state_dict`, `hx` and shapes
 are inherited, and only the computation is another. Beyond it they take `lengths`, `record`,
-`reset`, `engine`, `bptt`. Away from the CPU (or in a half precision) and unless something of the
+`reset`, `engine`, `bptt`, `kept`. Away from the CPU and unless something of the
 above is asked for, the computation is torch.nn's own too, since there a vendor's library does it.
 """
 
@@ -102,17 +102,19 @@ class _DropIn(Fixable, nn.RNNBase):
 
     _asked = "auto"
     bptt: str | int = "whole"
+    kept: str | None = None
 
     def __init__(
-        self, *args: Any, engine: str = "auto", bptt: str | int = "whole", **kwargs: Any
-    ) -> None:
+        self, *args: Any, engine: str = "auto", bptt: str | int = "whole", kept: str | None = None,
+        **kwargs: Any,
+    ) -> None:  # fmt: skip
         super().__init__(*args, **kwargs)  # torch.nn's own, which comes next in the order of bases
-        self.ask(engine, bptt)
+        self.ask(engine, bptt, kept)
 
-    def ask(self, engine: str, bptt: str | int = "whole") -> None:
+    def ask(self, engine: str, bptt: str | int = "whole", kept: str | None = None) -> None:
         """Set what torch.nn's layers do not have."""
-        checks.extras(engine, bptt)
-        self._asked, self.bptt = engine, bptt
+        checks.extras(engine, bptt, kept)
+        self._asked, self.bptt, self.kept = engine, bptt, kept
         self._cell()  # a compiler is to find it made
         self._expected = checks.Expected(self)
 
@@ -154,6 +156,7 @@ class _DropIn(Fixable, nn.RNNBase):
         cell = self._cell()
         names = checks.record(cell.equation, record, self.num_layers) if record else ()
         plain = lengths is None and reset is None and not names and self.bptt == "whole"
+        plain = plain and self.kept is None
         if plain and engine == "torch" and self._asked == "auto":
             return super().forward(input, hx)
         seen = engine == "cpu" and is_observed()
@@ -194,7 +197,7 @@ class _DropIn(Fixable, nn.RNNBase):
             sizes["proj_size"] = self.proj_size
         return Stack(cell, engine, self.bptt, self.num_layers, 2 if self.bidirectional else 1,
                      sizes, self._direction, self.dropout if self.training else 0.0,
-                     self.fixed)  # fmt: skip
+                     self.fixed, kept=self.kept)  # fmt: skip
 
     def _direction(self, layer: int, reverse: bool) -> list[Tensor]:
         number = layer * (2 if self.bidirectional else 1) + reverse
@@ -207,9 +210,9 @@ class RNN(_DropIn, nn.RNN):
 
         y, last = unrolled.RNN(16, 64)(x)
 
-    Beyond torch.nn's: `layer(x, hx, lengths=..., record=..., reset=...)`, `engine=`, `bptt=` and
-    `layer.stream()`, as `Recurrent` describes them. With `engine="auto"`, where the kernels do not
-    run (a GPU, half precision), torch.nn's own computation does, and `layer.engine` is "torch.nn".
+    Beyond torch.nn's: `layer(x, hx, lengths=..., record=..., reset=...)`, `engine=`, `bptt=`,
+    `kept=` and `layer.stream()`, as `Recurrent` describes them. With `engine="auto"`, where the
+    kernels do not run (a GPU), torch.nn's own computation does, and `layer.engine` is "torch.nn".
     """
 
     def _kind(self) -> Kind:
@@ -222,9 +225,9 @@ class GRU(_DropIn, nn.GRU):
 
         y, last = unrolled.GRU(16, 64)(x)
 
-    Beyond torch.nn's: `layer(x, hx, lengths=..., record=..., reset=...)`, `engine=`, `bptt=` and
-    `layer.stream()`, as `Recurrent` describes them. With `engine="auto"`, where the kernels do not
-    run (a GPU, half precision), torch.nn's own computation does, and `layer.engine` is "torch.nn".
+    Beyond torch.nn's: `layer(x, hx, lengths=..., record=..., reset=...)`, `engine=`, `bptt=`,
+    `kept=` and `layer.stream()`, as `Recurrent` describes them. With `engine="auto"`, where the
+    kernels do not run (a GPU), torch.nn's own computation does, and `layer.engine` is "torch.nn".
     """
 
     def _kind(self) -> Kind:
@@ -237,9 +240,9 @@ class LSTM(_DropIn, nn.LSTM):
 
         y, last = unrolled.LSTM(16, 64)(x)
 
-    Beyond torch.nn's: `layer(x, hx, lengths=..., record=..., reset=...)`, `engine=`, `bptt=` and
-    `layer.stream()`, as `Recurrent` describes them. With `engine="auto"`, where the kernels do not
-    run (a GPU, half precision), torch.nn's own computation does, and `layer.engine` is "torch.nn".
+    Beyond torch.nn's: `layer(x, hx, lengths=..., record=..., reset=...)`, `engine=`, `bptt=`,
+    `kept=` and `layer.stream()`, as `Recurrent` describes them. With `engine="auto"`, where the
+    kernels do not run (a GPU), torch.nn's own computation does, and `layer.engine` is "torch.nn".
     """
 
     def _kind(self) -> Kind:

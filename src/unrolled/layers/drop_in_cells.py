@@ -36,7 +36,7 @@ class _DropInCell(Fixable, nn.RNNCellBase):
 
     def ask(self, engine: str) -> None:
         """Set what torch.nn's cells do not have."""
-        checks.extras(engine, "whole")
+        checks.extras(engine, "whole", None)
         self._asked = engine
         self._names = ["weight_ih", "weight_hh", *(["bias_ih", "bias_hh"] if self.bias else [])]
         self._cell()  # a compiler is to find it made

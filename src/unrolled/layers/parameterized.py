@@ -98,13 +98,21 @@ class Parameterized:
         """The same with one more input, which says where the state starts anew."""
         return Parameterized(with_reset(self.equation), self.packing)
 
-    def recurrence(self, engine: AnyEngine, dtype: torch.dtype, sizes: dict[str, int]) -> Any:
+    def recurrence(
+        self, engine: AnyEngine, dtype: torch.dtype, sizes: dict[str, int], kept: str | None = None
+    ) -> Any:
         """What runs the step with these sizes."""
-        key = engine, dtype, *sizes.values()
+        key = engine, dtype, kept, *sizes.values()
         found = self._recurrences.get(key)
         if found is None:
+            if kept is not None and (engine is AUTOGRAD or dtype == torch.float64):
+                runs = "autograd" if engine is AUTOGRAD else f"{_name(dtype)} on the kernels"
+                raise ShapeError(
+                    f"kept={kept!r} is for layers of float32, bfloat16 or float16 on the compiled "
+                    f"kernels, and this layer runs as {runs}: leave kept= out"
+                )
             found = engine.recurrence(
-                self.lowered(sizes), sizes, self._sources(sizes), _name(dtype)
+                self.lowered(sizes), sizes, self._sources(sizes), _name(dtype), kept or ""
             )
             self._recurrences[key] = found
         return found
@@ -115,10 +123,10 @@ class Parameterized:
         return {weight: (Source(n),) for n, weight in enumerate(self.lowered(sizes).weights)}
 
     @constant
-    def text(self, sizes: dict[str, int], resets: bool) -> str:
+    def text(self, sizes: dict[str, int], resets: bool, kept: str | None = None) -> str:
         """The recurrence, as operators know it; `resets`: of `with_reset`."""
         cell = self.with_reset if resets else self
-        return write(cell.equation, sizes, cell._sources(sizes))
+        return write(cell.equation, sizes, cell._sources(sizes), kept)
 
     def named(self, parameters: Sequence[Tensor], sizes: dict[str, int]) -> dict[str, Tensor]:
         """The cell's own weights by name."""

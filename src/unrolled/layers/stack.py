@@ -49,6 +49,7 @@ class Stack:
     fixed: Fixed | None = None
     is_noisy: bool = False
     join: Callable[[int, Tensor, Tensor], Tensor] | None = None  # layer, its input, its output
+    kept: str | None = None
 
     def layer_sizes(self, layer: int, width: int) -> dict[str, int]:
         """Sizes with the width of this layer's input."""
@@ -181,7 +182,7 @@ def _observed(
             xs.new_zeros(1, batch.rows, n) if state is None else state
             for state, (_, n) in zip(initial, stack.cell.state_sizes(sizes), strict=True)
         ]
-    text, names = stack.cell.text(sizes, resets), ",".join(record)
+    text, names = stack.cell.text(sizes, resets, stack.kept), ",".join(record)
     return tuple(opaque.run(
         text, xs, starts, weights, batch.lengths, bool(reverse), names, str(stack.bptt)
     ))  # fmt: skip
@@ -198,7 +199,7 @@ def _direction(
         parameters = dropped(stack.cell.equation, [*stack.cell.equation.weights], parameters)
     place = layer * stack.directions + reverse
     packs = None if stack.fixed is None else stack.fixed.packs(place, parameters)
-    recurrence = cell.recurrence(stack.engine, parameters[0].dtype, sizes)
+    recurrence = cell.recurrence(stack.engine, parameters[0].dtype, sizes, stack.kept)
     direction = Direction(
         recurrence, stack.engine is AUTOGRAD, batch.schedule(jobs_for(xs, sizes), reverse),
         len(stack.cell.equation.states), (*wanted,), tuple([n.removeprefix("d_") for n in norms]),

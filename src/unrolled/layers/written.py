@@ -14,12 +14,13 @@ from unrolled.equations.equation import Equation
 from unrolled.equations.plain import from_json
 
 
-def write(equation: Equation, sizes: Mapping[str, int], sources: Sources) -> str:
+def write(
+    equation: Equation, sizes: Mapping[str, int], sources: Sources, kept: str | None = None
+) -> str:
     """All that an engine asks for, but for the numbers."""
     places = {w: [[source.array, source.row] for source in some] for w, some in sources.items()}
-    return json.dumps(
-        {"order": 0, "sizes": dict(sizes), "sources": places, "equation": equation.json}
-    )
+    data = {"order": 0, "sizes": dict(sizes), "sources": places, "equation": equation.json}
+    return json.dumps(data if kept is None else data | {"kept": kept})
 
 
 def tangent(text: str) -> str:
@@ -28,10 +29,10 @@ def tangent(text: str) -> str:
     return json.dumps(data | {"order": data["order"] + 1})
 
 
-def read(text: str) -> tuple[Lowered, dict[str, int], Sources, int]:
-    """What `write` has written, and how often `tangent` was asked for."""
+def read(text: str) -> tuple[Lowered, dict[str, int], Sources, int, str]:
+    """What `write` has written, how often `tangent` was asked for, and what is kept."""
     data = json.loads(text)
     sources = {w: tuple([Source(*source) for source in some])
                for w, some in data["sources"].items()}  # fmt: skip
     found = lowered(from_json(data["equation"]), data["sizes"])
-    return found, data["sizes"], sources, data["order"]
+    return found, data["sizes"], sources, data["order"], data.get("kept", "")

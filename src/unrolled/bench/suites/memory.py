@@ -15,8 +15,9 @@ from unrolled.bench.contestant import Contestant
 from unrolled.bench.problem import Problem, Shape
 from unrolled.bench.record import Record
 
+KEPT = "unrolled, kept in bfloat16"
 WORK = {
-    "LSTM": ("torch.nn", "unrolled whole", "unrolled recompute"),
+    "LSTM": ("torch.nn", "unrolled whole", KEPT, "unrolled recompute"),
     "PeepholeLSTM": ("Python loop", "JAX lax.scan", "unrolled whole", "unrolled recompute"),
 }
 SHAPES = (Shape(32, 128, 64, 128), Shape(32, 784, 1, 128), Shape(64, 50, 256, 512))
@@ -67,7 +68,8 @@ def contestant(name: str, problem: Problem, threads: int) -> Contestant:
         return peers.maker(name, "training")(problem, threads)
     from unrolled.bench.peers import ours
 
-    return ours.training(problem, drop_in=problem.cell == "LSTM", bptt=name.split()[1])
+    bptt, kept = ("whole", "bfloat16") if name == KEPT else (name.split()[1], None)
+    return ours.training(problem, drop_in=problem.cell == "LSTM", bptt=bptt, kept=kept)
 
 
 def reset_peak() -> int:

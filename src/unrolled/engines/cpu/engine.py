@@ -33,9 +33,11 @@ class CPU:
         return device == "cpu" and dtype in BITS
 
     def recurrence(
-        self, lowered: Lowered, sizes: Mapping[str, int], sources: Sources, dtype: str
-    ) -> AnyRecurrence:
+        self, lowered: Lowered, sizes: Mapping[str, int], sources: Sources, dtype: str,
+        kept: str = "",
+    ) -> AnyRecurrence:  # fmt: skip
         """A step with all its sizes."""
         bits = BITS[dtype]
-        found = Recurrence(program(lowered, bits), sizes, sources, self.library(bits))
+        half = kept == "bfloat16" and bits == 32
+        found = Recurrence(program(lowered, bits), sizes, sources, self.library(bits), half=half)
         return Half(found, dtype) if dtype in HALVES else found

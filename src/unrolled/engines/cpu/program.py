@@ -20,7 +20,7 @@ from unrolled.engines.cpu.machine.target import host
 from unrolled.engines.plan import directions
 from unrolled.engines.plan.directions import Inputs
 from unrolled.engines.plan.lower import Graphs, Lowered, backward_graphs, narrow
-from unrolled.engines.plan.plan import Plan
+from unrolled.engines.plan.plan import Place, Plan
 from unrolled.engines.plan.verify import verify
 from unrolled.equations.nodes import Apply, topological
 from unrolled.errors import PlanError
@@ -70,35 +70,44 @@ class Program:
     def graphs(self) -> Graphs:
         return backward_graphs(self.narrow)
 
+    @cached_property
+    def halves(self) -> frozenset[Place]:
+        """What forward can keep in bfloat16."""
+        return directions.halves(self.narrow, self.graphs)
+
     def forward_plan(
-        self, *, inside: bool, record: tuple[str, ...], keep: bool = True
+        self, *, inside: bool, record: tuple[str, ...], keep: bool = True, half: bool = False
     ) -> directions.Forward:
         """What the forward kernel is compiled from."""
         graphs = self.graphs if keep else None
-        return directions.forward(self.narrow, graphs, record, inside=inside)
+        halved = self.halves if keep and half else frozenset()
+        return directions.forward(self.narrow, graphs, record, inside=inside, halved=halved)
 
     def forward(
-        self, *, inside: bool = False, record: tuple[str, ...] = (), keep: bool = True
-    ) -> tuple[directions.Forward, Kernel]:
+        self, *, inside: bool = False, record: tuple[str, ...] = (), keep: bool = True,
+        half: bool = False,
+    ) -> tuple[directions.Forward, Kernel]:  # fmt: skip
         """The forward kernel; `inside` computes the input's products in the loop, and `keep` stores
-        what backward needs."""
+        what backward needs, with `half` in bfloat16."""
         with self._lock:
-            key = inside, record, keep
+            key = inside, record, keep, half
             if key not in self._forwards:
-                made = self.forward_plan(inside=inside, record=record, keep=keep)
-                what = f"forward {inside} {record} {keep}"
+                made = self.forward_plan(inside=inside, record=record, keep=keep, half=half)
+                what = f"forward {inside} {record} {keep}{' half' if half else ''}"
                 self._forwards[key] = made, self._compile(made.plan, what, descending=False)
             return self._forwards[key]
 
     def backward(
-        self, norms: tuple[str, ...] = (), inputs: Inputs = Inputs.OUTSIDE
+        self, norms: tuple[str, ...] = (), inputs: Inputs = Inputs.OUTSIDE, *, half: bool = False
     ) -> tuple[directions.Backward, Kernel]:
-        """The backward kernel; `norms` names states whose derivative it measures."""
+        """The backward kernel; `norms` names states whose derivative it measures, and with `half`
+        forward has kept bfloat16."""
         with self._lock:
-            key = norms, inputs
+            key = norms, inputs, half
             if key not in self._backwards:
-                made = directions.backward(self.narrow, self.graphs, norms, inputs)
-                what = f"backward {norms} {inputs}"
+                halved = self.halves if half else frozenset()
+                made = directions.backward(self.narrow, self.graphs, norms, inputs, halved)
+                what = f"backward {norms} {inputs}{' half' if half else ''}"
                 self._backwards[key] = made, self._compile(made.plan, what, descending=True)
             return self._backwards[key]
 

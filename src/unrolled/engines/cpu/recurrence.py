@@ -61,12 +61,14 @@ class Left:
 
 
 class Recurrence:
-    """A step with all its sizes, and every call of it that was made."""
+    """A step with all its sizes, and every call of it that was made. With `half`, what forward
+    leaves for backward is bfloat16."""
 
     def __init__(
-        self, kernels: Program, sizes: Mapping[str, int], sources: Sources, library: Library
-    ) -> None:
-        self.program, self.library = kernels, library
+        self, kernels: Program, sizes: Mapping[str, int], sources: Sources, library: Library,
+        *, half: bool = False,
+    ) -> None:  # fmt: skip
+        self.program, self.library, self.half = kernels, library, half
         self.sizes = Sizes(kernels.narrow, sizes, sources, kernels.lanes)
         self.is_small = sum(self.sizes.numbers) * kernels.bits // 8 <= CACHE_BYTES
         self.reads_input_by_unit = kernels.narrow.reads_input_by_unit
@@ -173,7 +175,7 @@ class Recurrence:
             wide = self._wide(sum(self.sizes.inputs.values()))
             counts = []
             for inside in (False, True):
-                made = self.program.forward_plan(inside=inside, record=record)
+                made = self.program.forward_plan(inside=inside, record=record, half=self.half)
                 call = forward.forward(made, self.sizes, wide, self.team, keep=True).call
                 counts.append(_kept_by(call))
             token, row, more = map(max, zip(*counts, strict=True))
@@ -202,8 +204,9 @@ class Recurrence:
         for name, places in self.sizes.sources.items():
             sources[dot[name]] = tuple(Source(s.array + count, s.row) for s in places)
         return Recurrence(
-            program(tangent(lowered), self.program.bits), self.sizes.sizes, sources, self.library
-        )
+            program(tangent(lowered), self.program.bits), self.sizes.sizes, sources, self.library,
+            half=self.half,
+        )  # fmt: skip
 
     def state(self, name: str, outputs: Array, left: Left) -> Array:
         """A state of every token, (tokens, units), while what forward left is there."""
@@ -213,8 +216,10 @@ class Recurrence:
         units, tokens = self.sizes.states[name], len(outputs)
         state = left.made.call.states[name]
         number = left.made.call.call.owned(Owner.KEPT).index(state)
-        rows = left.lease.piece(number, tokens * state.width).reshape(tokens, state.width)
-        return rows[:, :units]
+        piece = left.lease.piece(number, state.room(tokens))
+        if state.half:
+            piece = self.library.converted(self.library.seen(piece, "bfloat16"), "float32")
+        return piece.reshape(tokens, state.width)[:, :units]
 
     # -------------------------------------------------------------------------------- calls, once
 
@@ -234,7 +239,9 @@ class Recurrence:
         key = width, inside, record, keep
         found = self._calls.get(key)
         if found is None:
-            made, kernel = self.program.forward(inside=inside, record=record, keep=keep)
+            made, kernel = self.program.forward(
+                inside=inside, record=record, keep=keep, half=self.half and keep
+            )
             call = forward.forward(made, self.sizes, self._wide(width), self.team, keep=keep)
             found = Forward(call, Template(call.call, kernel, self.program.bits))
             self._calls[key] = found
@@ -255,7 +262,7 @@ class Recurrence:
         key = left, norms, inputs, need_states
         found = self._calls.get(key)
         if found is None:
-            made, kernel = self.program.backward(norms, inputs)
+            made, kernel = self.program.backward(norms, inputs, half=self.half)
             call = backward.backward(
                 made, self.sizes, left.call, self.team, need_states=need_states
             )
@@ -363,7 +370,7 @@ def _kept_by(call: Call) -> tuple[int, int, int]:
     """How many numbers are kept for each token, for each row, and once."""
     kept = call.owned(Owner.KEPT)
     assert {buffer.per for buffer in kept} <= {Per.TOKEN, Per.ROW}
-    token, row = (sum(b.width for b in kept if b.per is per) for per in (Per.TOKEN, Per.ROW))
+    token, row = (sum(b.room(1) for b in kept if b.per is per) for per in (Per.TOKEN, Per.ROW))
     return token, row, LINE * len(kept)  # each begins at a line of the cache
 
 

@@ -8,7 +8,7 @@ forward kernel, those of `d_x` after the backward one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -29,7 +29,8 @@ def _place(kind: Kind, v: Node, name: str) -> Place:
 @dataclass(frozen=True)
 class Forward:
     """`inputs`: by name, where an input of each token lies. `states`: likewise. `shared`: a kept
-    value -> the hoisted product whose memory it takes over, read by then."""
+    value -> the hoisted product whose memory it takes over, read by then. `lasts`: by name, states
+    that are kept in bfloat16, and where the last one lies; from step to step they take turns."""
 
     plan: Plan
     inputs: dict[str, Place]
@@ -37,6 +38,7 @@ class Forward:
     kept: dict[str, Place]
     records: dict[str, Place]
     shared: dict[str, str]
+    lasts: dict[str, Place]
 
 
 @dataclass(frozen=True)
@@ -88,27 +90,53 @@ def leaf_places(lowered: Lowered) -> dict[Variable, Place]:
     return places
 
 
+def halves(lowered: Lowered, graphs: Graphs) -> frozenset[Place]:
+    """What forward may keep in bfloat16: everything that the backward kernel reads unit by unit,
+    and neither a product nor an outer product. The output is the caller's."""
+    found = [backward(lowered, graphs, inputs=how) for how in (Inputs.INSIDE, Inputs.OUTSIDE)]
+    whole = {outer.right for made in found for outer in made.outers}
+    whole |= {o for made in found for _, block in made.plan.blocks for o in block.operands}
+    states = dict(zip(lowered.step.results, _states(lowered).values(), strict=True))
+    before = {v.name: place for v, place in leaf_places(lowered).items() if v.role == "state"}
+    for number, (name, place) in enumerate(states.items()):
+        if number == 0 or place in whole or before[name] in whole:
+            whole |= {place, before[name]}  # both lie in the same rows
+    kept = (_place(Kind.TOKEN, node, name) for name, node in graphs.kept.items())
+    every = (*kept, *states.values(), *(before[name] for name in states))
+    return frozenset(place for place in every if place not in whole and place.size != ONE)
+
+
 def forward(
-    lowered: Lowered, graphs: Graphs | None, record: Iterable[str] = (), *, inside: bool = False
-) -> Forward:
-    """The forward kernel; `inside` takes the input's products into the loop (small inputs)."""
+    lowered: Lowered, graphs: Graphs | None, record: Iterable[str] = (), *, inside: bool = False,
+    halved: Collection[Place] = (),
+) -> Forward:  # fmt: skip
+    """The forward kernel; `inside` takes the input's products into the loop (small inputs), and
+    what is `halved` is kept in bfloat16."""
     step = lowered.step
     kept = {} if graphs is None else graphs.kept
     places = {name: _place(Kind.TOKEN, node, name) for name, node in kept.items()}
     records = {name: _place(Kind.TOKEN, step.values[name], f"record {name}") for name in record}
     targets: list[Target] = [(node, places[name]) for name, node in kept.items()]
-    states = _states(lowered)
+    states, leaves = _states(lowered), leaf_places(lowered)
     targets += [(step.locals[name], place) for name, place in states.items()]
     targets += [(step.values[name], place) for name, place in records.items()]
-    leaves = leaf_places(lowered)
+    lasts: dict[str, Place] = {}
+    for v in step.given:
+        if v.role == "state" and states[v.name] in halved:
+            leaves[v] = _place(Kind.NOW, v, v.name)
+            lasts[v.name] = _place(Kind.ROW, v, f"last {v.name}")
+            targets += [(step.locals[v.name], lasts[v.name]),
+                        (step.locals[v.name], _place(Kind.NEXT, v, v.name))]  # fmt: skip
     inputs = {v.name: place for v, place in leaves.items() if v.role == "input"}
     result = plan(
         targets,
         leaves,
         lambda v: v.role == "input" and not inside,
         _rank(lowered),
+        halved=halved,
     )
-    return Forward(result, inputs, states, places, records, _share(result, set(places.values())))
+    shared = {} if halved else _share(result, set(places.values()))
+    return Forward(result, inputs, states, places, records, shared, lasts)
 
 
 def _states(lowered: Lowered) -> dict[str, Place]:
@@ -154,9 +182,10 @@ def backward(
     graphs: Graphs,
     norms: Iterable[str] = (),
     inputs: Inputs = Inputs.OUTSIDE,
+    halved: Collection[Place] = (),
 ) -> Backward:
     """The backward kernel, and the products that follow it; `norms` names states whose derivative's
-    length is wanted at every step."""
+    length is wanted at every step; what is `halved` forward has kept in bfloat16."""
     step, places = lowered.step, _known_places(lowered, graphs)
     arriving = _arriving(lowered, places)
     replaced = replace_nodes(graphs.gradients.values(), arriving)
@@ -198,7 +227,7 @@ def backward(
     in_panels = [(node, panels[place.name]) for node, place in lefts.places.items()]
     targets = [*lefts.places.items(), *in_panels, *targets]
     order = _side_by_side(lefts, outers, _rank(lowered))
-    layout = plan(targets, places, lambda v: False, _rank(lowered), order)
+    layout = plan(targets, places, lambda v: False, _rank(lowered), order, halved)
     olds = {v.name: place for v, place in places.items() if v.role == "state"}
     d_output = next(place for v, place in places.items() if v.name == "d output")
     return Backward(layout, olds, d_output, order, panels, outers, inner, d_inputs, added, measured)

@@ -4,7 +4,7 @@ targets. Out: a `Plan`; next: `directions`, and the engine.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from unrolled.engines.plan.plan import (
     WIDEST,
@@ -30,19 +30,23 @@ def plan(
     hoist: Callable[[Variable], bool],
     rank: Mapping[str, int],
     side_by_side: Sequence[Place] = (),
+    halved: Collection[Place] = (),
 ) -> Plan:
     """Lay out the computation of the targets. Products with an operand that `hoist` picks are left
     to the caller, who has them ready in a place of their own; the caller also promises that the
-    places of one size in `side_by_side` lie so, in that order. `rank` orders the matrices."""
+    places of one size in `side_by_side` lie so, in that order. `rank` orders the matrices. What
+    goes to a `halved` place and is read by the step itself has another place besides."""
     rewriting = Rewriting(targets, leaves, hoist, rank)
-    return _Layout(rewriting, side_by_side).run()
+    return _Layout(rewriting, side_by_side, halved).run()
 
 
 class _Layout:
     """Give every value a stage, and a place where another stage, row or step needs it."""
 
-    def __init__(self, rewriting: Rewriting, side_by_side: Sequence[Place]) -> None:
-        self.source = rewriting
+    def __init__(
+        self, rewriting: Rewriting, side_by_side: Sequence[Place], halved: Collection[Place]
+    ) -> None:
+        self.source, self.halved = rewriting, halved
         self.side_by_side = list(side_by_side)
         self.leaves = dict(rewriting.leaves)
         self.stage: dict[Node, int] = {}
@@ -76,7 +80,9 @@ class _Layout:
         for stage in stages:
             for group in stage.groups.values():
                 self._arrange(group, homes)
-        return Plan(stages, self.leaves | homes, self.source.hoisted)
+        result = Plan(stages, self.leaves | homes, self.source.hoisted)
+        result.halved = frozenset(place for place in result.places if place in self.halved)
+        return result
 
     def _order(self) -> list[Node]:
         """Arguments first, where the operand of a product or reduction counts as its argument."""
@@ -134,7 +140,8 @@ class _Layout:
         """Values that are read outside the group that computes them, and where they lie."""
         homes: dict[Node, Place] = {}
         wanted = {node: place for node, place in reversed(self.targets)
-                  if place.kind in (Kind.TOKEN, Kind.ROW) and not _widens(node, place)}  # fmt: skip
+                  if place.kind in (Kind.TOKEN, Kind.ROW) and place not in self.halved
+                  and not _widens(node, place)}  # fmt: skip
         for node in self.order:
             for before in self._before(node):
                 if self._computed(before) and before not in homes and self._needs(node, before):

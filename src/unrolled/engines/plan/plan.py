@@ -111,11 +111,14 @@ class Stage:
 @dataclass
 class Plan:
     """A kernel on paper. `leaves` says where each variable and each stored value is read;
-    `hoisted`: products done before it: a matrix, its operand, and where the kernel finds them."""
+    `hoisted`: products done before it: a matrix, its operand, and where the kernel finds them;
+    `halved`: places that hold bfloat16, which the kernel widens as it reads and rounds as it
+    writes. Of a state before a step that is where it lies after the first one."""
 
     stages: list[Stage]
     leaves: dict[Node, Place]
     hoisted: list[tuple[Matrix, Place, Place]]
+    halved: frozenset[Place] = frozenset()
 
     @cached_property
     def places(self) -> list[Place]:

@@ -26,9 +26,10 @@ class Torch:
         return True
 
     def recurrence(
-        self, lowered: Lowered, sizes: Mapping[str, int], sources: Sources, dtype: str
-    ) -> Traced:
-        """A step with all its sizes."""
+        self, lowered: Lowered, sizes: Mapping[str, int], sources: Sources, dtype: str,
+        kept: str = "",
+    ) -> Traced:  # fmt: skip
+        """A step with all its sizes; what is kept is autograd's."""
         return Traced(lowered, sizes, sources)
 
 

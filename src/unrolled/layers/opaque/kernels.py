@@ -55,6 +55,7 @@ class Opened:
     sizes: dict[str, int]
     sources: Sources
     order: int
+    kept: str
 
     def __post_init__(self) -> None:
         units = [self.sizes[shape[0]] for shape in self.lowered.step.states.values()]
@@ -71,7 +72,7 @@ class Opened:
                     f"this program was made for the kernels, which run float32, float64, bfloat16 "
                     f"and float16, and is given {dtype}"
                 )
-            found = KERNELS.recurrence(self.lowered, self.sizes, self.sources, name)
+            found = KERNELS.recurrence(self.lowered, self.sizes, self.sources, name, self.kept)
             for _ in range(self.order):
                 found = found.tangent
             self._recurrences[dtype] = found

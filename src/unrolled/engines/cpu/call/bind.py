@@ -186,7 +186,7 @@ def _bind(template: Template, schedule: Schedule, threads: int) -> Bound:
     for group in template.after:
         launch(group)
     words = np.array([np.concatenate(numbers), np.concatenate(positions)], np.int64)
-    pieces = {owner: tuple([b.width * now.rows_per(b.per) for b in call.owned(owner)])
+    pieces = {owner: tuple([b.room(now.rows_per(b.per)) for b in call.owned(owner)])
               for owner in (Owner.KEPT, Owner.PASSING, Owner.PACKED)}  # fmt: skip
     return Bound(launches, words, pieces, template.bits // 8)
 

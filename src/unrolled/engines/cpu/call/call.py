@@ -43,13 +43,20 @@ class Per(StrEnum):
 @dataclass(frozen=True, eq=False)
 class Buffer:
     """Rows of `width` numbers. Where `panel` is set, a token's numbers do not lie side by side, but
-    in panels of so many units, each of which holds all tokens of the chunk."""
+    in panels of so many units, each of which holds all tokens of the chunk. With `half` they are
+    stored in bfloat16, which only the kernel reads and writes."""
 
     name: str
     owner: Owner
     per: Per
     width: int
     panel: int = 0
+    half: bool = False
+
+    def room(self, rows: int) -> int:
+        """How many whole numbers have room for so many rows."""
+        numbers = self.width * rows
+        return -(-numbers // 2) if self.half else numbers
 
     @property
     def step(self) -> int:

@@ -9,7 +9,7 @@ once, chunk by chunk, and the kernel overwrites it with the values that backward
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from unrolled.engines.cpu.call.call import (
     Buffer,
@@ -53,10 +53,12 @@ def forward(
     weights = packed(made.plan, sizes)
     x = Buffer("x", Owner.GIVEN, Per.TOKEN, x_width)
     y = Buffer("y", Owner.RESULT, Per.TOKEN, sizes.states[sizes.output])
-    states = {name: _state(sizes, name, owner, y) for name in sizes.states}
-    starts, before, after = _ends(sizes, states, owner, y)
-    given = [view.buffer for step in before for view in step.reads]
-    finals = [step.to for step in after if isinstance(step, CopyLast)]
+    halved = made.plan.halved
+    states = {name: _state(sizes, name, owner, y, half=made.states[name] in halved)
+              for name in sizes.states}  # fmt: skip
+    ends = _ends(made, sizes, states, owner, y)
+    given = dict.fromkeys(view.buffer for step in ends.before for view in step.reads)
+    finals = [view.buffer for step in ends.after for view in step.writes if view.buffer is not y]
     records = {place: Buffer(f"record {name}", Owner.RESULT, Per.TOKEN, sizes.padded(place.size))
                for name, place in made.records.items()}  # fmt: skip
     tokens = _columns(made, sizes, owner)
@@ -66,57 +68,86 @@ def forward(
         buffer, units, length = alone(weights, place.name, matrix, sizes)
         chunk.append(Multiply(tokens[place], inputs[operand], buffer, units, length, add=False))
     meeting = Buffer("team", Owner.PASSING, Per.ONCE, team)
-    views = weights.views | scratch(made.plan, sizes) | tokens | inputs
+    views = weights.views | scratch(made.plan, sizes, ends.lasts) | tokens | inputs | ends.lasts
     views |= {place: View(buffer) for place, buffer in records.items()}
     views |= {made.states[name]: View(buffer) for name, buffer in states.items()}
     bind: dict[Place, tuple[View, ...]] = {}
-    bind |= {place: (views[place],) for place in made.plan.places if place.kind is not Kind.BEFORE}
+    bind |= {place: (views[place],) for place in made.plan.places if place in views}
     for place in made.plan.of_kind(Kind.BEFORE):
-        bind[place] = View(states[place.name]), View(starts[place.name])
+        bind[place] = View(states[place.name]), View(ends.starts[place.name])
+    for place in (*made.plan.of_kind(Kind.NOW), *made.plan.of_kind(Kind.NEXT)):
+        bind[place] = ends.turns[place.name]
     kernel = run_kernel(made.plan, bind, weights, sizes, meeting, descending=False)
     wide = dict.fromkeys(view.buffer for view in tokens.values())
     columns = sum(buffer.width for buffer in wide) if chunk else None
     call = call_of(
         [*sizes.arrays, x, *given, y, *finals, *records.values()], weights.steps,
-        [Clear(meeting), *before], [*chunk, kernel], after, columns, sizes.lanes,
+        [Clear(meeting), *ends.before], [*chunk, kernel], ends.after, columns, sizes.lanes,
     )  # fmt: skip
-    return Forward(call, made, x, y, states, starts, tokens, tuple(records.values()))
+    return Forward(call, made, x, y, states, ends.starts, tokens, tuple(records.values()))
 
 
-def _state(sizes: Sizes, name: str, owner: Owner, y: Buffer) -> Buffer:
+def _state(sizes: Sizes, name: str, owner: Owner, y: Buffer, *, half: bool) -> Buffer:
     """The rows of the first state are the output, and the user's, where they are whole vectors; the
     others stay here, and give the user their last rows."""
     wide = sizes.whole(sizes.states[name])
     if name == sizes.output and wide == y.width:
         return y
-    return Buffer(f"state {name}", owner, Per.TOKEN, wide)
+    return Buffer(f"state {name}", owner, Per.TOKEN, wide, half=half)
+
+
+@dataclass
+class _Ends:
+    """The states before the first step, and the copies that bring them here and results back.
+    `turns`, `lasts`: of states whose rows are halved, the whole numbers of two steps, and of the
+    last one."""
+
+    starts: dict[str, Buffer] = field(default_factory=dict)
+    turns: dict[str, tuple[View, View]] = field(default_factory=dict)
+    lasts: dict[Place, View] = field(default_factory=dict)
+    before: list[Step] = field(default_factory=list)
+    after: list[Step] = field(default_factory=list)
 
 
 def _ends(
-    sizes: Sizes, states: Mapping[str, Buffer], owner: Owner, y: Buffer
-) -> tuple[dict[str, Buffer], list[Step], list[Step]]:
-    """The states before the first step, and the copies that bring them here and results back."""
-    starts: dict[str, Buffer] = {}
-    before: list[Step] = []
-    after: list[Step] = []
+    made: directions.Forward, sizes: Sizes, states: Mapping[str, Buffer], owner: Owner, y: Buffer
+) -> _Ends:
+    found = _Ends()
     for name, units in sizes.states.items():
         wide = sizes.whole(units)
         given = Buffer(f"given {name}", Owner.GIVEN, Per.ROW, units)
         final = Buffer(f"final {name}", Owner.RESULT, Per.ROW, units)
-        starts[name] = Buffer(f"initial {name}", owner, Per.ROW, wide)
-        before.append(CopyRows(View(starts[name]), (View(given),), units, wide))
+        begun = [Buffer(f"initial {name}", owner, Per.ROW, wide)]
+        found.starts[name] = begun[0]
+        if name in made.lasts:
+            own = (f"turn {name} 0", f"turn {name} 1", f"last {name}")
+            begun += [Buffer(one, Owner.PASSING, Per.ROW, wide) for one in own]
+            found.turns[name] = View(begun[1]), View(begun[2])
+            found.lasts[made.lasts[name]] = View(begun[3])
+        found.before += [CopyRows(View(to), (View(given),), units, wide) for to in begun]
         if name == sizes.output and states[name] is not y:
-            after.append(CopyRows(View(y), (View(states[name]),), units, units))
-        after.append(CopyLast(final, states[name], given, units))
-    return starts, before, after
+            found.after.append(CopyRows(View(y), (View(states[name]),), units, units))
+        found.after.append(
+            CopyRows(View(final), (View(begun[3]),), units, units) if name in made.lasts
+            else CopyLast(final, states[name], given, units)
+        )  # fmt: skip
+    return found
 
 
 def _columns(made: directions.Forward, sizes: Sizes, owner: Owner) -> dict[Place, View]:
     """Hoisted products and kept values lie in one buffer for each size, a column for each, and a
-    kept value in the column of a product that is no longer needed."""
+    kept value in the column of a product that is no longer needed; what is halved lies apart."""
     hoisted = {place.name: place for *_, place in made.plan.hoisted}
+    halved = made.plan.halved
     own = [place for name, place in made.kept.items() if name not in made.shared]
     per = Per.TOKEN if owner is Owner.KEPT else Per.CHUNK
+    if halved:
+        whole, half = ([p for p in own if (p in halved) is is_half] for is_half in (False, True))
+        return (
+            side_by_side("product", hoisted.values(), sizes, Owner.PASSING, Per.CHUNK)
+            | side_by_side("buffer", whole, sizes, owner, per)
+            | side_by_side("half", half, sizes, owner, per, half=True)
+        )
     views = side_by_side("buffer", [*hoisted.values(), *own], sizes, owner, per)
     return views | {made.kept[kept]: views[hoisted[product]]
                     for kept, product in made.shared.items()}  # fmt: skip

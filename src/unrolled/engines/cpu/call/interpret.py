@@ -2,7 +2,8 @@
 is given. Out: every buffer's numbers; next: whoever has a wrong number, and asks whether the call
 or the machine code is wrong.
 
-A buffer is (rows, numbers); in panels it is (panels, tokens, units).
+A buffer is (rows, numbers); in panels it is (panels, tokens, units). What is stored in bfloat16 has
+the dtype of the others, and numbers that are rounded.
 """
 
 from __future__ import annotations
@@ -65,6 +66,14 @@ def interpret(
     for step in call.after:
         machine.do(step)
     return memory
+
+
+def rounded(numbers: Numbers) -> Numbers:
+    """To the nearest bfloat16, and to even: the upper half of a float32."""
+    bits = numbers.astype(np.float32).view(np.uint32)
+    near = (bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF0000
+    found = np.where(np.isnan(numbers), (bits | 0x400000) & 0xFFFF0000, near).astype(np.uint32)
+    return found.view(np.float32).astype(numbers.dtype)
 
 
 class _Machine:
@@ -289,6 +298,7 @@ class _Kernel:
         units_wide = units if place.size == ONE else -(-units // self.lanes) * self.lanes
         wide = np.zeros((self.count, units_wide))
         wide[:, :units] = np.broadcast_to(value, (units, self.count)).T
+        wide = rounded(wide) if view.buffer.half else wide
         if place.kind is Kind.PANEL:
             panels = wide.reshape(self.count, units_wide // self.lanes, self.lanes).swapaxes(0, 1)
             self.memory[view.buffer][:, rows] = panels

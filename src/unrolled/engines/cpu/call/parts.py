@@ -13,7 +13,7 @@ from unrolled.engines.plan.plan import Kind, Place, Plan
 
 
 def side_by_side(
-    name: str, places: Iterable[Place], sizes: Sizes, owner: Owner, per: Per
+    name: str, places: Iterable[Place], sizes: Sizes, owner: Owner, per: Per, *, half: bool = False
 ) -> dict[Place, View]:
     """Places of one size in one buffer, a column for each."""
     by_size: dict[str, list[Place]] = {}
@@ -22,7 +22,7 @@ def side_by_side(
     views: dict[Place, View] = {}
     for size, alike in by_size.items():
         wide = sizes.padded(size)
-        buffer = Buffer(f"{name} {size}", owner, per, len(alike) * wide)
+        buffer = Buffer(f"{name} {size}", owner, per, len(alike) * wide, half=half)
         views |= {place: View(buffer, number * wide) for number, place in enumerate(alike)}
     return views
 

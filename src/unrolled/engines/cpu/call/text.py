@@ -31,8 +31,9 @@ def text(call: Call) -> str:
     """Buffers, then steps."""
     lines = [f"{'buffer':<22} {'owner':<8} {'a row for each':<17} numbers"]
     for buffer in call.owned(*Owner):
-        panels = f" in panels of {buffer.panel}" if buffer.panel else ""
-        lines.append(f"{buffer.name:<22} {buffer.owner:<8} {buffer.per:<17} {buffer.width}{panels}")
+        how = f" in panels of {buffer.panel}" if buffer.panel else ""
+        how += " in bfloat16" if buffer.half else ""
+        lines.append(f"{buffer.name:<22} {buffer.owner:<8} {buffer.per:<17} {buffer.width}{how}")
     for title, steps in (("once", call.once), ("before", call.before),
                          ("each chunk", call.each_chunk), ("after", call.after)):  # fmt: skip
         if title == "each chunk" and call.columns is not None:
@@ -52,7 +53,8 @@ def on_batch(call: Call, schedule: Schedule, bits: int = 32) -> str:
         lines.append(f"chunk: steps {first} to {last - 1}, tokens {span.start} to {span.stop - 1}")
     for buffer in call.owned(Owner.KEPT, Owner.PASSING, Owner.PACKED):
         rows = now.rows_per(buffer.per)
-        lines.append(f"{buffer.owner:<8} {buffer.name:<22} {rows} x {buffer.width}")
+        how = " in bfloat16" if buffer.half else ""
+        lines.append(f"{buffer.owner:<8} {buffer.name:<22} {rows} x {buffer.width}{how}")
     return "\n".join(lines) + "\n"
 
 

@@ -2,7 +2,8 @@
 `bind`.
 
 Each place of the plan is bound, to views of its kind; nothing is read before it is written; nothing
-lies outside its buffer; no result but the sums, which callers may have cleared, is left unwritten.
+lies outside its buffer; no result but the sums, which callers may have cleared, is left unwritten;
+what is stored in bfloat16 is touched by the kernel alone, whose plan says so.
 """
 
 from __future__ import annotations
@@ -65,6 +66,10 @@ def verify(call: Call) -> None:
         reads, writes = spans(step, call)
         for view, numbers in (*reads, *writes):
             _check_inside(step, view, numbers, written)
+            if view.buffer.half and not isinstance(step, RunKernel):
+                raise CallError(
+                    f"{name_of(step)} uses {view.buffer.name}, whose bfloat16 only a kernel reads"
+                )
         if isinstance(step, RunKernel):  # what its stages leave for one another it writes itself
             _check_written(step, _carried(step), written)
             _mark(written, writes)
@@ -121,6 +126,14 @@ def _check_kernel(step: RunKernel, call: Call) -> None:
             raise CallError(f"the place {place.name} ({place.kind}) cannot lie in {found}")
         if (place.kind is Kind.PANEL) != bool(views[0].buffer.panel):
             raise CallError(f"the place {place.name} ({place.kind}) meets {views[0].buffer.name}")
+        # of a state before a step, the start is whole numbers
+        if [v.buffer.half for v in views] != [place in step.plan.halved, False][: len(views)]:
+            found = ", ".join(f"{v.buffer.name} in bfloat16" for v in views if v.buffer.half)
+            raise CallError(f"the place {place.name} lies in {found or 'whole numbers'}, which its "
+                            "plan does not expect")  # fmt: skip
+    operands = {place for _, block in step.plan.blocks for place in block.operands}
+    for place in operands & step.plan.halved:
+        raise CallError(f"a product reads the place {place.name}, which holds bfloat16")
     if not len(step.packs) == len(step.lengths) == len(step.plan.blocks):
         raise CallError(f"{len(step.plan.blocks)} blocks have {len(step.packs)} packed weights")
     for pack, length, (group, block) in zip(

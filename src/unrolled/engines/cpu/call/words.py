@@ -33,6 +33,7 @@ from unrolled.engines.cpu.code import emit
 from unrolled.engines.cpu.program import Kernel
 from unrolled.engines.plan.plan import Kind
 
+HALF = 2  # bytes of a number in bfloat16
 Words = NDArray[np.int64]
 Known = Callable[[Now], tuple[int, int]]  # which address (0: none), and a number
 Word = int | tuple[Known, int]
@@ -93,7 +94,7 @@ class Dictionary:
         """From where the first token, row or job would lie."""
         buffer = view.buffer
         known = self._wholes.setdefault(buffer, lambda now: now.whole(buffer))
-        return known, view.column * self.bytes
+        return known, view.column * (HALF if buffer.half else self.bytes)
 
     def _chunk(self, view: View) -> tuple[Known, int]:
         """From a chunk's first token on."""

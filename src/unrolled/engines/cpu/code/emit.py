@@ -27,10 +27,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from llvmlite import ir
 
+from unrolled.engines.cpu.code import halves
 from unrolled.engines.cpu.code.pointwise import Pointwise
 from unrolled.engines.cpu.code.team import Team
 from unrolled.engines.cpu.code.tiles import ROWS, SIGNATURE, STREAMS, index, most_rows, spread
@@ -90,6 +91,8 @@ class Now:
     is_odd: ir.Value  # every second step
     starts: dict[Place, ir.Value]  # the address of each place's first row
     strides: dict[Place, ir.Value]
+    # places of bfloat16: whether this step finds them whole, where that may be
+    halved: dict[Place, ir.Value | None] = field(default_factory=dict)
 
 
 def write(plan: Plan, bits: int, target: Target, *, descending: bool) -> ir.Module:
@@ -167,8 +170,15 @@ class _Kernel:
         strides = [known[f"stride {name}"] for name in names]
         rows = {Kind.TOKEN: [now.offset], Kind.PANEL: [now.offset], Kind.ROW: [now.first_row],
                 Kind.ADD: [self.job]}  # fmt: skip
+        is_half = place in self.plan.halved
+        bytes_ = I64(halves.BYTES if is_half else self.bytes)
+        if is_half:
+            now.halved[place] = None
         if place.kind is Kind.BEFORE:
             initial = builder.icmp_signed("==", step, I64(0))
+            if is_half:  # the start is not
+                bytes_ = builder.select(initial, I64(self.bytes), bytes_)
+                now.halved[place] = initial
             at = [builder.select(initial, at[1], at[0])]
             strides = [builder.select(initial, strides[1], strides[0])]
             row = builder.select(initial, now.first_row, before)
@@ -179,7 +189,7 @@ class _Kernel:
         else:
             row = rows.get(place.kind, [I64(0)])[0]
         stride = I64(self.lanes) if place.kind is Kind.PANEL else strides[0]
-        distance = builder.mul(builder.mul(row, stride), I64(self.bytes))
+        distance = builder.mul(builder.mul(row, stride), bytes_)
         now.starts[place] = builder.add(at[0], distance)
         now.strides[place] = strides[0]
 
@@ -210,8 +220,12 @@ class _Kernel:
         builder.store(nothing, total)
         with loop(self.builder, I64(0), self._panels(length)) as panel:
             unit = builder.mul(panel, I64(self.lanes))
-            at = builder.gep(start, [unit], source_etype=self.element)
-            value = builder.load(at, align=4, typ=self.vector)
+            if reduction.operand in now.halved:
+                at = self.address(reduction.operand, now, row, unit)
+                value = halves.load(builder, at, self.vector, now.halved[reduction.operand])
+            else:
+                at = builder.gep(start, [unit], source_etype=self.element)
+                value = builder.load(at, align=4, typ=self.vector)
             value = builder.select(self._inside(length, unit), value, nothing)
             before = builder.load(total, typ=self.vector)
             builder.store(self._combined(reduction.op, before, value), total)
@@ -327,9 +341,9 @@ class _Kernel:
 
         type_ = self.element if panel is None else self.vector
         lengths = {size: self.known[f"size {size}"] for size in sizes_of(self.plan)}
-        Pointwise(self.builder, type_, self.plan.leaves, address, lengths, inside).write(
-            group, known
-        )
+        Pointwise(
+            self.builder, type_, self.plan.leaves, address, lengths, inside, now.halved
+        ).write(group, known)
 
     # ------------------------------------------------------------------------------------ addresses
 
@@ -344,7 +358,13 @@ class _Kernel:
         else:
             number = builder.add(builder.mul(row, now.strides[place]), unit)
         start = self._pointer(now.starts[place])
-        return builder.gep(start, [number], source_etype=self.element)
+        if place not in now.halved:
+            return builder.gep(start, [number], source_etype=self.element)
+        is_whole = now.halved[place]
+        if is_whole is None:
+            return builder.gep(start, [number], source_etype=halves.I16)
+        bytes_ = builder.select(is_whole, I64(self.bytes), I64(halves.BYTES))
+        return builder.gep(start, [builder.mul(number, bytes_)], source_etype=ir.IntType(8))
 
     # ---------------------------------------------------------------------------------------- loops
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 from llvmlite import ir
 
-from unrolled.engines.cpu.code import vector_math
+from unrolled.engines.cpu.code import halves, vector_math
 from unrolled.engines.cpu.code.lanes import Lanes
 from unrolled.engines.cpu.code.tiles import spread
 from unrolled.engines.plan.plan import Group, Kind, Place, Store
@@ -32,6 +32,7 @@ class Pointwise:
         address: Callable[[Place], ir.Value],
         lengths: Mapping[str, ir.Value],
         inside: Callable[[Place], ir.Value],
+        halved: Mapping[Place, ir.Value | None],
     ) -> None:
         self.builder = builder
         self.lanes = Lanes(builder, type_)
@@ -40,6 +41,7 @@ class Pointwise:
         self.address = address
         self.lengths = lengths
         self.inside = inside  # which lanes of a place are units, and no padding
+        self.halved = halved  # places of bfloat16, and perhaps whether they now are not
 
     def write(self, group: Group, known: dict[Node, ir.Value]) -> None:
         """`known` holds the accumulators already; everything is loaded before anything stored."""
@@ -83,6 +85,9 @@ class Pointwise:
         if is_number or self.lanes.count is None:
             number = self.builder.load(self.address(place), typ=element)
             value = spread(self.builder, number, self.type) if self.lanes.count else number
+        elif place in self.halved:
+            at = self.address(place)
+            value = halves.load(self.builder, at, self.type, self.halved[place])
         else:
             value = self.builder.load(self.address(place), align=4, typ=self.type)
         if OPS[node.op].is_condition if isinstance(node, Apply) else False:
@@ -96,6 +101,9 @@ class Pointwise:
         if place.clear and self.lanes.count is not None:
             value = self.builder.select(self.inside(place), value, self.lanes.number(0.0))
         at = self.address(place)
+        if place in self.halved:
+            halves.store(self.builder, value, at)
+            return
         if place.kind is Kind.ADD:
             value = self.builder.fadd(self.builder.load(at, align=4, typ=self.type), value)
         self.builder.store(value, at, align=4)

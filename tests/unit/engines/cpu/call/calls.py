@@ -23,11 +23,12 @@ TEAM, LANES = 256, 8
 
 class Calls:
     """A cell's calls, forward and backward, for these sizes; `inside`: the kernel computes the
-    products of the input, too."""
+    products of the input, too; `half`: what is kept is bfloat16."""
 
     def __init__(
-        self, cell: Any, inputs: int, hidden: int, *, inside: bool = True, keep: bool = True
-    ) -> None:
+        self, cell: Any, inputs: int, hidden: int, *, inside: bool = True, keep: bool = True,
+        half: bool = False,
+    ) -> None:  # fmt: skip
         self.equation = unrolled.equation(cell)
         lengths = {"input_size": inputs, "hidden_size": hidden}
         self.lengths = {size: lengths.get(size, 3) for size in self.equation.sizes}
@@ -40,12 +41,14 @@ class Calls:
         self.sizes = Sizes(self.narrow, known, sources, LANES)
         wide = self.sizes.whole(inputs) if self.narrow.reads_input_by_unit else inputs
         wide = self.sizes.row if len(self.sizes.inputs) > 1 else wide
-        made = directions.forward(self.narrow, self.graphs if keep else None, inside=inside)
+        self.halved = directions.halves(self.narrow, self.graphs) if half else frozenset()
+        made = directions.forward(self.narrow, self.graphs if keep else None, inside=inside,
+                                  halved=self.halved)  # fmt: skip
         self.forward: Forward = forward(made, self.sizes, wide, TEAM, keep=keep)
 
     def backward(self, inputs: Inputs = Inputs.OUTSIDE) -> Backward:
         """The backward call; `inputs`: who computes the derivative with respect to the input."""
-        made = directions.backward(self.narrow, self.graphs, (), inputs)
+        made = directions.backward(self.narrow, self.graphs, (), inputs, self.halved)
         return backward(made, self.sizes, self.forward, TEAM, need_states=True)
 
     def interpret_forward(

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
-from tests.tolerances import FLOAT64, assert_agrees
+from tests.tolerances import EXACT, FLOAT64, KEPT, assert_agrees
 from tests.unit.engines.cpu.call.calls import Calls
 from unrolled.cells import (
     LSTM,
@@ -15,6 +16,7 @@ from unrolled.cells import (
     LayerNormLSTM,
     RecurrentHighway,
 )
+from unrolled.engines.cpu.call.interpret import rounded
 from unrolled.engines.plan.directions import Inputs
 from unrolled.engines.plan.schedule import Schedule, dense, ragged
 from unrolled.equations.interpret import backward as equation_backward
@@ -72,3 +74,30 @@ def test_a_call_computes_the_equation(kind: Any, inside: bool, name: str) -> Non
         for number, weight in enumerate(calls.weights):
             mine = results[f"sum {number}"].reshape(total[weight].shape)
             assert_agrees(mine, total[weight], tolerance=FLOAT64, name=f"d {weight}")
+
+
+@pytest.mark.parametrize("name", ["dense", "ragged"])
+@pytest.mark.parametrize("kind", [LSTM, GRUCho2014])
+def test_what_is_kept_in_bfloat16_changes_the_way_back_alone(kind: Any, name: str) -> None:
+    cell, schedule = kind(input_size=INPUTS, hidden_size=HIDDEN, seed=2), SCHEDULES[name]
+    generator = np.random.default_rng(3)
+    xs = generator.standard_normal((schedule.tokens, INPUTS))
+    d_outputs = generator.standard_normal((schedule.tokens, HIDDEN))
+    outputs, gradients = [], []
+    for half in (False, True):
+        calls = Calls(kind, INPUTS, HIDDEN, half=half)
+        before = calls.interpret_forward(schedule, cell.weights, xs)
+        outputs.append(before[calls.forward.y])
+        gradients.append(calls.interpret_backward(schedule, before, d_outputs)[1])
+    assert_agrees(outputs[1], outputs[0], tolerance=FLOAT64)
+    assert any(not np.array_equal(gradients[0][n], gradients[1][n]) for n in gradients[0])
+    for result, expected in gradients[0].items():
+        assert_agrees(gradients[1][result], expected, tolerance=KEPT, name=result)
+
+
+def test_rounding_is_that_of_torch() -> None:
+    bits = np.array([0x3F80_8000, 0x3F81_8000, 0x3F80_8001, 0x7F7F_FFFF, 0xFF80_0000, 0x8000_0001,
+                     0x0000_8001, 0x7F80_0001], np.uint32)  # fmt: skip
+    numbers = bits.view(np.float32)
+    expected = torch.from_numpy(numbers.copy()).bfloat16().float().numpy()
+    assert_agrees(rounded(numbers), expected, tolerance=EXACT, same_nan=True)

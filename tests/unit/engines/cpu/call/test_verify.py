@@ -36,6 +36,9 @@ def test_the_librarys_calls_are_sound(name: str) -> None:
         verify(calls.forward.call)
         for how in Inputs:
             verify(calls.backward(how).call)
+    halved = Calls(cell, inputs, HIDDEN, half=True)
+    verify(halved.forward.call)
+    verify(halved.backward().call)
 
 
 @pytest.fixture
@@ -119,3 +122,22 @@ def test_packed_weights_fit_their_block(call: Call) -> None:
     lengths = (call.kernel.lengths[0] + 1, *call.kernel.lengths[1:])
     with pytest.raises(CallError, match="pack 0 does not fit its block"):
         verify(with_kernel(call, lengths=lengths))
+
+
+def test_bfloat16_where_the_plan_expects_whole_numbers_is_named() -> None:
+    call = Calls(LSTM, 3, 11, half=True).forward.call
+    place, views = next((p, v) for p, v in call.kernel.bind.items() if v[0].buffer.half)
+    whole = replace(views[0], buffer=replace(views[0].buffer, half=False))
+    wrong = dict(call.kernel.bind) | {place: (whole,)}
+    with pytest.raises(CallError, match=f"the place {place.name} lies in whole numbers"):
+        verify(with_kernel(call, bind=wrong))
+
+
+def test_bfloat16_outside_of_a_kernel_is_named() -> None:
+    call = Calls(LSTM, 3, 11, half=True).forward.call
+    first = next(s for s in call.before if isinstance(s, CopyRows))
+    to = replace(first.to, buffer=replace(first.to.buffer, half=True))
+    wrong = tuple(replace(s, to=to) if s is first else s for s in call.before)
+    buffers = (*call.buffers, to.buffer)
+    with pytest.raises(CallError, match="CopyRows to initial h uses initial h, whose bfloat16"):
+        verify(replace(call, before=wrong, buffers=buffers))
