@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from tests.made_up import chatter, names_in_sentences, opinions, waves
-from unrolled import Classifier, Forecaster, Generator, Tagger
+from unrolled import Classifier, Composer, Forecaster, Generator, Tagger
 from unrolled.tasks.estimator import Estimator, config_of
 from unrolled.tasks.forecast.series_file import series_plain
+from unrolled.tasks.runs import ESTIMATORS
 
 SMALL: dict[str, Any] = {"hidden": 4, "epochs": 1}
 
@@ -41,8 +42,7 @@ def tagger() -> Tagger:
     return Tagger(**SMALL).fit(*names_in_sentences(20))
 
 
-TASKS = {"Classifier": "classify", "Forecaster": "forecast", "Generator": "generate",
-         "Tagger": "tag"}  # fmt: skip
+TASKS = {name: task for task, name in ESTIMATORS.items()}
 
 
 def keep(model: Estimator, path: Path) -> Path:
@@ -55,6 +55,8 @@ def keep(model: Estimator, path: Path) -> Path:
         run.write_json("series.json", series_plain(model.series_, model.learned_, model.tested_))
     elif isinstance(model, Generator):
         run = model.open_run(config, model.tokens_.as_dict(), resume=False)
+    elif isinstance(model, Composer):
+        run = model.open_run(config, {"steps": model.steps_, "tempo": model.tempo_}, resume=False)
     else:
         run = model.open_run(config, model._vocabulary(), resume=False)  # type: ignore[attr-defined]
     assert run is not None

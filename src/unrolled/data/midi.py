@@ -78,7 +78,13 @@ def _piece(name: str, messages: Any, ticks: int) -> Piece:
 def write(piece: Piece, path: Path) -> None:
     """A piece as a MIDI file of one track."""
     with extras(f"writing {path}"):
-        import mido
+        write_whole(path, written(piece))
+
+
+def written(piece: Piece) -> bytes:
+    """The bytes of that file."""
+    import mido
+
     events = []
     for note in piece.notes:
         start, stop = round(note.start * TICKS), round((note.start + note.length) * TICKS)
@@ -93,4 +99,4 @@ def write(piece: Piece, path: Path) -> None:
     file, whole = mido.MidiFile(type=0, ticks_per_beat=TICKS), io.BytesIO()
     file.tracks.append(track)
     file.save(file=whole)
-    write_whole(path, whole.getvalue())
+    return whole.getvalue()

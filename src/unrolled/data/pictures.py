@@ -9,6 +9,7 @@ for, and what would unpack to more than `Image.MAX_IMAGE_PIXELS` is refused befo
 from __future__ import annotations
 
 import contextlib
+import io
 import struct
 import warnings
 import zlib
@@ -117,18 +118,36 @@ def read_picture(path: str | Path, most: int = LARGEST_SIDE) -> Picture:
     """One picture, made smaller where a side is longer than `most`."""
     path = existing(path)
     with opened_picture(path) as image:
-        done = ["animated"] if getattr(image, "n_frames", 1) > 1 else []
-        image.draft("RGB" if image.mode != "L" else "L", (most, most))  # of JPEG: less to unpack
-        turned = _turned(image)
-        if turned is not image:
-            done.append("turned")
-        found, treated = flat(turned, path)
-        return Picture(pixels_of(found, most), (*done, *treated))
+        return _read(image, path, most)
+
+
+def picture_in(data: bytes, name: str, most: int, most_pixels: int) -> Picture:
+    """The same of a file's bytes, from whoever it may be; `name` is what errors call it."""
+    with opened_picture(Path(name), io.BytesIO(data)) as image:
+        width, height = image.size
+        if width * height > most_pixels:
+            raise DataError(
+                f"{name} has {width:,} x {height:,} pixels, more than {most_pixels / 1e6:.0f} "
+                "million: make it smaller"
+            )
+        return _read(image, Path(name), most)
+
+
+def _read(image: Any, path: Path, most: int) -> Picture:
+    """A picture that is open."""
+    done = ["animated"] if getattr(image, "n_frames", 1) > 1 else []
+    image.draft("RGB" if image.mode != "L" else "L", (most, most))  # of JPEG: less to unpack
+    turned = _turned(image)
+    if turned is not image:
+        done.append("turned")
+    found, treated = flat(turned, path)
+    return Picture(pixels_of(found, most), (*done, *treated))
 
 
 @contextlib.contextmanager
-def opened_picture(path: Path) -> Iterator[Image.Image]:
-    """A file as Pillow opens it; whatever is wrong with it becomes a sentence."""
+def opened_picture(path: Path, file: io.BytesIO | None = None) -> Iterator[Image.Image]:
+    """A file as Pillow opens it; whatever is wrong with it becomes a sentence. `file`: its bytes,
+    where they are at hand."""
     with extras(f"reading the picture {path}"):
         from PIL import Image, UnidentifiedImageError
     bombs = (Image.DecompressionBombWarning, Image.DecompressionBombError)
@@ -136,7 +155,7 @@ def opened_picture(path: Path) -> Iterator[Image.Image]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of metadata that is odd
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=FORMATS) as image:
+            with Image.open(path if file is None else file, formats=FORMATS) as image:
                 yield image
     except bombs:
         most = (Image.MAX_IMAGE_PIXELS or 0) / 1e6

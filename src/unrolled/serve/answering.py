@@ -1,14 +1,13 @@
 """How each task is asked. In: a question, an estimator. Out: answers that JSON can hold.
 
-A `Task` turns a question into items, and a list of items (of one request or of several) into as
-many answers. What is too long is refused before anything is computed. Next: `runs`, `app`.
+Texts, series and prompts; `media` has sounds, pictures and music. Next: `runs`, `app`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from pydantic import BaseModel
@@ -17,6 +16,8 @@ from unrolled.data.timeseries import TimeSeries
 from unrolled.errors import ArgumentError, UsageError
 from unrolled.serve import questions as q
 from unrolled.serve.limits import Limits, Refused
+from unrolled.serve.media import Caption, Compose, Transcribe
+from unrolled.serve.task import Stream, Task, ignore, within
 from unrolled.tasks.classify.classifier import THRESHOLD
 from unrolled.tasks.classify.regressor import NotCalibrated
 from unrolled.tasks.forecast.layout import as_series
@@ -24,46 +25,6 @@ from unrolled.tasks.generate.sampling import Sampling
 from unrolled.tasks.tag.answers import as_plain, put_back, sentences_in
 
 LIKELIEST = 10  # next tokens that a session of text names
-
-
-class Stream(Protocol):
-    """What a session holds: it takes one step at a time."""
-
-    def answer(self) -> dict[str, Any]: ...
-
-    def step(self, question: Any) -> dict[str, Any]: ...
-
-
-class Task:
-    """What all tasks have; one that has no sessions leaves `opening` as it is."""
-
-    verb, summary = "predict", ""
-    question: type[q.Question] = q.Texts
-    reply: type[BaseModel] = q.TextAnswers
-    opening: type[q.Question] | None = None
-    following: type[q.Question] = q.Question
-    step: type[BaseModel] = q.TextAnswers  # what a session answers
-
-    def models(self) -> list[type[BaseModel]]:
-        """All that is sent and comes back."""
-        streams = [] if self.opening is None else [self.opening, self.following, self.step]
-        return [self.question, self.reply, *streams]
-
-    def items(self, question: Any, limits: Limits) -> list[Any]:
-        """What is to be answered, one by one."""
-        return within(question.texts, limits, "texts")
-
-    def answer(self, model: Any, items: list[Any]) -> list[Any]:
-        """As many answers as items."""
-        return [{"text": text} for text in model.predict(items)]
-
-    def arranged(self, answers: list[Any]) -> list[Any]:
-        """The answers of one request as they are sent."""
-        return answers
-
-    def open(self, model: Any, question: Any, limits: Limits) -> Stream:
-        """A session's stream."""
-        raise NotImplementedError
 
 
 class Classify(Task):
@@ -162,25 +123,6 @@ class Translate(Task):
     summary = "The translation of each text"
 
 
-class Transcribe(Task):
-    summary = "The text of each recording"
-    question = q.Recordings
-
-    def __init__(self, rate: int) -> None:
-        self.rate = rate
-
-    def items(self, question: Any, limits: Limits) -> list[Any]:
-        if question.rate != self.rate:
-            raise Refused(
-                422, f"this run hears {self.rate:,} samples a second: resample the recordings"
-            )
-        if any(not len(one) for one in question.recordings):
-            raise Refused(422, "a recording is empty: leave it out")
-        if len(question.recordings) > limits.items:
-            raise Refused(422, f"a request holds at most {limits.items:,} recordings")
-        return [np.asarray(one, np.float32) for one in question.recordings]
-
-
 class Forecast(Task):
     summary = "What comes after the end of each series"
     question, reply = q.Pasts, q.Futures
@@ -273,25 +215,14 @@ def task_of(model: Any, config: dict[str, Any]) -> Task:
         return Restore(str(kind)) if kind else Tag()
     if name == "transcribe":
         return Transcribe(model.features_.rate)
+    if name == "compose":
+        return Compose(model.steps_)
     kinds: dict[str, Callable[[], Task]] = {
-        "forecast": Forecast, "generate": Generate, "translate": Translate,
+        "caption": Caption, "forecast": Forecast, "generate": Generate, "translate": Translate,
     }  # fmt: skip
     if name not in kinds:
         raise UsageError(f"runs of {name!r} are not served: ask them with `unrolled predict`")
     return kinds[name]()
-
-
-def within(values: Sequence[Any], limits: Limits, what: str) -> list[Any]:
-    """The values, if there are not too many and none is too long."""
-    if len(values) > limits.items:
-        raise Refused(422, f"a request holds at most {limits.items:,} {what}, not {len(values):,}")
-    longest = max(map(len, values), default=0)
-    if longest > limits.length:
-        unit = "characters" if what == "texts" else "steps"
-        raise Refused(
-            422, f"one of the {what} has {longest:,} {unit}; this server reads {limits.length:,}"
-        )
-    return list(values)
 
 
 def series_of(model: Any, past: q.PastValues) -> TimeSeries:
@@ -348,10 +279,6 @@ def times_of(times: Any) -> list[Any]:
 def most_probable(chances: Any) -> Iterator[tuple[list[float], int]]:
     """Each row, and the place of its largest number."""
     yield from zip(chances.tolist(), chances.argmax(1).tolist(), strict=True)
-
-
-def ignore(note: str) -> None:
-    """What is done to the data is told in the docs: cut texts, missing values at their mean."""
 
 
 def _array(series: list[Any]) -> Any:

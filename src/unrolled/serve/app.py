@@ -1,6 +1,7 @@
 """The routes. In: runs, limits, a token. Out: an ASGI application; next: `workers` runs it.
 
-POST /runs/NAME/predict     what a run says of each text, series or recording
+POST /runs/NAME/predict     what a run says of each text, series, recording or picture
+POST /runs/NAME/compose     a piece of music
 POST /runs/NAME/generate    a text, continued; as server-sent events where asked for
 POST /runs/NAME/sessions    open a session; then POST and DELETE /sessions/SESSION
 GET  /                      the live page of the run, or a list of all
@@ -23,7 +24,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from unrolled import _version
 from unrolled.serve import metrics as metrics_page
 from unrolled.serve import pages
-from unrolled.serve.answering import Generate, Task
+from unrolled.serve.answering import Generate
 from unrolled.serve.channel import Channel
 from unrolled.serve.generating import continued, events
 from unrolled.serve.guard import Guard
@@ -32,6 +33,7 @@ from unrolled.serve.openapi import describe, documented
 from unrolled.serve.questions import parse
 from unrolled.serve.runs import Runs, Served
 from unrolled.serve.sessions import Sessions
+from unrolled.serve.task import Task
 
 Route = Callable[[Request], Awaitable[Response]]
 

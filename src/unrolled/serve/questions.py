@@ -40,6 +40,26 @@ class Recordings(Question):
     rate: int = Field(description="samples a second", examples=[8000])
 
 
+class Pictures(Question):
+    pictures: list[str] = Field(
+        min_length=1, description="PNG or JPEG files in base64", examples=[["iVBORw0KGgo="]]
+    )
+
+
+class NoteOf(Question):
+    start: float = Field(ge=0, le=10_000, description="in quarter notes")
+    pitch: int = Field(ge=21, le=108, description="as MIDI counts: 60 is middle C")
+    length: float = Field(gt=0, le=10_000, description="in quarter notes")
+
+
+class Music(Question):
+    length: float | None = Field(None, gt=0, le=10_000, description="in quarter notes")
+    beginning: list[NoteOf] = Field([], description="notes that are continued")
+    voice: list[NoteOf] = Field([], description="a melody that is harmonized")
+    temperature: float = Field(1.0, ge=0, le=100, description="0: always the likeliest")
+    seed: int = Field(0, ge=0, lt=2**32)
+
+
 class PastValues(Question):
     """One series whose future is asked for, oldest value first."""
 
@@ -148,6 +168,22 @@ class Text(BaseModel):
 
 class TextAnswers(BaseModel):
     answers: list[Text]
+
+
+class ComposedNote(BaseModel):
+    start: float
+    pitch: int
+    length: float
+
+
+class Piece(BaseModel):
+    notes: list[ComposedNote]
+    tempo: float = Field(description="quarter notes in a minute")
+    midi: str = Field(description="the same as a MIDI file in base64")
+
+
+class Composed(BaseModel):
+    answers: list[Piece]
 
 
 class Future(BaseModel):

@@ -20,11 +20,12 @@ from typing import Any
 import unrolled
 from unrolled.errors import ArgumentError, UnrolledError
 from unrolled.layers.fixed import fixed_weights
-from unrolled.serve.answering import Task, task_of
+from unrolled.serve.answering import task_of
 from unrolled.serve.batching import Batcher
 from unrolled.serve.limits import Limits
 from unrolled.serve.metrics import Metrics
 from unrolled.serve.orders import say
+from unrolled.serve.task import Task
 from unrolled.tasks.runs import open_run
 from unrolled.training.run_folder import RunFolder
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from unrolled.errors import UnrolledError
-from unrolled.serve.answering import Stream, Task
 from unrolled.serve.limits import Limits, Refused
 from unrolled.serve.questions import parse
+from unrolled.serve.task import Stream, Task
 
 
 @dataclass
