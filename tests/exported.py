@@ -16,6 +16,7 @@ from unrolled import (
     mean,
     modify,
     sigmoid,
+    split,
     tanh,
     where,
 )
@@ -105,6 +106,21 @@ class Joined(Cell):
         return c + self.V @ (pad * pad), c
 
 
+class Cut(Cell):
+    """All gates in one product, and a state in two halves that take turns."""
+
+    sizes = {"c": "order + hidden_size"}
+    order = 3
+
+    def step(self, x, h, c):  # type: ignore[no-untyped-def]
+        part, pad = split(h, 2)
+        memory, cell = split(c, self.order, self.hidden_size)
+        i, f, g = split(self.W @ concat(x, h) + self.b, 3)
+        cell = sigmoid(f) * cell + sigmoid(i) * tanh(g) / (2 + mean(concat(part, memory)))
+        memory = tanh(self.A @ memory + self.B @ part)
+        return tanh(cell) * concat(pad, part) + cell, concat(memory, cell)
+
+
 class Settled(Cell):
     """A state that becomes a weight, as it is."""
 
@@ -119,6 +135,7 @@ CELLS: dict[str, Any] = {
     "awkward": Awkward,
     "shares": Shares,
     "joined": Joined,
+    "cut": Cut,
     "heads": modify(LSTM, Heads(2)),
     "swapping": Swapping,
     "constant": Constant,
@@ -136,7 +153,7 @@ def layer_of(name: str, **options: Any) -> Recurrent:
         options["proj_size"] = 4
     if any(shape == ("input_size",) for shape in (found.states | found.named_inputs).values()):
         options["num_layers"] = 1  # its layer stands on the input alone
-    hidden = 6 if found.blocks else 5
+    hidden = 6 if found.cuts else 5
     layer = Recurrent(cell, 5 if found.input_is_hidden else 3, hidden, **options)
     with torch.no_grad():
         for parameter in layer.parameters():

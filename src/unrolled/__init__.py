@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from unrolled.equations.functions import sin as sin
     from unrolled.equations.functions import softmax as softmax
     from unrolled.equations.functions import softplus as softplus
+    from unrolled.equations.functions import split as split
     from unrolled.equations.functions import sqrt as sqrt
     from unrolled.equations.functions import sum as sum
     from unrolled.equations.functions import tanh as tanh
@@ -105,6 +106,7 @@ NAMES = {
     "sin": "unrolled.equations.functions",
     "softmax": "unrolled.equations.functions",
     "softplus": "unrolled.equations.functions",
+    "split": "unrolled.equations.functions",
     "sqrt": "unrolled.equations.functions",
     "sum": "unrolled.equations.functions",
     "tanh": "unrolled.equations.functions",

@@ -11,6 +11,7 @@ from collections.abc import Collection
 SAID = {
     "absolute": "`from unrolled import abs`", "swish": "`from unrolled import silu`",
     "power": "exp(exponent * log(base)), or ** with a constant,", "square": "x**2",
+    "chunk": "`from unrolled import split`", "array_split": "`from unrolled import split`",
     "cat": "`from unrolled import concat`", "concatenate": "`from unrolled import concat`",
     "clip": "minimum(maximum(x, low), high)", "clamp": "minimum(maximum(x, low), high)",
     "reciprocal": "1 / x", "log1p": "log(1 + x)", "expm1": "exp(x) - 1",

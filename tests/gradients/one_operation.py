@@ -22,6 +22,7 @@ from unrolled import (
     sin,
     softmax,
     softplus,
+    split,
     sqrt,
     sum,
     tanh,
@@ -93,6 +94,18 @@ class Concat(Cell):
         return self.V @ (z * z) + self.W @ concat(x, h)
 
 
+class Part(Cell):
+    """Vectors cut into equal parts and into named ones: of products, of a state, of joined ones."""
+
+    sizes = {"c": "memory + rest"}
+
+    def step(self, x, h, c):
+        i, g = split(self.W @ x + self.U @ h + self.b, 2)
+        m, r = split(c, self.memory, self.rest)
+        h = sigmoid(i) * g + self.V @ r * sum(m)
+        return h, concat(tanh(m + self.Q @ r), r * tanh(self.R @ concat(h, m)))
+
+
 OPERATIONS = {
     "add": _combining("Add", lambda a, b: tanh(a) + b * 1.5),
     "sub": _combining("Sub", lambda a, b: tanh(a) - b * 1.5),
@@ -125,5 +138,6 @@ OPERATIONS = {
     "softmax": _combining("Softmax", lambda a, b: softmax(a) * b + softmax(a + b)),
     "clip_gradient": _applying("ClipGradient", lambda a: clip_gradient(tanh(a), 0.1)),
     "concat": Concat,
+    "part": Part,
     "eye": Eye,
 }

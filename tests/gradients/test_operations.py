@@ -7,7 +7,7 @@ from unrolled import check_gradients
 from unrolled.equations.ops import OPS
 
 # What only derived equations and modifiers hold, and what only conditions are made of.
-INNER = {"outer", "spread", "total", "part", "pad", "block_diagonal", "diagonal_blocks"}
+INNER = {"outer", "spread", "total", "pad", "block_diagonal", "diagonal_blocks"}
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

@@ -174,6 +174,8 @@ class Cell:
         weights = self.__dict__.get("_weights", {})
         if name in weights:
             return weights[name]
+        if name in self.__dict__.get("_sizes", {}):
+            return self._sizes[name]
         if name.startswith("_"):
             raise AttributeError(name)
         raise AttributeError(_no_such_weight(self, name, weights))

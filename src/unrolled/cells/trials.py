@@ -183,7 +183,7 @@ def _lengths(
     lengths = {name: int(number) for name, number in zip(names, numbers, strict=True)}
     if form == LONG:
         lengths |= {"hidden_size": 16, "input_size": 11, "time": 20}
-    for base, blocks in dict.fromkeys(equation.blocks.values()):
+    for base, blocks in equation.cuts:
         if lengths.get(base, 0) % blocks:
             lengths[base] *= blocks
     lengths |= {name: n for name, n in equation.lengths.items() if name in lengths}

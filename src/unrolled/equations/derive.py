@@ -276,14 +276,16 @@ def _given(equation: Equation, roots: list[Node]) -> tuple[Variable, ...]:
 
 
 def name_what_backward_needs(equation: Equation) -> Equation:
-    """Name each product and each sum over units that the derivative uses: no step does it twice.
+    """Name each product and each sum over units that the derivative uses, and each that is cut into
+    parts: no step does it twice.
 
     In `n = tanh(W x + r * (U h))` the derivative by r is made of `U h`: it becomes `net_n`.
     """
     named = {node for _, node in equation.statements}
-    wanted: list[Node] = []
     stack, seen = list(adjoints(equation).values()), set[Node]()
     forward = set(topological(node for _, node in equation.statements))
+    cut = [node.args[0] for node in forward if isinstance(node, Apply) and node.op == "part"]
+    wanted = [v for v in cut if v not in named and varies(v) and _is_worth_keeping(v, named)]
     while stack:
         node = stack.pop()
         if node in seen or node in named:

@@ -12,7 +12,15 @@ from functools import cached_property
 from typing import Any
 
 from unrolled.equations.lengths import is_plain, known_length, terms_of
-from unrolled.equations.nodes import Apply, ConstantArray, Node, Shape, Variable, topological
+from unrolled.equations.nodes import (
+    Apply,
+    ConstantArray,
+    Length,
+    Node,
+    Shape,
+    Variable,
+    topological,
+)
 from unrolled.equations.ops import shape_of
 from unrolled.errors import ShapeError
 
@@ -113,14 +121,24 @@ class Equation:
     def derived_sizes(self) -> tuple[str, ...]:
         """The sizes that follow from others: hidden_size/4, input_size + hidden_size."""
         nodes = topological([*self.given, *(node for _, node in self.statements)])
-        found = {size: None for node in nodes for size in shape_of(node) if not is_plain(size)}
+        found: dict[str, None] = {}
+        for node in nodes:
+            sizes = (node.size,) if isinstance(node, Length) else shape_of(node)
+            found |= {size: None for size in sizes if not is_plain(size)}
         return tuple(found)
 
     @cached_property
     def blocks(self) -> dict[str, tuple[str, int]]:
         """The sizes of weights that are blocks of others, hidden_size/4, and of what."""
-        given = (size for v in self.given for size in shape_of(v) if "/" in size)
-        return {size: terms_of(size)[0] for size in given}
+        given = (size for v in self.given for size in shape_of(v))
+        terms = {size: terms_of(size) for size in given if "/" in size}
+        return {size: found[0] for size, found in terms.items() if len(found) == 1}
+
+    @cached_property
+    def cuts(self) -> tuple[tuple[str, int], ...]:
+        """Which sizes are cut into how many parts, so that they must be multiples of these."""
+        found = (term for size in self.derived_sizes for term in terms_of(size))
+        return tuple(dict.fromkeys(term for term in found if term[1] > 1))
 
     @property
     def input_is_hidden(self) -> bool:

@@ -7,6 +7,7 @@ plain numbers it computes, so the same step is its own reference. Another kind o
 
 from __future__ import annotations
 
+import builtins
 import operator
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from unrolled.equations.ops import OPS
+from unrolled.errors import ShapeError
 
 _families: list[tuple[type, Mapping[str, Callable[..., Any]]]] = []
 
@@ -157,6 +159,26 @@ def concat(a: Any, b: Any, *more: Any) -> Any:
     for other in more:
         result = _call("concat", result, other)
     return result
+
+
+def split(v: Any, *parts: Any) -> tuple[Any, ...]:
+    """A vector cut into parts, the converse of `concat`: into so many equal ones,
+    `i, f, g, o = split(self.W @ x + self.U @ h + self.b, 4)`, or into parts of declared sizes,
+    `a, b = split(h, self.memory, self.rest)`."""
+    if _is_symbol(v):
+        return tuple(v.split(parts))
+    units = len(v)
+    if len(parts) == 1 and isinstance(parts[0], int) and parts[0] > 0 and units % parts[0] == 0:
+        lengths = [units // parts[0]] * parts[0]
+    else:
+        lengths = [int(length) for length in parts]
+    if not lengths or builtins.sum(lengths) != units:
+        raise ShapeError(
+            f"split cuts a vector of {units} units into parts of {', '.join(map(repr, parts))}: "
+            f"give a number of equal parts, split(v, 4), or lengths that add up to {units}"
+        )
+    starts = [builtins.sum(lengths[:number]) for number in range(len(lengths))]
+    return tuple(v[start : start + n] for start, n in zip(starts, lengths, strict=True))
 
 
 def clip_gradient(x: Any, bound: float) -> Any:

@@ -8,11 +8,13 @@ value is \delta and the value. Greek names (`gamma`) become Greek letters.
 from __future__ import annotations
 
 import math
+from collections import Counter
 
 from unrolled.equations.equation import Equation
+from unrolled.equations.lengths import terms_of
 from unrolled.equations.nodes import Apply, Constant, ConstantArray, Eye, Length, Node, Variable
 from unrolled.equations.ops import FUNCTION, OPS, shape_of
-from unrolled.equations.text import number, statements_of
+from unrolled.equations.text import cut, number, statements_of
 from unrolled.equations.verify import varies
 
 GREEK = frozenset((
@@ -83,6 +85,17 @@ def _number(value: float) -> str:
     return f"{factor}10^{{{int(exponent)}}}"
 
 
+def _size(size: str) -> str:
+    """H / 4 + I: a size, or what it is made of."""
+    terms = []
+    counts = Counter(terms_of(size))
+    for (base, blocks), count in counts.items():
+        letter = {"hidden_size": "H", "input_size": "I"}.get(base, symbol(base, ""))
+        share = letter if blocks == 1 else f"{letter} / {blocks}"
+        terms.append(share if count == 1 else f"{count} {share}")
+    return " + ".join(terms)
+
+
 class _Printer:
     def __init__(self, names: dict[Node, str]) -> None:
         self.names = names
@@ -97,12 +110,18 @@ class _Printer:
         if isinstance(node, ConstantArray):
             return symbol(node.name, "")
         if isinstance(node, Length):
-            return {"hidden_size": "H", "input_size": "I"}.get(node.size, symbol(node.size, ""))
+            return _size(node.size)
         if isinstance(node, Eye):
             return "I"
         assert isinstance(node, Apply)
         text, precedence = self._operation(node)
         return f"\\left({text}\\right)" if precedence < above else text
+
+    def _part(self, node: Apply) -> str:
+        """The third of four equal parts is [v]_{3/4}, and the part of size m is [v]_{m}."""
+        sizes, number, is_equal = cut(node)
+        index = f"{number + 1}/{len(sizes)}" if is_equal else _size(sizes[number])
+        return f"\\left[{self.term(node.args[0])}\\right]_{{{index}}}"
 
     @staticmethod
     def _variable(node: Variable) -> str:
@@ -122,6 +141,8 @@ class _Printer:
             # a number times a value is not said with \odot; two numbers need a dot between them
             dot = " \\cdot " if isinstance(node.args[1], Constant | Length) else " \\, "
             return f"{left}{dot}{right}", row.precedence
+        if node.op == "part":
+            return self._part(node), row.precedence
         if row.precedence == FUNCTION or node.op == "div":  # brackets or a fraction bar hold these
             return row.latex.format(*(self.term(argument) for argument in node.args)), 9
         if node.op == "transpose":

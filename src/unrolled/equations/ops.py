@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unrolled.equations.joining import block_diagonal, concat, diagonal_blocks, pad, part
-from unrolled.equations.lengths import block_of, sum_of
+from unrolled.equations.lengths import block_of, rest_of, sum_of
 from unrolled.equations.nodes import (
     ONE,
     Apply,
@@ -392,6 +392,10 @@ def _shape_of(node: Node) -> Shape:
         units, shape = node.args[2], shape_of(node.args[0])
         if not isinstance(units, Length) or not shape or not _is_place(node.args[1]):
             raise ShapeMismatch(f"{node.op} needs a vector, where it begins, and its length")
+        whole, part = (shape[0], units.size) if node.op == "part" else (units.size, shape[0])
+        before = node.args[1].size if isinstance(node.args[1], Length) else ""
+        if rest_of(whole, before, part) is None:
+            raise ShapeMismatch(f"{part} of {whole}, from {before or 0} on")
         return (units.size, *shape[1:])
     return OPS[node.op].shape(*map(shape_of, node.args))
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from unrolled.equations.nodes import Variable, variable
 from unrolled.equations.sizes import HIDDEN, INPUT
-from unrolled.equations.symbols import Where, teach
+from unrolled.equations.where import Where, teach
 
 # What every layer is called with: no input of a cell can have these names.
 CALLED_WITH = frozenset({"xs", "states", "lengths", "record", "reset", "named"})

@@ -9,25 +9,29 @@ constraint on the cell (its input must be as wide as its state).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NoReturn
 
-from unrolled.equations.lengths import sum_of
+from unrolled.equations.cutting import Split
+from unrolled.equations.lengths import rest_of, share_of, sum_of, terms_of
 from unrolled.equations.nodes import (
     ONE,
     Apply,
     ConstantArray,
     Eye,
+    Length,
     Node,
     Shape,
     Variable,
     eye,
+    length,
     rebuild,
     topological,
     variable,
 )
 from unrolled.equations.ops import OPS, REDUCTIONS
-from unrolled.equations.symbols import Where, teach
+from unrolled.equations.where import Where, teach
 
 INPUT, HIDDEN = "input_size", "hidden_size"
 
@@ -72,10 +76,13 @@ class Classes:
 
 @dataclass
 class Sizes:
-    """What inference found: the shape of every weight, and whether the input is as wide as h."""
+    """What inference found: the shape of every weight, whether the input is as wide as h, and by
+    the name that it had until then the size of each part of a vector that was cut."""
 
     shapes: dict[Node, Shape]
     input_is_hidden: bool
+
+    lengths: dict[str, str] = field(default_factory=dict)
 
     def substitute(self, roots: Iterable[Node]) -> dict[Node, Node]:
         """Every node below the roots -> the same node with its shapes known."""
@@ -87,6 +94,8 @@ class Sizes:
                 done[node] = node.with_shape(self.shapes[node])
             elif isinstance(node, Eye):
                 done[node] = eye(self.shapes[node][0])
+            elif isinstance(node, Length):
+                done[node] = length(self.lengths.get(node.size, node.size))
             elif isinstance(node, Apply):
                 done[node] = rebuild(node, tuple(done[argument] for argument in node.args))
             else:
@@ -98,9 +107,14 @@ class Inference:
     """One graph's sizes. `declared` maps a weight to the name of its rows' size."""
 
     def __init__(
-        self, declared: Mapping[str, str], scalars: Iterable[str], lines: Mapping[Node, Where]
+        self,
+        declared: Mapping[str, str],
+        scalars: Iterable[str],
+        lines: Mapping[Node, Where],
+        splits: Sequence[Split] = (),
     ) -> None:
         self.declared = declared
+        self.splits = splits
         self.scalars = frozenset(scalars)
         self.lines = lines
         self.input_is_hidden = False
@@ -121,12 +135,11 @@ class Inference:
             self.terms[node] = self._measure(node)
         for name, (node, shape) in roots.items():
             self._return(name, node, shape)
-        for node in order:
-            if isinstance(node, Apply) and node.op == "concat":
-                self._join(node)
+        self._join_and_cut([n for n in order if isinstance(n, Apply) and n.op == "concat"])
         return Sizes(
             {n: self._shape(n) for n in order if isinstance(n, Variable | ConstantArray | Eye)},
             self.input_is_hidden,
+            self._lengths(order),
         )
 
     # matrix or vector ------------------------------------------------------------------------
@@ -149,8 +162,11 @@ class Inference:
         elif node.op == "transpose":
             self._mark(node.args[0], node, "matrix")
             self._mark(node, node, "matrix")
-        elif node.op == "concat":
-            for vector in (*node.args, node):
+        elif node.op in ("concat", "part"):
+            for vector in (
+                *(a for a in node.args if node.op == "concat" or a not in self.numbers),
+                node,
+            ):
                 self._mark(vector, node, "vector")
         elif node.op in REDUCTIONS or node.op == "softmax":
             self._mark(node.args[0], node, "vector")
@@ -217,6 +233,8 @@ class Inference:
             return (self._one(),)
         if node.op == "concat":
             return (self.ids[node],)
+        if node.op == "part":
+            return (self._part(node),)
         if self._is_matrix(node):
             wide = [terms for terms in args if terms]
             for terms in wide[1:]:
@@ -228,19 +246,85 @@ class Inference:
             self._same(node, wide[0][0], terms[0])
         return wide[0] if wide else (self._one(),)
 
-    def _join(self, node: Apply) -> None:
-        """The size of vectors one below the other is known when theirs are."""
-        labels = [self.sizes.label(self.terms[argument][0]) for argument in node.args]
-        known = [label for label in labels if label is not None]
-        if len(known) < len(labels):
+    def _part(self, node: Apply) -> str:
+        """The term of a part's size: its label, or a class of its own for what is still open."""
+        units = node.args[2]
+        assert isinstance(units, Length)
+        term = f"part {units.size}"
+        if not units.size.startswith("?"):
+            self.sizes.mark(term, units.size)
+        return term
+
+    def _join_and_cut(self, joined: Sequence[Apply]) -> None:
+        """Sizes of what is joined, and of what is cut, follow from others that are known."""
+        waiting: list[Apply | tuple[int, Split]] = [*joined, *enumerate(self.splits)]
+        while waiting:
+            left = [
+                one
+                for one in waiting
+                if not (self._join(one) if isinstance(one, Apply) else self._cut(*one))
+            ]
+            if len(left) == len(waiting):
+                self._teach_open(left[0])
+            waiting = left
+
+    def _teach_open(self, one: Apply | tuple[int, Split]) -> NoReturn:
+        if isinstance(one, Apply):
             teach("a vector whose size its use leaves open is joined to another: name its size in "
-                  'the class, sizes = {"b": "hidden_size"}', self.lines.get(node))  # fmt: skip
-        size = sum_of(*known)
-        if not self.sizes.mark(self.ids[node], size):
-            found = self.sizes.label(self.ids[node])
-            teach(f"concat gives a vector of {size} units, which is used as one of {found}: a "
+                  'the class, sizes = {"b": "hidden_size"}', self.lines.get(one))  # fmt: skip
+        teach("a vector is split whose size its use leaves open, as that of its parts: name it in "
+              'the class, by the weight that it is made with, sizes = {"W": "hidden_size"}',
+              self.lines.get(one[1].vector))  # fmt: skip
+
+    def _cut(self, number: int, split: Split) -> bool:
+        """Whether the size of a vector and of its parts is known: one tells the other."""
+        (term,) = self.terms[split.vector] or (self._one(),)
+        whole, part = self.sizes.label(term), f"part {split.open_part(number)}"
+        found = sum_of(*split.sizes) if split.sizes else None
+        if not split.sizes:
+            one = self.sizes.label(part)
+            if whole is not None:
+                self._fits(split, part, share_of(whole, split.count), whole)
+                return True
+            found = None if one is None else sum_of(*[one] * split.count)
+        if found is not None:
+            self._fits(split, term, found, found)
+        return found is not None
+
+    def _fits(self, split: Split, term: str, size: str, whole: str) -> None:
+        if not self.sizes.mark(term, size):
+            parts = ", ".join(split.sizes) or f"{split.count} equal parts"
+            teach(f"split cuts a vector of {whole} units into {parts}, and {size} meets "
+                  f"{self.sizes.label(term)}: the parts add up to the vector, "
+                  f'sizes = {{"h": "memory + rest"}}', self.lines.get(split.vector))  # fmt: skip
+
+    def _lengths(self, order: Iterable[Node]) -> dict[str, str]:
+        """The size, or the sum of sizes, that stands for each name of an equal part."""
+        known = {split.open_part(number): self.sizes.label(f"part {split.open_part(number)}")
+                 for number, split in enumerate(self.splits) if not split.sizes}  # fmt: skip
+        return {
+            node.size: sum_of(*(known.get(base) or base for base, _ in terms_of(node.size)))
+            for node in order if isinstance(node, Length)
+        }  # fmt: skip
+
+    def _join(self, node: Apply) -> bool:
+        """Whether the sizes of vectors one below the other, and of all, are known: two of them tell
+        the third."""
+        terms = [self.terms[argument][0] for argument in node.args]
+        labels = [self.sizes.label(term) for term in terms]
+        known = [label for label in labels if label is not None]
+        whole = self.sizes.label(self.ids[node])
+        if len(known) == len(labels):
+            term, size = self.ids[node], sum_of(*known)
+        elif len(known) == 1 and whole is not None and rest_of(whole, *known):
+            term, size = terms[labels.index(None)], rest_of(whole, *known) or ""
+        else:
+            return False
+        if not self.sizes.mark(term, size):
+            teach(f"concat gives a vector of {size} units, which is used as one of {whole}: a "
                   f"matrix of weights stands before it, self.W @ concat(...)",
                   self.lines.get(node))  # fmt: skip
+        return True
 
     def _measure_named(self, node: Variable | ConstantArray) -> tuple[str, ...]:
         role = node.role if isinstance(node, Variable) else "constant"

@@ -8,14 +8,12 @@ here in a CellError that says what was written, why it cannot be, and how to wri
 from __future__ import annotations
 
 import ast
-import linecache
-import sys
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from numpy.typing import NDArray
 
 from unrolled.equations import functions
+from unrolled.equations.cutting import Split, split_as
 from unrolled.equations.functions import Identity
 from unrolled.equations.nodes import (
     Apply,
@@ -29,55 +27,23 @@ from unrolled.equations.nodes import (
     variable,
 )
 from unrolled.equations.ops import OPS
-from unrolled.errors import CellError
+from unrolled.equations.where import Where, here, teach
 from unrolled.spelling import SAID
 
 NAME_AN_ARRAY = (
     "one that never changes is a hyper-parameter, a class attribute A = np.array(...), or an entry "
     "of what constants(self) returns, and is used as self.A"
 )
-_THEIRS = ("numpy", "torch")  # whose own lines are not the user's either
-
-
-@dataclass(frozen=True, slots=True)
-class Where:
-    """A line of the user's own code."""
-
-    file: str
-    line: int
-
-    @property
-    def text(self) -> str:
-        return linecache.getline(self.file, self.line).strip()
-
-    def __str__(self) -> str:
-        code = self.text
-        return f"{self.file}, line {self.line}" + (f": `{code}`" if code else "")
-
-
-def here() -> Where:
-    """The innermost line outside `equations/` and the packages it answers: the user's."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and _is_not_the_users(frame.f_globals.get("__name__", "")):
-        frame = frame.f_back
-    return Where(frame.f_code.co_filename, frame.f_lineno)
-
-
-def _is_not_the_users(module: str) -> bool:
-    package = __name__.rpartition(".")[0]
-    return module.startswith(f"{package}.") or module.partition(".")[0] in _THEIRS
-
-
-def teach(sentence: str, where: Where | None = None) -> NoReturn:
-    raise CellError(f"{sentence} ({where or here()})")
 
 
 class Recorder:
-    """One tracing: which line each node was first written on, and how many identities were met."""
+    """One tracing: which line each node was first written on, how many identities were met, and
+    which vectors were cut."""
 
     def __init__(self) -> None:
         self.lines: dict[Node, Where] = {}
         self.identities = 0
+        self.splits: list[Split] = []
 
     def symbol(self, node: Node) -> Symbol:
         self.lines.setdefault(node, here())
@@ -164,6 +130,13 @@ class Symbol:
             f"turn it into one with where(condition, 1.0, 0.0)"
         )
 
+    def split(self, parts: tuple[Any, ...]) -> list[Symbol]:
+        """The parts of a vector, from top to bottom; of equal ones nobody knows the size yet."""
+        cut = split_as(self.node, parts)
+        nodes = cut.parts(len(self.recorder.splits))
+        self.recorder.splits.append(cut)
+        return [self.recorder.symbol(node) for node in nodes]
+
     # arithmetic -----------------------------------------------------------------------------
 
     def __add__(self, other: Any) -> Symbol:
@@ -219,7 +192,7 @@ class Symbol:
             return self.recorder.symbol(apply("matmul", first, inner.node))
         return self.recorder.symbol(apply("matmul", self.node, right))
 
-    def __rmatmul__(self, other: Any) -> Symbol:
+    def __rmatmul__(self, other: Any) -> Symbol:  # noqa: RET503, the last line raises
         if isinstance(other, Identity):
             return self * other.factor if other.factor != 1.0 else self
         teach(f"`@` has a {type(other).__name__} on its left: name the matrix as a weight, self.W; "
@@ -265,7 +238,7 @@ class Symbol:
 
     __hash__ = object.__hash__
 
-    def __bool__(self) -> bool:
+    def __bool__(self) -> bool:  # noqa: RET503, the last line raises
         known = _number(self.node)
         if known is not None:
             return bool(known)
@@ -292,7 +265,9 @@ class Symbol:
         teach(f"{known} is not a whole number: a hyper-parameter that counts is written as one "
               f"(depth = 3)")  # fmt: skip
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *arguments: Any, **_: Any) -> Symbol:
+    def __array_ufunc__(  # noqa: RET503, the last line raises
+        self, ufunc: Any, method: str, *arguments: Any, **_: Any
+    ) -> Symbol:
         infix = {"subtract": "sub", "multiply": "mul", "divide": "div", "add": "add"}
         if ufunc.__name__ in infix and method == "__call__":  # np.float64(0.5) * h, say
             return self.apply_operation(infix[ufunc.__name__], *arguments)
@@ -320,7 +295,7 @@ class Symbol:
 
     def __getitem__(self, key: Any) -> NoReturn:
         teach("a value of the step has no single units to take: write the equation for the whole "
-              "vector, with a weight and a name of its own for each part")  # fmt: skip
+              "vector, or cut it, a, b = split(h, 2)")  # fmt: skip
 
     def __setitem__(self, key: Any, value: Any) -> NoReturn:
         teach("a value of the step is changed in place: give the new value a name, such as "

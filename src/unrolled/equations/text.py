@@ -12,6 +12,7 @@ from collections import Counter
 
 from unrolled.equations.derive import fresh
 from unrolled.equations.equation import Equation
+from unrolled.equations.lengths import place_of
 from unrolled.equations.nodes import (
     Apply,
     Constant,
@@ -23,7 +24,7 @@ from unrolled.equations.nodes import (
     arguments,
     topological,
 )
-from unrolled.equations.ops import FUNCTION, OPS
+from unrolled.equations.ops import FUNCTION, OPS, shape_of
 
 LONG = 1_000  # characters of a term that is used twice: from here on it gets a line of its own
 DEEP = 60  # brackets inside one another
@@ -90,6 +91,11 @@ class Printer:
         text, precedence = self._operation(node)
         return f"({text})" if precedence < above else text
 
+    def _part(self, node: Apply) -> str:
+        sizes, number, is_equal = cut(node)
+        into = str(len(sizes)) if is_equal else ", ".join(sizes)
+        return f"split({self.term(node.args[0])}, {into})[{number}]"
+
     def _is_product(self, node: Node) -> bool:
         return isinstance(node, Apply) and node.op in ("mul", "div") and node not in self.names
 
@@ -98,6 +104,8 @@ class Printer:
         first, rest = node.args[0], node.args[1:]
         if node.op == "transpose":
             return f"{self.term(first, 9)}.T", row.precedence
+        if node.op == "part":
+            return self._part(node), row.precedence
         if row.precedence == FUNCTION:
             arguments = ", ".join(self.term(argument) for argument in node.args)
             return f"{row.text}({arguments})", row.precedence
@@ -111,6 +119,14 @@ class Printer:
         right = self.term(rest[0], row.precedence + tight)
         symbol = row.text if node.op == "pow" else f" {row.text} "
         return f"{left}{symbol}{right}", row.precedence
+
+
+def cut(node: Apply) -> tuple[list[str], int, bool]:
+    """Of a part of a vector: into which sizes it is cut, which it is, whether all are equal."""
+    start, units = node.args[1:]
+    before = start.size if isinstance(start, Length) else ""
+    assert isinstance(units, Length)
+    return place_of(shape_of(node.args[0])[0], before, units.size)
 
 
 def number(value: float) -> str:

@@ -16,8 +16,10 @@ from typing import Any
 import numpy as np
 
 from unrolled.equations import functions
+from unrolled.equations.cutting import CountedSize, SizeName
 from unrolled.equations.derive import name_what_backward_needs
 from unrolled.equations.equation import Equation
+from unrolled.equations.lengths import is_size, sum_of, terms_of
 from unrolled.equations.nodes import (
     Apply,
     Constant,
@@ -31,8 +33,9 @@ from unrolled.equations.nodes import (
 from unrolled.equations.signature import read_output, read_signature, refuse_name
 from unrolled.equations.simplify import simplify
 from unrolled.equations.sizes import Inference
-from unrolled.equations.symbols import Recorder, Symbol, Where, here, teach
+from unrolled.equations.symbols import Recorder, Symbol
 from unrolled.equations.verify import verify
+from unrolled.equations.where import Where, here, teach
 from unrolled.errors import CellError
 
 Binding = tuple[str, Node]
@@ -45,7 +48,8 @@ def trace(cell_type: type, hyperparameters: Mapping[str, Any] | None = None) -> 
     where = Where(code.co_filename, code.co_firstlineno)
     signature = read_signature(step, where)
     recorder = Recorder()
-    declared = dict(getattr(cell_type, "sizes", {}))
+    declared = {name: sum_of(size) if is_size(size) else size
+                for name, size in getattr(cell_type, "sizes", {}).items()}  # fmt: skip
     output = read_output(cell_type, signature, where)
     given = signature.given(declared, output)
     owner = _tracing_cell(cell_type, recorder, hyperparameters or {})
@@ -55,7 +59,9 @@ def trace(cell_type: type, hyperparameters: Mapping[str, Any] | None = None) -> 
     outputs = _outputs(returned, signature.states, output, cell_type, where)
     _refuse_unused(outputs, given, where)
 
-    inference = Inference(declared, getattr(cell_type, "scalars", ()), recorder.lines)
+    inference = Inference(
+        declared, getattr(cell_type, "scalars", ()), recorder.lines, recorder.splits
+    )
     shapes = {v.name: _shape(v) for v in given if v.role == "state"}
     found = inference.run(
         {name: (node, shapes[name]) for name, node in outputs.items()},
@@ -128,18 +134,22 @@ def _shape(node: Variable) -> Shape:
 def _tracing_cell(cell_type: type, recorder: Recorder, hyperparameters: Mapping[str, Any]) -> Any:
     """A stand-in for `self`: numbers keep their name, and every unknown name is a weight."""
     reserved: frozenset[str] = getattr(cell_type, "reserved_names", frozenset())
+    declared = getattr(cell_type, "sizes", {}).values()
+    sizes = {base for size in declared if is_size(size) for base, _ in terms_of(size)}
 
     class Tracing(cell_type):  # type: ignore[misc]
         def __getattribute__(self, name: str) -> Any:
             if name.startswith("__"):
                 return object.__getattribute__(self, name)
+            if name in ("input_size", "hidden_size"):
+                return SizeName(name)
             if name in reserved:
                 teach(f"self.{name} is a name of Cell's own: give the weight another")
             static = inspect.getattr_static(cell_type, name, None)
             if name in hyperparameters:
                 value = hyperparameters[name]
             elif static is None:
-                return _weight(name, recorder)
+                return SizeName(name) if name in sizes else _weight(name, recorder)
             elif inspect.isfunction(static) and static.__module__ == functions.__name__:
                 teach(f"self.{name} is the function {static.__name__} as a method, which gets the "
                       f"cell as well: write {name} = staticmethod({static.__name__})")  # fmt: skip
@@ -150,6 +160,9 @@ def _tracing_cell(cell_type: type, recorder: Recorder, hyperparameters: Mapping[
                           f'constants(self) instead, as {{"{name}": ...}}')  # fmt: skip
             if isinstance(value, np.ndarray):
                 return _constant_array(name, value, recorder)
+            if name in sizes and type(value) is int:
+                value = CountedSize(value)
+                value.name = name
             if isinstance(value, float):  # an int may count a loop, so it stays one
                 return recorder.symbol(constant(value, name))
             return value

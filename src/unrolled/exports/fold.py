@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from unrolled.equations.apart import apart
 from unrolled.equations.equation import Equation
-from unrolled.equations.expand import apart
 from unrolled.equations.interpret import evaluate
 from unrolled.equations.nodes import (
     Apply,

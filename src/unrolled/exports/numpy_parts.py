@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from unrolled.equations.lengths import formula
 from unrolled.equations.text import number
 from unrolled.errors import CellError
 
@@ -203,7 +204,8 @@ if __name__ == "__main__":
 
 def draw_lines(name: str, shape: Sequence[str], rule: Any) -> list[str]:
     """The lines that give one weight its first value, by the cell's rule."""
-    numbers = ", ".join(size.replace("/", " // ") for size in shape)
+    shape = [formula(size) for size in shape]
+    numbers = ", ".join(shape)
     if len(shape) == 1:
         numbers += ", 1"  # a column
     target, size = f'weights["{name}"] =', f"({numbers})" if shape else "()"

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 from unrolled import _version
 from unrolled.cells.base import Cell
 from unrolled.cells.base import equation as equation_of
 from unrolled.equations.equation import Equation
 from unrolled.equations.inputs import without_named
-from unrolled.equations.lengths import terms_of
+from unrolled.equations.lengths import formula, terms_of
 from unrolled.equations.nodes import (
     ONE,
     Apply,
@@ -75,31 +76,41 @@ class Writer:
 
         def leaf(node: Node) -> str | None:
             if isinstance(node, Length):
-                return node.size
+                return formula(node.size)
             if isinstance(node, Eye):
-                return f"np.eye({node.size})"
+                return f"np.eye({formula(node.size or ONE)})"
             return known.get(node) or self.constants.get(node)
 
         lines = self._sizes(equation)
         for name, node in equation.statements:
-            formula = Formulas(NUMPY, leaf).term(node)
-            if names[name] != formula:
-                lines.append(f"{names[name]} = {formula}")
+            text = Formulas(NUMPY, leaf).term(node)
+            if names[name] != text:
+                lines.append(f"{names[name]} = {text}")
             if isinstance(node, Apply):
                 known.setdefault(node, names[name])
         return lines
 
     def _sizes(self, equation: Equation) -> list[str]:
         """The sizes that the lines speak of, read off a weight or a state."""
-        lines = []
         nodes = list(topological([node for _, node in equation.statements]))
-        for size in dict.fromkeys(n.size for n in nodes if isinstance(n, Length | Eye)):
-            for v in self.equation.given:
-                if size in shape_of(v):
-                    axis = shape_of(v).index(size)
-                    lines.append(f"{size} = {self.known[v]}.shape[{axis}]")
-                    break
-        return lines
+        found = (n.size or ONE for n in nodes if isinstance(n, Length | Eye))
+        bases = dict.fromkeys(base for size in found for base, _ in terms_of(size) if base != ONE)
+        seen = set(nodes)
+        at_hand = [v for v in self.equation.given if v.role != "weight" or v in seen]
+        return [f"{base} = {self._length(base, at_hand)}" for base in bases]
+
+    def _length(self, base: str, at_hand: Sequence[Variable]) -> str:
+        axes = [(f"{self.known[v]}.shape[{axis}]", size)
+                for v in at_hand for axis, size in enumerate(shape_of(v))]  # fmt: skip
+        for axis, size in axes:
+            if size == base:
+                return axis
+        for axis, size in axes:
+            terms = terms_of(size)
+            if {one for one, _ in terms} == {base}:
+                share = sum(Fraction(1, blocks) for _, blocks in terms)
+                return f"{axis} * {share.denominator} // {share.numerator}"
+        return f'SIZES["{base}"]'
 
 
 def numpy_script(
@@ -109,7 +120,7 @@ def numpy_script(
     equation = without_named(equation, "a NumPy script", in_products=False)
     known = DEFAULT_SIZES | dict.fromkeys(set(equation.sizes) - set(DEFAULT_SIZES), OTHER_SIZE)
     known |= dict(sizes or {}) | equation.lengths
-    for base, blocks in equation.blocks.values():
+    for base, blocks in equation.cuts:
         known[base] += -known[base] % blocks
     if equation.input_is_hidden:
         known["input_size"] = known["hidden_size"]
@@ -198,12 +209,19 @@ def _first_states(equation: Equation) -> str:
     arrays = []
     for name, shape in equation.states.items():
         start = equation.initial_state.get(name, 0.0)
-        units = "1" if shape[0] == ONE else f'sizes["{shape[0]}"]'
+        units = _of_sizes(shape[0])
         form = f"({units}, batch)"
         made = f"np.full({form}, {float_text(start)})" if start else f"np.zeros({form})"
         arrays.append(made)
     doc = f'"""The states before the first step: {", ".join(equation.states)}."""'
     return _function("first_states", ("sizes", "batch"), doc, _tuple_lines("return ", arrays))
+
+
+def _of_sizes(size: str) -> str:
+    """A size, or the sum of sizes that it is, read off a dictionary of them."""
+    terms = [("1" if base == ONE else f'sizes["{base}"]') + (f" // {blocks}" if blocks > 1 else "")
+             for base, blocks in terms_of(size)]  # fmt: skip
+    return " + ".join(terms)
 
 
 def float_text(value: float) -> str:

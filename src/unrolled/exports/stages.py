@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from unrolled.equations.expand import apart, expanded
+from unrolled.equations.apart import apart
+from unrolled.equations.expand import expanded
 from unrolled.equations.nodes import (
     ONE,
     Apply,

@@ -133,10 +133,7 @@ def _options(cell: Cell) -> dict[str, str]:
 
 def sizes_of(cell: Cell) -> dict[str, int]:
     """The number of units along each of the cell's sizes."""
-    assert cell.input_size is not None
-    assert cell.hidden_size is not None
-    sizes = {"input_size": cell.input_size, "hidden_size": cell.hidden_size}
-    sizes |= cell.__dict__["_sizes"]
+    sizes: dict[str, int] = dict(cell.__dict__["_sizes"])
     for name, shape in equation(cell).weights.items():
         sizes.update(zip(shape, cell.weights[name].shape))
     return sizes

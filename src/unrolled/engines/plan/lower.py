@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from unrolled.equations.apart import apart
 from unrolled.equations.derive import adjoints
 from unrolled.equations.equation import Equation
-from unrolled.equations.expand import apart
 from unrolled.equations.nodes import (
     ONE,
     Apply,
