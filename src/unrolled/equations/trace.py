@@ -48,8 +48,7 @@ def trace(cell_type: type, hyperparameters: Mapping[str, Any] | None = None) -> 
     where = Where(code.co_filename, code.co_firstlineno)
     signature = read_signature(step, where)
     recorder = Recorder()
-    declared = {name: sum_of(size) if is_size(size) else size
-                for name, size in getattr(cell_type, "sizes", {}).items()}  # fmt: skip
+    declared = _declared_sizes(cell_type)
     output = read_output(cell_type, signature, where)
     given = signature.given(declared, output)
     owner = _tracing_cell(cell_type, recorder, hyperparameters or {})
@@ -90,6 +89,12 @@ def trace(cell_type: type, hyperparameters: Mapping[str, Any] | None = None) -> 
         output=output,
     )
     return _improved(equation)
+
+
+def _declared_sizes(cell_type: type) -> dict[str, str]:
+    """What the class says of sizes, each by its one name."""
+    declared = getattr(cell_type, "sizes", {})
+    return {name: sum_of(size) if is_size(size) else size for name, size in declared.items()}
 
 
 def _is_weight(node: Node) -> bool:
