@@ -82,7 +82,8 @@ class Estimator(BaseEstimator):
     accelerator: str = option("cpu", "type of device for training", choices=checks.ACCELERATORS)
     precision: str = option(
         "float32",
-        "bf16 computes in bfloat16 where PyTorch's autocast does; weights stay float32",
+        "bf16 and fp16 compute in 16 bits where PyTorch's autocast does, fp16 with a scaled loss; "
+        "weights stay float32",
         choices=tuple(checks.PRECISIONS),
     )
     tensorboard: bool = option(False, "also write TensorBoard logs to the run", bool)

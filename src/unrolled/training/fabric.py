@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -57,13 +57,28 @@ def make_fabric(settings: Settings) -> Fabric:
     try:
         return lightning_fabric.Fabric(
             accelerator=settings.accelerator, devices=devices, num_nodes=nodes, strategy=strategy,
-            precision=PRECISIONS[settings.precision],  # type: ignore[arg-type] # one of its names
+            **precision_of(settings),
         )  # fmt: skip
     except (ValueError, TypeError, RuntimeError) as error:
         raise CannotLaunch(
             f"training cannot start on {settings.accelerator} with devices={devices}, "
             f"nodes={nodes}, strategy={strategy!r}: {error}"
         ) from error
+
+
+def precision_of(settings: Settings) -> dict[str, Any]:
+    """Fabric's argument for a precision. On the processor it would take bfloat16 for float16, which
+    torch computes there, too."""
+    if settings.precision == "fp16" and _computes_on_processor(settings.accelerator):
+        from lightning_fabric.plugins.precision import MixedPrecision
+
+        return {"plugins": [MixedPrecision("16-mixed", "cpu", torch.amp.GradScaler("cpu"))]}
+    return {"precision": PRECISIONS[settings.precision]}
+
+
+def _computes_on_processor(accelerator: str) -> bool:
+    is_there = torch.cuda.is_available() or torch.backends.mps.is_available()
+    return accelerator == "cpu" or (accelerator == "auto" and not is_there)
 
 
 def require_accelerator(name: str, devices: int) -> None:

@@ -17,6 +17,7 @@ from unrolled.training.job import Job, State, Sums
 from unrolled.training.manifest import NotARun
 from unrolled.training.progress import Watcher
 from unrolled.training.run_folder import RunFolder
+from unrolled.training.scaling import Scaling
 
 
 class Keeper:
@@ -26,12 +27,14 @@ class Keeper:
         self,
         job: Job,
         optimizer: torch.optim.Optimizer,
+        scaling: Scaling,
         run: RunFolder | None,
         watcher: Watcher,
         writes: bool,
         tensorboard: bool = False,
     ) -> None:
         self.job, self.optimizer, self.run, self.watcher = job, optimizer, run, watcher
+        self.scaling = scaling
         self.writes = writes and run is not None
         self.tensorboard = tensorboard and self.writes
         if self.tensorboard:
@@ -50,6 +53,7 @@ class Keeper:
         parts = {
             "model": self.job.model.state_dict(),
             "optimizer": optimizer_tensors(self.optimizer),
+            "scaling": self.scaling.tensors(),
             "best": self.best,
             "sums": sums,
             "carried": self.job.carried(),
@@ -78,6 +82,7 @@ class Keeper:
         try:
             self.job.model.load_state_dict(checkpoint.part("model"))
             restore_optimizer(self.optimizer, checkpoint.part("optimizer"))
+            self.scaling.restore(checkpoint.part("scaling"))
         except (RuntimeError, ValueError, KeyError, TypeError) as error:
             first = str(error).splitlines()[-1].strip()
             raise NotARun(

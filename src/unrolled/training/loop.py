@@ -28,6 +28,7 @@ from unrolled.training.optimizers import make_optimizer, set_rate
 from unrolled.training.planning import Planner
 from unrolled.training.progress import Ahead, Quiet, Silent, Watcher
 from unrolled.training.run_folder import RunFolder
+from unrolled.training.scaling import Scaling
 from unrolled.training.settings import Settings
 
 MEASURING = 0.1  # of a budget: an evaluation that would take longer looks at a sample
@@ -86,7 +87,9 @@ class Loop:
             job.model, make_optimizer(job.model, settings)
         )
         writes = self.fabric.is_global_zero
-        self.keeper = Keeper(job, self.optimizer, run, self.watcher, writes, settings.tensorboard)
+        self.scaling = Scaling(self.fabric)
+        self.keeper = Keeper(job, self.optimizer, self.scaling, run, self.watcher, writes,
+                             settings.tensorboard)  # fmt: skip
         self.state, self.sums = State(), Sums()
         self.clock, self.spent = Clock(spent, settings.minutes), spent
         self.run, self.interrupt = run, Interrupt()
@@ -137,15 +140,19 @@ class Loop:
         self.clock.lap("forward")
         self.fabric.backward(loss * self.share.world)  # shares add up, Fabric takes their mean
         self.clock.lap("backward")
+        self.scaling.unscale(self.optimizer)
         norm = clip_gradients(self.job.model, settings.clip_norm, settings.clip_value)
         value = float(whole_sums(self.fabric, {"loss": loss.detach()})["loss"])
-        if not (math.isfinite(norm) and math.isfinite(value)):
+        is_left_out = not math.isfinite(norm) and self.scaling.may_overflow
+        if not (math.isfinite(value) and (math.isfinite(norm) or is_left_out)):
             keep = self.keeper.last_good
             raise diagnosis.not_finite(self.job.model, value, state, settings, keep)
         self.optimizer.step()
         state.step, state.position = state.step + 1, state.position + 1
         add(self.sums, sums)
-        add(self.sums, {"gradient_norm": torch.tensor(norm), "steps": torch.tensor(1.0)})
+        measured = 0.0 if is_left_out else 1.0
+        norms = {"gradient_norm": norm if measured else 0.0, "steps": measured}
+        add(self.sums, {name: torch.tensor(number) for name, number in norms.items()})
         self.clock.lap("update")
         if diagnosis.watch_loss(state, value, self.job.blind_loss):
             facts = self.job.model, value, self.job.blind_loss
@@ -189,7 +196,7 @@ class Loop:
         state, best = self.state, self.job.best
         record: dict[str, Any] = {"epoch": state.epoch + 1, "step": state.step, "lr": self.rate()}
         steps, norms = self.sums.pop("steps"), self.sums.pop("gradient_norm")
-        record["train_gradient_norm"] = float(norms / steps)
+        record["train_gradient_norm"] = float(norms / steps.clamp(min=1))
         record |= titled("train", self.job.measures(whole_sums(self.fabric, self.sums)))
         self.settle_measuring()
         self.clock.start_lap()

@@ -11,7 +11,8 @@ from unrolled.training.optimizers import OPTIMIZERS
 from unrolled.training.schedules import SCHEDULES
 
 ACCELERATORS = ("auto", "cpu", "cuda", "gpu", "mps")
-PRECISIONS = {"float32": "32-true", "bf16": "bf16-mixed"}  # as Fabric calls them
+# As Fabric calls them.
+PRECISIONS = {"float32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 MOST = 2**31 - 1  # of anything that is counted: no machine has room or time for more
 
 

@@ -43,7 +43,7 @@ def test_too_few_gpus(gpus):
 def test_bfloat16_is_what_autocast_computes_with():
     assert "bf16" in make_fabric(Settings(precision="bf16"))._precision.precision
     assert make_fabric(Settings())._precision.precision == "32-true"
-    with pytest.raises(ArgumentError, match="precision is one of float32, bf16, not 'half'"):
+    with pytest.raises(ArgumentError, match="precision is one of float32, bf16, fp16, not 'half'"):
         Settings(precision="half")
 
 
