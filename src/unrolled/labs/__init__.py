@@ -24,6 +24,10 @@ NAMES: tuple[str, ...] = (
     "gates",
     "optimise",
     "regularise",
+    "tag",
+    "translate",
+    "speech",
+    "music",
 )
 
 

@@ -115,7 +115,7 @@ def test_the_folder_is_tried_before_the_work(tmp_path: Path) -> None:
 def test_every_lab_is_complete() -> None:
     assert labs.names() == (
         "bptt", "cell", "deep", "classify", "predict", "gradients", "memory", "gates", "optimise",
-        "regularise",
+        "regularise", "tag", "translate", "speech", "music",
     )  # fmt: skip
     for name in labs.names():
         lab = labs.find(name)

@@ -1,0 +1,139 @@
+"""What the page shows and says. In: the numbers of a run. Out: sections; next: the lab's page."""
+
+from __future__ import annotations
+
+from unrolled.data.piano_roll import bars_of
+from unrolled.labs.music import measuring
+from unrolled.labs.music.measuring import KINDS, PIECES, STEPS, Measured
+from unrolled.report.blocks import Code, Figure, Math, Prose, Question, Table, code_of
+from unrolled.report.figures import curves
+from unrolled.report.numbers import number
+from unrolled.report.piano_roll import piano_roll
+
+AIM = """
+A step of music is a chord: a set of keys. See why a network that decides about each key on its own
+plays wrong chords even when it has learned all there is to learn, and how deciding from the lowest
+key to the highest repairs that.
+"""
+CLOSE = 0.15  # nats a step: nearer to the least that is possible is called close
+
+
+def theory() -> list[Prose | Math]:
+    return [
+        Prose(
+            "With 24 keys there are more than 16 million sets of keys, too many for a softmax. A "
+            "sigmoid for each key is cheap, but treats the keys as independent given the past. If "
+            "two chords are equally probable, each of their keys then sounds with probability "
+            "one half, and most draws are neither chord.\n\nThe product rule has no such limit "
+            "(Larochelle & Murray 2011; Boulanger-Lewandowski et al. 2012):"
+        ),
+        Math(
+            r"p(v_1, \ldots, v_K) = \prod_{i=1}^{K} p(v_i \mid v_1, \ldots, v_{i-1})",
+            "chain",
+            "Each key is given the lower ones; any distribution over chords can be written so.",
+        ),
+        Prose(
+            "The prediction: the independent network stays far above the entropy of the music, "
+            "the other one comes close to it, and only the other one composes whole chords."
+        ),
+    ]
+
+
+def steps(measured: Measured, hidden: int, rounds: int) -> list[Prose]:
+    return [
+        Prose(
+            "1. Make music from a table: four triads in two positions, and for each triad the "
+            "chance of the next one. Its entropy is known exactly: "
+            f"{number(measured.least, 4)} nats a step.\n"
+            f"2. Train two networks with a GRU of {hidden} units for {rounds} steps of the "
+            f"optimizer, each on {PIECES} new pieces of {STEPS} chords. In one of them, what a key "
+            "sees of the lower keys is set to zero.\n"
+            "3. Measure the negative log-likelihood on 64 unseen pieces, then let both compose."
+        )
+    ]
+
+
+def code() -> list[Prose | Code]:
+    return [Prose("The training of one network:"), code_of(measuring.learn)]
+
+
+def result(measured: Measured) -> list[Prose | Table | Figure]:
+    networks = measured.networks
+    drawings = [
+        Figure(
+            f"sample-{place}",
+            f"Composed: {kind}",
+            piano_roll(bars_of(one.sample), None, len(one.sample), 1),
+            f"piano roll of {len(one.sample)} steps composed by the network with {kind}",
+        )
+        for place, (kind, one) in enumerate(networks.items(), 1)
+    ]
+    return [
+        Figure(
+            "curves",
+            "Nats a step on unseen music",
+            curves(
+                {kind: one.nats for kind, one in networks.items()},
+                x_label="step of the optimizer",
+                y_label="nats a step",
+                levels={"entropy": measured.least},
+            ),
+            "the negative log-likelihood of both networks over the training",
+            "The level is the entropy of the music: no network can stay below it.",
+        ),
+        Table(
+            "numbers",
+            "After training.",
+            ["keys", "nats a step", "above the entropy", "composed steps that are chords"],
+            [
+                [kind, one.nats[-1], one.nats[-1] - measured.least, f"{100 * one.whole:.0f} %"]
+                for kind, one in networks.items()
+            ],
+        ),
+        *drawings,
+    ]
+
+
+def found(measured: Measured) -> list[str]:
+    lines = [f"entropy of the music: {number(measured.least, 3)} nats a step"]
+    return lines + [
+        f"{kind}: {number(one.nats[-1], 3)} nats a step, {one.whole:.0%} of its steps are chords"
+        for kind, one in measured.networks.items()
+    ]
+
+
+def discussion(measured: Measured) -> str:
+    alone, chain = (measured.networks[kind] for kind in KINDS)
+    gap = chain.nats[-1] - measured.least
+    near = (
+        f"comes within {number(gap, 2)} nats of the entropy, as predicted"
+        if gap < CLOSE
+        else f"is still {number(gap, 2)} nats above the entropy: it needs a longer training"
+    )
+    better = "as predicted" if chain.whole > alone.whole else "which contradicts the prediction"
+    return (
+        f"The network that goes from low to high {near} ([@curves]). The independent one ends "
+        f"{number(alone.nats[-1] - measured.least, 2)} nats above it: the price of taking the keys "
+        f"of a chord for independent. Of the composed steps {alone.whole:.0%} and "
+        f"{chain.whole:.0%} are chords ([@numbers]), {better}."
+    )
+
+
+def questions(measured: Measured) -> list[Question]:
+    alone, chain = (measured.networks[kind] for kind in KINDS)
+    return [
+        Question(
+            "Would a larger recurrent layer save the independent network?",
+            "No: the layer decides how probable each key is, and these probabilities may already "
+            f"be right. What is missing, {number(alone.nats[-1] - chain.nats[-1], 2)} nats a step "
+            "here, lies in how the keys of one step depend on one another.",
+            ["numbers"],
+        ),
+        Question(
+            "Why is a melody harmonized by drawing several pieces at once?",
+            "The keys are drawn from low to high, and the melody lies on top: whether a bass fits "
+            "it is known only when the draw arrives there. Drawing many and keeping those in which "
+            "the melody is probable samples the right distribution ([@chain]).",
+            ["chain"],
+        ),
+    ]

@@ -1,0 +1,115 @@
+"""What the numbers say. In: the numbers of a run. Out: discussion, answers, and what was found.
+
+Each sentence is chosen by the measurement; where a number contradicts the theory, it says so.
+"""
+
+from __future__ import annotations
+
+from unrolled.labs.speech.by_hand import WORD, Worked
+from unrolled.labs.speech.measuring import Measured
+from unrolled.report.blocks import Question
+from unrolled.report.numbers import number
+
+SAME = 1e-9  # of two sums of the same numbers
+CLEAR = 1.0  # percentage points of wrong letters: less is noise between seeds
+SPIKY = 0.5  # the share of frames with the blank, above which letters are spikes
+
+
+def found(worked: Worked, measured: Measured) -> list[str]:
+    return [
+        f"by hand: {len(worked.paths)} of {worked.written_down} paths spell “{WORD}”; they sum to "
+        f"{number(worked.total, 4)}, the forward algorithm gives {number(worked.forward, 4)}",
+        *(
+            f"taught by {_named(kind)}: {number(one.errors[-1], 3)} % of the letters wrong"
+            for kind, one in measured.networks.items()
+        ),
+    ]
+
+
+def _named(kind: str) -> str:
+    return kind if kind == "CTC" else f"an {kind}"
+
+
+def discussion(worked: Worked, measured: Measured) -> str:
+    return "\n\n".join([_sums(worked), _errors(measured), _spikes(measured)])
+
+
+def _sums(worked: Worked) -> str:
+    same = max(abs(worked.forward - worked.total), abs(worked.by_torch - worked.total)) < SAME
+    agree = (
+        f"all give {number(worked.total, 4)}"
+        if same
+        else f"do **not** agree: {worked.total}, {worked.forward} and {worked.by_torch}"
+    )
+    return (
+        f"**By hand.** The sum over the paths ([@paths]), the forward algorithm ([@alpha]) and "
+        f"PyTorch's `ctc_loss` {agree}. The derivative by the shares of paths differs from the "
+        f"slope of the loss by at most {worked.largest_error:.0e} ([@gradient])."
+    )
+
+
+def _errors(measured: Measured) -> str:
+    even, ctc = (measured.networks[kind].errors[-1] for kind in ("even split", "CTC"))
+    if ctc < even - CLEAR:
+        return (
+            f"**CTC spells better**, as predicted: {number(ctc, 3)} % of the letters are wrong, "
+            f"instead of {number(even, 3)} % with the even split ([@numbers], [@curves])."
+        )
+    return (
+        f"**CTC does not spell better here**, against the prediction: {number(ctc, 3)} % of the "
+        f"letters are wrong, {number(even, 3)} % with the even split ([@numbers]). Early in "
+        "training CTC often says nothing but blanks; more updates would show."
+    )
+
+
+def _spikes(measured: Measured) -> str:
+    share = measured.networks["CTC"].blanks
+    if share > SPIKY:
+        return (
+            f"**Letters are spikes**, as predicted: at {share:.0%} of the frames the network with "
+            "CTC says the blank ([@spelled]). One frame of a letter is enough to spell it."
+        )
+    return (
+        f"**Letters are not spikes here**, against the prediction: the network with CTC says the "
+        f"blank at only {share:.0%} of the frames ([@spelled])."
+    )
+
+
+def questions(worked: Worked, measured: Measured) -> list[Question]:
+    best, chance = worked.paths[0]
+    return [
+        Question(
+            "Why is the blank needed?",
+            f"Because “{WORD}” has a letter twice. Every path in [@paths] has a blank between the "
+            "two; without it repetitions would become one letter, and the word would be “to”.",
+            ("paths",),
+        ),
+        Question(
+            "Is the most probable path all that counts?",
+            f"No: the best path here, `{best}`, has {number(chance, 3)} of the "
+            f"{number(worked.total, 3)} that the word has in all. Another word with many "
+            "middling paths can be more probable than the word of the best path, which is why "
+            "texts are searched for with a beam over prefixes.",
+            ("paths",),
+        ),
+        Question(
+            "What does the forward algorithm save?",
+            f"Writing down {worked.written_down} paths: its table has "
+            f"{worked.table.shape[0]} × {worked.table.shape[1]} numbers, and grows with the length "
+            "of the word times that of the sound, where the number of paths is a power.",
+            ("alpha",),
+        ),
+        Question(
+            "Can CTC say when a letter was spoken?",
+            "Only roughly: the loss does not ask for it. Any frame of the letter will do, and "
+            "the network chooses the ones where it is surest ([@spelled]).",
+            ("spelled",),
+        ),
+        Question(
+            "What does CTC take for granted?",
+            "That the symbols of different steps are independent given the sound (the product in "
+            "the sum), and that letters come in the order in which they are spoken. So it knows "
+            "nothing about spelling by itself; a language model can be added to the search.",
+            ("sum",),
+        ),
+    ]
