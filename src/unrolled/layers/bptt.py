@@ -9,6 +9,7 @@ T, what is kept grows with that square root, at the cost of one more forward pas
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from unrolled.engines.engine import Gradients
+from unrolled.layers.mapped import is_mapped, one_by_one
 from unrolled.layers.operator import (
     Direction,
     KernelSequence,
@@ -169,6 +171,8 @@ class _Segments(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *d_results: Tensor | None) -> tuple[Tensor | None, ...]:
+        if is_mapped(d_results):
+            return one_by_one(functools.partial(_Segments.backward, ctx), d_results)
         xs, *weights = ctx.saved_tensors
         with torch.no_grad():
             found = _backward(ctx.cut, xs, d_results, need_input=ctx.needs_input_grad[2])
@@ -181,6 +185,8 @@ class _Segments(torch.autograd.Function):
 
     @staticmethod
     def jvp(ctx: Any, *dots: Tensor | None) -> tuple[Tensor | None, ...]:
+        if is_mapped(dots[2:]):
+            return one_by_one(lambda *one: _Segments.jvp(ctx, None, None, *one), dots[2:])
         return push_forward(
             _in_segments(ctx.length), ctx.cut.direction, ctx.saved_tensors, dots[2:]
         )

@@ -84,6 +84,17 @@ def stackable(found: Equation, inputs: int, hidden: int, output: int, num_layers
         )
 
 
+def states(given: Any) -> list[Any]:
+    """Initial states, one tensor or several."""
+    if isinstance(given, tuple | list):
+        return list(given)
+    if isinstance(given, Tensor):
+        return [given]
+    raise ShapeError(
+        f"the initial states are a tensor, or a tuple of one for each state, not {given!r}"
+    )
+
+
 def input(x: Tensor, input_size: int, like: Tensor) -> None:
     """x's last axis, dtype and device."""
     if x.shape[-1] != input_size:

@@ -24,9 +24,11 @@ from unrolled.layers import checks, stack
 from unrolled.layers.fixed import Fixable
 from unrolled.layers.forms import form_of
 from unrolled.layers.observed import (
+    answer_of,
     cast,
     constant,
     is_autocast,
+    is_foreign,
     is_left_out,
     is_observed,
     left_out,
@@ -97,6 +99,19 @@ def _equation(cell: Any, bias: bool) -> Equation:
     return equation(cell) if bias else without_bias(equation(cell))
 
 
+def as_torch(module: Any, base: type[nn.Module]) -> nn.Module:
+    """The layer of torch.nn's that a drop-in stands for, with the same parameters and hooks; a
+    class of somebody's own, which may compute more, as it is."""
+    kinds = [kind for kind in type(module).__bases__ if issubclass(kind, base)]
+    kind = kinds[-1]
+    if not kind.__module__.startswith("torch.nn."):
+        return module  # type: ignore[no-any-return]
+    made: nn.Module = kind.__new__(kind)
+    own = ("_asked", "bptt", "_expected", "_names", "fixed")
+    made.__dict__.update({k: v for k, v in module.__dict__.items() if k not in own})
+    return made
+
+
 class _DropIn(Fixable, nn.RNNBase):
     """What the three have in common, beside torch.nn.RNNBase."""
 
@@ -127,8 +142,7 @@ class _DropIn(Fixable, nn.RNNBase):
     @property
     def engine(self) -> str:
         """What runs: "cpu", the kernels; "torch", the same equation under autograd; "torch.nn"."""
-        like = self._flat_weights[0]
-        assert like is not None
+        like = self._like()
         found = engine_name(self._asked, like.device, like.dtype)
         return "torch.nn" if found == "torch" and self._asked == "auto" else found
 
@@ -147,8 +161,9 @@ class _DropIn(Fixable, nn.RNNBase):
     ) -> Any:
         if is_left_out(self, input):
             return left_out("drop-in", _DropIn.forward)(self, input, hx, lengths, record, reset)
-        like = self._flat_weights[0]
-        assert like is not None
+        if type(input) is not Tensor and is_foreign(input):
+            return answer_of(input, self, hx, lengths=lengths, record=record, reset=reset)
+        like = self._like()
         engine = engine_name(self._asked, like.device, like.dtype)
         if engine == "cpu" and is_autocast():
             again = functools.partial(self.forward, lengths=lengths, record=record, reset=reset)
@@ -159,7 +174,7 @@ class _DropIn(Fixable, nn.RNNBase):
         plain = plain and self.kept is None
         if plain and engine == "torch" and self._asked == "auto":
             return super().forward(input, hx)
-        seen = engine == "cpu" and is_observed()
+        seen = engine == "cpu" and is_observed(input, like, hx)
         if plain and seen and torch.onnx.is_in_onnx_export():  # which knows torch.nn's layers
             return super().forward(input, hx)
         form = form_of(input, lengths, self.batch_first, seen)
@@ -170,7 +185,7 @@ class _DropIn(Fixable, nn.RNNBase):
         if hx is not None:
             count = self.num_layers * made.directions
             shapes = {name: (count, form.rows, units) for name, units in states}
-            given = [hx] if isinstance(hx, Tensor) else list(hx)
+            given = checks.states(hx)
             initial = [*form.given_states(given, shapes, like)]
         probes = form.probes(names, made.directions) if names else {}
         outputs, finals, records = stack.run(
@@ -189,8 +204,7 @@ class _DropIn(Fixable, nn.RNNBase):
         return self._stacked(self._cell())
 
     def _stacked(self, cell: Parameterized) -> Stack:
-        like = self._flat_weights[0]
-        assert like is not None
+        like = self._like()
         engine = engine_for(self._asked, like.device, like.dtype)
         sizes = {"1": 1, "input_size": self.input_size, "hidden_size": self.hidden_size}
         if self.proj_size:
@@ -198,6 +212,17 @@ class _DropIn(Fixable, nn.RNNBase):
         return Stack(cell, engine, self.bptt, self.num_layers, 2 if self.bidirectional else 1,
                      sizes, self._direction, self.dropout if self.training else 0.0,
                      self.fixed, kept=self.kept)  # fmt: skip
+
+    def _like(self) -> Tensor:
+        """A parameter, for its dtype and device: as `functional_call` and parametrizations have it,
+        which leave torch.nn's own list of weights behind."""
+        found: Any = self._parameters.get("weight_ih_l0")
+        like: Tensor = self.weight_ih_l0 if found is None else found  # type: ignore[assignment]
+        return like
+
+    def __prepare_scriptable__(self) -> nn.Module:
+        """For `torch.jit.script`, which compiles torch.nn's layers: one of the same parameters."""
+        return as_torch(self, nn.RNNBase)
 
     def _direction(self, layer: int, reverse: bool) -> list[Tensor]:
         number = layer * (2 if self.bidirectional else 1) + reverse

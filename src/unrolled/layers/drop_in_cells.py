@@ -18,9 +18,17 @@ from unrolled.equations.equation import Equation
 from unrolled.errors import ShapeError
 from unrolled.layers import checks, stack
 from unrolled.layers.batch import Dense, Padded
-from unrolled.layers.drop_in import Kind, cell_of
+from unrolled.layers.drop_in import Kind, as_torch, cell_of
 from unrolled.layers.fixed import Fixable
-from unrolled.layers.observed import cast, is_autocast, is_left_out, is_observed, left_out
+from unrolled.layers.observed import (
+    answer_of,
+    cast,
+    is_autocast,
+    is_foreign,
+    is_left_out,
+    is_observed,
+    left_out,
+)
 from unrolled.layers.parameterized import Parameterized, engine_for, engine_name
 from unrolled.layers.stack import Stack
 
@@ -62,6 +70,8 @@ class _DropInCell(Fixable, nn.RNNCellBase):
         return self._cell().equation
 
     def forward(self, input: Tensor, hx: Tensor | tuple[Tensor, Tensor] | None = None) -> Any:
+        if type(input) is not Tensor and is_foreign(input):
+            return answer_of(input, self, hx)
         if self._asked == "auto":
             return super().forward(input, hx)
         if is_left_out(self, input):
@@ -81,7 +91,7 @@ class _DropInCell(Fixable, nn.RNNCellBase):
         initial: list[Tensor | None] = [None] * len(names)
         if hx is not None:
             initial = [*self._given(hx, names, x, single)]
-        seen = is_observed() and self.engine == "cpu"
+        seen = is_observed(input, self.weight_ih, hx) and self.engine == "cpu"
         batch = Padded(1, len(x), None) if seen else Dense(1, len(x))
         y, finals, _ = stack.run(made, batch, x.unsqueeze(0), initial)
         states = [state.squeeze(0) for state in (y, *finals[1:])]  # the first state is the output
@@ -90,7 +100,7 @@ class _DropInCell(Fixable, nn.RNNCellBase):
 
     def _given(self, hx: Any, names: Sequence[str], x: Tensor, single: bool) -> list[Tensor]:
         """The states that the user gave, one step of them."""
-        given = [hx] if isinstance(hx, Tensor) else list(hx)
+        given = checks.states(hx)
         if len(given) != len(names):
             raise ShapeError(
                 f"the states of this cell are {len(names)} ({', '.join(names)}), one tensor each, "
@@ -111,6 +121,10 @@ class _DropInCell(Fixable, nn.RNNCellBase):
         sizes = {"1": 1, "input_size": self.input_size, "hidden_size": self.hidden_size}
         engine = engine_for(self._asked, like.device, like.dtype)
         return Stack(self._cell(), engine, "whole", 1, 1, sizes, self._direction, 0.0, self.fixed)
+
+    def __prepare_scriptable__(self) -> nn.Module:
+        """For `torch.jit.script`, as a layer has it."""
+        return as_torch(self, nn.RNNCellBase)
 
     def _direction(self, layer: int, reverse: bool) -> list[Tensor]:
         return self._expected.take(self, self._names)

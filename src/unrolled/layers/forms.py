@@ -133,7 +133,7 @@ class Form:
         self, given: Sequence[Tensor], shapes: Mapping[str, tuple[int, int, int]], like: Tensor
     ) -> list[Tensor]:
         """Check the states that the user gave, and bring them into the order of the batch."""
-        if len(given) != len(shapes):
+        if not all(isinstance(state, Tensor) for state in given) or len(given) != len(shapes):
             raise ShapeError(
                 f"states are {len(shapes)} ({', '.join(shapes)}), one tensor each, and "
                 f"{len(given)} were given"

@@ -12,20 +12,55 @@ from typing import Any, TypeVar
 import torch
 import torch._C._dynamo.eval_frame as eval_frame
 from torch import Tensor, nn
+from torch.fx import Proxy
 from torch.nn.utils.rnn import PackedSequence
 
 _C = torch._C
 
 
-def is_observed() -> bool:
-    """Whether there is more to a tensor than its numbers: a compiler, a tracer, a transformation of
-    `torch.func`, a mode that sees every operation."""
+_PLAIN = (Tensor, nn.Parameter, type(None))
+
+
+def is_observed(*given: Any) -> bool:
+    """Whether there is more to tensors than their numbers: a compiler, a tracer, a transformation
+    of `torch.func`, a mode or a class that sees every operation. `given`: a layer's input, a
+    parameter, states."""
     return bool(
         torch.compiler.is_compiling()
         or _C._len_torch_dispatch_stack()
         or _C._are_functorch_transforms_active()
         or _C._get_tracing_state() is not None
+        or any(map(_sees_operations, given))
     )
+
+
+def _sees_operations(given: Any) -> bool:
+    """Whether a tensor is of a class that is asked about every operation, as a FakeTensor is; or
+    one of several is."""
+    if type(given) in _PLAIN:
+        return False
+    if isinstance(given, Tensor):
+        return type(given).__torch_dispatch__ is not _C._disabled_torch_dispatch_impl
+    if isinstance(given, tuple | list):
+        return any(map(_sees_operations, given))
+    return False
+
+
+def is_foreign(x: Any) -> bool:
+    """Whether the input is of a class that is to be asked what a call gives: `torch.fx` traces
+    with one, and there are subclasses of Tensor that stay what they are."""
+    return type(x) not in _PLAIN and torch.overrides.has_torch_function_unary(x)
+
+
+def answer_of(x: Any, layer: nn.Module, *rest: Any, **more: Any) -> Any:
+    """What its class gives. `torch.fx` takes the layer as a whole, as it does torch.nn's."""
+    given = [one for one in rest if one is not None]
+    named = {name: value for name, value in more.items() if value is not None and value != ()}
+    if isinstance(x, Proxy):
+        tracer: Any = x.tracer
+        name = tracer.path_of_module(layer)
+        return tracer.create_proxy("call_module", name, (x, *given), named)
+    return torch.overrides.handle_torch_function(layer.forward, (x,), x, *given, **named)
 
 
 def is_left_out(layer: nn.Module, x: Any) -> bool:

@@ -7,6 +7,7 @@ Forward mode, and derivatives of any order, run the tangent of the step.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,6 +18,7 @@ from torch.autograd import forward_ad
 
 from unrolled.engines.engine import Gradients, Packs
 from unrolled.engines.plan.schedule import Schedule
+from unrolled.layers.mapped import is_mapped, one_by_one
 
 Tensors = tuple[Tensor, ...]
 Run = Callable[..., Tensors]  # of a direction and its tensors
@@ -112,19 +114,22 @@ class KernelSequence(torch.autograd.Function):
         ctx.set_materialize_grads(False)
         if results.records:
             ctx.mark_non_differentiable(*results.records)
-        # The outputs are saved, not held: held, they would hold this context in turn. And torch
-        # then notices when somebody has changed them, the input or a weight in place.
-        ctx.save_for_backward(results.outputs, xs, *weights)
+        # Held as another tensor on the same memory: the outputs would hold this context in turn.
+        ctx.outputs, ctx.version = results.outputs.detach(), results.outputs._version
+        ctx.save_for_backward(xs, *weights)  # torch notices when one is changed in place
         ctx.save_for_forward(xs, *initial, *weights)
         return results.outputs, *results.finals, *results.records
 
     @staticmethod
     def backward(ctx: Any, *d_results: Tensor | None) -> tuple[Tensor | None, ...]:
+        if is_mapped(d_results):
+            return one_by_one(functools.partial(KernelSequence.backward, ctx), d_results)
         direction: Direction = ctx.direction
-        outputs, xs, *weights = ctx.saved_tensors
+        xs, *weights = ctx.saved_tensors
         needed, end = ctx.needs_input_grad[1:], 1 + direction.states
-        d_outputs = torch.zeros_like(outputs) if d_results[0] is None else d_results[0]
         with torch.no_grad():
+            outputs = _unchanged(ctx, xs)
+            d_outputs = torch.zeros_like(outputs) if d_results[0] is None else d_results[0]
             found = direction.recurrence.backward(
                 direction.schedule, ctx.weights, xs, outputs, ctx.left, d_outputs,
                 d_results[1:end], direction.norms, packs=direction.packs,
@@ -139,7 +144,21 @@ class KernelSequence(torch.autograd.Function):
 
     @staticmethod
     def jvp(ctx: Any, *dots: Tensor | None) -> tuple[Tensor | None, ...]:
+        if is_mapped(dots[1:]):
+            return one_by_one(lambda *one: KernelSequence.jvp(ctx, None, *one), dots[1:])
         return push_forward(KernelSequence.apply, ctx.direction, ctx.saved_tensors, dots[1:])
+
+
+def _unchanged(ctx: Any, xs: Tensor) -> Tensor:
+    """The outputs as they were: once more, if somebody has changed them in place."""
+    outputs: Tensor = ctx.outputs
+    if outputs._version == ctx.version:
+        return outputs
+    direction: Direction = ctx.direction
+    again: Tensor = direction.recurrence.forward(
+        direction.schedule, ctx.weights, xs, ctx.initial, packs=direction.packs
+    ).outputs
+    return again
 
 
 def by_argument(
@@ -236,6 +255,8 @@ class _VectorJacobian(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *directions: Tensor | None) -> tuple[Tensor | None, ...]:
         """The gradient of <v, J u>; and by v, J u itself."""
+        if is_mapped(directions):
+            return one_by_one(functools.partial(_VectorJacobian.backward, ctx), directions)
         sources, arrived = ctx.saved_tensors[: ctx.count], ctx.saved_tensors[ctx.count :]
         needed = ctx.needs_input_grad[3:]
         dots: list[Tensor | None] = [None] * ctx.count
@@ -254,6 +275,9 @@ class _VectorJacobian(torch.autograd.Function):
     @staticmethod
     def jvp(ctx: Any, *dots: Tensor | None) -> tuple[Tensor | None, ...]:
         """The gradient of <v, J u> + <v_dot, f>."""
+        if is_mapped(dots[3:]):
+            still = dots[:3]
+            return one_by_one(lambda *one: _VectorJacobian.jvp(ctx, *still, *one), dots[3:])
         every = [None if t is None else unpack_dual(t).primal
                  for t in ctx.saved_tensors]  # fmt: skip
         sources, arrived = every[: ctx.count], every[ctx.count :]

@@ -20,13 +20,21 @@ from unrolled.cells.modifiers import Modifier
 from unrolled.cells.modifiers.around import Around
 from unrolled.equations.equation import Equation
 from unrolled.equations.inputs import without_noise
-from unrolled.errors import CellError, ShapeError
+from unrolled.errors import CellError, ShapeError, UnrolledError
 from unrolled.layers import checks, stack
 from unrolled.layers.batch import Ragged
 from unrolled.layers.fixed import Fixable
 from unrolled.layers.forms import Form, form_of
 from unrolled.layers.inputs import named_tokens
-from unrolled.layers.observed import cast, is_autocast, is_left_out, is_observed, left_out
+from unrolled.layers.observed import (
+    answer_of,
+    cast,
+    is_autocast,
+    is_foreign,
+    is_left_out,
+    is_observed,
+    left_out,
+)
 from unrolled.layers.parameterized import Parameterized, engine_for, engine_name
 from unrolled.layers.reset import reset_tokens
 from unrolled.layers.stack import Stack, with_width
@@ -227,6 +235,9 @@ class Recurrent(Fixable, nn.Module):
         Raises:
             ShapeError: Something does not have the shape, dtype or device that the layer expects.
         """
+        if type(x) is not Tensor and is_foreign(x):
+            more = {"lengths": lengths, "record": record, "reset": reset, **named}
+            return answer_of(x, self, states, **more)
         if isinstance(x, PackedSequence) and is_left_out(self, x):
             return left_out("Recurrent", Recurrent.forward)(
                 self, x, states, lengths, record, reset, **named
@@ -236,11 +247,10 @@ class Recurrent(Fixable, nn.Module):
         if is_autocast() and self.engine == "cpu":
             more = {"lengths": lengths, "record": record, "reset": reset, **named}
             return cast(functools.partial(self.forward, **more), x, states, like, always=False)
-        form = form_of(x, lengths, self.batch_first, is_observed() and self.engine == "cpu")
+        seen = is_observed(x, like, states) and self.engine == "cpu"
+        form = form_of(x, lengths, self.batch_first, seen)
         checks.input(form.x, self.input_size, like)
-        given = (
-            None if states is None else list((states,) if isinstance(states, Tensor) else states)
-        )
+        given = None if states is None else checks.states(states)
         initial = self._initial(form, given, like)
         probes = form.probes(record, self.directions)
         outputs, finals, records = stack.run(
@@ -277,6 +287,13 @@ class Recurrent(Fixable, nn.Module):
         if bare is not self.equation:
             stack = replace(stack, cell=Parameterized(bare))
         return Stream(stack, self.equation.initial_state, self._asked, batch)
+
+    def __prepare_scriptable__(self) -> nn.Module:
+        raise UnrolledError(
+            f"torch.jit.script compiles the source of torch.nn's own layers, and "
+            f"{self.equation.name} is an equation: torch.export.export and torch.jit.trace take "
+            f"this layer"
+        )
 
     def _stack(self) -> Stack:
         like = self._like()
