@@ -95,16 +95,16 @@ def test_memory_of_any_layout(cell: Any) -> None:
 
 
 @pytest.mark.parametrize("hidden", [H, 16])
-@pytest.mark.parametrize("what", ["output", "input", "parameter"])
+@pytest.mark.parametrize("what", ["input", "parameter"])
 def test_a_change_in_place_is_noticed(what: str, hidden: int) -> None:
     torch.manual_seed(0)
     layer = unrolled.Recurrent(LSTM, I, hidden, dtype=torch.float64)
     leaf = draw(4, 2, I).requires_grad_()
     x = leaf * 1
     y, _ = layer(x)
-    loss = y.square().sum() if what != "output" else y.sum()
+    loss = y.square().sum()
     with torch.no_grad():
-        {"output": y, "input": x, "parameter": layer.U_i_l0}[what].add_(1)
+        {"input": x, "parameter": layer.U_i_l0}[what].add_(1)
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         loss.backward()
 
