@@ -62,5 +62,3 @@ def test_bpe_is_refused(tmp_path: Path) -> None:
     model = Generator(**SMALL, tokens="bpe", vocabulary=300).fit(TEXT)
     with pytest.raises(ArgumentError, match=r"train the generator with tokens='char'"):
         unrolled.export(model, tmp_path / "page.html")
-    with pytest.raises(ArgumentError, match="a whole generator is exported to html, js or c"):
-        unrolled.export(model, tmp_path / "page.onnx")

@@ -53,6 +53,10 @@ class Network:
         first = next(iter(self.equation.states.values()))
         return sum(direction.sizes[first[0]] for direction in self.layers[-1])
 
+    def state_size(self, name: str) -> int:
+        """Numbers of a state of one direction."""
+        return self.layers[0][0].sizes.get(self.equation.states[name][0], 1)
+
     @property
     def dtype(self) -> np.dtype[Any]:
         return next(iter(self.layers[0][0].weights.values())).dtype

@@ -8,10 +8,8 @@ from typing import Any
 
 import unrolled
 from unrolled.exports.network import Network
-from unrolled.exports.onnx_graph import Graph, model_of
+from unrolled.exports.onnx_graph import INT64, Graph, model_of
 from unrolled.exports.onnx_layers import Layers, one_step
-
-INT64 = 7
 
 
 def sequence_model(network: Network, lengths: bool = False) -> Any:
@@ -25,7 +23,7 @@ def sequence_model(network: Network, lengths: bool = False) -> Any:
     x = g.fresh("x")
     inputs = [g.value(x, [*form, network.input_size])]
     count = len(network.layers) * len(network.layers[0])
-    widths = [_width(network, name) for name in network.equation.states]
+    widths = [network.state_size(name) for name in network.equation.states]
     states = [g.fresh(f"{name}_0") for name in network.equation.states]
     inputs += [
         g.value(name, [count, "batch", width]) for name, width in zip(states, widths, strict=True)
@@ -54,7 +52,7 @@ def step_model(network: Network) -> Any:
     count = len(network.layers)
     x = g.fresh("x")
     inputs = [g.value(x, ["batch", network.input_size])]
-    widths = [_width(network, name) for name in network.equation.states]
+    widths = [network.state_size(name) for name in network.equation.states]
     states = [g.fresh(f"{name}_0") for name in network.equation.states]
     shapes = [[count, "batch", width] for width in widths]
     inputs += [g.value(name, shape) for name, shape in zip(states, shapes, strict=True)]
@@ -65,11 +63,6 @@ def step_model(network: Network) -> Any:
     outputs = [_named(g, y, y_name, ["batch", _outputs(network)])]
     outputs += [_named(g, s, n, shape) for s, n, shape in zip(last, last_names, shapes)]
     return _model(g, network, "step", inputs, outputs)
-
-
-def _width(network: Network, state: str) -> int:
-    size = network.equation.states[state][0]
-    return network.layers[0][0].sizes.get(size, 1)
 
 
 def _outputs(network: Network) -> int:

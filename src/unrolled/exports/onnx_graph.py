@@ -14,6 +14,7 @@ from unrolled.errors import extras
 
 OPSET = 17  # the first with LayerNormalization; every runtime since 2022 reads it
 IR_VERSION = 8  # what belongs to that opset
+INT64 = 7  # ONNX's number for it
 
 
 def onnx() -> Any:

@@ -12,8 +12,8 @@ from unrolled.errors import ArgumentError
 from unrolled.exports.export import NO_INT8, Exported, Options
 from unrolled.files import write_whole
 from unrolled.tasks.forecast.linear_path import LinearPath
-from unrolled.tasks.forecast.live_page import live_part
-from unrolled.tasks.live import write_alone
+from unrolled.tasks.forecast.live_page import forecaster_script, live_part, moved_by_int8
+from unrolled.tasks.live import write_alone, write_module
 from unrolled.training.run_folder import json_text
 
 
@@ -21,10 +21,13 @@ def export_forecaster(model: Any, kind: str, path: Path, options: Options) -> Ex
     """`model` is a fitted `Forecaster`."""
     if kind == "html":
         return _page(model, path, options.int8)
+    if kind == "js":
+        return _module(model, path, options.int8)
     if kind != "onnx":
         raise ArgumentError(
-            f"a whole forecaster is exported to html or onnx, not to {kind}; its recurrent layers "
-            f"can be: unrolled.export(model.model_.recurrent, {str(path)!r})"
+            "C computes one time step at a time, and a whole forecaster looks back over its "
+            "series: export it to html, js or onnx; its recurrent layers can be exported: "
+            f"unrolled.export(model.model_.recurrent, {str(path)!r})"
         )
     if options.int8:
         raise ArgumentError(NO_INT8)
@@ -37,10 +40,20 @@ def _page(model: Any, path: Path, int8: bool) -> Exported:
         f"A recurrent network forecasts {model.horizon} steps of {model.series_[0].step} ahead, "
         "and says how sure it is."
     )
-    notes = []
-    if moved is not None:
-        notes = [f"int8 weights move a forecast by at most {moved:.2g} of a usual seasonal change"]
-    return write_alone(path, lead, model.cell_, live, notes)
+    return write_alone(path, lead, model.cell_, live, _rounding(moved))
+
+
+def _rounding(moved: float | None) -> list[str]:
+    if moved is None:
+        return []
+    return [f"int8 weights move a forecast by at most {moved:.2g} of a usual seasonal change"]
+
+
+def _module(model: Any, path: Path, int8: bool) -> Exported:
+    script = forecaster_script(model, int8)
+    doc = "forecastAfter(values since, which) and forecastOf(series) are [step][run.levels]."
+    notes = _rounding(moved_by_int8(model) if int8 else None)
+    return write_module(path, doc, script, "forecastAfter, forecastOf, run", notes)
 
 
 def _graph(model: Any, path: Path) -> Exported:

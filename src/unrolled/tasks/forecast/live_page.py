@@ -58,7 +58,7 @@ def live_part(
     _refuse(model)
     if int8 is None:
         int8 = weights_of(model.model_) > LARGE
-    moved = _moved(model) if int8 else None
+    moved = moved_by_int8(model) if int8 else None
     precision = "The weights are those of the run, in float32."
     if moved is not None:
         precision = (
@@ -68,24 +68,31 @@ def live_part(
     body = BODY.format(
         value=html.escape(value[:60]),
         levels=", ".join(map(str, model._levels())),
-        alone="" if model.layout_.cycles or _has_own_maps(model) else ALONE,
+        alone=ALONE if _may_be_alone(model) else "",
         precision=precision,
     )
-    parts = [source("forecast", name) for name in ("forecast.js", "smoothing.js", "page.js")]
-    script = script_of(network_of(model.model_.recurrent), _facts(model, int8), *parts)
+    script = forecaster_script(model, int8) + source("forecast", "page.js")
     return Live("Try it", body, script), moved
+
+
+def forecaster_script(model: Any, int8: bool) -> str:
+    """JavaScript with `forecastAfter(more, which)` and `forecastOf(values)`."""
+    _refuse(model)
+    parts = [source("forecast", name) for name in ("forecast.js", "smoothing.js", "asking.js")]
+    return script_of(network_of(model.model_.recurrent), _facts(model, int8), *parts)
 
 
 def _refuse(model: Any) -> None:
     if model.mode == "fed-back":
         raise ArgumentError(
-            "a forecaster with mode='fed-back' draws sample paths, which no page does: train one "
-            "with mode='direct' (--mode direct)"
+            "a forecaster with mode='fed-back' draws sample paths, which no page or module does: "
+            "train one with mode='direct' (--mode direct)"
         )
     if model.layout_.known_means or model.layout_.past_means:
         raise ArgumentError(
-            "this forecaster is told covariates, which a reader of a page cannot bring: use "
-            "unrolled forecast, or train it without --known and --past"
+            "this forecaster is told covariates, which no page or module takes: export it to onnx "
+            "(trained with --no-shared), use unrolled forecast, or train it without --known and "
+            "--past"
         )
 
 
@@ -116,8 +123,14 @@ def _facts(model: Any, int8: bool) -> dict[str, Any]:
         "logs": bool(layout.logs),
         "calibration": {"shift": calibration.shift.tolist(), "counts": calibration.counts.tolist(),
                         "size": calibration.size, "stride": calibration.stride},
+        "alone": _may_be_alone(model),
         "series": [_series(one, _has_own_maps(model)) for one in chosen],
     }  # fmt: skip
+
+
+def _may_be_alone(model: Any) -> bool:
+    """Whether it can forecast other series than its own: without dates, without maps of each."""
+    return not (model.layout_.cycles or _has_own_maps(model))
 
 
 def _has_own_maps(model: Any) -> bool:
@@ -158,7 +171,7 @@ def _named(time: Any) -> str:
     return text.removesuffix("T00:00:00").replace("T", " ")
 
 
-def _moved(model: Any) -> float:
+def moved_by_int8(model: Any) -> float:
     """The most that int8 moves a forecast after the end, in units of the series."""
     whole = model.model_
     exact = model.forecast()

@@ -2,11 +2,7 @@
 let base = null, latest = null;
 
 function startFrom(series) {
-  const values = Array.from(new Float64Array(bytesOf(series.values)));
-  const seen = Array.from(new Uint8Array(bytesOf(series.seen)), Boolean);
-  const calendar = new Float32Array(bytesOf(series.calendar));
-  const own = { early: mapOf(series.own?.early), late: mapOf(series.own?.late) };
-  base = prepared(values, seen, series.learned, series.known, calendar, own);
+  base = learnedFrom(series);
   base.series = series;
 }
 
@@ -22,28 +18,18 @@ function numbersIn(text) {
 }
 
 /** After the end of the series, or for a series of its own: [h][q]. */
-function forecastOf(more, alone) {
-  if (!alone) {
-    if (more.length > base.series.more) {
-      throw new RangeError(`at most ${base.series.more} new values: train again with more`);
-    }
-    latest = more.length ? longer(base, more) : base;
-    return forecast(latest, base.series.learned);
-  }
-  if (more.length < 2) throw new RangeError("a series of its own takes two values or more");
-  if (logs && !more.some(value => value > 0)) {
-    throw new RangeError("this forecaster works on logarithms: one value at least is above 0");
-  }
-  latest = prepared(more, more.map(() => true), more.length, more.length, new Float32Array(0));
-  return forecast(latest, 0);
+function asked(more, alone) {
+  const found = alone ? askedAlone(more) : askedAfter(base.series, base, more);
+  latest = found.one;
+  return found.quantiles;
 }
-window.forecast = (text, alone = false) => forecastOf(numbersIn(text), alone);
+window.forecast = (text, alone = false) => asked(numbersIn(text), alone);
 
 function show() {
   const alone = $("alone")?.checked ?? false;
   let found;
   try {
-    found = forecastOf(numbersIn($("text").value), alone);
+    found = asked(numbersIn($("text").value), alone);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     $("wrong").textContent = `${error.message}. Write one number on each line.`;

@@ -14,10 +14,11 @@ from torch import nn
 from unrolled.errors import ArgumentError
 from unrolled.exports.c_code import c_files
 from unrolled.exports.c_inputs import with_tokens
-from unrolled.exports.export import Exported, Options, c_name_of, write_c
+from unrolled.exports.export import NO_INT8, Exported, Options, c_name_of, write_c
 from unrolled.exports.network import network_of
 from unrolled.files import write_whole
 from unrolled.tasks.generate.live_page import generator_script, live_part, moved_by_int8
+from unrolled.tasks.generate.model import LanguageModel
 from unrolled.tasks.live import array, write_alone, write_module
 from unrolled.training.run_folder import json_text
 
@@ -32,10 +33,7 @@ def export_generator(model: Any, kind: str, path: Path, options: Options) -> Exp
         lead = "A recurrent network continues a text, character by character."
         return write_alone(path, lead, model.cell_, live, _rounding(moved))
     if kind == "onnx":
-        raise ArgumentError(
-            "a whole generator is exported to html, js or c, not to onnx; its recurrent layers can "
-            f"be: unrolled.export(model.model_.recurrent, {str(path)!r})"
-        )
+        return _graph(model, path, int8)
     notes = _rounding(moved_by_int8(model, _beginning(model)) if int8 else None)
     if kind == "js":
         script = generator_script(model, int8)
@@ -47,16 +45,36 @@ def export_generator(model: Any, kind: str, path: Path, options: Options) -> Exp
 def _in_c(model: Any, path: Path, options: Options, notes: list[str]) -> Exported:
     """From the number of a token to the scores of the next one, a step at a time."""
     network, name = model.model_, c_name_of(path)
-    V, c = array(network.readout.weight), array(network.readout.bias)
-    if isinstance(network.narrow, nn.Linear):
-        V = V @ array(network.narrow.weight)
-    whole = replace(network_of(network.recurrent), readout=(V, c))
+    whole = replace(network_of(network.recurrent), readout=readout_of(network))
     files = c_files(whole, name, libm=options.libm, int8=options.int8)
     files = with_tokens(files, name, array(network.embed.weight), options.int8)
     exported = write_c(path, files, [*notes, "a token in, the scores of the next token out"])
+    return Exported((*exported.files, _vocabulary(model, path)), exported.notes)
+
+
+def _graph(model: Any, path: Path, int8: bool) -> Exported:
+    if int8:
+        raise ArgumentError(NO_INT8)
+    from unrolled.tasks.generate.onnx_graph import generator_model
+
+    write_whole(path, generator_model(model.model_).SerializeToString())
+    said = "tokens and states in, the scores of each next token and the next states out"
+    return Exported((path, _vocabulary(model, path)), (said,))
+
+
+def _vocabulary(model: Any, path: Path) -> Path:
+    """The tokens in the order of their numbers, in a file beside it."""
     words = path.with_suffix(".vocabulary.json")
     write_whole(words, json_text(model.tokens_.as_dict()))
-    return Exported((*exported.files, words), exported.notes)
+    return words
+
+
+def readout_of(network: LanguageModel) -> tuple[Any, Any]:
+    """From the output of the recurrent layers to scores, as one matrix and a bias."""
+    V, c = array(network.readout.weight), array(network.readout.bias)
+    if isinstance(network.narrow, nn.Linear):
+        V = V @ array(network.narrow.weight)
+    return V, c
 
 
 def _beginning(model: Any) -> str:

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from unrolled.errors import ArgumentError
-from unrolled.exports.export import Exported, Options
+from unrolled.exports.export import NO_INT8, Exported, Options
 from unrolled.exports.javascript import layers_of
 from unrolled.exports.network import network_of
+from unrolled.files import write_whole
 from unrolled.report.blocks import Live
 from unrolled.tasks.live import (
     LARGE,
@@ -26,6 +27,7 @@ from unrolled.tasks.live import (
     write_alone,
     write_module,
 )
+from unrolled.training.run_folder import json_text
 
 EXAMPLE = "Type or paste a text here."
 
@@ -111,7 +113,7 @@ def _moved(model: Any, examples: list[list[str]]) -> str:
 
 
 def export_tagger(model: Any, kind: str, path: Path, options: Options) -> Exported:
-    """The whole tagger as a page or a module."""
+    """The whole tagger as a page, a module or a graph."""
     if kind == "html":
         live, moved = live_part(model, [], options.int8 or None)
         lead = f"A recurrent network gives each word one of {len(model.tags_)} tags."
@@ -121,7 +123,22 @@ def export_tagger(model: Any, kind: str, path: Path, options: Options) -> Export
         notes = [f"int8 {_moved(model, [])}"] if options.int8 else []
         doc = "sentencesIn(text) are words with places; tagWords(words).tags are their tags."
         return write_module(path, doc, script, "sentencesIn, tagWords, run", notes)
+    if kind == "onnx":
+        return _graph(model, path, options.int8)
     raise ArgumentError(
-        f"a whole tagger is exported to html or js, not to {kind}; its recurrent layers can be: "
+        "C computes one step at a time, and a tagger reads a sentence whole: export it to html, js "
+        "or onnx; its recurrent layers can be exported if they read forward: "
         f"unrolled.export(model.model_.recurrent, {str(path)!r})"
     )
+
+
+def _graph(model: Any, path: Path, int8: bool) -> Exported:
+    if int8:
+        raise ArgumentError(NO_INT8)
+    from unrolled.tasks.tag.onnx_graph import tagger_model
+
+    words = path.with_suffix(".vocabulary.json")
+    write_whole(words, json_text(model._vocabulary()))
+    write_whole(path, tagger_model(model.model_).SerializeToString())
+    said = "numbers of words and letters in, the best tags and the probability of each out"
+    return Exported((path, words), (said,))

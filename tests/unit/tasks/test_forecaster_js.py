@@ -1,0 +1,66 @@
+"""A forecaster as a JavaScript module forecasts as the forecaster does, in Node."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import unrolled
+from tests.served import seasonal
+from tests.tolerances import FIGURE, assert_agrees
+from unrolled import Forecaster
+from unrolled.errors import ArgumentError
+
+SMALL = {"horizon": 3, "epochs": 1, "hidden": 4, "season": 4}
+
+
+def in_node(module: Path, call: str) -> Any:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("not installed: node")
+    script = (
+        f"import * as m from {json.dumps(str(module))};"
+        "const said = f => { try { return f(); } catch (error) { return error.message; } };"
+        f"console.log(JSON.stringify(said(() => {call})));"
+    )
+    command = [node, "--input-type=module", "-e", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("int8", [False, True])
+def test_it_forecasts_as_the_forecaster(tmp_path: Path, int8: bool) -> None:
+    past = seasonal(60)
+    model = Forecaster(**SMALL).fit([past, past[::-1].copy()])
+    done = unrolled.export(model, tmp_path / "sales.mjs", int8=int8)
+    assert ("int8 weights move a forecast" in str(done)) == int8
+    if int8:
+        return
+    after = np.array(in_node(tmp_path / "sales.mjs", "m.forecastAfter([], 1)"))
+    assert_agrees(after, model.forecast()[1].quantiles, tolerance=FIGURE)
+    more = [9.0, 11.5, 10.0]
+    longer = [np.concatenate([past, more]), past[::-1].copy()]
+    after = np.array(in_node(tmp_path / "sales.mjs", f"m.forecastAfter({more})"))
+    assert_agrees(after, model.forecast(longer)[0].quantiles, tolerance=FIGURE)
+    refused = in_node(tmp_path / "sales.mjs", f"m.forecastAfter({[1.0] * 1001})")
+    assert "at most 1000 new values" in refused
+    refused = in_node(tmp_path / "sales.mjs", "m.forecastOf([1])")
+    assert "two values or more" in refused
+
+
+def test_a_series_that_it_has_not_seen(tmp_path: Path) -> None:
+    model = Forecaster(**SMALL, shared=False).fit(seasonal(60))
+    unrolled.export(model, tmp_path / "sales.mjs")
+    own = np.random.default_rng(1).normal(5, 2, 30)
+    found = np.array(in_node(tmp_path / "sales.mjs", f"m.forecastOf({own.tolist()})"))
+    assert_agrees(found, model.forecast(own)[0].quantiles, tolerance=FIGURE)
+
+
+def test_what_a_module_cannot_do_is_refused(tmp_path: Path) -> None:
+    model = Forecaster(**SMALL, mode="fed-back", paths=3, validation=0.0).fit(seasonal(40))
+    with pytest.raises(ArgumentError, match="draws sample paths, which no page or module does"):
+        unrolled.export(model, tmp_path / "sales.mjs")
