@@ -33,6 +33,8 @@ class Settings:
     input_gradient: bool = False
     quick: bool = False
     compile_limit: float | None = None  # seconds for torch.compile; None: not asked for
+    data: tuple[str, ...] = ()  # sets of jobs; (): all
+    rows: int | None = None  # that jobs of classification learn from at most; None: all
     tell: Callable[[str], None] = field(default=lambda line: None)
 
     def chosen(self, cells: Sequence[str]) -> list[str]:

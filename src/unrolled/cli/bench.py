@@ -29,6 +29,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--threads", type=int, default=2, help="threads for all contestants (default: 2)"
     )
     parser.add_argument("--rounds", type=int, help="samples of each time (default: 7)")
+    parser.add_argument("--data", nargs="+", metavar="NAME", default=[],
+                        help="with --only jobs: built-in sets, or files of texts or series with "
+                        "labels (default: all built-in ones)")  # fmt: skip
+    parser.add_argument("--rows", type=int, metavar="N",
+                        help="with --only jobs: learn to classify from at most N rows")  # fmt: skip
     parser.add_argument("--input-gradient", action="store_true",
                         help="training steps also compute the gradient of the input")  # fmt: skip
     parser.add_argument("--torch-compile", nargs="?", type=float, metavar="SECONDS",
@@ -122,6 +127,10 @@ def settings_of(arguments: argparse.Namespace, cells: tuple[str, ...] | None) ->
         raise UsageError(
             f"--torch-compile is a number of seconds above 0, not {arguments.torch_compile}"
         )
+    if (arguments.data or arguments.rows is not None) and "jobs" not in arguments.only:
+        raise UsageError("--data and --rows choose what jobs learn from: add --only jobs")
+    if arguments.rows is not None and arguments.rows < 2:
+        raise UsageError(f"--rows is a whole number from 2 up, not {arguments.rows}")
     return Settings(
         shapes=tuple(map(shape_from, arguments.shapes)) or (SHAPES[:3] if quick else SHAPES),
         cells=cells,
@@ -131,5 +140,7 @@ def settings_of(arguments: argparse.Namespace, cells: tuple[str, ...] | None) ->
         input_gradient=arguments.input_gradient,
         quick=quick,
         compile_limit=arguments.torch_compile,
+        data=tuple(arguments.data),
+        rows=arguments.rows,
         tell=lambda line: print(line, file=sys.stderr, flush=True),
     )

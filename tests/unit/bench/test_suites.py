@@ -1,10 +1,14 @@
 """Every suite runs on tiny shapes, finds that everybody agrees, and says what its table needs."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
+from tests.made_up import opinions
+from tests.tolerances import FLOAT64, assert_agrees
 from unrolled import cells
 from unrolled.bench import suites
 from unrolled.bench.contest import Settings
@@ -14,6 +18,9 @@ from unrolled.bench.problem import BUILT_IN, OWN, Problem, Shape
 from unrolled.bench.record import Record
 from unrolled.bench.suites import compiling, jobs, memory, rate, recompute, stream, torch_compile
 from unrolled.bench.tables import as_text, tables
+from unrolled.data.labelled import Labelled
+from unrolled.data.notes import Notes
+from unrolled.data.texts import Texts
 from unrolled.data.times import Step
 from unrolled.data.timeseries import TimeSeries
 
@@ -177,6 +184,29 @@ def test_jobs_are_compared_with_what_a_person_would_take() -> None:
     assert 0 <= series.median(OURS) <= 100
     assert set(forecast.samples) == {OURS, "ridge", "last value", "seasonal naive", "smoothing"}
     assert forecast.median("ridge") < forecast.median("last value")
+
+
+def test_jobs_on_files_and_their_mean(tmp_path: Path) -> None:
+    files = [str(tmp_path / name) for name in ("one.csv", "two.csv")]
+    for seed, name in enumerate(files):
+        texts, labels = opinions(60, seed=seed)
+        pl.DataFrame({"text": texts, "label": labels}).write_csv(name)
+    first, second, mean = measured("jobs", quick=True, data=tuple(files), rows=30)
+    assert cells_of([first, second, mean]) == ["one.csv", "two.csv", "mean of texts"]
+    assert {OURS, "words 1-2", "characters 2-5"} <= set(mean.samples)
+    for peer in ("words 1-2", "characters 2-5"):
+        assert first.median(peer) > 80
+        half = (first.median(peer) + second.median(peer)) / 2
+        assert_agrees(mean.median(peer), half, tolerance=FLOAT64)
+
+
+def test_jobs_learn_from_so_many_rows() -> None:
+    texts = [f"text {number}" for number in range(20)]
+    parts = Labelled(Texts(texts, ["a", "b"] * 10, list(range(20)), Notes()))
+    some = jobs._with_rows(parts, 5, 0).train
+    assert len(set(some.texts)) == 5
+    assert set(zip(some.texts, some.labels)) <= set(zip(texts, ["a", "b"] * 10))
+    assert jobs._with_rows(parts, 20, 0) is parts
 
 
 def test_the_ridge_of_jobs_continues_what_is_linear() -> None:

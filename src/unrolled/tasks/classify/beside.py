@@ -14,10 +14,10 @@ from torch import Tensor
 
 from unrolled.networks.committee import Committee
 from unrolled.networks.linear_series import LinearSeries
-from unrolled.tasks.classify.encoders import AnyEncoder, TextEncoder
+from unrolled.tasks.classify.encoders import AnyEncoder, TextEncoder, as_inputs
 from unrolled.tasks.classify.job import Labelled
 from unrolled.tasks.classify.ngrams import LinearTexts
-from unrolled.tasks.classify.opinions import linear_scores
+from unrolled.tasks.classify.opinions import linear_scores, parts_alone
 from unrolled.tasks.ragged import Ragged
 
 
@@ -57,3 +57,11 @@ def scores_beside(model: Committee, encoder: AnyEncoder, inputs: Any, sequences:
     if isinstance(model.linear, LinearTexts) and isinstance(encoder, TextEncoder):
         return model.linear.scores(encoder.beginnings(inputs))
     return linear_scores(model, sequences)
+
+
+def without_one_another(model: Any, X: Any) -> dict[str, Any]:
+    """What each part of a fitted classifier says of sequences alone: name -> probabilities."""
+    inputs = as_inputs(X)
+    sequences = model.encoder_.encode(inputs, lambda note: None)
+    scores = scores_beside(model.model_, model.encoder_, inputs, sequences)
+    return parts_alone(model.model_, Labelled(sequences, None, linear=scores))

@@ -22,10 +22,11 @@ from unrolled.networks.pooling import Pooling
 from unrolled.networks.recurrent import make_recurrent
 from unrolled.networks.series_front import SeriesFront
 
-PADDING = 0  # the number of the token that fills up
+PADDING, UNKNOWN = 0, 1  # the numbers of the token that fills up, and of one never seen
 FRONT = 32  # channels that the convolutions make of a series
 FRAME = 64  # numbers that they make of a frame
 FREQUENT = 1_000  # tokens, more or less letters, that are all seen often; words are more
+HIDDEN_WORDS = 0.1  # words that a network is not shown while it learns (Iyyer et al. 2015)
 
 
 class Labeller(nn.Module):
@@ -55,6 +56,7 @@ class Labeller(nn.Module):
         self.frames = None if canvas is None else FrameFront(canvas.shape, FRAME)
         size = embedding if is_text else FRONT if stride else FRAME if canvas else inputs
         self.drop = nn.Dropout(dropout)
+        self.hides = is_text and inputs > FREQUENT and dropout > 0
         self.recurrent = make_recurrent(cell, size, hidden, layers, bidirectional, dropout)
         out = self.recurrent.output_size * self.recurrent.directions
         self.pool = Pooling(pooling, out, bidirectional)
@@ -83,6 +85,10 @@ class Labeller(nn.Module):
             return self._of_equal(seen)
         batch = ragged(lengths, *seen.shape[:2])  # without what fills up
         tokens = batch.gather(seen)
+        if self.hides and self.training:
+            tokens = tokens.masked_fill(
+                torch.rand(tokens.shape, device=x.device) < HIDDEN_WORDS, UNKNOWN
+            )
         y, states = self.recurrent.over(
             self.drop(tokens if self.embed is None else self.embed(tokens)), batch
         )
