@@ -3,10 +3,11 @@
 import pytest
 import torch
 
-from tests.tolerances import EXACT, assert_agrees
+from tests.tolerances import EXACT, FLOAT32, assert_agrees
 from unrolled.cells.choosing import choose_cell
 from unrolled.layers.batch import ragged
-from unrolled.tasks.classify.model import Labeller
+from unrolled.tasks.classify import model as classify_model
+from unrolled.tasks.classify.model import FREQUENT, UNKNOWN, Labeller
 
 
 @pytest.mark.parametrize("cell", ["elman", "lstm"])
@@ -46,3 +47,20 @@ def test_prediction_pools_as_training_does():
     learning = model(x, lengths)
     with torch.no_grad():
         assert_agrees(model(x, lengths), learning.detach(), tolerance=EXACT)
+
+
+@pytest.mark.parametrize(("hidden_words", "is_hidden"), [(0.0, False), (1.0, True)])
+def test_words_are_hidden_while_a_network_learns(monkeypatch, hidden_words, is_hidden):
+    """With a dropout too small to leave anything out, what is hidden alone makes a difference."""
+    monkeypatch.setattr(classify_model, "HIDDEN_WORDS", hidden_words)
+    model = Labeller(
+        choose_cell("gru"), FREQUENT + 9, 2, is_text=True, embedding=4, hidden=5, layers=1,
+        bidirectional=False, dropout=1e-12, pooling="last",
+    )  # fmt: skip
+    x, lengths = torch.randint(2, FREQUENT + 9, (7, 4)), torch.tensor([7, 1, 4, 6])
+    unknown = torch.full_like(x, UNKNOWN)
+    with torch.no_grad():
+        learning = model.train()(x, lengths)
+        shown = model.eval()(unknown if is_hidden else x, lengths)
+        assert_agrees(learning, shown, tolerance=FLOAT32)
+        assert not torch.equal(model(x, lengths), model(unknown, lengths))
