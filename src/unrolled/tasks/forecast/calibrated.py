@@ -20,9 +20,8 @@ from unrolled.tasks.forecast.calibration import (
     shift_of_all,
     shifted,
 )
-from unrolled.tasks.forecast.shares import Shared, windows_in
-
-MOST = 2_000  # origins of a series that are looked back on: a tenth is then known to 0.01
+from unrolled.tasks.forecast.shares import Past, Shared, errors, windows_in
+from unrolled.tasks.forecast.stacking import A_WINDOW
 
 
 @dataclass(frozen=True)
@@ -47,31 +46,17 @@ class Calibrated:
         return series.restored(right[len(before) :]), series.restored(said[len(before) :])
 
 
-def of_validation(
-    roller: Shared, series: Sequence[Prepared], parts: Sequence[tuple[int, int]]
-) -> Calibration:
-    """From forecasts of the steps from `begin` to before `end` of each series."""
-    horizon = series[0].layout.horizon
-    longest = max(end - begin for begin, end in parts)
-    coarse = max(1, horizon // 4) if roller.fed_back else 1  # sample paths take their time
-    stride = max(coarse, longest // MOST)
-    found = []
-    for one, (begin, end) in zip(series, parts):
-        origins = np.arange(begin - 1, end - 1, stride)
-        if len(origins):
-            said = roller.forecast(one, origins, begin)
-            found.append(errors(one, said, origins, end))
-    if not found:
-        return Calibration.none(horizon, roller.levels)
-    windows = windows_in(parts, horizon)
-    shift, counts = shift_of_all(np.concatenate(found), roller.levels, windows)
-    return Calibration(shift, counts, max(1, longest // stride), stride)
+def of_past(shared: Shared, past: Sequence[Past]) -> Calibration:
+    """From what was forecast of past parts, each by methods that knew only what came before.
 
-
-def errors(one: Prepared, forecast: Any, origins: Any, end: int | None = None) -> Any:
-    """What came less what was said, in units of the scale; NaN from `end` on and in gaps."""
-    steps = origins[:, None] + 1 + np.arange(forecast.shape[1])
-    inside = np.minimum(steps, len(one) - 1)
-    known = one.seen[inside] & (steps < min(len(one) if end is None else end, len(one)))
-    actual = np.where(known, one.values[inside], np.nan)
-    return (actual[:, :, None] - forecast) / one.scale.unit
+    Before the validation part, from which the network has learned, its linear path says the middle
+    in its stead, and it says only how far the outer quantiles lie from that.
+    """
+    levels = shared.levels
+    if not past:
+        return Calibration.none(len(shared.shares.share), levels)
+    found = [errors(one.series, shared.together(one), one.origins, one.end) for one in past]
+    shift, counts = shift_of_all(np.concatenate(found), levels, A_WINDOW * windows_in(past))
+    starts = [one.origins[:2] for one in past if len(one.origins) > 1]
+    stride = int(starts[0][1] - starts[0][0]) if starts else 1
+    return Calibration(shift, counts, max(len(one.origins) for one in past), stride)

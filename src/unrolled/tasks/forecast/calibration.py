@@ -79,7 +79,7 @@ class Lane:
     def __init__(self, level: float, size: int, shift_of_all: float, count_of_all: int) -> None:
         self.level = self.aim = level
         self.size, self.of_all = size, shift_of_all
-        self.needed = max(LEAST, min(ENOUGH, count_of_all))
+        self.needed = max(LEAST, min(ENOUGH, count_of_all, size))
         self.recent: deque[float] = deque()
         self.ascending: list[float] = []
 

@@ -32,7 +32,7 @@ from unrolled.report.page import render
 from unrolled.tasks import estimator as shared
 from unrolled.tasks.estimator import Estimator, seeded
 from unrolled.tasks.forecast.backtests import Backtest, judge
-from unrolled.tasks.forecast.calibrated import Calibrated, of_validation
+from unrolled.tasks.forecast.calibrated import Calibrated, of_past
 from unrolled.tasks.forecast.calibration import Calibration
 from unrolled.tasks.forecast.exporting import export_forecaster
 from unrolled.tasks.forecast.job import EPOCHS, ForecastJob, Part, epochs_for
@@ -59,7 +59,7 @@ from unrolled.tasks.forecast.series_file import (
     series_plain,
     shares_from,
 )
-from unrolled.tasks.forecast.shares import Shared, Shares, learn_shares
+from unrolled.tasks.forecast.shares import Shared, Shares, learn_shares, past_forecasts
 from unrolled.tasks.forecast.stream import ForecastStream
 from unrolled.tasks.live import alive
 from unrolled.tasks.options import option
@@ -220,31 +220,27 @@ class Forecaster(RegressorMixin, Estimator):
             return before
         return choose_path(self._prepared(self.series_))
 
-    def _learn_shares(self) -> Shares:
-        """What the network shares its forecasts with; nothing where no validation part says so."""
-        path, prepared = self.shares_.path, self._prepared(self.series_)
-        if not (self.validation and self.shared):
-            return self.shares_
-        if path.linear is None:
-            path = replace(path, linear=fit_map(prepared, self.learned_))
-        parts = list(zip(self.learned_, self.tested_))
-        found = learn_shares(self._network_alone(), path, prepared, parts)
-        said = ", ".join(f"{name} {share:.0%}" for name, share in found.mean().items() if share)
-        self.watcher().note(f"shares of the forecast, from the validation part: {said}")
-        if path.linear is None:
-            return found
-        return replace(found, path=replace(path, refitted=fit_map(prepared, self.tested_)))
-
     def _calibrate(self) -> Calibration:
         """Who shares the forecast, and how far the outer quantiles of that must move.
 
-        Both by the validation part; where there is none, the network speaks as it is.
+        Both by what was forecast of past parts; where nothing was set aside as a validation part,
+        the network speaks as it is.
         """
-        self.shares_ = self._learn_shares()
         if not self.validation:
             return self._uncalibrated()
+        path, prepared = self.shares_.path, self._prepared(self.series_)
+        if self.shared and path.linear is None:
+            path = replace(path, linear=fit_map(prepared, self.learned_))
         parts = list(zip(self.learned_, self.tested_))
-        return of_validation(self._roller(), self._prepared(self.series_), parts)
+        past = past_forecasts(self._network_alone(), path, prepared, parts)
+        if self.shared:
+            found = learn_shares(past, self._levels(), path, self.horizon)
+            said = ", ".join(f"{name} {share:.0%}" for name, share in found.mean().items() if share)
+            self.watcher().note(f"shares of the forecast, from past parts: {said}")
+            if path.linear is not None:
+                path = replace(path, refitted=fit_map(prepared, self.tested_))
+            self.shares_ = replace(found, path=path)
+        return of_past(self._roller(), past)
 
     def _uncalibrated(self) -> Calibration:
         return Calibration.none(self.horizon, self._levels())

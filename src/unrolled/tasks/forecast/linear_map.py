@@ -1,30 +1,43 @@
 """The last values of a series as a linear map to the next ones. In: prepared series. Out: points.
 
 Each window is seen from its last value and in units of its series, so that one map serves series of
-any height and size (Zeng et al. 2023, NLinear). The weights are those of ridge regression. How far
-back it looks and how large the penalty is, is judged by the absolute error on the last fifth of
-what may be learned from; the best choices are averaged, which is a linear map again, and are fitted
-once more to everything. Next: `shares`.
+any height and size (Zeng et al. 2023, NLinear). The weights are those of ridge regressions, each
+shrunk not to zero but to a plain forecast (`priors`): few data leave it at that. They are tried on
+origins behind what they were fitted to, at several places, and averaged by how likely they make
+what came there; an average of linear maps is a linear map. They are then fitted once more to
+everything. Next: `shares`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from unrolled.data.windows import Prepared
+from unrolled.tasks.forecast.ridge import PENALTIES, Ridge, priors
 
 SEASONS = (14, 7, 4, 2, 1)  # that a map may look back on
-FEWEST, MOST = 8, 512  # values that it looks back on
-ROWS_A_WEIGHT = 1.0  # windows for each value that it looks back on, at least: the penalty does more
-PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # times the mean square of the inputs
-HELD = 0.2
-BEST = 3  # choices that are averaged
+LENGTHS = (64, 32, 16, 8, 4)  # that it may look back on whatever the season is
+FEWEST, MOST = 4, 512  # values that it looks back on
+ROWS_A_WEIGHT = 0.5  # windows for each value that it looks back on, at least: the penalty does more
+HELD = 0.4  # of the origins, the last ones: by these choices are judged
+CUTS = 4  # how many times a map is fitted to what comes before some of them
+MANY = 8  # series: with as many, one cut is enough
+JUDGED = 1_000  # origins behind one cut that are looked at
+KEPT = 0.02  # of the likelihood of the best: what is less likely is left out of the average
 ROWS = 4096  # windows that are multiplied at once
+
+
+class Choice(NamedTuple):
+    """How far a map looks back, what it is shrunk to, and how much."""
+
+    back: int
+    prior: str
+    penalty: float
 
 
 @dataclass(frozen=True)
@@ -41,33 +54,41 @@ class LinearMap:
         return now[:, None] + series.scale.unit * (windows @ self.weight + self.bias)
 
     @classmethod
-    def mean(cls, maps: Sequence[LinearMap]) -> LinearMap:
+    def mean(cls, maps: Sequence[LinearMap], shares: Any = None) -> LinearMap:
         """Their average; what lies before the window of one has no weight in it."""
         back = max(len(one.weight) for one in maps)
         padded = [np.pad(one.weight, ((back - len(one.weight), 0), (0, 0))) for one in maps]
-        return cls(np.mean(padded, 0), np.mean([one.bias for one in maps], 0), maps[0].error)
+        bias = np.average([one.bias for one in maps], 0, shares)
+        return cls(np.average(padded, 0, shares), bias, maps[0].error)
 
 
-def fit_map(series: Sequence[Prepared], learned: Sequence[int]) -> LinearMap | None:
+def fit_map(
+    series: Sequence[Prepared], learned: Sequence[int], cuts: int | None = None
+) -> LinearMap | None:
     """The map of all series; None where they are too short for one."""
+    horizon = series[0].layout.horizon
     late, ends = held_out(series, learned)
-    early = [max(0, first - series[0].layout.horizon) for first in late]
-    backs = _backs(series, early)
+    backs = _backs(series, [max(0, first - horizon) for first in late])
     if not backs:
         return None
-    known = _products(series, [(0, stop) for stop in early], backs)
-    judged = sorted(
-        (_error(_solved(known[back], penalty), series, late, ends), back, penalty)
-        for back in backs
-        for penalty in PENALTIES
-    )
-    rest = _products(series, list(zip(early, ends)), backs)
-    whole = {back: [a + b for a, b in zip(known[back], rest[back])] for back in backs}
-    best = [
-        replace(_solved(whole[back], penalty), error=error)
-        for error, back, penalty in judged[:BEST]
-    ]
-    return LinearMap.mean(best)
+    cuts = cuts or (CUTS if len(series) < MANY else 1)
+    known, distances, before, count = None, dict[Choice, float](), [0] * len(series), 0
+    for number in range(cuts):
+        first, stop = (
+            [a + (b - a) * place // cuts for a, b in zip(late, ends)]
+            for place in (number, number + 1)
+        )
+        until = [max(0, one - horizon) for one in first]
+        known = _more(known, _products(series, list(zip(before, until)), backs))
+        before = until
+        for back in backs:
+            x, y = _judged(series, first, stop, back)
+            count += y.size if back == backs[0] else 0
+            for choice, error in _tried(back, known[back], series[0], x, y):
+                distances[choice] = distances.get(choice, 0.0) + error
+    known = _more(known, _products(series, list(zip(before, ends)), backs))
+    windows = sum(end - first for first, end in zip(late, ends)) / horizon
+    return _averaged(known, distances, max(windows, 1.0), series[0], max(count, 1))
 
 
 def held_out(series: Sequence[Prepared], learned: Sequence[int]) -> tuple[list[int], list[int]]:
@@ -76,10 +97,47 @@ def held_out(series: Sequence[Prepared], learned: Sequence[int]) -> tuple[list[i
     return [int(end * (1 - HELD)) for end in ends], ends
 
 
+def _tried(
+    back: int, known: Sequence[Any], series: Prepared, x: Any, y: Any
+) -> list[tuple[Choice, float]]:
+    """How far what came lies from what each choice says, summed."""
+    ridge = Ridge(*known)
+    found = []
+    for name, prior in priors(back, series.layout.horizon, series.layout.season).items():
+        for penalty, said in zip(PENALTIES, ridge.said(x, prior)):
+            found.append((Choice(back, name, penalty), float(np.abs(y - said).sum())))
+    return found
+
+
+def _averaged(
+    known: dict[int, Any],
+    distances: dict[Choice, float],
+    windows: float,
+    like: Prepared,
+    count: int,
+) -> LinearMap:
+    """Of the choices, by their likelihood: of Laplace's distribution, with one error a window.
+
+    Errors of one window, and of windows that overlap, say much the same, and count as one.
+    """
+    logs = {one: -windows * math.log(max(size, 1e-300)) for one, size in distances.items()}
+    best = max(logs, key=lambda one: logs[one])
+    shares = {one: math.exp(size - logs[best]) for one, size in logs.items()}
+    kept = sorted((one for one in shares if shares[one] >= KEPT), key=lambda one: -shares[one])
+    error = distances[best] / count
+    ridges = {back: Ridge(*known[back]) for back in sorted({one.back for one in kept})}
+    maps = []
+    for one in kept:
+        prior = priors(one.back, like.layout.horizon, like.layout.season)[one.prior]
+        weight = ridges[one.back].weights(one.penalty, prior)
+        maps.append(LinearMap(weight[:-1], weight[-1], error))
+    return LinearMap.mean(maps, [shares[one] for one in kept])
+
+
 def _backs(series: Sequence[Prepared], stops: Sequence[int]) -> list[int]:
     """How many values it may look back on, by how many origins come before each stop."""
     season, horizon = series[0].layout.season, series[0].layout.horizon
-    wanted = [season * count for count in SEASONS] + [2 * horizon, horizon, 2 * FEWEST, FEWEST]
+    wanted = [season * count for count in SEASONS] + [2 * horizon, horizon, *LENGTHS]
     return [
         back
         for back in sorted({one for one in wanted if FEWEST <= one <= MOST})
@@ -97,6 +155,23 @@ def _windows(series: Prepared, origins: Any, back: int) -> tuple[Any, Any]:
 def _targets(series: Prepared, origins: Any) -> Any:
     steps = origins[:, None] + 1 + np.arange(series.layout.horizon)
     return (series.values[steps] - series.values[origins][:, None]) / series.scale.unit
+
+
+def _judged(
+    series: Sequence[Prepared], firsts: Sequence[int], stops: Sequence[int], back: int
+) -> tuple[Any, Any]:
+    """Windows and what came after them, of some origins between `firsts` and `stops`."""
+    total = sum(stop - first for first, stop in zip(firsts, stops))
+    stride = max(1, -(-total // JUDGED))
+    some = [np.arange(first, stop, stride) for first, stop in zip(firsts, stops)]
+    x = np.concatenate([_windows(one, origins, back)[0] for one, origins in zip(series, some)])
+    return x, np.concatenate([_targets(one, origins) for one, origins in zip(series, some)])
+
+
+def _more(known: dict[int, Any] | None, more: dict[int, Any]) -> dict[int, Any]:
+    if known is None:
+        return more
+    return {back: [a + b for a, b in zip(known[back], more[back])] for back in more}
 
 
 def _products(
@@ -122,20 +197,6 @@ def _products(
             crossed += found[longer][1][-back - 1 :]
         found[back], longer = (squares, crossed), back
     return found
-
-
-def _solved(known: Sequence[Any], penalty: float) -> LinearMap:
-    squares, crossed = known
-    size = penalty * float(np.diag(squares)[:-1].mean())
-    ridge = np.diag([*np.full(len(squares) - 1, size or 1.0), 1e-9])
-    found = np.linalg.solve(squares + ridge, crossed)
-    return LinearMap(found[:-1], found[-1])
-
-
-def _error(
-    found: LinearMap, series: Sequence[Prepared], firsts: Sequence[int], stops: Sequence[int]
-) -> float:
-    return mean_distance(series, firsts, stops, found.points)
 
 
 def mean_distance(

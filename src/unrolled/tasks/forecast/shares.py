@@ -1,7 +1,7 @@
 """A network that shares its forecasts with plain methods. In: a roller, a series. Out: quantiles.
 
 What the network, linear maps, the last value, the season before and smoothing say is averaged, with
-shares by the errors that each made on the validation part (`stacking`). The quantiles move along
+shares by the errors that each made on past parts (`stacking`). The quantiles move along
 with the median. Once the shares are known, the plain methods learn once more, from everything that
 comes before the test. Next: `calibrated`, which calibrates the quantiles.
 """
@@ -23,9 +23,8 @@ from unrolled.tasks.forecast.stacking import shares_of
 
 NETWORK = "network"
 THIRDS = 3  # of the steps ahead: each has shares of its own
-MOST = 500  # origins of a series that are looked at
-FOLDS = 3  # parts that plain methods are compared on
-DOUBT = 2  # windows by which what the validation part says of the network is outweighed
+MOST = 2_000  # origins of a series that are looked at: a tenth is then known to 0.01
+FOLDS = 4  # parts that plain methods are compared on
 ENOUGH = 30  # windows that do not overlap: with as many, the validation part is enough
 
 
@@ -58,6 +57,17 @@ class Shares:
 
 
 @dataclass(frozen=True)
+class Past:
+    """What each method said from some origins of one series, knowing what came before them."""
+
+    series: Prepared
+    origins: Any
+    end: int  # the first step that is not judged
+    points: dict[str, Any]  # (origins, H) of each method
+    said: Any = None  # the network's quantiles, on the validation part alone, (origins, H, Q)
+
+
+@dataclass(frozen=True)
 class Shared:
     """A roller whose forecasts are averaged with those of other methods."""
 
@@ -85,13 +95,30 @@ class Shared:
         used = [] if alone else self.shares.used()
         points = self._points(series, np.asarray(origins), {path.name, *used}, early)
         said = self.roller.forecast(series, origins, points[path.name], path.size)
-        if not used:
-            return said
-        middle = said[..., list(self.levels).index(0.5)]
+        return said + self._moved(said, points)[..., None] if used else said
+
+    def together(self, past: Past) -> Any:
+        """What all of them would have said, (origins, H, Q).
+
+        Where the network has learned from what came, its path says the middle in its stead.
+        """
+        path, points = self.shares.path, past.points
+        said = past.said
+        if said is None:
+            said = self.roller.forecast(past.series, past.origins, points[path.name], path.size)
+            said = said + (points[path.name] - self._middle(said))[..., None]
+        return said + self._moved(said, points)[..., None]
+
+    def _middle(self, said: Any) -> Any:
+        return said[..., list(self.levels).index(0.5)]
+
+    def _moved(self, said: Any, points: dict[str, Any]) -> Any:
+        """How far the other methods move the network's median, (origins, H)."""
+        middle = self._middle(said)
         together = self.shares.share[:, 0] * middle
-        for name in used:
+        for name in self.shares.used():
             together = together + self.shares.share[:, 1 + OTHERS.index(name)] * points[name]
-        return said + (together - middle)[..., None]
+        return together - middle
 
     def _points(
         self, series: Prepared, origins: Any, used: Collection[str], early: int | None
@@ -119,22 +146,20 @@ def names_for(series: Sequence[Prepared], path: LinearPath) -> list[str]:
     return [name for name in OTHERS if name not in without]
 
 
-def learn_shares(
+def past_forecasts(
     roller: Roller,
     path: LinearPath,
     series: Sequence[Prepared],
     parts: Sequence[tuple[int, int]],
-) -> Shares:
-    """From forecasts of the steps from `begin` to before `end` of each series, and of those before.
+) -> list[Past]:
+    """Forecasts of the steps from `begin` to before `end` of each series, and of those before.
 
-    The network is compared with its linear path on the validation part, which alone it has not
-    learned from; plain methods are compared on that and on the parts before it, in each of which
-    they know only what came before.
+    The network has learned from everything before the validation part, and speaks there alone.
     """
     horizon, names = series[0].layout.horizon, names_for(series, path)
     longest = max(end - begin for begin, end in parts)
     stride = max(max(1, horizon // 4) if roller.fed_back else 1, longest // MOST)
-    plain, network = [], []
+    found = []
     for fold in _folds(parts, horizon):
         last = fold == list(parts)
         linear = path.linear if last else fit_map(series, [begin for begin, _ in fold])
@@ -144,30 +169,45 @@ def learn_shares(
                 continue
             points = others(one, origins, linear, {path.name, *names}, begin)
             repeated = points["seasonal naive"]  # where the series are too short for a map
-            stack = np.stack([points.get(name, repeated) for name in names])
-            plain.append(_errors(one, stack, origins, end))
-            if last:
-                middle = list(roller.levels).index(0.5)
-                said = roller.forecast(one, origins, points[path.name], path.size)[..., middle]
-                network.append(_errors(one, np.stack([said, points[path.name]]), origins, end))
-    if not network:
+            points = {name: points.get(name, repeated) for name in (*names, path.name)}
+            said = roller.forecast(one, origins, points[path.name], path.size) if last else None
+            found.append(Past(one, origins, end, points, said))
+    return found
+
+
+def learn_shares(
+    past: Sequence[Past], levels: Sequence[float], path: LinearPath, horizon: int
+) -> Shares:
+    """By what came.
+
+    The network is compared with its linear path on the validation part; plain methods are compared
+    on that and on the parts before it.
+    """
+    judged = [one for one in past if one.said is not None]
+    if not judged:
         return Shares.of_network(horizon, path)
-    windows = windows_in(parts, horizon)
-    errors, beside = np.concatenate(plain, 1), np.abs(np.concatenate(network, 1))
-    places = [0, *(1 + OTHERS.index(name) for name in names)]
+    names, middle = list(judged[0].points), list(levels).index(0.5)
+    plain = np.concatenate([_errors(one, np.stack([*one.points.values()])) for one in past], 1)
+    beside = [
+        _errors(one, np.stack([one.said[..., middle], one.points[path.name]])) for one in judged
+    ]
+    both = np.abs(np.concatenate(beside, 1))
+    windows, its_windows = windows_in(past), windows_in(judged)
     share = np.zeros((horizon, 1 + len(OTHERS)))
     for steps in np.array_split(np.arange(horizon), THIRDS):
         if len(steps):
-            some = errors[:, :, steps].reshape(len(errors), -1)
-            its = _beside_path(beside[:, :, steps], some[names.index(path.name)], windows)
-            share[steps[:, None], places] = shares_of(some, its, names.index("naive"))
+            some = plain[:, :, steps].reshape(len(names), -1)
+            mine, its = map(_mean, both[:, :, steps])
+            ratio = mine / its if mine and its else 1.0
+            found = shares_of(some, windows, ratio, names.index(path.name), its_windows)
+            share[steps[:, None], [0, *(1 + OTHERS.index(name) for name in names)]] = found
     return Shares(share, path)
 
 
 def _folds(parts: Sequence[tuple[int, int]], horizon: int) -> list[list[tuple[int, int]]]:
     """The validation part, and where it is short others of its size before it, in order of time."""
     found = [list(parts)]
-    while len(found) < FOLDS and windows_in(parts, horizon) < ENOUGH:
+    while len(found) < FOLDS and _windows(parts, horizon) < ENOUGH:
         before = [(2 * begin - end, begin) for begin, end in found[0]]
         if any(begin < first // 2 for (begin, _), (first, _) in zip(before, parts)):
             break
@@ -175,21 +215,15 @@ def _folds(parts: Sequence[tuple[int, int]], horizon: int) -> list[list[tuple[in
     return found
 
 
-def windows_in(parts: Sequence[tuple[int, int]], horizon: int) -> float:
+def _windows(parts: Sequence[tuple[int, int]], horizon: int) -> float:
     """How many windows of one horizon the parts hold that do not overlap."""
     return sum((end - begin) / horizon for begin, end in parts)
 
 
-def _beside_path(beside: Any, path: Any, windows: float) -> float:
-    """The network's mean error over all folds, from how it compares with its path on one.
-
-    That part has also chosen the network's weights; of few windows it says little, and the network
-    is taken to be nearly as good as its path.
-    """
-    network, its_path, size = map(_mean, (beside[0], beside[1], np.abs(path)))
-    if not (network and its_path):
-        return network
-    return float(size * (network / its_path) ** (windows / (windows + DOUBT)))
+def windows_in(past: Sequence[Past]) -> float:
+    """The same, of forecasts."""
+    parts = [(int(one.origins[0]) + 1, one.end) for one in past]
+    return _windows(parts, past[0].series.layout.horizon)
 
 
 def _mean(values: Any) -> float:
@@ -198,9 +232,15 @@ def _mean(values: Any) -> float:
     return float(known.mean()) if len(known) else 0.0
 
 
-def _errors(one: Prepared, said: Any, origins: Any, end: int) -> Any:
+def _errors(past: Past, said: Any) -> Any:
     """What came less what was said, in units of the series, (methods, origins, H)."""
-    steps = origins[:, None] + 1 + np.arange(said.shape[2])
+    return np.moveaxis(errors(past.series, np.moveaxis(said, 0, -1), past.origins, past.end), -1, 0)
+
+
+def errors(one: Prepared, forecast: Any, origins: Any, end: int | None = None) -> Any:
+    """What came less what was said (N, H, Q), in units; NaN from `end` on and in gaps."""
+    steps = np.asarray(origins)[:, None] + 1 + np.arange(forecast.shape[1])
     inside = np.minimum(steps, len(one) - 1)
-    known = one.seen[inside] & (steps < min(end, len(one)))
-    return (np.where(known, one.values[inside], np.nan) - said) / one.scale.unit
+    known = one.seen[inside] & (steps < min(len(one) if end is None else end, len(one)))
+    actual = np.where(known, one.values[inside], np.nan)
+    return (actual[:, :, None] - forecast) / one.scale.unit

@@ -13,8 +13,9 @@ from unrolled.tasks.forecast.baselines import own_map
 from unrolled.tasks.forecast.layout import better_in_logs
 from unrolled.tasks.forecast.linear_map import LinearMap, fit_map
 from unrolled.tasks.forecast.linear_path import OTHERS, LinearPath, choose_path
+from unrolled.tasks.forecast.ridge import PENALTIES, Ridge, priors
 from unrolled.tasks.forecast.series_file import shares_from
-from unrolled.tasks.forecast.shares import Shared, Shares, learn_shares
+from unrolled.tasks.forecast.shares import Shared, Shares, learn_shares, past_forecasts
 from unrolled.tasks.forecast.stacking import shares_of
 from unrolled.training.manifest import NotARun
 
@@ -64,6 +65,40 @@ def test_a_map_moves_with_the_height_and_the_size_of_a_series():
     assert_agrees(found.points(other, origins), expected, tolerance=FLOAT64)
 
 
+def test_a_ridge_regression_shrinks_to_its_prior():
+    """Against the normal equations, with the bias as an input as large as the others."""
+    draw = np.random.default_rng(2)
+    x, y, prior = draw.normal(size=(50, 4)), draw.normal(size=(50, 3)), draw.normal(size=(4, 3))
+    x1 = np.concatenate([x, np.ones((50, 1))], 1)
+    ridge = Ridge(x1.T @ x1, x1.T @ y)
+    size = float((x**2).sum(0).mean())
+    scale = np.diag([1.0] * 4 + [(size / 50) ** 0.5])
+    inputs, start = x1 @ scale, np.concatenate([prior, np.zeros((1, 3))])
+    for number, penalty in enumerate(PENALTIES):
+        weight = penalty * size
+        left = inputs.T @ inputs + weight * np.eye(5)
+        expected = scale @ np.linalg.solve(left, inputs.T @ y + weight * start)
+        assert_agrees(ridge.weights(penalty, prior), expected, tolerance=FLOAT64)
+        assert_agrees(ridge.said(x, prior)[number], x1 @ expected, tolerance=FLOAT64)
+
+
+def test_priors_are_plain_forecasts():
+    one, origins = prepared(wave(noise=0.3)), np.array([50, 61])
+    found = {
+        name: LinearMap(weight, np.zeros(6)).points(one, origins)
+        for name, weight in priors(8, 6, 4).items()
+    }
+    now = one.values[origins][:, None]
+    assert_agrees(found["last"], np.repeat(now, 6, 1), tolerance=FLOAT64)
+    window = one.values[origins[:, None] + np.arange(-7, 1)]
+    assert_agrees(found["mean"][:, 0], window.mean(1), tolerance=FLOAT64)
+    seasonal = window[:, 4 + np.arange(6) % 4]
+    assert_agrees(found["season"], seasonal, tolerance=FLOAT64)
+    both = (window[:, 4 + np.arange(6) % 4] + window[:, np.arange(6) % 4]) / 2
+    assert_agrees(found["seasons"], both, tolerance=FLOAT64)
+    assert set(priors(8, 6, 1)) == {"last", "mean"}
+
+
 def test_a_series_that_is_too_short_has_no_map():
     assert fit_map([prepared(wave(20), learned=16)], [16]) is None
 
@@ -104,37 +139,60 @@ def test_the_path_is_the_nearest_method_and_says_how_far_it_is():
     assert_agrees(path.size, away, tolerance=FLOAT64)
 
 
-def test_shares_fall_with_the_fourth_power_of_errors():
+def test_shares_are_likelihoods_of_two_errors_a_window():
     draw = np.random.default_rng(0)
     signs = draw.choice([-1.0, 1.0], (3, 5_000))
-    found = shares_of(np.array([[1.0], [2.0], [4.0]]) * signs, 1.0, naive=2)
+    found = shares_of(np.array([[1.0], [2.0], [4.0]]) * signs, 2.0, 1.0, path=0, its_windows=2.0)
     expected = np.array([1, 1, 1 / 16, 1 / 256])
     assert_agrees(found, expected / expected.sum(), tolerance=FLOAT64)
 
 
+def test_a_network_is_worth_what_its_windows_say_beside_its_path():
+    """Two windows that chose its weights count as one."""
+    found = shares_of(np.ones((2, 50)), 4.0, 0.5, path=1, its_windows=2.0)
+    assert_agrees(found, np.array([0.5, 0.25, 0.25]), tolerance=FLOAT64)
+    assert_agrees(shares_of(np.ones((2, 50)), 4.0, 0.5, 1, 0.0), np.ones(3) / 3, tolerance=FLOAT64)
+
+
 def test_a_network_that_is_wrong_keeps_a_tenth():
     signs = np.random.default_rng(0).choice([-1.0, 1.0], (2, 5_000))
-    found = shares_of(np.array([[1.0], [9.0]]) * signs, 50.0, naive=1)
+    found = shares_of(np.array([[1.0], [9.0]]) * signs, 30.0, 50.0, path=0, its_windows=30.0)
     assert_agrees(found[0], 0.1, tolerance=FLOAT64)
     assert_agrees(found.sum(), 1.0, tolerance=FLOAT64)
     assert found[1] > 0.89
 
 
-def test_what_wanders_is_left_where_it_is():
-    """No average is clearly nearer than the last value: it stands for all plain methods."""
+def test_what_wanders_is_left_to_the_last_value():
     draw = np.random.default_rng(3)
     one = prepared(np.cumsum(draw.normal(size=900)), season=1, learned=700)
     path = choose_path([one])
-    shares = learn_shares(Constant(0.0), path, [one], [(700, 800)])
-    expected = np.zeros(1 + len(OTHERS))
-    expected[[0, 1 + OTHERS.index("naive")]] = 0.1, 0.9
-    assert_agrees(shares.share, np.tile(expected, (6, 1)), tolerance=FLOAT64)
+    past = past_forecasts(Constant(9.0), path, [one], [(700, 800)])
+    share = learn_shares(past, Constant.levels, path, 6).share
+    repeated = [1 + OTHERS.index(name) for name in ("naive", "seasonal naive", "smoothing")]
+    assert_agrees(share[:, 0], np.full(6, 0.1), tolerance=FLOAT64)
+    assert (share[:, repeated].sum(1) > 0.7).all()
+
+
+def test_the_past_of_a_network_is_the_validation_part_and_that_of_others_reaches_further():
+    one = prepared(wave(noise=0.3), learned=300)
+    path = choose_path([one])
+    past = past_forecasts(Constant(0.0), path, [one], [(300, 330)])
+    assert [fold.said is None for fold in past] == [True, True, True, False]
+    assert [int(fold.origins[0]) + 1 for fold in past] == [210, 240, 270, 300]
+    shared = Shared(Constant(0.0), learn_shares(past, Constant.levels, path, 6))
+    early = shared.together(past[0])
+    share = shared.shares.share
+    said = {"network": past[0].points[path.name], **past[0].points}
+    names = ["network", *OTHERS]
+    middle = sum(share[:, names.index(name)] * points for name, points in said.items())
+    assert_agrees(early[..., 1], middle, tolerance=FLOAT64)
+    assert_agrees(early[..., 2] - early[..., 1], np.ones(middle.shape), tolerance=FLOAT64)
 
 
 def test_shares_say_nothing_where_nothing_is_known():
     one = prepared(wave(100), learned=99)
-    shares = learn_shares(Constant(0.0), LinearPath(), [one], [(100, 100)])
-    assert shares.mean()["network"] == 1.0
+    past = past_forecasts(Constant(0.0), LinearPath(), [one], [(100, 100)])
+    assert learn_shares(past, Constant.levels, LinearPath(), 6).mean()["network"] == 1.0
 
 
 def test_quantiles_move_along_with_the_median():

@@ -1,0 +1,77 @@
+"""Ridge regressions of all penalties from one decomposition. In: X'X and X'Y. Out: weights.
+
+    W = argmin |Y - X W|^2 + p s |W - W0|^2,   W0 the weights of a plain forecast, s the mean square
+
+X'X = Q diag(l) Q' gives W = Q diag(1 / (l + p s)) Q' (X'Y + p s W0) for every penalty p. The bias
+is one more weight, of an input as large as the others, and shrinks to 0 like them: what wanders has
+a drift by chance. Next: `linear_map`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+PENALTIES = (
+    1e-6,
+    1e-5,
+    1e-4,
+    1e-3,
+    1e-2,
+    1e-1,
+    1.0,
+    1e1,
+    1e2,
+)  # times the mean square of the inputs
+
+
+class Ridge:
+    """The inputs have a column of ones behind them."""
+
+    def __init__(self, squares: Any, crossed: Any) -> None:
+        size, count = float(np.diag(squares)[:-1].mean()), float(squares[-1, -1])
+        self.size = size or 1.0
+        self.one = (self.size / count) ** 0.5 if count else 1.0  # the input of the bias
+        scale = np.ones(len(squares))
+        scale[-1] = self.one
+        values, self.vectors = np.linalg.eigh(squares * scale * scale[:, None])
+        self.values = np.maximum(values, 0.0)  # below 0 by rounding alone
+        self.crossed = self.vectors.T @ (crossed * scale[:, None])
+
+    def _turned(self, penalty: float, prior: Any) -> Any:
+        """The weights in the directions of Q."""
+        weight = penalty * self.size
+        return (self.crossed + weight * prior) / (self.values + weight)[:, None]
+
+    def _turned_prior(self, prior: Any) -> Any:
+        return self.vectors[:-1].T @ prior
+
+    def weights(self, penalty: float, prior: Any) -> Any:
+        """(back + 1, H), the bias last."""
+        found = self.vectors @ self._turned(penalty, self._turned_prior(prior))
+        found[-1] *= self.one
+        return found
+
+    def said(self, windows: Any, prior: Any) -> Any:
+        """What each penalty says of windows (N, back): (penalties, N, H)."""
+        inputs = windows @ self.vectors[:-1] + self.one * self.vectors[-1]
+        turned = self._turned_prior(prior)
+        return inputs @ np.stack([self._turned(penalty, turned) for penalty in PENALTIES])
+
+
+def priors(back: int, horizon: int, season: int) -> dict[str, Any]:
+    """Weights (back, H) of plain forecasts, as distances from the last value.
+
+    The last value; the mean of the window; and where it holds a season, the last value of the same
+    place in the season, and the mean of all such values.
+    """
+    found = {"last": np.zeros((back, horizon)), "mean": np.full((back, horizon), 1 / back)}
+    if 1 < season <= back:
+        found["season"], found["seasons"] = np.zeros((2, back, horizon))
+        for ahead in range(1, horizon + 1):
+            lag = season * -(-ahead // season) - ahead  # steps before the last value
+            places = np.arange(back - 1 - lag, -1, -season)
+            found["season"][places[0], ahead - 1] = 1.0
+            found["seasons"][places, ahead - 1] = 1 / len(places)
+    return found
