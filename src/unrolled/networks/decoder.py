@@ -1,7 +1,7 @@
 """A decoder that attends to what was read. In: tokens so far, the encoder's outputs. Out: scores of
 each next token.
 
-    y1 = recurrent([embedding of the token before, mean of the keys])
+    y1 = recurrent(embedding of the token before + A (mean of the keys))
     c  = attention of y1 over the keys
     y2 = recurrent([y1, c])
     scores = W tanh(V [y2, c])
@@ -31,13 +31,13 @@ class Memory:
     keys: Tensor
     projected: Tensor  # (B, S, Q)
     outside: Tensor  # (B, S)
-    mean: Tensor  # (B, K)
+    summary: Tensor  # (B, E), of the mean of the keys
 
     def select(self, rows: Tensor) -> Memory:
         """Some rows of the batch, in this order."""
         return Memory(
             self.keys.index_select(1, rows), self.projected[rows], self.outside[rows],
-            self.mean[rows],
+            self.summary[rows],
         )  # fmt: skip
 
 
@@ -61,7 +61,8 @@ class Decoder(nn.Module):
         with torch.no_grad():
             self.embed.weight /= embedding**0.5
         self.drop = nn.Dropout(dropout)
-        self.first = make_recurrent(cell, embedding + keys, hidden, layers, dropout=dropout)
+        self.summary = nn.Linear(keys, embedding, bias=False)
+        self.first = make_recurrent(cell, embedding, hidden, layers, dropout=dropout)
         size = self.first.output_size
         self.attention = Attention(score, size, keys)
         self.second = make_recurrent(cell, size + keys, hidden)
@@ -70,16 +71,15 @@ class Decoder(nn.Module):
 
     def remember(self, keys: Tensor, lengths: Tensor) -> Memory:
         """Keys that are 0 where a sequence has ended."""
-        mean = keys.sum(0) / lengths[:, None]
+        summary = self.summary(keys.sum(0) / lengths[:, None])
         outside = outside_of(lengths, len(keys))
-        return Memory(keys, self.attention.project(keys), outside, mean)
+        return Memory(keys, self.attention.project(keys), outside, summary)
 
     def forward(
         self, tokens: Tensor, memory: Memory, states: Any = (None, None)
     ) -> tuple[Tensor, Any, Tensor]:
         """Tokens (T, B) -> scores (T, B, tokens), new states, weights (B, T, S)."""
-        mean = memory.mean.expand(len(tokens), *memory.mean.shape)
-        x = torch.cat([self.drop(self.embed(tokens)), mean], 2)
+        x = self.drop(self.embed(tokens)) + memory.summary
         y, first = self.first(x, states[0])
         context, weights = self.attention(
             self.drop(y), memory.keys, memory.projected, memory.outside

@@ -48,6 +48,6 @@ class EncoderDecoder(nn.Module):
             return scores[0].log_softmax(1), states
 
         return beam_search(
-            step, select_states, len(memory.mean),
+            step, select_states, len(memory.summary),
             width=width, end=EDGE, longest=longest, alpha=alpha,
         )  # fmt: skip

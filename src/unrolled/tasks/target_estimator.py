@@ -26,6 +26,7 @@ from unrolled.training import settings as checks
 from unrolled.training.schedules import SCHEDULES
 
 FEW_WORDS = 2.0  # words of a text on average: below that they are names or spellings
+UNKNOWN_WORDS = 0.02  # of the words: more that no vocabulary of words would have, and they are cut
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -70,16 +71,22 @@ class TargetEstimator(Estimator):
     def tokens_of(self, side: str, kind: str, texts: Sequence[str]) -> Tokens:
         """The vocabulary of one side; what is cut how is found by looking."""
         if kind == "auto":
-            words = sum(len(text.split()) for text in texts) / len(texts)
-            different = len({word for text in texts for word in text.split()})
-            several = words >= FEW_WORDS
-            kind = "bpe" if several and different > self.vocabulary else "word"
-            kind = kind if several else "char"
-            names = {"bpe": "pieces of words (BPE)", "word": "words", "char": "characters"}
-            self.note(f"{side}s are cut into {names[kind]} ({words:.1f} words each on average)")
+            kind = self._kind_for(side, texts)
         if kind == "word":
             return Tokens.fit("word", texts, self.vocabulary, least=2)
         return Tokens.fit(kind, texts, self.vocabulary)
+
+    def _kind_for(self, side: str, texts: Sequence[str]) -> str:
+        """Characters of names and spellings; of sentences words, unless too many are rare."""
+        words = sum(len(text.split()) for text in texts) / len(texts)
+        kind, why = "char", f"{words:.1f} words each on average"
+        if words >= FEW_WORDS:
+            unknown = Tokens.fit("word", texts, self.vocabulary).unknown_share(texts)
+            kind = "bpe" if unknown > UNKNOWN_WORDS else "word"
+            why += f", {unknown:.1%} of them not in a vocabulary of words"
+        names = {"bpe": "pieces of words (BPE)", "word": "words", "char": "characters"}
+        self.note(f"{side}s are cut into {names[kind]} ({why})")
+        return kind
 
     def tidy(self, text: str) -> str:
         """A target as it would be said: in the way its tokens are cut and put together."""

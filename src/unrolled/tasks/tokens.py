@@ -120,6 +120,11 @@ class Tokens:
         for text in texts:
             yield [get(word, UNKNOWN) for word in WORDS.findall(text.lower())]
 
+    def unknown_share(self, texts: Sequence[str]) -> float:
+        """The share of the tokens of these texts that the vocabulary does not have."""
+        numbers, _ = self.encode_all(texts)
+        return float((numbers == UNKNOWN).mean())
+
     @cached_property
     def _by_letter(self) -> Any:
         """The number of each character, by its code."""
