@@ -3,7 +3,8 @@
 Of each row of the batch the `width` best beginnings are kept; in each step all of them are made
 longer by every token, in one call for the whole batch. A sequence that has ended is scored by
 log p / ((5 + length) / 6)^alpha (Wu et al. 2016), which lets longer ones compete. With a beam as
-wide as there are beginnings it is exact. Next: translate.
+wide as there are beginnings it is exact. Slot w R + r holds beginning w of row r, of R rows; a
+slot without a beginning has log p = -inf. Next: `encoder_decoder`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-# (tokens (N,), states, row of the batch of each) -> log probabilities (N, tokens), new states
+# (token before of each slot, states, the R rows) -> scores (slots, tokens) whose softmax are the
+# probabilities, new states
 Step = Callable[[Tensor, Any, Tensor], tuple[Tensor, Any]]
 Select = Callable[[Any, Tensor], Any]
 
@@ -34,62 +36,57 @@ def beam_search(
 ) -> list[list[Found]]:
     """For each row its best sequences, best first. `end` begins a sequence and ends it."""
     done: list[list[Found]] = [[] for _ in range(rows)]
-    row_of = torch.arange(rows)
-    tokens = torch.full((rows,), end)
-    sums = torch.zeros(rows, dtype=torch.float64)
-    written: list[list[int]] = [[] for _ in range(rows)]
+    alive = torch.arange(rows)
+    tokens = torch.full((width * rows,), end)
+    sums = torch.full((width, rows), -torch.inf, dtype=torch.float64)
+    sums[0] = 0.0
+    written = torch.zeros(width, rows, 0, dtype=torch.long)
     states: Any = None
     for length in range(1, longest + 1):
-        log_probs, states = step(tokens, states, row_of)
-        total = sums[:, None] + log_probs.double()
-        kept: list[tuple[int, int, float]] = []  # beam, token, sum
-        for row in torch.unique(row_of).tolist():
-            beams = torch.nonzero(row_of == row)[:, 0]
-            best = _best_of(total[beams], min(width, total[beams].numel()))
-            alive = []
-            for value, beam, token in best:
-                place = int(beams[beam])
-                if token == end or length == longest:
-                    whole = written[place] + ([] if token == end else [token])
-                    score = value / ((5 + length) / 6) ** alpha
-                    done[row].append(Found(whole, score))
-                else:
-                    alive.append((place, token, value))
-            if not _is_settled(done[row], alive, width, length, longest, alpha):
-                kept += alive
-        if not kept:
+        scores, states = step(tokens, states, alive)
+        sums, token, parent = _grown(scores, sums)
+        written = torch.cat([_picked(written, parent), token[:, :, None]], 2)
+        ended = (sums > -torch.inf) & ((token == end) | (length == longest))
+        for beam, column in ended.nonzero().tolist():
+            whole = written[beam, column].tolist()
+            score = float(sums[beam, column]) / _long(length, alpha)
+            row = int(alive[column])
+            done[row].append(Found(whole[:-1] if whole[-1] == end else whole, score))
+        sums = sums.masked_fill(ended, -torch.inf)
+        worst = torch.tensor([_worst(done[row], width) for row in alive.tolist()])
+        going = (sums.amax(0) / _long(longest, alpha) > worst).nonzero()[:, 0]  # sums only fall
+        if not len(going):
             break
-        places = torch.tensor([place for place, _, _ in kept])
-        tokens = torch.tensor([token for _, token, _ in kept])
-        sums = torch.tensor([value for _, _, value in kept], dtype=torch.float64)
-        written = [[*written[place], token] for place, token, _ in kept]
-        row_of, states = row_of[places], select(states, places)
+        places = parent * len(alive) + torch.arange(len(alive))
+        states = select(states, places[:, going].flatten())
+        tokens, alive = token[:, going].flatten(), alive[going]
+        sums, written = sums[:, going], written[:, going]
     return [sorted(one, key=lambda found: (-found.score, found.tokens))[:width] for one in done]
 
 
-def _best_of(total: Tensor, count: int) -> list[tuple[float, int, int]]:
-    """The `count` best of (beams, tokens): value, beam, token."""
-    values, places = total.flatten().topk(count)
-    return [
-        (value, place // total.shape[1], place % total.shape[1])
-        for value, place in zip(values.tolist(), places.tolist())
-        if value > -torch.inf
-    ]
+def _grown(scores: Tensor, sums: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The best of all longer beginnings of each row: sums, last tokens, which was made longer."""
+    width, rows = sums.shape
+    values, tokens = scores.topk(min(width, scores.shape[1]), 1)
+    log_probs = values.double() - scores.logsumexp(1, keepdim=True).double()
+    total = sums[:, :, None] + log_probs.view(width, rows, -1)
+    each = total.shape[2]
+    best, place = total.transpose(0, 1).flatten(1).topk(width, 1)
+    token = tokens.view(width, rows, each).transpose(0, 1).flatten(1).gather(1, place)
+    return best.T, token.T, (place // each).T
 
 
-def _is_settled(
-    done: list[Found],
-    alive: list[tuple[int, int, float]],
-    width: int,
-    length: int,
-    longest: int,
-    alpha: float,
-) -> bool:
-    """Whether no beginning can end better than `width` sequences that have ended."""
-    if not alive:
-        return True
+def _picked(written: Tensor, parent: Tensor) -> Tensor:
+    return written.gather(0, parent[:, :, None].expand(*parent.shape, written.shape[2]))
+
+
+def _long(length: int, alpha: float) -> float:
+    """What a sum is divided by."""
+    return float(((5 + length) / 6) ** alpha)
+
+
+def _worst(done: list[Found], width: int) -> float:
+    """The score that a beginning has to beat: that of the last of `width` that have ended."""
     if len(done) < width:
-        return False
-    worst = sorted((one.score for one in done), reverse=True)[width - 1]
-    best = max(value for _, _, value in alive)  # sums only fall
-    return bool(best / ((5 + longest) / 6) ** alpha <= worst)
+        return -torch.inf
+    return sorted((one.score for one in done), reverse=True)[width - 1]

@@ -4,11 +4,13 @@ each next token.
     y1 = recurrent(embedding of the token before + A (mean of the keys))
     c  = attention of y1 over the keys
     y2 = recurrent([y1, c])
-    scores = W tanh(V [y2, c])
+    n  = tanh(V [y2, c])
+    scores = W n
 
-The second layer carries on what was attended to, as input feeding does (Luong et al. 2015); but
-since the first one does not wait for it, all steps of a batch run in two calls of compiled kernels
-where the target is known. Next: `beam`, translate.
+The second layer carries on what was attended to; since the first one does not wait for it, all
+steps of a batch run in two calls of compiled kernels where the target is known. With input feeding
+(Luong et al. 2015) F n of the step before is added to the first layer's input, so that each step
+waits for the one before. Next: `beam`, `encoder_decoder`.
 """
 
 from __future__ import annotations
@@ -33,6 +35,10 @@ class Memory:
     outside: Tensor  # (B, S)
     summary: Tensor  # (B, E), of the mean of the keys
 
+    @property
+    def rows(self) -> int:
+        return len(self.summary)
+
     def select(self, rows: Tensor) -> Memory:
         """Some rows of the batch, in this order."""
         return Memory(
@@ -42,7 +48,11 @@ class Memory:
 
 
 class Decoder(nn.Module):
-    """Scores of the next token at each step."""
+    """Scores of the next token at each step.
+
+    Tokens are (T, B), or (T, W B) of W beginnings of each row, slot w B + b: all of them attend to
+    the keys of row b, which are not copied. `states` are what a call before returned.
+    """
 
     def __init__(
         self,
@@ -55,6 +65,7 @@ class Decoder(nn.Module):
         hidden: int,
         layers: int = 1,
         dropout: float,
+        input_feeding: bool = False,
     ) -> None:
         super().__init__()
         self.embed = nn.Embedding(tokens, embedding)
@@ -68,6 +79,7 @@ class Decoder(nn.Module):
         self.second = make_recurrent(cell, size + keys, hidden)
         self.narrow = nn.Linear(self.second.output_size + keys, embedding)
         self.readout = nn.Linear(embedding, tokens)
+        self.feed = nn.Linear(embedding, embedding, bias=False) if input_feeding else None
 
     def remember(self, keys: Tensor, lengths: Tensor) -> Memory:
         """Keys that are 0 where a sequence has ended."""
@@ -76,17 +88,39 @@ class Decoder(nn.Module):
         return Memory(keys, self.attention.project(keys), outside, summary)
 
     def forward(
-        self, tokens: Tensor, memory: Memory, states: Any = (None, None)
+        self, tokens: Tensor, memory: Memory, states: Any = None
     ) -> tuple[Tensor, Any, Tensor]:
-        """Tokens (T, B) -> scores (T, B, tokens), new states, weights (B, T, S)."""
-        x = self.drop(self.embed(tokens)) + memory.summary
+        """Scores (T, W B, tokens), new states, weights (B, T W, S)."""
+        beams = tokens.shape[1] // memory.rows
+        x = self.drop(self.embed(tokens)) + memory.summary.repeat(beams, 1)
+        if self.feed is None:
+            narrow, states, weights = self._run(x, memory, states or (None, None))
+        else:
+            narrow, states, weights = self._run_fed(x, memory, states)
+        return self.readout(self.drop(narrow)), states, weights
+
+    def _run(self, x: Tensor, memory: Memory, states: Any) -> tuple[Tensor, Any, Tensor]:
+        """What the readout reads at all steps, states, weights."""
         y, first = self.first(x, states[0])
-        context, weights = self.attention(
-            self.drop(y), memory.keys, memory.projected, memory.outside
-        )
-        z, second = self.second(torch.cat([self.drop(y), context], 2), states[1])
+        y = self.drop(y)
+        asked = y.reshape(-1, memory.rows, y.shape[2])
+        context, weights = self.attention(asked, memory.keys, memory.projected, memory.outside)
+        context = context.reshape(*y.shape[:2], -1)
+        z, second = self.second(torch.cat([y, context], 2), states[1])
         narrow = torch.tanh(self.narrow(self.drop(torch.cat([z, context], 2))))
-        return self.readout(self.drop(narrow)), (first, second), weights
+        return narrow, (first, second), weights
+
+    def _run_fed(self, x: Tensor, memory: Memory, states: Any) -> tuple[Tensor, Any, Tensor]:
+        """The same, step by step: each is fed what the one before read out."""
+        assert self.feed is not None
+        *inner, before = states or (None, None, torch.zeros_like(x[:1]))
+        found, looked = [], []
+        for step in x.split(1):
+            fed = step + self.feed(self.drop(before))
+            before, inner, weights = self._run(fed, memory, inner)
+            found.append(before)
+            looked.append(weights)
+        return torch.cat(found), (*inner, before), torch.cat(looked, 1)
 
 
 def select_states(states: Any, rows: Tensor) -> Any:

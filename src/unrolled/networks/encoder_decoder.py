@@ -1,7 +1,8 @@
-"""From something that is read to tokens. In: inputs, tokens so far. Out: scores, best answers.
+"""From something that is read to tokens. In: inputs, tokens so far. Out: scores, answers.
 
 What a network of this kind reads is its own; how it answers is the same for all: a decoder attends
-to what was read, and the best answers are found by a beam. Next: the networks of the tasks.
+to what was read, and answers are found by a beam or drawn at random. Next: the networks of the
+tasks.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from unrolled.networks.beam import Found, beam_search
 from unrolled.networks.decoder import Decoder, Memory, select_states
 
 EDGE = 0  # the token that begins a target and ends it, and fills up a batch
-UNKNOWN = 1  # never said
+UNKNOWN = 1
 
 
 class EncoderDecoder(nn.Module):
@@ -34,20 +35,59 @@ class EncoderDecoder(nn.Module):
         return scores, weights
 
     @torch.no_grad()
-    def best(self, *inputs: Tensor, width: int, longest: int, alpha: float) -> list[list[Found]]:
-        """The best answers for each row of the inputs, best first."""
-        memory = beams = self.read(*inputs)
-        rows_before: Tensor | None = None
+    def best(
+        self, *inputs: Tensor, width: int, longest: int, alpha: float, unknown: bool = False
+    ) -> list[list[Found]]:
+        """The best answers for each row of the inputs, best first; `unknown`: whether the unknown
+        token may be in them."""
+        memory = among = self.read(*inputs)
 
         def step(tokens: Tensor, states: Any, rows: Tensor) -> tuple[Tensor, Any]:
-            nonlocal beams, rows_before
-            if rows_before is None or not torch.equal(rows, rows_before):
-                beams, rows_before = memory.select(rows), rows
-            scores, states, _ = self.decoder(tokens[None], beams, states or (None, None))
-            scores[:, :, UNKNOWN] = -torch.inf
-            return scores[0].log_softmax(1), states
+            nonlocal among
+            if among.rows != len(rows):
+                among = memory.select(rows)
+            scores, states, _ = self.decoder(tokens[None], among, states)
+            return _sayable(scores[0], unknown), states
 
         return beam_search(
-            step, select_states, len(memory.summary),
-            width=width, end=EDGE, longest=longest, alpha=alpha,
-        )  # fmt: skip
+            step, select_states, memory.rows, width=width, end=EDGE, longest=longest, alpha=alpha
+        )
+
+    @torch.no_grad()
+    def draw(
+        self,
+        *inputs: Tensor,
+        count: int,
+        longest: int,
+        temperature: float,
+        generator: torch.Generator,
+        unknown: bool = False,
+    ) -> list[list[Found]]:
+        """Answers at random for each row of the inputs, with probabilities p^(1/temperature); the
+        score of each is its log p."""
+        memory = self.read(*inputs)
+        slots = count * memory.rows
+        tokens, states = torch.full((slots,), EDGE), None
+        sums = torch.zeros(slots, dtype=torch.float64)
+        going = torch.ones(slots, dtype=torch.bool)
+        written = []
+        for _ in range(longest):
+            scores, states, _ = self.decoder(tokens[None], memory, states)
+            scores = _sayable(scores[0], unknown).double()
+            chances = (scores / temperature).softmax(1)
+            tokens = torch.multinomial(chances, 1, generator=generator)[:, 0].where(going, EDGE)
+            log_probs = scores.log_softmax(1).gather(1, tokens[:, None])[:, 0]
+            sums += log_probs.where(going, 0.0)
+            written.append(tokens)
+            going = going & (tokens != EDGE)
+            if not going.any():
+                break
+        said = [[one for one in row if one != EDGE] for row in torch.stack(written, 1).tolist()]
+        found = [Found(one, value) for one, value in zip(said, sums.tolist())]
+        return [found[row :: memory.rows] for row in range(memory.rows)]
+
+
+def _sayable(scores: Tensor, unknown: bool) -> Tensor:
+    if not unknown:
+        scores[:, UNKNOWN] = -torch.inf
+    return scores

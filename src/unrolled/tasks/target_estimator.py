@@ -11,15 +11,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from unrolled.cells.choosing import ChosenCell
+from unrolled.errors import ArgumentError
 from unrolled.networks.attention import SCORES
+from unrolled.networks.beam import Found
 from unrolled.networks.encoder_decoder import EncoderDecoder
 from unrolled.tasks.estimator import Estimator
 from unrolled.tasks.options import option
-from unrolled.tasks.target_job import shifted
+from unrolled.tasks.ragged import Ragged
+from unrolled.tasks.target_job import NOTHING, shifted
 from unrolled.tasks.target_scores import text_scores
 from unrolled.tasks.tokens import KINDS, Tokens
 from unrolled.training import settings as checks
@@ -27,6 +31,20 @@ from unrolled.training.schedules import SCHEDULES
 
 FEW_WORDS = 2.0  # words of a text on average: below that they are names or spellings
 UNKNOWN_WORDS = 0.02  # of the words: more that no vocabulary of words would have, and they are cut
+
+
+@dataclass(frozen=True)
+class Draw:
+    """How answers are drawn at random: with probabilities p^(1/temperature)."""
+
+    temperature: float
+    generator: torch.Generator
+
+    @classmethod
+    def seeded(cls, temperature: float, seed: int = 0) -> Draw:
+        if not 0 < temperature < float("inf"):
+            raise ArgumentError(f"temperature is a number above 0, not {temperature!r}")
+        return cls(temperature, torch.Generator().manual_seed(seed))
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -44,6 +62,12 @@ class TargetEstimator(Estimator):
     target_tokens: str = option("auto", "tokens of the target", choices=("auto", *KINDS))
     vocabulary: int = option(10_000, "maximum size of each vocabulary", int)
     smoothing: float = option(0.1, "label smoothing", float)
+    input_feeding: bool = option(
+        False, "feed what was read out back into the next step (slower to train)", bool
+    )
+    scheduled_sampling: float = option(
+        0.0, "fraction of target tokens replaced by the network's own in training", float
+    )
     longest: int = option(100, "maximum tokens of an answer", int)
     beam: int = option(5, "beam width", int)
     alpha: float = option(1.0, "exponent of the length normalization", float)
@@ -52,7 +76,8 @@ class TargetEstimator(Estimator):
         cell = super().check()
         for name in ("embedding", "vocabulary", "longest", "beam"):
             checks.count(name, getattr(self, name))
-        checks.share("smoothing", self.smoothing)
+        for name in ("smoothing", "scheduled_sampling"):
+            checks.share(name, getattr(self, name))
         checks.not_negative("alpha", self.alpha)
         checks.one_of("attention", self.attention, SCORES)
         checks.one_of("target_tokens", self.target_tokens, ("auto", *KINDS))
@@ -93,26 +118,52 @@ class TargetEstimator(Estimator):
         cut: Tokens = self._fitted.targets_
         return " ".join(cut.cut(text)) if cut.kind == "word" else text
 
-    def best_of(self, inputs: Sequence[Tensor], count: int) -> list[list[tuple[str, float]]]:
-        """For each row of what is read its best targets and their scores (log p, by length)."""
-        model, cut = self._fitted.model_, self._fitted.targets_
-        found = model.best(
-            *inputs, width=max(self.beam, count), longest=self.longest, alpha=self.alpha
-        )
-        return [[(cut.decode(o.tokens), o.score) for o in ones[:count]] for ones in found]
+    def answers(
+        self, inputs: Sequence[Tensor], count: int, draw: Draw | None = None, unknown: bool = False
+    ) -> list[list[Found]]:
+        """For each row of what is read `count` answers: the best, or some drawn at random."""
+        model: EncoderDecoder = self._fitted.model_
+        if draw is not None:
+            found = model.draw(
+                *inputs, count=count, longest=self.longest, temperature=draw.temperature,
+                generator=draw.generator, unknown=unknown,
+            )  # fmt: skip
+            return [sorted(ones, key=lambda one: -one.score) for ones in found]
+        best = model.best(
+            *inputs, width=max(self.beam, count), longest=self.longest, alpha=self.alpha,
+            unknown=unknown,
+        )  # fmt: skip
+        return [ones[:count] for ones in best]
+
+    def best_of(
+        self, inputs: Sequence[Tensor], count: int, draw: Draw | None = None
+    ) -> list[list[tuple[str, float]]]:
+        """The same as texts and their scores (log p, by length)."""
+        cut = self._fitted.targets_
+        found = self.answers(inputs, count, draw)
+        return [[(cut.decode(o.tokens), o.score) for o in ones] for ones in found]
 
     @torch.no_grad()
-    def looked_at(self, inputs: Sequence[Tensor]) -> tuple[list[str], Any]:
+    def aligned(
+        self, inputs: Sequence[Tensor], targets: Sequence[Sequence[int]]
+    ) -> list[tuple[float, Any]]:
+        """Given targets, one a row: log p of each, and what each of its tokens and its end looked
+        at, (tokens + 1, places)."""
+        model: EncoderDecoder = self._fitted.model_
+        tokens, lengths = Ragged.of(targets, np.int64).batch(np.arange(len(targets)))
+        before, after = shifted(tokens, lengths)
+        scores, weights = model(before, *inputs)
+        log_probs = scores.log_softmax(2).gather(2, after.clamp(min=0)[:, :, None])[:, :, 0]
+        sums = log_probs.double().where(after != NOTHING, 0.0).sum(0).tolist()
+        looked = (one[: len(target) + 1].numpy() for one, target in zip(weights, targets))
+        return list(zip(sums, looked))
+
+    def looked_at(self, inputs: Sequence[Tensor], unknown: bool = False) -> tuple[list[str], Any]:
         """The tokens of the best target of one row, its end included, and what each looked at,
         (tokens, places)."""
-        model: EncoderDecoder = self._fitted.model_
-        best = model.best(
-            *inputs, width=self.beam, longest=self.longest, alpha=self.alpha
-        )[0][0]  # fmt: skip
-        targets = torch.tensor(best.tokens, dtype=torch.long)[:, None]
-        before, _ = shifted(targets, torch.tensor([len(targets)]))
-        _, weights = model(before, *inputs)
-        return [*map(self._fitted.targets_.show, best.tokens), "(end)"], weights[0].numpy()
+        best = self.answers(inputs, 1, unknown=unknown)[0][0]
+        _, weights = self.aligned(inputs, [best.tokens])[0]
+        return [*map(self._fitted.targets_.show, best.tokens), "(end)"], weights
 
     def n_best(self, X: Sequence[Any], count: int = 1) -> list[list[tuple[str, float]]]:
         """For each input its best targets and their scores (log p, by length), best first."""

@@ -2,7 +2,9 @@
 
 Out: losses, perplexity. The loss is the cross-entropy of each token of the target, its end
 included, given the right ones before it (teacher forcing), with a little of the probability spread
-over all tokens (label smoothing, Szegedy et al. 2016) in training. Next: `training.loop`.
+over all tokens (label smoothing, Szegedy et al. 2016) in training. With scheduled sampling (Bengio
+et al. 2015) some of the tokens before are the network's own instead: all of them are drawn at once,
+after a first pass over the right ones (Mihaylova & Martins 2019). Next: `training.loop`.
 """
 
 from __future__ import annotations
@@ -58,10 +60,13 @@ class TargetJob(Stateless):
         batch_size: int,
         smoothing: float,
         seed: int,
+        own_tokens: float = 0.0,
     ) -> None:
-        """Each of the parts is a `TargetPart`."""
+        """Each of the parts is a `TargetPart`; `own_tokens` is the share of tokens before that are
+        the network's own from the second epoch on."""
         self.model: nn.Module = model
         self.parts, self.batch_size, self.smoothing, self.seed = parts, batch_size, smoothing, seed
+        self.own_tokens, self.share_now = own_tokens, 0.0
         self.blind_loss = math.log(model.decoder.readout.out_features)
 
     def batches(self, part: str, epoch: int) -> list[Any]:
@@ -69,6 +74,7 @@ class TargetJob(Stateless):
             return []
         data: TargetPart = self.parts[part]
         if part == "train":
+            self.share_now = self.own_tokens if epoch else 0.0
             batches = batches_by_length(data.sizes, self.batch_size, self.seed, epoch)
         else:
             batches = batches_in_order(data.sizes, self.batch_size * MEASURING)
@@ -81,7 +87,10 @@ class TargetJob(Stateless):
             mine, taken = rows[:1], 0.0
         device = next(model.parameters()).device
         before, after = shifted(*data.targets.batch(mine))
-        scores, _ = model(before.to(device), *(one.to(device) for one in data.inputs(mine)))
+        before, inputs = before.to(device), [one.to(device) for one in data.inputs(mine)]
+        if model.training and self.share_now:
+            before = own_instead(model, before, inputs, self.share_now)
+        scores, _ = model(before, *inputs)
         flat, wanted = scores.flatten(0, 1), after.flatten().to(device)
         loss = nn.functional.cross_entropy(
             flat, wanted, ignore_index=NOTHING, reduction="sum",
@@ -102,6 +111,16 @@ class TargetJob(Stateless):
         accuracy = float(sums["right"] / sums["count"])
         perplexity = math.exp(loss) if loss < 700 else math.inf
         return {"loss": loss, "accuracy": accuracy, "perplexity": perplexity}
+
+
+@torch.no_grad()
+def own_instead(model: nn.Module, before: Tensor, inputs: Sequence[Tensor], share: float) -> Tensor:
+    """The tokens before, a share of them replaced by what the network draws in their place."""
+    scores, _ = model(before, *inputs)
+    chances = scores[:-1].softmax(2)
+    own = torch.multinomial(chances.flatten(0, 1), 1).view(chances.shape[:2])
+    replaced = (torch.rand(own.shape, device=own.device) < share) & (before[1:] != EDGE)
+    return torch.cat([before[:1], own.where(replaced, before[1:])])
 
 
 def shifted(targets: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:

@@ -92,6 +92,16 @@ class Tokens:
             numbers = [get(token, UNKNOWN) for token in self.cut(text)]
         return np.asarray(numbers or [UNKNOWN], np.int64)
 
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """Where each token of `encode` begins and ends in the text."""
+        if self._bpe is not None:
+            found = self._bpe.encode(text).offsets
+        elif self.kind == "char":
+            found = [(place, place + 1) for place in range(len(text))]
+        else:
+            found = [one.span() for one in WORDS.finditer(text)]
+        return found or [(0, len(text))]
+
     def encode_all(self, texts: Sequence[str]) -> tuple[Any, Any]:
         """The numbers of many texts behind one another, and how many each of them has."""
         lengths = np.empty(len(texts), np.int64)

@@ -38,23 +38,33 @@ def test_attention_is_a_mean_whose_weights_are_a_softmax(score):
         assert_agrees(contexts[step, row], expected @ there, tolerance=FLOAT64)
 
 
-@pytest.mark.parametrize("cell", ["gru", "lstm"])
-@pytest.mark.parametrize("score", ["dot", "additive"])
-def test_the_decoder_says_step_by_step_what_it_says_at_once(cell, score):
+@pytest.mark.parametrize(
+    ("cell", "score", "fed"),
+    [("gru", "dot", False), ("lstm", "dot", True), ("gru", "additive", True),
+     ("lstm", "additive", False)],
+)  # fmt: skip
+def test_the_decoder_says_step_by_step_what_it_says_at_once(cell, score, fed):
     torch.manual_seed(0)
     decode = Decoder(
-        choose_cell(cell), 7, K, score=score, embedding=5, hidden=4, dropout=0.4
+        choose_cell(cell), 7, K, score=score, embedding=5, hidden=4, dropout=0.4, input_feeding=fed
     ).double()
     decode.eval()
     keys = torch.randn(S, B, K).double() * ~outside_of(LENGTHS, S).T[:, :, None]
     memory = decode.remember(keys, LENGTHS)
     tokens = torch.randint(7, (T, B))
     whole, _, weights = decode(tokens, memory)
-    states = (None, None)
+    states = None
     for step in range(T):
         scores, states, looked = decode(tokens[step : step + 1], memory, states)
         assert_agrees(scores[0], whole[step], tolerance=FLOAT64)
         assert_agrees(looked[:, 0], weights[:, step], tolerance=FLOAT64)
+    twice = torch.tensor([1, 0, 0, 1])  # two beginnings of each row, slot w B + b
+    one, _, looked = decode(tokens[:1, twice], memory, select_states(states, twice))
+    other, _, _ = decode(
+        tokens[:1, twice], memory.select(torch.tensor([0, 1, 0, 1])), select_states(states, twice)
+    )
+    assert_agrees(one, other, tolerance=FLOAT64)
+    assert looked.shape == (B, 2, S)
     swapped = torch.tensor([1, 0, 1])
     one, _, _ = decode(tokens[:1, swapped], memory.select(swapped), select_states(states, swapped))
     other, _, _ = decode(tokens[:1], memory, states)
@@ -99,7 +109,10 @@ def test_a_wide_beam_is_exact(alpha, seed):
             one if states is None else (*one, int(token))
             for one, token in zip(before, tokens, strict=True)
         ]
-        return torch.stack([table[int(row), one] for row, one in zip(rows, now, strict=True)]), now
+        slots = list(rows.tolist()) * (len(tokens) // len(rows))
+        nothing = torch.zeros(TOKENS, dtype=torch.float64)  # of a slot without a beginning
+        scores = [table.get(place, nothing) for place in zip(slots, now, strict=True)]
+        return torch.stack(scores) + 3.0, now  # no need to be normalized
 
     def select(states, places):
         return [states[place] for place in places.tolist()]

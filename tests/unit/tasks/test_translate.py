@@ -1,5 +1,6 @@
 """A translator learns to turn words round, keeps it in a run, and is asked from a shell."""
 
+import json
 import os
 import signal
 
@@ -11,7 +12,7 @@ from tests.tolerances import FIGURE, assert_agrees
 from unrolled.cli import main
 from unrolled.data.pairs import read_pairs
 from unrolled.errors import ArgumentError, DataError
-from unrolled.tasks.target_job import NOTHING, TargetJob, shifted
+from unrolled.tasks.target_job import NOTHING, TargetJob, own_instead, shifted
 from unrolled.tasks.translate import translator
 from unrolled.tasks.translate.translator import Translator
 from unrolled.training.interrupts import Interrupted
@@ -72,6 +73,70 @@ def test_a_source_is_translated_the_same_alone_and_beside_others(run):
             assert_agrees(other[1], one[1], tolerance=FIGURE)
 
 
+def test_several_answers_are_asked_for_from_a_shell(run, capsys):
+    model = Translator.load(run)
+    assert main(["predict", str(run), "abc", "--best", "3"]) == 0
+    printed = capsys.readouterr().out
+    lines = [f"{score:.4f}\t{text}\n" for text, score in model.n_best(["abc"], 3)[0]]
+    assert len(lines) == 3
+    assert printed == "".join(lines) + "\n"
+    ask = ["predict", str(run), "abc", "--temperature", "2", "--best", "8", "--seed", "1"]
+    assert main(ask) == 0
+    drawn = capsys.readouterr().out
+    assert main(ask) == 0
+    assert capsys.readouterr().out == drawn
+    assert len({line.split("\t")[1] for line in drawn.splitlines() if line}) > 1
+    cold = {text for text, _ in model.sample(["ab"], 5, temperature=0.01)[0]}
+    assert cold == {"xw"}
+
+
+def test_a_given_target_is_aligned_and_scored(run, capsys):
+    model = Translator.load(run)
+    found = model.align(["abc", "d"], ["yxw", "z"])
+    assert (found[0].source, found[0].target) == (list("abc"), ["y", "x", "w", "(end)"])
+    assert_agrees(found[0].weights.sum(1, dtype=np.float64), np.ones(4), tolerance=FIGURE)
+    inputs = torch.from_numpy(model.sources_.encode("abc"))[:, None], torch.tensor([3])
+    (best,) = model.answers(inputs, 1, unknown=True)[0]
+    said = model.align(["abc"], [model.targets_.decode(best.tokens)])[0]
+    assert_agrees(said.log_p / ((5 + len(said.target)) / 6), best.score, tolerance=FIGURE)
+    assert found[0].log_p > model.align(["abc"], ["zzz"])[0].log_p
+    (run.parent / "one").write_text("abc\n")
+    (run.parent / "other").write_text("yxw\n")
+    words = ["--align", "--target", str(run.parent / "other")]
+    assert main(["predict", str(run), str(run.parent / "one"), *words]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["target"] == list("yxw")
+    assert said["looked_at"] == found[0].weights[:3].argmax(1).tolist()
+
+
+def test_an_unknown_word_is_copied_from_where_it_was_looked_at():
+    draw = np.random.default_rng(0)
+    known = {"eins": "one", "zwei": "two", "drei": "three", "vier": "four"}
+    names = ["".join(draw.choice(list("abcdefgh"), 5)) for _ in range(300)]  # each stands once
+    X = [" ".join(draw.permutation([*draw.choice(list(known), 2), name])) for name in names]
+    y = [" ".join(known.get(word, word) for word in text.split()) for text in X]
+    how = {**SMALL, "validation": 0, "source_tokens": "word", "target_tokens": "word"}
+    model = Translator(**how).fit(X, y)
+    assert model.predict(["eins Zorro drei"]) == ["one zorro three"]
+    model.copy = False
+    assert "zorro" not in model.predict(["eins Zorro drei"])[0]
+
+
+def test_what_was_read_out_can_be_fed_back_and_own_tokens_can_stand_in():
+    X, y = turned(60)
+    how = {**SMALL, "epochs": 2, "validation": 0, "input_feeding": True, "scheduled_sampling": 0.3}
+    model = Translator(**how).fit(X, y)
+    assert len(model.predict(["ab"])) == 1
+    losses = [epoch["train_loss"] for epoch in model.history_]
+    assert losses[1] < losses[0]
+    before = torch.tensor([[0, 0], [3, 4], [4, 0], [3, 0]])
+    inputs = torch.tensor([[3, 4]]), torch.tensor([1, 1])
+    assert torch.equal(own_instead(model.model_, before, inputs, 0.0), before)
+    other = own_instead(model.model_, before, inputs, 1.0)
+    assert (other[0] == 0).all()
+    assert (other[2:, 1] == 0).all()  # behind the end nothing is replaced
+
+
 def test_it_goes_on_to_the_same_bits(tmp_path, monkeypatch):
     monkeypatch.setattr(translator, "render", lambda page: "")
     X, y = turned(60)
@@ -84,7 +149,8 @@ def test_it_goes_on_to_the_same_bits(tmp_path, monkeypatch):
         return compute(self, *arguments)
 
     def model(out):
-        more = {"epochs": 3, "dropout": 0.3, "attention": "additive", "cell": "lstm", "beam": 1}
+        more = {"epochs": 3, "dropout": 0.3, "attention": "additive", "cell": "lstm", "beam": 1,
+                "scheduled_sampling": 0.2}  # fmt: skip
         return Translator(out=tmp_path / out, **SMALL | more)
 
     model("whole").fit(X, y)
@@ -142,6 +208,11 @@ def test_pairs_that_make_no_sense(X, y, words):
         ("train translate {run}/../pairs.csv --beam 0", "beam is a whole number"),
         ("predict {run} text --probabilities", "--probabilities is of classes"),
         ("predict {run} text --word x", "--word says nothing to"),
+        ("predict {run} text --best 0", "--best is a whole number"),
+        ("predict {run} text --temperature 0", "temperature is a number above 0"),
+        ("predict {run} text --seed 3", "without it nothing is random"),
+        ("predict {run} text --align --best 2", "leave one of them out"),
+        ("predict {run} text --target x", "say --align with it"),
     ],
 )
 def test_what_a_person_gets_wrong_is_answered_in_a_sentence(run, capsys, line, words, tmp_path):

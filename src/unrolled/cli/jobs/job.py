@@ -21,7 +21,7 @@ IDLE = {"momentum": ("optimizer", "momentum")}
 ASKED_WITH = (
     "text", "label", "series", "time", "value", "known", "past", "every",
     "word", "tag", "sentence", "format", "file", "target", "from_column", "to_column",
-    "labels_separated_by",
+    "labels_separated_by", "best", "temperature", "seed", "align",
 )  # fmt: skip
 
 Evaluation = tuple[dict[str, Any], list[str]]  # figures by name, and lines for people

@@ -1,12 +1,13 @@
 """Translation on the command line. In: pairs of texts. Out: runs, translations, figures."""
 
 import argparse
+import json
 import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from unrolled.cli.jobs.classify import is_one_text
 from unrolled.cli.jobs.figures import lines_of
@@ -16,9 +17,12 @@ from unrolled.data.notes import Notes
 from unrolled.data.pairs import Pairs, read_pairs, read_sources
 from unrolled.errors import UsageError
 from unrolled.files import write_whole
+from unrolled.tasks.target_estimator import Draw
 from unrolled.tasks.translate.translator import Translator
+from unrolled.training import settings as checks
 from unrolled.training.run_folder import RunFolder
 
+T = TypeVar("T")
 TOGETHER = 256  # sources that are translated before any is printed
 
 
@@ -29,7 +33,7 @@ class TranslateJob(CommandJob):
     summary = "translate sequences: sentences, spellings, dates"
     estimator = Translator
     columns = ("target", "from_column", "to_column", "test", "test_target", "test_share")
-    asked_with = ("target", "from_column", "to_column")
+    asked_with = ("target", "from_column", "to_column", "best", "temperature", "seed", "align")
 
     def add_columns(self, parser: argparse._ActionsContainer) -> None:
         parser.add_argument("--target", metavar="FILE", help="targets, line by line")
@@ -81,13 +85,39 @@ class TranslateJob(CommandJob):
 
     def predict(self, run: RunFolder, arguments: argparse.Namespace) -> None:
         self.refuse_answers_of_classes(arguments)
+        refuse_what_goes_not_together(arguments)
         model = Translator.load(run.path)
-        lines = said(model, self.sources_of(run, arguments))
+        if arguments.align:
+            lines = self.aligned(run, model, arguments)
+        elif arguments.best is None and arguments.temperature is None:
+            lines = said(model, self.sources_of(run, arguments))
+        else:
+            lines = several(model, self.sources_of(run, arguments), arguments)
         if arguments.out:
             write_whole(Path(arguments.out), "\n".join([*lines, ""]))
             return
         for line in lines:
             print(line, flush=True)
+
+    @staticmethod
+    def aligned(run: RunFolder, model: Translator, arguments: argparse.Namespace) -> Iterator[str]:
+        """A JSON object for each pair: its tokens, and which of the source each of the target
+        looked at most, counting from 0."""
+        before = {} if arguments.target else run.config().get("data", {})
+        names = ("from_column", "to_column")
+        columns = [getattr(arguments, name) or before.get(name) for name in names]
+        data = pairs_of(arguments.source, arguments.target, (columns[0], columns[1]))
+        say_notes(data.notes)
+        for some in _in_groups(zip(data.sources, data.targets)):
+            for one in model.align([pair[0] for pair in some], [pair[1] for pair in some]):
+                places = one.weights[:-1].argmax(1).tolist()
+                yield json.dumps(
+                    {
+                        "source": list(one.source), "target": list(one.target[:-1]),
+                        "looked_at": places, "log_p": round(one.log_p, 4),
+                    },
+                    ensure_ascii=False,
+                )  # fmt: skip
 
     @staticmethod
     def sources_of(run: RunFolder, arguments: argparse.Namespace) -> Iterable[str]:
@@ -115,10 +145,47 @@ def pairs_of(
     return found
 
 
+def refuse_what_goes_not_together(arguments: argparse.Namespace) -> None:
+    """Options of `predict` that answer different questions, or that nothing reads."""
+    checks.count("--best", arguments.best, optional=True)
+    several = [one for one in ("best", "temperature") if getattr(arguments, one) is not None]
+    if arguments.align and several:
+        raise UsageError(f"--align scores given translations, and --{several[0]} makes new ones: "
+                         "leave one of them out")  # fmt: skip
+    for name in ("target", "to_column"):
+        if getattr(arguments, name) and not arguments.align:
+            option = f"--{name}".replace("_", "-")
+            raise UsageError(f"{option} names translations that are there: say --align with it, or "
+                             "use `unrolled evaluate`")  # fmt: skip
+    if arguments.seed is not None and arguments.temperature is None:
+        raise UsageError("--seed is of --temperature: without it nothing is random")
+
+
 def said(model: Translator, sources: Iterable[str]) -> Iterator[str]:
     """A line for each source; an empty one for an empty one."""
-    waiting = iter(sources)
-    while batch := list(islice(waiting, TOGETHER)):
+    for batch in _in_groups(sources):
         asked = [text for text in batch if text]
         answers = iter(model.predict(asked) if asked else [])
         yield from (next(answers) if text else "" for text in batch)
+
+
+def several(
+    model: Translator, sources: Iterable[str], arguments: argparse.Namespace
+) -> Iterator[str]:
+    """For each source a line for each answer, its score and its text, and an empty line."""
+    draw = None
+    if arguments.temperature is not None:
+        draw = Draw.seeded(arguments.temperature, arguments.seed or 0)
+    for batch in _in_groups(sources):
+        asked = [text for text in batch if text]
+        found = iter(model.n_best(asked, arguments.best or 1, draw) if asked else [])
+        for text in batch:
+            for answer, score in next(found) if text else []:
+                yield f"{score:.4f}\t{answer}"
+            yield ""
+
+
+def _in_groups(items: Iterable[T]) -> Iterator[list[T]]:
+    waiting = iter(items)
+    while some := list(islice(waiting, TOGETHER)):
+        yield some

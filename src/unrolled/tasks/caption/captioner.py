@@ -129,7 +129,9 @@ class Captioner(TargetEstimator):
         model.encoder.fit(torch.from_numpy(parts["train"].pictures).permute(0, 3, 1, 2))
         config = shared.config_of(TASK, self, self.cell_, data=data or {})
         run = self.open_run(config, self._vocabulary(), resume)
-        job = TargetJob(model, parts, self.batch_size, self.smoothing, self.seed)
+        job = TargetJob(
+            model, parts, self.batch_size, self.smoothing, self.seed, self.scheduled_sampling
+        )
         state = train(job, self.settings(), run, self.watcher(), resume)
         self.model_, self.state_, self.run_ = model.eval(), state, run
         self.history_ = state.history
@@ -163,6 +165,7 @@ class Captioner(TargetEstimator):
                 len(self.targets_),
                 channels=self.channels,
                 attention=self.attention,
+                input_feeding=self.input_feeding,
                 embedding=self.embedding,
                 hidden=self.hidden,
                 layers=self.layers,

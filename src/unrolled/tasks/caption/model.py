@@ -30,6 +30,7 @@ class CaptionNetwork(EncoderDecoder):
         *,
         channels: int,
         attention: str,
+        input_feeding: bool,
         embedding: int,
         hidden: int,
         layers: int,
@@ -46,7 +47,7 @@ class CaptionNetwork(EncoderDecoder):
         self.drop = nn.Dropout(dropout)
         self.decoder = Decoder(
             cell, targets, keys, score=attention, embedding=embedding, hidden=hidden,
-            layers=layers, dropout=dropout,
+            layers=layers, dropout=dropout, input_feeding=input_feeding,
         )  # fmt: skip
 
     def read(self, *inputs: Tensor) -> Memory:

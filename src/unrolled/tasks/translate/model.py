@@ -28,6 +28,7 @@ class TranslationNetwork(EncoderDecoder):
         targets: int,
         *,
         attention: str,
+        input_feeding: bool,
         embedding: int,
         hidden: int,
         layers: int,
@@ -42,7 +43,7 @@ class TranslationNetwork(EncoderDecoder):
         keys = 2 * self.encoder.output_size
         self.decoder = Decoder(
             cell, targets, keys, score=attention, embedding=embedding, hidden=hidden,
-            dropout=dropout,
+            dropout=dropout, input_feeding=input_feeding,
         )  # fmt: skip
 
     def read(self, *inputs: Tensor) -> Memory:

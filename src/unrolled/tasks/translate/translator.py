@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from unrolled.cells.choosing import ChosenCell
@@ -28,10 +27,10 @@ from unrolled.tasks import estimator as shared
 from unrolled.tasks.estimator import seeded
 from unrolled.tasks.options import option
 from unrolled.tasks.ragged import Ragged, batches_in_order
-from unrolled.tasks.target_estimator import TargetEstimator
+from unrolled.tasks.target_estimator import Draw, TargetEstimator
 from unrolled.tasks.target_job import TargetJob
 from unrolled.tasks.target_scores import text_scores
-from unrolled.tasks.tokens import KINDS, DamagedVocabulary, Tokens
+from unrolled.tasks.tokens import KINDS, UNKNOWN, WORDS, DamagedVocabulary, Tokens
 from unrolled.tasks.translate.model import TranslationNetwork
 from unrolled.tasks.translate.page import Findings, Reading, page_of
 from unrolled.training import settings as checks
@@ -64,6 +63,13 @@ class PairPart:
         return self.sources.batch(rows)
 
 
+@dataclass(frozen=True)
+class Alignment(Reading):
+    """A target that was given, what its tokens looked at, and log p of it."""
+
+    log_p: float
+
+
 @dataclass(kw_only=True, eq=False, repr=False)
 class Translator(TargetEstimator):
     """An encoder of both directions, and a decoder with attention."""
@@ -71,6 +77,7 @@ class Translator(TargetEstimator):
     epochs: int = option(10, "maximum number of epochs", int)
     validation: float = option(0.05, "fraction of the pairs for validation", float)
     source_tokens: str = option("auto", "tokens of the source", choices=("auto", *KINDS))
+    copy: bool = option(True, "copy words that the target vocabulary lacks from the source", bool)
 
     def check(self) -> ChosenCell:
         cell = super().check()
@@ -105,7 +112,9 @@ class Translator(TargetEstimator):
         model = self._build()
         config = shared.config_of(TASK, self, self.cell_, data=data or {})
         run = self.open_run(config, self._vocabulary(), resume)
-        job = TargetJob(model, parts, self.batch_size, self.smoothing, self.seed)
+        job = TargetJob(
+            model, parts, self.batch_size, self.smoothing, self.seed, self.scheduled_sampling
+        )
         state = train(job, self.settings(), run, self.watcher(), resume)
         self.model_, self.state_, self.run_ = model.eval(), state, run
         self.history_ = state.history
@@ -137,6 +146,7 @@ class Translator(TargetEstimator):
                 len(self.sources_),
                 len(self.targets_),
                 attention=self.attention,
+                input_feeding=self.input_feeding,
                 embedding=self.embedding,
                 hidden=self.hidden,
                 layers=self.layers,
@@ -167,23 +177,72 @@ class Translator(TargetEstimator):
 
     # ---------------------------------------------------------------------------------- asking
 
-    def n_best(self, X: Sequence[str], count: int = 1) -> list[list[tuple[str, float]]]:
-        """For each source its best targets and their scores (log p, by length), best first."""
+    def n_best(
+        self, X: Sequence[str], count: int = 1, draw: Draw | None = None
+    ) -> list[list[tuple[str, float]]]:
+        """For each source its best targets and their scores (log p, by length), best first; with
+        `draw` targets drawn at random and their log p."""
         self.require_fitted("model_")
         texts = as_texts(X)
-        sources = Ragged.of([self.sources_.encode(text) for text in texts], np.int64)
+        sources = self._numbers(self.sources_, texts)
         found: list[list[tuple[str, float]]] = [[] for _ in texts]
         for rows in batches_in_order(sources.lengths, TOGETHER):
-            for row, best in zip(rows, self.best_of(sources.batch(rows), count)):
-                found[row] = best
+            answers = self.answers(sources.batch(rows), count, draw, self._copies)
+            for row, ones in zip(rows, answers):
+                found[row] = [(self._text(one.tokens, texts[row]), one.score) for one in ones]
         return found
+
+    def sample(
+        self, X: Sequence[str], count: int = 1, temperature: float = 1.0, seed: int = 0
+    ) -> list[list[tuple[str, float]]]:
+        """For each source targets drawn at random, and log p of each; a low temperature draws
+        nearer to the best."""
+        return self.n_best(X, count, Draw.seeded(temperature, seed))
+
+    def align(self, X: Sequence[str], y: Sequence[str]) -> list[Alignment]:
+        """What each token of a given target looked at in its source, and log p of the target."""
+        self.require_fitted("model_")
+        texts = as_texts(X)
+        targets = self._numbers(self.targets_, as_targets(y, len(texts)))
+        sources = self._numbers(self.sources_, texts)
+        found: dict[int, Alignment] = {}
+        for rows in batches_in_order(sources.lengths, TOGETHER):
+            given = [targets[row].tolist() for row in rows]
+            for row, one, (log_p, weights) in zip(
+                rows, given, self.aligned(sources.batch(rows), given)
+            ):
+                shown = [self.sources_.show(int(number)) for number in sources[row]]
+                said = [*map(self.targets_.show, one), "(end)"]
+                found[row] = Alignment(shown, said, weights, log_p)
+        return [found[row] for row in range(len(texts))]
+
+    @staticmethod
+    def _numbers(cut: Tokens, texts: Sequence[str]) -> Ragged:
+        return Ragged.of([cut.encode(text) for text in texts], np.int64)
+
+    @property
+    def _copies(self) -> bool:
+        """Only of words can one be unknown that stands for a whole word of the source."""
+        return self.copy and self.targets_.kind == "word"
+
+    def _text(self, tokens: Sequence[int], source: str) -> str:
+        """A target as text, each unknown word replaced by the word that it looked at most (Luong et
+        al. 2015)."""
+        if UNKNOWN not in tokens:
+            return self.targets_.decode(tokens)
+        words = [self.targets_.show(token) for token in tokens]
+        inputs = self._numbers(self.sources_, [source]).batch(np.arange(1))
+        _, weights = self.aligned(inputs, [tokens])[0]
+        spans = self.sources_.spans(source)
+        for place in np.flatnonzero(np.asarray(tokens) == UNKNOWN).tolist():
+            words[place] = word_at(source, spans[int(weights[place].argmax())])
+        return " ".join(words)
 
     def attended(self, source: str) -> Reading:
         """What each token of the best target looked at."""
-        numbers = self.sources_.encode(source)
-        inputs = torch.from_numpy(numbers)[:, None], torch.tensor([len(numbers)])
-        said, weights = self.looked_at(inputs)
-        return Reading([self.sources_.show(int(number)) for number in numbers], said, weights)
+        sources = self._numbers(self.sources_, [source])
+        said, weights = self.looked_at(sources.batch(np.arange(1)), self._copies)
+        return Reading([self.sources_.show(int(number)) for number in sources[0]], said, weights)
 
     def evaluate(self, X: Sequence[str], y: Sequence[str]) -> dict[str, Any]:
         """BLEU, chrF, error rates of words and characters, the share that is right as a whole."""
@@ -213,6 +272,13 @@ class Translator(TargetEstimator):
         model.model_, model.run_, model.history_ = network.eval(), run, run.metrics()
         model.notes_ = Notes()
         return model
+
+
+def word_at(text: str, span: tuple[int, int]) -> str:
+    """The whole word that a piece of a text belongs to, in small letters."""
+    begin, end = span
+    words = (one for one in WORDS.finditer(text) if one.start() < end and one.end() > begin)
+    return next((one[0].lower() for one in words), text[begin:end].strip())
 
 
 def as_texts(X: Any) -> list[str]:
