@@ -115,8 +115,8 @@ class Decoder(nn.Module):
         assert self.feed is not None
         *inner, before = states or (None, None, torch.zeros_like(x[:1]))
         found, looked = [], []
-        for step in x.split(1):
-            fed = step + self.feed(self.drop(before))
+        for step in range(len(x)):
+            fed = x[step : step + 1] + self.feed(self.drop(before))
             before, inner, weights = self._run(fed, memory, inner)
             found.append(before)
             looked.append(weights)
