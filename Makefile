@@ -14,19 +14,23 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	then echo $$python; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz check format bench docs clean
+.PHONY: help demo test exhaustive fuzz check format bench docs clean
 
 help:  ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(STAMPS)/jobs $(STAMPS)/data  ## train on built-in data: which language is it? Writes and opens a report
 	$(BIN)/unrolled train classify builtin:languages --pooling last --dropout 0.2 \
 		--lr 0.005 --schedule cosine --batch-size 64 --epochs 6 --members 1 --no-linear --open
 
 # A process for each core; threads that wait for one another give their core to the other process.
-test: $(STAMPS)/dev $(STAMPS)/data  ## run every test
+test: $(STAMPS)/dev $(STAMPS)/data  ## run the tests, all but the exhaustive ones
 	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest --numprocesses auto --dist worksteal \
-		$(PYTEST_OPTIONS)
+		-m "not exhaustive" $(PYTEST_OPTIONS)
+
+exhaustive: $(STAMPS)/dev $(STAMPS)/data  ## run the rest: every cell, every kill, every process
+	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest --numprocesses auto --dist worksteal \
+		-m exhaustive $(PYTEST_OPTIONS)
 
 fuzz: $(STAMPS)/dev  ## bad files, runs and options, for hours: CASES=100000 FROM=0
 	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest tests/fuzz --numprocesses auto \

@@ -1,4 +1,4 @@
-"""Print 'N passed, N failed' for a JUnit report; exit 1 when a test failed or none ran."""
+"""Print 'N passed, N failed' for JUnit reports; exit 1 when a test failed, or none of one ran."""
 
 import sys
 from pathlib import Path
@@ -16,12 +16,13 @@ def count(report: Path) -> tuple[int, int, int]:
     return total - failed - skipped, failed, skipped
 
 
-def main(report: Path) -> int:
+def main(reports: list[Path]) -> int:
     """Count, print, and tell whether all is well."""
-    passed, failed, skipped = count(report) if report.exists() else (0, 1, 0)
+    counts = [count(report) if report.exists() else (0, 1, 0) for report in reports]
+    passed, failed, skipped = map(sum, zip(*counts, strict=True))
     print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
-    return 1 if failed or not passed else 0
+    return 1 if failed or not all(passed for passed, _, _ in counts) else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main([Path(name) for name in sys.argv[1:]]))

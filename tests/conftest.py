@@ -32,6 +32,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+# A cell with one state, with gates, with two states, with constants and a normalization, with named
+# inputs: of a sweep over all cells these are in `make test`, and the others in `make exhaustive`.
+REPRESENTATIVE = {"elman", "gru", "lstm", "layernormlstm", "lmu", "phasedlstm"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("sweep") and isinstance(item, pytest.Function):
+            values = item.callspec.params
+            cell = values.get("name", values.get("cell"))
+            name = cell if isinstance(cell, str) else cell.__name__
+            if name.lower() not in REPRESENTATIVE:
+                item.add_marker(pytest.mark.exhaustive)
+
+
 @pytest.hookimpl(tryfirst=True)  # before any fixture trains something and writes its report
 def pytest_runtest_setup(item: pytest.Item) -> None:
     draw_figures(item.get_closest_marker("drawn") is not None)

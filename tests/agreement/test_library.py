@@ -48,6 +48,7 @@ def threads(request: pytest.FixtureRequest) -> Iterator[int]:
     torch.set_num_threads(before)
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     ("name", "dtype"),
     [(n, d) for n in CELLS for d in TOLERANCES if n not in ALIKE or d is torch.float32],
@@ -65,6 +66,7 @@ def test_shapes(name: str, dtype: torch.dtype) -> None:
             assert_all_agree(found, expected, TOLERANCES[dtype], f"{engine} {shape}")
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("name", [n for n in CELLS if n not in ALIKE])
 def test_jobs(name: str, threads: int) -> None:
     case = draw_case(CELLS[name], fitting(CELLS[name], MANY), dtype=torch.float32, seed=3)
@@ -72,6 +74,7 @@ def test_jobs(name: str, threads: int) -> None:
     assert_all_agree(found, case.expected(), TOLERANCES[torch.float32], f"{threads} threads")
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     ("name", "directions"), [(n, d) for n in CELLS for d in (1, 2) if n not in ALIKE or d == 2]
 )
@@ -85,6 +88,7 @@ def test_ragged(name: str, directions: int) -> None:
         assert_all_agree(found, expected, TOLERANCES[torch.float64], engine)
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     "name", [n for n, c in CELLS.items() if n not in ALIKE and stands_on_any(equation(c))]
 )

@@ -12,6 +12,7 @@ from unrolled.engines.cpu.machine.target import host
 SCRIPT = Path(__file__).with_name("narrow.py")
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("width", [32, 16])
 def test_narrow_vectors(width: int) -> None:
     if width >= host().vector_bytes:

@@ -11,6 +11,7 @@ from unrolled.cells.library import library
 LIBRARY = library()
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("name", LIBRARY)
 def test_second_derivatives_of_the_kernels(name: str) -> None:
     torch.manual_seed(0)

@@ -8,6 +8,7 @@ from unrolled.cells.library import variants
 CELLS = dict(variants())
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("name", CELLS)
 def test_gradients_agree_with_central_differences(name: str) -> None:
     table = check_gradients(CELLS[name], seed=1, kernels=False)

@@ -46,6 +46,7 @@ def fresh(cell: type[Cell]) -> type[Cell]:
     return type(cell.__name__, (cell,), {})
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("name", "place"), FLIPPED)
 def test_a_flipped_sign_is_found(name: str, place: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(OPS, name, flipped(OPS[name], place))
@@ -106,6 +107,7 @@ def swapping(source: Equation, rename: Callable[[str], str]) -> Equation:
     return replace(source, statements=tuple((name, statements[name]) for name in source.locals))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("cell", "gates"), GATES)
 @pytest.mark.parametrize("kind", ["W", "U", "b"])
 def test_swapped_gates_are_found(cell: type[Cell], gates: tuple[str, str], kind: str) -> None:

@@ -211,6 +211,7 @@ def test_declared_sizes_are_what_the_step_computes(made: Any, seed: int) -> None
         assert_agrees(mine, expected, tolerance=FLOAT64)
 
 
+@pytest.mark.exhaustive
 @settings(SLOWLY, max_examples=5)
 @given(sized_cells, st.integers(0, 99))
 def test_the_gradient_of_declared_sizes_is_the_slope(made: Any, seed: int) -> None:

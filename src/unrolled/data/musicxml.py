@@ -9,6 +9,7 @@ from __future__ import annotations
 import zipfile
 import zlib
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -95,6 +96,11 @@ def _tempo(root: Element) -> float:
     return TEMPO
 
 
+@lru_cache(1000)  # of a score's many notes, few differ in this
+def _fraction(text: str, unit: Fraction = Fraction(1)) -> Fraction:
+    return Fraction(text.strip()) / unit
+
+
 class _Part:
     """One instrument, read from its first measure to its last."""
 
@@ -127,7 +133,7 @@ class _Part:
             self.note(one)
 
     def quarters(self, one: Element) -> Fraction:
-        return Fraction((one.findtext("duration") or "0").strip()) / self.divisions
+        return _fraction(one.findtext("duration") or "0", self.divisions)
 
     def note(self, one: Element) -> None:
         length = self.quarters(one)
@@ -141,7 +147,7 @@ class _Part:
             return
         key = SEMITONES[(pitch.findtext("step") or "").strip()] + self.transposed
         key += 12 * (int(pitch.findtext("octave") or "") + 1)
-        key += int(Fraction((pitch.findtext("alter") or "0").strip()))
+        key += int(_fraction(pitch.findtext("alter") or "0"))
         ties = {tie.get("type") for tie in one.findall("tie")}
         start, end = self.begun, self.begun + length
         before = self.held.get(key)

@@ -112,6 +112,7 @@ def test_recompute(monkeypatch: pytest.MonkeyPatch) -> None:
     assert space.samples["whole, a hundredth"] == [2 - 2 * 64 * 4 / 2**20]
 
 
+@pytest.mark.exhaustive
 def test_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "WORK", {"LSTM": ("torch.nn", "unrolled whole")})
     (record,) = measured("memory", quick=True)
@@ -120,6 +121,7 @@ def test_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(samples[0] > outputs for samples in record.samples.values())
 
 
+@pytest.mark.exhaustive
 def test_compiling() -> None:
     records = measured("compiling", cells=("Elman", "ProjectedLSTM"))
     assert cells_of(records) == ["Elman", "ProjectedLSTM"]

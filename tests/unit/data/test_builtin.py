@@ -149,6 +149,7 @@ def test_plays_have_no_marks() -> None:
     assert not set("*#_\\") & set(text)
 
 
+@pytest.mark.exhaustive
 def test_packages_are_read_and_not_imported() -> None:
     probe = (
         "import sys\nfrom unrolled.data import builtin\n"

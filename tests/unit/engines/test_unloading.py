@@ -35,6 +35,7 @@ def loaded() -> tuple[int, int]:
     return len(jit._loaded), len(program._programs)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", ["class", "instance", "equation"])
 def test_a_dropped_cell_leaves_nothing_loaded(kind: str) -> None:
     make = {"class": lambda c: c, "instance": lambda c: c(), "equation": equation}[kind]

@@ -111,6 +111,7 @@ def everything(names: Iterable[str]) -> tuple[dict[str, Network], dict[str, Any]
     return networks, inputs, expected
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("libm", [True, False], ids=["libm", "own"])
 def test_every_cell_agrees_with_the_layer(tmp_path: Path, libm: bool) -> None:
     need("gcc")

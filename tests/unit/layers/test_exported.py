@@ -46,6 +46,7 @@ def test_an_exported_program_takes_any_shape(name: str, strict: bool) -> None:
     assert_agrees(program.module()(x), model(x), tolerance=EXACT)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_a_saved_program_runs_in_another_process(tmp_path: Path) -> None:
     model = Model(MODELS["drop-in"]()).eval()
@@ -61,6 +62,7 @@ def test_a_saved_program_runs_in_another_process(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.skipif(shutil.which("c++") is None, reason="AOTInductor needs a C++ compiler")
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
 @pytest.mark.filterwarnings("ignore:Unable to find:UserWarning")

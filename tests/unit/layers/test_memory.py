@@ -22,6 +22,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.exhaustive
 @LINUX
 @pytest.mark.parametrize("side", ["start", "end"])
 def test_nothing_beyond_a_buffer_is_touched(side: str) -> None:
@@ -55,6 +56,7 @@ print(peak() - before - given // 1024)
 """
 
 
+@pytest.mark.exhaustive
 @LINUX
 def test_recomputing_keeps_little() -> None:
     """Beyond inputs and outputs: less for 40,000 steps recomputed than for 40,000 kept whole, by

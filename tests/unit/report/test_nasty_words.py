@@ -45,6 +45,7 @@ FIGURES: dict[str, Callable[[str], Panel]] = {
 NASTIEST = ["$\\foo$", "\x1b[31m\ud800", "_hidden", "x" * 300]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("word", NASTIEST)
 @pytest.mark.parametrize("name", FIGURES)
 def test_in_figures(name: str, word: str) -> None:

@@ -76,6 +76,7 @@ def workers(port: int) -> set[str]:
     )
 
 
+@pytest.mark.exhaustive
 def test_two_processes(folder: Path, tmp_path: Path) -> None:
     place = Path(shutil.copytree(folder / "opinions", tmp_path / "opinions"))
     log = tmp_path / "log"

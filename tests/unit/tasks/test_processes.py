@@ -36,6 +36,7 @@ def together(tmp_path_factory, alone):
     return folder, json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("task", TASKS)
 def test_two_processes(task, alone, together):
     folder, found = together

@@ -94,6 +94,7 @@ def in_a_child(folder, killed_at=0):
     return int(told)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="asks Linux about its files")
 def test_every_operation(tmp_path, capfd):
     torch.set_num_threads(1)

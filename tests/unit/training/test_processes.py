@@ -57,11 +57,13 @@ def assert_same_losses(history, other):
             assert_agrees(ours[name], theirs[name], tolerance=PROCESSES)
 
 
+@pytest.mark.exhaustive
 def test_two_devices(tmp_path, alone):
     """Batches of four and a last one of a single row: then one process has nothing to add."""
     assert_same_losses(run_it(tmp_path, 2), alone)
 
 
+@pytest.mark.exhaustive
 def test_torchrun(tmp_path, alone):
     torchrun = str(Path(sys.executable).with_name("torchrun"))
     launcher = [torchrun, "--nproc-per-node", "2"]

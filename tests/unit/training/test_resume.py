@@ -145,6 +145,7 @@ CHILD = """
 """
 
 
+@pytest.mark.exhaustive
 def test_after_kill_9_again_and_again(tmp_path, whole):
     """Killed at a moment that nobody chose, then run until it is through; `test_kills` does so
     at every moment that matters."""
