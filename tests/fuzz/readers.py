@@ -15,10 +15,16 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import soundfile
+from PIL import Image
 
 from unrolled.data import restoring, sources
+from unrolled.data.clips import read_clip
 from unrolled.data.opening import survey, text_lines
 from unrolled.data.pairs import read_pairs, read_sources
+from unrolled.data.piano_roll import fine_enough, roll_of
+from unrolled.data.pictures import read_picture, read_pictures
+from unrolled.data.scores import read_music
 from unrolled.data.sound import read_sound
 from unrolled.data.speech import read_speech
 from unrolled.data.tagged import Columns, read_tagged
@@ -43,6 +49,19 @@ CONLL = b"-DOCSTART- -X- O O\n\nEU NNP B-NP B-ORG\nrejects VBZ B-VP O\n\nPeter N
 CONLLU = b"# text = I go\n1\tI\tI\tPRON\tPRP\t_\t2\tnsubj\t_\t_\n2-3\tgo\t_\t_\t_\t_\t_\t_\t_\t_\n"
 TAGGED = b'{"tokens": ["a", "b"], "tags": ["O", "B-X"]}\n{"tokens": ["c"], "tags": ["I-X"]}\n'
 PAIRS = b"hello\thallo\ngood day\tguten Tag\n"
+ABC = (
+    b"X:1\nT:A tune\nM:6/8\nL:1/8\nQ:1/4=120\nK:Edor\n"
+    + (b'|:"Em"E2B BAB|(3gfe d>c ^B/_A/|[CEG]2- [CEG]z2 {a}b!trill!c\'|[K:D]Z|V:2\nC,,4 D<E:|\n')
+    * 2
+    + b"X:2\nK:C\nCDEF\n"
+)
+SCORE = b"""<?xml version="1.0" encoding="UTF-8"?><score-partwise><part id="P1"><measure number="1">
+<attributes><divisions>4</divisions><transpose><chromatic>-2</chromatic></transpose></attributes>
+<direction><sound tempo="90"/></direction><note><pitch><step>C</step><alter>1</alter>
+<octave>4</octave></pitch><duration>4</duration><tie type="start"/></note><note><chord/><pitch>
+<step>E</step><octave>4</octave></pitch><duration>4</duration></note><backup><duration>4</duration>
+</backup><note><unpitched/><duration>2</duration></note><note><rest/><duration>2</duration></note>
+</measure></part></score-partwise>"""
 BOOK = ("Once upon a time, there was caf\u00e9.\nAnd \u201cthen\u201d it ended.\n" * 4).encode()
 
 
@@ -72,6 +91,34 @@ def float_wav() -> bytes:
     form = struct.pack("<HHIIHH", 3, 1, 8_000, 32_000, 4, 32)
     inside = b"WAVEfmt " + struct.pack("<I", 16) + form + b"data" + struct.pack("<I", 200) + body
     return b"RIFF" + struct.pack("<I", len(inside)) + inside
+
+
+def flac() -> bytes:
+    buffer = io.BytesIO()
+    values = np.sin(np.arange(400) / 9).astype(np.float32)
+    soundfile.write(buffer, values, 8_000, format="FLAC", subtype="PCM_16")
+    return buffer.getvalue()
+
+
+def picture(kind: str, frames: int = 1, mode: str = "RGB") -> bytes:
+    """Some pixels in a format of Pillow."""
+    buffer = io.BytesIO()
+    made = []
+    for frame in range(frames):
+        pixels = (np.arange(9 * 7 * 4).reshape(9, 7, 4) * (frame + 3) % 251).astype(np.uint8)
+        made.append(Image.fromarray(pixels, "RGBA").convert(mode))
+    more: dict[str, Any] = {"save_all": True, "append_images": made[1:]} if frames > 1 else {}
+    made[0].save(buffer, kind, **more)
+    return buffer.getvalue()
+
+
+def midi() -> bytes:
+    """A tempo, a key, two notes at once, a drum, and a running status."""
+    track = b"\x00\xff\x51\x03\x07\xa1\x20\x00\xff\x59\x02\x01\x00\x00\xff\x03\x04tune"
+    track += b"\x00\x90\x3c\x50\x00\x40\x50\x83\x60\x3c\x00\x00\x40\x00\x00\x99\x24\x50"
+    track += b"\x00\xf0\x03\x01\x02\xf7\x60\x80\x3c\x00\x00\xff\x2f\x00"
+    head = b"MThd" + struct.pack(">IHHH", 6, 1, 1, 480)
+    return head + b"MTrk" + struct.pack(">I", len(track)) + track
 
 
 def parquet() -> bytes:
@@ -122,6 +169,23 @@ def manifest(path: Path) -> Any:
     return read_speech(path)
 
 
+def music(path: Path) -> Any:
+    """As a training reads it: notes, then the grid of each piece."""
+    pieces = read_music(path).pieces
+    steps = fine_enough(pieces)
+    return [roll_of(piece, steps) for piece in pieces]
+
+
+def pictures(path: Path) -> Any:
+    (path.parent / "a.png").write_bytes(picture("PNG"))
+    return read_pictures(path)
+
+
+def two_files(path: Path) -> Any:
+    (path.parent / "b.txt").write_bytes(b"hallo\nguten Tag\n")
+    return read_pairs(path, path.parent / "b.txt")
+
+
 lines = "\n".join(map(json.dumps, OBJECTS)).encode()
 SERIES = {"x": np.arange(24.0).reshape(4, 3, 2), "y": np.array(["a", "b", "a", "b"])}
 RAGGED = {"x": np.arange(12.0).reshape(6, 2), "lengths": np.array([2, 4]), "y": np.array([0, 1])}
@@ -157,5 +221,27 @@ READERS: dict[str, Reader] = {
     "wav 16": Reader("a.wav", wav(16), read_sound),
     "wav 24": Reader("a.wav", wav(24), read_sound),
     "wav float": Reader("a.wav", float_wav(), read_sound),
+    "wav 32": Reader("a.wav", wav(32), read_sound),
+    "flac": Reader("a.flac", flac(), read_sound),
+    "midi": Reader("a.mid", midi(), music),
+    "abc": Reader("a.abc", ABC, music),
+    "musicxml": Reader("a.musicxml", SCORE, music),
+    "packed musicxml": Reader("a.mxl", zipped("a.musicxml", SCORE), music),
+    "png": Reader("a.png", picture("PNG", mode="RGBA"), read_picture),
+    "grey png": Reader("a.png", picture("PNG", mode="L"), read_picture),
+    "jpeg": Reader("a.jpg", picture("JPEG"), read_picture),
+    "bmp": Reader("a.bmp", picture("BMP"), read_picture),
+    "webp": Reader("a.webp", picture("WEBP"), read_picture),
+    "tiff": Reader("a.tif", picture("TIFF"), read_picture),
+    "ppm": Reader("a.ppm", picture("PPM"), read_picture),
+    "gif": Reader("a.gif", picture("GIF", 3, "P"), read_clip),
+    "clip of arrays": Reader("a.npz", npz(x=np.zeros((3, 4, 5), np.uint8)), read_clip),
+    "captions": Reader("captions.csv", b"file,text\na.png,one\na.png,two three\n", pictures),
+    "pairs of two files": Reader("a.txt", b"hello\ngood day\n", two_files),
+    "pairs in json": Reader(
+        "a.json",
+        b'[{"source": "a", "target": "b c"}, {"source": "d", "target": "e"}]',
+        lambda p: read_pairs(p),
+    ),
     "speech": Reader("speech.csv", b"file,text\na.wav,one\na.wav,two three\n", manifest),
 }

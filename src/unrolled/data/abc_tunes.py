@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
-from unrolled.data.scores import TEMPO, Note, Piece, in_order
+from unrolled.data.scores import TEMPO, Note, Piece, in_order, number_of, settled
 from unrolled.errors import DataError
+from unrolled.literal import because
 
 NATURAL = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 FIFTHS = {"F": -1, "C": 0, "G": 1, "D": 2, "A": 3, "E": 4, "B": 5}  # sharps of a major key
@@ -26,9 +27,10 @@ TUPLETS = {2: 3, 3: 2, 4: 3, 5: 2, 6: 2, 7: 2, 8: 3, 9: 2}  # so many notes in t
 MIDDLE = 60
 LONGEST = 1 << 10  # quarter notes: no note is held longer
 
+# What is opened and never closed is looked for a bounded way: a line may have millions of letters.
 TOKEN = re.compile(
-    r"""(?P<skip>"[^"]*"|![^!\n]*!|\+[^+\n]*\+|\{[^}]*\}|%[^\n]*|\\)
-    |\[(?P<field>[A-Za-z]):(?P<value>[^\]]*)\]
+    r"""(?P<skip>"[^"]{0,500}"|![^!]{0,500}!|\+[^+]{0,500}\+|\{[^}]{0,500}\}|%.*|\\)
+    |\[(?P<field>[A-Za-z]):(?P<value>[^\]]{0,500})\]
     |(?P<bar>\[?\|[\]:|\d]*|:+\|?[\]:|\d]*|\[\d)
     |\((?P<tuplet>[2-9])(?::(?P<into>\d?))?(?::(?P<over>\d?))?
     |(?P<open>\[)|(?P<close>\])(?P<close_length>\d*/*\d*)
@@ -55,7 +57,7 @@ def read(path: Path) -> list[Piece]:
         try:
             reading.read(tune)
         except (ValueError, ZeroDivisionError, OverflowError) as error:
-            raise DataError(f"{path}, tune {number}: {error}") from None
+            raise DataError(f"{path}, tune {number}: {because(error)}") from None
         notes = in_order(note for voice in reading.voices.values() for note in voice.notes)
         pieces.append(Piece(f"{path.name}, tune {number}", notes, reading.tempo))
     return pieces
@@ -123,7 +125,7 @@ class _Tune:
         if name == "K":
             self.key = key_signature(value)
         elif name == "L":
-            self.unit = 4 * Fraction(value.replace(" ", ""))
+            self.unit = 4 * number_of(value.replace(" ", ""))
             if not 0 < self.unit <= 16:
                 raise ValueError(f"L:{value} is no length of a note; L:1/8 is one")
         elif name == "M":
@@ -206,7 +208,7 @@ class _Tune:
     def move(self, length: Fraction) -> None:
         if length > LONGEST:
             raise ValueError(f"a note lasts {float(length):,.0f} quarter notes")
-        self.voice.now += length
+        self.voice.now = settled(self.voice.now + length)
 
     def strike(self, chord: list[re.Match[str]], times: Fraction) -> None:
         if not chord:

@@ -14,23 +14,28 @@ from unrolled.errors import DataError, extras
 from unrolled.files import write_whole
 from unrolled.literal import because
 
+MOST_BYTES = 1 << 20  # of a file: hours of music; messages take 300 times as much memory
 PERCUSSION = 9  # of channels counted from 0
 TICKS = 480  # in a quarter note, of what is written
 LOUDNESS = 80  # of 127
 MINUTE = 60_000_000  # microseconds
+DAMAGE = (EOFError, OSError, ValueError, IndexError, KeyError, TypeError, LookupError)
 
 
 def read(path: Path) -> list[Piece]:
     """The one piece of a file."""
     with extras(f"reading {path}"):
         import mido
+        from mido.midifiles.meta import KeySignatureError
+    if path.stat().st_size > MOST_BYTES:
+        raise DataError(f"{path} is larger than the {MOST_BYTES:,} bytes that a MIDI file may have")
     data = path.read_bytes()
     if data[:4] != b"MThd":
         raise DataError(f"{path} is not a MIDI file: it does not begin with MThd")
     try:
         file = mido.MidiFile(file=io.BytesIO(data))
         messages = mido.merge_tracks(file.tracks)
-    except (EOFError, OSError, ValueError, IndexError, KeyError, TypeError) as error:
+    except (*DAMAGE, KeySignatureError) as error:
         raise DataError(
             f"{path} is damaged or cut short ({because(error)}): fetch it again"
         ) from None

@@ -7,18 +7,19 @@ tempo. Repeats are played once, grace notes left out.
 from __future__ import annotations
 
 import zipfile
-import zlib
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 from xml.etree import ElementTree
 
-from unrolled.data.scores import MOST_BYTES, TEMPO, Note, Piece, in_order
+from unrolled.data.opening import DAMAGE
+from unrolled.data.scores import MOST_BYTES, TEMPO, Note, Piece, in_order, number_of, settled
 from unrolled.errors import DataError
 from unrolled.literal import because
 
 Element = ElementTree.Element
 SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+ZIP_DAMAGE: tuple[type[Exception], ...] = (*DAMAGE, OSError, RuntimeError)
 CONTAINER = "META-INF/container.xml"
 
 
@@ -71,7 +72,7 @@ def _unpacked(path: Path) -> bytes:
             if not names:
                 raise DataError(f"{path} is packed, and no score is in it: fetch it again")
             return _member(path, archive, names[0])
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+    except ZIP_DAMAGE as error:
         raise DataError(
             f"{path} is damaged or cut short ({because(error)}): fetch it again"
         ) from None
@@ -98,7 +99,7 @@ def _tempo(root: Element) -> float:
 
 @lru_cache(1000)  # of a score's many notes, few differ in this
 def _fraction(text: str, unit: Fraction = Fraction(1)) -> Fraction:
-    return Fraction(text.strip()) / unit
+    return number_of(text) / unit
 
 
 class _Part:
@@ -120,7 +121,7 @@ class _Part:
 
     def read(self, one: Element) -> None:
         if one.tag == "attributes":
-            self.divisions = Fraction(one.findtext("divisions") or self.divisions)
+            self.divisions = number_of(one.findtext("divisions") or str(self.divisions))
             self.divisions = 1 / (1 / self.divisions)  # zero is refused here
             shift = one.find("transpose")
             if shift is not None:
@@ -128,7 +129,8 @@ class _Part:
                 self.transposed = int(shift.findtext("chromatic") or 0) + 12 * octaves
         elif one.tag in ("backup", "forward"):
             moved = self.quarters(one)
-            self.now = max(Fraction(0), self.now + (moved if one.tag == "forward" else -moved))
+            moved = moved if one.tag == "forward" else -moved
+            self.now = max(Fraction(0), settled(self.now + moved))
         elif one.tag == "note" and one.find("grace") is None:
             self.note(one)
 
@@ -139,7 +141,7 @@ class _Part:
         length = self.quarters(one)
         if one.find("chord") is None:
             self.begun = self.now
-            self.now += length
+            self.now = settled(self.now + length)
         pitch, drum = one.find("pitch"), one.find("unpitched")
         if drum is not None:
             self.drums += 1
@@ -149,7 +151,7 @@ class _Part:
         key += 12 * (int(pitch.findtext("octave") or "") + 1)
         key += int(_fraction(pitch.findtext("alter") or "0"))
         ties = {tie.get("type") for tie in one.findall("tie")}
-        start, end = self.begun, self.begun + length
+        start, end = self.begun, settled(self.begun + length)
         before = self.held.get(key)
         if "stop" in ties and before is not None and before[1] == start:
             start = before[0]

@@ -102,19 +102,21 @@ def _endings(name: str) -> list[str]:
     return endings
 
 
+DAMAGE: tuple[type[Exception], ...] = (
+    EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, gzip.BadGzipFile
+)  # fmt: skip
+
+
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
     """The bytes of a file, unpacked; damage becomes a sentence."""
-    damage: tuple[type[Exception], ...] = (
-        EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, gzip.BadGzipFile,
-    )  # fmt: skip
     with opened_as_it_is(path) as raw:
         try:
             start = raw.read(8)
             raw.seek(0)
             with _unpacked(path, raw, start) as stream:
                 yield stream
-        except damage as error:
+        except DAMAGE as error:
             why = because(error)
             raise DataError(f"{path} is damaged or cut short ({why}): fetch it again") from error
 
@@ -164,7 +166,11 @@ def _zipped(path: Path, raw: Any) -> Iterator[Any]:
         name = _only_name(path, archive)
         if archive.getinfo(name).flag_bits & 1:
             raise DataError(f"{path} is locked with a password: unpack it first")
-        with archive.open(name) as stream:
+        try:
+            stream = archive.open(name)
+        except (NotImplementedError, RuntimeError) as error:  # a method that is not known
+            raise zipfile.BadZipFile(str(error)) from error
+        with stream:
             yield stream
 
 

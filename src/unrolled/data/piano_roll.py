@@ -7,6 +7,7 @@ first. A note between two steps is left out and counted. Next: compose.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -40,8 +41,8 @@ def roll_of(piece: Piece, steps: int) -> Any:
 
 def _span(note: Note, steps: int) -> tuple[int, int]:
     """The steps at whose beginning it sounds, half-open."""
-    first = int(np.ceil(note.start * steps - LATE))
-    end = int(np.ceil((note.start + note.length) * steps - LATE))
+    first = math.ceil(note.start * steps - LATE)
+    end = math.ceil((note.start + note.length) * steps - LATE)
     return max(first, 0), max(end, first, 0)
 
 

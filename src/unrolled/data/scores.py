@@ -6,18 +6,23 @@ middle C). Drums and what cannot be read are left out and counted. Next: `piano_
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 
 from unrolled.data.notes import Notes, listed
 from unrolled.data.opening import existing
 from unrolled.data.splits import hold_out
 from unrolled.errors import DataError
+from unrolled.literal import because
 
 LOWEST, KEYS = 21, 88  # of a piano, from A0 to C8
 TEMPO = 100.0  # quarter notes in a minute, where a file does not say
 MOST_BYTES = 64 << 20  # of a file: a score of that size is none
+NUMBER = re.compile(r"[+-]?[0-9]{1,9}(\.[0-9]{1,9}|/[0-9]{1,9})?")
+FINEST = 1 << 20  # parts of a quarter note that are told apart
 MIDI, ABC, XML = (".mid", ".midi"), (".abc",), (".musicxml", ".mxl", ".xml")
 
 
@@ -146,6 +151,18 @@ def _paths(folder: Path) -> Iterator[Path]:
     if not paths:
         raise DataError(f"the folder {folder} holds no score: name one with {listed(endings)}")
     yield from paths
+
+
+def number_of(text: str) -> Fraction:
+    """A number as scores write one. Others are refused: 1e999999 alone would take minutes."""
+    if NUMBER.fullmatch(text.strip()) is None:
+        raise ValueError(f"{because(text, 20)} is not a number")
+    return Fraction(text.strip())
+
+
+def settled(time: Fraction) -> Fraction:
+    """A time as finely as it is counted: denominators do not grow from note to note."""
+    return time.limit_denominator(FINEST)
 
 
 def in_order(notes: Iterable[Note]) -> tuple[Note, ...]:

@@ -19,6 +19,9 @@ from unrolled.literal import because
 
 PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE  # formats by number, as the header has them
 ENDINGS = (".wav", ".flac", ".ogg")
+BY_SOUNDFILE = (b"fLaC", b"OggS")  # how files begin that go to it: it would guess at others
+RATES = (1_000, 1_000_000)  # samples in a second, at least and at most
+MOST_SAMPLES = 1 << 30  # over all channels
 
 
 class CutShort(DataError):
@@ -42,9 +45,16 @@ def read_sound(path: str | Path) -> Sound:
     """A whole recording."""
     path = existing(path)
     data = path.read_bytes()
-    sound = _wav(path, data) if data[:4] == b"RIFF" else _by_soundfile(path)
+    sound = _wav(path, data) if data[:4] == b"RIFF" else _by_soundfile(path, data)
     if not len(sound.samples):
         raise DataError(f"{path} is a recording of no length: it holds 0 samples")
+    if not RATES[0] <= sound.rate <= RATES[1]:
+        raise DataError(
+            f"{path} says that it has {sound.rate:,} samples in a second, and recordings have "
+            f"{RATES[0]:,} to {RATES[1]:,}: it is damaged, or save it again"
+        )
+    if not np.isfinite(sound.samples).all():
+        raise DataError(f"{path} holds samples that are infinite or no numbers: save it again")
     return sound
 
 
@@ -66,7 +76,8 @@ def _wav(path: Path, data: bytes) -> Sound:
     samples = _numbers(path, chunks[b"data"], kind, bits)
     whole = len(samples) // channels * channels
     values = samples[:whole].reshape(-1, channels).mean(1)
-    return Sound(values.astype(np.float32), rate, channels)
+    with np.errstate(over="ignore", invalid="ignore"):  # infinite ones are refused by `read_sound`
+        return Sound(values.astype(np.float32), rate, channels)
 
 
 def _chunks(path: Path, data: bytes) -> dict[bytes, bytes]:
@@ -105,13 +116,19 @@ def _numbers(path: Path, body: bytes, kind: int, bits: int) -> Any:
     return wide.view("<i4")[:, 0] / 2.0**31
 
 
-def _by_soundfile(path: Path) -> Sound:
-    if path.suffix.lower() not in ENDINGS:
+def _by_soundfile(path: Path, data: bytes) -> Sound:
+    if data[:4] not in BY_SOUNDFILE:
         raise DataError(f"{path} is not a WAV file: save the sound as WAV, or FLAC")
     with extras(f"reading {path}"):
         import soundfile
     try:
-        samples, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
+        with soundfile.SoundFile(str(path)) as file:
+            if file.frames * file.channels > MOST_SAMPLES:  # which may be a lie of its header
+                raise DataError(
+                    f"{path} says that it holds {file.frames:,} samples of {file.channels} "
+                    "channels, more than fit into memory: cut it into shorter recordings"
+                )
+            samples, rate = file.read(dtype="float32", always_2d=True), file.samplerate
     except soundfile.SoundFileError as error:
         why = because(error)
         raise DataError(f"{path} is not a sound that can be read ({why}): save it as WAV") from None

@@ -162,10 +162,10 @@ class _Segments(torch.autograd.Function):
         xs, states, weights, _ = direction.split(tensors)
         cut = _cut(direction, length, weights)
         results = cut.forward(xs, states)
-        ctx.cut, ctx.first, ctx.length = cut, states, length
+        ctx.cut, ctx.length = cut, length
         ctx.set_materialize_grads(False)
         ctx.mark_non_differentiable(*results[1 + direction.states :])
-        ctx.save_for_backward(xs, *weights)
+        ctx.save_for_backward(xs, *states, *weights)  # torch notices when one has changed
         ctx.save_for_forward(xs, *states, *weights)
         return results
 
@@ -173,11 +173,12 @@ class _Segments(torch.autograd.Function):
     def backward(ctx: Any, *d_results: Tensor | None) -> tuple[Tensor | None, ...]:
         if is_mapped(d_results):
             return one_by_one(functools.partial(_Segments.backward, ctx), d_results)
-        xs, *weights = ctx.saved_tensors
+        xs, *rest = ctx.saved_tensors
+        first, weights = rest[: ctx.cut.direction.states], rest[ctx.cut.direction.states :]
         with torch.no_grad():
             found = _backward(ctx.cut, xs, d_results, need_input=ctx.needs_input_grad[2])
             result = by_argument(ctx.cut.direction, found, ctx.needs_input_grad[2:], weights)
-        sources = [xs, *ctx.first, *weights]
+        sources = [xs, *first, *weights]
         if torch.is_grad_enabled() or is_followed([*sources, *d_results]):
             run = _in_segments(ctx.length)
             result = differentiable(run, ctx.cut.direction, result, sources, d_results)

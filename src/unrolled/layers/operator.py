@@ -105,7 +105,7 @@ class KernelSequence(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, direction: Direction, *tensors: Any) -> Tensors:
         xs, initial, weights, _ = direction.split(tensors)
-        ctx.initial, ctx.weights = initial, contiguous(weights)
+        ctx.weights = contiguous(weights)
         results = direction.recurrence.forward(
             direction.schedule, ctx.weights, xs, initial, direction.record,
             keep=True, packs=direction.packs,
@@ -116,7 +116,8 @@ class KernelSequence(torch.autograd.Function):
             ctx.mark_non_differentiable(*results.records)
         # Held as another tensor on the same memory: the outputs would hold this context in turn.
         ctx.outputs, ctx.version = results.outputs.detach(), results.outputs._version
-        ctx.save_for_backward(xs, *weights)  # torch notices when one is changed in place
+        # torch notices when one of these is changed in place
+        ctx.save_for_backward(xs, *initial, *weights)
         ctx.save_for_forward(xs, *initial, *weights)
         return results.outputs, *results.finals, *results.records
 
@@ -125,10 +126,11 @@ class KernelSequence(torch.autograd.Function):
         if is_mapped(d_results):
             return one_by_one(functools.partial(KernelSequence.backward, ctx), d_results)
         direction: Direction = ctx.direction
-        xs, *weights = ctx.saved_tensors
+        xs, *rest = ctx.saved_tensors
+        initial, weights = rest[: direction.states], rest[direction.states :]
         needed, end = ctx.needs_input_grad[1:], 1 + direction.states
         with torch.no_grad():
-            outputs = _unchanged(ctx, xs)
+            outputs = _unchanged(ctx, xs, initial)
             d_outputs = torch.zeros_like(outputs) if d_results[0] is None else d_results[0]
             found = direction.recurrence.backward(
                 direction.schedule, ctx.weights, xs, outputs, ctx.left, d_outputs,
@@ -136,7 +138,7 @@ class KernelSequence(torch.autograd.Function):
                 need_input=needed[0], need_states=any(needed[1:end]),
             )  # fmt: skip
         gradients = by_argument(direction, found, needed, weights)
-        sources = [xs, *ctx.initial, *weights]
+        sources = [xs, *initial, *weights]
         if torch.is_grad_enabled() or is_followed([*sources, *d_results]):
             run = KernelSequence.apply
             gradients = differentiable(run, direction, gradients, sources, d_results)
@@ -149,14 +151,14 @@ class KernelSequence(torch.autograd.Function):
         return push_forward(KernelSequence.apply, ctx.direction, ctx.saved_tensors, dots[1:])
 
 
-def _unchanged(ctx: Any, xs: Tensor) -> Tensor:
+def _unchanged(ctx: Any, xs: Tensor, initial: list[Tensor | None]) -> Tensor:
     """The outputs as they were: once more, if somebody has changed them in place."""
     outputs: Tensor = ctx.outputs
     if outputs._version == ctx.version:
         return outputs
     direction: Direction = ctx.direction
     again: Tensor = direction.recurrence.forward(
-        direction.schedule, ctx.weights, xs, ctx.initial, packs=direction.packs
+        direction.schedule, ctx.weights, xs, initial, packs=direction.packs
     ).outputs
     return again
 

@@ -109,6 +109,19 @@ def test_a_change_in_place_is_noticed(what: str, hidden: int) -> None:
         loss.backward()
 
 
+@pytest.mark.parametrize("bptt", ["whole", "recompute", 2])
+@pytest.mark.parametrize("again", [False, True], ids=["once", "twice"])
+def test_a_state_that_changes_in_place_is_noticed(bptt: Any, again: bool) -> None:
+    """It is read once more where a sequence is recomputed, and in derivatives of derivatives."""
+    layer = make(bptt=bptt)
+    states = draw(1, 2, H, seed=1), draw(1, 2, H, seed=2)
+    loss = layer(draw(4, 2, I), states)[0].sum()
+    for state in states:
+        state.mul_(2)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        torch.autograd.grad(loss, list(layer.parameters()), create_graph=again)
+
+
 def kept_by(y: torch.Tensor) -> list[weakref.ref[Any]]:
     """The output, and what the autograd functions of the graph below it hold."""
     seen, todo = set(), [y.grad_fn]
