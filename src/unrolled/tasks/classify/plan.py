@@ -13,19 +13,25 @@ import numpy as np
 from unrolled.data.splits import folds, hold_out, largest_class
 from unrolled.errors import ArgumentError, InputError
 from unrolled.networks.random_convolutions import Plan
+from unrolled.tasks.classify.encoders import TextEncoder
 from unrolled.tasks.tokens import DamagedVocabulary
 from unrolled.training import settings as checks
 from unrolled.training.run_folder import RunFolder
 
 MOST_MEMBERS = 100  # of a committee
 EPOCHS = 20  # where the steps below allow it
+EPOCHS_OF_WORDS = 6  # a network has learned what it can of words when it has seen them a few times
+USUAL_EPOCHS = f"{EPOCHS}, {EPOCHS_OF_WORDS} for words, more for few rows"
 LEAST_STEPS, MOST_STEPS = 250, 2_000  # of the optimizer: few rows are read more often
 
 
-def epochs_for(rows: int, batch_size: int) -> int:
+def epochs_for(rows: int, model: Any) -> int:
     """Enough epochs that the optimizer takes enough steps, and no more than it needs."""
-    steps = max(1, -(-rows // batch_size))
-    return min(max(EPOCHS, -(-LEAST_STEPS // steps)), max(1, -(-MOST_STEPS // steps)))
+    batch_size: int = model.batch_size
+    steps, encoder = max(1, -(-rows // batch_size)), model.encoder_
+    of_words = isinstance(encoder, TextEncoder) and encoder.tokens.kind == "word"
+    usual = EPOCHS_OF_WORDS if of_words else EPOCHS
+    return min(max(usual, -(-LEAST_STEPS // steps)), max(1, -(-MOST_STEPS // steps)))
 
 
 def split_rows(inputs: list[Any], named: list[str], settings: Any) -> tuple[Any, Any, Any]:

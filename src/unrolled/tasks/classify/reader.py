@@ -53,6 +53,7 @@ from unrolled.tasks.classify.page import page_of
 from unrolled.tasks.classify.plan import (
     EPOCHS,
     MOST_MEMBERS,
+    USUAL_EPOCHS,
     epochs_for,
     shape_from,
     split_rows,
@@ -83,7 +84,7 @@ class Reader(Estimator):
     bidirectional: bool = option(True, "read each sequence in both directions", bool)
     dropout: float = option(0.3, "dropout probability", float)
     epochs: int | None = option(  # type: ignore[assignment]
-        None, f"maximum number of epochs (default: {EPOCHS}, more for few rows)", int
+        None, f"maximum number of epochs (default: {USUAL_EPOCHS})", int
     )
     members: int = option(3, "networks in the committee, each trained without one fold", int)
     linear: bool = option(
@@ -116,8 +117,7 @@ class Reader(Estimator):
 
     def settings(self) -> Settings:
         """The number of epochs is known when the rows are; before that it is the usual one."""
-        usual = EPOCHS if self.epochs is None else self.epochs
-        epochs: Any = getattr(self, "epochs_", usual)
+        epochs: Any = getattr(self, "epochs_", EPOCHS if self.epochs is None else self.epochs)
         return super(Reader, replace(self, epochs=epochs)).settings()
 
     # -------------------------------------------------------------------------------- learning
@@ -154,7 +154,7 @@ class Reader(Estimator):
             self.refuse_taken_place()
         self.notes_ = Notes((data or {}).get("notes", ()))
         inputs, parts = self._parts(X, y, test)
-        self.epochs_ = self.epochs or epochs_for(len(parts["train"]), self.batch_size)
+        self.epochs_ = self.epochs or epochs_for(len(parts["train"]), self)
         model = self._build()
         if self.before is not None:
             self._take_over(model)
