@@ -18,7 +18,7 @@ from unrolled.networks.aims import ONE_CLASS, Aim
 
 SCALES = torch.logspace(-2, 2, 49)  # what scores are multiplied with
 SHARPER = torch.logspace(-0.3, 0.5, 17)  # the same for an average of calibrated models
-EVEN, PULL = 0.5, 8.0  # the share of the first without rows, and how many nats hold it there
+EVEN, PULL = 0.5, 2.0  # the share of the first without rows, and how many nats hold it there
 ALONE = torch.ones(1)  # numbers are what they are
 SHARES = torch.linspace(0.1, 0.9, 17)  # of the first: neither gets less than a tenth
 
