@@ -57,8 +57,8 @@ def export(
         unrolled.export(layer, "lstm.c")
 
     `model` is a cell with sizes, a recurrent layer (of this project or of torch.nn), a fitted
-    classifier, forecaster or generator, or the folder of its run; `to` is one of the formats, by
-    default what the ending of `path` says:
+    classifier, regressor, forecaster, generator or tagger, or the folder of its run; `to` is one of
+    the formats, by default what the ending of `path` says:
 
     - "c": name.h and name.c in C99, one time step at a time, without allocation. Without `libm` the
       file brings its own tanh and exp.
@@ -68,6 +68,8 @@ def export(
     - "js": a JavaScript module without dependencies: `forward`, and the derived `backward`.
 
     - "html": a fitted model as one page that works offline.
+
+    docs/deploy.md lists which runs become what.
 
     `int8` (not for onnx) stores each row of a matrix as whole numbers and a scale. Returns what was
     written, and figures such as bytes of flash and of RAM.
@@ -88,8 +90,8 @@ def export(
         return exported
     if kind == "html":
         raise ArgumentError(
-            "html is a page of a fitted classifier, forecaster or generator, or of its run; a "
-            "layer is exported to js, and its module goes into any page"
+            "html is a page of a fitted classifier, regressor, forecaster, generator or tagger, or "
+            "of its run; a layer is exported to js, and its module goes into any page"
         )
     network = network_of(model)
     if kind == "js":

@@ -23,6 +23,8 @@ from unrolled import _version
 from unrolled.cells.choosing import ChosenCell, choose_cell
 from unrolled.equations.equation import Equation
 from unrolled.errors import ArgumentError, ShapeError, UnrolledError
+from unrolled.exports.export import Exported, Options
+from unrolled.layers.recurrent import Recurrent
 from unrolled.networks.recurrent import TooLarge
 from unrolled.tasks.options import option
 from unrolled.training import settings as checks
@@ -183,6 +185,16 @@ class Estimator(BaseEstimator):
         values["modify"] = list(self.modify)
         values["clip_norm"] = self.clip_norm or 0.0  # TOML has no None: it would read the default
         return {name: value for name, value in values.items() if name not in left_out}
+
+    def export_as(self, kind: str, path: Path, options: Options) -> Exported:
+        """A task that can leave Python as a whole says how; the others say what can."""
+        self.require_fitted("model_")
+        name = type(self).__name__
+        parts = [n for n, part in self.model_.named_modules() if isinstance(part, Recurrent)]
+        raise ArgumentError(
+            f"a whole {name} is not exported: answer over HTTP with `unrolled serve`, or export "
+            f"its recurrent layers: unrolled.export(model.model_.{parts[0]}, {str(path)!r})"
+        )
 
     def require_fitted(self, name: str) -> None:
         if not hasattr(self, name):

@@ -16,7 +16,16 @@ from unrolled.bench.contestant import FIXED, IN_PLACE, OURS
 from unrolled.bench.goals import figures
 from unrolled.bench.problem import BUILT_IN, OWN, Problem, Shape
 from unrolled.bench.record import Record
-from unrolled.bench.suites import compiling, jobs, memory, rate, recompute, stream, torch_compile
+from unrolled.bench.suites import (
+    compiling,
+    exports,
+    jobs,
+    memory,
+    rate,
+    recompute,
+    stream,
+    torch_compile,
+)
 from unrolled.bench.tables import as_text, tables
 from unrolled.data.labelled import Labelled
 from unrolled.data.notes import Notes
@@ -81,6 +90,15 @@ def test_stream(monkeypatch: pytest.MonkeyPatch) -> None:
     records = measured("stream", cells=("LSTM",))
     assert [record.shape for record in records] == [Shape(1, 6, 64, 64), Shape(1, 6, 256, 256)]
     assert {OURS, IN_PLACE, "torch.nn"} <= set(records[0].samples)
+
+
+def test_exports(monkeypatch: pytest.MonkeyPatch) -> None:
+    if exports.c_export.missing():
+        pytest.skip("not installed: gcc")
+    monkeypatch.setattr(exports, "SIZE", 5)
+    monkeypatch.setattr(exports, "STEPS", 6)
+    (record,) = measured("exports", cells=("GRU",))
+    assert {OURS, exports.FROM_C, exports.WITHOUT_LIBM} <= set(record.samples)
 
 
 def test_peephole() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+import unrolled
 from tests import served
 from tests.made_up import tones
 from tests.tolerances import FIGURE, assert_agrees
@@ -17,6 +18,7 @@ from tests.unit.serve.test_app import asked
 from tests.unit.serve.test_hostile import refused
 from unrolled import Captioner, Composer, Regressor, Transcriber, Translator
 from unrolled.data.scores import Note, Piece, read_music
+from unrolled.errors import ArgumentError
 from unrolled.serve.app import Application
 from unrolled.serve.metrics import Metrics
 from unrolled.serve.runs import Runs
@@ -118,6 +120,12 @@ def test_pairs(client: TestClient, media: Path) -> None:
     answers = asked(client, "/runs/translator/predict", {"texts": ["ab", "b"]})["answers"]
     expected = Translator.load(media / "translator").predict(["ab", "b"])
     assert [one["text"] for one in answers] == expected
+
+
+@pytest.mark.parametrize("kind", ["onnx", "js", "html", "c"])
+def test_a_whole_translator_is_served_and_not_exported(media: Path, kind: str) -> None:
+    with pytest.raises(ArgumentError, match=r"unrolled serve.*model\.model_\.encoder, 'a\.x"):
+        unrolled.export(media / "translator", "a.x", kind)
 
 
 BOMB = base64.b64encode(b"P5 5000 5000 255\n").decode()

@@ -17,6 +17,7 @@ SUITES: dict[str, tuple[str, str, bool]] = {
     "ragged": ("ragged", "a training step with sequences of different lengths", False),
     "own-cells": ("own_cells", "a training step of cells that torch.nn does not have", False),
     "stream": ("stream", "one step of a stream, batch 1", False),
+    "exports": ("exports", "one step of an export to C, batch 1", True),
     "peephole": ("peephole", "what a peephole costs over the plain LSTM", False),
     "rate": ("rate", "products a second, beside torch's own matrix product", False),
     "compiling": ("compiling", "time to compile, without and with the cache on disk", False),
