@@ -16,6 +16,7 @@ import pytest
 from tests.tolerances import PROCESSES, PROCESSES_FLOAT64, assert_agrees
 from tests.trained_together import histories
 
+pytestmark = pytest.mark.exhaustive
 ROOT = Path(__file__).parents[3]
 TASKS = ("classify", "forecast", "generate")
 
@@ -36,7 +37,6 @@ def together(tmp_path_factory, alone):
     return folder, json.loads(done.stdout.splitlines()[-1])
 
 
-@pytest.mark.exhaustive
 @pytest.mark.parametrize("task", TASKS)
 def test_two_processes(task, alone, together):
     folder, found = together
