@@ -23,7 +23,6 @@ if os.name == "nt":
     pytest.skip("`unrolled serve` needs Linux or macOS", allow_module_level=True)
 
 PATIENCE = 120.0  # seconds: a machine may be busy
-pytestmark = pytest.mark.exhaustive
 
 
 @contextmanager
@@ -77,6 +76,7 @@ def workers(port: int) -> set[str]:
     )
 
 
+@pytest.mark.exhaustive
 def test_two_processes(folder: Path, tmp_path: Path) -> None:
     place = Path(shutil.copytree(folder / "opinions", tmp_path / "opinions"))
     log = tmp_path / "log"
