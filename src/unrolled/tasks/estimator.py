@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import torch
 from sklearn.base import BaseEstimator
@@ -21,12 +21,15 @@ from torch import nn
 
 from unrolled import _version
 from unrolled.cells.choosing import ChosenCell, choose_cell
+from unrolled.data.notes import Notes
 from unrolled.equations.equation import Equation
 from unrolled.errors import ArgumentError, ShapeError, UnrolledError
 from unrolled.exports.export import Exported, Options
 from unrolled.layers.recurrent import Recurrent
+from unrolled.literal import because
 from unrolled.networks.recurrent import TooLarge
 from unrolled.tasks.options import option
+from unrolled.tasks.tokens import DamagedVocabulary
 from unrolled.training import settings as checks
 from unrolled.training.fabric import is_first_process, make_fabric
 from unrolled.training.manifest import NotARun
@@ -40,6 +43,7 @@ from unrolled.training.settings import Settings
 MOST = {"layers": 1_000, "devices": 1_024, "nodes": 1_024, "horizon": 100_000, "paths": 100_000}
 LEAST_PATIENCE = 5  # epochs
 BESIDE = 0.25  # of the minutes: for a second network
+VOCABULARY = "vocabulary.json"  # what a run keeps of the data
 WATCHERS = {"lines": Lines, "quiet": Quiet, "json": Json}
 
 
@@ -53,6 +57,8 @@ class NotFitted(UnrolledError, NotFittedError):
 @dataclass(kw_only=True, eq=False, repr=False)
 class Estimator(BaseEstimator):
     """The parameters that all tasks share; each task sets defaults of its own."""
+
+    TASK: ClassVar[str]
 
     cell: Any = option("lstm", "a cell of the library, or FILE.py:CLASS")
     modify: Any = option((), "modify the cell, such as layernorm; may be repeated", action="append")
@@ -173,10 +179,38 @@ class Estimator(BaseEstimator):
             return RunFolder(self.out)
         make_fabric(self.settings())  # what cannot be had is said before a folder is made
         files = {
-            "vocabulary.json": json_text(vocabulary),
+            VOCABULARY: json_text(vocabulary),
             "cell.json": self.cell_.equation.to_json(),
         }
         return RunFolder.create(self.out, config, files)
+
+    def _build(self) -> nn.Module:
+        """The network that the parameters and what was found in the data describe."""
+        raise NotImplementedError
+
+    def _recall(self, vocabulary: dict[str, Any], run: RunFolder) -> None:
+        """Take over what a run keeps beside its parameters and weights."""
+        raise NotImplementedError
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """The estimator that a run holds."""
+        run = RunFolder.open(path)
+        model = from_config(cls, cls.TASK, run.config(), run)
+        vocabulary = run.read_json(VOCABULARY)
+        try:
+            if not isinstance(vocabulary, dict):
+                raise TypeError(f"it is {vocabulary!r:.40}")
+            model._recall(vocabulary, run)
+        except (KeyError, TypeError, ValueError, ArgumentError) as error:
+            raise DamagedVocabulary(
+                f"{run.path}: its vocabulary is damaged ({because(error)}): copy the run again"
+            ) from error
+        network = model._build()
+        load_weights(network, run)
+        model.model_, model.run_, model.history_ = network.eval(), run, run.metrics()
+        model.notes_ = Notes()
+        return model
 
     def parameters(self) -> dict[str, Any]:
         """Every parameter but where the run goes and what is shown of it, as plain values."""

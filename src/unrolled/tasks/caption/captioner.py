@@ -12,8 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -25,7 +24,6 @@ from unrolled.data.notes import Notes
 from unrolled.data.pictures import LARGEST_SIDE
 from unrolled.data.splits import hold_out
 from unrolled.errors import ArgumentError, require
-from unrolled.literal import because
 from unrolled.networks.attention import SCORES
 from unrolled.report.page import render
 from unrolled.tasks import estimator as shared
@@ -36,13 +34,12 @@ from unrolled.tasks.options import option
 from unrolled.tasks.ragged import Ragged
 from unrolled.tasks.target_estimator import TargetEstimator
 from unrolled.tasks.target_job import TargetJob
-from unrolled.tasks.tokens import DamagedVocabulary, Tokens
+from unrolled.tasks.tokens import Tokens
 from unrolled.training import settings as checks
 from unrolled.training.fabric import is_first_process
 from unrolled.training.loop import train
 from unrolled.training.run_folder import RunFolder
 
-TASK = "caption"
 TOGETHER = 64  # pictures that are answered at once
 REPORTED = 400  # pictures of which the report says more than the loss
 DRAWN = 3  # pictures with maps of where the network looked
@@ -71,6 +68,8 @@ class PicturePart:
 @dataclass(kw_only=True, eq=False, repr=False)
 class Captioner(TargetEstimator):
     """A convolutional encoder, and a recurrent decoder that attends to its grid."""
+
+    TASK: ClassVar[str] = "caption"
 
     layers: int = option(1, "layers of the decoder below the attention; one is above it", int)
     hidden: int = option(128, "units in each layer of the decoder", int)
@@ -127,7 +126,7 @@ class Captioner(TargetEstimator):
         parts = {name: self._part(one, two) for name, (one, two, _) in raw.items()}
         model = self._build()
         model.encoder.fit(torch.from_numpy(parts["train"].pictures).permute(0, 3, 1, 2))
-        config = shared.config_of(TASK, self, self.cell_, data=data or {})
+        config = shared.config_of(self.TASK, self, self.cell_, data=data or {})
         run = self.open_run(config, self._vocabulary(), resume)
         job = TargetJob(
             model, parts, self.batch_size, self.smoothing, self.seed, self.scheduled_sampling
@@ -230,24 +229,9 @@ class Captioner(TargetEstimator):
     def _vocabulary(self) -> dict[str, Any]:
         return {"canvas": self.canvas_.as_dict(), "targets": self.targets_.as_dict()}
 
-    @classmethod
-    def load(cls, path: str | Path) -> Captioner:
-        """The captioner of a run."""
-        run = RunFolder.open(path)
-        model: Captioner = shared.from_config(cls, TASK, run.config(), run)
-        kept = run.read_json("vocabulary.json")
-        try:
-            model.canvas_ = Canvas(**kept["canvas"])
-            model.targets_ = Tokens.from_dict(kept["targets"])
-        except (KeyError, TypeError, ArgumentError) as error:
-            raise DamagedVocabulary(
-                f"{run.path}: its vocabulary is damaged ({because(error)}): copy the run again"
-            ) from error
-        network = model._build()
-        shared.load_weights(network, run)
-        model.model_, model.run_, model.history_ = network.eval(), run, run.metrics()
-        model.notes_ = Notes()
-        return model
+    def _recall(self, vocabulary: dict[str, Any], run: RunFolder) -> None:
+        self.canvas_ = Canvas(**vocabulary["canvas"])
+        self.targets_ = Tokens.from_dict(vocabulary["targets"])
 
 
 def numbered(count: int) -> list[str]:

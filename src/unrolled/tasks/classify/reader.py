@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -62,7 +62,7 @@ from unrolled.tasks.estimator import Estimator, seeded
 from unrolled.tasks.live import alive
 from unrolled.tasks.options import option
 from unrolled.tasks.ragged import Ragged
-from unrolled.tasks.tokens import KINDS, DamagedVocabulary, kind_for
+from unrolled.tasks.tokens import KINDS, kind_for
 from unrolled.training import settings as checks
 from unrolled.training.diagnosis import Diverged
 from unrolled.training.fabric import is_first_process
@@ -72,14 +72,10 @@ from unrolled.training.run_folder import RunFolder
 from unrolled.training.schedules import SCHEDULES
 from unrolled.training.settings import Settings
 
-R = TypeVar("R", bound="Reader")
-
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Reader(Estimator):
     """Recurrent networks that read a sequence, with a linear model beside them."""
-
-    TASK: ClassVar[str]
 
     bidirectional: bool = option(True, "read each sequence in both directions", bool)
     dropout: float = option(0.3, "dropout probability", float)
@@ -418,23 +414,16 @@ class Reader(Estimator):
         is_kept = self.linear and self.encoder_.is_text
         return self.ngrams_.as_dict() if is_kept and self.ngrams_ is not None else {}
 
+    def _recall(self, vocabulary: dict[str, Any], run: RunFolder) -> None:
+        self._read_targets(vocabulary, run)
+        self.encoder_ = encoder_from(vocabulary.get("encoder"))
+        self.shape_ = shape_from(vocabulary, run)
+        self.ngrams_ = ngrams_from(vocabulary, run)
+
     @classmethod
-    def load(cls: type[R], path: str | Path) -> R:
+    def load(cls, path: str | Path) -> Self:
         """The one that a run holds."""
-        run = RunFolder.open(path)
-        config = run.config()
-        model = shared.from_config(cls, cls.TASK, config, run)
-        vocabulary = run.read_json("vocabulary.json")
-        if not isinstance(vocabulary, dict):
-            raise DamagedVocabulary(f"{run.path}: its vocabulary is damaged: copy the run again")
-        model._read_targets(vocabulary, run)
-        model.encoder_ = encoder_from(vocabulary.get("encoder"))
-        model.shape_ = shape_from(vocabulary, run)
-        model.ngrams_ = ngrams_from(vocabulary, run)
-        network = model._build()
-        shared.load_weights(network, run)
-        rarity = getattr(network.linear, "rarity", torch.zeros(0))
+        model = super().load(path)
+        rarity = getattr(model.model_.linear, "rarity", torch.zeros(0))
         model.rarity_ = rarity.clone()
-        model.model_, model.run_, model.history_ = network.eval(), run, run.metrics()
-        model.notes_ = Notes()
         return model

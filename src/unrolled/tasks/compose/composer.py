@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -20,7 +19,6 @@ from unrolled.data.notes import Notes
 from unrolled.data.piano_roll import fine_enough, heard, piece_of, roll_of
 from unrolled.data.scores import KEYS, Music, Piece
 from unrolled.errors import ArgumentError
-from unrolled.literal import because
 from unrolled.report.numbers import counted
 from unrolled.report.page import render
 from unrolled.tasks import estimator as shared
@@ -31,7 +29,6 @@ from unrolled.tasks.compose.page import Findings, page_of
 from unrolled.tasks.estimator import Estimator, seeded
 from unrolled.tasks.options import option
 from unrolled.tasks.ragged import Ragged
-from unrolled.tasks.tokens import DamagedVocabulary
 from unrolled.training import settings as checks
 from unrolled.training.fabric import is_first_process, start_fabric
 from unrolled.training.job import Share
@@ -39,7 +36,6 @@ from unrolled.training.loop import evaluate, train
 from unrolled.training.run_folder import RunFolder
 from unrolled.training.schedules import SCHEDULES
 
-TASK = "compose"
 MOST = 96  # steps in a quarter note: no score is finer
 PIECES = 64  # that are drawn at once under a voice
 GIVEN, COMPOSED = 8, 64  # quarter notes of the report's pieces
@@ -49,6 +45,8 @@ LONGEST = 10_000  # quarter notes that are composed at once
 @dataclass(kw_only=True, eq=False, repr=False)
 class Composer(Estimator):
     """A recurrent network that says which keys sound next, from low to high."""
+
+    TASK: ClassVar[str] = "compose"
 
     cell: Any = option("gru", "a cell of the library, or FILE.py:CLASS")
     hidden: int = option(128, "units in each layer", int)
@@ -105,7 +103,7 @@ class Composer(Estimator):
         parts["train"] = Ragged.of(cut(rolls["train"], self.window), np.uint8)
         model = self._build()
         begin_with(model.chain, frequencies(parts["train"].values))
-        config = shared.config_of(TASK, self, self.cell_, data=data or {})
+        config = shared.config_of(self.TASK, self, self.cell_, data=data or {})
         run = self.open_run(config, {"steps": self.steps_, "tempo": self.tempo_}, resume)
         job = MusicJob(model, parts, self.batch_size, self.transpose, self.seed)
         state = train(job, self.settings(), run, self.watcher(), resume, self.spent())
@@ -228,27 +226,12 @@ class Composer(Estimator):
 
     # ----------------------------------------------------------------------------------- a run
 
-    @classmethod
-    def load(cls, path: str | Path) -> Composer:
-        """The composer of a run."""
-        run = RunFolder.open(path)
-        model: Composer = shared.from_config(cls, TASK, run.config(), run)
-        kept = run.read_json("vocabulary.json")
-        try:
-            model.steps_, model.tempo_ = kept["steps"], float(kept["tempo"])
-            if type(model.steps_) is not int or not 1 <= model.steps_ <= MOST:
-                raise ValueError(f"steps cannot be {model.steps_!r:.40}")
-            if not 1 <= model.tempo_ <= 10_000:
-                raise ValueError(f"tempo cannot be {model.tempo_!r:.40}")
-        except (KeyError, TypeError, ValueError) as error:
-            raise DamagedVocabulary(
-                f"{run.path}: its vocabulary is damaged ({because(error)}): copy the run again"
-            ) from error
-        network = model._build()
-        shared.load_weights(network, run)
-        model.model_, model.run_, model.history_ = network.eval(), run, run.metrics()
-        model.notes_ = Notes()
-        return model
+    def _recall(self, vocabulary: dict[str, Any], run: RunFolder) -> None:
+        self.steps_, self.tempo_ = vocabulary["steps"], float(vocabulary["tempo"])
+        if type(self.steps_) is not int or not 1 <= self.steps_ <= MOST:
+            raise ValueError(f"steps cannot be {self.steps_!r:.40}")
+        if not 1 <= self.tempo_ <= 10_000:
+            raise ValueError(f"tempo cannot be {self.tempo_!r:.40}")
 
 
 def as_pieces(X: Any) -> list[Piece]:

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import RegressorMixin
@@ -26,7 +26,6 @@ from unrolled.cells.choosing import ChosenCell
 from unrolled.data.notes import Notes
 from unrolled.data.timeseries import TimeSeries
 from unrolled.data.windows import Layout, Prepared, prepare
-from unrolled.errors import ArgumentError
 from unrolled.exports.export import Exported, Options
 from unrolled.report.page import render
 from unrolled.tasks import estimator as shared
@@ -69,7 +68,6 @@ from unrolled.training.loop import train
 from unrolled.training.run_folder import RunFolder
 from unrolled.training.settings import Settings
 
-TASK = "forecast"
 SERIES = "series.json"
 MODES = ("direct", "fed-back")
 MOST_ORIGINS = 5_000  # of a series in a backtest, where nothing else is said
@@ -89,6 +87,8 @@ class Forecast:
 @dataclass(kw_only=True, eq=False, repr=False)
 class Forecaster(RegressorMixin, Estimator):
     """A recurrent network that reads series and says what comes next, and how sure it is."""
+
+    TASK: ClassVar[str] = "forecast"
 
     horizon: int = option(24, "steps to forecast", int)
     mode: str = option("direct", "forecast all steps at once, or feed each one back", choices=MODES)
@@ -165,7 +165,7 @@ class Forecaster(RegressorMixin, Estimator):
             prepared = [prepare(one.series, self._step_layout(), one.learned) for one in prepared]
         model = self._build()
         data = {**(data or {}), "notes": notes.sentences} if len(notes) else data or {}
-        config = shared.config_of(TASK, self, self.cell_, test=test, data=data)
+        config = shared.config_of(self.TASK, self, self.cell_, test=test, data=data)
         self.shares_ = Shares.of_network(self.horizon, self._path())
         self.calibration_ = self._uncalibrated()
         run = self.open_run(config, self._plain(), resume)
@@ -419,18 +419,10 @@ class Forecaster(RegressorMixin, Estimator):
 
     # ----------------------------------------------------------------------------------- a run
 
-    @classmethod
-    def load(cls, path: str | Path) -> Forecaster:
-        """The forecaster of a run, with the series that it learned from."""
-        run = RunFolder.open(path)
-        model = shared.from_config(cls, TASK, run.config(), run)
-        model.layout_, model.calibration_ = layout_from(run.read_json("vocabulary.json"), run.path)
-        model.series_, model.learned_, model.tested_ = series_from(run.read_json(SERIES), run.path)
-        model._kept = {}
-        model.shares_ = shares_from(run.read_json("vocabulary.json"), model.layout_, run.path)
-        network = model._build()
-        shared.load_weights(network, run)
-        model.model_, model.run_, model.history_ = network.eval(), run, run.metrics()
-        if model.layout_.horizon != model.horizon:
-            raise ArgumentError(f"{path}: its configuration and its layout have other horizons")
-        return model
+    def _recall(self, vocabulary: dict[str, Any], run: RunFolder) -> None:
+        self.layout_, self.calibration_ = layout_from(vocabulary, run.path)
+        self.series_, self.learned_, self.tested_ = series_from(run.read_json(SERIES), run.path)
+        self._kept = {}
+        self.shares_ = shares_from(vocabulary, self.layout_, run.path)
+        if self.layout_.horizon != self.horizon:
+            raise ValueError(f"its horizon is {self.layout_.horizon}, config.toml's {self.horizon}")

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -43,7 +43,6 @@ from unrolled.training.optimizers import OPTIMIZERS
 from unrolled.training.run_folder import RunFolder
 from unrolled.training.schedules import SCHEDULES
 
-TASK = "generate"
 KINDS = ("char", "bpe")
 BYTES = 4  # at most, of a character in UTF-8
 PROMPT, SAMPLE, WARMTHS = 20, 300, (0.5, 0.8, 1.0)  # of the report's samples
@@ -53,6 +52,8 @@ LEAST = 2  # tokens: one to begin with, one to predict
 @dataclass(kw_only=True, eq=False, repr=False)
 class Generator(Estimator):
     """A recurrent language model of characters or BPE tokens."""
+
+    TASK: ClassVar[str] = "generate"
 
     hidden: int = option(256, "units in each layer", int)
     dropout: float = option(0.1, "dropout probability", float)
@@ -104,7 +105,7 @@ class Generator(Estimator):
             model = self._build()
             if self.before is not None:
                 model.load_state_dict(self.before.model_.state_dict())
-            config = shared.config_of(TASK, self, self.cell_, data=data or {})
+            config = shared.config_of(self.TASK, self, self.cell_, data=data or {})
             run = self.open_run(config, self.tokens_.as_dict(), resume)
             job = LanguageJob(model, parts, self.batch_size, self.window, self.seed)
             state = train(job, self.settings(), run, self.watcher(), resume, self.spent())
@@ -255,13 +256,5 @@ class Generator(Estimator):
 
     # ----------------------------------------------------------------------------------- a run
 
-    @classmethod
-    def load(cls, path: str | Path) -> Generator:
-        """The generator of a run."""
-        run = RunFolder.open(path)
-        model = shared.from_config(cls, TASK, run.config(), run)
-        model.tokens_ = Tokens.from_dict(run.read_json("vocabulary.json"))
-        network = model._build()
-        shared.load_weights(network, run)
-        model.model_, model.run_, model.history_ = network.eval(), run, run.metrics()
-        return model
+    def _recall(self, vocabulary: dict[str, Any], run: RunFolder) -> None:
+        self.tokens_ = Tokens.from_dict(vocabulary)

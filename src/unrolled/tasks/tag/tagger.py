@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -39,20 +39,20 @@ from unrolled.tasks.tag.live_page import export_tagger, live_part
 from unrolled.tasks.tag.model import TagNetwork
 from unrolled.tasks.tag.page import Findings, Told, page_of
 from unrolled.tasks.tag.words import Vocabulary
-from unrolled.tasks.tokens import DamagedVocabulary
 from unrolled.training import settings as checks
 from unrolled.training.fabric import is_first_process
 from unrolled.training.loop import train
 from unrolled.training.run_folder import RunFolder
 from unrolled.training.schedules import SCHEDULES
 
-TASK = "tag"
 CHARACTERS = (*READERS, "none")
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Tagger(Estimator):
     """A recurrent network with a CRF on top (Huang et al. 2015, Lample et al. 2016)."""
+
+    TASK: ClassVar[str] = "tag"
 
     hidden: int = option(100, "units in each layer and direction", int)
     bidirectional: bool = option(True, "read each sentence in both directions", bool)
@@ -105,7 +105,7 @@ class Tagger(Estimator):
         self.scheme_ = settle_scheme(whole, scheme)
         raw, parts = self._parts(whole, test)
         model = self._build()
-        config = shared.config_of(TASK, self, self.cell_, data=data or {})
+        config = shared.config_of(self.TASK, self, self.cell_, data=data or {})
         run = self.open_run(config, self._vocabulary(), resume)
         job = TagJob(model, parts, self.tags_, self._has_spans, self.batch_size, self.seed)
         state = train(job, self.settings(), run, self.watcher(), resume, self.spent())
@@ -247,25 +247,10 @@ class Tagger(Estimator):
     def _vocabulary(self) -> dict[str, Any]:
         return {"tags": self.tags_, "scheme": self.scheme_, "words": self.words_.as_dict()}
 
-    @classmethod
-    def load(cls, path: str | Path) -> Tagger:
-        """The tagger of a run."""
-        run = RunFolder.open(path)
-        model: Tagger = shared.from_config(cls, TASK, run.config(), run)
-        kept = run.read_json("vocabulary.json")
-        try:
-            model.tags_ = [str(tag) for tag in kept["tags"]]
-            model.scheme_ = str(kept["scheme"])
-            model.words_ = Vocabulary.from_dict(kept["words"])
-        except (KeyError, TypeError) as error:
-            raise DamagedVocabulary(
-                f"{run.path}: its vocabulary is damaged ({error!r}): copy the run again"
-            ) from error
-        network = model._build()
-        shared.load_weights(network, run)
-        model.model_, model.run_, model.history_ = network.eval(), run, run.metrics()
-        model.notes_ = Notes()
-        return model
+    def _recall(self, vocabulary: dict[str, Any], run: RunFolder) -> None:
+        self.tags_ = [str(tag) for tag in vocabulary["tags"]]
+        self.scheme_ = str(vocabulary["scheme"])
+        self.words_ = Vocabulary.from_dict(vocabulary["words"])
 
 
 def tags_to_learn(tags: Sequence[Sequence[str]], scheme: str) -> list[str]:

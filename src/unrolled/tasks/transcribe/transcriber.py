@@ -13,8 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -23,7 +22,6 @@ from unrolled.data.edits import text_errors
 from unrolled.data.notes import Notes
 from unrolled.data.splits import hold_out
 from unrolled.errors import ArgumentError
-from unrolled.literal import because
 from unrolled.networks import ctc
 from unrolled.report.numbers import counted
 from unrolled.report.page import render
@@ -31,7 +29,6 @@ from unrolled.tasks import estimator as shared
 from unrolled.tasks.estimator import Estimator, seeded
 from unrolled.tasks.options import option
 from unrolled.tasks.ragged import Ragged
-from unrolled.tasks.tokens import DamagedVocabulary
 from unrolled.tasks.transcribe.features import LogMel
 from unrolled.tasks.transcribe.job import Letters, Lexicon, SpeechJob, SpeechPart, heard
 from unrolled.tasks.transcribe.model import SpeechNetwork
@@ -42,7 +39,6 @@ from unrolled.training.loop import train
 from unrolled.training.run_folder import RunFolder
 from unrolled.training.schedules import SCHEDULES
 
-TASK = "transcribe"
 LEXICON = ("auto", "yes", "no")
 FEW = 1_000  # different words up to which they may be all that is ever said
 OFTEN = 5  # times that each is then seen on average
@@ -51,6 +47,8 @@ OFTEN = 5  # times that each is then seen on average
 @dataclass(kw_only=True, eq=False, repr=False)
 class Transcriber(Estimator):
     """A recurrent network trained by CTC: no letter needs to be placed in time by hand."""
+
+    TASK: ClassVar[str] = "transcribe"
 
     cell: Any = option("gru", "a cell of the library, or FILE.py:CLASS")
     hidden: int = option(96, "units in each layer and direction", int)
@@ -113,7 +111,7 @@ class Transcriber(Estimator):
             )
         if test is not None:
             parts["test"] = self._part(model, as_sounds(test[0]), as_texts(test[1], len(test[0])))
-        config = shared.config_of(TASK, self, self.cell_, data=data or {})
+        config = shared.config_of(self.TASK, self, self.cell_, data=data or {})
         run = self.open_run(config, self._vocabulary(), resume)
         job = SpeechJob(model, parts, self.letters_, self.batch_size, self.seed)
         state = train(job, self.settings(), run, self.watcher(), resume)
@@ -239,26 +237,11 @@ class Transcriber(Estimator):
             "features": self.features_.as_dict(),
         }
 
-    @classmethod
-    def load(cls, path: str | Path) -> Transcriber:
-        """The transcriber of a run."""
-        run = RunFolder.open(path)
-        model: Transcriber = shared.from_config(cls, TASK, run.config(), run)
-        kept = run.read_json("vocabulary.json")
-        try:
-            model.letters_ = Letters([str(one) for one in kept["letters"]])
-            words = kept["words"]
-            model.known_ = None if words is None else Lexicon({str(one) for one in words})
-            model.features_ = LogMel.from_dict(kept["features"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise DamagedVocabulary(
-                f"{run.path}: its vocabulary is damaged ({because(error)}): copy the run again"
-            ) from error
-        network = model._build()
-        shared.load_weights(network, run)
-        model.model_, model.run_, model.history_ = network.eval(), run, run.metrics()
-        model.notes_ = Notes()
-        return model
+    def _recall(self, vocabulary: dict[str, Any], run: RunFolder) -> None:
+        self.letters_ = Letters([str(one) for one in vocabulary["letters"]])
+        words = vocabulary["words"]
+        self.known_ = None if words is None else Lexicon({str(one) for one in words})
+        self.features_ = LogMel.from_dict(vocabulary["features"])
 
 
 def least_steps(letters: Sequence[int]) -> int:

@@ -12,8 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from torch import Tensor
@@ -30,7 +29,7 @@ from unrolled.tasks.ragged import Ragged, batches_in_order
 from unrolled.tasks.target_estimator import Draw, TargetEstimator
 from unrolled.tasks.target_job import TargetJob
 from unrolled.tasks.target_scores import text_scores
-from unrolled.tasks.tokens import KINDS, UNKNOWN, WORDS, DamagedVocabulary, Tokens
+from unrolled.tasks.tokens import KINDS, UNKNOWN, WORDS, Tokens
 from unrolled.tasks.translate.model import TranslationNetwork
 from unrolled.tasks.translate.page import Findings, Reading, page_of
 from unrolled.training import settings as checks
@@ -38,7 +37,6 @@ from unrolled.training.fabric import is_first_process
 from unrolled.training.loop import train
 from unrolled.training.run_folder import RunFolder
 
-TASK = "translate"
 TOGETHER = 64  # sources that are translated at once
 REPORTED = 400  # pairs of which the report says more than the loss
 DRAWN = 3  # maps of attention
@@ -73,6 +71,8 @@ class Alignment(Reading):
 @dataclass(kw_only=True, eq=False, repr=False)
 class Translator(TargetEstimator):
     """An encoder of both directions, and a decoder with attention."""
+
+    TASK: ClassVar[str] = "translate"
 
     epochs: int = option(10, "maximum number of epochs", int)
     validation: float = option(0.05, "fraction of the pairs for validation", float)
@@ -110,7 +110,7 @@ class Translator(TargetEstimator):
         self.targets_ = self.tokens_of("target", self.target_tokens, learned[1])
         parts = {name: self._encode(*one) for name, one in raw.items()}
         model = self._build()
-        config = shared.config_of(TASK, self, self.cell_, data=data or {})
+        config = shared.config_of(self.TASK, self, self.cell_, data=data or {})
         run = self.open_run(config, self._vocabulary(), resume)
         job = TargetJob(
             model, parts, self.batch_size, self.smoothing, self.seed, self.scheduled_sampling
@@ -257,21 +257,9 @@ class Translator(TargetEstimator):
     def _vocabulary(self) -> dict[str, Any]:
         return {"sources": self.sources_.as_dict(), "targets": self.targets_.as_dict()}
 
-    @classmethod
-    def load(cls, path: str | Path) -> Translator:
-        """The translator of a run."""
-        run = RunFolder.open(path)
-        model: Translator = shared.from_config(cls, TASK, run.config(), run)
-        kept = run.read_json("vocabulary.json")
-        if not isinstance(kept, dict) or not {"sources", "targets"} <= set(kept):
-            raise DamagedVocabulary(f"{run.path}: its vocabulary is damaged: copy the run again")
-        model.sources_ = Tokens.from_dict(kept["sources"])
-        model.targets_ = Tokens.from_dict(kept["targets"])
-        network = model._build()
-        shared.load_weights(network, run)
-        model.model_, model.run_, model.history_ = network.eval(), run, run.metrics()
-        model.notes_ = Notes()
-        return model
+    def _recall(self, vocabulary: dict[str, Any], run: RunFolder) -> None:
+        self.sources_ = Tokens.from_dict(vocabulary["sources"])
+        self.targets_ = Tokens.from_dict(vocabulary["targets"])
 
 
 def word_at(text: str, span: tuple[int, int]) -> str:
