@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 
 from unrolled.equations.equation import Equation
 from unrolled.errors import ArgumentError, CellError, ShapeError
@@ -81,6 +82,15 @@ def stackable(found: Equation, inputs: int, hidden: int, output: int, num_layers
             f"{found.name} uses its input beside a state, unit by unit, so every layer's input "
             f"must be hidden_size wide, and the layer below gives {output} for {hidden}: take one "
             f"layer, or one direction"
+        )
+
+
+def can_be_written(x: Any, lengths: Any) -> None:
+    """Whether `torch.onnx.export` may follow the call."""
+    if lengths is not None or isinstance(x, PackedSequence):
+        raise ArgumentError(
+            "torch.onnx.export would write the lengths of this example into the file: give the "
+            "layer a batch without, or write it with unrolled.export, for any lengths"
         )
 
 

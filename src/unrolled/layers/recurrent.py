@@ -35,7 +35,7 @@ from unrolled.layers.observed import (
     is_observed,
     left_out,
 )
-from unrolled.layers.parameterized import Parameterized, engine_for, engine_name
+from unrolled.layers.parameterized import AUTOGRAD, Parameterized, engine_for, engine_name
 from unrolled.layers.reset import reset_tokens
 from unrolled.layers.stack import Stack, with_width
 from unrolled.layers.stream import Stream
@@ -247,14 +247,20 @@ class Recurrent(Fixable, nn.Module):
         if is_autocast() and self.engine == "cpu":
             more = {"lengths": lengths, "record": record, "reset": reset, **named}
             return cast(functools.partial(self.forward, **more), x, states, like, always=False)
-        seen = is_observed(x, like, states) and self.engine == "cpu"
+        is_written = torch.onnx.is_in_onnx_export()  # as operations of torch's: it knows no others
+        if is_written:
+            checks.can_be_written(x, lengths)
+        seen = self.engine == "cpu" and not is_written and is_observed(x, like, states)
         form = form_of(x, lengths, self.batch_first, seen)
         checks.input(form.x, self.input_size, like)
         given = None if states is None else checks.states(states)
         initial = self._initial(form, given, like)
         probes = form.probes(record, self.directions)
+        made = self._stack()
+        if is_written:
+            made = replace(made, engine=AUTOGRAD)
         outputs, finals, records = stack.run(
-            self._stack(), form.batch, form.tokens(), initial,
+            made, form.batch, form.tokens(), initial,
             [name for name in record if name not in probes],
             {name: tokens for name, (_, tokens) in probes.items()},
             named_tokens(self._step.equation, self._sizes, form, named, like)

@@ -1,5 +1,6 @@
 """Layers under torch.compile, against the same call without it, and against torch.nn's."""
 
+import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -89,6 +90,15 @@ def test_a_drop_in_is_part_of_a_whole_graph_where_torch_allows_it() -> None:
         fast = torch.compile(model, backend="eager", fullgraph=True)
         x = torch.randn(4, 6, I)
         assert_agrees(fast(x)[0], model(x)[0], tolerance=EXACT)
+
+
+@pytest.mark.skipif(shutil.which("c++") is None, reason="inductor needs a C++ compiler")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:Unable to find:UserWarning")
+def test_inductor_compiles_what_stands_around() -> None:
+    model = Model(unrolled.Recurrent(cells.GRU, I, H), H)
+    fast = torch.compile(model, backend="inductor", fullgraph=True)
+    x = torch.randn(4, 6, I)
+    same(run(fast, x), run(model, x))
 
 
 def test_evaluation_keeps_nothing() -> None:

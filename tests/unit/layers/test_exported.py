@@ -14,6 +14,7 @@ from torch.export import Dim
 import unrolled
 from tests.tolerances import EXACT, FLOAT32, assert_agrees
 from unrolled import cells
+from unrolled.errors import ArgumentError
 
 I, H = 3, 5
 MODELS = {
@@ -89,6 +90,36 @@ def test_an_onnx_file_of_torchs_own_exporter(kind: str, tmp_path: Path) -> None:
     x = torch.randn(9, 6, I)
     (found,) = runtime.InferenceSession(path).run(None, {"x": x.numpy()})
     assert_agrees(torch.from_numpy(found), model(x), tolerance=FLOAT32)
+
+
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore::DeprecationWarning")
+def test_an_onnx_file_of_a_cell_by_torchs_exporter(tmp_path: Path) -> None:
+    """T is the example's."""
+    runtime = pytest.importorskip("onnxruntime")
+    layer = unrolled.Recurrent(cells.AntisymmetricRNN, I, H, bidirectional=True).eval()
+    path, x = tmp_path / "layer.onnx", torch.randn(4, 2, I)
+    torch.onnx.export(layer, (x,), path, dynamo=False, input_names=["x"],
+                      dynamic_axes={"x": {1: "B"}})  # fmt: skip
+    x = torch.randn(4, 6, I)
+    found, states = runtime.InferenceSession(path).run(None, {"x": x.numpy()})
+    y, h = layer(x)
+    assert_agrees(torch.from_numpy(found), y, tolerance=FLOAT32)
+    assert_agrees(torch.from_numpy(states), h, tolerance=FLOAT32)
+
+
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore::DeprecationWarning")
+def test_lengths_of_an_example_are_not_written(tmp_path: Path) -> None:
+    class Ragged(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn = unrolled.Recurrent(cells.GRU, I, H)
+
+        def forward(self, x: Tensor, lengths: Tensor) -> Any:
+            return self.rnn(x, lengths=lengths)[0]
+
+    given = torch.randn(4, 2, I), torch.tensor([4, 2])
+    with pytest.raises(ArgumentError, match=r"write it with unrolled\.export"):
+        torch.onnx.export(Ragged(), given, tmp_path / "layer.onnx", dynamo=False)
 
 
 @pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore::DeprecationWarning")
