@@ -19,7 +19,7 @@ from typing import Any
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--only", nargs="+", metavar="NAME", default=[],
                         help="suites or cells, such as training or LSTM (default: every suite "
-                        "but jobs and torch-compile)")  # fmt: skip
+                        "but bfloat16, jobs, torch and torch-compile)")  # fmt: skip
     parser.add_argument("--shapes", nargs="+", metavar="B,T,I,H", default=[],
                         help="batch, time, input and hidden size (default: eight)")  # fmt: skip
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32",

@@ -69,6 +69,15 @@ def test_small_batches_are_not_ragged() -> None:
     assert measured("ragged", shapes=(Shape(7, 5, 3, 4),)) == []
 
 
+def test_at_home_in_torch() -> None:
+    records = measured("torch", quick=True)
+    work = ["Hessian-vector product", "compiled", "reset", "reset"]
+    work += ["one step", "small call"] * 2
+    assert [record.facts["work"] for record in records] == work
+    assert [OURS in record.samples for record in records] == [w != "compiled" for w in work]
+    assert records[0].ratio('engine="torch"') > 0
+
+
 def test_inference() -> None:
     records = measured("inference", cells=("GRU",))
     assert cells_of(records) == ["GRU"]

@@ -274,7 +274,7 @@ class Recurrence:
     def _wide(self, width: int) -> int:
         """From one token's input to the next, as the kernels read it."""
         if self.has_named:
-            return self.sizes.row
+            return self.sizes.read_row
         return self.sizes.whole(width) if self.reads_input_by_unit else width
 
     def _is_inside(self, width: int, schedule: Schedule) -> bool:
@@ -288,8 +288,8 @@ class Recurrence:
         """The input as the kernels read it: of whole vectors where it is read unit by unit, or
         where there are several."""
         if self.has_named and not self._is_laid_out:
-            wide = self.library.zeros(*xs.shape[:-1], self.sizes.row)
-            for given, lies in self._spans():
+            wide = self.library.zeros(*xs.shape[:-1], self.sizes.read_row)
+            for given, lies in self._spans(self.sizes.places):
                 wide[..., lies] = xs[..., given]
             return wide
         if not self.has_named and self.reads_input_by_unit and xs.shape[-1] % self.sizes.lanes:
@@ -299,25 +299,26 @@ class Recurrence:
     def _narrow(self, d_xs: Array) -> Array:
         """The derivative with respect to the input, in the form in which it was given."""
         total = sum(self.sizes.inputs.values())
-        if not self.has_named or self._is_laid_out:
+        spans = [*self._spans(self.sizes.columns)]
+        if all(given == lies for given, lies in spans):
             return d_xs[..., :total]
         found = self.library.empty(*d_xs.shape[:-1], total)
-        for given, lies in self._spans():
+        for given, lies in spans:
             found[..., given] = d_xs[..., lies]
         return found
 
     @cached_property
     def _is_laid_out(self) -> bool:
-        """Whether several inputs are given as the kernels read them: in order, in whole vectors."""
-        return all(given == lies for given, lies in self._spans()) and (
-            sum(self.sizes.inputs.values()) == self.sizes.row
+        """Whether several inputs are given as the kernels read them."""
+        return all(given == lies for given, lies in self._spans(self.sizes.places)) and (
+            sum(self.sizes.inputs.values()) == self.sizes.read_row
         )
 
-    def _spans(self) -> Iterator[tuple[slice, slice]]:
+    def _spans(self, places: Mapping[str, int]) -> Iterator[tuple[slice, slice]]:
         """Of each input, the columns where it is given, and where it lies in a row of several."""
         start = 0
         for name, units in self.sizes.inputs.items():
-            column = self.sizes.columns[name]
+            column = places[name]
             yield slice(start, start + units), slice(column, column + units)
             start += units
 

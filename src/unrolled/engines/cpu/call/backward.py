@@ -54,7 +54,7 @@ class _Parts:
         self.made, self.sizes, self.left = made, sizes, left
         self.y = replace(left.y, owner=Owner.GIVEN)
         self.views: dict[Place, tuple[View, ...]] = {
-            place: (View(left.x, sizes.columns[name]),) for name, place in left.made.inputs.items()
+            place: (View(left.x, sizes.places[name]),) for name, place in left.made.inputs.items()
         }
         self.views |= {place: (view,) for place, view in left.tokens.items()}
         self.per_left = Per.ROW  # left sides in rows: of a step, or of a chunk to be multiplied

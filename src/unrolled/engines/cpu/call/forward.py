@@ -63,7 +63,7 @@ def forward(
                for name, place in made.records.items()}  # fmt: skip
     tokens = _columns(made, sizes, owner)
     chunk: list[Step] = []
-    inputs = {place: View(x, sizes.columns[name]) for name, place in made.inputs.items()}
+    inputs = {place: View(x, sizes.places[name]) for name, place in made.inputs.items()}
     for matrix, operand, place in made.plan.hoisted:
         buffer, units, length = alone(weights, place.name, matrix, sizes)
         chunk.append(Multiply(tokens[place], inputs[operand], buffer, units, length, add=False))

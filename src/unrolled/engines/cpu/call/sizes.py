@@ -4,6 +4,7 @@ the weights' places in the caller's arrays. Out: `Sizes`; next: `forward` and `b
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
 from functools import cached_property
@@ -12,7 +13,8 @@ from unrolled.engines.cpu.call.call import Buffer, Owner, Per, View
 from unrolled.engines.engine import Sources
 from unrolled.engines.plan.lower import Lowered
 from unrolled.engines.plan.plan import Matrix
-from unrolled.equations.nodes import ONE
+from unrolled.equations.nodes import ONE, Apply, topological
+from unrolled.equations.ops import shape_of
 
 
 class Sizes:
@@ -50,6 +52,30 @@ class Sizes:
     def row(self) -> int:
         """How wide such a row is, in whole vectors."""
         return self.whole(sum(self.padded(shape[0]) for shape in self.step.inputs.values()))
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """Where each input begins in a row that is read: as in `columns`, or side by side where
+        kernels read no vector of them."""
+        if self._reads_vectors:
+            return self.columns
+        ends = itertools.accumulate(self.inputs.values(), initial=0)
+        return dict(zip(self.inputs, ends, strict=False))
+
+    @cached_property
+    def read_row(self) -> int:
+        """How wide that row is."""
+        return self.row if self._reads_vectors else sum(self.inputs.values())
+
+    @cached_property
+    def _reads_vectors(self) -> bool:
+        """Whether an input of several numbers stands anywhere but to the right of a product."""
+        wide = {v for v in self.step.given if v.role == "input" and shape_of(v) != (ONE,)}
+        roots = [node for _, node in self.step.statements]
+        return any(
+            isinstance(node, Apply) and node.op != "matmul" and not wide.isdisjoint(node.args)
+            for node in topological(roots)
+        ) or not wide.isdisjoint(roots)
 
     def length(self, size: str) -> int:
         return 1 if size == ONE else self.sizes[size]
