@@ -1,11 +1,12 @@
 """Linear models of sparse features, one column of targets after another. In: `Rows`. Out: weights.
 
-    plain   logistic regression, for several labels and classes alike; ridge regression for numbers
+    plain   logistic regression, of a class against the others, or of one label after another
     rated   logistic regression on the features times naive Bayes' log ratio of each: how much more
             often it stands in rows of the class than in others (Wang and Manning 2012)
+    ridge   ridge regression, of numbers
 
-The weights of both are weights of the same features, so that a mixture of the two is one linear
-model again. Next: `ngrams` mixes them.
+The weights of the first two are weights of the same features, so that a mixture of them is one
+linear model again. Next: `ngrams` mixes them.
 """
 
 from __future__ import annotations
@@ -16,8 +17,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.linear_model import LogisticRegression, Ridge
 
-STRENGTHS = {"plain": (1.0, 4.0, 16.0), "rated": (0.25, 1.0, 4.0)}  # inverse penalties
-USUAL = {"plain": 4.0, "rated": 1.0}  # where no row is left out to choose by
+STRENGTHS = {  # inverse penalties
+    "plain": (1.0, 4.0, 16.0),
+    "rated": (0.25, 1.0, 4.0),
+    "ridge": (0.25, 1.0, 4.0, 16.0),
+}
+USUAL = {"plain": 4.0, "rated": 1.0, "ridge": 1.0}  # where no row is left out to choose by
 ABSENT = -1.0  # the score of a class that the rows do not have
 
 
@@ -28,11 +33,11 @@ class Rows:
     features: Any  # (N, F)
     wanted: Any  # (N, K): 1 where a row has a class or label, else 0; or numbers
     weights: Any  # (N,)
-    kind: str  # class, labels or number
+    of_classes: bool  # of which a row has one; else each column is by itself
 
     def of(self, which: Any) -> Rows:
         """Some of them."""
-        return Rows(self.features[which], self.wanted[which], self.weights[which], self.kind)
+        return Rows(self.features[which], self.wanted[which], self.weights[which], self.of_classes)
 
 
 class Linear(NamedTuple):
@@ -47,7 +52,7 @@ class Linear(NamedTuple):
 
 def fitted(rows: Rows, way: str, strength: float) -> Linear:
     """One model for each column of what is wanted."""
-    if rows.kind == "number":
+    if way == "ridge":
         ridge = Ridge(alpha=1 / strength, solver="lsqr").fit(rows.features, rows.wanted)
         weight = ridge.coef_.reshape(-1, 1).astype(np.float32)
         return Linear(weight, np.ravel(ridge.intercept_).astype(np.float32))
@@ -59,7 +64,7 @@ def fitted(rows: Rows, way: str, strength: float) -> Linear:
         is_so = rows.wanted[:, number] > 0
         if not 0 < is_so.sum() < len(is_so):
             continue
-        if rows.kind == "class" and count == 2 and number == 1:
+        if rows.of_classes and count == 2 and number == 1:
             weight[:, 1], bias[1] = -weight[:, 0], -bias[0]
             continue
         ratio = None if ratios is None else ratios[number]

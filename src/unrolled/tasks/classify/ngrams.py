@@ -128,8 +128,8 @@ class LinearTexts(nn.Module):
         features, known = self.ngrams.features(texts, rarity), torch.from_numpy(targets)
         wanted = self.aim.indicators(known, len(self.bias)).numpy()
         counts = weights.numpy()[targets] if targets.ndim == 1 else np.ones(len(targets))
-        rows = Rows(features, wanted, counts, self.aim.name)
-        ways = ("plain",) if self.aim.name == "number" else ("plain", "rated")
+        rows = Rows(features, wanted, counts, self.aim.name == "class")
+        ways = ("ridge",) if self.aim.name == "number" else ("plain", "rated")
         found = [self._one(rows, way, known, folds) for way in ways]
         shares, left_out = [1.0 / len(ways)] * len(ways), None
         if folds is not None:
