@@ -20,7 +20,7 @@ from unrolled.serve.media import Caption, Compose, Transcribe
 from unrolled.serve.task import Stream, Task, ignore, within
 from unrolled.tasks.classify.classifier import THRESHOLD
 from unrolled.tasks.classify.regressor import NotCalibrated
-from unrolled.tasks.forecast.layout import as_series
+from unrolled.tasks.forecast.given import as_series
 from unrolled.tasks.generate.sampling import Sampling
 from unrolled.tasks.tag.answers import as_plain, put_back, sentences_in
 

@@ -11,6 +11,7 @@ from unrolled.cli import main
 from unrolled.tasks.classify.classifier import Classifier
 from unrolled.tasks.forecast.forecaster import Forecaster
 from unrolled.tasks.generate.generator import Generator
+from unrolled.tasks.tag.tagger import Tagger
 
 TINY = ["--epochs", "1", "--no-baseline"]
 SHAPE = ["--members", "2", "--hidden", "3"]
@@ -99,6 +100,33 @@ def test_a_forecaster_goes_on_with_its_scales(place: Path, capsys) -> None:
     for name, weight in before.model_.state_dict().items():
         now = after.model_.state_dict()[name]
         assert_agrees(now, weight, tolerance=NEXT_TO_NOTHING, name=name)
+
+
+def test_a_tagger_goes_on_with_its_words_and_tags(place: Path, capsys) -> None:
+    for name, words in (("old", "the cat"), ("new", "a bird"), ("odd", "?")):
+        tags = ["X"] if name == "odd" else ["DET", "NOUN"]
+        lines = "\n".join(f"{word}\t{tag}" for word, tag in zip(words.split(), tags))
+        (place / f"{name}.conll").write_text(f"{lines}\n\n" * 12)
+    tiny = ["--epochs", "1", "--batch-size", "8"]
+    shape = ["--hidden", "3", "--embedding", "3", "--characters", "none", "--least", "1"]
+    asked = ["train", "tag", "old.conll", *tiny, *shape, "--scheme", "plain"]
+    assert main([*asked, "--out", "tagger", "--quiet"]) == 0
+    goes_on = ["train", "tag", "new.conll", *tiny, "--from", "tagger"]
+    assert main([*goes_on, "--lr", "1e-12", "--out", "retagged"]) == 0
+    assert "sentences of the data of tagger: accuracy" in capsys.readouterr().out
+    before, after = Tagger.load("tagger"), Tagger.load("retagged")
+    assert after.tags_ == before.tags_
+    assert after.words_.words == before.words_.words
+    for name, weight in before.model_.state_dict().items():
+        now = after.model_.state_dict()[name]
+        assert_agrees(now, weight, tolerance=NEXT_TO_NOTHING, name=name)
+    for line, message in (
+        ("odd.conll --from tagger", "the tag 'X' of these sentences is not among those"),
+        ("new.conll --from tagger --scheme bio", "--scheme is that of the run with --from"),
+        ("new.conll --from tagger --characters recurrent", "--characters cannot change"),
+    ):
+        assert main(["train", "tag", *line.split(), "--out", "refused"]) == 2
+        assert message in capsys.readouterr().err
 
 
 def test_what_a_regression_forgot_is_its_error(place: Path, capsys) -> None:

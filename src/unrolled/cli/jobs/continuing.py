@@ -2,7 +2,8 @@
 
 The networks start from the weights of the run; what reads the input (vocabulary, scaling) is that
 of the run, and so are its classes, unless new labels are allowed. A linear model beside the
-networks is fitted to the new rows alone. Next: `classify`, `regress`, `generate`, `forecast`.
+networks is fitted to the new rows alone. Next: `classify`, `regress`, `generate`, `forecast`,
+`tag`.
 """
 
 import argparse
@@ -19,10 +20,10 @@ from unrolled.training.run_folder import RunFolder
 MADE_FOR = (
     "cell", "modify", "layers", "hidden", "bidirectional", "embedding", "pooling", "convolutions",
     "members", "linear", "tokens", "vocabulary", "longest", "tied", "horizon", "mode", "quantiles",
-    "season", "calendar",
+    "season", "calendar", "characters", "character_embedding", "character_size", "least",
 )  # fmt: skip
 # The first of these that a run has says how much it forgot.
-JUDGED_BY = ("accuracy", "micro_f1", "mase", "mae", "bits_per_character")
+JUDGED_BY = ("f1", "accuracy", "micro_f1", "mase", "mae", "bits_per_character")
 
 
 def add_from(parser: argparse._ActionsContainer) -> None:
@@ -61,7 +62,7 @@ def forgotten(
     except UnrolledError as error:
         return {"run": str(before.run_.path), "unknown": str(error)}
     name = next(name for name in JUDGED_BY if name in was)
-    size = {what: was[what] for what in ("rows", "characters") if what in was}
+    size = {what: was[what] for what in ("rows", "sentences", "characters") if what in was}
     found = {"figure": name, "before": was[name], "after": now[name]}
     return {"run": str(before.run_.path), **size, **found}
 
@@ -75,7 +76,9 @@ def say_forgotten(found: dict[str, Any], progress: str) -> None:
     elif progress == "lines":
         name = found["figure"]
         size = next(
-            f"{found[what]:,} {what}" for what in ("rows", "characters", "series") if what in found
+            f"{found[what]:,} {what}"
+            for what in ("rows", "sentences", "characters", "series")
+            if what in found
         )
         before, after = shown(name, found["before"]), shown(name, found["after"])
         print(

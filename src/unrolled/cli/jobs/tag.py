@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from unrolled.cli.jobs.continuing import add_from, forgotten, run_to_continue, say_forgotten
 from unrolled.cli.jobs.figures import lines_of
 from unrolled.cli.jobs.job import CommandJob, Evaluation, say_notes
 from unrolled.data import restoring, sources
@@ -20,6 +21,7 @@ from unrolled.files import write_whole
 from unrolled.tasks.tag import answers
 from unrolled.tasks.tag.answers import Sentence, put_back, sentences_in
 from unrolled.tasks.tag.tagger import Tagger
+from unrolled.training.fabric import is_first_process
 from unrolled.training.run_folder import RunFolder
 
 COLUMNS = ("word", "tag", "sentence")
@@ -33,10 +35,11 @@ class TagJob(CommandJob):
     name = "tag"
     summary = "tag each word: parts of speech, names"
     estimator = Tagger
-    columns = (*COLUMNS, "scheme", "restore", "test", "test_share")
+    columns = (*COLUMNS, "scheme", "restore", "test", "test_share", "from_run")
     asked_with = (*COLUMNS, "format")
 
     def add_columns(self, parser: argparse._ActionsContainer) -> None:
+        add_from(parser)
         for name in ("word", "tag"):
             parser.add_argument(
                 f"--{name}", metavar="COLUMN",
@@ -66,13 +69,27 @@ class TagJob(CommandJob):
         notes = list(Notes([note for one in every for note in one.notes]))
         table = self.origin_of(estimator, how, command, values, notes, resume)
         other = (test.sentences, test.tags) if test else None
+        before = None
+        if "from_run" in how:
+            before = run_to_continue(how["from_run"], self.name, Tagger)
+            estimator.start_from(before)
         estimator.fit(
             learned.sentences, learned.tags, other, scheme=learned.scheme, data=table, resume=resume
         )
+        if before is not None and is_first_process():
+            say_forgotten(forgotten(before, estimator, self.judged_tags), estimator.progress)
+
+    def judged_tags(self, how: dict[str, Any], seed: int) -> tuple[Any, Any]:
+        """The sentences that a run was tested on, or else those that it learned from."""
+        learned, test = self.read(how, seed)
+        judged = test or learned
+        return judged.sentences, judged.tags
 
     def read(self, how: dict[str, Any], seed: int) -> tuple[Tagged, Tagged | None]:
         """What to learn from, and what to test on."""
         self.refuse_two_tests(how)
+        if how.get("scheme") and how.get("from_run"):
+            raise UsageError("--scheme is that of the run with --from: leave it out")
         named = [name for name in (*COLUMNS, "scheme") if how.get(name)]
         if how.get("restore") and named:
             raise UsageError(

@@ -34,9 +34,9 @@ from unrolled.tasks.forecast.backtests import Backtest, judge
 from unrolled.tasks.forecast.calibrated import Calibrated, of_past
 from unrolled.tasks.forecast.calibration import Calibration
 from unrolled.tasks.forecast.exporting import export_forecaster
+from unrolled.tasks.forecast.given import as_series
 from unrolled.tasks.forecast.job import EPOCHS, ForecastJob, Part, epochs_for
 from unrolled.tasks.forecast.layout import (
-    as_series,
     checked_quantiles,
     layout_of,
     parts_of,

@@ -14,44 +14,13 @@ import numpy as np
 from unrolled.data.calendar import cycles_of, season_of
 from unrolled.data.seasons import found_season
 from unrolled.data.times import Step
-from unrolled.data.timeseries import TimeSeries, TimeSeriesSet
+from unrolled.data.timeseries import TimeSeries
 from unrolled.data.windows import Layout, drifts
 from unrolled.errors import ArgumentError, DataError
 from unrolled.tasks.forecast.job import Part
 
 MEDIAN = 0.5
 CLEARLY = 0.03  # mean gain of log-likelihood a step from which on logarithms are taken
-
-
-def as_series(X: Any) -> list[TimeSeries]:
-    """A `TimeSeriesSet`, `TimeSeries`, arrays (T,), or a list of them."""
-    if isinstance(X, TimeSeriesSet):
-        return X.series
-    if isinstance(X, TimeSeries):
-        return [X]
-    if isinstance(X, (list, tuple)) and X and all(isinstance(one, TimeSeries) for one in X):
-        return list(X)
-    many = isinstance(X, (list, tuple)) and X and all(np.ndim(one) == 1 for one in X)
-    arrays = X if many else [X]
-    series = [_from_array(array, number, len(arrays)) for number, array in enumerate(arrays)]
-    return series
-
-
-def _from_array(array: Any, number: int, count: int) -> TimeSeries:
-    values = np.asarray(array)
-    if values.ndim != 1 or values.dtype.kind not in "iufb" or not len(values):
-        raise ArgumentError(
-            "a series is an array of numbers (T,), a TimeSeries, or what read_time_series gives, "
-            f"not {type(array).__name__} of shape {values.shape}"
-        )
-    values = values.astype(np.float64)
-    if np.isinf(values).any():
-        raise ArgumentError("a series holds infinite numbers: write NaN where a value is missing")
-    if np.isnan(values).all():
-        raise ArgumentError("a series holds nothing but NaN: there is nothing to learn from")
-    name = "series" if count == 1 else f"series {number + 1}"
-    empty = np.zeros((len(values), 0))
-    return TimeSeries(name, np.int64(0), Step(1, "step"), values, empty, empty)
 
 
 def read_quantiles(text: str) -> tuple[float, ...]:

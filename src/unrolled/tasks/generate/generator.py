@@ -87,14 +87,17 @@ class Generator(Estimator):
 
     def fit(
         self,
-        X: str | Corpus,
+        X: Any,
         y: None = None,
-        test: str | Corpus | None = None,
+        test: Any = None,
         *,
         data: dict[str, Any] | None = None,
         resume: bool = False,
     ) -> Generator:
-        """Learn from a text; `data` says for the run where it came from."""
+        """Learn from a text, or from a list or a column of texts, one document each.
+
+        `data` says for the run where they came from.
+        """
         self.begin()
         self.cell_ = self.check()
         if not resume:
@@ -180,7 +183,7 @@ class Generator(Estimator):
 
     # ---------------------------------------------------------------------------------- asking
 
-    def evaluate(self, X: str | Corpus, y: None = None) -> dict[str, float]:
+    def evaluate(self, X: Any, y: None = None) -> dict[str, float]:
         """Loss in nats a token, bits a character, perplexity."""
         self.require_fitted("model_")
         with TemporaryDirectory(prefix="unrolled-", ignore_cleanup_errors=True) as folder:
@@ -193,7 +196,7 @@ class Generator(Estimator):
             figures = evaluate(fabric, job, self.model_, "test", Share())
             return {**figures, "characters": round(len(stream) * stream.characters)}
 
-    def score(self, X: str | Corpus, y: None = None) -> float:
+    def score(self, X: Any, y: None = None) -> float:
         """Minus the bits a character: more is better, as scikit-learn has it."""
         return -self.evaluate(X)["bits_per_character"]
 

@@ -25,13 +25,32 @@ PIECES = 10  # at most, of what is held out from all over a text
 LEAST = 1_000  # characters of such a piece: what it begins with is harder to guess than the rest
 
 
-def as_corpus(text: Any) -> Corpus:
-    """A str as a corpus of one document."""
-    if isinstance(text, Corpus):
-        return text
-    if not isinstance(text, str):
-        raise ArgumentError(f"X is one text (a str) or a Corpus, not {type(text).__name__}")
-    return Corpus([Document("text", lambda: iter([text]))], Notes())
+def as_corpus(texts: Any) -> Corpus:
+    """A str as a corpus of one document; a list or a column of them as one document each."""
+    if isinstance(texts, Corpus):
+        return texts
+    if isinstance(texts, str):
+        return Corpus([_document("text", texts)], Notes())
+    if isinstance(texts, bytes) or not hasattr(texts, "__iter__") or hasattr(texts, "columns"):
+        raise ArgumentError(
+            "X is one text (a str), a list, an array or a column of texts, or a Corpus, not "
+            f"{type(texts).__name__}"
+        )
+    documents = []
+    for number, text in enumerate(texts, 1):
+        if not isinstance(text, str):
+            raise ArgumentError(
+                f"text {number} of X is {text!r:.40}, which is no str: leave it out, or turn it "
+                "into one"
+            )
+        documents.append(_document(f"text {number}", text))
+    if not documents:
+        raise ArgumentError("X holds no text: there is nothing to learn from")
+    return Corpus(documents, Notes())
+
+
+def _document(name: str, text: str) -> Document:
+    return Document(name, lambda: iter([text]))
 
 
 def hold_out_end(corpus: Corpus, share: float, seed: int) -> tuple[Corpus, Corpus | None]:

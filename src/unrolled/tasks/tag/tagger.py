@@ -85,6 +85,15 @@ class Tagger(Estimator):
 
     # -------------------------------------------------------------------------------- learning
 
+    def start_from(self, before: Tagger) -> None:
+        """Let the next `fit` go on with the weights, the words and the tags of a fitted one."""
+        self._before = before
+
+    @property
+    def before(self) -> Any:
+        """The one whose weights a training starts from; None: it starts anew."""
+        return getattr(self, "_before", None)
+
     def fit(
         self,
         X: Sequence[Sequence[str]],
@@ -102,9 +111,11 @@ class Tagger(Estimator):
             self.refuse_taken_place()
         self.notes_ = Notes((data or {}).get("notes", ()))
         whole = Tagged(*as_sentences(X, y), notes=self.notes_)
-        self.scheme_ = settle_scheme(whole, scheme)
+        self.scheme_ = settle_scheme(whole, self.before.scheme_ if self.before else scheme)
         raw, parts = self._parts(whole, test)
         model = self._build()
+        if self.before is not None:
+            model.load_state_dict(self.before.model_.state_dict())
         config = shared.config_of(self.TASK, self, self.cell_, data=data or {})
         run = self.open_run(config, self._vocabulary(), resume)
         job = TagJob(model, parts, self.tags_, self._has_spans, self.batch_size, self.seed)
@@ -124,7 +135,8 @@ class Tagger(Estimator):
         self, whole: Tagged, test: Any
     ) -> tuple[dict[str, list[list[str]]], dict[str, TaggedPart]]:
         """Cut off the validation sentences, make the vocabulary of the rest, encode all."""
-        self.tags_ = tags_to_learn(whole.tags, self.scheme_)
+        before = self.before
+        self.tags_ = before.tags_ if before else tags_to_learn(whole.tags, self.scheme_)
         rows, held = np.arange(len(whole)), np.arange(0)
         if self.validation:
             together = [tuple(one) for one in whole.sentences]
@@ -136,7 +148,10 @@ class Tagger(Estimator):
             other = Tagged(*as_sentences(*test), notes=self.notes_)
             settle_scheme(other, self.scheme_)
             pieces["test"] = other
-        self.words_ = Vocabulary.fit(pieces["train"].sentences, self.vocabulary, self.least)
+        learned = pieces["train"].sentences
+        self.words_ = (
+            before.words_ if before else Vocabulary.fit(learned, self.vocabulary, self.least)
+        )
         raw = {part: one.sentences for part, one in pieces.items()}
         return raw, {part: self._encode(one) for part, one in pieces.items()}
 
@@ -146,8 +161,8 @@ class Tagger(Estimator):
         strange = {tag for tags in data.tags for tag in tags} - set(numbers)
         if strange:
             raise ArgumentError(
-                f"the tag {min(strange)!r} of the test data is not among those that were learned: "
-                f"{', '.join(self.tags_[:12])}"
+                f"the tag {min(strange)!r} of these sentences is not among those that were "
+                f"learned: {', '.join(self.tags_[:12])}"
             )
         tags = Ragged.of([[numbers[tag] for tag in one] for one in data.tags], np.int64)
         return TaggedPart(self.words_.encode(data.sentences), tags)

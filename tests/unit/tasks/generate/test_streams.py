@@ -1,10 +1,14 @@
 """What is held out of a running text: its end for the test, pieces of the rest for validation."""
 
+import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 
 from tests.made_up import chatter
 from unrolled.data.corpus import Corpus, Document
 from unrolled.data.notes import Notes
+from unrolled.errors import ArgumentError
 from unrolled.tasks.generate.streams import (
     LEAST,
     PIECES,
@@ -75,3 +79,25 @@ def test_of_many_documents_whole_ones_decide():
     documents = [Document(str(n), lambda text=text: iter([text])) for n, text in enumerate(texts)]
     learned, held = hold_out_pieces(Corpus(documents, Notes()), 0.1, seed=0)
     assert (len(learned), len(held)) == (18, 2)
+
+
+@pytest.mark.parametrize("kind", [list, tuple, np.array, pd.Series, pl.Series])
+def test_a_column_of_texts_is_a_document_each(kind):
+    corpus = as_corpus(kind(["first", "second"]))
+    assert [one.text() for one in corpus.documents] == ["first", "second"]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["a", None], "text 2 of X is None, which is no str"),
+        (3, "a column of texts, or a Corpus, not int"),
+        (b"abc", "not bytes"),
+        (pd.DataFrame({"a": ["b"]}), "not DataFrame"),
+        ([], "X holds no text"),
+    ],
+    ids=["none", "number", "bytes", "table", "empty"],
+)
+def test_what_is_no_text_is_refused(given, message):
+    with pytest.raises(ArgumentError, match=message):
+        as_corpus(given)
