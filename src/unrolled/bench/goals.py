@@ -107,7 +107,31 @@ def share_of_rate(record: Record) -> float | None:
     return rate
 
 
+def of_work(work: str, value: Value) -> Value:
+    """The value of records of a training step, or of inference."""
+    return lambda record: value(record) if record.facts.get("work") == work else None
+
+
+def share_of_peak(name: str, kind: str) -> Value:
+    """One contestant's products a second over what the processor can do in this precision, from
+    H 512 on; nothing where it has no instruction for it."""
+
+    def value(record: Record) -> float | None:
+        limit = record.facts.get("peak", {}).get(kind)
+        if limit is None or record.shape is None or record.shape.H < 512:
+            return None
+        rate: float = record.facts["products"][name] / record.median(name)
+        return rate / limit
+
+    return value
+
+
 SMALL = ("Elman", "GRU")
+WIDE, NN = f"{OURS} float32", "torch.nn"
+HALF_TRAINING = of_work("training", speedup(NN, cells=("LSTM",)))
+HALF_SMALL = of_work("training", speedup(NN, cells=SMALL))
+HALF_GAIN = of_work("training", speedup(WIDE, cells=("LSTM",)))
+HALF_INFERENCE = of_work("inference", speedup(NN, cells=("LSTM",)))
 RUNTIMES = ("torch.nn", "ONNX Runtime")
 MINE = "over the Python loop"
 
@@ -143,4 +167,16 @@ GOALS = (
     Goal("recompute", "the memory of a hundredth kept whole", "most", 1.0,
          times("recompute", "whole, a hundredth", "MiB")),
     Goal("text", "an epoch, over torch.nn", "least", 2.0, speedup("torch.nn")),
+    Goal("bfloat16", "training LSTM, over torch.nn", "least", 1.15, HALF_TRAINING),
+    Goal("bfloat16", "training LSTM, over torch.nn", "mean", 1.4, HALF_TRAINING),
+    Goal("bfloat16", "training LSTM, over float32", "least", 1.4, HALF_GAIN),
+    Goal("bfloat16", "training LSTM, over float32", "mean", 1.6, HALF_GAIN),
+    Goal("bfloat16", "training GRU, Elman, over torch.nn", "least", 1.3, HALF_SMALL),
+    Goal("bfloat16", "training GRU, Elman, over torch.nn", "mean", 2.0, HALF_SMALL),
+    Goal("bfloat16", "inference LSTM, over torch.nn", "least", 0.95, HALF_INFERENCE),
+    Goal("bfloat16", "inference LSTM, over torch.nn", "mean", 1.1, HALF_INFERENCE),
+    Goal("bfloat16", "training, share of the float32 peak", "least", 0.85,
+         of_work("training", share_of_peak(WIDE, "float32"))),
+    Goal("bfloat16", "training, share of the bfloat16 peak", "least", 0.75,
+         of_work("training", share_of_peak(OURS, "bfloat16"))),
 )  # fmt: skip

@@ -70,6 +70,23 @@ def test_memory_and_time_of_a_long_sequence_are_apart() -> None:
     assert [figure.value for figure in figures([time, memory])] == [1.5, 0.5]
 
 
+def test_bfloat16_is_compared_by_work_and_with_the_peak() -> None:
+    record = training("bfloat16", "LSTM", 512, ours=2.0)
+    record.samples |= {"torch.nn": [3.0], "unrolled float32": [4.0]}
+    record.facts |= {"work": "training", "peak": {"float32": 100.0},
+                     "products": {OURS: 100, "unrolled float32": 200}}  # fmt: skip
+    found = {(f.goal.what, f.goal.of): f.value for f in figures([record])}
+    assert found["training LSTM, over torch.nn", "least"] == 1.5
+    assert found["training LSTM, over float32", "mean"] == 2.0
+    assert found["training, share of the float32 peak", "least"] == 0.5
+    assert len(found) == 5  # no bfloat16 instruction here, no inference, no other cell
+    record.facts["peak"]["bfloat16"] = 200.0
+    (share,) = (f for f in figures([record]) if "bfloat16 peak" in f.goal.what)
+    assert share.value == 0.25
+    record.facts["work"] = "inference"
+    assert {f.goal.what for f in figures([record])} == {"inference LSTM, over torch.nn"}
+
+
 def test_what_did_not_agree_counts_nowhere() -> None:
     broken = Record("training", "LSTM", Shape(1, 1, 1, 1), disagreement="y differs")
     assert figures([broken]) == []
