@@ -121,7 +121,8 @@ def share_of_peak(name: str, kind: str) -> Value:
         if limit is None or record.shape is None or record.shape.H < 512:
             return None
         rate: float = record.facts["products"][name] / record.median(name)
-        return rate / limit
+        share: float = rate / limit
+        return share
 
     return value
 

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor
 
+from unrolled.engines.cpu.half import Half
 from unrolled.engines.cpu.machine.steps import step
 from unrolled.engines.cpu.stream import Stepper
 from unrolled.equations.inputs import complete
@@ -65,14 +66,14 @@ class Stream:
         self._carried = {name: n for name, n in self._shapes.items() if name in step_.carried}
         output = next(iter(self._shapes.values()))
         self._sizes = [stack.layer_sizes(layer, output) for layer in range(stack.num_layers)]
-        wide = torch.float64 if like.dtype == torch.float64 else torch.float32
-        recurrences = [cell.recurrence(KERNELS, wide, sizes) for sizes in self._sizes]
-        self._stepper = Stepper(recurrences, self._inputs, batch)
+        self._recurrences = [cell.recurrence(KERNELS, like.dtype, sizes) for sizes in self._sizes]
+        self._is_half = isinstance(self._recurrences[0], Half)
+        whole = [r.wide if isinstance(r, Half) else r for r in self._recurrences]
+        self._stepper = Stepper(whole, self._inputs, batch)
         self._x: Tensor = self._stepper.x
         self._buffers = self._stepper.states
         self._equation = stack.cell.equation
         self._named = self._rooms()
-        self._is_half = wide != like.dtype
         self._show(output)
         self._run_step = step()
         self._prepare()
@@ -202,15 +203,16 @@ class Stream:
         """Pack the weights as they now are."""
         stack = self._stack
         self._stepper.prepare([
-            self._wide(stack.cell.weights(stack.parameters(layer, False), sizes))
+            self._taken(layer, stack.cell.weights(stack.parameters(layer, False), sizes))
             for layer, sizes in enumerate(self._sizes)
         ])  # fmt: skip
         self._steps = self._stepper.steps
         self._address, self._own = self._stepper.address, self._stepper.own
 
-    def _wide(self, weights: list[Tensor]) -> list[Tensor]:
-        """As the kernels compute with them."""
-        return contiguous([w.float() for w in weights] if self._is_half else weights)
+    def _taken(self, layer: int, weights: list[Tensor]) -> list[Tensor]:
+        """As the kernels take them: matrices of bfloat16 stay so."""
+        recurrence = self._recurrences[layer]
+        return contiguous(recurrence.given(weights) if self._is_half else weights)
 
     def _refuse(self, x: Tensor) -> NoReturn:
         if not isinstance(x, Tensor) or x.shape not in self._given:

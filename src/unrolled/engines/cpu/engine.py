@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 from unrolled.engines.cpu.half import Half
 from unrolled.engines.cpu.machine.arrays import Library
-from unrolled.engines.cpu.program import program
+from unrolled.engines.cpu.program import Stored, program
 from unrolled.engines.cpu.recurrence import Recurrence
 from unrolled.engines.engine import Sources
 from unrolled.engines.plan.lower import Lowered
@@ -38,6 +38,6 @@ class CPU:
     ) -> AnyRecurrence:  # fmt: skip
         """A step with all its sizes."""
         bits = BITS[dtype]
-        half = kept == "bfloat16" and bits == 32
-        found = Recurrence(program(lowered, bits), sizes, sources, self.library(bits), half=half)
+        stored = Stored(kept == "bfloat16" and bits == 32, dtype == "bfloat16")
+        found = Recurrence(program(lowered, bits), sizes, sources, self.library(bits), stored)
         return Half(found, dtype) if dtype in HALVES else found

@@ -107,11 +107,18 @@ class Half:
     def _weights(self, weights: Sequence[Array], packs: Packs | None) -> list[Array]:
         """Widened; once for all calls that share what is packed."""
         if packs is None:
-            return [*map(self._widened, weights)]
+            return self.given(weights)
         if WEIGHTS not in packs:
-            packs[WEIGHTS] = [*map(self._widened, weights)]
+            packs[WEIGHTS] = self.given(weights)
         found: list[Array] = packs[WEIGHTS]
         return found
+
+    def given(self, weights: Sequence[Array]) -> list[Array]:
+        """Arrays as the kernels take them: those of matrices in bfloat16 as they are."""
+        return [
+            weight if buffer.half else self._widened(weight)
+            for weight, buffer in zip(weights, self.sizes.arrays, strict=True)
+        ]
 
     def _widened(self, array: Array | None) -> Any:
         return None if array is None else self.library.converted(array, "float32")

@@ -7,13 +7,13 @@ In: a lowered step and the size of its numbers. Out: `Program`, whose kernels ha
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from weakref import WeakValueDictionary
 
 from llvmlite import ir
 
-from unrolled.engines.cpu.code import emit
+from unrolled.engines.cpu.code import emit, half_tiles
 from unrolled.engines.cpu.code.tiles import Tiles, tiles
 from unrolled.engines.cpu.machine import jit
 from unrolled.engines.cpu.machine.target import host
@@ -26,6 +26,20 @@ from unrolled.equations.nodes import Apply, topological
 from unrolled.errors import PlanError
 
 MOST_OPERATIONS = 1_000  # of a step: compiling these takes about ten seconds; cells have dozens
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What is stored in bfloat16: values that forward keeps for backward; matrices."""
+
+    kept: bool = False
+    weights: bool = False
+
+    def __str__(self) -> str:
+        return "".join(f" half {f.name}" for f in fields(self) if getattr(self, f.name))
+
+
+WHOLE = Stored()
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,39 +90,38 @@ class Program:
         return directions.halves(self.narrow, self.graphs)
 
     def forward_plan(
-        self, *, inside: bool, record: tuple[str, ...], keep: bool = True, half: bool = False
+        self, *, inside: bool, record: tuple[str, ...], keep: bool = True, stored: Stored = WHOLE
     ) -> directions.Forward:
         """What the forward kernel is compiled from."""
         graphs = self.graphs if keep else None
-        halved = self.halves if keep and half else frozenset()
+        halved = self.halves if keep and stored.kept else frozenset()
         return directions.forward(self.narrow, graphs, record, inside=inside, halved=halved)
 
     def forward(
         self, *, inside: bool = False, record: tuple[str, ...] = (), keep: bool = True,
-        half: bool = False,
+        stored: Stored = WHOLE,
     ) -> tuple[directions.Forward, Kernel]:  # fmt: skip
         """The forward kernel; `inside` computes the input's products in the loop, and `keep` stores
-        what backward needs, with `half` in bfloat16."""
+        what backward needs."""
         with self._lock:
-            key = inside, record, keep, half
+            key = inside, record, keep, stored
             if key not in self._forwards:
-                made = self.forward_plan(inside=inside, record=record, keep=keep, half=half)
-                what = f"forward {inside} {record} {keep}{' half' if half else ''}"
-                self._forwards[key] = made, self._compile(made.plan, what, descending=False)
+                made = self.forward_plan(inside=inside, record=record, keep=keep, stored=stored)
+                what = f"forward {inside} {record} {keep}{stored}"
+                self._forwards[key] = made, self._compile(made.plan, what, stored, descending=False)
             return self._forwards[key]
 
     def backward(
-        self, norms: tuple[str, ...] = (), inputs: Inputs = Inputs.OUTSIDE, *, half: bool = False
+        self, norms: tuple[str, ...] = (), inputs: Inputs = Inputs.OUTSIDE, stored: Stored = WHOLE
     ) -> tuple[directions.Backward, Kernel]:
-        """The backward kernel; `norms` names states whose derivative it measures, and with `half`
-        forward has kept bfloat16."""
+        """The backward kernel; `norms` names states whose derivative it measures."""
         with self._lock:
-            key = norms, inputs, half
+            key = norms, inputs, stored
             if key not in self._backwards:
-                halved = self.halves if half else frozenset()
+                halved = self.halves if stored.kept else frozenset()
                 made = directions.backward(self.narrow, self.graphs, norms, inputs, halved)
-                what = f"backward {norms} {inputs}{' half' if half else ''}"
-                self._backwards[key] = made, self._compile(made.plan, what, descending=True)
+                what = f"backward {norms} {inputs}{stored}"
+                self._backwards[key] = made, self._compile(made.plan, what, stored, descending=True)
             return self._backwards[key]
 
     def _refuse_too_long(self) -> None:
@@ -123,14 +136,16 @@ class Program:
                 f"it, or split the step"
             )
 
-    def _compile(self, plan: Plan, what: str, *, descending: bool) -> Kernel:
+    def _compile(self, plan: Plan, what: str, stored: Stored, *, descending: bool) -> Kernel:
         verify(plan, self.narrow.weights)
+        half = stored.weights
 
         def build() -> ir.Module:
-            return emit.write(plan, self.bits, host(), descending=descending)
+            return emit.write(plan, self.bits, host(), descending=descending, half=half)
 
         loaded = jit.load(f"{what} {self.bits} {self._json}", build, ("run",))
-        return Kernel(plan, emit.Words(plan), loaded, tiles(self.bits))
+        found = half_tiles.half_tiles() if half else tiles(self.bits)
+        return Kernel(plan, emit.Words(plan), loaded, found)
 
 
 _programs: WeakValueDictionary[tuple[str, int], Program] = WeakValueDictionary()

@@ -20,7 +20,7 @@ from unrolled.engines.cpu.code import team
 from unrolled.engines.cpu.machine.arrays import Library
 from unrolled.engines.cpu.machine.launches import Launches
 from unrolled.engines.cpu.machine.memory import LINE, Given, Lease, laid_out
-from unrolled.engines.cpu.program import Program, program
+from unrolled.engines.cpu.program import WHOLE, Program, Stored, program
 from unrolled.engines.engine import Array, Gradients, Packs, Results, Source, Sources
 from unrolled.engines.plan.directions import Inputs
 from unrolled.engines.plan.lower import tangent
@@ -61,15 +61,15 @@ class Left:
 
 
 class Recurrence:
-    """A step with all its sizes, and every call of it that was made. With `half`, what forward
-    leaves for backward is bfloat16."""
+    """A step with all its sizes, and every call of it that was made. `stored`: what is bfloat16; of
+    the weights given the arrays of matrices alone, whose gradients are float32 nevertheless."""
 
     def __init__(
         self, kernels: Program, sizes: Mapping[str, int], sources: Sources, library: Library,
-        *, half: bool = False,
+        stored: Stored = WHOLE,
     ) -> None:  # fmt: skip
-        self.program, self.library, self.half = kernels, library, half
-        self.sizes = Sizes(kernels.narrow, sizes, sources, kernels.lanes)
+        self.program, self.library, self.stored = kernels, library, stored
+        self.sizes = Sizes(kernels.narrow, sizes, sources, kernels.lanes, half=stored.weights)
         self.is_small = sum(self.sizes.numbers) * kernels.bits // 8 <= CACHE_BYTES
         self.reads_input_by_unit = kernels.narrow.reads_input_by_unit
         self.has_named = len(self.sizes.inputs) > 1
@@ -175,7 +175,7 @@ class Recurrence:
             wide = self._wide(sum(self.sizes.inputs.values()))
             counts = []
             for inside in (False, True):
-                made = self.program.forward_plan(inside=inside, record=record, half=self.half)
+                made = self.program.forward_plan(inside=inside, record=record, stored=self.stored)
                 call = forward.forward(made, self.sizes, wide, self.team, keep=True).call
                 counts.append(_kept_by(call))
             token, row, more = map(max, zip(*counts, strict=True))
@@ -205,7 +205,7 @@ class Recurrence:
             sources[dot[name]] = tuple(Source(s.array + count, s.row) for s in places)
         return Recurrence(
             program(tangent(lowered), self.program.bits), self.sizes.sizes, sources, self.library,
-            half=self.half,
+            self.stored,
         )  # fmt: skip
 
     def state(self, name: str, outputs: Array, left: Left) -> Array:
@@ -240,7 +240,7 @@ class Recurrence:
         found = self._calls.get(key)
         if found is None:
             made, kernel = self.program.forward(
-                inside=inside, record=record, keep=keep, half=self.half and keep
+                inside=inside, record=record, keep=keep, stored=self.stored
             )
             call = forward.forward(made, self.sizes, self._wide(width), self.team, keep=keep)
             found = Forward(call, Template(call.call, kernel, self.program.bits))
@@ -262,7 +262,7 @@ class Recurrence:
         key = left, norms, inputs, need_states
         found = self._calls.get(key)
         if found is None:
-            made, kernel = self.program.backward(norms, inputs, half=self.half)
+            made, kernel = self.program.backward(norms, inputs, self.stored)
             call = backward.backward(
                 made, self.sizes, left.call, self.team, need_states=need_states
             )
@@ -335,7 +335,11 @@ class Recurrence:
         written, for an array may be longer than what depends on it."""
         library, whole = self.library, made.whole if schedule.tokens else ()
         sums = list(reuse) or [
-            library.like(array) if number in whole else library.zeros(*array.shape)
+            library.zeros(*array.shape)
+            if number not in whole
+            else library.empty(*array.shape)
+            if self.stored.weights
+            else library.like(array)
             for number, array in enumerate(weights)
         ]
         for number, units in made.call.numbers.items():

@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 
 from unrolled.engines.cpu.call.bind import Bound
 from unrolled.engines.cpu.call.call import Buffer, Owner
-from unrolled.engines.cpu.machine.launches import Launches
 from unrolled.engines.cpu.machine.steps import Shared, Steps
 from unrolled.engines.cpu.recurrence import Forward, Recurrence
 from unrolled.engines.engine import Array
@@ -114,5 +113,5 @@ class Stepper:
         for buffer in call.records:
             own[buffer] = pointer(self.y)
         addresses = [own.get(buffer, 0) for buffer in call.call.owned(*Owner)]
-        library.parallel(Launches(bound.all.each[:1], bound.words), words, *addresses)
+        library.parallel(bound.pack, words, *addresses)
         return words

@@ -30,7 +30,8 @@ from unrolled.engines.cpu.call.call import (
     Step,
 )
 from unrolled.engines.cpu.call.words import Dictionary, Table, Word, Words, share
-from unrolled.engines.cpu.code import arrange, outer, rows
+from unrolled.engines.cpu.code import arrange, outer, pairs, rows
+from unrolled.engines.cpu.code.half_tiles import half_tiles
 from unrolled.engines.cpu.code.team import MEMBERS
 from unrolled.engines.cpu.code.tiles import tiles
 from unrolled.engines.cpu.machine.launches import Launch, Launches
@@ -49,18 +50,18 @@ WORTH_STEPS = 16
 
 
 class Bound:
-    """Launches, the first of which packs the weights. `kept`, `passing`, `packed`: how many numbers
-    to lease, piece by piece; the last that passes is room for the words. `room`: what passes and
-    packed weights, where a call leases both.
+    """Launches, of which the first, `packing` many, pack the weights. `kept`, `passing`, `packed`:
+    how many numbers to lease, piece by piece; the last that passes is room for the words. `room`:
+    what passes and packed weights, where a call leases both.
 
     A call brings addresses in the order of its buffers' owners: given, result, kept, passing
     (without the room for words), packed."""
 
     def __init__(
         self, launches: Sequence[Launch], words: Words, pieces: Mapping[Owner, tuple[int, ...]],
-        bytes: int,
+        bytes: int, packing: int,
     ) -> None:  # fmt: skip
-        self.words, self.all = words, Launches(launches, words)
+        self.words, self.all, self.packing = words, Launches(launches, words), packing
         self.kept, self.packed = pieces[Owner.KEPT], pieces[Owner.PACKED]
         room = words.shape[1] * 8 // bytes
         self.passing = *pieces[Owner.PASSING], room
@@ -68,8 +69,13 @@ class Bound:
 
     @cached_property
     def once_packed(self) -> Launches:
-        """The launches after the first."""
-        return Launches(self.all.each[1:], self.words)
+        """The launches after these."""
+        return Launches(self.all.each[self.packing :], self.words)
+
+    @cached_property
+    def pack(self) -> Launches:
+        """These launches alone."""
+        return Launches(self.all.each[: self.packing], self.words)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,11 +105,11 @@ class Template:
         self.call, self.kernel, self.bits = call, kernel, bits
         self.positions = {b: n for n, b in enumerate(call.owned(*Owner), 1)}
         self.words = Dictionary(call.lanes, bits)
-        self.reads = sum(pack.width for pack in call.kernel.packs) // call.lanes
-        self.once = self._group(Clear, call.once)
-        self.before, self.each_chunk, self.after = (
+        self.reads = sum(pack.room(1) for pack in call.kernel.packs) // call.lanes
+        once = sorted(call.once, key=lambda step: _sort(step) is not Pack)
+        self.once, self.before, self.each_chunk, self.after = (
             [self._group(sort, [*steps]) for sort, steps in itertools.groupby(part, _sort)]
-            for part in (call.before, call.each_chunk, call.after)
+            for part in (once, call.before, call.each_chunk, call.after)
         )
         self._bound: WeakKeyDictionary[Schedule, dict[int, Bound]] = WeakKeyDictionary()
 
@@ -124,8 +130,11 @@ class Template:
         header: list[Word] = [(share, 0), len(entries)]
         fields: tuple[str, ...]
         if sort is Multiply:
-            header.append(tiles(self.bits).address)
-            fields, address = rows.FIELDS, rows.rows(self.bits).address("rows")
+            half = any(isinstance(step, Multiply) and step.packed.half for step in steps)
+            header.append((half_tiles() if half else tiles(self.bits)).address)
+            fields, address = rows.FIELDS, rows.rows(self.bits, half=half).address("rows")
+        elif sort is Pack:
+            fields, address = pairs.FIELDS, pairs.pairs().address("pairs")
         elif sort is Accumulate:
             fields, address = outer.FIELDS, outer.outer(self.bits).address("outer")
         else:
@@ -137,6 +146,8 @@ class Template:
 
 def _sort(step: Step) -> type[Step]:
     """What is launched together."""
+    if isinstance(step, Pack) and step.to.buffer.half:
+        return Pack
     return type(step) if isinstance(step, RunKernel | Multiply | Accumulate | CopyPanels) else Clear
 
 
@@ -177,7 +188,7 @@ def _bind(template: Template, schedule: Schedule, threads: int) -> Bound:
             words.append(more)
         launches.append(Launch(group.function, begin, now.jobs, now.jobs, now.is_team))
 
-    for group in (template.once, *template.before):
+    for group in (*template.once, *template.before):
         launch(group)
     for first, last in reversed(now.chunks) if call.kernel.descending else now.chunks:
         now.begin(first, last)
@@ -188,7 +199,7 @@ def _bind(template: Template, schedule: Schedule, threads: int) -> Bound:
     words = np.array([np.concatenate(numbers), np.concatenate(positions)], np.int64)
     pieces = {owner: tuple([b.room(now.rows_per(b.per)) for b in call.owned(owner)])
               for owner in (Owner.KEPT, Owner.PASSING, Owner.PACKED)}  # fmt: skip
-    return Bound(launches, words, pieces, template.bits // 8)
+    return Bound(launches, words, pieces, template.bits // 8, len(template.once))
 
 
 def _members(template: Template, schedule: Schedule, threads: int) -> int:

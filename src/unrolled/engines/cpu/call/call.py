@@ -44,7 +44,7 @@ class Per(StrEnum):
 class Buffer:
     """Rows of `width` numbers. Where `panel` is set, a token's numbers do not lie side by side, but
     in panels of so many units, each of which holds all tokens of the chunk. With `half` they are
-    stored in bfloat16, which only the kernel reads and writes."""
+    stored in bfloat16: values that only the kernel reads and writes, and matrices."""
 
     name: str
     owner: Owner
@@ -146,7 +146,8 @@ class CopyPanels:
 @dataclass(frozen=True)
 class Pack:
     """A matrix in panels of as many units as a vector has lanes: a vector for each of `length`,
-    then zeros up to `height`. Panels lie `distance` apart. `transposed`: units are the columns."""
+    then zeros up to `height`. Panels lie `distance` apart. `transposed`: units are the columns. In
+    bfloat16 two vectors are one, of pairs: see `code/pairs`."""
 
     to: View
     matrix: View

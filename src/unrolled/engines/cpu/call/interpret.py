@@ -55,7 +55,8 @@ def interpret(
         fill = 0.0 if buffer.owner is Owner.GIVEN else np.nan
         memory[buffer] = np.full(shape, fill, dtype)
         if buffer in given:
-            memory[buffer][...] = np.asarray(given[buffer], dtype).reshape(shape)
+            numbers = np.asarray(given[buffer], dtype).reshape(shape)
+            memory[buffer][...] = rounded(numbers) if buffer.half else numbers
     machine = _Machine(call, now, memory)
     for step in (*call.once, *call.before):
         machine.do(step)
@@ -145,16 +146,18 @@ class _Machine:
                   else numbers.reshape(step.units, step.length))  # fmt: skip
         to = self.memory[step.to.buffer][0, step.to.column :]
         for panel in range(-(-step.units // lanes)):
-            wide = np.zeros((step.height, lanes), flat.dtype)
+            wide: Numbers = np.zeros((step.height, lanes), flat.dtype)
             part = matrix[panel * lanes : (panel + 1) * lanes]
             wide[: step.length, : len(part)] = part.T
+            if step.to.buffer.half:  # k and k + 1 of a unit side by side
+                wide = wide.reshape(-1, 2, lanes).swapaxes(1, 2)
             start = panel * step.distance
             to[start : start + wide.size] = wide.ravel()
 
     def _multiply(self, step: Multiply) -> None:
         lanes, source = self.call.lanes, step.source.buffer
         a = self._columns(step.source, step.length)[self._tokens(source)]
-        panels = self.memory[step.packed].reshape(-1, step.length, lanes)
+        panels = _panels(self.memory, step.packed, 1, step.length, lanes)[:, 0]
         product = np.concatenate([a @ panel for panel in panels], axis=1)
         to = self._columns(step.to, step.units)[self._tokens(step.to.buffer)]
         to[...] = to + product if step.add else product
@@ -171,6 +174,16 @@ class _Machine:
         """A chunk's tokens, row by row."""
         count = self.now.count
         return self.memory[buffer][:, :count].swapaxes(0, 1).reshape(count, buffer.width)
+
+
+def _panels(
+    memory: Mapping[Buffer, Numbers], pack: Buffer, count: int, length: int, lanes: int
+) -> Numbers:
+    """Packed weights: panel, matrix, k, unit."""
+    if not pack.half:
+        return memory[pack].reshape(-1, count, length, lanes)
+    pairs = memory[pack].reshape(-1, count, -(-length // 2), lanes, 2)
+    return pairs.swapaxes(3, 4).reshape(*pairs.shape[:2], -1, lanes)[:, :, :length]
 
 
 def _before(schedule: Schedule) -> tuple[Numbers, Numbers]:
@@ -230,7 +243,7 @@ class _Kernel:
         wide = length * block.matrices[0][0].blocks
         operand = self.memory[view.buffer][rows, view.column : view.column + wide]
         count = len(block.matrices)
-        panels = self.memory[pack].reshape(-1, count, length, self.lanes)
+        panels = _panels(self.memory, pack, count, length, self.lanes)
         units = self.step.sizes[group.size]
         return np.stack([
             np.concatenate([

@@ -18,24 +18,28 @@ from unrolled.equations.ops import shape_of
 
 
 class Sizes:
-    """`lanes`: how many numbers a vector has. `arrays`: the caller's, flat."""
+    """`lanes`: how many numbers a vector has. `arrays`: the caller's, flat; with `half` those that
+    hold nothing but matrices are of bfloat16, and so are packed weights."""
 
     def __init__(
-        self, lowered: Lowered, sizes: Mapping[str, int], sources: Sources, lanes: int
-    ) -> None:
-        self.sizes, self.sources, self.lanes = sizes, sources, lanes
+        self, lowered: Lowered, sizes: Mapping[str, int], sources: Sources, lanes: int,
+        *, half: bool = False,
+    ) -> None:  # fmt: skip
+        self.sizes, self.sources, self.lanes, self.half = sizes, sources, lanes, half
         self.step, self._weights = lowered.step, lowered.weights
         self.states = {name: sizes[shape[0]] for name, shape in self.step.states.items()}
         self.output = next(iter(self.states))
         self.inputs = {name: self.length(shape[0]) for name, shape in self.step.inputs.items()}
         count = 1 + max((s.array for given in sources.values() for s in given), default=-1)
-        numbers = [0] * count
+        numbers, halves = [0] * count, [half] * count
         for weight, given in sources.items():
             for source in given:
                 numbers[source.array] += math.prod(self.shape(weight))
+                halves[source.array] &= len(self.shape(weight)) == 2
         self.numbers = numbers  # of each array, how many hold weights
         self.arrays = tuple(
-            Buffer(f"array {n}", Owner.GIVEN, Per.ONCE, width) for n, width in enumerate(numbers)
+            Buffer(f"array {n}", Owner.GIVEN, Per.ONCE, width, half=halves[n])
+            for n, width in enumerate(numbers)
         )
 
     @cached_property

@@ -3,7 +3,7 @@
 
 Each place of the plan is bound, to views of its kind; nothing is read before it is written; nothing
 lies outside its buffer; no result but the sums, which callers may have cleared, is left unwritten;
-what is stored in bfloat16 is touched by the kernel alone, whose plan says so.
+what is stored in bfloat16 meets those alone who know it.
 """
 
 from __future__ import annotations
@@ -66,10 +66,8 @@ def verify(call: Call) -> None:
         reads, writes = spans(step, call)
         for view, numbers in (*reads, *writes):
             _check_inside(step, view, numbers, written)
-            if view.buffer.half and not isinstance(step, RunKernel):
-                raise CallError(
-                    f"{name_of(step)} uses {view.buffer.name}, whose bfloat16 only a kernel reads"
-                )
+            if view.buffer.half and not _takes_halves(step, view):
+                raise CallError(f"{name_of(step)} does not take {view.buffer.name}, of bfloat16")
         if isinstance(step, RunKernel):  # what its stages leave for one another it writes itself
             _check_written(step, _carried(step), written)
             _mark(written, writes)
@@ -78,6 +76,15 @@ def verify(call: Call) -> None:
     for buffer in call.owned(Owner.RESULT):
         if buffer not in made and not buffer.name.startswith("sum "):
             raise CallError(f"nothing writes the result {buffer.name}")
+
+
+def _takes_halves(step: Step, view: View) -> bool:
+    """Whether a step may use what is stored in bfloat16. A kernel says more in `_check_kernel`."""
+    if isinstance(step, Pack):
+        return step.to.buffer.half and step.matrix.buffer.half
+    return isinstance(step, RunKernel) or (
+        isinstance(step, Multiply) and view.buffer is step.packed
+    )
 
 
 def _mark(written: dict[Buffer, NDArray[np.bool_]], spans: list[Span]) -> None:
@@ -134,13 +141,16 @@ def _check_kernel(step: RunKernel, call: Call) -> None:
     operands = {place for _, block in step.plan.blocks for place in block.operands}
     for place in operands & step.plan.halved:
         raise CallError(f"a product reads the place {place.name}, which holds bfloat16")
+    if len({pack.half for pack in step.packs}) > 1:
+        raise CallError("of the kernel's packed weights some are bfloat16, and others not")
     if not len(step.packs) == len(step.lengths) == len(step.plan.blocks):
         raise CallError(f"{len(step.plan.blocks)} blocks have {len(step.packs)} packed weights")
     for pack, length, (group, block) in zip(
         step.packs, step.lengths, step.plan.blocks, strict=True
     ):
         panels = -(-step.sizes[group.size] // call.lanes)
-        if pack.width != panels * len(block.matrices) * length * call.lanes:
+        high = length + length % 2 if pack.half else length
+        if pack.width != panels * len(block.matrices) * high * call.lanes:
             raise CallError(f"{pack.name} does not fit its block of {group.size}")
 
 

@@ -1,6 +1,7 @@
 """How a kernel finds the weights. In: a plan and sizes. Out: `Packed`; next: `forward`, `backward`.
 
-Matrices lie packed, in panels of units; vectors in whole vectors; single numbers as given.
+Matrices lie packed, in panels of units; vectors in whole vectors; single numbers as given. What is
+packed of bfloat16 stays so, in pairs.
 """
 
 from __future__ import annotations
@@ -43,8 +44,13 @@ def packed(plan: Plan, sizes: Sizes) -> Packed:
     return found
 
 
-def _buffer(name: str, width: int) -> Buffer:
-    return Buffer(name, Owner.PACKED, Per.ONCE, width)
+def _buffer(name: str, width: int, *, half: bool = False) -> Buffer:
+    return Buffer(name, Owner.PACKED, Per.ONCE, width, half=half)
+
+
+def _high(length: int, sizes: Sizes) -> int:
+    """How many vectors a panel has for so many numbers: whole pairs, where there are pairs."""
+    return length + length % 2 if sizes.half else length
 
 
 def _block(found: Packed, name: str, block: Block, sizes: Sizes) -> None:
@@ -53,10 +59,11 @@ def _block(found: Packed, name: str, block: Block, sizes: Sizes) -> None:
     lanes, count, operands = sizes.lanes, len(block.matrices), len(block.operands)
     length, units = sizes.length_and_units(block.matrices[0][0])
     height = length if operands == 1 else sizes.whole(length)
-    stream = operands * height * lanes
-    buffer = _buffer(name, -(-units // lanes) * count * stream)
-    found.blocks.append(buffer)
     found.lengths.append(operands * height)
+    height = _high(height, sizes)
+    stream = operands * height * lanes
+    buffer = _buffer(name, -(-units // lanes) * count * stream, half=sizes.half)
+    found.blocks.append(buffer)
     for m, matrices in enumerate(block.matrices):
         for o, matrix in enumerate(matrices):
             to = View(buffer, m * stream + o * height * lanes)
@@ -66,9 +73,10 @@ def _block(found: Packed, name: str, block: Block, sizes: Sizes) -> None:
 def alone(found: Packed, name: str, matrix: Matrix, sizes: Sizes) -> tuple[Buffer, int, int]:
     """Pack one more matrix, for a `Multiply`: its buffer, units (in whole vectors) and length."""
     length, units = sizes.length_and_units(matrix)
-    buffer = _buffer(name, sizes.whole(units) * length)
+    height = _high(length, sizes)
+    buffer = _buffer(name, sizes.whole(units) * height, half=sizes.half)
     found.others.append(buffer)
-    found.steps += _pack(View(buffer), matrix, length, length * sizes.lanes, sizes)
+    found.steps += _pack(View(buffer), matrix, height, height * sizes.lanes, sizes)
     return buffer, sizes.whole(units), length
 
 

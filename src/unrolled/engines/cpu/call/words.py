@@ -167,7 +167,7 @@ class Dictionary:
 
     def _pack(self, step: Pack) -> Entry:
         panels, is_flat = self._vectors(step.units), step.transposed
-        return {
+        return {  # those of `pairs` are among the fields of `arrange`
             "to": self._view(step.to), "from": self._view(step.matrix), "sources": 1,
             "units": step.units, "length": step.length, "height": step.height,
             "unit_stride": 1 if is_flat else step.length, "k_stride": step.units if is_flat else 1,

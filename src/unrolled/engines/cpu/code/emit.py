@@ -95,21 +95,25 @@ class Now:
     halved: dict[Place, ir.Value | None] = field(default_factory=dict)
 
 
-def write(plan: Plan, bits: int, target: Target, *, descending: bool) -> ir.Module:
+def write(
+    plan: Plan, bits: int, target: Target, *, descending: bool, half: bool = False
+) -> ir.Module:
     """The kernel `run(words, first_job, last_job)`, or `run(words, member, members)` for a team;
-    steps ascend, or descend for a backward one."""
+    steps ascend, or descend for a backward one. With `half` packed weights are pairs of bfloat16.
+    """
     module = ir.Module("kernel")
     signature = ir.FunctionType(VOID, [POINTER, I64, I64])
     function = ir.Function(module, signature, "run")
-    _Kernel(plan, function, bits, target, descending).write()
+    _Kernel(plan, function, bits, target, descending, half).write()
     return module
 
 
 class _Kernel:
     def __init__(
-        self, plan: Plan, function: ir.Function, bits: int, target: Target, descending: bool
-    ) -> None:
-        self.plan = plan
+        self, plan: Plan, function: ir.Function, bits: int, target: Target, descending: bool,
+        half: bool,
+    ) -> None:  # fmt: skip
+        self.plan, self.half = plan, half
         self.target = target
         self.descending = descending
         self.element = ir.FloatType() if bits == 32 else ir.DoubleType()
@@ -255,8 +259,9 @@ class _Kernel:
             value = self._combined(op, value, moved)
         return self.builder.extract_element(value, ir.IntType(32)(0))
 
-    def _panels(self, length: ir.Value) -> ir.Value:
-        return self.builder.sdiv(self.builder.add(length, I64(self.lanes - 1)), I64(self.lanes))
+    def _panels(self, length: ir.Value, of: int = 0) -> ir.Value:
+        of = of or self.lanes
+        return self.builder.sdiv(self.builder.add(length, I64(of - 1)), I64(of))
 
     def _group(self, group: Group, now: Now) -> None:
         builder = self.builder
@@ -292,7 +297,8 @@ class _Kernel:
         count = len(block.matrices)
         length = self.known[f"length {self.pack_number[id(block)]}"]
         a = self.address(block.operands[0], now, row, I64(0))
-        stream = builder.mul(length, I64(self.lanes))  # numbers in one stream of packed weights
+        high = self._panels(length, 2) if self.half else length
+        stream = builder.mul(high, I64(self.lanes))  # numbers in one stream of packed weights
         pack = self._pointer(self.known[f"pack {self.pack_number[id(block)]}"])
         in_blocks = block.matrices[0][0].blocks > 1
         # panels side by side may be of two blocks, whose operands begin at other units

@@ -27,17 +27,17 @@ FLOAT32, BFLOAT16 = "float32", "bfloat16"
 DOT = "llvm.x86.avx512bf16.dpbf16ps.512"
 
 
-class _BFloat(ir.Type):  # type: ignore[misc] # llvmlite is untyped
+class BFloat(ir.Type):  # type: ignore[misc] # llvmlite is untyped
     """LLVM's bfloat, which llvmlite does not know."""
 
     def _to_string(self) -> str:
         return "bfloat"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _BFloat)
+        return isinstance(other, BFloat)
 
     def __hash__(self) -> int:
-        return hash(_BFloat)
+        return hash(BFloat)
 
 
 def runs(kind: str) -> bool:
@@ -87,7 +87,7 @@ def module(kind: str, target: Target) -> ir.Module:
     builder = ir.IRBuilder(entry)
     numbers, turns = function.args
     vector = ir.VectorType(ir.FloatType(), target.lanes(32))
-    factors = ir.VectorType(_BFloat(), 2 * target.lanes(32)) if kind == BFLOAT16 else vector
+    factors = ir.VectorType(BFloat(), 2 * target.lanes(32)) if kind == BFLOAT16 else vector
     pair = [
         builder.load(builder.gep(numbers, [I64(n)], source_etype=vector), align=4, typ=factors)
         for n in (0, 1)
@@ -118,7 +118,12 @@ def _added(builder: ir.IRBuilder, kind: str, value: ir.Value, pair: list[ir.Valu
     """One instruction's worth: the sum with one more product, or two, in each lane."""
     if kind == FLOAT32:
         return Lanes(builder, value.type).fma(pair[0], pair[1], value)
-    types = [value.type, pair[0].type, pair[1].type]
+    return dot(builder, value, *pair)
+
+
+def dot(builder: ir.IRBuilder, value: ir.Value, a: ir.Value, b: ir.Value) -> ir.Value:
+    """`vdpbf16ps`: to each number of float32 the products of two pairs of bfloat16."""
+    kind = ir.FunctionType(value.type, [value.type, a.type, b.type])
     declared = builder.module.globals.get(DOT)
-    function = declared or ir.Function(builder.module, ir.FunctionType(value.type, types), DOT)
-    return builder.call(function, [value, *pair])
+    function = declared or ir.Function(builder.module, kind, DOT)
+    return builder.call(function, [value, a, b])

@@ -25,15 +25,17 @@ FIELDS = ("a", "a_stride", "rows", "b", "panels", "length", "c", "c_stride", "ad
 
 
 @functools.cache
-def rows(bits: int) -> jit.Kernels:
-    """`rows(table, first_job, last_job)` for float32 or float64 on this machine."""
-    return jit.load(f"rows {bits}", lambda: module(bits, host()), ("rows",), optimise=False)
+def rows(bits: int, *, half: bool = False) -> jit.Kernels:
+    """`rows(table, first_job, last_job)` for float32 or float64 on this machine; with `half` for
+    weights of bfloat16."""
+    name = f"rows {bits}{' of pairs' if half else ''}"
+    return jit.load(name, lambda: module(bits, host(), half=half), ("rows",), optimise=False)
 
 
-def module(bits: int, target: Target) -> ir.Module:
-    """The function in a module of its own; its tiles are those of `tiles`."""
+def module(bits: int, target: Target, *, half: bool = False) -> ir.Module:
+    """The function in a module of its own; its tiles are those of `tiles`, or of `half_tiles`."""
     result = ir.Module("rows")
-    _Writer(result, bits, target).write()
+    _Writer(result, bits, target, half).write()
     return result
 
 
@@ -41,8 +43,9 @@ class _Writer(TabledFunction):
     fields = FIELDS
     more_header = ("tiles",)
 
-    def __init__(self, result: ir.Module, bits: int, target: Target) -> None:
+    def __init__(self, result: ir.Module, bits: int, target: Target, half: bool) -> None:
         super().__init__(result, bits, target)
+        self.half = half
         self.most = most_rows(STREAMS, target)
         self.scratch = self.tile_scratch()
 
@@ -61,7 +64,8 @@ class _Writer(TabledFunction):
     def _tile(self, row: ir.Value, few: ir.Value, panel: ir.Value, wide: ir.Value) -> None:
         """A few rows by a few panels, and its vectors to their places."""
         builder, known = self.builder, self.known
-        stream = builder.mul(known["length"], I64(self.lanes))
+        high = parts(builder, known["length"], 2) if self.half else known["length"]
+        stream = builder.mul(high, I64(self.lanes))
         a = self.at("a", builder.mul(row, known["a_stride"]))
         b = self.at("b", builder.mul(panel, stream))
         slot = builder.add(builder.mul(wide, I64(index(0, 1))), few)

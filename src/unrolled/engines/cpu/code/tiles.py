@@ -12,7 +12,7 @@ functions, one for each number of rows R and of streams N; next: `emit` calls th
 Each step of k loads N weight vectors and R single numbers, and does R N fused multiply-adds on
 accumulators that stay in registers: R N of them must hide the latency of a multiply-add (about
 eight do) and leave room for N weights. A tile knows nothing of any cell, so it is compiled once for
-a machine.
+a machine. Of weights in bfloat16, in pairs, there are tiles of their own (`half_tiles`).
 """
 
 from __future__ import annotations
@@ -61,9 +61,19 @@ class Tiles:
 def tiles(bits: int, target: Target | None = None) -> Tiles:
     """The tiles for float32 or float64 on one machine."""
     target = target or host()
-    names = tuple(f"tile_{r}_{n}" for n in range(1, STREAMS + 1)
-                  for r in range(1, most_rows(n, target) + 1))  # fmt: skip
+    names = names_of(target)
     kernels = jit.load(f"tiles {bits}", lambda: module(bits, target), names, target, optimise=False)
+    return tabled(kernels, names)
+
+
+def names_of(target: Target) -> tuple[str, ...]:
+    """Of every tile of a machine."""
+    return tuple(f"tile_{r}_{n}" for n in range(1, STREAMS + 1)
+                 for r in range(1, most_rows(n, target) + 1))  # fmt: skip
+
+
+def tabled(kernels: jit.Kernels, names: tuple[str, ...]) -> Tiles:
+    """Tiles and where each is found."""
     table = (ctypes.c_int64 * ((STREAMS + 1) * (ROWS + 1)))()
     for name in names:
         _, r, n = name.split("_")
@@ -92,6 +102,42 @@ def write_tile(
     function: ir.Function, rows: int, streams: int, vector: ir.VectorType, distance: int = 1
 ) -> None:
     """The body of one tile; a row's numbers stand at this distance from one another."""
+    tile = begin_tile(function, rows, streams, vector)
+    builder, start, length, c_at = tile.builder, tile.start, tile.length, tile.c_at
+    turns = turns_of(rows, streams)
+    step = functools.partial(_multiply_add, builder, tile.a_rows, tile.b_starts, vector, distance)
+    sums = [start, *([tile.zero] * len(c_at) for _ in range(turns - 1))]
+    k, sums = loop_over(builder, sums, length, step)
+    total = sums[0]
+    for other in sums[1:]:
+        total = [builder.fadd(a, b) for a, b in zip(total, other, strict=True)]
+    if turns > 1:
+        total = odd_one(builder, total, k, length, step)
+    for value, pointer in zip(total, c_at, strict=True):
+        _store(builder, value, pointer)
+    builder.ret_void()
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A tile that is being written: where its operands begin, and its sums at the start."""
+
+    builder: ir.IRBuilder
+    a_rows: list[ir.Value]
+    b_starts: list[ir.Value]
+    c_at: list[ir.Value]
+    start: list[ir.Value]
+    length: ir.Value
+    zero: ir.Constant
+
+
+def turns_of(rows: int, streams: int) -> int:
+    """A single row has too few accumulators to hide the latency: two steps of k take turns."""
+    return 2 if rows * streams < 8 else 1
+
+
+def begin_tile(function: ir.Function, rows: int, streams: int, vector: ir.VectorType) -> Begun:
+    """Where rows, streams and sums lie; the builder stands behind the first values."""
     a, lda, b, b_stride, length, c, accumulate = function.args
     for pointer in (a, b, c):
         pointer.add_attribute("noalias")
@@ -121,26 +167,15 @@ def write_tile(
         phi.add_incoming(zero, entry)
         phi.add_incoming(value, old)
         start.append(phi)
-
-    # A single row has too few accumulators to hide the latency: two steps of k take turns.
-    turns = 2 if rows * streams < 8 else 1
-    step = functools.partial(_multiply_add, builder, a_rows, b_starts, vector, distance)
-    sums = [start, *([zero] * len(c_at) for _ in range(turns - 1))]
-    k, sums = _loop(builder, sums, length, step)
-    total = sums[0]
-    for other in sums[1:]:
-        total = [builder.fadd(a, b) for a, b in zip(total, other, strict=True)]
-    if turns > 1:
-        total = _odd_one(builder, total, k, length, step)
-    for value, pointer in zip(total, c_at, strict=True):
-        _store(builder, value, pointer)
-    builder.ret_void()
+    return Begun(builder, a_rows, b_starts, c_at, start, length, zero)
 
 
 Sums = list[list[ir.Value]]
 
 
-def _loop(builder: ir.IRBuilder, sums: Sums, length: ir.Value, step: Step) -> tuple[ir.Value, Sums]:
+def loop_over(
+    builder: ir.IRBuilder, sums: Sums, length: ir.Value, step: Step
+) -> tuple[ir.Value, Sums]:
     """While as many steps of k are left as there are sums, add one to each."""
     turns = len(sums)
     before = builder.block
@@ -152,22 +187,23 @@ def _loop(builder: ir.IRBuilder, sums: Sums, length: ir.Value, step: Step) -> tu
     phis = [[builder.phi(value.type) for value in values] for values in sums]
     following = [step(values, builder.add(k, I64(n))) for n, values in enumerate(phis)]
     after = builder.add(k, I64(turns))
-    k.add_incoming(after, body)
+    k.add_incoming(after, builder.block)
     for starts, values, ends in zip(sums, phis, following, strict=True):
         for start, phi, end in zip(starts, values, ends, strict=True):
             phi.add_incoming(start, before)
-            phi.add_incoming(end, body)
+            phi.add_incoming(end, builder.block)
     left = builder.icmp_signed("<=", builder.add(after, I64(turns)), length)
+    end = builder.block  # a step may have blocks of its own
     builder.cbranch(left, body, done)
     builder.position_at_end(done)
     results = []
     for starts, ends in zip(sums, following, strict=True):
-        results.append([_merge(builder, (s, before), (e, body))
+        results.append([_merge(builder, (s, before), (e, end))
                         for s, e in zip(starts, ends, strict=True)])  # fmt: skip
-    return _merge(builder, (I64(0), before), (after, body)), results
+    return _merge(builder, (I64(0), before), (after, end)), results
 
 
-def _odd_one(
+def odd_one(
     builder: ir.IRBuilder, sums: list[ir.Value], k: ir.Value, length: ir.Value, step: Step
 ) -> list[ir.Value]:
     """The last step of k, where two at a time have left one."""

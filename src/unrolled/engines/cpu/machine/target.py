@@ -27,6 +27,11 @@ class Target:
         """How many numbers of so many bits a vector holds."""
         return self.vector_bytes * 8 // bits
 
+    @property
+    def multiplies_bfloat16(self) -> bool:
+        """Whether it has `vdpbf16ps`, for vectors of this width."""
+        return self.vector_bytes == 64 and "+avx512bf16" in self.features.split(",")
+
 
 AVX2 = Target("x86_64-unknown-linux-gnu", "x86-64-v3", "", 32)
 AVX512 = Target("x86_64-unknown-linux-gnu", "x86-64-v4", "", 64)

@@ -23,11 +23,12 @@ TEAM, LANES = 256, 8
 
 class Calls:
     """A cell's calls, forward and backward, for these sizes; `inside`: the kernel computes the
-    products of the input, too; `half`: what is kept is bfloat16."""
+    products of the input, too; `half`: what is kept is bfloat16;
+    `weights`: so are matrices."""
 
     def __init__(
         self, cell: Any, inputs: int, hidden: int, *, inside: bool = True, keep: bool = True,
-        half: bool = False,
+        half: bool = False, weights: bool = False,
     ) -> None:  # fmt: skip
         self.equation = unrolled.equation(cell)
         lengths = {"input_size": inputs, "hidden_size": hidden}
@@ -38,7 +39,7 @@ class Calls:
         self.graphs = backward_graphs(self.narrow)
         sources = {name: (Source(number),) for number, name in enumerate(lowered.weights)}
         self.weights = list(lowered.weights)
-        self.sizes = Sizes(self.narrow, known, sources, LANES)
+        self.sizes = Sizes(self.narrow, known, sources, LANES, half=weights)
         wide = self.sizes.whole(inputs) if self.narrow.reads_input_by_unit else inputs
         wide = self.sizes.row if len(self.sizes.inputs) > 1 else wide
         self.halved = directions.halves(self.narrow, self.graphs) if half else frozenset()

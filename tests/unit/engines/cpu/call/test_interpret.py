@@ -95,6 +95,25 @@ def test_what_is_kept_in_bfloat16_changes_the_way_back_alone(kind: Any, name: st
         assert_agrees(gradients[1][result], expected, tolerance=KEPT, name=result)
 
 
+@pytest.mark.parametrize("inside", [True, False])
+@pytest.mark.parametrize("kind", [LSTM, GRUCho2014])
+def test_matrices_of_bfloat16_are_packed_and_read_as_they_are(kind: Any, inside: bool) -> None:
+    cell, schedule = kind(input_size=INPUTS, hidden_size=HIDDEN, seed=2), SCHEDULES["ragged"]
+    weights = {name: rounded(w) if w.ndim == 2 else w for name, w in cell.weights.items()}
+    generator = np.random.default_rng(3)
+    xs = generator.standard_normal((schedule.tokens, INPUTS))
+    d_outputs = generator.standard_normal((schedule.tokens, HIDDEN))
+    found = []
+    for small in (False, True):
+        calls = Calls(kind, INPUTS, HIDDEN, inside=inside, weights=small)
+        before = calls.interpret_forward(schedule, weights, xs)
+        how = Inputs.INSIDE if inside else Inputs.OUTSIDE
+        results = calls.interpret_backward(schedule, before, d_outputs, how)[1]
+        found.append({"y": before[calls.forward.y], **results})
+    for name, expected in found[0].items():
+        assert_agrees(found[1][name], expected, tolerance=FLOAT64, name=name)
+
+
 def test_rounding_is_that_of_torch() -> None:
     bits = np.array([0x3F80_8000, 0x3F81_8000, 0x3F80_8001, 0x7F7F_FFFF, 0xFF80_0000, 0x8000_0001,
                      0x0000_8001, 0x7F80_0001], np.uint32)  # fmt: skip

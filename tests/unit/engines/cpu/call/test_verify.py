@@ -39,6 +39,10 @@ def test_the_librarys_calls_are_sound(name: str) -> None:
     halved = Calls(cell, inputs, HIDDEN, half=True)
     verify(halved.forward.call)
     verify(halved.backward().call)
+    for inside in (True, False):
+        small = Calls(cell, inputs, HIDDEN, inside=inside, weights=True)
+        verify(small.forward.call)
+        verify(small.backward().call)
 
 
 @pytest.fixture
@@ -139,5 +143,7 @@ def test_bfloat16_outside_of_a_kernel_is_named() -> None:
     to = replace(first.to, buffer=replace(first.to.buffer, half=True))
     wrong = tuple(replace(s, to=to) if s is first else s for s in call.before)
     buffers = (*call.buffers, to.buffer)
-    with pytest.raises(CallError, match="CopyRows to initial h uses initial h, whose bfloat16"):
+    with pytest.raises(
+        CallError, match="CopyRows to initial h does not take initial h, of bfloat16"
+    ):
         verify(replace(call, before=wrong, buffers=buffers))
