@@ -10,7 +10,7 @@ import json
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", help="the folder of the run")
     parser.add_argument("source", help="a file with labels, or builtin:NAME")
-    for name in ("file", "text", "label", "series", "time", "word", "tag", "sentence"):
+    for name in ("file", "text", "label", "series", "time", "times", "word", "tag", "sentence"):
         parser.add_argument(
             f"--{name}", metavar="COLUMN", help="if its name differs from the training file"
         )

@@ -13,7 +13,7 @@ from pathlib import Path
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", help="the folder of the run")
     parser.add_argument("source", help="a file, builtin:NAME, or a text")
-    for name in ("file", "text", "series", "time", "word", "sentence"):
+    for name in ("file", "text", "series", "time", "times", "word", "sentence"):
         parser.add_argument(
             f"--{name}", metavar="COLUMN", help="if its name differs from the training file"
         )

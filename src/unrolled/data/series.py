@@ -59,16 +59,19 @@ def read_series(
     series: str | None = None,
     time: str | None = None,
     *,
+    times: str | None = None,
     labelled: bool = True,
     learning: bool = True,
     answers: Answers = CLASSES,
 ) -> SeriesSet:
-    """The series of one file or table; `learning` from them takes several classes."""
+    """The series of one file or table; `learning` from them takes several classes. `times` names a
+    column of dates or numbers, which orders the rows and becomes the last channel: the time since
+    the first row of the series. Then values that are missing stay so."""
     notes = path.notes if isinstance(path, Table) else Notes()
     where = path.path if isinstance(path, Table) else existing(path)
     kind = ".csv" if isinstance(path, Table) else kind_of(where)
     if kind in (".ts", ".npz"):
-        _refuse_columns(where, label=label, series=series, time=time)
+        _refuse_columns(where, label=label, series=series, time=time, times=times)
     lines: list[Any] = []
     if kind == ".ts":
         values, labels = read_ts(where, notes)
@@ -86,12 +89,15 @@ def read_series(
         is_name = series is None and found is not None and _has_one_row_each(table, found)
         series = series or (None if is_name else found)
         if series is not None:
-            values, labels, names, rows, lines = _long(table, series, label, time, answers)
-        elif time is not None:
+            values, labels, names, rows, lines = _long(
+                table, series, label, _one_time(time, times), answers, timed=times is not None
+            )
+        elif time is not None or times is not None:
+            option = "--time" if times is None else "--times"
             raise DataError(
-                f"--time says when a step of a series was, where {table.path} has a row for each "
+                f"{option} says when a step of a series was, where {table.path} has a row for each "
                 "step: name the column that says which series a row is part of with --series, too; "
-                "or leave --time out where each row is a whole series"
+                f"or leave {option} out where each row is a whole series"
             )
         else:
             values, labels, names, rows, lines = _wide(table, label, found, answers)
@@ -108,7 +114,14 @@ def read_series(
         lines = [lines[i] for i in kept] if lines else lines
         if learning:
             answers.check(labels, label or answers.what, notes)
-    return SeriesSet(_without_gaps(values, notes), labels, names, rows, notes, lines)
+    kept_as_read = values if times is not None else _without_gaps(values, notes)
+    return SeriesSet(kept_as_read, labels, names, rows, notes, lines)
+
+
+def _one_time(time: str | None, times: str | None) -> str | None:
+    if time is not None and times is not None and time != times:
+        raise DataError(f"--times {times} orders the rows by itself: leave --time {time} out")
+    return times or time
 
 
 def _refuse_columns(path: Path, **columns: str | None) -> None:
@@ -230,14 +243,23 @@ def _channel(name: str) -> str:
     return stem[:-1] if stem.endswith(tuple("_.- ")) else stem
 
 
-def _long(table: Table, series: str, label: str | None, time: str | None, answers: Answers) -> Read:
-    """A row a step."""
-    time = table.require(time, "--time") if time else _named(table, TIME_NAMES, label)
+def _long(
+    table: Table,
+    series: str,
+    label: str | None,
+    time: str | None,
+    answers: Answers,
+    *,
+    timed: bool = False,
+) -> Read:
+    """A row a step. What is `timed` has the time of each step as its last channel."""
+    option = "--times" if timed else "--time"
+    time = table.require(time, option) if time else _named(table, TIME_NAMES, label)
     names = [name for name in table.columns if name not in (series, label, time)]
     if not names:
         raise DataError(f"{table.path} has no column with values beside {listed([series])}")
     matrix = table.matrix(names)
-    order = _in_time(table, time)
+    order, keys = _in_time(table, time)
     cells = table.texts(series)
     groups: dict[str, list[int]] = {str(cell): [] for cell in cells if cell is not None}
     for i in order:
@@ -252,12 +274,22 @@ def _long(table: Table, series: str, label: str | None, time: str | None, answer
             _one_label(table, key, {said[i] for i in rows}, answers) for key, rows in groups.items()
         ]
     lines = [table.rows[rows] for rows in groups.values()]
-    return [matrix[rows] for rows in groups.values()], labels, names, list(groups), lines
+    if not timed:
+        return [matrix[rows] for rows in groups.values()], labels, names, list(groups), lines
+    empty = [key for key, rows in groups.items() if not rows]
+    if empty:
+        raise DataError(f"the series {quoted(empty[0])} of {table.path} has no row with a {time!r}")
+    passed = [keys[rows] - keys[rows[0]] for rows in groups.values()]
+    values = [np.column_stack([matrix[rows], since])
+              for rows, since in zip(groups.values(), passed, strict=True)]  # fmt: skip
+    return values, labels, [*names, str(time)], list(groups), lines
 
 
-def _in_time(table: Table, time: str | None) -> list[int]:
+def _in_time(table: Table, time: str | None) -> tuple[list[int], Any]:
+    """The rows that have a time, in its order, and the time of each row of the table in numbers, of
+    dates in seconds."""
     if time is None:
-        return list(range(len(table)))
+        return list(range(len(table))), np.arange(len(table), dtype=np.float64)
     cells = table.texts(time)
     missing = sum(cell is None for cell in cells)
     table.notes.count(missing, len(table), "rows", f"had no {time!r} and were left out")
@@ -268,7 +300,16 @@ def _in_time(table: Table, time: str | None) -> list[int]:
         from unrolled.data.times import parse_times
 
         keys = list(parse_times(table.cells(time)[there], time, table.path, table.notes))
-    return [there[i] for i in np.argsort(np.array(keys), kind="stable")]
+    found = np.array(keys)
+    if np.issubdtype(found.dtype, np.datetime64):
+        found = found.astype("datetime64[us]").astype(np.int64) / 1e6
+    if not np.isfinite(found).all():
+        raise DataError(
+            f"the column {quoted(time)} of {table.path} holds a time that is not finite"
+        )
+    every = np.full(len(table), np.nan)
+    every[there] = found
+    return [there[i] for i in np.argsort(found, kind="stable")], every
 
 
 def _one_label(table: Table, key: str, said: set[str | None], answers: Answers) -> str:

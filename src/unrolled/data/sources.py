@@ -44,6 +44,7 @@ def labelled(
     label: str | None = None,
     series: str | None = None,
     time: str | None = None,
+    times: str | None = None,
     test: Source | None = None,
     learning: bool = True,
     answers: Answers = CLASSES,
@@ -54,26 +55,28 @@ def labelled(
     the column of the labels is read.
     """
     if builtin.is_builtin(source):
-        _refuse_columns(source, text=text, label=label, series=series, time=time)
+        _refuse_columns(source, text=text, label=label, series=series, time=time, times=times)
         data = builtin.load(str(source), "classify")
         assert isinstance(data, Labelled)
         _refuse_other_answers(source, answers)
     else:
         read = read_table(source) if has_columns(source) else source
         if holds_clips(read):
-            _refuse_columns_of_clips(source, text=text, series=series, time=time)
+            _refuse_columns_of_clips(source, text=text, series=series, time=time, times=times)
             data = Labelled(read_clips(read, label, learning=learning, answers=answers))
         elif is_text(read, text, label, series):
-            refuse_columns_of_series(source, series=series, time=time)
+            refuse_columns_of_series(source, series=series, time=time, times=times)
             data = Labelled(read_texts(read, text, label, learning=learning, answers=answers))
         else:
             _refuse_column_of_texts(source, text, series)
-            found = read_series(read, label, series, time, learning=learning, answers=answers)
+            found = read_series(
+                read, label, series, time, times=times, learning=learning, answers=answers
+            )
             data = Labelled(found)
     data = replace(data, answers=answers)
     if test is None:
         return data
-    columns = {"text": text, "label": label, "series": series, "time": time}
+    columns = {"text": text, "label": label, "series": series, "time": time, "times": times}
     if not has_columns(test):
         columns = {}
     other = labelled(test, **columns, learning=False, answers=replace(answers, fold=False))
@@ -89,20 +92,21 @@ def unlabelled(
     text: str | None = None,
     series: str | None = None,
     time: str | None = None,
+    times: str | None = None,
     label: str | None = None,
     texts: bool = True,
 ) -> Sequences:
     """What is to be predicted; `texts` says what the model was trained on."""
     if not isinstance(source, Table) and builtin.is_builtin(source):
-        _refuse_columns(source, text=text, label=label, series=series, time=time)
+        _refuse_columns(source, text=text, label=label, series=series, time=time, times=times)
         data = builtin.load(str(source), "classify")
         found: Sequences = data.train if data.test is None else data.test
         return found
     if texts:
-        refuse_columns_of_series(source, series=series, time=time)
+        refuse_columns_of_series(source, series=series, time=time, times=times)
         return read_texts(source, text, labelled=False)
     _refuse_column_of_texts(source, text, series)
-    return read_series(source, label, series, time, labelled=False)
+    return read_series(source, label, series, time, times=times, labelled=False)
 
 
 def unlabelled_texts(source: Source, text: str | None, notes: Notes) -> Iterator[Batch]:

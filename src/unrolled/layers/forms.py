@@ -31,6 +31,7 @@ class Form:
     single: bool = False
     packed: PackedSequence | None = None
     places: Tensor | None = None  # a PackedSequence's tokens in the order of ours
+    is_gathered: bool = False  # x, and what lies beside it, are tokens already: (N, I)
 
     def tokens(self) -> Tensor:
         return self.batch.gather(self.x) if self.places is None else self._placed(self.x)
@@ -54,6 +55,8 @@ class Form:
 
     def gathered(self, given: Tensor) -> Tensor:
         """The tokens of what lies beside the input, in the same form as that was given."""
+        if self.is_gathered:
+            return given
         if self.places is not None:
             return self._placed(given)
         if self.single:

@@ -279,7 +279,7 @@ class Recurrent(Fixable, nn.Module):
         """
         like = self._like()
         checks.input(tokens, self.input_size, like)
-        form = Form(tokens, batch, batch.rows)
+        form = Form(tokens, batch, batch.rows, is_gathered=True)
         initial = self._initial(form, None, tokens)
         beside = named_tokens(self._step.equation, self._sizes, form, named, like)
         outputs, finals, _ = stack.run(self._stack(), batch, tokens, initial, named=beside)

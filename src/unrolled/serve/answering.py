@@ -204,6 +204,9 @@ def task_of(model: Any, config: dict[str, Any]) -> Task:
     name = config["task"]
     if name in ("classify", "regress") and model.encoder_.canvas is not None:
         raise UsageError("runs that read clips are not served: ask them with `unrolled predict`")
+    if name in ("classify", "regress") and getattr(model.encoder_, "is_timed", False):
+        raise UsageError("runs that read series with times are not served: ask them with "
+                         "`unrolled predict`")  # fmt: skip
     if name == "classify":
         if model.several:
             return SeveralLabels() if model.encoder_.is_text else SeveralLabelsOfSeries()

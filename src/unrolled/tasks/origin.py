@@ -37,6 +37,7 @@ TEXTS = (
     "label",
     "series",
     "time",
+    "times",
     "every",
     "test",
     "word",

@@ -61,6 +61,7 @@ class ClassifyJob(CommandJob):
         "label",
         "series",
         "time",
+        "times",
         "test",
         "test_share",
         "folds",
@@ -69,8 +70,10 @@ class ClassifyJob(CommandJob):
         "from_run",
         "new_labels",
     )
-    asked_with: ClassVar[Sequence[str]] = ("text", "label", "series", "time", "labels_separated_by")
-    roles: ClassVar[tuple[str, ...]] = ("text", "label", "series", "time")  # of columns
+    asked_with: ClassVar[Sequence[str]] = (
+        "text", "label", "series", "time", "times", "labels_separated_by",
+    )  # fmt: skip
+    roles: ClassVar[tuple[str, ...]] = ("text", "label", "series", "time", "times")  # of columns
 
     def add_columns(self, parser: argparse._ActionsContainer) -> None:
         parser.add_argument("--text", metavar="COLUMN", help="column of the texts")
@@ -79,6 +82,10 @@ class ClassifyJob(CommandJob):
             "--series", metavar="COLUMN", help="column that identifies the series a row belongs to"
         )
         parser.add_argument("--time", metavar="COLUMN", help="column of the time of each row")
+        parser.add_argument(
+            "--times", metavar="COLUMN",
+            help="the same, for a cell that takes the time between rows: cfc, ltc, grud ...",
+        )  # fmt: skip
         add_from(parser)
         self.add_test(parser)
         parser.add_argument("--folds", type=int, metavar="K", help="K-fold cross-validation first")
@@ -140,6 +147,8 @@ class ClassifyJob(CommandJob):
                 f"--{idle[0]} says how texts are read, and {how['source']} holds series: leave it "
                 "out"
             )
+        if how.get("times"):
+            estimator.timed = True
         X, y = inputs_of(data.train), labels_of(data.train, data.answers)
         if data.answers.numbers:
             y = pl.Series(how.get("target"), y)  # whose name the report knows
@@ -263,7 +272,8 @@ class ClassifyJob(CommandJob):
             return
         columns = self.columns_of(run, source, vars(arguments))
         if model.encoder_.is_text:
-            refuse_columns_of_series(source, series=columns["series"], time=columns["time"])
+            of_series = {name: columns[name] for name in ("series", "time", "times")}
+            refuse_columns_of_series(source, **of_series)
             yield from sources.unlabelled_texts(source, columns["text"], notes)
             return
         yield sources.unlabelled_series(source, notes, **columns)

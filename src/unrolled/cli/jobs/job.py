@@ -19,7 +19,7 @@ from unrolled.training.run_folder import RunFolder
 NOT_OPTIONS = ("out", "progress")
 IDLE = {"momentum": ("optimizer", "momentum")}
 ASKED_WITH = (
-    "text", "label", "series", "time", "value", "known", "past", "every",
+    "text", "label", "series", "time", "times", "value", "known", "past", "every",
     "word", "tag", "sentence", "format", "file", "target", "from_column", "to_column",
     "labels_separated_by", "best", "temperature", "seed", "align",
 )  # fmt: skip

@@ -28,9 +28,19 @@ class RegressJob(ClassifyJob):
     name = "regress"
     summary = "predict a number from a text or a numeric series"
     estimator = Regressor
-    columns = ("text", "target", "series", "time", "test", "test_share", "folds", "from_run")
-    asked_with = ("text", "target", "series", "time")
-    roles: ClassVar[tuple[str, ...]] = ("text", "target", "series", "time")
+    columns = (
+        "text",
+        "target",
+        "series",
+        "time",
+        "times",
+        "test",
+        "test_share",
+        "folds",
+        "from_run",
+    )
+    asked_with = ("text", "target", "series", "time", "times")
+    roles: ClassVar[tuple[str, ...]] = ("text", "target", "series", "time", "times")
 
     def add_answers(self, parser: argparse._ActionsContainer) -> None:
         parser.add_argument("--target", metavar="COLUMN", help="column of the numbers to predict")

@@ -71,6 +71,7 @@ class SeriesEncoder:
     """Numbers of several channels, each scaled to mean 0 and deviation 1 over the training rows."""
 
     is_text, is_series = False, True
+    is_timed = False
     canvas: Canvas | None = None
 
     def __init__(self, mean: Any, deviation: Any) -> None:
@@ -168,17 +169,17 @@ AnyEncoder = Encoder | ClipEncoder
 
 
 def without_clips(encoder: AnyEncoder) -> Encoder:
-    """The encoder of a run that can leave Python; one of clips is refused."""
+    """The encoder of a run that can leave Python; one of clips, or of times, is refused."""
     if isinstance(encoder, ClipEncoder):
         raise InputError(
             "this run reads clips, which are read in Python alone: ask it with `unrolled predict`"
         )
+    if isinstance(encoder, SeriesEncoder) and encoder.is_timed:
+        raise InputError(
+            "this run reads series with times, which are read in Python alone: ask it with "
+            "`unrolled predict`"
+        )
     return encoder
-
-
-def encoder_of_numbers(inputs: Sequence[Any]) -> SeriesEncoder | ClipEncoder:
-    """Of series (steps, channels), or of clips (frames, height, width, 1 or 3)."""
-    return SeriesEncoder.fit(inputs) if inputs[0].ndim == 2 else ClipEncoder.fit(inputs)
 
 
 def encoder_from(data: Any) -> AnyEncoder:

@@ -10,6 +10,7 @@ spread and range, but no order, so the difference is what the recurrence brings.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +22,7 @@ from unrolled.networks.frame_front import FrameFront
 from unrolled.networks.pooling import Pooling
 from unrolled.networks.recurrent import make_recurrent
 from unrolled.networks.series_front import SeriesFront
+from unrolled.networks.timed import TimedRecurrent, is_of_each
 
 PADDING, UNKNOWN = 0, 1  # the numbers of the token that fills up, and of one never seen
 FRONT = 32  # channels that the convolutions make of a series
@@ -47,9 +49,11 @@ class Labeller(nn.Module):
         pooling: str,
         stride: int = 0,
         canvas: Canvas | None = None,
+        named: tuple[str, ...] = (),
     ) -> None:
         """`stride`: steps of a series that the convolutions make one; 0: no convolutions. `canvas`:
-        each step is a frame of this size."""
+        each step is a frame of this size. `named`: what the cell takes by name of a series with
+        times, which stands in the last of the inputs."""
         super().__init__()
         self.embed: nn.Module | None = token_table(inputs, embedding) if is_text else None
         self.front = SeriesFront(inputs, FRONT, stride) if stride else None
@@ -57,7 +61,11 @@ class Labeller(nn.Module):
         size = embedding if is_text else FRONT if stride else FRAME if canvas else inputs
         self.drop = nn.Dropout(dropout)
         self.hides = is_text and inputs > FREQUENT and dropout > 0
-        self.recurrent = make_recurrent(cell, size, hidden, layers, bidirectional, dropout)
+        of_each = bool(named) and is_of_each(cell.equation, named)
+        self.seen = size // (1 + len(named)) if of_each else size
+        made = make_recurrent(cell, self.seen, hidden, layers, bidirectional, dropout)
+        self.recurrent: Any = TimedRecurrent(made, named) if named else made
+        self.has_dt = bool(named) and not of_each
         out = self.recurrent.output_size * self.recurrent.directions
         self.pool = Pooling(pooling, out, bidirectional)
         self.readout = nn.Linear(out, classes)
@@ -66,16 +74,30 @@ class Labeller(nn.Module):
         """What the recurrent layers see, without dropout."""
         if self.embed is not None:
             x = self.embed(x)
+        elif self.has_dt:
+            x = torch.cat([x if self.front is None else self.front(x, lengths), self._dt(x)], -1)
         elif self.front is not None:
             x = self.front(x, lengths)
         elif self.frames is not None:
             x = self.frames(x, lengths)
         return x
 
+    def _dt(self, x: Tensor) -> Tensor:
+        """The time since the step before that the recurrent layers see, (T, B, 1)."""
+        passed = x[..., -1:].cumsum(0)[:: self.stride]
+        return torch.diff(passed, dim=0, prepend=torch.zeros_like(passed[:1])) / self.stride
+
+    def _dropped(self, seen: Tensor) -> Tensor:
+        """Dropout of the input, not of what stands beside it."""
+        if seen.shape[-1] == self.seen:
+            dropped: Tensor = self.drop(seen)
+            return dropped
+        return torch.cat([self.drop(seen[..., : self.seen]), seen[..., self.seen :]], -1)
+
     @property
     def stride(self) -> int:
         """How many steps of a sequence are one step of the recurrent layers."""
-        return 1 if self.front is None else self.front.stride
+        return 1 if self.front is None else int(self.front.stride)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         seen = x if self.embed is not None else self.inputs(x, lengths)
@@ -90,7 +112,7 @@ class Labeller(nn.Module):
                 torch.rand(tokens.shape, device=x.device) < HIDDEN_WORDS, UNKNOWN
             )
         y, states = self.recurrent.over(
-            self.drop(tokens if self.embed is None else self.embed(tokens)), batch
+            self._dropped(tokens if self.embed is None else self.embed(tokens)), batch
         )
         if self.pool.kind == "last":
             pooled = self._ends(states)
@@ -103,7 +125,7 @@ class Labeller(nn.Module):
 
     def _of_equal(self, seen: Tensor) -> Tensor:
         """Of sequences of one length, such as a single one: the same without gathering tokens."""
-        y, states = self.recurrent(self.drop(seen if self.embed is None else self.embed(seen)))
+        y, states = self.recurrent(self._dropped(seen if self.embed is None else self.embed(seen)))
         pooled = self._ends(states) if self.pool.kind == "last" else self.pool(y, None)
         scores: Tensor = self.readout(self.drop(pooled))
         return scores

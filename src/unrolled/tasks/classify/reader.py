@@ -31,6 +31,7 @@ from unrolled.networks.linear_series import LinearSeries, features_for
 from unrolled.networks.pooling import POOLINGS
 from unrolled.networks.random_convolutions import Plan
 from unrolled.networks.series_front import stride_for
+from unrolled.networks.timed import is_of_each, takes_times
 from unrolled.report.blocks import Live
 from unrolled.report.page import render
 from unrolled.tasks import estimator as shared
@@ -40,8 +41,6 @@ from unrolled.tasks.classify.encoders import (
     AnyEncoder,
     TextEncoder,
     as_inputs,
-    encoder_from,
-    encoder_of_numbers,
 )
 from unrolled.tasks.classify.explaining import counted_steps
 from unrolled.tasks.classify.findings import Findings, Told
@@ -58,6 +57,7 @@ from unrolled.tasks.classify.plan import (
     shape_from,
     split_rows,
 )
+from unrolled.tasks.classify.timed_series import encoder_of_numbers, encoder_of_run, refuse_times
 from unrolled.tasks.estimator import Estimator, seeded
 from unrolled.tasks.live import alive
 from unrolled.tasks.options import option
@@ -100,6 +100,7 @@ class Reader(Estimator):
     embedding: int = option(64, "size of the embedding", int)
     pooling: str = option("max", "how the outputs of all steps are pooled", choices=POOLINGS)
     baseline: bool = option(False, "also train a network without recurrence for comparison", bool)
+    timed: bool = False  # the last column of each series is the time, which the cell takes
 
     def check(self) -> ChosenCell:
         cell = super().check()
@@ -109,6 +110,7 @@ class Reader(Estimator):
             raise ArgumentError(f"members is a whole number up to {MOST_MEMBERS}")
         checks.one_of("tokens", self.tokens, ("auto", *KINDS))
         checks.one_of("pooling", self.pooling, POOLINGS)
+        self.named_ = takes_times(cell.equation) if self.timed else ()
         return cell
 
     def settings(self) -> Settings:
@@ -182,6 +184,7 @@ class Reader(Estimator):
         targets = self._learn_targets(y, len(inputs))
         before = self.before
         is_text = isinstance(inputs[0], str)
+        refuse_times(self.timed, inputs)
         rows, held, folds = split_rows(inputs, self._strata(targets), self)
         self.rows_ = {"train": rows, "validation": held}
         raw = {"train": [inputs[row] for row in rows]}
@@ -194,7 +197,7 @@ class Reader(Estimator):
             if self.linear:
                 self.ngrams_, self.rarity_ = NGrams.fit(self.encoder_.beginnings(raw["train"]))
         else:
-            self.encoder_ = encoder_of_numbers(raw["train"])
+            self.encoder_ = encoder_of_numbers(raw["train"], self.named_)
         whole = Labelled(self.encoder_.encode(inputs, self._note), targets)
         self.shape_ = self._shape(whole.sequences)
         parts = {"train": replace(whole.rows(rows), folds=folds)}
@@ -300,6 +303,7 @@ class Reader(Estimator):
             return Committee(members, linear, self.aim_)
 
     def _member(self, shape: dict[str, Any], count: int) -> Labeller:
+        masked = is_of_each(self.cell_.equation, self.named_)  # its mask is of the channels
         return Labeller(
             self.cell_,
             self.encoder_.inputs,
@@ -308,11 +312,12 @@ class Reader(Estimator):
             embedding=self.embedding,
             hidden=self.hidden,
             layers=self.layers,
-            bidirectional=self.bidirectional,
+            bidirectional=self.bidirectional and not self.timed,  # times pass in one direction
             dropout=self.dropout,
             pooling=self.pooling,
-            stride=shape.get("stride", 0) if self.convolutions else 0,
+            stride=shape.get("stride", 0) if self.convolutions and not masked else 0,
             canvas=self.encoder_.canvas,
+            named=self.named_,
         )
 
     def _train_baseline(self, parts: Any, weights: Any) -> nn.Module | None:
@@ -416,7 +421,7 @@ class Reader(Estimator):
 
     def _recall(self, vocabulary: dict[str, Any], run: RunFolder) -> None:
         self._read_targets(vocabulary, run)
-        self.encoder_ = encoder_from(vocabulary.get("encoder"))
+        self.encoder_ = encoder_of_run(vocabulary.get("encoder"))
         self.shape_ = shape_from(vocabulary, run)
         self.ngrams_ = ngrams_from(vocabulary, run)
 
