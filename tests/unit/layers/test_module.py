@@ -14,7 +14,7 @@ from torch import nn
 
 import unrolled
 from tests.tolerances import EXACT, FLOAT32, assert_agrees
-from unrolled.cells import SLSTM, FastGRNN, IndRNN, LayerNormLSTM, PeepholeLSTM
+from unrolled.cells import SLSTM, CfC, FastGRNN, IndRNN, LayerNormLSTM, PeepholeLSTM
 from unrolled.errors import UnrolledError
 from unrolled.layers.batch import ragged
 
@@ -281,6 +281,20 @@ def test_a_forked_child() -> None:
         os._exit(0 if (y - expected).abs().max() < 1e-6 else 1)
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0
+
+
+@pytest.mark.parametrize("engine", ["cpu", "torch"])
+def test_what_is_given_by_name_goes_with_tokens_that_are_gathered(engine: str) -> None:
+    torch.manual_seed(0)
+    x, dt, lengths = torch.randn(7, 4, 3), torch.rand(7, 4, 1), [5, 0, 7, 2]
+    layer = unrolled.Recurrent(CfC, 3, 5, 2, engine=engine)
+    batch = ragged(lengths, 7, 4)
+    for named in ({}, {"dt": 0.5}, {"dt": dt}):
+        gathered = {n: batch.gather(v) if torch.is_tensor(v) else v for n, v in named.items()}
+        y, states = layer.over(batch.gather(x), batch, **gathered)
+        expected, ends = layer(x, lengths=lengths, **named)
+        assert_agrees(batch.scatter(y).detach(), expected.detach(), tolerance=FLOAT32)
+        assert_agrees(states.detach(), ends.detach(), tolerance=FLOAT32)
 
 
 @pytest.mark.parametrize("engine", ["cpu", "torch"])

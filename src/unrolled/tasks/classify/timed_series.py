@@ -65,7 +65,7 @@ class TimedEncoder(SeriesEncoder):
         lost = sum(int((~np.isfinite(one[:, :-1])).sum()) for one in series)
         if lost:
             total = sum(one[:, :-1].size for one in series)
-            how = "and are marked as such" if self.names == MASKED else "the one before them holds"
+            how = "the cell is told which" if self.names == MASKED else "the one before them holds"
             note(f"{lost:,} of {total:,} values were missing: {how}")
         return Ragged.of(found, np.float32)
 
