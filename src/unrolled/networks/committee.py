@@ -19,6 +19,7 @@ from unrolled.networks.aims import ONE_CLASS, Aim
 from unrolled.networks.blending import fit_blend
 
 QUANTILES = 199  # of errors: each half per cent
+UNKNOWN = torch.linspace(1, -1, QUANTILES)  # they fall, which no quantiles do; and a run keeps them
 
 
 class Committee(nn.Module):
@@ -39,7 +40,7 @@ class Committee(nn.Module):
         self.linear = linear
         self.register_buffer("blend", torch.tensor([1.0, 0.0]))
         if aim.name == "number":
-            self.register_buffer("errors", torch.full((QUANTILES,), torch.nan))
+            self.register_buffer("errors", UNKNOWN.clone())
         self.share = 1.0  # of the networks, between calibrated opinions; known once it is fitted
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
@@ -69,7 +70,7 @@ class Committee(nn.Module):
     def error_range(self, level: float) -> tuple[float, float] | None:
         """Of numbers: between which errors a share `level` of those on rows not learned from lies;
         None where too few rows were set aside to say."""
-        if self.aim.name != "number" or self.errors.isnan().any():
+        if self.aim.name != "number" or self.errors[0] > self.errors[-1]:
             return None
         levels = torch.arange(1, QUANTILES + 1, dtype=torch.float64) / (QUANTILES + 1)
         ends = [(1 - level) / 2, (1 + level) / 2]

@@ -56,6 +56,16 @@ def test_the_networks_learn_the_slope_of_a_series():
     assert model.score(X[50:], y[50:]) > 0.8
 
 
+def test_a_run_of_few_rows_is_kept_without_an_interval(tmp_path):
+    X = [np.linspace(0, slope, 5) for slope in range(12)]
+    options = SMALL | {"linear": False, "out": str(tmp_path / "few")}
+    model = Regressor(**options).fit(X, np.arange(12.0))
+    again = Regressor.load(tmp_path / "few")
+    assert_agrees(again.predict(X), model.predict(X), tolerance=FLOAT64)
+    with pytest.raises(ArgumentError, match="20"):
+        again.predict_interval(X)
+
+
 def test_figures_are_scikit_learns_and_a_run_says_the_same(run):
     X, y = houses()
     model = Regressor.load(run)
