@@ -228,7 +228,11 @@ def _of_arrays(path: Path) -> Iterator[tuple[str, Any, str | None]]:
 def _unlabelled(source: str | Path | Table) -> Iterator[tuple[str, Any]]:
     if isinstance(source, Table):
         column = _column_of_files(source)
-        assert column is not None, "it was asked whether it has one"
+        if column is None:
+            raise DataError(
+                f"{source.path} has no column with names of clips: call it file; there are "
+                f"{listed(source.columns)}"
+            )
         for file in source.texts(column):
             yield str(file), source.path.parent / str(file)
         return

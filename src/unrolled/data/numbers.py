@@ -31,6 +31,16 @@ class TooLarge(DataError):
     """A number, but none that a network can compute with."""
 
 
+def scaling(mean: Any, deviation: Any) -> tuple[Any, Any]:
+    """Means and deviations that a run keeps; a ValueError where no number can be scaled by them."""
+    found, spread = np.asarray(mean, np.float64), np.asarray(deviation, np.float64)
+    if found.ndim != 1 or not len(found) or found.shape != spread.shape:
+        raise ValueError("a mean and a deviation for each channel")
+    if not (np.isfinite(found).all() and np.isfinite(spread).all() and (spread > 0).all()):
+        raise ValueError("a mean or a deviation is no finite number")
+    return found, spread
+
+
 def as_numbers(
     cells: Sequence[str | None] | pl.Series,
     column: str,

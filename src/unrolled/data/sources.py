@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 
 from unrolled.data import builtin
-from unrolled.data.clips import clip_stream, holds_clips, read_clips
+from unrolled.data.clips import CLIPS, clip_stream, holds_clips, read_clips
 from unrolled.data.corpus import Corpus, read_corpus
 from unrolled.data.labelled import Labelled, Sequences
 from unrolled.data.labels import CLASSES, Answers
@@ -143,7 +143,8 @@ def unlabelled_clips(source: Source, notes: Notes, size: int = 256) -> Iterator[
     if builtin.is_builtin(source):
         yield unlabelled_series(source, notes, series=None, time=None, text=None, label=None)
         return
-    read = read_table(source) if has_columns(source) else source
+    is_clip = Path(source).suffix.lower() in CLIPS
+    read = source if is_clip or not has_columns(source) else read_table(source)
     stream, total = clip_stream(read, notes), 0
     while some := list(itertools.islice(stream, size)):
         there = [number for number, (_, clip) in enumerate(some) if clip is not None]

@@ -292,7 +292,7 @@ def load_weights(model: nn.Module, run: RunFolder) -> None:
     try:
         model.load_state_dict(run.read_weights())
     except RuntimeError as error:
-        first = str(error).splitlines()[-1].strip()
+        first = because(str(error).splitlines()[-1], 300)
         raise NotARun(
             f"the weights in {run.path} do not fit its config.toml ({first}): copy the run again"
         ) from error

@@ -151,6 +151,24 @@ def test_features_are_the_energies_of_bands():
         assert_agrees(found[frame], np.log(weights @ energy + FLOOR), tolerance=FLOAT64)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"mean": [float("nan")] * 3},
+        {"deviation": [1.0, 0.0, 1.0]},
+        {"deviation": [1.0]},
+        {"bands": 4},
+        {"rate": 10**9},
+    ],
+    ids=lambda wrong: " ".join(wrong),
+)
+def test_features_that_give_no_numbers_are_refused(wrong):
+    kept = {"rate": 4000, "bands": 3, "mean": [0.0] * 3, "deviation": [1.0] * 3}
+    assert LogMel.from_dict(kept).bands == 3
+    with pytest.raises(ValueError, match=r"mean|bands"):
+        LogMel.from_dict(kept | wrong)
+
+
 def test_the_mel_scale():
     assert_agrees(float(mel(1000.0)), 999.9855371396244, tolerance=FLOAT64)
     assert_agrees(hertz(mel(np.array([20.0, 440.0, 4000.0]))), np.array([20.0, 440.0, 4000.0]),

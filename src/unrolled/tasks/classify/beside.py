@@ -19,6 +19,7 @@ from unrolled.tasks.classify.job import Labelled
 from unrolled.tasks.classify.ngrams import LinearTexts
 from unrolled.tasks.classify.opinions import linear_scores, parts_alone
 from unrolled.tasks.ragged import Ragged
+from unrolled.training.interrupts import waiting_for
 
 
 def learn_linear(
@@ -28,17 +29,15 @@ def learn_linear(
     train, linear = parts["train"], model.linear
     if isinstance(linear, LinearTexts):
         rarity = settings.rarity_
-        left_out = linear.fit(
-            settings.encoder_.beginnings(inputs["train"]),
-            rarity,
-            train.targets,
-            train.folds,
-            weights,
-        )
+        texts = settings.encoder_.beginnings(inputs["train"])
+        given = texts, rarity, train.targets, train.folds, weights
+        left_out = waiting_for(lambda: linear.fit(*given))  # solvers of other languages
     elif isinstance(linear, LinearSeries):
         x, lengths = train.sequences.batch(np.arange(len(train)))
         targets = torch.from_numpy(train.targets)
-        left_out = linear.fit(x.transpose(0, 1), lengths, targets, settings.seed).numpy()
+        seed = settings.seed
+        left_out = waiting_for(lambda: linear.fit(x.transpose(0, 1), lengths, targets, seed))
+        left_out = left_out.numpy()
     else:
         return parts
     found = {"train": replace(train, linear=left_out)}

@@ -13,6 +13,7 @@ import numpy as np
 
 from unrolled.data.canvas import Canvas, as_clip
 from unrolled.data.clips import SIDE
+from unrolled.data.numbers import scaling
 from unrolled.errors import InputError
 from unrolled.literal import because
 from unrolled.report.numbers import counted
@@ -189,7 +190,7 @@ def encoder_from(data: Any) -> AnyEncoder:
             return TextEncoder(Tokens.from_dict(data), int(data["longest"]))
         if data["input"] == "clips":
             return ClipEncoder(Canvas(data["height"], data["width"], data["channels"]))
-        return SeriesEncoder(data["mean"], data["deviation"])
+        return SeriesEncoder(*scaling(data["mean"], data["deviation"]))
     except (KeyError, TypeError, ValueError, InputError) as error:
         raise DamagedVocabulary(
             f"the run's vocabulary is damaged ({because(error)}): copy the run again"

@@ -14,6 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from unrolled.data.numbers import scaling
+from unrolled.data.sound import RATES
+
 WINDOW, HOP = 0.025, 0.010  # seconds
 FLOOR = 1e-6  # of an energy, before the logarithm: far below what a microphone hears
 LOWEST = 20.0  # Hz
@@ -102,5 +105,8 @@ class LogMel:
     @classmethod
     def from_dict(cls, data: Any) -> LogMel:
         """What a run keeps."""
-        mean, deviation = np.asarray(data["mean"], float), np.asarray(data["deviation"], float)
-        return cls(int(data["rate"]), int(data["bands"]), mean, deviation)
+        mean, deviation = scaling(data["mean"], data["deviation"])
+        rate, bands = int(data["rate"]), int(data["bands"])
+        if not RATES[0] <= rate <= RATES[1] or len(mean) != bands:
+            raise ValueError(f"{rate} samples a second in {bands} bands")
+        return cls(rate, bands, mean, deviation)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from tests.tolerances import FLOAT32, assert_agrees
 from unrolled import export
@@ -105,3 +106,16 @@ def test_clips_of_another_shape_are_refused_or_laid_onto_the_canvas(run):
         model.predict([np.zeros((2, 3, 4, 5), np.uint8)])
     with pytest.raises(ArgumentError, match="this run reads clips"):
         model.predict([np.zeros((7, 2))])
+
+
+def test_one_clip_or_a_table_of_them_is_asked_about(run, tmp_path, capsys):
+    frames = [Image.fromarray(frame) for frame in moving(1, seed=3)[0][0]]
+    frames[0].save(tmp_path / "one.gif", save_all=True, append_images=frames[1:])
+    (tmp_path / "all.csv").write_text("file,n\none.gif,1\nnone.gif,2\n")
+    (tmp_path / "other.csv").write_text("n,m\n1,2\n")
+    assert main(["predict", str(run), str(tmp_path / "one.gif")]) == 0
+    one = capsys.readouterr().out
+    assert main(["predict", str(run), str(tmp_path / "all.csv")]) == 0
+    assert capsys.readouterr().out == f"{one}\n"
+    assert main(["predict", str(run), str(tmp_path / "other.csv")]) == 2
+    assert "has no column with names of clips" in capsys.readouterr().err

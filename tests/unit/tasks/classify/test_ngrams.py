@@ -1,5 +1,7 @@
 """The linear model beside the networks of texts: what it learns, keeps, and says of new rows."""
 
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -103,3 +105,18 @@ def test_the_part_of_a_text_that_is_read_of_bpe():
     found = tokens.beginning(text, 3)
     assert text.startswith(found)
     assert tokens.encode(found).tolist() == tokens.encode(text)[:3].tolist()
+
+
+def test_what_foreign_code_fits_leaves_the_main_thread_free_for_signals(monkeypatch):
+    """A solver that runs for minutes never lets Python look at a signal."""
+    where = []
+    fit = LinearTexts.fit
+
+    def watched(self, *given):
+        where.append(threading.current_thread())
+        return fit(self, *given)
+
+    monkeypatch.setattr(LinearTexts, "fit", watched)
+    Classifier(**SMALL | {"epochs": 1}).fit(*opinions(24))
+    assert where
+    assert threading.main_thread() not in where
