@@ -127,7 +127,8 @@ def settings_of(arguments: argparse.Namespace, cells: tuple[str, ...] | None) ->
         raise UsageError(
             f"--torch-compile is a number of seconds above 0, not {arguments.torch_compile}"
         )
-    if (arguments.data or arguments.rows is not None) and "jobs" not in arguments.only:
+    asked = ",".join(arguments.only).split(",")
+    if (arguments.data or arguments.rows is not None) and "jobs" not in asked:
         raise UsageError("--data and --rows choose what jobs learn from: add --only jobs")
     if arguments.rows is not None and arguments.rows < 2:
         raise UsageError(f"--rows is a whole number from 2 up, not {arguments.rows}")

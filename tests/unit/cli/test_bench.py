@@ -46,6 +46,8 @@ def run(*words: str) -> int:
         ("--shapes 1,2,3", "--shapes has '1,2,3': a shape is four whole numbers"),
         ("--rounds 0", "--rounds is a whole number from 1 up, not 0"),
         ("--threads 0", "--threads is a whole number from 1 to"),
+        ("--rows 5", "--data and --rows choose what jobs learn from: add --only jobs"),
+        ("--only jobs --rows 1", "--rows is a whole number from 2 up, not 1"),
         ("--torch-compile -1", "--torch-compile is a number of seconds above 0, not -1"),
         ("--round 3", "no option '--round'; did you mean '--rounds'?"),
     ],
@@ -63,7 +65,7 @@ def test_bfloat16_is_a_suite_of_its_own() -> None:
 
 
 def test_suites_and_cells_are_told_apart() -> None:
-    asked = ("bfloat16", "jobs", "torch-compile")
+    asked = ("exports", "torch", "bfloat16", "jobs", "torch-compile")
     default = [name for name in suites.SUITES if name not in asked]
     assert bench.chosen([], False) == (default, None)
     assert bench.chosen(["stream,rate", "GRU"], False) == (["stream", "rate"], ("GRU",))
@@ -75,6 +77,12 @@ def test_shapes_replace_the_eight() -> None:
     settings = bench.settings_of(parsed, None)
     assert settings.shapes == (Shape(1, 2, 3, 4), Shape(5, 6, 7, 8))
     assert settings.rounds == 7
+
+
+def test_jobs_are_measured_on_chosen_data() -> None:
+    words = ["--only", "stream,jobs", "--data", "languages", "mine.csv", "--rows", "500"]
+    settings = bench.settings_of(cli.parse(cli.parser_of("bench"), words), None)
+    assert (settings.data, settings.rows) == (("languages", "mine.csv"), 500)
 
 
 @pytest.mark.usefixtures("measured")
