@@ -23,7 +23,6 @@ from unrolled.equations.nodes import (
     Node,
     Variable,
     apply,
-    arguments,
     constant,
     length,
     rebuild,
@@ -80,14 +79,24 @@ def columns(
     return found
 
 
-def without_named(equation: Equation, who: str, *, in_products: bool = True) -> Equation:
+def without_named(equation: Equation, who: str) -> Equation:
     """The equation with the default of each named input in its place. `who` is refused one that has
-    no default; without `in_products` also one that stands in a product, where its default would be
-    a vector that is the same for every sequence."""
-    names = set(equation.named_inputs)
-    if not in_products:
-        _refuse_in_products(equation, names, who)
-    return _with_defaults(equation, names, who)
+    no default."""
+    return _with_defaults(equation, set(equation.named_inputs), who)
+
+
+def without_optional(equation: Equation) -> Equation:
+    """The equation with defaults, and the means of what is random, in the place of what need not be
+    given. What multiplies a matrix stays an input, and so does what has no default."""
+    whole = {
+        v.name
+        for node in topological(node for _, node in equation.statements)
+        if isinstance(node, Apply) and node.op in WHOLE
+        for v in node.args
+        if isinstance(v, Variable)
+    }
+    names = set(equation.defaults) & set(equation.named_inputs) - whole
+    return replace(_with_defaults(equation, names, "the step"), noise={})
 
 
 def without_noise(equation: Equation) -> Equation:
@@ -151,14 +160,3 @@ def _decided(node: Node) -> Node:
         return node
     numbers = [argument.value for argument in condition.args if isinstance(argument, Constant)]
     return first if OPS[condition.op].compute(*numbers) else second
-
-
-def _refuse_in_products(equation: Equation, names: set[str], who: str) -> None:
-    for node in topological(node for _, node in equation.statements):
-        for v in arguments(node):
-            is_whole = isinstance(node, Apply) and node.op in WHOLE
-            if is_whole and isinstance(v, Variable) and v.name in names:
-                raise CellError(
-                    f"{who} takes one input, x, and {equation.name} multiplies {v.name} by a "
-                    f"matrix: in PyTorch, layer(x, {v.name}=...) takes it"
-                )

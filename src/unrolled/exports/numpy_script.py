@@ -14,7 +14,7 @@ from unrolled import _version
 from unrolled.cells.base import Cell
 from unrolled.cells.base import equation as equation_of
 from unrolled.equations.equation import Equation
-from unrolled.equations.inputs import without_named
+from unrolled.equations.inputs import without_optional
 from unrolled.equations.lengths import formula, terms_of
 from unrolled.equations.nodes import (
     ONE,
@@ -30,7 +30,8 @@ from unrolled.equations.nodes import (
 from unrolled.equations.ops import shape_of
 from unrolled.equations.verify import varies
 from unrolled.exports.formulas import NUMPY, Formulas, Names, python_number
-from unrolled.exports.numpy_parts import CHECK, HELPERS, SEQUENCE, TRAINING, draw_lines
+from unrolled.exports.numpy_parts import HELPERS, draw_lines
+from unrolled.exports.numpy_sequence import over_time
 
 WIDTH = 96  # columns of a line, where it can be broken
 DEFAULT_SIZES = {"input_size": 3, "hidden_size": 8}
@@ -117,7 +118,8 @@ def numpy_script(
     equation: Equation, sizes: Mapping[str, int] | None = None, about: str = ""
 ) -> str:
     """The whole script; `sizes` are those of the cell's own, `about` a line about the cell."""
-    equation = without_named(equation, "a NumPy script", in_products=False)
+    random = ", ".join(equation.noise)
+    equation = without_optional(equation)
     known = DEFAULT_SIZES | dict.fromkeys(set(equation.sizes) - set(DEFAULT_SIZES), OTHER_SIZE)
     known |= dict(sizes or {}) | equation.lengths
     for base, blocks in equation.cuts:
@@ -126,18 +128,14 @@ def numpy_script(
         known["input_size"] = known["hidden_size"]
     writer = Writer(equation)
     parts = [
-        _head(equation, about),
+        _head(equation, about, random),
         _constants(writer, known),
         *[HELPERS[op] for op in HELPERS if op in writer.used],
         _weights(equation, known),
         _first_states(equation),
         _step(writer),
         _step_backward(writer),
-        SEQUENCE,
-        CHECK.replace("for name in weights]", "for name in weights if name not in FIXED]")
-        if equation.fixed
-        else CHECK,
-        TRAINING,
+        *over_time(equation, _of_sizes(next(iter(equation.states.values()))[0], "SIZES")),
     ]
     return "\n\n\n".join(part.strip("\n") for part in parts) + "\n"
 
@@ -148,17 +146,28 @@ def own_sizes(cell: Cell) -> dict[str, int]:
     return {size: value for size, value in found.items() if isinstance(value, int)}
 
 
-def _head(equation: Equation, about: str) -> str:
+def _head(equation: Equation, about: str, random: str) -> str:
     lines = "\n".join(f"    {line}" for line in equation.text.splitlines())
     title = f"{equation.name}: {about}" if about else f"{equation.name}."
     return (
         f'"""{title}\n\n{lines}\n\n'
         "Forward and backward are written out; the script needs NumPy and nothing else. An array\n"
         "of one time step has a column for each sequence: x is (input_size, batch), a state\n"
-        "(hidden_size, batch). d_i is the derivative of the loss with respect to i.\n\n"
+        "(hidden_size, batch). d_i is the derivative of the loss with respect to i.\n"
+        f"{_of_inputs(equation, random)}\n"
         f'Written by unrolled {_version.__version__} from the equation and its derivative.\n"""\n\n'
         "import numpy as np"
     ).replace("\\", "\\\\")
+
+
+def _of_inputs(equation: Equation, random: str) -> str:
+    """What a reader must know of more inputs, and of what is random in training."""
+    lines = ""
+    if equation.named_inputs:
+        lines = f"The inputs of a step are {', '.join(equation.inputs)}, and xs a tuple of them.\n"
+    if random:
+        lines += f"What is random in training ({random}) has its mean here, as in evaluation.\n"
+    return lines
 
 
 def _constants(writer: Writer, sizes: Mapping[str, int]) -> str:
@@ -207,20 +216,22 @@ def _speaks_of(equation: Equation, size: str) -> bool:
 
 def _first_states(equation: Equation) -> str:
     arrays = []
-    for name, shape in equation.states.items():
+    for name, shape in equation.carried.items():
         start = equation.initial_state.get(name, 0.0)
         units = _of_sizes(shape[0])
         form = f"({units}, batch)"
         made = f"np.full({form}, {float_text(start)})" if start else f"np.zeros({form})"
         arrays.append(made)
-    doc = f'"""The states before the first step: {", ".join(equation.states)}."""'
+    doc = f'"""The states before the first step: {", ".join(equation.carried)}."""'
     return _function("first_states", ("sizes", "batch"), doc, _tuple_lines("return ", arrays))
 
 
-def _of_sizes(size: str) -> str:
+def _of_sizes(size: str, sizes: str = "sizes") -> str:
     """A size, or the sum of sizes that it is, read off a dictionary of them."""
-    terms = [("1" if base == ONE else f'sizes["{base}"]') + (f" // {blocks}" if blocks > 1 else "")
-             for base, blocks in terms_of(size)]  # fmt: skip
+    terms = []
+    for base, blocks in terms_of(size):
+        units = "1" if base == ONE else f'{sizes}["{base}"]'
+        terms.append(units if blocks == 1 else f"{units} // {blocks}")
     return " + ".join(terms)
 
 
@@ -232,15 +243,19 @@ def float_text(value: float) -> str:
 
 def _step(writer: Writer) -> str:
     equation = writer.equation
-    olds = [writer.known[v] for v in equation.given if v.role == "state"]
-    lines = [*_unpack_weights(writer, equation), f"{_tuple(olds)} = states"]
+    by_name = {v.name: writer.known[v] for v in equation.given if v.role == "state"}
+    olds = [by_name[name] for name in equation.carried]
+    inputs = [writer.known[v] for v in equation.given if v.role == "input"]
+    lines = _unpack_weights(writer, equation)
+    lines += [f"{_tuple(inputs)} = inputs"] if len(inputs) > 1 else []
+    lines.append(f"{_tuple(olds)} = states")
     body = writer.statements(equation, writer.values)
     news = [
-        _full(writer.values[name], equation.locals[name], old)
-        for name, old in zip(equation.states, olds, strict=True)
+        _full(writer.values[name], equation.locals[name], by_name.get(name, name))
+        for name in equation.states
     ]
-    (x,) = (writer.known[v] for v in equation.given if v.role == "input")
-    body += _tuple_lines("cache = ", [x, *olds, *_kept(writer)])
+    body += _tuple_lines("cache = ", [*inputs, *olds, *_kept(writer)])
+    x = inputs[0] if len(inputs) == 1 else "inputs"
     doc = '"""One time step: the new states, and what the backward step needs."""'
     return _function(
         "step", ("weights", x, "states"), doc, [*lines, *body, f"return {_tuple(news)}, cache"]
@@ -261,11 +276,11 @@ def _full(name: str, node: Node, like: str) -> str:
 
 def _step_backward(writer: Writer) -> str:
     equation, derived = writer.equation, writer.equation.backward
-    (x,) = (v for v in equation.given if v.role == "input")
-    olds = [v for v in equation.given if v.role == "state"]
+    inputs = [v for v in equation.given if v.role == "input"]
+    olds = [v for v in equation.given if v.role == "state" and v.name in equation.carried]
     arriving = [writer.known[v] for v in derived.given if v.role == "cotangent"]
     lines = _unpack_weights(writer, derived)
-    cached = [writer.known[v] for v in (x, *olds)] + _kept(writer)
+    cached = [writer.known[v] for v in (*inputs, *olds)] + _kept(writer)
     lines += _tuple_lines("", cached, " = cache")
     lines += writer.statements(derived, writer.derived)
     lines.append("d_weights = {")
@@ -277,7 +292,9 @@ def _step_backward(writer: Writer) -> str:
         return _full(_said(writer, derived, name), derived.locals[name], writer.known[v])
 
     d_olds = [like(v, f"d_{v.name}_prev") for v in olds]
-    lines.append(f"return d_weights, {like(x, f'd_{x.name}')}, {_tuple(d_olds)}")
+    d_inputs = [like(v, f"d_{v.name}") for v in inputs]
+    d_x = d_inputs[0] if len(inputs) == 1 else _tuple(d_inputs)
+    lines.append(f"return d_weights, {d_x}, {_tuple(d_olds)}")
     doc = '"""The same step backward: derivatives with respect to the weights, x and old states."""'
     return _function("step_backward", ("weights", "cache", *arriving), doc, lines)
 
