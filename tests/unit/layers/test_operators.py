@@ -73,11 +73,13 @@ def test_what_is_kept_has_room_for_either_way_of_doing_the_input() -> None:
 
 def test_a_recurrence_reads_back_as_it_was_written() -> None:
     text = arguments(**FORMS[0])[0]
-    lowered, sizes, sources, order = written.read(text)
-    assert order == 0
+    lowered, sizes, sources, order, kept = written.read(text)
+    assert (order, kept) == (0, "")
     assert written.read(written.tangent(text))[3] == 1
     assert lowered.step.json == unrolled.equation(cells.LSTM).json
     assert written.write(lowered.step, sizes, sources) == text
+    again = written.write(lowered.step, sizes, sources, "bfloat16")
+    assert written.read(again)[4] == "bfloat16"
 
 
 def test_weights_that_are_too_short_are_refused() -> None:
