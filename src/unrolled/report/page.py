@@ -86,7 +86,7 @@ class Rendering:
             lead=paragraphs(page.lead, self.link),
             facts=f"<dl>{facts}</dl>" if facts else "",
             live=self.live(page.live) if page.live else "",
-            contents=_CONTENTS.format(entries) if entries else "",
+            contents=_CONTENTS.format(entries) if len(sections) > 1 else "",
             sections="\n".join(sections),
             again=again,
             measured="" if page.live and page.live.alone else _MEASURED,
