@@ -180,4 +180,5 @@ GOALS = (
          of_work("training", share_of_peak(WIDE, "float32"))),
     Goal("bfloat16", "training, share of the bfloat16 peak", "least", 0.75,
          of_work("training", share_of_peak(OURS, "bfloat16"))),
+    Goal("decode", "over a plain PyTorch decoder", "least", 2.0, speedup("PyTorch")),
 )  # fmt: skip

@@ -16,9 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-# (token before of each slot, states, the R rows) -> scores (slots, tokens) whose softmax are the
-# probabilities, new states
-Step = Callable[[Tensor, Any, Tensor], tuple[Tensor, Any]]
+# (token before of each slot, states, the R rows) -> of the best next tokens of each slot, as many
+# as the beam is wide or as there are, log p and the tokens (slots, k); new states
+Step = Callable[[Tensor, Any, Tensor], tuple[Tensor, Tensor, Any]]
 Select = Callable[[Any, Tensor], Any]
 
 
@@ -43,8 +43,8 @@ def beam_search(
     written = torch.zeros(width, rows, 0, dtype=torch.long)
     states: Any = None
     for length in range(1, longest + 1):
-        scores, states = step(tokens, states, alive)
-        sums, token, parent = _grown(scores, sums)
+        log_probs, tokens, states = step(tokens, states, alive)
+        sums, token, parent = _grown(log_probs, tokens, sums)
         written = torch.cat([_picked(written, parent), token[:, :, None]], 2)
         ended = (sums > -torch.inf) & ((token == end) | (length == longest))
         for beam, column in ended.nonzero().tolist():
@@ -64,11 +64,9 @@ def beam_search(
     return [sorted(one, key=lambda found: (-found.score, found.tokens))[:width] for one in done]
 
 
-def _grown(scores: Tensor, sums: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _grown(log_probs: Tensor, tokens: Tensor, sums: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The best of all longer beginnings of each row: sums, last tokens, which was made longer."""
     width, rows = sums.shape
-    values, tokens = scores.topk(min(width, scores.shape[1]), 1)
-    log_probs = values.double() - scores.logsumexp(1, keepdim=True).double()
     total = sums[:, :, None] + log_probs.view(width, rows, -1)
     each = total.shape[2]
     best, place = total.transpose(0, 1).flatten(1).topk(width, 1)

@@ -91,13 +91,16 @@ class Decoder(nn.Module):
         self, tokens: Tensor, memory: Memory, states: Any = None
     ) -> tuple[Tensor, Any, Tensor]:
         """Scores (T, W B, tokens), new states, weights (B, T W, S)."""
+        narrow, states, weights = self.run(tokens, memory, states)
+        return self.readout(self.drop(narrow)), states, weights
+
+    def run(self, tokens: Tensor, memory: Memory, states: Any = None) -> tuple[Tensor, Any, Tensor]:
+        """The same, and n in place of the scores."""
         beams = tokens.shape[1] // memory.rows
         x = self.drop(self.embed(tokens)) + memory.summary.repeat(beams, 1)
         if self.feed is None:
-            narrow, states, weights = self._run(x, memory, states or (None, None))
-        else:
-            narrow, states, weights = self._run_fed(x, memory, states)
-        return self.readout(self.drop(narrow)), states, weights
+            return self._run(x, memory, states or (None, None))
+        return self._run_fed(x, memory, states)
 
     def _run(self, x: Tensor, memory: Memory, states: Any) -> tuple[Tensor, Any, Tensor]:
         """What the readout reads at all steps, states, weights."""

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from unrolled.networks.beam import Found, beam_search
 from unrolled.networks.decoder import Decoder, Memory, select_states
+from unrolled.networks.next_tokens import next_tokens
 
 EDGE = 0  # the token that begins a target and ends it, and fills up a batch
 UNKNOWN = 1
@@ -42,12 +43,13 @@ class EncoderDecoder(nn.Module):
         token may be in them."""
         memory = among = self.read(*inputs)
 
-        def step(tokens: Tensor, states: Any, rows: Tensor) -> tuple[Tensor, Any]:
+        def step(tokens: Tensor, states: Any, rows: Tensor) -> tuple[Tensor, Tensor, Any]:
             nonlocal among
             if among.rows != len(rows):
                 among = memory.select(rows)
-            scores, states, _ = self.decoder(tokens[None], among, states)
-            return _sayable(scores[0], unknown), states
+            narrow, states, _ = self.decoder.run(tokens[None], among, states)
+            barred = None if unknown else UNKNOWN
+            return *next_tokens(narrow[0], self.decoder.readout, width, barred), states
 
         return beam_search(
             step, select_states, memory.rows, width=width, end=EDGE, longest=longest, alpha=alpha
@@ -73,7 +75,9 @@ class EncoderDecoder(nn.Module):
         written = []
         for _ in range(longest):
             scores, states, _ = self.decoder(tokens[None], memory, states)
-            scores = _sayable(scores[0], unknown).double()
+            scores = scores[0].double()
+            if not unknown:
+                scores[:, UNKNOWN] = -torch.inf
             chances = (scores / temperature).softmax(1)
             tokens = torch.multinomial(chances, 1, generator=generator)[:, 0].where(going, EDGE)
             log_probs = scores.log_softmax(1).gather(1, tokens[:, None])[:, 0]
@@ -85,9 +89,3 @@ class EncoderDecoder(nn.Module):
         said = [[one for one in row if one != EDGE] for row in torch.stack(written, 1).tolist()]
         found = [Found(one, value) for one, value in zip(said, sums.tolist())]
         return [found[row :: memory.rows] for row in range(memory.rows)]
-
-
-def _sayable(scores: Tensor, unknown: bool) -> Tensor:
-    if not unknown:
-        scores[:, UNKNOWN] = -torch.inf
-    return scores

@@ -243,3 +243,9 @@ def test_the_ridge_of_jobs_continues_what_is_linear() -> None:
     values = np.sin(0.37 * np.arange(400))
     one = TimeSeries("x", np.int64(0), Step(1, "step"), values)
     assert jobs.ridge_error([one], [300], 6) < 0.01
+
+
+def test_decode_compares_the_best_sequences() -> None:
+    (record,) = measured("decode", quick=True)
+    assert set(record.samples) == {"PyTorch", "unrolled"}
+    assert "unrolled" in record.parity

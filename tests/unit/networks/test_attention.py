@@ -5,11 +5,12 @@ import itertools
 import pytest
 import torch
 
-from tests.tolerances import FLOAT64, assert_agrees
+from tests.tolerances import FIGURE, FLOAT64, assert_agrees
 from unrolled.cells.choosing import choose_cell
 from unrolled.networks.attention import Attention, outside_of
 from unrolled.networks.beam import beam_search
 from unrolled.networks.decoder import Decoder, select_states
+from unrolled.networks.next_tokens import next_tokens
 
 T, B, S, Q, K = 3, 2, 5, 4, 6
 LENGTHS = torch.tensor([5, 3])
@@ -112,10 +113,14 @@ def test_a_wide_beam_is_exact(alpha, seed):
         slots = list(rows.tolist()) * (len(tokens) // len(rows))
         nothing = torch.zeros(TOKENS, dtype=torch.float64)  # of a slot without a beginning
         scores = [table.get(place, nothing) for place in zip(slots, now, strict=True)]
-        return torch.stack(scores) + 3.0, now  # no need to be normalized
+        return *torch.stack(scores).sort(1, descending=True), now
 
     def select(states, places):
         return [states[place] for place in places.tolist()]
+
+    def step_of_two(tokens, states, rows):
+        log_probs, best, states = step(tokens, states, rows)
+        return log_probs[:, :2], best[:, :2], states
 
     found = beam_search(step, select, 2, width=100, end=0, longest=LONGEST, alpha=alpha)
     for row in range(2):
@@ -124,7 +129,23 @@ def test_a_wide_beam_is_exact(alpha, seed):
         for one in found[row]:
             assert_agrees(one.score, expected[tuple(one.tokens)], tolerance=FLOAT64)
         assert tuple(found[row][0].tokens) == max(expected, key=expected.__getitem__)
-    narrow = beam_search(step, select, 2, width=2, end=0, longest=LONGEST, alpha=alpha)
+    narrow = beam_search(step_of_two, select, 2, width=2, end=0, longest=LONGEST, alpha=alpha)
     for row, best in enumerate(narrow):
         assert len(best) == 2
         assert best[0].score <= found[row][0].score + 1e-12
+
+
+@pytest.mark.parametrize("tokens", [7, 1000])
+@pytest.mark.parametrize("barred", [None, 1])
+def test_the_best_next_tokens_are_those_of_topk(tokens, barred):
+    torch.manual_seed(0)
+    readout = torch.nn.Linear(4, tokens)
+    x = torch.randn(600, 4)
+    with torch.no_grad():
+        log_probs, found = next_tokens(x, readout, 5, barred)
+        scores = readout(x)
+    if barred is not None:
+        scores[:, barred] = -torch.inf
+    expected = scores.double().log_softmax(1).topk(5, 1)
+    assert_agrees(log_probs, expected.values, tolerance=FIGURE)
+    assert torch.equal(scores.gather(1, found), scores.gather(1, expected.indices))

@@ -25,6 +25,7 @@ SUITES: dict[str, tuple[str, str, bool]] = {
     "recompute": ("recompute", "a long sequence that is not kept", False),
     "text": ("text", "an epoch of a text classifier", False),
     "torch": ("at_home", "differentiated twice, compiled, reset, one step, a small call", True),
+    "decode": ("decode", "attention and beam search", False),
     "bfloat16": ("bfloat16", "layers of bfloat16, and the processor's peak", True),
     "jobs": ("jobs", "default flags, beside what a person would take instead", True),
     "torch-compile": ("torch_compile", "the Python loop under torch.compile", True),

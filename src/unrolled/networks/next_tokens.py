@@ -1,0 +1,48 @@
+"""The best next tokens. In: what a readout reads, (N, H). Out: tokens (N, k) and log p of each.
+
+Scores of all tokens are made once and never sorted or copied as a whole: only what a search needs
+is kept of them, the k best and log Z. Next: `encoder_decoder`.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+BLOCK = 1 << 21  # scores that are made at once: 8 MB; a product of few rows is slow
+GROUP = 64  # scores of which the largest is looked at first
+
+
+def next_tokens(
+    x: Tensor, readout: nn.Linear, count: int, barred: int | None
+) -> tuple[Tensor, Tensor]:
+    """log p of the `count` best tokens of each row, best first, and the tokens; not the barred
+    one, which takes no part of the probability."""
+    log_probs, tokens = [], []
+    block = max(1, BLOCK // readout.out_features)
+    for first in range(0, len(x), block):
+        scores = readout(x[first : first + block])
+        if barred is not None:
+            scores[:, barred] = -torch.inf
+        values, places = top(scores, min(count, scores.shape[1]))
+        best = values[:, :1]
+        log_total = scores.sub_(best).exp_().sum(1, keepdim=True).log() + best
+        log_probs.append(values.double() - log_total.double())
+        tokens.append(places)
+    return torch.cat(log_probs), torch.cat(tokens)
+
+
+def top(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """What `topk` finds in each row: of groups of scores, only those with the largest maxima can
+    hold them, and the others are not sorted."""
+    rows, total = scores.shape
+    groups = total // GROUP
+    if groups <= 2 * count:
+        return scores.topk(count, 1)
+    whole = scores[:, : groups * GROUP].view(rows, groups, GROUP)
+    chosen = whole.amax(2).topk(count, 1).indices
+    inside = whole.gather(1, chosen[:, :, None].expand(-1, -1, GROUP)).flatten(1)
+    values, places = torch.cat([inside, scores[:, groups * GROUP :]], 1).topk(count, 1)
+    group = chosen.gather(1, (places // GROUP).clamp(max=count - 1))
+    tail = places - count * GROUP + groups * GROUP
+    return values, torch.where(places < count * GROUP, group * GROUP + places % GROUP, tail)
