@@ -40,7 +40,8 @@ def tables(records: Iterable[Record], figures: Sequence[Figure] = ()) -> list[Ta
 def of_suite(suite: str, records: Sequence[Record]) -> Table:
     names = list(dict.fromkeys(name for record in records for name in record.samples))
     names.sort(key=lambda name: name != OURS)  # ours first
-    others = [name for name in names if name != OURS] if OURS in names else []
+    is_compared = OURS in names and suite != "jobs"  # whose figures are not times
+    others = [name for name in names if name != OURS] if is_compared else []
     show = _rate if suite == "rate" else _amount
     header = ["cell", "shape", *names]
     header += [_ratio_heading(suite, name) for name in others]

@@ -36,6 +36,11 @@ TESTED = 0.2  # share of a file that is held out
 SMALL: Mapping[str, Any] = {"epochs": 1, "hidden": 4}  # of a quick look
 SMALL_CLASSIFIER: Mapping[str, Any] = {**SMALL, "members": 1, "linear": False}
 BACK = 336  # values that the peer's linear map looks back on, a third of them where there are few
+PARTS = {  # a word of what the report calls a part -> its column
+    "one network": "one network",
+    "networks": "networks",
+    "linear": "linear model",
+}
 RIGHT, MAE = "% correct", "MAE"
 
 Peer = Callable[[Labelled], Any]  # what it says of the test set
@@ -123,7 +128,10 @@ def _alone(model: Any, test: Any) -> dict[str, Any]:
     from unrolled.tasks.classify.beside import without_one_another
 
     found = without_one_another(model, inputs_of(test))
-    return {f"{OURS}: {part}": model.classes_[said.argmax(1)] for part, said in found.items()}
+    return {
+        next(short for word, short in PARTS.items() if word in part): model.classes_[said.argmax(1)]
+        for part, said in found.items()
+    }
 
 
 def _text_peers() -> tuple[dict[str, Peer], dict[str, str]]:
