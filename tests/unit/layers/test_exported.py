@@ -1,6 +1,5 @@
 """Layers inside programs of torch's: torch.export, saved and loaded elsewhere, torch.jit.trace."""
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -64,21 +63,6 @@ def test_a_saved_program_runs_in_another_process(tmp_path: Path) -> None:
 
 
 @pytest.mark.exhaustive
-@pytest.mark.skipif(shutil.which("c++") is None, reason="AOTInductor needs a C++ compiler")
-@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
-@pytest.mark.filterwarnings("ignore:Unable to find:UserWarning")
-def test_a_program_that_inductor_compiles_ahead(tmp_path: Path) -> None:
-    model = Model(MODELS["drop-in"]()).eval()
-    with torch.no_grad():
-        program = exported(model, strict=False)
-        path = torch._inductor.aoti_compile_and_package(
-            program, package_path=str(tmp_path / "program.pt2")
-        )
-        x = torch.randn(9, 6, I)
-        found = torch._inductor.aoti_load_package(path)(x)
-    assert_agrees(found, model(x), tolerance=FLOAT32)
-
-
 @pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
 @pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore::DeprecationWarning")
 @pytest.mark.filterwarnings("ignore:Exporting a model to ONNX with a batch_size:UserWarning")
