@@ -108,7 +108,7 @@ def _notes(records: Sequence[Record]) -> list[str]:
     parity = [value for record in records for value in record.parity.values()]
     if parity:
         notes.append(f"largest relative difference between contestants: {max(parity):.1e}")
-    notes += _of_peak(records)
+    notes += [*_of_peak(records), *_of_reading(records)]
     for record in records:
         if "spent" in record.facts:
             shares = ", ".join(
@@ -140,6 +140,17 @@ def _of_peak(records: Sequence[Record]) -> list[str]:
         if shares:
             what = f"{record.cell} {record.facts['work']} {record.shape}"
             notes.append(f"{what}, GFLOP/s and share of the peak: {', '.join(shares)}")
+    return notes
+
+
+def _of_reading(records: Sequence[Record]) -> list[str]:
+    """What a step of a stream reads of weights."""
+    notes = []
+    for record in records:
+        each = record.facts.get("bytes per step", {}).items()
+        read = ", ".join(f"{name} {number / 1024:,.0f} KiB" for name, number in each)
+        if read:
+            notes.append(f"weights that a step reads ({record.cell} {record.shape}): {read}")
     return notes
 
 

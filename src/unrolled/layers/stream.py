@@ -139,6 +139,11 @@ class Stream:
             room[...] = given
 
     @property
+    def bytes_per_step(self) -> int:
+        """How many bytes of weights a step reads: half as many where matrices are bfloat16."""
+        return self._stepper.packed
+
+    @property
     def x(self) -> Tensor:
         """What `step()` reads: the stream's own, (I,) or (B, I)."""
         return self._room

@@ -86,12 +86,15 @@ def test_inference() -> None:
 
 def test_bfloat16() -> None:
     records = measured("bfloat16", quick=True, cells=("LSTM",))
-    assert [record.facts["work"] for record in records] == ["training", "inference"]
-    for record in records:
+    assert [record.facts["work"] for record in records] == ["training", "inference", "stream"]
+    read = records[-1].facts["bytes per step"]
+    assert 0.5 < read[OURS] / read["unrolled float32"] < 0.55  # vectors stay float32
+    for record in records[:-1]:
         assert {OURS, "torch.nn", "unrolled float32", "torch.mm"} <= set(record.samples)
         assert 0 < record.parity[OURS] < 0.1
     (table,) = tables(records)
     assert any("share of the peak: unrolled float32" in note for note in table.notes)
+    assert any(note.startswith("weights that a step reads") for note in table.notes)
 
 
 def test_stream(monkeypatch: pytest.MonkeyPatch) -> None:

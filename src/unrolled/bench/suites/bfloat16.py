@@ -2,6 +2,8 @@
 and torch.mm in both, as in `rate`. In the same run the processor's own peak is measured, a loop of
 multiply-adds on registers, and every rate is given as a share of it.
 
+A stream in bfloat16 is compared with one in float32: a step reads half as many bytes of weights.
+
 Results are compared with float32's, and may be as far from it as bfloat16 rounds over all steps.
 """
 
@@ -17,7 +19,7 @@ import unrolled
 from unrolled.bench.contest import Settings, hold
 from unrolled.bench.contestant import OURS, Contestant
 from unrolled.bench.peers import ours, torch_nn
-from unrolled.bench.problem import BUILT_IN, Array, Problem
+from unrolled.bench.problem import BUILT_IN, Array, Problem, Shape
 from unrolled.bench.record import Record
 from unrolled.bench.suites.rate import GATES, LEAST_BATCH, LEAST_HIDDEN, one_product, products
 from unrolled.engines.cpu.code import peak
@@ -26,6 +28,8 @@ NN, NN_FLOAT32, WIDE = "torch.nn", "torch.nn float32", f"{OURS} float32"
 PRODUCTS = {"torch.mm": torch.bfloat16, "torch.mm float32": torch.float32}
 # Eight bits of fraction, rounded at every step of the recurrence and in every sum over tokens.
 TOLERANCE = 0.1
+STREAMED, TINY = (256, 512, 1024), 32  # units of a layer whose stream is measured
+STEPS = 64
 
 
 def measure(settings: Settings) -> Iterator[Record]:
@@ -35,6 +39,9 @@ def measure(settings: Settings) -> Iterator[Record]:
         large = problem.shape.H >= LEAST_HIDDEN and problem.shape.B >= LEAST_BATCH
         for work in ("training", "inference") if large or settings.quick else ():
             yield _record(settings, problem, work, limits)
+    for cell in settings.chosen(BUILT_IN):
+        for hidden in (TINY,) if settings.quick else STREAMED:
+            yield _streamed(settings, Problem(cell, Shape(1, STEPS, hidden, hidden)))
 
 
 def _record(settings: Settings, problem: Problem, work: str, limits: dict[str, float]) -> Record:
@@ -53,6 +60,34 @@ def _record(settings: Settings, problem: Problem, work: str, limits: dict[str, f
         for name in makers
     }
     return record
+
+
+def _streamed(settings: Settings, problem: Problem) -> Record:
+    """One step a call, one sequence."""
+    found = {name: _stream(problem, dtype)
+             for name, dtype in {WIDE: torch.float32, OURS: torch.bfloat16}.items()}  # fmt: skip
+    makers = {name: lambda one=one: one for name, (one, _) in found.items()}
+    record = hold(settings, "bfloat16", problem.cell, problem.shape, makers, tolerance=TOLERANCE)
+    record.facts["work"] = "stream"
+    record.facts["bytes per step"] = {name: number for name, (_, number) in found.items()}
+    return record
+
+
+def _stream(problem: Problem, dtype: torch.dtype) -> tuple[Contestant, int]:
+    """A stream in one precision, and how many bytes of weights a step reads."""
+    made: Any = ours.layer(problem, drop_in=True)[0]
+    stream = made.to(dtype).stream()
+    xs = list(torch.from_numpy(problem.x).to(dtype))
+
+    def run() -> None:
+        for x in xs:
+            stream.step(x)
+
+    def results() -> dict[str, Array]:
+        stream.reset()
+        return {"y": torch.stack([stream.step(x).float().clone() for x in xs]).numpy()}
+
+    return Contestant(run, results, repeats=len(xs)), stream.bytes_per_step
 
 
 def _gates(problem: Problem) -> int:

@@ -54,6 +54,7 @@ class Stepper:
         unread = ctypes.addressof(nobody)
         self._kept.append(nobody)
         shared: dict[str, int] = {}
+        self.packed = 0  # bytes of weights, which every step reads
         for layer, recurrence in enumerate(self.recurrences):
             is_top = layer == len(self.recurrences) - 1
             below = self.x if layer == 0 else self.states[layer - 1][self.first]
@@ -100,6 +101,7 @@ class Stepper:
         """The address of a layer's words, when its weights are packed."""
         library, call = self._library, made.call
         pointer = library.pointer
+        self.packed += library.bits // 8 * sum(bound.packed)
         lease = library.lease(bound.room)
         self._kept.append(lease)
         *leased, words = lease.addresses
