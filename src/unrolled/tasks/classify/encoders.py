@@ -235,6 +235,11 @@ def rows_of(X: Any) -> Any:
 
 
 def _as_series(number: int, one: Any) -> Any:
+    if np.iscomplexobj(one):
+        raise InputError(
+            f"row {number + 1} of X is complex. Complex data not supported: give their real and "
+            "imaginary parts as two channels"
+        )
     try:
         array = np.asarray(one, np.float64)
     except (TypeError, ValueError) as error:

@@ -78,6 +78,11 @@ class Regressor(RegressorMixin, Reader):
         return targets
 
     def _known_targets(self, y: Any, count: int, whose: str) -> Any:
+        if y is None:
+            raise InputError(
+                "Regressor requires y to be passed, but the target y is None: give a number for "
+                "each sequence"
+            )
         try:
             targets = np.asarray(y, np.float64).reshape(-1, 1)
         except (TypeError, ValueError) as error:

@@ -181,7 +181,8 @@ def learn_shares(
     """By what came.
 
     The network is compared with its linear path on the validation part; plain methods are compared
-    on that and on the parts before it.
+    on that and on the parts before it. Of several series, which share their times, the validation
+    part says as much of the network as that of one: its weights were chosen at those times.
     """
     judged = [one for one in past if one.said is not None]
     if not judged:
@@ -192,7 +193,7 @@ def learn_shares(
         _errors(one, np.stack([one.said[..., middle], one.points[path.name]])) for one in judged
     ]
     both = np.abs(np.concatenate(beside, 1))
-    windows, its_windows = windows_in(past), windows_in(judged)
+    windows, its_windows = windows_in(past), windows_in(judged) / len(judged)
     share = np.zeros((horizon, 1 + len(OTHERS)))
     for steps in np.array_split(np.arange(horizon), THIRDS):
         if len(steps):

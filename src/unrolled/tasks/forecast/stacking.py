@@ -19,6 +19,7 @@ import numpy as np
 A_WINDOW = 2  # errors that count as independent
 DOUBT = 2  # windows by which what those that chose its weights say of the network is outweighed
 LEAST = 0.1  # of the network
+NOTHING = 1e-3  # a smaller share is none: what it is for need not be computed
 
 
 def shares_of(plain: Any, windows: float, network: float, path: int, its_windows: float) -> Any:
@@ -35,6 +36,8 @@ def shares_of(plain: Any, windows: float, network: float, path: int, its_windows
     counted = its_windows**2 / (its_windows + DOUBT) if its_windows else 0.0
     its = logs[path] - counted * np.log(max(network, tiny))
     shares = np.exp(np.concatenate([[its], logs]) - max(its, logs.max()))
+    shares /= shares.sum()
+    shares[shares < NOTHING] = 0.0
     shares /= shares.sum()
     if shares[0] < LEAST:
         shares[1:] *= (1 - LEAST) / shares[1:].sum()

@@ -15,7 +15,6 @@ UNLIKE = {
     "check_estimators_empty_data_messages": f"{SEQUENCES}: the message names the row instead",
     "check_fit2d_predict1d": f"{SEQUENCES}: the message names the row instead",
     "check_estimators_nan_inf": GAPS,
-    "check_complex_data": "complex labels are refused, in other words than scikit-learn's",
     "check_dtype_object": "an object that is no sequence is refused, in other words",
     "check_classifier_data_not_an_array": "X is to be iterable: it is read row by row",
     "check_classifiers_train": f"{SEQUENCES}: rows of other lengths are read",

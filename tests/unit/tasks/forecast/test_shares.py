@@ -143,8 +143,13 @@ def test_shares_are_likelihoods_of_two_errors_a_window():
     draw = np.random.default_rng(0)
     signs = draw.choice([-1.0, 1.0], (3, 5_000))
     found = shares_of(np.array([[1.0], [2.0], [4.0]]) * signs, 2.0, 1.0, path=0, its_windows=2.0)
-    expected = np.array([1, 1, 1 / 16, 1 / 256])
+    expected = np.array([1, 1, 1 / 16, 1 / 256])  # of two windows
     assert_agrees(found, expected / expected.sum(), tolerance=FLOAT64)
+
+
+def test_a_share_of_next_to_nothing_is_none():
+    found = shares_of(np.array([[1.0], [4.0]]) * np.ones((2, 50)), 20.0, 1.0, 0, 20.0)
+    assert found.tolist() == [0.5, 0.5, 0.0]
 
 
 def test_a_network_is_worth_what_its_windows_say_beside_its_path():
