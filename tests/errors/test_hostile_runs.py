@@ -17,11 +17,9 @@ import pytest
 from tests.made_up import chatter, opinions
 from unrolled.cli import main
 from unrolled.errors import UnrolledError
-from unrolled.tasks.classify import reader
+from unrolled.tasks import estimator
 from unrolled.tasks.classify.classifier import Classifier
-from unrolled.tasks.forecast import forecaster
 from unrolled.tasks.forecast.forecaster import Forecaster
-from unrolled.tasks.generate import generator
 from unrolled.tasks.generate.generator import Generator
 from unrolled.training import toml
 from unrolled.training.run_folder import RunFolder
@@ -43,8 +41,7 @@ def runs(tmp_path_factory):
     rows = "".join(f'"{text}",{label}\n' for text, label in zip(X, y))
     (place / "good.csv").write_text("text,label\n" + rows)
     with pytest.MonkeyPatch.context() as patch:  # a report takes longer than the rest
-        for task in (reader, forecaster, generator):
-            patch.setattr(task, "render", lambda page: "")
+        patch.setattr(estimator, "render", lambda page: "")
         fit(place, X, y)
     return place
 

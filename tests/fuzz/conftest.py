@@ -11,11 +11,9 @@ import numpy as np
 import pytest
 
 from tests.made_up import chatter, opinions
-from unrolled.tasks.classify import reader
+from unrolled.tasks import estimator
 from unrolled.tasks.classify.classifier import Classifier
-from unrolled.tasks.forecast import forecaster
 from unrolled.tasks.forecast.forecaster import Forecaster
-from unrolled.tasks.generate import generator
 from unrolled.tasks.generate.generator import Generator
 
 TINY = {"hidden": 3, "epochs": 1, "batch_size": 8}
@@ -40,8 +38,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("runs")
     X, y = opinions(30)
     with pytest.MonkeyPatch.context() as patch:  # a report takes longer than the rest
-        for task in (reader, forecaster, generator):
-            patch.setattr(task, "render", lambda page: "")
+        patch.setattr(estimator, "render", lambda page: "")
         Classifier(out=place / "classify", tokens="bpe", vocabulary=300, members=2,
                    **TINY).fit(X, y)  # fmt: skip
         Generator(out=place / "generate", window=8, **TINY).fit(chatter(300))

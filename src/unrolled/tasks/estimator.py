@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
@@ -28,10 +28,14 @@ from unrolled.exports.export import Exported, Options
 from unrolled.layers.recurrent import Recurrent
 from unrolled.literal import because
 from unrolled.networks.recurrent import TooLarge
+from unrolled.report.blocks import Page
+from unrolled.report.page import render
 from unrolled.tasks.options import option
 from unrolled.tasks.tokens import DamagedVocabulary
 from unrolled.training import settings as checks
 from unrolled.training.fabric import is_first_process, make_fabric
+from unrolled.training.job import Job
+from unrolled.training.loop import train
 from unrolled.training.manifest import NotARun
 from unrolled.training.optimizers import OPTIMIZERS
 from unrolled.training.progress import Json, Lines, Quiet, Silent, Watcher
@@ -139,9 +143,36 @@ class Estimator(BaseEstimator):
                 if word in kinds and not isinstance(value, kind):
                     raise ArgumentError(f"{one.name} is {what}, not {value!r:.60}")
 
-    def begin(self) -> None:
-        """A fit begins: `minutes` counts from here, or from where the command began."""
+    def begin(self, data: dict[str, Any] | None, resume: bool) -> None:
+        """A fit begins: `minutes` counts from here, or from where the command began. Parameters
+        and the place of the run are checked before anything is read."""
         self._start: float = self.__dict__.pop("began_", time.monotonic())
+        self.cell_ = self.check()
+        if not resume:
+            self.refuse_taken_place()
+        self.notes_ = Notes((data or {}).get("notes", ()))
+
+    def learn(
+        self,
+        job: Job,
+        data: dict[str, Any] | None,
+        resume: bool,
+        settings: Settings | None = None,
+        **tables: Any,
+    ) -> dict[str, Any]:
+        """Train a job's model, in a run's folder where there is one; the run's configuration."""
+        config = config_of(self.TASK, self, self.cell_, data=data or {}, **tables)
+        run = self.open_run(config, resume)
+        settings = settings or self.settings()
+        state = train(job, settings, run, self.watcher(), resume, self.spent())
+        self.model_: Any = job.model.eval()
+        self.state_, self.run_, self.history_ = state, run, state.history
+        return config
+
+    def write_report(self, page: Callable[[], Page]) -> None:
+        """The run's report; the page is made where there is a run, and by the first process."""
+        if self.run_ is not None and is_first_process():
+            self.run_.write_text("report.html", render(page()))
 
     def spent(self) -> float:
         """Seconds since then."""
@@ -166,7 +197,7 @@ class Estimator(BaseEstimator):
         """Say at once, not after the data were read, that a device is not to be had."""
         make_fabric(self.settings())
 
-    def open_run(self, config: dict[str, Any], vocabulary: Any, resume: bool) -> RunFolder | None:
+    def open_run(self, config: dict[str, Any], resume: bool) -> RunFolder | None:
         """The folder that keeps the run; only the first process makes it."""
         if self.out is None:
             return None
@@ -178,11 +209,18 @@ class Estimator(BaseEstimator):
         if not is_first_process():
             return RunFolder(self.out)
         make_fabric(self.settings())  # what cannot be had is said before a folder is made
-        files = {
-            VOCABULARY: json_text(vocabulary),
+        return RunFolder.create(self.out, config, self._files())
+
+    def _files(self) -> dict[str, str]:
+        """What a new run holds beside its configuration."""
+        return {
+            VOCABULARY: json_text(self._vocabulary()),
             "cell.json": self.cell_.equation.to_json(),
         }
-        return RunFolder.create(self.out, config, files)
+
+    def _vocabulary(self) -> dict[str, Any]:
+        """What was found in the data and is needed to use the weights; `_recall` takes it over."""
+        raise NotImplementedError
 
     def _build(self) -> nn.Module:
         """The network that the parameters and what was found in the data describe."""

@@ -11,7 +11,7 @@ from PIL import Image
 from tests.tolerances import FIGURE, assert_agrees
 from unrolled.cli import main
 from unrolled.errors import ArgumentError
-from unrolled.tasks.caption import captioner
+from unrolled.tasks import estimator
 from unrolled.tasks.caption.captioner import Captioner
 from unrolled.tasks.runs import open_run
 from unrolled.tasks.target_job import TargetJob
@@ -108,7 +108,7 @@ def test_a_picture_says_the_same_alone_and_beside_others(run):
 
 
 def test_it_goes_on_to_the_same_bits(tmp_path, monkeypatch):
-    monkeypatch.setattr(captioner, "render", lambda page: "")
+    monkeypatch.setattr(estimator, "render", lambda page: "")
     X, y = bars(40)
     compute, calls = TargetJob.compute, [0]
 

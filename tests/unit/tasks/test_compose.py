@@ -15,6 +15,7 @@ from unrolled.data.piano_roll import SILENT, roll_of
 from unrolled.data.scores import Note, Piece, read_music
 from unrolled.errors import ArgumentError
 from unrolled.networks.pitch_chain import PitchChain
+from unrolled.tasks import estimator
 from unrolled.tasks.compose import composer
 from unrolled.tasks.compose.composer import Composer
 from unrolled.tasks.compose.job import likelihoods
@@ -166,7 +167,7 @@ def test_a_run_composes_and_is_evaluated(run, tmp_path, capsys):
 
 def test_it_resumes_to_the_same_bits(tmp_path, monkeypatch):
     pieces = [tune(number) for number in range(9)]
-    monkeypatch.setattr(composer, "render", lambda page: "")
+    monkeypatch.setattr(estimator, "render", lambda page: "")
     monkeypatch.setattr(Composer, "_findings", lambda *_: None)
     monkeypatch.setattr(composer, "page_of", lambda found: None)
 

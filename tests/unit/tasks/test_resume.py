@@ -7,10 +7,9 @@ import pytest
 import torch
 
 from tests.made_up import chatter, opinions
-from unrolled.tasks.classify import reader as classify
+from unrolled.tasks import estimator
 from unrolled.tasks.classify.classifier import Classifier
 from unrolled.tasks.classify.job import LabellingJob
-from unrolled.tasks.generate import generator as generate
 from unrolled.tasks.generate.generator import Generator
 from unrolled.tasks.generate.job import LanguageJob
 from unrolled.training.interrupts import Interrupted
@@ -22,8 +21,7 @@ SHARED = {"hidden": 8, "epochs": 3, "dropout": 0.4, "schedule": "cosine", "layer
 @pytest.fixture(autouse=True)
 def _no_report(monkeypatch):
     """Drawing a report takes longer than these trainings, and others test it."""
-    for task in (classify, generate):
-        monkeypatch.setattr(task, "render", lambda page: "")
+    monkeypatch.setattr(estimator, "render", lambda page: "")
 
 
 def stop_at(monkeypatch, job, step):

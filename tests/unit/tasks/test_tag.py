@@ -12,7 +12,8 @@ from tests.tolerances import FIGURE, assert_agrees
 from unrolled.cli import main
 from unrolled.data.schemes import Span, spans
 from unrolled.errors import ArgumentError
-from unrolled.tasks.tag import answers, tagger
+from unrolled.tasks import estimator
+from unrolled.tasks.tag import answers
 from unrolled.tasks.tag.figures import Tally, scores
 from unrolled.tasks.tag.job import TagJob
 from unrolled.tasks.tag.tagger import Tagger
@@ -85,7 +86,7 @@ def test_what_is_said_always_keeps_to_the_scheme():
 
 
 def test_it_goes_on_to_the_same_bits(tmp_path, monkeypatch):
-    monkeypatch.setattr(tagger, "render", lambda page: "")
+    monkeypatch.setattr(estimator, "render", lambda page: "")
     X, y = names_in_sentences(60)
     compute, calls = TagJob.compute, [0]
 

@@ -14,7 +14,7 @@ from tests.tolerances import FIGURE, FLOAT64, assert_agrees
 from unrolled.cli import main
 from unrolled.data.edits import edits, error_rate, text_errors
 from unrolled.errors import ArgumentError
-from unrolled.tasks.transcribe import transcriber
+from unrolled.tasks import estimator
 from unrolled.tasks.transcribe.features import FLOOR, LogMel, filters, hertz, mel
 from unrolled.tasks.transcribe.job import Lexicon, SpeechJob
 from unrolled.tasks.transcribe.model import masked
@@ -112,7 +112,7 @@ def test_a_run_is_asked_and_holds_its_report(run, capsys):
 
 
 def test_it_goes_on_to_the_same_bits(tmp_path, monkeypatch):
-    monkeypatch.setattr(transcriber, "render", lambda page: "")
+    monkeypatch.setattr(estimator, "render", lambda page: "")
     X, y = tones(30)
     compute, calls = SpeechJob.compute, [0]
 

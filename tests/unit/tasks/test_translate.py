@@ -12,8 +12,8 @@ from tests.tolerances import FIGURE, assert_agrees
 from unrolled.cli import main
 from unrolled.data.pairs import read_pairs
 from unrolled.errors import ArgumentError, DataError
+from unrolled.tasks import estimator
 from unrolled.tasks.target_job import NOTHING, TargetJob, own_instead, shifted
-from unrolled.tasks.translate import translator
 from unrolled.tasks.translate.translator import Translator
 from unrolled.training.interrupts import Interrupted
 from unrolled.training.run_folder import RunFolder
@@ -138,7 +138,7 @@ def test_what_was_read_out_can_be_fed_back_and_own_tokens_can_stand_in():
 
 
 def test_it_goes_on_to_the_same_bits(tmp_path, monkeypatch):
-    monkeypatch.setattr(translator, "render", lambda page: "")
+    monkeypatch.setattr(estimator, "render", lambda page: "")
     X, y = turned(60)
     compute, calls = TargetJob.compute, [0]
 

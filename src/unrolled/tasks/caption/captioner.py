@@ -20,13 +20,10 @@ from torch import Tensor
 
 from unrolled.cells.choosing import ChosenCell
 from unrolled.data.canvas import Canvas, as_pictures
-from unrolled.data.notes import Notes
 from unrolled.data.pictures import LARGEST_SIDE
 from unrolled.data.splits import hold_out
 from unrolled.errors import ArgumentError, require
 from unrolled.networks.attention import SCORES
-from unrolled.report.page import render
-from unrolled.tasks import estimator as shared
 from unrolled.tasks.caption.model import CaptionNetwork
 from unrolled.tasks.caption.page import Findings, Look, page_of
 from unrolled.tasks.estimator import seeded
@@ -36,8 +33,6 @@ from unrolled.tasks.target_estimator import TargetEstimator
 from unrolled.tasks.target_job import TargetJob
 from unrolled.tasks.tokens import Tokens
 from unrolled.training import settings as checks
-from unrolled.training.fabric import is_first_process
-from unrolled.training.loop import train
 from unrolled.training.run_folder import RunFolder
 
 TOGETHER = 64  # pictures that are answered at once
@@ -108,10 +103,7 @@ class Captioner(TargetEstimator):
     ) -> Captioner:
         """Learn from pictures and texts; `data` says for the run where they came from, `names` is
         what the pictures, and those of the test, are called in the report."""
-        self.cell_ = self.check()
-        if not resume:
-            self.refuse_taken_place()
-        self.notes_ = Notes((data or {}).get("notes", ()))
+        self.begin(data, resume)
         raw = self._split(as_pictures(X), as_texts(y, len(X)), names)
         if test is not None:
             called = names[1] if names else numbered(len(test[0]))
@@ -126,16 +118,11 @@ class Captioner(TargetEstimator):
         parts = {name: self._part(one, two) for name, (one, two, _) in raw.items()}
         model = self._build()
         model.encoder.fit(torch.from_numpy(parts["train"].pictures).permute(0, 3, 1, 2))
-        config = shared.config_of(self.TASK, self, self.cell_, data=data or {})
-        run = self.open_run(config, self._vocabulary(), resume)
         job = TargetJob(
             model, parts, self.batch_size, self.smoothing, self.seed, self.scheduled_sampling
         )
-        state = train(job, self.settings(), run, self.watcher(), resume)
-        self.model_, self.state_, self.run_ = model.eval(), state, run
-        self.history_ = state.history
-        if run is not None and is_first_process():
-            run.write_text("report.html", render(page_of(self._findings(config, raw, parts))))
+        config = self.learn(job, data, resume)
+        self.write_report(lambda: page_of(self._findings(config, raw, parts)))
         return self
 
     def _split(self, pictures: list[Any], texts: list[str], names: Any) -> dict[str, Any]:

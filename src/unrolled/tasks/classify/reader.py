@@ -23,7 +23,6 @@ from sklearn.base import clone
 from torch import Tensor, nn
 
 from unrolled.cells.choosing import ChosenCell
-from unrolled.data.notes import Notes
 from unrolled.errors import ArgumentError
 from unrolled.networks.aims import Aim
 from unrolled.networks.committee import Committee
@@ -33,8 +32,6 @@ from unrolled.networks.random_convolutions import Plan
 from unrolled.networks.series_front import stride_for
 from unrolled.networks.timed import is_of_each, takes_times
 from unrolled.report.blocks import Live
-from unrolled.report.page import render
-from unrolled.tasks import estimator as shared
 from unrolled.tasks.classify.beside import learn_linear, scores_beside
 from unrolled.tasks.classify.encoders import (
     LONGEST,
@@ -146,11 +143,7 @@ class Reader(Estimator):
 
         `names` is what the sequences, and those of the test, are called in the report.
         """
-        self.begin()
-        self.cell_ = self.check()
-        if not resume:
-            self.refuse_taken_place()
-        self.notes_ = Notes((data or {}).get("notes", ()))
+        self.begin(data, resume)
         inputs, parts = self._parts(X, y, test)
         self.epochs_ = self.epochs or epochs_for(len(parts["train"]), self)
         model = self._build()
@@ -158,24 +151,17 @@ class Reader(Estimator):
             self._take_over(model)
         weights = self._weights(parts["train"].targets)
         parts = learn_linear(model, inputs, parts, weights, self)
-        config = shared.config_of(self.TASK, self, self.cell_, data=data or {})
-        run = self.open_run(config, self._vocabulary(), resume)
         job = LabellingJob(model, parts, weights, self.batch_size, self.seed, self.aim_)
-        settings = self.settings_beside(self.baseline)
-        state = train(job, settings, run, self.watcher(), resume, self.spent())
-        self.model_, self.state_, self.run_ = model.eval(), state, run
+        config = self.learn(job, data, resume, self.settings_beside(self.baseline))
         if "validation" in parts:
             learn_blend(model, parts["validation"], weights)
             self._calibrate(parts["validation"])
-            if run is not None and is_first_process():
-                run.write_weights(model.state_dict())
+            if self.run_ is not None and is_first_process():
+                self.run_.write_weights(model.state_dict())
                 if model.linear is not None:
                     self.watcher().note(figures_with_linear(model, parts))
-        self.history_ = state.history
         beside = self._train_baseline(parts, weights) if self.baseline else None
-        if run is not None and is_first_process():
-            found = self._findings(config, inputs, parts, beside, names)
-            run.write_text("report.html", render(page_of(found)))
+        self.write_report(lambda: page_of(self._findings(config, inputs, parts, beside, names)))
         return self
 
     def _parts(self, X: Any, y: Any, test: Any) -> tuple[dict[str, list[Any]], dict[str, Labelled]]:

@@ -15,13 +15,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from unrolled.cells.choosing import ChosenCell
-from unrolled.data.notes import Notes
 from unrolled.data.piano_roll import fine_enough, heard, piece_of, roll_of
 from unrolled.data.scores import KEYS, Music, Piece
 from unrolled.errors import ArgumentError
 from unrolled.report.numbers import counted
-from unrolled.report.page import render
-from unrolled.tasks import estimator as shared
 from unrolled.tasks.compose import sampling
 from unrolled.tasks.compose.job import MusicJob, begin_with, frequencies
 from unrolled.tasks.compose.model import MusicNetwork
@@ -30,9 +27,9 @@ from unrolled.tasks.estimator import Estimator, seeded
 from unrolled.tasks.options import option
 from unrolled.tasks.ragged import Ragged
 from unrolled.training import settings as checks
-from unrolled.training.fabric import is_first_process, start_fabric
+from unrolled.training.fabric import start_fabric
 from unrolled.training.job import Share
-from unrolled.training.loop import evaluate, train
+from unrolled.training.loop import evaluate
 from unrolled.training.run_folder import RunFolder
 from unrolled.training.schedules import SCHEDULES
 
@@ -84,11 +81,7 @@ class Composer(Estimator):
         resume: bool = False,
     ) -> Composer:
         """Learn from pieces; `data` says for the run where they came from."""
-        self.begin()
-        self.cell_ = self.check()
-        if not resume:
-            self.refuse_taken_place()
-        self.notes_ = Notes((data or {}).get("notes", ()))
+        self.begin(data, resume)
         pieces = as_pieces(X)
         learned, held = Music(pieces).hold_out(self.validation, self.seed)
         self.steps_ = self.steps or fine_enough(learned.pieces)
@@ -103,14 +96,9 @@ class Composer(Estimator):
         parts["train"] = Ragged.of(cut(rolls["train"], self.window), np.uint8)
         model = self._build()
         begin_with(model.chain, frequencies(parts["train"].values))
-        config = shared.config_of(self.TASK, self, self.cell_, data=data or {})
-        run = self.open_run(config, {"steps": self.steps_, "tempo": self.tempo_}, resume)
         job = MusicJob(model, parts, self.batch_size, self.transpose, self.seed)
-        state = train(job, self.settings(), run, self.watcher(), resume, self.spent())
-        self.model_, self.state_, self.run_ = model.eval(), state, run
-        self.history_ = state.history
-        if run is not None and is_first_process():
-            run.write_text("report.html", render(page_of(self._findings(config, rolls))))
+        config = self.learn(job, data, resume)
+        self.write_report(lambda: page_of(self._findings(config, rolls)))
         return self
 
     def _say_what_is_heard(self, pieces: Sequence[Piece]) -> None:
@@ -225,6 +213,9 @@ class Composer(Estimator):
         return -self.evaluate(X)["notes"]
 
     # ----------------------------------------------------------------------------------- a run
+
+    def _vocabulary(self) -> dict[str, Any]:
+        return {"steps": self.steps_, "tempo": self.tempo_}
 
     def _recall(self, vocabulary: dict[str, Any], run: RunFolder) -> None:
         self.steps_, self.tempo_ = vocabulary["steps"], float(vocabulary["tempo"])

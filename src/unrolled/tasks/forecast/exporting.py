@@ -72,7 +72,7 @@ def _graph(model: Any, path: Path) -> Exported:
     levels = model._levels()
     graph = forecaster_model(model.model_, model.layout_, model.calibration_, levels)
     layout = path.with_suffix(".layout.json")
-    plain = {"quantiles": levels, **model._plain()}
+    plain = {"quantiles": levels, **model._vocabulary()}
     write_whole(layout, json_text(plain))
     write_whole(path, graph.SerializeToString())
     more = " and what is told of each step" if model.layout_.told else ""

@@ -27,7 +27,6 @@ from unrolled.data.notes import Notes
 from unrolled.data.timeseries import TimeSeries
 from unrolled.data.windows import Layout, Prepared, prepare
 from unrolled.exports.export import Exported, Options
-from unrolled.report.page import render
 from unrolled.tasks import estimator as shared
 from unrolled.tasks.estimator import Estimator, seeded
 from unrolled.tasks.forecast.backtests import Backtest, judge
@@ -64,8 +63,7 @@ from unrolled.tasks.live import alive
 from unrolled.tasks.options import option
 from unrolled.training import settings as checks
 from unrolled.training.fabric import is_first_process
-from unrolled.training.loop import train
-from unrolled.training.run_folder import RunFolder
+from unrolled.training.run_folder import RunFolder, json_text
 from unrolled.training.settings import Settings
 
 SERIES = "series.json"
@@ -144,17 +142,14 @@ class Forecaster(RegressorMixin, Estimator):
         resume: bool = False,
     ) -> Forecaster:
         """Learn from series; the last share of each that `test` says is kept for a backtest."""
-        self.begin()
-        self.cell_ = self.check()
+        self.begin(data, resume)
         checks.share("test", test)
-        if not resume:
-            self.refuse_taken_place()
         self.series_ = as_series(X)
         steps_ahead = 1 if self.mode == "fed-back" else self.horizon
         parts, self.learned_, self.tested_ = parts_of(
             self.series_, steps_ahead, self.horizon, self.validation, test
         )
-        notes = Notes((data or {}).get("notes", ()))
+        notes = self.notes_
         said = len(notes)
         self.layout_ = self._layout(notes)
         for sentence in notes.sentences[said:]:
@@ -165,20 +160,13 @@ class Forecaster(RegressorMixin, Estimator):
             prepared = [prepare(one.series, self._step_layout(), one.learned) for one in prepared]
         model = self._build()
         data = {**(data or {}), "notes": notes.sentences} if len(notes) else data or {}
-        config = shared.config_of(self.TASK, self, self.cell_, test=test, data=data)
         self.shares_ = Shares.of_network(self.horizon, self._path())
         self.calibration_ = self._uncalibrated()
-        run = self.open_run(config, self._plain(), resume)
-        if run is not None and not resume and is_first_process():
-            run.write_json(SERIES, series_plain(self.series_, self.learned_, self.tested_))
-        job = self._job(model, prepared, parts)
-        state = train(job, self.settings(), run, self.watcher(), resume, self.spent())
-        self.model_, self.state_, self.run_ = model.eval(), state, run
-        self.history_ = state.history
+        config = self.learn(self._job(model, prepared, parts), data, resume, test=test)
         self.calibration_ = self._calibrate()
-        if run is not None and is_first_process():
-            run.write_json("vocabulary.json", self._plain())
-            run.write_text("report.html", render(page_of(self._findings(config, test))))
+        if self.run_ is not None and is_first_process():
+            self.run_.write_json(shared.VOCABULARY, self._vocabulary())
+        self.write_report(lambda: page_of(self._findings(config, test)))
         return self
 
     def _job(
@@ -207,7 +195,7 @@ class Forecaster(RegressorMixin, Estimator):
             note=notes.say,
         )  # fmt: skip
 
-    def _plain(self) -> dict[str, Any]:
+    def _vocabulary(self) -> dict[str, Any]:
         """What a run keeps of it beside the weights."""
         return layout_plain(self.layout_, self.calibration_, self.shares_)
 
@@ -418,6 +406,10 @@ class Forecaster(RegressorMixin, Estimator):
         return export_forecaster(self, kind, path, options)
 
     # ----------------------------------------------------------------------------------- a run
+
+    def _files(self) -> dict[str, str]:
+        series = series_plain(self.series_, self.learned_, self.tested_)
+        return super()._files() | {SERIES: json_text(series)}
 
     def _recall(self, vocabulary: dict[str, Any], run: RunFolder) -> None:
         self.layout_, self.calibration_ = layout_from(vocabulary, run.path)

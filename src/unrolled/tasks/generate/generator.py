@@ -21,8 +21,6 @@ from unrolled.cells.choosing import ChosenCell
 from unrolled.data.corpus import Corpus
 from unrolled.errors import ArgumentError
 from unrolled.exports.export import Exported, Options
-from unrolled.report.page import render
-from unrolled.tasks import estimator as shared
 from unrolled.tasks.estimator import Estimator, seeded
 from unrolled.tasks.generate.exporting import export_generator
 from unrolled.tasks.generate.job import LanguageJob, Stream
@@ -36,9 +34,9 @@ from unrolled.tasks.live import alive
 from unrolled.tasks.options import option
 from unrolled.tasks.tokens import SPECIAL, Tokens, sayable
 from unrolled.training import settings as checks
-from unrolled.training.fabric import is_first_process, start_fabric
+from unrolled.training.fabric import start_fabric
 from unrolled.training.job import Share
-from unrolled.training.loop import evaluate, train
+from unrolled.training.loop import evaluate
 from unrolled.training.optimizers import OPTIMIZERS
 from unrolled.training.run_folder import RunFolder
 from unrolled.training.schedules import SCHEDULES
@@ -98,24 +96,16 @@ class Generator(Estimator):
 
         `data` says for the run where they came from.
         """
-        self.begin()
-        self.cell_ = self.check()
-        if not resume:
-            self.refuse_taken_place()
+        self.begin(data, resume)
         corpus, other = as_corpus(X), None if test is None else as_corpus(test)
         with TemporaryDirectory(prefix="unrolled-", ignore_cleanup_errors=True) as folder:
             parts = self._parts(corpus, other, Path(folder))
             model = self._build()
             if self.before is not None:
                 model.load_state_dict(self.before.model_.state_dict())
-            config = shared.config_of(self.TASK, self, self.cell_, data=data or {})
-            run = self.open_run(config, self.tokens_.as_dict(), resume)
             job = LanguageJob(model, parts, self.batch_size, self.window, self.seed)
-            state = train(job, self.settings(), run, self.watcher(), resume, self.spent())
-            self.model_, self.state_, self.run_ = model.eval(), state, run
-            self.history_ = state.history
-            if run is not None and is_first_process():
-                run.write_text("report.html", render(page_of(self._findings(config, parts))))
+            config = self.learn(job, data, resume)
+            self.write_report(lambda: page_of(self._findings(config, parts)))
         return self
 
     def _parts(self, corpus: Corpus, test: Corpus | None, folder: Path) -> dict[str, Stream]:
@@ -258,6 +248,10 @@ class Generator(Estimator):
         return export_generator(self, kind, path, options)
 
     # ----------------------------------------------------------------------------------- a run
+
+    def _vocabulary(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.tokens_.as_dict()
+        return found
 
     def _recall(self, vocabulary: dict[str, Any], run: RunFolder) -> None:
         self.tokens_ = Tokens.from_dict(vocabulary)

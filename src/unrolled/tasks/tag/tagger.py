@@ -19,7 +19,6 @@ import numpy as np
 import torch
 
 from unrolled.cells.choosing import ChosenCell
-from unrolled.data.notes import Notes
 from unrolled.data.schemes import kinds_of, may_follow, tags_for
 from unrolled.data.splits import hold_out
 from unrolled.data.tagged import Tagged, settle_scheme
@@ -27,8 +26,6 @@ from unrolled.errors import ArgumentError
 from unrolled.exports.export import Exported, Options
 from unrolled.networks.characters import READERS
 from unrolled.networks.crf import Grammar
-from unrolled.report.page import render
-from unrolled.tasks import estimator as shared
 from unrolled.tasks.estimator import Estimator, seeded
 from unrolled.tasks.live import alive
 from unrolled.tasks.options import option
@@ -40,8 +37,6 @@ from unrolled.tasks.tag.model import TagNetwork
 from unrolled.tasks.tag.page import Findings, Told, page_of
 from unrolled.tasks.tag.words import Vocabulary
 from unrolled.training import settings as checks
-from unrolled.training.fabric import is_first_process
-from unrolled.training.loop import train
 from unrolled.training.run_folder import RunFolder
 from unrolled.training.schedules import SCHEDULES
 
@@ -105,26 +100,16 @@ class Tagger(Estimator):
         resume: bool = False,
     ) -> Tagger:
         """Learn from sentences and tags; `scheme` is found by looking where it is not said."""
-        self.begin()
-        self.cell_ = self.check()
-        if not resume:
-            self.refuse_taken_place()
-        self.notes_ = Notes((data or {}).get("notes", ()))
+        self.begin(data, resume)
         whole = Tagged(*as_sentences(X, y), notes=self.notes_)
         self.scheme_ = settle_scheme(whole, self.before.scheme_ if self.before else scheme)
         raw, parts = self._parts(whole, test)
         model = self._build()
         if self.before is not None:
             model.load_state_dict(self.before.model_.state_dict())
-        config = shared.config_of(self.TASK, self, self.cell_, data=data or {})
-        run = self.open_run(config, self._vocabulary(), resume)
         job = TagJob(model, parts, self.tags_, self._has_spans, self.batch_size, self.seed)
-        state = train(job, self.settings(), run, self.watcher(), resume, self.spent())
-        self.model_, self.state_, self.run_ = model.eval(), state, run
-        self.history_ = state.history
-        if run is not None and is_first_process():
-            found = self._findings(config, raw, parts)
-            run.write_text("report.html", render(page_of(found)))
+        config = self.learn(job, data, resume)
+        self.write_report(lambda: page_of(self._findings(config, raw, parts)))
         return self
 
     @property

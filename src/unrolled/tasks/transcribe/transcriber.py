@@ -19,13 +19,10 @@ import numpy as np
 
 from unrolled.cells.choosing import ChosenCell
 from unrolled.data.edits import text_errors
-from unrolled.data.notes import Notes
 from unrolled.data.splits import hold_out
 from unrolled.errors import ArgumentError
 from unrolled.networks import ctc
 from unrolled.report.numbers import counted
-from unrolled.report.page import render
-from unrolled.tasks import estimator as shared
 from unrolled.tasks.estimator import Estimator, seeded
 from unrolled.tasks.options import option
 from unrolled.tasks.ragged import Ragged
@@ -34,8 +31,6 @@ from unrolled.tasks.transcribe.job import Letters, Lexicon, SpeechJob, SpeechPar
 from unrolled.tasks.transcribe.model import SpeechNetwork
 from unrolled.tasks.transcribe.page import Findings, page_of
 from unrolled.training import settings as checks
-from unrolled.training.fabric import is_first_process
-from unrolled.training.loop import train
 from unrolled.training.run_folder import RunFolder
 from unrolled.training.schedules import SCHEDULES
 
@@ -91,10 +86,7 @@ class Transcriber(Estimator):
         resume: bool = False,
     ) -> Transcriber:
         """Learn from samples at `rate` a second, and texts; `names` is for the report."""
-        self.cell_ = self.check()
-        if not resume:
-            self.refuse_taken_place()
-        self.notes_ = Notes((data or {}).get("notes", ()))
+        self.begin(data, resume)
         sounds, texts = as_sounds(X), as_texts(y, len(X))
         rows, held = np.arange(len(sounds)), np.arange(0)
         if self.validation:
@@ -111,14 +103,9 @@ class Transcriber(Estimator):
             )
         if test is not None:
             parts["test"] = self._part(model, as_sounds(test[0]), as_texts(test[1], len(test[0])))
-        config = shared.config_of(self.TASK, self, self.cell_, data=data or {})
-        run = self.open_run(config, self._vocabulary(), resume)
         job = SpeechJob(model, parts, self.letters_, self.batch_size, self.seed)
-        state = train(job, self.settings(), run, self.watcher(), resume)
-        self.model_, self.state_, self.run_ = model.eval(), state, run
-        self.history_ = state.history
-        if run is not None and is_first_process():
-            run.write_text("report.html", render(page_of(self._findings(config, parts))))
+        config = self.learn(job, data, resume)
+        self.write_report(lambda: page_of(self._findings(config, parts)))
         return self
 
     def _lexicon(self, texts: Sequence[str]) -> Lexicon | None:

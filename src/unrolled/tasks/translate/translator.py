@@ -18,11 +18,8 @@ import numpy as np
 from torch import Tensor
 
 from unrolled.cells.choosing import ChosenCell
-from unrolled.data.notes import Notes
 from unrolled.data.splits import hold_out
 from unrolled.errors import ArgumentError, require
-from unrolled.report.page import render
-from unrolled.tasks import estimator as shared
 from unrolled.tasks.estimator import seeded
 from unrolled.tasks.options import option
 from unrolled.tasks.ragged import Ragged, batches_in_order
@@ -33,8 +30,6 @@ from unrolled.tasks.tokens import KINDS, UNKNOWN, WORDS, Tokens
 from unrolled.tasks.translate.model import TranslationNetwork
 from unrolled.tasks.translate.page import Findings, Reading, page_of
 from unrolled.training import settings as checks
-from unrolled.training.fabric import is_first_process
-from unrolled.training.loop import train
 from unrolled.training.run_folder import RunFolder
 
 TOGETHER = 64  # sources that are translated at once
@@ -96,10 +91,7 @@ class Translator(TargetEstimator):
         resume: bool = False,
     ) -> Translator:
         """Learn from sources and targets; `data` says for the run where they came from."""
-        self.cell_ = self.check()
-        if not resume:
-            self.refuse_taken_place()
-        self.notes_ = Notes((data or {}).get("notes", ()))
+        self.begin(data, resume)
         raw = self._split(as_texts(X), as_targets(y, len(X)))
         if test is not None:
             raw["test"] = as_texts(test[0]), as_targets(test[1], len(test[0]))
@@ -110,16 +102,11 @@ class Translator(TargetEstimator):
         self.targets_ = self.tokens_of("target", self.target_tokens, learned[1])
         parts = {name: self._encode(*one) for name, one in raw.items()}
         model = self._build()
-        config = shared.config_of(self.TASK, self, self.cell_, data=data or {})
-        run = self.open_run(config, self._vocabulary(), resume)
         job = TargetJob(
             model, parts, self.batch_size, self.smoothing, self.seed, self.scheduled_sampling
         )
-        state = train(job, self.settings(), run, self.watcher(), resume)
-        self.model_, self.state_, self.run_ = model.eval(), state, run
-        self.history_ = state.history
-        if run is not None and is_first_process():
-            run.write_text("report.html", render(page_of(self._findings(config, raw, parts))))
+        config = self.learn(job, data, resume)
+        self.write_report(lambda: page_of(self._findings(config, raw, parts)))
         return self
 
     def _split(self, sources: list[str], targets: list[str]) -> dict[str, Any]:
