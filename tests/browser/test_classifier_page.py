@@ -11,7 +11,7 @@ import torch
 import unrolled
 from tests.browser.conftest import DESK, PHONE, Opened
 from tests.tolerances import FIGURE, assert_agrees
-from unrolled import Classifier
+from unrolled import Classifier, Regressor
 from unrolled.errors import ArgumentError
 from unrolled.tasks.classify.live_facts import folded
 from unrolled.tasks.classify.live_page import live_part
@@ -19,6 +19,7 @@ from unrolled.tasks.live import alive, rounded
 
 pytestmark = pytest.mark.drawn
 
+HOUSES = [f"a house with {what} {n}" for n in range(20) for what in ("a garden", "an attic")]
 TEXTS = ["A good day!", "bad", "good, good night", "a bad bad day", "don't", "good day"]
 LABELS = ["yes", "no", "yes", "<no>", "yes", "</script>"]
 ASKED = ["A bad night, good", "d", "DON'T _ ü good\x1fx_1", "", "𝒳𝒳 Straße É İ don't"]
@@ -162,3 +163,21 @@ def test_terms_are_folded_and_come_back() -> None:
         last = units.decode("utf-16-le") + line[1:]
         found.append(last)
     assert found == terms
+
+
+@pytest.mark.parametrize("width", [PHONE, DESK])
+def test_a_number_with_its_interval(tmp_path: Path, opened: Opened, width: int) -> None:
+    options = {"hidden": 4, "epochs": 1, "members": 2, "tokens": "word"}
+    model = Regressor(**options).fit(HOUSES, [float(n % 4) for n in range(40)])
+    unrolled.export(model, tmp_path / "page.html")
+    page = opened(tmp_path / "page.html", width)
+    asked = "a garden by the attic"
+    found = page.evaluate("regress", asked)
+    low, high = model.predict_interval([asked])
+    expected = [model.predict([asked])[0], low[0], high[0]]
+    said = np.array([found[name] for name in ("value", "low", "high")])
+    assert_agrees(said, np.array(expected), tolerance=FIGURE)
+    before = page.inner_text("#classes")
+    page.fill("#text", asked)
+    assert page.inner_text("#classes") != before
+    assert "80 % interval" in page.inner_text("#classes")

@@ -24,8 +24,7 @@ function showNumber(value) {
   const shown = [made];
   if (run.errors) {
     const [low, high] = run.errors.map(error => shortNumber(value + error, 5));
-    shown.push(element("p", "hint", `${low} to ${high}: the interval of level `
-      + `${Math.round(100 * run.level)} %.`));
+    shown.push(element("p", "hint", `${Math.round(100 * run.level)} % interval: ${low} to ${high}`));
   }
   $("classes").replaceChildren(...shown);
 }

@@ -104,6 +104,15 @@ def test_labels_in_javascript(tmp_path: Path, labels: Classifier) -> None:
     assert_agrees(np.array(found), labels.predict_proba(ASKED), tolerance=FIGURE)
 
 
+def test_a_page_is_small_beside_its_weights(tmp_path: Path, numbers: Regressor) -> None:
+    unrolled.export(numbers, tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text()
+    begin = text.index('const run = {"')
+    _, end = json.JSONDecoder().raw_decode(text, begin + len("const run = "))
+    assert len(text.encode()) - (end - begin) < 80_000
+    assert "src=" not in text.replace("src=data", "")
+
+
 def test_numbers_of_series_in_onnx_and_in_c(tmp_path: Path) -> None:
     draw = np.random.default_rng(0)
     series = [draw.normal(5, 2, (6, 2)) for _ in range(8)]
