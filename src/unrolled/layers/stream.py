@@ -83,8 +83,8 @@ class Stream:
         """What the user sees of the buffers: views, or in 16 bits tensors of the layer's dtype."""
         self._is_copied = self._stepper.is_widened or self._is_half
         y: Tensor = self._stepper.y[:, :output]
-        self._wide_y = y
         room = self._x[:, : self._inputs]
+        self._wide_x, self._wide_y = room, {2: y, 1: y[0]}  # views, which take long to make
         if self._is_half:  # what the user sees has the dtype of the layer
             y, room = (part.to(self._dtype, copy=True) for part in (y, room))
         self._given: dict[tuple[int, ...], Tensor] = {(self.batch, self._inputs): y}
@@ -106,21 +106,21 @@ class Stream:
             self._take(named)
         if x is None:
             if self._is_half:
-                self._x[:, : self._inputs] = self._room
+                self._wide_x.copy_(self._room)
             self._run_step(self._address, self._own)
             return self._narrowed(self._y) if self._is_half else self._y
         y = self._given.get(x.shape) if isinstance(x, Tensor) else None
         if y is None or x.dtype is not self._dtype or not x.is_cpu:
             self._refuse(x)
         if self._is_copied or not x.is_contiguous():
-            self._x[:, : self._inputs] = x.detach()
+            self._wide_x.copy_(x.detach())
             x = self._x
         self._run_step(self._address, x.data_ptr())
         return self._narrowed(y) if self._is_half else y
 
     def _narrowed(self, y: Tensor) -> Tensor:
         """The output in the layer's dtype."""
-        return y.copy_(self._wide_y if y.dim() == 2 else self._wide_y[0])
+        return y.copy_(self._wide_y[y.dim()])
 
     @torch.no_grad()
     def _take(self, named: Mapping[str, Any]) -> None:
