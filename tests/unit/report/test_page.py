@@ -1,6 +1,7 @@
 """A page: everything is in the file, links lead somewhere, and what is wrong with it is said."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -80,11 +81,16 @@ FULL = page(
 
 def test_it_is_well_formed_and_links_lead_somewhere() -> None:
     checker = Checker()
-    checker.feed(render(FULL))
+    more = Section("Second", [Prose("More.")])
+    checker.feed(render(replace(FULL, sections=[*FULL.sections, more])))
     assert checker.open == []
     assert len(checker.ids) == len(set(checker.ids))
     assert {link.removeprefix("#") for link in checker.links} <= set(checker.ids)
-    assert {"#scores", "#bars", "#section-1"} <= set(checker.links)
+    assert {"#scores", "#bars", "#section-1", "#section-2"} <= set(checker.links)
+
+
+def test_one_section_needs_no_contents() -> None:
+    assert "<nav" not in render(FULL)
 
 
 def test_it_needs_no_network_and_no_script() -> None:
