@@ -20,7 +20,8 @@ DTYPES = {torch.float32: 32, torch.float64: 64}
 @functools.cache
 def _memory(dtype: torch.dtype) -> Memory:
     def allocate(numbers: int) -> tuple[Tensor, int]:
-        tensor = torch.empty(numbers, dtype=dtype)
+        with torch.inference_mode(False):  # it serves later calls, too, which may be outside
+            tensor = torch.empty(numbers, dtype=dtype)
         return tensor, tensor.data_ptr()
 
     return Memory(allocate, dtype.itemsize)
