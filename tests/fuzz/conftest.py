@@ -10,11 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.made_up import chatter, opinions
+from tests.made_up import chatter, names_in_sentences, opinions, tones
 from unrolled.tasks import estimator
 from unrolled.tasks.classify.classifier import Classifier
 from unrolled.tasks.forecast.forecaster import Forecaster
 from unrolled.tasks.generate.generator import Generator
+from unrolled.tasks.tag.tagger import Tagger
+from unrolled.tasks.transcribe.transcriber import Transcriber
+from unrolled.tasks.translate.translator import Translator
 
 TINY = {"hidden": 3, "epochs": 1, "batch_size": 8}
 CASES = 30  # for each reader, command and file in `make test`
@@ -43,4 +46,11 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
                    **TINY).fit(X, y)  # fmt: skip
         Generator(out=place / "generate", window=8, **TINY).fit(chatter(300))
         Forecaster(out=place / "forecast", horizon=2, **TINY).fit(np.arange(40) % 7.0)
+        Tagger(out=place / "tag", **TINY).fit(*names_in_sentences(24))
+        Transcriber(out=place / "transcribe", bands=5, channels=4, beam=2, **TINY).fit(
+            *tones(12), rate=4_000
+        )
+        Translator(out=place / "translate", beam=2, longest=6, **TINY).fit(
+            X, [text[-9:] for text in X]
+        )
     return place

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.fuzz.damage import changed, damaged
@@ -23,6 +24,9 @@ from unrolled.errors import UnrolledError
 from unrolled.tasks.classify.classifier import Classifier
 from unrolled.tasks.forecast.forecaster import Forecaster
 from unrolled.tasks.generate.generator import Generator
+from unrolled.tasks.tag.tagger import Tagger
+from unrolled.tasks.transcribe.transcriber import Transcriber
+from unrolled.tasks.translate.translator import Translator
 from unrolled.training import toml
 from unrolled.training.run_folder import RunFolder
 
@@ -30,6 +34,9 @@ ASK: dict[str, Callable[[Path], Any]] = {
     "classify": lambda run: Classifier.load(run).predict(["a fine film"]),
     "generate": lambda run: Generator.load(run).generate_text("a", 3),
     "forecast": lambda run: Forecaster.load(run).forecast(),
+    "tag": lambda run: Tagger.load(run).predict([["Ms", "N1", "came"]]),
+    "transcribe": lambda run: Transcriber.load(run).predict([np.sin(np.arange(900.0))]),
+    "translate": lambda run: Translator.load(run).predict(["a fine film"]),
 }
 
 
@@ -97,6 +104,9 @@ KEPT: list[tuple[str, str, Callable[[Any], None]]] = [
     ("classify", "config.toml", lambda data: data.update(parameters=3)),
     ("classify", "config.toml", lambda data: data.update(cell_sizes=[1])),
     ("classify", "config.toml", lambda data: data.update(cell_sizes={"order": -1})),
+    ("translate", "config.toml", lambda data: data["parameters"].update(validation="x" * 900)),
+    ("transcribe", "config.toml", lambda data: data["parameters"].update(nodes="x" * 900)),
+    ("transcribe", "vocabulary.json", lambda data: data["features"].update(deviation=[0.0] * 5)),
     ("generate", "cell.json", many_axes),
     ("generate", "cell.json", an_endless_position),
 ]

@@ -33,7 +33,7 @@ class ChosenCell:
         wanted = set(self.equation.sizes) - {"input_size", "hidden_size", *self.equation.lengths}
         strange = sorted(set(self.sizes) - set(self.equation.sizes))
         if strange:
-            raise ArgumentError(f"{self.name} has no size {strange[0]!r}")
+            raise ArgumentError(f"{self.name} has no size {strange[0]!r:.60}")
         for size in sorted(wanted - set(self.sizes)):
             raise ArgumentError(
                 f"{self.name} has a size of its own, {size}: say --set {size}=8, or in Python "
@@ -64,5 +64,5 @@ def _chosen(choice: Any) -> ChosenCell:
         return ChosenCell(type(cell).__name__, equation(cell), sizes=cell._own_sizes)
     raise ArgumentError(
         f"cell is the name of a cell ({', '.join(library())}), FILE.py:CLASS, or a subclass of "
-        f"unrolled.Cell, not {choice!r}"
+        f"unrolled.Cell, not {choice!r:.60}"
     )

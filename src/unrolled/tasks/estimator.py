@@ -129,7 +129,7 @@ class Estimator(BaseEstimator):
         checks.one_of("progress", self.progress, WATCHERS)
         if isinstance(self.modify, str):
             raise ArgumentError(
-                f"modify is a list of words, not {self.modify!r}: [{self.modify!r}]"
+                f"modify is a list of words, not {self.modify!r:.60}: [{self.modify!r:.60}]"
             )
         return choose_cell(self.cell, tuple(self.modify))
 
@@ -295,7 +295,7 @@ def config_of(task: str, estimator: Estimator, cell: ChosenCell, **tables: Any) 
 def from_config(kind: type[E], task: str, config: dict[str, Any], run: RunFolder) -> E:
     """An estimator with the parameters of a run, and the run's cell; nothing is learned yet."""
     if config.get("task") != task:
-        raise NotARun(f"{run.path} is a run of {config.get('task')!r}, not of {task!r}")
+        raise NotARun(f"{run.path} is a run of {config.get('task')!r:.60}, not of {task!r:.60}")
     parameters = config.get("parameters")
     known = set(kind().parameters())
     if not isinstance(parameters, dict) or not known.issuperset(parameters):

@@ -53,9 +53,12 @@ class Settings:
         for name in ("momentum", "weight_decay"):
             not_negative(name, getattr(self, name))
         if not self.momentum < 1:
-            raise ArgumentError(f"momentum is a share below 1, not {self.momentum!r}")
+            raise ArgumentError(f"momentum is a share below 1, not {self.momentum!r:.60}")
         if not isinstance(self.seed, int) or not 0 <= self.seed < 2**32:
-            raise ArgumentError(f"seed is a whole number from 0 to 2**32 - 1, not {self.seed!r}")
+            given = f"{self.seed!r:.60}"
+            raise ArgumentError(f"seed is a whole number from 0 to 2**32 - 1, not {given}")
+                f"seed is a whole number from 0 to 2**32 - 1, not {self.seed!r:.60}"
+            )
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -67,40 +70,40 @@ class Settings:
 
 def one_of(name: str, value: Any, known: Any) -> None:
     if not isinstance(value, (str, type(None))) or value not in known:
-        raise ArgumentError(f"{name} is one of {', '.join(map(str, known))}, not {value!r}")
+        raise ArgumentError(f"{name} is one of {', '.join(map(str, known))}, not {value!r:.60}")
 
 
 def positive(name: str, value: Any, optional: bool = False) -> None:
     if optional and value is None:
         return
     if not _number(value) or not value > 0 or math.isinf(value):
-        raise ArgumentError(f"{name} is a number above 0, not {value!r}")
+        raise ArgumentError(f"{name} is a number above 0, not {value!r:.60}")
 
 
 def not_negative(name: str, value: Any, optional: bool = False) -> None:
     if optional and value is None:
         return
     if not _number(value) or not value >= 0 or math.isinf(value):
-        raise ArgumentError(f"{name} is a number from 0 up, not {value!r}")
+        raise ArgumentError(f"{name} is a number from 0 up, not {value!r:.60}")
 
 
 def count(name: str, value: Any, optional: bool = False) -> None:
     if optional and value is None:
         return
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ArgumentError(f"{name} is a whole number from 1 up, not {value!r}")
+        raise ArgumentError(f"{name} is a whole number from 1 up, not {value!r:.60}")
     if value > MOST:
-        raise ArgumentError(f"{name} is a whole number up to {MOST:,}, not {value!r}")
+        raise ArgumentError(f"{name} is a whole number up to {MOST:,}, not {value!r:.60}")
 
 
 def at_most(name: str, value: Any, most: int) -> None:
     if isinstance(value, int) and value > most:
-        raise ArgumentError(f"{name} is a whole number up to {most:,}, not {value!r}")
+        raise ArgumentError(f"{name} is a whole number up to {most:,}, not {value!r:.60}")
 
 
 def share(name: str, value: Any) -> None:
     if not _number(value) or not 0 <= value < 1:
-        raise ArgumentError(f"{name} is a share from 0 to below 1, not {value!r}")
+        raise ArgumentError(f"{name} is a share from 0 to below 1, not {value!r:.60}")
 
 
 def _number(value: Any) -> bool:

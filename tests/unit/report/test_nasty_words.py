@@ -7,11 +7,12 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
 from tests.nasty_words import HALVES, NASTY
 from unrolled.literal import visible
-from unrolled.report import figures
+from unrolled.report import figures, pictures
 from unrolled.report.blocks import Code, Figure, Page, Prose, Section, Table
 from unrolled.report.drawing import Panel, draw
 from unrolled.report.markup import literal
@@ -39,6 +40,13 @@ FIGURES: dict[str, Callable[[str], Panel]] = {
         ([0, 1], [1, 2]), ([2, 3], [1, 2]), y_label=word, title=word,
         others={word: ([2, 3], [1, 2])}, intervals={word: ([0, 0], [3, 3])},
     ),
+    "scatter": lambda word: figures.scatter(
+        np.arange(2), np.arange(2), x_label=word, y_label=word, title=word
+    ),
+    "film": lambda word: pictures.film(np.zeros((2, 3, 4, 1), np.uint8), [word, "b"]),
+    "maps": lambda word: pictures.picture_with_maps(
+        np.zeros((3, 4, 3), np.uint8), [(word, np.ones((2, 2)))]
+    ),
 }  # fmt: skip
 
 
@@ -51,6 +59,14 @@ NASTIEST = ["$\\foo$", "\x1b[31m\ud800", "_hidden", "x" * 300]
 def test_in_figures(name: str, word: str) -> None:
     """Whatever it is called, a figure is drawn and is XML."""
     ET.fromstring(draw(FIGURES[name](word)).file("title", word))
+
+
+@pytest.mark.parametrize("some", [ALL[start::3] for start in range(3)])
+def test_every_word_stands_over_a_picture(some: list[str]) -> None:
+    drawn = draw(pictures.film(np.zeros((len(some), 3, 4, 1), np.uint8), some))
+    texts = "".join(ET.fromstring(drawn.wide).itertext())
+    for word in some:
+        assert visible(word[: pictures.LETTERS - 1]) in texts
 
 
 @pytest.mark.parametrize("some", [ALL[start::8] for start in range(8)])

@@ -88,7 +88,7 @@ class Classifier(ClassifierMixin, Reader):
         self.classes_, numbers = np.unique(as_labels(y, count), return_inverse=True)
         if len(self.classes_) < 2:
             raise InputError(
-                f"every label is {str(self.classes_[0])!r}: there is nothing to tell apart"
+                f"every label is {str(self.classes_[0])!r:.60}: there is nothing to tell apart"
             )
         return numbers
 

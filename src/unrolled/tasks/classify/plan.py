@@ -99,7 +99,7 @@ def class_numbers(labels: Any, classes: Any, whose: str) -> Any:
     strange = [label for label in labels.tolist() if label not in known]
     if strange:
         raise InputError(
-            f"the label {strange[0]!r} of {whose} is not among those that were learned: "
+            f"the label {strange[0]!r:.60} of {whose} is not among those that were learned: "
             f"{', '.join(map(str, classes[:8]))}"
         )
     return np.asarray([known[label] for label in labels.tolist()], np.int64)

@@ -180,7 +180,7 @@ class Composer(Estimator):
             length = COMPOSED if top is None else len(top) / self.steps_
         if not 0 < length <= LONGEST:
             raise ArgumentError(
-                f"length is a number of quarter notes above 0 and up to {LONGEST:,}, not {length!r}"
+                f"length is a number of quarter notes above 0 and up to {LONGEST:,}, not {length}"
             )
         roll = sampling.compose(
             self.model_,

@@ -146,7 +146,7 @@ class Tagger(Estimator):
         strange = {tag for tags in data.tags for tag in tags} - set(numbers)
         if strange:
             raise ArgumentError(
-                f"the tag {min(strange)!r} of these sentences is not among those that were "
+                f"the tag {min(strange)!r:.60} of these sentences is not among those that were "
                 f"learned: {', '.join(self.tags_[:12])}"
             )
         tags = Ragged.of([[numbers[tag] for tag in one] for one in data.tags], np.int64)
@@ -258,7 +258,7 @@ def tags_to_learn(tags: Sequence[Sequence[str]], scheme: str) -> list[str]:
     found = sorted({tag for one in tags for tag in one})
     learned = found if scheme == "plain" else tags_for(kinds_of(found), scheme)
     if len(learned) < 2:
-        raise ArgumentError(f"every tag is {learned[0]!r}: there is nothing to tell apart")
+        raise ArgumentError(f"every tag is {learned[0]!r:.60}: there is nothing to tell apart")
     return learned
 
 
