@@ -20,7 +20,7 @@ from unrolled.tasks.transcribe.transcriber import Transcriber
 from unrolled.tasks.translate.translator import Translator
 
 TINY = {"hidden": 3, "epochs": 1, "batch_size": 8}
-CASES = 30  # for each reader, command and file in `make test`
+CASES = 20  # for each reader, command and file in `make test`
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -55,8 +55,7 @@ class Settings:
         if not self.momentum < 1:
             raise ArgumentError(f"momentum is a share below 1, not {self.momentum!r:.60}")
         if not isinstance(self.seed, int) or not 0 <= self.seed < 2**32:
-            given = f"{self.seed!r:.60}"
-            raise ArgumentError(f"seed is a whole number from 0 to 2**32 - 1, not {given}")
+            raise ArgumentError(
                 f"seed is a whole number from 0 to 2**32 - 1, not {self.seed!r:.60}"
             )
 
