@@ -8,6 +8,7 @@ can reach: a normaliser that is always positive stays so.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -183,9 +184,11 @@ def _lengths(
     lengths = {name: int(number) for name, number in zip(names, numbers, strict=True)}
     if form == LONG:
         lengths |= {"hidden_size": 16, "input_size": 11, "time": 20}
-    for base, blocks in equation.cuts:
-        if lengths.get(base, 0) % blocks:
-            lengths[base] *= blocks
+    for base in [base for base in lengths if base in dict(equation.cuts)]:
+        share = math.lcm(*(blocks for one, blocks in equation.cuts if one == base))
+        others = [number for name, number in lengths.items() if name != base]
+        while lengths[base] % share or lengths[base] in others:
+            lengths[base] += 1
     lengths |= {name: n for name, n in equation.lengths.items() if name in lengths}
     if equation.input_is_hidden:
         lengths["input_size"] = lengths["hidden_size"]
