@@ -104,18 +104,27 @@ def read_series(
     if labelled and labels is None:
         raise DataError(f"{where} has no {answers.what}s, and training wants one for each series")
     if labels is not None and labelled:
-        said = answers.read(labels, label or answers.what, where, notes)
-        kept = [i for i, one in enumerate(said) if one is not None]
-        notes.count(
-            len(said) - len(kept), len(said), "series", f"had no {answers.what} and were left out"
-        )
-        labels = [str(said[i]) for i in kept]
+        column = label or answers.what
+        kept, labels = _with_answers(labels, column, where, answers, notes, learning)
         values, rows = [values[i] for i in kept], [rows[i] for i in kept]
         lines = [lines[i] for i in kept] if lines else lines
-        if learning:
-            answers.check(labels, label or answers.what, notes)
     kept_as_read = values if times is not None else _without_gaps(values, notes)
     return SeriesSet(kept_as_read, labels, names, rows, notes, lines)
+
+
+def _with_answers(
+    labels: Sequence[Any], column: str, where: Path, answers: Answers, notes: Notes, learning: bool
+) -> tuple[list[int], list[str]]:
+    """The series that have an answer, by number, and what it is."""
+    said = answers.read(labels, column, where, notes)
+    kept = [i for i, one in enumerate(said) if one is not None]
+    notes.count(
+        len(said) - len(kept), len(said), "series", f"had no {answers.what} and were left out"
+    )
+    found = [str(said[i]) for i in kept]
+    if learning:
+        answers.check(found, column, notes)
+    return kept, found
 
 
 def _one_time(time: str | None, times: str | None) -> str | None:
