@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 
 from tests.made_up import chatter, names_in_sentences, opinions, waves
-from unrolled import Classifier, Composer, Forecaster, Generator, Tagger
+from unrolled import Classifier, Forecaster, Generator, Tagger
 from unrolled.tasks.estimator import Estimator, config_of
-from unrolled.tasks.forecast.series_file import series_plain
 from unrolled.tasks.runs import ESTIMATORS
 
 SMALL: dict[str, Any] = {"hidden": 4, "epochs": 1}
@@ -49,16 +48,7 @@ def keep(model: Estimator, path: Path) -> Path:
     """The run of a fitted estimator."""
     model.out = path
     config = config_of(TASKS[type(model).__name__], model, model.cell_, data={})
-    if isinstance(model, Forecaster):
-        run = model.open_run(config, model._plain(), resume=False)
-        assert run is not None
-        run.write_json("series.json", series_plain(model.series_, model.learned_, model.tested_))
-    elif isinstance(model, Generator):
-        run = model.open_run(config, model.tokens_.as_dict(), resume=False)
-    elif isinstance(model, Composer):
-        run = model.open_run(config, {"steps": model.steps_, "tempo": model.tempo_}, resume=False)
-    else:
-        run = model.open_run(config, model._vocabulary(), resume=False)  # type: ignore[attr-defined]
+    run = model.open_run(config, resume=False)
     assert run is not None
     run.write_weights(model.model_.state_dict())
     return path
