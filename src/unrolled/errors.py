@@ -61,6 +61,7 @@ EXTRAS = {
     "optuna": ("optuna", "tune"),
     "mido": ("mido", "music"),
     "sacrebleu": ("sacrebleu", "translate"),
+    "sounddevice": ("sounddevice", "sound"),
     "soundfile": ("soundfile", "sound"),
     "tensorboard": ("tensorboard", "tensorboard"),
 }

@@ -42,7 +42,7 @@ class Attention(nn.Module):
         """Contexts (T, B, K) and weights (B, T, S); `outside` (B, S) says where no key is."""
         asked = queries.transpose(0, 1)
         if self.queries is None or self.direction is None:
-            scores = asked @ projected.transpose(1, 2) / queries.shape[2] ** 0.5
+            scores = asked @ projected.transpose(1, 2)
         else:
             sums = self.queries(asked)[:, :, None] + projected[:, None]
             scores = torch.tanh(sums) @ self.direction

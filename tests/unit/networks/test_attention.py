@@ -27,7 +27,7 @@ def test_attention_is_a_mean_whose_weights_are_a_softmax(score):
         there = keys[: LENGTHS[row], row]
         q = queries[step, row]
         if score == "dot":
-            scores = torch.stack([q @ attend.keys.weight @ key for key in there]) / Q**0.5
+            scores = torch.stack([q @ attend.keys.weight @ key for key in there])
         else:
             asked = attend.queries.weight @ q + attend.queries.bias
             scores = torch.stack(

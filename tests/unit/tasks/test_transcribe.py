@@ -4,6 +4,8 @@ import io
 import os
 import signal
 import struct
+import sys
+import types
 
 import numpy as np
 import pytest
@@ -15,6 +17,8 @@ from unrolled.cli import main
 from unrolled.data.edits import edits, error_rate, text_errors
 from unrolled.errors import ArgumentError
 from unrolled.tasks import estimator
+from unrolled.tasks.generate.generator import Generator
+from unrolled.tasks.generate.letters import LetterModel
 from unrolled.tasks.transcribe.features import FLOOR, LogMel, filters, hertz, mel
 from unrolled.tasks.transcribe.job import Lexicon, SpeechJob
 from unrolled.tasks.transcribe.model import masked
@@ -245,3 +249,67 @@ def test_what_a_person_gets_wrong_is_answered_in_a_sentence(run, capsys, line, w
     assert words in said
     assert said.count("\n") == 1
     assert not (tmp_path / "new").exists()
+
+
+class Stream:
+    """A microphone that gives what it is made of, and is then stopped by Ctrl-C."""
+
+    def __init__(self, samples, **how):
+        assert (how["channels"], how["dtype"], how["samplerate"]) == (1, "int16", RATE)
+        self.left = np.round(samples * 2**15).astype("<i2").tobytes()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return None
+
+    def read(self, frames):
+        if not self.left:
+            raise KeyboardInterrupt
+        block, self.left = self.left[: 2 * frames], self.left[2 * frames :]
+        return block, False
+
+
+def test_a_microphone_is_heard_as_a_file_is(run, capsys, monkeypatch):
+    sounds, _ = tones(1)
+    found = types.ModuleType("sounddevice")
+    found.PortAudioError = RuntimeError
+    found.RawInputStream = lambda **how: Stream(sounds[0], **how)
+    monkeypatch.setitem(sys.modules, "sounddevice", found)
+    assert main(["transcribe", str(run), "--microphone"]) == 0
+    heard = capsys.readouterr().out.splitlines()[-1]
+    assert heard == Transcriber.load(run).predict([sounds[0]], beam=1)[0]
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    assert main(["transcribe", str(run), "--microphone"]) == 2
+    assert "sounddevice" in capsys.readouterr().err
+
+
+def test_a_language_model_of_letters_is_asked_by_the_beam(run, tmp_path, capsys):
+    (tmp_path / "book.txt").write_text("abab\nbaba\n" * 60)
+    words = ["--hidden", "8", "--epochs", "2", "--lr", "0.02", "--quiet"]
+    out = ["--out", str(tmp_path / "letters")]
+    assert main(["train", "generate", str(tmp_path / "book.txt"), *words, *out]) == 0
+    expects = LetterModel(Generator.load(tmp_path / "letters"))
+    table = expects.tokens.numbers
+    total = sum(np.exp(expects("ab", letter)) for letter in table if len(letter) == 1)
+    assert_agrees(np.float64(total), np.float64(1), tolerance=FIGURE)
+    numbers = torch.tensor([[table["\n"]], [table["a"]], [table["b"]]])
+    scores = expects.model(numbers)[0][-1, 0]
+    shares = (scores[table["a"]] - scores[table["b"]]).item()
+    found = expects("ab", "a") - expects("ab", "b")
+    assert_agrees(np.float64(found), np.float64(shares), tolerance=FIGURE)
+    model, (sounds, _) = Transcriber.load(run), tones(4)
+    model.known_ = None
+    plain = model.predict(sounds, 4)
+    assert model.predict(sounds, 4, lambda text, letter: 0.0) == plain
+    shorter = model.predict(sounds, 4, lambda text, letter: -1000.0)
+    assert shorter == [""] * 4  # each letter costs more than what was heard is worth
+    write_wav(tmp_path / "a.wav", sounds[0])
+    ask = ["transcribe", str(run), str(tmp_path / "a.wav"), "--beam", "4"]
+    assert main([*ask, "--language-model", str(tmp_path / "letters")]) == 0
+    capsys.readouterr()
+    assert main([*ask, "--language-weight", "2"]) == 2
+    assert "is of --language-model" in capsys.readouterr().err
+    assert main([*ask, "--microphone"]) == 2
+    assert "name what to transcribe" in capsys.readouterr().err

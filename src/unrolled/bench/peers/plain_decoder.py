@@ -44,7 +44,7 @@ class PlainDecoder(nn.Module):
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:  # fmt: skip
         """log p of the next token of N hypotheses; keys are (N, S, K)."""
         y, first = self.first((self.embed(tokens) + summary)[None], states[0])
-        scores = torch.bmm(projected, y[0][:, :, None])[:, :, 0] / math.sqrt(y.shape[2])
+        scores = torch.bmm(projected, y[0][:, :, None])[:, :, 0]
         weights = scores.masked_fill(outside, -math.inf).softmax(1)
         context = torch.bmm(weights[:, None], keys)[:, 0]
         z, second = self.second(torch.cat([y[0], context], 1)[None], states[1])

@@ -10,7 +10,7 @@ it alone. What is given as `test` is measured in every epoch and decides nothing
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -33,6 +33,8 @@ from unrolled.tasks.transcribe.page import Findings, page_of
 from unrolled.training import settings as checks
 from unrolled.training.run_folder import RunFolder
 from unrolled.training.schedules import SCHEDULES
+
+View = Callable[[str, str], float]
 
 LEXICON = ("auto", "yes", "no")
 FEW = 1_000  # different words up to which they may be all that is ever said
@@ -174,42 +176,49 @@ class Transcriber(Estimator):
             parts=parts,
             part=part,
             emitted=emitted,
-            said=[self._text(one, self.beam) for one in emitted],
+            said=[self._text(one, self.beam, None) for one in emitted],
             notes=self.notes_.sentences,
             command=str(config["data"].get("command", repr(self))),
         )
 
     # ---------------------------------------------------------------------------------- asking
 
-    def _text(self, log_probs: Any, beam: int) -> str:
+    def _text(self, log_probs: Any, beam: int, view: View | None) -> str:
         if beam == 1:
             return self.letters_.decode(ctc.greedy(log_probs))
         known = self.known_
-        if known is None:
-            return self.letters_.decode(ctc.beam_search(log_probs, beam)[0][0])
 
-        def allow(before: tuple[int, ...], letter: int) -> float:
-            """0 for a letter that begins or goes on with a word that is known, else -inf."""
+        def extend(before: tuple[int, ...], letter: int) -> float:
+            """What is said of a letter that goes on: -inf where no known word begins like this."""
             text = self.letters_.decode([*before, letter])
-            return 0.0 if known.begins(text) else ctc.IMPOSSIBLE
+            if known is not None and not known.begins(text):
+                return ctc.IMPOSSIBLE
+            return view(text[:-1], text[-1]) if view is not None else 0.0
 
-        found = ctc.beam_search(log_probs, beam, allow)
+        found = ctc.beam_search(log_probs, beam, extend if known or view else None)
         texts = (self.letters_.decode(letters) for letters, _ in found)
-        return next((text for text in texts if known.knows(text)), "")
+        return next((text for text in texts if known is None or known.knows(text)), "")
 
-    def predict(self, X: Sequence[Any], beam: int | None = None) -> list[str]:
-        """The text of each recording, which is at the rate of training."""
+    def predict(
+        self, X: Sequence[Any], beam: int | None = None, view: View | None = None
+    ) -> list[str]:
+        """The text of each recording, which is at the rate of training. `view(text, letter)` is
+        added to log p for each letter that follows a text: that of a language model, weighted."""
         self.require_fitted("model_")
-        features = Ragged.of([self.features_(one) for one in as_sounds(X)], np.float32)
         width = self.beam if beam is None else beam
-        return [self._text(one, width) for one in heard(self.model_, features, self.batch_size)]
+        if width == 1 and view is not None:
+            raise ArgumentError("a language model chooses among several texts: set beam to 2 or "
+                                "more")  # fmt: skip
+        features = Ragged.of([self.features_(one) for one in as_sounds(X)], np.float32)
+        found = heard(self.model_, features, self.batch_size)
+        return [self._text(one, width, view) for one in found]
 
     def evaluate(
-        self, X: Sequence[Any], y: Sequence[str], beam: int | None = None
+        self, X: Sequence[Any], y: Sequence[str], beam: int | None = None, view: View | None = None
     ) -> dict[str, float]:
         """Error rates of words and characters."""
         texts = as_texts(y, len(X))
-        return {**text_errors(texts, self.predict(X, beam)), "recordings": len(texts)}
+        return {**text_errors(texts, self.predict(X, beam, view)), "recordings": len(texts)}
 
     def score(self, X: Sequence[Any], y: Sequence[str]) -> float:
         """Minus the word error rate: more is better, as scikit-learn has it."""
