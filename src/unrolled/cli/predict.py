@@ -23,17 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         )
     for name in ("from", "to"):
         parser.add_argument(f"--{name}-column", metavar="COLUMN", help="for a table to translate")
-    parser.add_argument("--best", metavar="N", type=int, help="the N best translations, scored")
-    parser.add_argument(
-        "--temperature", metavar="T", type=float,
-        help="draw translations at random; below 1 nearer to the best",
-    )  # fmt: skip
-    parser.add_argument("--seed", type=int, help="random seed of --temperature (default: 0)")
-    parser.add_argument(
-        "--align", action="store_true",
-        help="align given translations (--target FILE, or a second column) with their sources",
-    )  # fmt: skip
-    parser.add_argument("--target", metavar="FILE", help="translations of --align, line by line")
+    _configure_translations(parser)
     parser.add_argument(
         "--probabilities", action="store_true", help="add the probability of each class"
     )
@@ -57,6 +47,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--out", metavar="FILE",
         help="write a file instead: .csv .tsv .jsonl .json .parquet .xlsx, as its name ends",
     )  # fmt: skip
+
+
+def _configure_translations(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--best", metavar="N", type=int, help="the N best translations, scored")
+    parser.add_argument(
+        "--temperature", metavar="T", type=float,
+        help="draw translations at random; below 1 nearer to the best",
+    )  # fmt: skip
+    parser.add_argument("--seed", type=int, help="random seed of --temperature (default: 0)")
+    parser.add_argument(
+        "--align", action="store_true",
+        help="align given translations (--target FILE, or a second column) with their sources",
+    )  # fmt: skip
+    parser.add_argument("--target", metavar="FILE", help="translations of --align, line by line")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -19,6 +19,7 @@ from unrolled.labs.speech.measuring import (
     Measured,
 )
 from unrolled.report.blocks import Code, Figure, Math, Prose, Table, code_of
+from unrolled.report.drawing import Panel
 from unrolled.report.figures import curves, heat_map
 
 AIM = """
@@ -143,14 +144,6 @@ def code() -> list[Prose | Code]:
 
 def result(measured: Measured) -> list[Prose | Table | Figure]:
     networks, word = measured.networks, measured.word
-    symbols = ["–", *ALPHABET]
-    heard = [
-        heat_map(
-            networks[kind].shown.T, x_label="frame", y_label="symbol", unit="probability",
-            rows=symbols, limits=(0, 1), title=kind,
-        )
-        for kind in KINDS
-    ]  # fmt: skip
     begins = ", ".join(
         f"{letter} at {begin}" for letter, begin in zip(word.text, word.begins, strict=True)
     )
@@ -184,8 +177,18 @@ def result(measured: Measured) -> list[Prose | Table | Figure]:
         Figure(
             "spelled",
             "What each network says, frame by frame",
-            heard,
+            _spelled(measured),
             "Probabilities of each symbol at each frame, for both networks.",
             "The same word. The first row is the blank.",
         ),
+    ]  # fmt: skip
+
+
+def _spelled(measured: Measured) -> list[Panel]:
+    return [
+        heat_map(
+            measured.networks[kind].shown.T, x_label="frame", y_label="symbol",
+            unit="probability", rows=["–", *ALPHABET], limits=(0, 1), title=kind,
+        )
+        for kind in KINDS
     ]  # fmt: skip
