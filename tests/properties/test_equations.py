@@ -13,6 +13,7 @@ from unrolled import (
     Equation,
     abs,
     check_gradients,
+    concat,
     cos,
     elu,
     equation,
@@ -31,6 +32,7 @@ from unrolled import (
     sin,
     softmax,
     softplus,
+    split,
     sqrt,
     sum,
     tanh,
@@ -113,8 +115,19 @@ SIZED_LEAVES: dict[str, tuple[Any, Any]] = {
     "eh": (lambda s, x, h, c: (s.e @ h) * h, lambda s, x, h, c: (s.e @ h) * c),
     "fx": (lambda s, x, h, c: tanh(s.f @ x) * s.b, lambda s, x, h, c: s.f @ x + c),
     "RLh": (lambda s, x, h, c: s.L @ (s.R @ h), lambda s, x, h, c: s.K @ (s.R @ h)),
+    "cut": (
+        lambda s, x, h, c: gated(split(s.G @ concat(x, h) + s.g, 2)) + 0 * h,
+        lambda s, x, h, c: gated(split(s.I @ concat(tanh(c), h), 2)) + 0 * c,
+    ),
     "sums": (lambda s, x, h, c: sum(c) * h - mean(x), lambda s, x, h, c: c / (2 + sin(sum(h)))),
 }
+
+
+def gated(parts: Any) -> Any:
+    """Of a vector in two parts: one opens the other."""
+    return parts[0] * sigmoid(parts[1])
+
+
 OWN_SIZES = ["1", "one", "less", "more"]
 OF_OWN_SIZE = "YZQSPKd"
 

@@ -117,7 +117,7 @@ def is_size(size: object) -> bool:
         base, cut, blocks = one.partition("/")
         if (times and not _is_count(number)) or (cut and not _is_count(blocks)):
             return False
-        if not base.isidentifier() and not (base == ONE and term != size):
+        if not base.isidentifier() and not (base == ONE and (times or term != size)):
             return False
     return True
 
