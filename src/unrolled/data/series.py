@@ -73,34 +73,14 @@ def read_series(
     if kind in (".ts", ".npz"):
         _refuse_columns(where, label=label, series=series, time=time, times=times)
     lines: list[Any] = []
-    if kind == ".ts":
-        values, labels = read_ts(where, notes)
-        names, rows = _numbered("channel", values[0].shape[1]), _numbered("series", len(values))
-    elif kind == ".npz":
-        values, labels = read_npz(where)
+    if kind in (".ts", ".npz"):
+        values, labels = read_ts(where, notes) if kind == ".ts" else read_npz(where)
         names, rows = _numbered("channel", values[0].shape[1]), _numbered("series", len(values))
     else:
         table = read_table(path, notes)
-        label = _label_column(table, label, labelled, answers)
-        if series is not None:
-            table.require(series, "--series")
-            _refuse_names_of_rows(table, series)
-        found = _named(table, SERIES_NAMES, label)
-        is_name = series is None and found is not None and _has_one_row_each(table, found)
-        series = series or (None if is_name else found)
-        if series is not None:
-            values, labels, names, rows, lines = _long(
-                table, series, label, _one_time(time, times), answers, timed=times is not None
-            )
-        elif time is not None or times is not None:
-            option = "--time" if times is None else "--times"
-            raise DataError(
-                f"{option} says when a step of a series was, where {table.path} has a row for each "
-                "step: name the column that says which series a row is part of with --series, too; "
-                f"or leave {option} out where each row is a whole series"
-            )
-        else:
-            values, labels, names, rows, lines = _wide(table, label, found, answers)
+        values, labels, names, rows, lines, label = _of_table(
+            table, label, series, time, times, labelled, answers
+        )
     if labelled and labels is None:
         raise DataError(f"{where} has no {answers.what}s, and training wants one for each series")
     if labels is not None and labelled:
@@ -110,6 +90,36 @@ def read_series(
         lines = [lines[i] for i in kept] if lines else lines
     kept_as_read = values if times is not None else _without_gaps(values, notes)
     return SeriesSet(kept_as_read, labels, names, rows, notes, lines)
+
+
+def _of_table(
+    table: Table,
+    label: str | None,
+    series: str | None,
+    time: str | None,
+    times: str | None,
+    labelled: bool,
+    answers: Answers,
+) -> tuple[list[Any], list[Any] | None, list[str], list[str], list[Any], str | None]:
+    """Values, labels, names of channels and of rows, lines, and the column of labels."""
+    label = _label_column(table, label, labelled, answers)
+    if series is not None:
+        table.require(series, "--series")
+        _refuse_names_of_rows(table, series)
+    found = _named(table, SERIES_NAMES, label)
+    is_name = series is None and found is not None and _has_one_row_each(table, found)
+    series = series or (None if is_name else found)
+    if series is not None:
+        when = _one_time(time, times)
+        return *_long(table, series, label, when, answers, timed=times is not None), label
+    if time is not None or times is not None:
+        option = "--time" if times is None else "--times"
+        raise DataError(
+            f"{option} says when a step of a series was, where {table.path} has a row for each "
+            "step: name the column that says which series a row is part of with --series, too; "
+            f"or leave {option} out where each row is a whole series"
+        )
+    return *_wide(table, label, found, answers), label
 
 
 def _with_answers(
