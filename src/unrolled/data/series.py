@@ -182,8 +182,10 @@ def _named(table: Table, names: Sequence[str], but: str | None = None) -> str | 
 
 
 def _label_column(table: Table, label: str | None, labelled: bool, answers: Answers) -> str | None:
-    if label is not None and (labelled or table.has(label)):
-        return table.require(label, answers.option)
+    """Where it is not named, it is found by its name, as in training: what is to be predicted is
+    not an input."""
+    if label is not None:
+        return table.require(label, answers.option) if labelled or table.has(label) else None
     found = _named(table, LABEL_NAMES)
     if found is None and labelled:
         raise DataError(
@@ -191,7 +193,7 @@ def _label_column(table: Table, label: str | None, labelled: bool, answers: Answ
             f"{answers.option}: there are "
             f"{listed(table.columns)}"
         )
-    return found if labelled else None
+    return found
 
 
 Read = tuple[list[Any], list[Any] | None, list[str], list[str], list[Any]]

@@ -205,3 +205,17 @@ def test_a_name_in_each_row_is_no_series_of_one_step(tmp_path: Path) -> None:
         read_series(path, series="id")
     path.write_text("id,label,s1,s2\na,up,1,2\na,up,3,2\nb,down,4,5\n")
     assert [one.shape for one in read_series(path).values] == [(2, 2), (1, 2)]
+
+
+def test_what_is_to_be_predicted_is_no_input(tmp_path):
+    """In a file to predict, the column of labels is found by its name as it was in training."""
+    wide = tmp_path / "wide.csv"
+    wide.write_text("label,v1,v2\n0,1.5,2.5\n1,3.5,4.5\n")
+    long = tmp_path / "long.csv"
+    long.write_text("id,y,u\n1,0,1.5\n1,0,2.5\n2,1,3.5\n2,1,4.5\n")
+    for path, columns in ((wide, {}), (long, {"series": "id"})):
+        values = [np.array([[1.5], [2.5]]), np.array([[3.5], [4.5]])]
+        for one, expected in zip(read_series(path, labelled=False, **columns).values, values):
+            assert np.array_equal(one, expected)
+    # a run whose labels were in another column has learned from this one
+    assert read_series(long, "kind", "id", labelled=False).values[0].shape == (2, 2)
