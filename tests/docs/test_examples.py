@@ -20,6 +20,7 @@ QUICKLY = {
 }
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", sorted({*SCRIPTS} - OTHERWISE_TESTED))
 def test_example(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

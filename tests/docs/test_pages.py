@@ -83,7 +83,14 @@ def tell(text: str, folder: Path, page: str = "page.md") -> None:
         story.tell(block)
 
 
-@pytest.mark.parametrize("page", PAGES)
+# These two prove and compile dozens of cells, and compile programs with a C++ compiler.
+LONG = {"docs/your-own-cell.md", "docs/from-torch.md"}
+
+
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(p, marks=pytest.mark.exhaustive) if p in LONG else p for p in PAGES],
+)
 def test_page(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "agg")

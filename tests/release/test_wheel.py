@@ -87,6 +87,7 @@ def test_both_archives_hold_what_they_should(built: Path) -> None:
     assert {"src", "tests", "docs", "README.md", "LICENSE", "CHANGELOG.md"} <= kept
 
 
+@pytest.mark.exhaustive
 def test_the_wheel_alone_learns(python: Path) -> None:
     done = run(
         python,
@@ -105,6 +106,7 @@ def test_the_wheel_alone_checks_a_cell(python: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.exhaustive
 def test_what_is_missing_is_named(python: Path, tmp_path: Path) -> None:
     data = tmp_path / "data.csv"
     data.write_text("text,label\ngood,1\nbad,0\n")

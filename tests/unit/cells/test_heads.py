@@ -66,6 +66,7 @@ def test_kernels_skip_the_zeros_of_whole_blocks() -> None:
     assert work[0] - work[1] == 2 * 64 * (64 - 16)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("cell", [modify(LSTM, Heads(2)), modify(GRU, LayerNorm(), Heads(3))])
 def test_it_is_proved_and_stored(cell: Any) -> None:
     assert check_gradients(cell, order=2).passed

@@ -90,6 +90,7 @@ def test_check_of_several_prints_a_line_each(capsys: pytest.CaptureFixture[str])
     assert lines[-1].startswith("2 of 2 agree")
 
 
+@pytest.mark.exhaustive
 def test_check_all_checks_all(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,7 +31,16 @@ ROWS = {
 STEPS = {"temperatures": 8_760, "sunspots": 309, "co2": 2_284, "airline": 144}
 
 
-@pytest.mark.parametrize("one", builtin.SETS, ids=lambda one: one.name)
+LARGE = {"chorales", "tunes"}  # hundreds of scores
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        pytest.param(one, id=one.name, marks=[pytest.mark.exhaustive] * (one.name in LARGE))
+        for one in builtin.SETS
+    ],
+)
 def test_every_set_can_be_read(one: builtin.BuiltIn) -> None:
     data = builtin.load(builtin.PREFIX + one.name)
     if one.task == "classify":

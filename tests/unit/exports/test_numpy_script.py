@@ -45,6 +45,7 @@ CELLS = EVERY | {"reading": Reading, "zoneout": modify(LSTM, Zoneout(0.2), Weigh
 RARELY_OPEN = {"phasedlstm"}
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("name", CELLS)
 def test_the_script_agrees_with_the_interpreter(name: str) -> None:
     derived = without_optional(equation(CELLS[name]))

@@ -55,6 +55,7 @@ def operations(path: Path) -> set[str]:
     return {node.op_type for node in onnx.load(path).graph.node}
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("name", CELLS)
 def test_every_cell(tmp_path: Path, name: str) -> None:
     layer = layer_of(name, num_layers=2)

@@ -22,6 +22,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("options", [[], ["--unrolled"]])
 def test_it_runs_from_top_to_bottom(
     script: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str]

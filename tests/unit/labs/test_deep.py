@@ -38,6 +38,7 @@ def run(monkeypatch):
     return lambda seed: LAB.run(seed=seed, progress=Progress(), window=2, hidden=4, epochs=1)
 
 
+@pytest.mark.exhaustive
 def test_what_is_said_comes_from_this_run(run):
     first, second, other = (run(seed) for seed in (0, 0, 1))
     assert words(first) == words(second) != words(other)

@@ -83,6 +83,7 @@ def test_the_discussion_says_what_came_out(
     assert len(words.questions(measured)) == 4
 
 
+@pytest.mark.exhaustive
 def test_what_is_said_comes_from_this_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measuring, "RATES", (0.01, 0.3))
     sizes = {"steps": 12, "updates": 10, "hidden": 2}

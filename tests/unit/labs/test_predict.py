@@ -81,6 +81,7 @@ def run(monkeypatch):
     )
 
 
+@pytest.mark.exhaustive
 def test_what_is_said_comes_from_this_run(run):
     first, second, other = (run(seed) for seed in (0, 0, 1))
     assert words(first) == words(second) != words(other)
@@ -88,6 +89,7 @@ def test_what_is_said_comes_from_this_run(run):
     assert "How the error grows" in render(Page("", first.lead, first.sections))
 
 
+@pytest.mark.exhaustive
 def test_a_text_of_many_characters_is_read_too(run):
     strange = "".join(chr(0x4E00 + n) for n in range(500)) * 5
     assert "bits per character" in run(0, strange).found[1]

@@ -35,6 +35,7 @@ def test_the_discussion_says_what_came_out(measured: Measured, says: list[str]) 
     assert len(words.questions(measured)) == 4
 
 
+@pytest.mark.exhaustive
 def test_what_is_said_comes_from_this_run() -> None:
     sizes = {"hidden": 3, "epochs": 1, "text": TEXT}
     first, again, other = (LAB.run(seed=s, progress=Progress(), **sizes) for s in (0, 0, 1))

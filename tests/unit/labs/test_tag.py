@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.lab_words import words as all_words
+from tests.tolerances import FLOAT64, assert_agrees
 from unrolled.labs.progress import Progress
 from unrolled.labs.tag import LAB, sentences, words
 from unrolled.labs.tag.by_hand import Worked, work_out
@@ -24,8 +25,8 @@ def made(*four: Outcome, possible: float = 88) -> Measured:
 @pytest.mark.parametrize("seed", [0, 1])
 def test_all_sums_are_the_same(seed: int) -> None:
     worked = work_out(seed)
-    assert worked.forward == pytest.approx(worked.by_enumeration, rel=1e-12)
-    assert worked.by_crf == pytest.approx(worked.by_enumeration, rel=1e-12)
+    assert_agrees(np.float64(worked.forward), np.float64(worked.by_enumeration), tolerance=FLOAT64)
+    assert_agrees(np.float64(worked.by_crf), np.float64(worked.by_enumeration), tolerance=FLOAT64)
     assert worked.best == worked.sequences[0][0]
 
 
@@ -48,9 +49,9 @@ def test_outcomes_are_counted() -> None:
     actual = np.array([[1, 0], [2, 0], [0, 1]])  # B I O and O O B
     said = np.array([[1, 0], [0, 2], [0, 1]])  # B O O and O I B
     outcome = rate(actual, said)
-    assert outcome.words == pytest.approx(100 * 4 / 6)
+    assert_agrees(np.float64(outcome.words), np.float64(100 * 4 / 6), tolerance=FLOAT64)
     assert outcome.sentences == 0
-    assert outcome.f1 == pytest.approx(100 * 2 * 1 / 5)  # of 2 names and 3 that were said, one
+    assert_agrees(np.float64(outcome.f1), np.float64(100 * 2 * 1 / 5), tolerance=FLOAT64)
     assert outcome.broken == 50
 
 

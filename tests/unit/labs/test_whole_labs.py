@@ -55,6 +55,7 @@ def test_the_page_is_whole(name: str, tmp_path: Path) -> None:
     assert drawn == set(re.findall(r'<figure class="drawn" id="([^"]+)"', text))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", list(TINY))
 def test_the_text_follows_the_seed(name: str, tmp_path: Path) -> None:
     lab, chosen = labs.find(name), sizes(name, tmp_path)

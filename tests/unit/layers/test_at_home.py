@@ -115,6 +115,7 @@ class Read(Dataset[Tensor]):
         return y
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("way", ["fork", "spawn"])
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_workers(way: str) -> None:

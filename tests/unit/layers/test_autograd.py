@@ -55,6 +55,7 @@ def test_gradcheck_of_a_drop_in() -> None:
     assert torch.autograd.gradcheck(call, (draw(3, 2, 2).requires_grad_(), *layer.parameters()))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("engine", ["cpu", "torch"])
 @pytest.mark.parametrize("cell", [LSTM, GRUCho2014])
 def test_gradgradcheck(cell: Any, engine: str) -> None:

@@ -92,6 +92,7 @@ def test_a_drop_in_is_part_of_a_whole_graph_where_torch_allows_it() -> None:
         assert_agrees(fast(x)[0], model(x)[0], tolerance=EXACT)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.skipif(shutil.which("c++") is None, reason="inductor needs a C++ compiler")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:Unable to find:UserWarning")
 def test_inductor_compiles_what_stands_around() -> None:

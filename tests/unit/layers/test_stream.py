@@ -44,6 +44,7 @@ def assert_streams(layer: Any, batch: int, tolerance: Any) -> None:
         assert_agrees(one, other, tolerance=tolerance)
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("name", CELLS)
 def test_every_cell(name: str) -> None:
     torch.manual_seed(0)

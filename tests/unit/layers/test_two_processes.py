@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 from torch import nn
 
@@ -54,6 +55,7 @@ class First(nn.Module):
         return y
 
 
+@pytest.mark.exhaustive
 def test_gradients_of_two_processes(tmp_path: Path) -> None:
     model = nn.Sequential(
         First(unrolled.LSTM(3, 5, bidirectional=True)), First(unrolled.Recurrent(MGU, 10, 4))

@@ -69,6 +69,7 @@ def test_every_word_stands_over_a_picture(some: list[str]) -> None:
         assert visible(word[: pictures.LETTERS - 1]) in texts
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("some", [ALL[start::8] for start in range(8)])
 def test_every_word_stands_in_a_figure(some: list[str]) -> None:
     drawn = draw(figures.curves({word: [1, 2] for word in some}, x_label="x", y_label="y"))

@@ -43,6 +43,7 @@ def assert_same(one, other):
     assert (one / "config.toml").read_text() == (other / "config.toml").read_text()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("cell", "optimizer"), [("lstm", "adam"), ("gru", "muon")])
 def test_generate(tmp_path, monkeypatch, cell, optimizer):
     def model(out):
@@ -58,6 +59,7 @@ def test_generate(tmp_path, monkeypatch, cell, optimizer):
     assert_same(tmp_path / "whole", tmp_path / "cut")
 
 
+@pytest.mark.exhaustive
 def test_classify(tmp_path, monkeypatch):
     X, y = opinions(80)
 

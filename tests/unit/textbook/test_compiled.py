@@ -56,6 +56,7 @@ def assert_same(ours: Network, theirs: Network, steps: int, batch: int) -> None:
             assert_agrees(derivative, expected, tolerance=FLOAT64)
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("cell", LIBRARY, ids=lambda cell: cell.__name__)
 def test_every_cell_of_the_library_has_the_same_results(cell):
     assert_same(*pair(cell, 1, "many"), steps=7, batch=B)

@@ -40,7 +40,7 @@ def as_corpus(texts: Any) -> Corpus:
     for number, text in enumerate(texts, 1):
         if not isinstance(text, str):
             raise ArgumentError(
-                f"text {number} of X is {text!r:.40}, which is no str: leave it out, or turn it "
+                f"text {number} of X is {text!r:.40}, which is not a str: leave it out, or turn it "
                 "into one"
             )
         documents.append(_document(f"text {number}", text))

@@ -132,7 +132,8 @@ def test_what_stands_for_no_text_is_never_said(tokens):
 
 
 @pytest.mark.parametrize(
-    ("text", "words"), [(["a list"], "one text"), ("short", "at least 14"), ("", "at least")]
+    ("text", "words"),
+    [(["a list", 3], "text 2 of X is 3"), ("short", "at least 14"), ("", "at least")],
 )
 def test_texts_that_are_too_little(text, words):
     with pytest.raises(UnrolledError, match=words):
