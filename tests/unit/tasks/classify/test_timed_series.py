@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from tests.tolerances import FLOAT32, assert_agrees
 from unrolled.cells import CfC
