@@ -332,8 +332,8 @@ def load_weights(model: nn.Module, run: RunFolder) -> None:
     except RuntimeError as error:
         first = because(str(error).splitlines()[-1], 300)
         raise NotARun(
-            f"the weights in {run.path} do not fit its config.toml ({first}): copy the run again, or "
-            "train it again if another version wrote it"
+            f"the weights in {run.path} do not fit its config.toml ({first}): copy the run again, "
+            "or train it again if another version wrote it"
         ) from error
 
 
