@@ -14,6 +14,8 @@ from tests.tolerances import BFLOAT16, EXACT, FLOAT16, Tolerance, assert_agrees
 from unrolled import cells
 from unrolled.engines.cpu.machine.target import host
 
+pytestmark = pytest.mark.exhaustive
+
 HALVES = {torch.bfloat16: BFLOAT16, torch.float16: FLOAT16}
 CELLS = ["LSTM", "GRU", "Elman", "PeepholeLSTM", "GRUCho2014", "LayerNormLSTM", "IndRNN"]
 T, B, I, H = 6, 3, 5, 9

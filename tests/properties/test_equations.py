@@ -208,6 +208,7 @@ def test_the_equation_computes_what_the_step_computes(first: Any, second: Any, s
         assert_agrees(mine, expected, tolerance=FLOAT64)
 
 
+@pytest.mark.exhaustive
 @settings(SLOWLY, max_examples=8)
 @given(terms, terms, st.integers(0, 99))
 def test_the_gradient_is_the_slope(first: Any, second: Any, seed: int) -> None:

@@ -33,6 +33,8 @@ from unrolled.data.texts import Texts
 from unrolled.data.times import Step
 from unrolled.data.timeseries import TimeSeries
 
+pytestmark = pytest.mark.exhaustive
+
 SHAPE = Shape(9, 5, 3, 4)
 
 

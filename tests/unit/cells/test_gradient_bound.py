@@ -60,6 +60,7 @@ def test_beyond_the_bound_it_is_that_of_a_loop_with_hooks(engine: str, state: st
         assert_agrees(mine, theirs, tolerance=FLOAT64)
 
 
+@pytest.mark.exhaustive
 def test_it_prints_and_is_proved() -> None:
     bounded = modify(LSTM, GradientBound(1.0, "c"))
     assert "c = clip_gradient(f * c_prev + i * g, 1)" in equation(bounded).text

@@ -24,6 +24,7 @@ def place(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.exhaustive
 @pytest.mark.drawn
 def test_train_predict_move_predict_again(place, capsys):
     words = ["classify", "reviews.csv", "--text", "review", "--label", "sentiment", *SMALL]

@@ -164,6 +164,7 @@ def test_a_damaged_array_is_refused(change: dict[int, Any], says: str) -> None:
         Equation.from_json(json.dumps(data))
 
 
+@pytest.mark.exhaustive
 def test_a_cell_with_arrays_is_modified_like_any_other() -> None:
     changed = modify(Constant, LayerNorm())
     assert check_gradients(changed, kernels=False).passed

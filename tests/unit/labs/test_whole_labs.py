@@ -39,6 +39,7 @@ def sizes(name: str, folder: Path) -> dict[str, object]:
     return chosen
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", list(TINY))
 @pytest.mark.drawn
 def test_the_page_is_whole(name: str, tmp_path: Path) -> None:

@@ -64,6 +64,7 @@ def test_a_cell_that_makes_weights_of_weights_is_one_graph() -> None:
     assert_agrees(fast(x)[0], layer(x)[0], tolerance=EXACT)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("bptt", [2, "recompute"])
 def test_a_cut_sequence_and_resets(bptt: Any) -> None:
     model = Model(unrolled.Recurrent(cells.GRU, I, H, batch_first=True, bptt=bptt), H)

@@ -163,6 +163,7 @@ def test_a_logarithmic_axis_has_ticks_for_the_range_that_was_asked_for() -> None
     assert_agrees(ticks, [1e-4, 1e-3, 0.01, 0.1, 1.0], tolerance=FLOAT64)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("unit", ["s", "m", "h", "D", "M"])
 def test_every_stretch_of_time_has_ticks(unit: str) -> None:
     """Warnings are errors: a stretch that matplotlib has no interval for would fail here."""

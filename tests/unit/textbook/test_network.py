@@ -50,6 +50,7 @@ def test_every_gradient_is_the_slope_of_the_loss(cell, layers, many_to, loss):
     assert all(np.abs(gradient).max() > 0 for gradient in gradients.values())
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("cell", LIBRARY, ids=lambda cell: cell.__name__)
 def test_every_cell_of_the_library_has_right_gradients_in_a_network(cell):
     inputs = 3 if not equation(cell).input_is_hidden else HIDDEN

@@ -54,6 +54,7 @@ def whole(tmp_path):
     return run
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "rmsprop", "adam", "adamw", "muon"])
 @pytest.mark.parametrize("stop_at", [1, 6, 9, 14])
 def test_after_ctrl_c(tmp_path, optimizer, stop_at):

@@ -68,6 +68,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.exhaustive
 def test_training_goes_on_when_a_checkpoint_does_not_fit(tmp_path, capsys):
     """A real limit of the operating system: no file may grow beyond it."""
     code = textwrap.dedent(f"""

@@ -52,6 +52,7 @@ def test_it_learns_series(pooling, bidirectional):
     assert model.classes_.tolist() == [-1, 0, 1]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.drawn
 def test_the_report_says_which_series_it_is_about(tmp_path):
     X, y = waves()

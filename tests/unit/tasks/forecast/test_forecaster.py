@@ -142,6 +142,7 @@ def test_without_a_validation_part_nothing_is_set_right(tmp_path: Path) -> None:
     assert "too few steps for that" in page
 
 
+@pytest.mark.exhaustive
 @pytest.mark.drawn
 def test_a_point_forecast_has_no_coverage(tmp_path: Path) -> None:
     model = Forecaster(**{**SMALL, "epochs": 1}, quantiles=(0.5,), out=tmp_path / "run")
@@ -229,6 +230,7 @@ def test_gaps_are_never_judged() -> None:
     assert np.isfinite(model.backtest().figures["network"]["mae"])
 
 
+@pytest.mark.exhaustive
 @pytest.mark.drawn
 def test_a_season_that_never_changes(tmp_path: Path) -> None:
     """Then the seasonal naive method is right, and nothing can be a share better."""

@@ -90,7 +90,7 @@ def test_a_column_of_texts_is_a_document_each(kind):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (["a", None], "text 2 of X is None, which is no str"),
+        (["a", None], "text 2 of X is None, which is not a str"),
         (3, "a column of texts, or a Corpus, not int"),
         (b"abc", "not bytes"),
         (pd.DataFrame({"a": ["b"]}), "not DataFrame"),

@@ -23,6 +23,8 @@ from unrolled.engines.cpu.code.tiles import tiles
 from unrolled.engines.cpu.machine import jit
 from unrolled.engines.cpu.machine.target import AVX2, AVX512, NEON, Target, host
 
+pytestmark = pytest.mark.exhaustive
+
 LANES = host().lanes(32)
 SIGNATURE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
 JOBS = 2

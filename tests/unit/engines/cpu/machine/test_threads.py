@@ -217,6 +217,7 @@ def stacks(parallel, count):
 """
 
 
+@pytest.mark.exhaustive
 def test_torch_s_own_runtime_is_used_and_no_other_is_loaded() -> None:
     pytest.importorskip("torch")
     program = """
@@ -274,6 +275,7 @@ in_child(lambda: in_child(use))
 """
 
 
+@pytest.mark.exhaustive
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.parametrize("first", ["", "import torch; torch.ones(1000, 1000).sum()\n"])
 def test_a_forked_child_has_threads_of_its_own(first: str) -> None:
@@ -300,6 +302,7 @@ caller.join()
     run(COUNT + FORK.split("def use")[0] + program)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_a_multiprocessing_child_that_imports_late_does_not_hang() -> None:
     pytest.importorskip("torch")
