@@ -1,6 +1,7 @@
 """The words and numbers of a lab's account, without drawing its figures (which takes seconds)."""
 
-from unrolled.labs.base import Account
+from unrolled.labs.base import Account, Lab
+from unrolled.labs.progress import Progress
 from unrolled.report.blocks import Code, Figure, Math, Prose, Question, Table
 
 
@@ -12,6 +13,13 @@ def words(account: Account) -> str:
         for block in section.blocks:
             lines += _block(block)
     return "\n".join(lines)
+
+
+def assert_follows_seed(lab: Lab, **sizes: object) -> None:
+    """The same seed says the same words, another one other words."""
+    first, again, other = (words(lab.run(seed=s, progress=Progress(), **sizes)) for s in (0, 0, 1))
+    assert first == again
+    assert first != other
 
 
 def _block(block: Prose | Math | Code | Table | Figure | Question) -> list[str]:

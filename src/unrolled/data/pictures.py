@@ -122,7 +122,7 @@ def read_picture(path: str | Path, most: int = LARGEST_SIDE) -> Picture:
 
 
 def picture_in(data: bytes, name: str, most: int, most_pixels: int) -> Picture:
-    """The same of a file's bytes, from whoever it may be; `name` is what errors call it."""
+    """The same from the bytes of a file, which may be anything; `name` is what errors call it."""
     with opened_picture(Path(name), io.BytesIO(data)) as image:
         width, height = image.size
         if width * height > most_pixels:

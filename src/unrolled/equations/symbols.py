@@ -131,7 +131,7 @@ class Symbol:
         )
 
     def split(self, parts: tuple[Any, ...]) -> list[Symbol]:
-        """The parts of a vector, from top to bottom; of equal ones nobody knows the size yet."""
+        """The parts of a vector, from top to bottom; the size of equal parts is not known yet."""
         cut = split_as(self.node, parts)
         nodes = cut.parts(len(self.recorder.splits))
         self.recorder.splits.append(cut)

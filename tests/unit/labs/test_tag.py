@@ -6,9 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.lab_words import words as all_words
+from tests.lab_words import assert_follows_seed
 from tests.tolerances import FLOAT64, assert_agrees
-from unrolled.labs.progress import Progress
 from unrolled.labs.tag import LAB, sentences, words
 from unrolled.labs.tag.by_hand import Worked, work_out
 from unrolled.labs.tag.measuring import KINDS, Measured, Outcome, rate
@@ -78,5 +77,4 @@ def test_the_discussion_says_what_came_out(
 
 def test_what_is_said_comes_from_this_run() -> None:
     sizes = {"hidden": 2, "updates": 2}
-    first, again, other = (LAB.run(seed=s, progress=Progress(), **sizes) for s in (0, 0, 1))
-    assert all_words(first) == all_words(again) != all_words(other)
+    assert_follows_seed(LAB, **sizes)

@@ -79,7 +79,7 @@ def result(measured: Measured) -> list[Prose | Table | Figure]:
                 levels={"entropy": measured.least},
             ),
             "the negative log-likelihood of both networks over the training",
-            "The level is the entropy of the music: no network can stay below it.",
+            "The level is the entropy of the music: on average no network can do better.",
         ),
         Table(
             "numbers",
@@ -113,8 +113,8 @@ def discussion(measured: Measured) -> str:
     better = "as predicted" if chain.whole > alone.whole else "which contradicts the prediction"
     return (
         f"The network that goes from low to high {near} ([@curves]). The independent one ends "
-        f"{number(alone.nats[-1] - measured.least, 2)} nats above it: the price of taking the keys "
-        f"of a chord for independent. Of the composed steps {alone.whole:.0%} and "
+        f"{number(alone.nats[-1] - measured.least, 2)} nats above it: the price of treating the "
+        f"keys of a chord as independent. Of the composed steps {alone.whole:.0%} and "
         f"{chain.whole:.0%} are chords ([@numbers]), {better}."
     )
 
@@ -133,7 +133,7 @@ def questions(measured: Measured) -> list[Question]:
             "Why is a melody harmonized by drawing several pieces at once?",
             "The keys are drawn from low to high, and the melody lies on top: whether a bass fits "
             "it is known only when the draw arrives there. Drawing many and keeping those in which "
-            "the melody is probable samples the right distribution ([@chain]).",
+            "the melody is probable approximates the right distribution ([@chain]).",
             ["chain"],
         ),
     ]
