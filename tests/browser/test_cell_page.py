@@ -10,10 +10,11 @@ import torch
 import unrolled
 from tests.browser.conftest import DESK, PHONE, Opened
 from tests.tolerances import FLOAT64, assert_agrees
-from unrolled import Recurrent
+from unrolled import Recurrent, exp, tanh
 from unrolled.cells import IRNN, LSTM
 from unrolled.cells.base import Cell
 from unrolled.cli import main
+from unrolled.equations import interpret
 from unrolled.report.cell_page import cell_page
 from unrolled.report.page import render
 
@@ -82,6 +83,39 @@ def test_a_cell_whose_input_is_as_wide_as_its_state(tmp_path: Path, opened: Open
     page = opened(written(IRNN(input_size=2, hidden_size=2, seed=0), tmp_path / "irnn.html"))
     page.fill("#text", "1, 2\n3, -4\n")
     assert len(page.evaluate("computed().inputs")) == 2
+
+
+class Decaying(Cell):
+    """Needs the time that has passed."""
+
+    def step(self, x, h, *, dt, mask=1.0):  # type: ignore[no-untyped-def]
+        kept = exp(-(self.rate**2) * (self.D @ dt))
+        return kept * h + (1 - kept) * tanh(self.W @ (mask * x) + self.U @ h)
+
+    width = 2
+    sizes = {"dt": "width", "mask": "input_size"}
+
+
+def test_inputs_by_name_are_typed(tmp_path: Path, opened: Opened) -> None:
+    cell = Decaying(input_size=1, hidden_size=3, seed=0)
+    page = opened(written(cell, tmp_path / "own.html"), PHONE)
+    page.fill("#text", " ".join(map(str, SEQUENCE)))
+    page.fill("#named-dt", "1, 0.5\n2, 1\n0.25, 1")
+    assert page.inner_text("#wrong") == "dt is 2 numbers for all steps, or for each of the 4."
+    dt = np.array([[1.0, 0.5], [2.0, 1.0], [0.25, 1.0], [3.0, 0.0]])
+    page.fill("#named-dt", "\n".join(f"{a}, {b}" for a, b in dt))
+    page.fill("#named-mask", "0")
+    assert page.inner_text("#wrong") == ""
+    run = interpret.forward(
+        unrolled.equation(cell), cell.weights, np.array(SEQUENCE)[:, None], None,
+        {"dt": dt, "mask": np.zeros((4, 1))}, input_size=1, hidden_size=3, width=2,
+    )  # fmt: skip
+    d_outputs = np.zeros((4, 3))
+    d_outputs[-1] = 1
+    expected = interpret.backward(run, d_outputs)
+    found = page.evaluate("computed()")
+    assert_agrees(np.array(found["outputs"]), run.outputs, tolerance=FLOAT64)
+    assert_agrees(np.array(found["named"]["dt"], float), expected.named["dt"], tolerance=FLOAT64)
 
 
 def test_the_command_writes_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ all. Where it is not given it has its default, if the step names one: `step(self
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -31,7 +31,7 @@ from unrolled.equations.nodes import (
 from unrolled.equations.ops import OPS, WHOLE, shape_of
 from unrolled.equations.simplify import simplify
 from unrolled.equations.verify import verify
-from unrolled.errors import ArgumentError, CellError, ShapeError
+from unrolled.errors import ArgumentError, ShapeError
 
 Array = NDArray[Any]
 
@@ -79,10 +79,15 @@ def columns(
     return found
 
 
-def without_named(equation: Equation, who: str) -> Equation:
-    """The equation with the default of each named input in its place. `who` is refused one that has
-    no default."""
-    return _with_defaults(equation, set(equation.named_inputs), who)
+def with_inputs(equation: Equation, wanted: Collection[str]) -> Equation:
+    """The equation with the default of each named input in its place, but for those that are wanted
+    and those that have none. What is random in training is replaced by its expectation."""
+    for name in wanted:
+        if name not in equation.named_inputs or name in equation.noise:
+            names = [n for n in equation.named_inputs if n not in equation.noise]
+            has = f"by name it takes {', '.join(names)}" if names else "it takes none by name"
+            raise ArgumentError(f"{equation.name} has no input {name!r}: {has}")
+    return _with_defaults(equation, set(equation.defaults) - set(wanted))
 
 
 def without_optional(equation: Equation) -> Equation:
@@ -96,25 +101,18 @@ def without_optional(equation: Equation) -> Equation:
         if isinstance(v, Variable)
     }
     names = set(equation.defaults) & set(equation.named_inputs) - whole
-    return replace(_with_defaults(equation, names, "the step"), noise={})
+    return replace(_with_defaults(equation, names), noise={})
 
 
 def without_noise(equation: Equation) -> Equation:
     """The step outside training: in the place of what is random, its expectation."""
     names = {name for name in equation.noise if name in equation.defaults}
-    return _with_defaults(equation, names, "evaluation")
+    return _with_defaults(equation, names)
 
 
-def _with_defaults(equation: Equation, names: set[str], who: str) -> Equation:
+def _with_defaults(equation: Equation, names: set[str]) -> Equation:
     if not names:
         return equation
-    required = [name for name in equation.named_inputs
-                if name in names and name not in equation.defaults]  # fmt: skip
-    if required:
-        raise CellError(
-            f"{who} takes one input, x, and {equation.name} also needs {', '.join(required)} at "
-            f"each step: in PyTorch, layer(x, {required[0]}=...) takes them"
-        )
     known: dict[Node, Node] = {
         v: constant(equation.defaults[v.name])
         for v in equation.given

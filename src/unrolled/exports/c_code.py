@@ -347,13 +347,26 @@ def _init(network: Network, name: str) -> str:
     return "\n".join([*lines, "}"])
 
 
+def public_names(network: Network) -> dict[str, str]:
+    """What the inputs by name are called in the function `step`."""
+    names = Names(Dialect("C", {}, literal, frozenset({*KEYWORDS.split(), "x", "y", "state"})))
+    return {name: names.take(c_name(name)) for name in network.named}
+
+
+def _signature(network: Network, name: str) -> str:
+    named = "".join(f"const float *{one}, " for one in public_names(network).values())
+    return f"void {name}_step({name}_state *state, const float *x, {named}float *y)"
+
+
 def _step(network: Network, name: str, readout: _Readout, int8: bool) -> str:
     first = c_name(next(iter(network.equation.states)))
-    lines = [f"void {name}_step({name}_state *state, const float *x, float *y)", "{"]
+    lines = [_signature(network, name), "{"]
     below = "x"
     for number in range(len(network.layers)):
-        states = [f"state->{c_name(s)}_{number}" for s in network.equation.states]
-        lines.append(f"    layer_{number}({', '.join([below, *states])});")
+        given = {network.equation.given[0].name: below, **public_names(network)}
+        given |= {s: f"state->{c_name(s)}_{number}" for s in network.equation.states}
+        order = [v.name for v in network.equation.given if v.role in ("input", "state")]
+        lines.append(f"    layer_{number}({', '.join(given[name] for name in order)});")
         below = f"state->{first}_{number}"
     if network.readout is None:
         lines += [f"    for (int k = 0; k < {network.output_size}; k++)",
@@ -380,8 +393,12 @@ def _header(network: Network, name: str, found: CFiles, layers: list[Layer]) -> 
             fields.append(f"    float {c_name(state)}_{layer.number}[{layer.units(shape[0])}];")
     equation = "\n".join(f"     {line}" for line in network.equation.text.splitlines())
     counted = "1 layer" if len(layers) == 1 else f"{len(layers)} layers"
-    inputs, version = network.input_size, _version.__version__
-    guard = f"{name.upper()}_H"
+    version, guard = _version.__version__, f"{name.upper()}_H"
+    called, widths = public_names(network), network.named
+    reads = ", ".join([f"x[{network.input_size}]",
+                       *(f"{one}[{widths[n]}]" for n, one in called.items())])  # fmt: skip
+    named = "".join(f"#define {name.upper()}_INPUTS_{one.upper()} {widths[n]}\n"
+                    for n, one in called.items())  # fmt: skip
     return f"""\
 /* {network.equation.name}, {counted}, one time step at a time. Written by unrolled {version}.
 
@@ -396,7 +413,7 @@ def _header(network: Network, name: str, found: CFiles, layers: list[Layer]) -> 
 #define {guard}
 
 #define {name.upper()}_INPUTS {network.input_size}
-#define {name.upper()}_OUTPUTS {outputs}
+{named}#define {name.upper()}_OUTPUTS {outputs}
 
 typedef struct {{
 {chr(10).join(fields)}
@@ -405,9 +422,9 @@ typedef struct {{
 /* The states before the first time step. */
 void {name}_init({name}_state *state);
 
-/* One time step: reads x[{inputs}], changes the states, writes y[{outputs}]. Neither x nor y may
-   lie within the states. */
-void {name}_step({name}_state *state, const float *x, float *y);
+/* One time step: reads {reads}, changes the states, writes y[{outputs}]. What it reads and y lie
+   outside the states. */
+{_signature(network, name)};
 
 #endif
 """

@@ -48,6 +48,7 @@ def export(
     path: str | Path,
     to: str | None = None,
     *,
+    inputs: Sequence[str] = (),
     lengths: bool = False,
     int8: bool = False,
     libm: bool = True,
@@ -71,6 +72,9 @@ def export(
 
     docs/deploy.md lists which runs become what.
 
+    What a cell needs by name at each step (`step(self, x, h, *, dt)`) is an input of the export,
+    too. What has a default (`dt=1.0`) is one if it is named in `inputs`, and else its default.
+
     `int8` (not for onnx) stores each row of a matrix as whole numbers and a scale. Returns what was
     written, and figures such as bytes of flash and of RAM.
     """
@@ -86,6 +90,8 @@ def export(
     if hasattr(model, "export_as"):  # a fitted estimator, which knows what stands around its layers
         if lengths:
             raise ArgumentError("lengths is an option of layers and cells: a run has them anyway")
+        if inputs:
+            raise ArgumentError("inputs is an option of layers and cells: a run says what it reads")
         exported: Exported = model.export_as(kind, path, Options(int8, libm))
         return exported
     if kind == "html":
@@ -93,7 +99,7 @@ def export(
             "html is a page of a fitted classifier, regressor, forecaster, generator or tagger, or "
             "of its run; a layer is exported to js, and its module goes into any page"
         )
-    network = network_of(model)
+    network = network_of(model, inputs)
     if kind == "js":
         return _to_javascript(network, path, int8)
     if kind == "onnx":
@@ -177,5 +183,10 @@ def _int8_error(network: Network) -> str:
     difference, size = largest_difference(network)
     return (
         f"int8 weights change outputs by up to {difference:.2g} on 100 steps of standard normal "
-        f"inputs, where outputs are up to {size:.2g}"
+        f"inputs{_drawn(network)}, where outputs are up to {size:.2g}"
     )
+
+
+def _drawn(network: Network) -> str:
+    names = ", ".join(network.named)
+    return f" ({names} uniform between 0 and 1)" if names else ""

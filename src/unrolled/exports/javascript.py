@@ -47,7 +47,7 @@ arguments await break case catch class const continue debugger default delete do
 export extends false finally for function if implements import in instanceof interface let new null
 package private protected public return static super switch this throw true try typeof undefined
 var void while with yield Math Float64Array Float32Array Infinity NaN weights sizes old values
-arriving gradients sigmoid relu leaky_relu softplus sign maximum minimum addProduct
+arriving gradients named x_t sigmoid relu leaky_relu softplus sign maximum minimum addProduct
 addTransposedProduct k j step stepBackward forward backward network
 """
 
@@ -159,10 +159,11 @@ class Writer:
             n: name for n, name in self.constants.items() if isinstance(n, ConstantArray)
         }
         lines = []
+        first = next(v for v in equation.given if v.role == "input")
         for v in equation.given:
             if v in used:
                 given[v] = names.take(f"{v.name}_prev" if v.role == "state" else v.name)
-                lines.append(f"const {given[v]} = {_source(v)};")
+                lines.append(f"const {given[v]} = {_source(v, first)};")
         stages = in_stages(statements, wanted)
         loops = Loops(Script(), stages, names, given, self.constants.get)
         body = loops.write()
@@ -183,11 +184,11 @@ class Writer:
         return f"new Float64Array({size}).fill({text})"
 
 
-def _source(v: Variable) -> str:
+def _source(v: Variable, first: Variable) -> str:
     """Where a function finds a value that it is given."""
     table = {"weight": "weights", "state": "old", "value": "values", "cotangent": "arriving"}
     if v.role == "input":
-        return "x_t"
+        return "x_t" if v == first else f"named.{v.name}"
     number = "[0]" if shape_of(v) == () else ""
     return f"{table[v.role]}.{v.name}{number}"
 
@@ -243,11 +244,11 @@ def _steps(equation: Equation) -> list[str]:
     """What is the same for all weights: the functions, both steps, and facts about the cell."""
     writer = Writer(equation)
     forward = writer.function(
-        equation, "step", "sizes, weights, x_t, old",
+        equation, "step", "sizes, weights, x_t, old, named",
         "One time step: every named value; the new states are among them.",
     )  # fmt: skip
     backward = writer.function(
-        equation.backward, "stepBackward", "sizes, weights, x_t, old, values, arriving",
+        equation.backward, "stepBackward", "sizes, weights, x_t, old, values, arriving, named",
         "The same step backward, derived: d_i is the derivative of the loss with respect to i.",
     )  # fmt: skip
     return [writer.declared(), _used(forward + backward), forward, backward,
@@ -263,9 +264,11 @@ def _description(equation: Equation) -> str:
     """States, cotangents and sizes."""
     cotangents = [v.name for v in equation.backward.given if v.role == "cotangent"]
     start = [equation.initial_state.get(name, 0.0) for name in equation.states]
-    (x,) = equation.inputs
+    x, *named = equation.inputs
     facts = {
         "input": x,
+        "named": {n: equation.inputs[n][0] for n in named},
+        "defaults": {n: equation.defaults[n] for n in named if n in equation.defaults},
         "states": list(equation.states),
         "widths": [shape[0] for shape in equation.states.values()],
         "cotangents": cotangents,

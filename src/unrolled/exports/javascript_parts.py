@@ -105,13 +105,32 @@ function joined(arrays) {
   return found;
 }
 
+/** What the cell is given by name at each step: one number for all steps, or for each step a number
+    or an array. What is not given has its default. */
+function namedInputs(given, count) {
+  const all = { ...cell.defaults, ...given };
+  return Array.from({ length: count }, (_, t) => {
+    const found = {};
+    for (const [name, size] of Object.entries(cell.named)) {
+      if (all[name] === undefined) throw new Error(`the cell needs ${name} at each step`);
+      const value = typeof all[name] === "number" ? all[name] : all[name][t];
+      const width = layers[0][0].sizes[size] ?? 1;
+      found[name] = typeof value === "number" ? new Float64Array(width).fill(value)
+        : Float64Array.from(value);
+      if (found[name].length !== width) throw new Error(`${name} has ${width} numbers a step`);
+    }
+    return found;
+  });
+}
+
 /**
  * A sequence, xs[t] an array of numbers, through all layers: outputs[t], the last states as
  * firstStates gives them, and trace[layer][direction] with the input, the old states and every
- * named value of each step. Whole sequences in, where a layer is bidirectional.
+ * named value of each step. Whole sequences in, where a layer is bidirectional. `given` has what
+ * the cell takes by name: { dt: 1 }, or an array with a number or an array for each step.
  */
-export function forward(xs, states = firstStates()) {
-  const trace = [], last = [];
+export function forward(xs, states = firstStates(), given = {}) {
+  const trace = [], last = [], named = namedInputs(given, xs.length);
   let sequence = xs.map(x => Float64Array.from(x));
   layers.forEach((directions, layer) => {
     trace.push([]);
@@ -121,9 +140,9 @@ export function forward(xs, states = firstStates()) {
       let old = states[layer][reverse];
       for (let i = 0; i < sequence.length; i++) {
         const t = reverse ? sequence.length - 1 - i : i;
-        const values = step(sizes, weights, sequence[t], old);
+        const values = step(sizes, weights, sequence[t], old, named[t]);
         const states = statesOf(values, old);
-        steps[t] = { x: sequence[t], old, values, states };
+        steps[t] = { x: sequence[t], named: named[t], old, values, states };
         old = states;
       }
       trace[layer].push(steps);
@@ -145,11 +164,14 @@ function readOut(h) {
 /**
  * Backpropagation through time. d_outputs[t] is the derivative of the loss with respect to the top
  * layer's output (before the readout), d_states that with respect to the last states. Returns
- * inputs[t], states and weights[layer][direction] by name, and steps[layer][direction][t] with
- * every derivative by name.
+ * inputs[t], named[name][t] of what the cell takes by name, states and weights[layer][direction] by
+ * name, and steps[layer][direction][t] with every derivative by name.
  */
 export function backward(trace, d_outputs, d_states = null) {
-  const weights = [], steps = [], d_first = [];
+  const weights = [], steps = [], d_first = [], named = {};
+  for (const name in cell.named) {
+    named[name] = trace[0][0].map(one => new Float64Array(one.named[name].length));
+  }
   let d_sequence = d_outputs.map(d => Float64Array.from(d));
   for (let layer = layers.length - 1; layer >= 0; layer--) {
     const count = d_sequence.length;
@@ -179,10 +201,12 @@ export function backward(trace, d_outputs, d_states = null) {
           arriving[cell.cotangents[s]] = d[name];
         });
         for (let k = 0; k < width; k++) d[cell.states[0]][k] += d_sequence[t][offset + k];
-        const { x, old, values } = run[t];
-        const found = stepBackward(direction.sizes, direction.weights, x, old, values, arriving);
+        const { x, old, values, named: beside } = run[t];
+        const found = stepBackward(
+          direction.sizes, direction.weights, x, old, values, arriving, beside);
         for (const name of cell.weights) add(gradients[name], found[`d_${name}`]);
         add(d_inputs[t], found[`d_${cell.input}`]);
+        for (const name in named) add(named[name][t], found[`d_${name}`]);
         for (const name of cell.states) {
           d[name] = add(new Float64Array(old[name].length), found[`d_${name}_prev`]);
         }
@@ -194,7 +218,7 @@ export function backward(trace, d_outputs, d_states = null) {
     });
     d_sequence = d_inputs;
   }
-  return { inputs: d_sequence, states: d_first, weights, steps };
+  return { inputs: d_sequence, named, states: d_first, weights, steps };
 }
 
 /** total += array, where one number may stand for all. */

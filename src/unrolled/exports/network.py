@@ -4,7 +4,7 @@ torch.nn. Out: `Network`; next: the printers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from unrolled.cells.base import Cell
 from unrolled.cells.base import equation as equation_of
 from unrolled.equations.equation import Equation
-from unrolled.equations.inputs import without_named
+from unrolled.equations.inputs import with_inputs
 from unrolled.equations.lengths import known_length
 from unrolled.errors import ArgumentError
 
@@ -48,6 +48,12 @@ class Network:
         return sizes.get("input_size", sizes["hidden_size"])
 
     @property
+    def named(self) -> dict[str, int]:
+        """What each step is given beside its input, in the equation's order, and how wide it is."""
+        sizes = self.layers[0][0].sizes
+        return {n: sizes.get(shape[0], 1) for n, shape in self.equation.named_inputs.items()}
+
+    @property
     def output_size(self) -> int:
         """Numbers of one step of the top layer, of both directions."""
         first = next(iter(self.equation.states.values()))
@@ -62,8 +68,9 @@ class Network:
         return next(iter(self.layers[0][0].weights.values())).dtype
 
 
-def network_of(model: Any) -> Network:
-    """The network of a cell with sizes, or of a recurrent layer."""
+def network_of(model: Any, named: Sequence[str] = ()) -> Network:
+    """The network of a cell with sizes, or of a recurrent layer. Inputs by name that have a default
+    are replaced by it, but for those in `named`."""
     if isinstance(model, Network):
         return model
     if isinstance(model, type) and issubclass(model, Cell):
@@ -72,11 +79,11 @@ def network_of(model: Any) -> Network:
             f"{model.__name__}(input_size=3, hidden_size=8, seed=0)"
         )
     if isinstance(model, Cell):
-        return _of_cell(model)
-    return _of_layer(model)
+        return _of_cell(model, named)
+    return _of_layer(model, named)
 
 
-def _of_cell(cell: Cell) -> Network:
+def _of_cell(cell: Cell, named: Sequence[str]) -> Network:
     if cell.input_size is None:
         name = type(cell).__name__
         raise ArgumentError(
@@ -84,11 +91,11 @@ def _of_cell(cell: Cell) -> Network:
             f"{name}(input_size=3, hidden_size=8, seed=0)"
         )
     weights = {name: np.array(array) for name, array in cell.weights.items()}
-    found = without_named(equation_of(cell), "an export")
+    found = with_inputs(equation_of(cell), named)
     return Network(found, ((Direction(cell._known_sizes(), weights),),))
 
 
-def _of_layer(layer: Any) -> Network:
+def _of_layer(layer: Any, named: Sequence[str]) -> Network:
     from torch import nn
 
     from unrolled.layers.convert import convert
@@ -121,7 +128,7 @@ def _of_layer(layer: Any) -> Network:
             }
             directions.append(Direction(_sizes(layer, number, weights), weights))
         found.append(tuple(directions))
-    bare = without_named(layer.equation, "an export")
+    bare = with_inputs(layer.equation, named)
     return Network(bare, tuple(found), batch_first=layer.batch_first)
 
 

@@ -13,7 +13,8 @@ from unrolled.exports.onnx_layers import Layers, one_step
 
 
 def sequence_model(network: Network, lengths: bool = False) -> Any:
-    """Inputs x, the states as NAME_0, and lengths where asked for; outputs y and NAME_n.
+    """Inputs x, what the cell is given by name, the states as NAME_0, and lengths where asked for;
+    outputs y and NAME_n.
 
     x and y are (time, batch, units), or (batch, time, units) where the layer is `batch_first`;
     states (layers x directions, batch, units); all but the units may differ from call to call.
@@ -21,7 +22,9 @@ def sequence_model(network: Network, lengths: bool = False) -> Any:
     g = Graph(network.dtype)
     form = ["batch", "time"] if network.batch_first else ["time", "batch"]
     x = g.fresh("x")
+    named = {name: g.fresh(name) for name in network.named}
     inputs = [g.value(x, [*form, network.input_size])]
+    inputs += [g.value(named[name], [*form, width]) for name, width in network.named.items()]
     count = len(network.layers) * len(network.layers[0])
     widths = [network.state_size(name) for name in network.equation.states]
     states = [g.fresh(f"{name}_0") for name in network.equation.states]
@@ -33,8 +36,10 @@ def sequence_model(network: Network, lengths: bool = False) -> Any:
         inputs.append(g.value(given, ["batch"], INT64))
     y_name = g.fresh("y")
     last_names = [g.fresh(f"{name}_n") for name in network.equation.states]
-    timed = g.add("Transpose", x, perm=[1, 0, 2]) if network.batch_first else x
-    y, last = Layers(g, network).write(timed, states, given)
+    if network.batch_first:
+        x, *others = (g.add("Transpose", one, perm=[1, 0, 2]) for one in (x, *named.values()))
+        named = dict(zip(named, others, strict=True))
+    y, last = Layers(g, network).write(x, states, given, named)
     y = _readout(g, network, y)
     if network.batch_first:
         y = g.add("Transpose", y, perm=[1, 0, 2])
@@ -47,18 +52,20 @@ def sequence_model(network: Network, lengths: bool = False) -> Any:
 
 
 def step_model(network: Network) -> Any:
-    """One time step: x (batch, units) and the states, to y and the next states."""
+    """One time step: x (batch, units), inputs by name and the states, to y and the next states."""
     g = Graph(network.dtype)
     count = len(network.layers)
     x = g.fresh("x")
+    named = {name: g.fresh(name) for name in network.named}
     inputs = [g.value(x, ["batch", network.input_size])]
+    inputs += [g.value(named[name], ["batch", width]) for name, width in network.named.items()]
     widths = [network.state_size(name) for name in network.equation.states]
     states = [g.fresh(f"{name}_0") for name in network.equation.states]
     shapes = [[count, "batch", width] for width in widths]
     inputs += [g.value(name, shape) for name, shape in zip(states, shapes, strict=True)]
     y_name = g.fresh("y")
     last_names = [g.fresh(f"{name}_n") for name in network.equation.states]
-    y, last = one_step(g, network, x, states)
+    y, last = one_step(g, network, x, states, named)
     y = _readout(g, network, y)
     outputs = [_named(g, y, y_name, ["batch", _outputs(network)])]
     outputs += [_named(g, s, n, shape) for s, n, shape in zip(last, last_names, shapes)]

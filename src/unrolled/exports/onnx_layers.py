@@ -7,7 +7,7 @@ code for; any other equation becomes a Scan with the step as its body. Everythin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -80,11 +80,18 @@ class Layers:
         self.graph, self.network = graph, network
         self.standard = standard_of(network.equation)
         self.states = list(network.equation.states)
+        self.named: dict[str, str] = {}
 
     def write(
-        self, x: str, states: Sequence[str], lengths: str | None = None
+        self,
+        x: str,
+        states: Sequence[str],
+        lengths: str | None = None,
+        named: Mapping[str, str] | None = None,
     ) -> tuple[str, list[str]]:
-        """x (T, B, I), states (layers x directions, B, n) each, lengths (B,) of int64."""
+        """x (T, B, I), states (layers x directions, B, n) each, lengths (B,) of int64, inputs by
+        name (T, B, n), which every layer is given."""
+        self.named = dict(named or {})
         finals: list[list[str]] = [[] for _ in self.states]
         inside = None if lengths is None else self.inside(x, lengths)
         for number, directions in enumerate(self.network.layers):
@@ -180,18 +187,18 @@ class Layers:
     ) -> tuple[str, list[str]]:  # fmt: skip
         g = self.graph
         body = g.inner()
-        (input_name,) = self.network.equation.inputs
-        x_t = body.fresh(f"{label}.{input_name}_t")
+        each = dict(zip(self.network.equation.inputs, (x, *self.named.values()), strict=True))
+        given = {name: body.fresh(f"{label}.{name}_t") for name in each}
         before = [body.fresh(f"{label}.{name}_prev") for name in self.states]
-        scanned = [(x, x_t, g.element)]
+        scanned = [(each[name], given[name], g.element) for name in each]
         if inside is not None:
             scanned.append((inside, body.fresh(f"{label}.inside_t"), 9))  # bool
         step = Step(body, g, fold(self.network.equation, direction), label)
         named = dict(zip(self.states, before, strict=True))
-        new = step.write({input_name: x_t}, named)
+        new = step.write(given, named)
         y = body.add("Identity", new[0], name="y_t")
         if inside is not None:
-            mask = scanned[1][1]
+            mask = scanned[-1][1]
             new = [body.add("Where", mask, n, o, name="next") for n, o in zip(new, before)]
             y = body.add("Where", mask, y, g.constant(0.0), name="y_t")
         inputs = [body.value(name, ("batch", None)) for name in before]
@@ -221,17 +228,23 @@ def first_states(g: Graph, network: Network, batch: str) -> list[str]:
 
 
 def one_step(
-    graph: Graph, network: Network, x: str, states: Sequence[str]
+    graph: Graph,
+    network: Network,
+    x: str,
+    states: Sequence[str],
+    named: Mapping[str, str] | None = None,
 ) -> tuple[str, list[str]]:
-    """x (B, I) and states (layers, B, n) each: the output (B, H) and the next states."""
-    (input_name,) = network.equation.inputs
+    """x (B, I), states (layers, B, n) each and inputs by name: the output (B, H) and the next
+    states."""
+    input_name = next(iter(network.equation.inputs))
+    others = named or {}
     names = list(network.equation.states)
     finals: list[list[str]] = [[] for _ in names]
     for number, (direction,) in enumerate(network.layers):
         index = graph.constant(number, "place", np.int64)
         old = [graph.add("Gather", state, index, axis=0) for state in states]
         step = Step(graph, graph, fold(network.equation, direction), f"layer{number}")
-        new = step.write({input_name: x}, dict(zip(names, old, strict=True)))
+        new = step.write({input_name: x, **others}, dict(zip(names, old, strict=True)))
         for parts, state in zip(finals, new, strict=True):
             parts.append(graph.add("Unsqueeze", state, graph.integers(0)))
         x = new[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -16,9 +16,11 @@ STEPS = 100
 
 def largest_difference(network: Network) -> tuple[float, float]:
     """The largest change of an output over random inputs, and the largest output."""
-    xs = np.random.default_rng(0).normal(size=(STEPS, network.input_size))
-    exact = outputs(network, xs)
-    rounded = outputs(with_weights(network, in_int8), xs)
+    random = np.random.default_rng(0)
+    xs = random.normal(size=(STEPS, network.input_size))
+    named = {name: random.uniform(size=(STEPS, width)) for name, width in network.named.items()}
+    exact = outputs(network, xs, named)
+    rounded = outputs(with_weights(network, in_int8), xs, named)
     return float(np.abs(rounded - exact).max()), float(np.abs(exact).max())
 
 
@@ -35,12 +37,12 @@ def with_weights(network: Network, change: Callable[[Array], Array]) -> Network:
     return replace(network, layers=layers, readout=readout)
 
 
-def outputs(network: Network, xs: Array) -> Array:
+def outputs(network: Network, xs: Array, named: Mapping[str, Array] | None = None) -> Array:
     """One sequence through all layers in float64, (T, I) to (T, outputs)."""
     for (direction,) in network.layers:
         weights = {name: weight.astype(np.float64) for name, weight in direction.weights.items()}
         sizes = {n: s for n, s in direction.sizes.items() if n in network.equation.sizes}
-        xs = interpret.forward(network.equation, weights, xs, None, None, **sizes).outputs
+        xs = interpret.forward(network.equation, weights, xs, None, named, **sizes).outputs
     if network.readout is not None:
         xs = xs @ network.readout[0].T + network.readout[1]
     return xs

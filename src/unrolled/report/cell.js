@@ -2,12 +2,12 @@
 const { layers, cell, forward, backward } = recurrent(run.layers);
 const { sizes, weights } = layers[0][0];
 const MOST_STEPS = 100;
-let xs = [], trace = [], d = null, arriving = [], loss = 0;
+let xs = [], named = {}, trace = [], d = null, arriving = [], loss = 0;
 
 // ------------------------------------------------------------------------------- what is computed
 /** Reads the sequence, and carries the derivative of the loss back through it. */
 function compute() {
-  const found = forward(xs);
+  const found = forward(xs, undefined, named);
   trace = found.trace[0][0];
   const outputs = found.outputs, every = $("loss").value === "every";
   const counts = t => every || t === outputs.length - 1;
@@ -31,6 +31,8 @@ window.computed = () => ({
   gradients: Object.fromEntries(cell.weights.map(name =>
     [name, Array.from(d.weights[0][0][name])])),
   inputs: d.inputs.map(one => Array.from(one)),
+  named: Object.fromEntries(Object.entries(d.named).map(([name, steps]) =>
+    [name, steps.map(one => Array.from(one))])),
 });
 
 /** The value of a line at a step; undefined where it has none. */
@@ -125,7 +127,9 @@ function show() {
   $("x").textContent = Array.from(xs[now.t], value => shortNumber(value)).join("  ");
   const old = cell.states.map(name =>
     `${name}_prev = ${Array.from(trace[now.t].old[name], v => shortNumber(v, 3)).join("  ")}`);
-  $("old").textContent = old.join("\n");
+  const beside = Object.entries(trace[now.t].named).map(([name, one]) =>
+    `${name} = ${Array.from(one, v => shortNumber(v, 3)).join("  ")}`);
+  $("old").textContent = [...beside, ...old].join("\n");
   document.body.dataset.line = now.line.name;
 }
 
@@ -148,11 +152,31 @@ function showInput(t) {
 // ------------------------------------------------------------------------------------ the sequence
 let scale = null, held = false;
 
-function typed() {
-  const text = $("text").value, wide = run.inputs;
-  const rows = wide === 1 ? text.split(/[\s,;]+/).filter(Boolean).map(one => [Number(one)])
+function rowsIn(text, wide) {
+  return wide === 1 ? text.split(/[\s,;]+/).filter(Boolean).map(one => [Number(one)])
     : text.split("\n").filter(line => line.trim())
       .map(line => line.trim().split(/[\s,;]+/).map(Number));
+}
+
+/** What the cell takes by name, for so many steps; one row stands for all. */
+function typedBeside(steps) {
+  const found = {};
+  for (const [name, wide] of Object.entries(run.named)) {
+    const rows = rowsIn($(`named-${name}`).value, wide);
+    const numbers = wide === 1 ? "a number" : `${wide} numbers`;
+    const wrong = rows.findIndex(row => row.length !== wide || !row.every(Number.isFinite));
+    if (wrong >= 0 || (rows.length !== 1 && rows.length < steps)) {
+      $("wrong").textContent = wrong >= 0 ? `${name}: row ${wrong + 1} is not ${numbers}.`
+        : `${name} is ${numbers} for all steps, or for each of the ${steps}.`;
+      return null;
+    }
+    found[name] = Array.from({ length: steps }, (_, t) => rows[rows.length === 1 ? 0 : t]);
+  }
+  return found;
+}
+
+function typed() {
+  const wide = run.inputs, rows = rowsIn($("text").value, wide);
   const wrong = rows.findIndex(row => row.length !== wide || !row.every(Number.isFinite));
   if (wrong >= 0 || !rows.length || rows.length > MOST_STEPS) {
     $("wrong").textContent = wrong >= 0
@@ -165,9 +189,10 @@ function typed() {
 }
 
 function reread() {
-  const found = typed();
-  if (!found) return;
+  const found = typed(), beside = found && typedBeside(found.length);
+  if (!beside) return;
   xs = found;
+  named = beside;
   compute();
   show();
 }
@@ -212,6 +237,9 @@ function watchInput() {
   });
   $("text").addEventListener("input", reread);
   $("loss").addEventListener("input", reread);
+  for (const field of document.querySelectorAll("textarea.named")) {
+    field.addEventListener("input", () => { reread(); tellAll(); });
+  }
 }
 
 // ------------------------------------------------------------------------------------- the weights

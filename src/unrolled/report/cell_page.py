@@ -27,7 +27,7 @@ BODY = """
 through the step, then back through the step that is derived from it.</p>
 <label for="text">The sequence: {numbers}</label>
 <textarea id="text" spellcheck="false" style="min-height: {height}">{example}</textarea>
-<p id="wrong" class="wrong" role="alert"></p>
+{named}<p id="wrong" class="wrong" role="alert"></p>
 <svg id="series" role="application" tabindex="0" aria-label="the sequence; left and right go through
 time, up and down move the value"></svg>
 <div class="controls">
@@ -65,21 +65,27 @@ sequence.</p>
 def cell_page(cell: Cell, about: str = "") -> Page:
     """`cell` has sizes; a few units are enough."""
     equation = equation_of(cell)
-    network = network_of(cell)
+    network = network_of(cell, [n for n in equation.named_inputs if n not in equation.noise])
+    equation = network.equation
     wide = network.input_size
     example = [[round(math.sin(0.9 * t + c), 2) for c in range(wide)] for t in range(STEPS)]
     rows = [", ".join(map(str, row)) for row in example]
-    (x,) = equation.inputs
+    x = next(iter(equation.inputs))
     body = BODY.format(
         numbers="numbers" if wide == 1 else f"a line for each step, {wide} numbers in each",
         height="3rem" if wide == 1 else "7rem",
         example=(" " if wide == 1 else "\n").join(rows),
         input=html.escape(x),
+        named="".join(
+            _field(name, count, equation.defaults.get(name, 1.0))
+            for name, count in network.named.items()
+        ),
     )
     sizes = network.layers[0][0].sizes
     run = {
         "layers": layers_of(network),
         "inputs": wide,
+        "named": network.named,
         "lines": [*_lines(equation, "forward", sizes), *_arriving(equation),
                   *_lines(equation.backward, "backward", sizes)],
         "weights": [{"name": name, "shape": [sizes[size] for size in shape]}
@@ -97,6 +103,19 @@ def cell_page(cell: Cell, about: str = "") -> Page:
         lead,
         [Section("The equations", written)],
         live=Live("Step through it", body, script, alone=True),
+    )
+
+
+def _field(name: str, count: int, value: float) -> str:
+    """Where what the cell takes by name is typed."""
+    each = "a number" if count == 1 else f"{count} numbers"
+    start = ", ".join([f"{value:g}"] * count)
+    name = html.escape(name)
+    return (
+        f'<label for="named-{name}"><code>{name}</code>: {each} for all steps, or {each} for each '
+        f"step{', one step a line' * (count > 1)}</label>\n"
+        f'<textarea id="named-{name}" class="named" spellcheck="false" '
+        f'style="min-height: 2.6rem">{start}</textarea>\n'
     )
 
 

@@ -36,7 +36,9 @@ def need(*programs: str) -> None:
         pytest.skip(f"not installed: {', '.join(missing)}")
 
 
-def main_of(networks: dict[str, Network], inputs: dict[str, Any]) -> str:
+def main_of(
+    networks: dict[str, Network], inputs: dict[str, Any], named: dict[str, dict[str, Any]]
+) -> str:
     """A program that runs every network over its inputs and prints the outputs' bits."""
     lines = ["#include <stdio.h>", "#include <stdint.h>", "#include <string.h>"]
     lines += [f'#include "{name}.h"' for name in networks]
@@ -47,14 +49,17 @@ def main_of(networks: dict[str, Network], inputs: dict[str, Any]) -> str:
     ]  # fmt: skip
     body = []
     for name, xs in inputs.items():
-        numbers = ", ".join(f"{x!r}f" for x in xs.reshape(-1).tolist())
-        steps, width = xs.shape
-        lines.append(f"static const float {name}_xs[] = {{{numbers}}};")
-        big = name.upper()
+        steps, big = len(xs), name.upper()
+        given = []
+        for key, array in {"x": xs, **named.get(name, {})}.items():
+            numbers = ", ".join(f"{x!r}f" for x in array.reshape(-1).tolist())
+            lines.append(f"static const float {name}_{key}s[] = {{{numbers}}};")
+            size = f"{big}_INPUTS" if key == "x" else f"{big}_INPUTS_{key.upper()}"
+            given.append(f"{name}_{key}s + t * {size}")
         body += [
             "    {", f"        {name}_state s;", f"        float y[{big}_OUTPUTS];",
             f"        {name}_init(&s);", f"        for (int t = 0; t < {steps}; t++) {{",
-            f"            {name}_step(&s, {name}_xs + t * {width}, y);",
+            f"            {name}_step(&s, {', '.join(given)}, y);",
             f"            print(y, {big}_OUTPUTS);", "        }", "    }",
         ]  # fmt: skip
     return "\n".join([*lines, "int main(void)", "{", *body, "    return 0;", "}", ""])
@@ -66,6 +71,7 @@ def outputs_of(
     inputs: dict[str, Any],
     compiler: Sequence[str],
     runner: Sequence[str] = (),
+    named: dict[str, dict[str, Any]] | None = None,
     **options: Any,
 ) -> dict[str, Any]:
     """Compile all of them into one program, run it, and take its outputs apart."""
@@ -73,7 +79,7 @@ def outputs_of(
         files = c_files(network, name, **options)
         (folder / f"{name}.h").write_text(files.header)
         (folder / f"{name}.c").write_text(files.source)
-    (folder / "main.c").write_text(main_of(networks, inputs))
+    (folder / "main.c").write_text(main_of(networks, inputs, named or {}))
     names = [f"{name}.c" for name in networks]
     built = subprocess.run(
         [*compiler, "main.c", *names, "-o", "program", "-lm"],
