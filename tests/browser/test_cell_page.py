@@ -104,11 +104,11 @@ def test_inputs_by_name_are_typed(tmp_path: Path, opened: Opened) -> None:
     assert page.inner_text("#wrong") == "dt is 2 numbers for all steps, or for each of the 4."
     dt = np.array([[1.0, 0.5], [2.0, 1.0], [0.25, 1.0], [3.0, 0.0]])
     page.fill("#named-dt", "\n".join(f"{a}, {b}" for a, b in dt))
-    page.fill("#named-mask", "0")
+    page.fill("#named-mask", "0.5")
     assert page.inner_text("#wrong") == ""
     run = interpret.forward(
         unrolled.equation(cell), cell.weights, np.array(SEQUENCE)[:, None], None,
-        {"dt": dt, "mask": np.zeros((4, 1))}, input_size=1, hidden_size=3, width=2,
+        {"dt": dt, "mask": np.full((4, 1), 0.5)}, input_size=1, hidden_size=3, width=2,
     )  # fmt: skip
     d_outputs = np.zeros((4, 3))
     d_outputs[-1] = 1
