@@ -98,13 +98,13 @@ def test_the_reach_ends_at_the_first_failure() -> None:
 @pytest.mark.parametrize(
     ("solved", "sentences"),
     [
-        (GATED, ["both gated cells reach further than both others",
-                 "After a failure, IRNN at lag 16 was learned all the same",
+        (GATED, ["both gated cells reach further than the other two",
+                 "IRNN at lag 16 was learned despite failing at a shorter lag",
                  "solved every lag up to 16, the longest that was tried"]),
-        (NONE, ["it does **not** hold: no gated cell reaches further",
+        (NONE, ["it does **not**: neither gated cell reaches further",
                 "did not solve even the shortest lag, 4"]),
-        (EQUAL, ["it does **not** hold", "these lags show no difference", "failed at 8"]),
-        (PLAIN, ["it does **not** hold", "The LSTM reaches further than the GRU"]),
+        (EQUAL, ["it does **not**:", "The LSTM and the GRU reach equally far", "failed at 8"]),
+        (PLAIN, ["it does **not**:", "The LSTM reaches further than the GRU"]),
     ],
 )  # fmt: skip
 def test_the_discussion_says_what_came_out(

@@ -15,9 +15,9 @@ from unrolled.report.figures import curves, heat_map
 from unrolled.report.numbers import number, percent
 
 AIM = """
-To see what the gates of an LSTM do, in two networks that this page has trained: one that must keep
-a single bit, where it can be told at every step what should happen, and one that reads a text,
-where nobody has told it what to remember.
+To see what the gates of an LSTM do, in two networks that this page trained: one that must store a
+single bit, where we know at every step what should happen, and one that reads a text, where nothing
+tells it what to remember.
 """
 
 
@@ -28,10 +28,10 @@ def theory() -> list[Prose | Math]:
         Prose(
             "Each gate is a number between 0 and 1 for each unit. The **input gate** $i_t$ says "
             "how much of the new value $g_t$ is written, the **forget gate** $f_t$ how much of the "
-            "old $c_{t-1}$ is kept, the **output gate** $o_t$ how much of it is shown. So the "
+            "old $c_{t-1}$ is kept, the **output gate** $o_t$ how much of it is output. So the "
             "textbook predicts:\n\n"
-            "- *write*: $i$ near 1, and $f$ near 0 so that the old value goes;\n"
-            "- *keep*: $f$ near 1, and $i$ near 0 so that nothing disturbs;\n"
+            "- *write*: $i$ near 1, and $f$ near 0, so that the old value is erased;\n"
+            "- *keep*: $f$ near 1, and $i$ near 0, so that nothing new is added;\n"
             "- *release*: $f$ near 0 and $i$ near 0.\n\n"
             "If the forget gate alone keeps a value, what is left of it after $k$ steps is $f^k$."
         ),
@@ -48,21 +48,21 @@ def steps(bit: Latch) -> list[Prose | Table]:
                      float(bit.trace.outputs[t, 0, 0]), float(f), float(i), float(c)])  # fmt: skip
     return [
         Prose(
-            "**One bit.** At every step a random value, 1 or -1, comes by. With a *write* command "
-            "it is to be remembered, with *release* to be forgotten; all other values are to be "
-            "ignored. The output should be the bit that is kept, or 0.\n\n"
+            "**One bit.** At every step the input is a random value, 1 or -1. With a *write* "
+            "command "
+            "the network must store it; at *release* it must forget what it stored; without a "
+            "command it must ignore the value. The output should be the stored bit, or 0.\n\n"
             f"1. Train a small LSTM on random sequences of {STEPS} steps.\n"
-            "2. Show it a sequence in which we know what happens, and write down its gates.\n"
-            "3. Set the state of one unit to zero while a bit is kept: if the bit is lost, the "
-            f"unit was keeping it. Do so for each unit, in {TESTED} sequences.\n\n"
-            "**A text.** Train an LSTM to predict the next character, watch its gates on text that "
-            "it did not learn from, and look for units whose state follows something a reader "
-            "would keep in mind.\n\nThe first sequence in full, with the gates of the unit that "
-            "keeps the bit:"
+            "2. Feed it a sequence with known commands, and record its gates.\n"
+            "3. Set the state of one unit to zero while a bit is stored: if the bit is lost, the "
+            f"unit was storing it. Repeat for each unit, over {TESTED} sequences.\n\n"
+            "**A text.** Train an LSTM to predict the next character, record its gates on unseen "
+            "text, and look for units whose state follows something a reader would keep in mind."
+            "\n\nThe first sequence in full, with the gates of the unit that stores the bit:"
         ),
         Table(
             "steps",
-            f"The sequence that is drawn below, and unit {bit.keeper}.",
+            f"The sequence drawn below, and unit {bit.keeper}.",
             ["step", "command", "value", "wanted", "output", "f", "i", "c"],
             rows,
             digits=3,
@@ -72,9 +72,9 @@ def steps(bit: Latch) -> list[Prose | Table]:
 
 def code() -> list[Prose | Code]:
     return [
-        Prose("What a perfect memory of one bit would say:"),
+        Prose("The output of a perfect one-bit memory:"),
         code_of(latch.follow),
-        Prose("Which unit keeps it, found by wiping each:"),
+        Prose("Which unit stores it, found by resetting each in turn:"),
         code_of(latch.wipe_each),
         Prose("What a reader keeps in mind:"),
         code_of(reading.features),
@@ -84,8 +84,9 @@ def code() -> list[Prose | Code]:
 def bit_result(bit: Latch) -> list[Prose | Figure | Table]:
     return [
         Prose(
-            f"The network names the right one of -1, 0 and 1 at {percent(bit.right)} of the steps "
-            "of sequences that it never learned from."
+            f"On unseen sequences, the output (-1, 0 or 1) is correct at {percent(bit.right)} "
+            "of the "
+            "steps."
         ),
         _bit_figure(bit),
         _keeper(bit),
@@ -98,7 +99,7 @@ def _keeper(bit: Latch) -> Figure:
     """The unit that keeps the bit."""
     return Figure(
             "keeper",
-            f"Unit {bit.keeper}, which keeps the bit",
+            f"Unit {bit.keeper}, which stores the bit",
             curves(
                 {"f": bit.gate("f")[bit.keeper], "i": bit.gate("i")[bit.keeper],
                  "c": bit.gate("c")[bit.keeper]},
@@ -115,18 +116,18 @@ def _tables(bit: Latch) -> list[Table]:
     return [
         Table(
             "commands",
-            f"Unit {bit.keeper}: the mean of each gate by what happens at the step, over {TESTED} "
-            "sequences never learned from.",
+            f"Unit {bit.keeper}: the mean of each gate, by command, over {TESTED} unseen "
+            "sequences.",
             ["step", "input gate i", "forget gate f", "output gate o", "size of c"],
             [[kind, *(bit.gates[kind][name] for name in ("i", "f", "o", "c"))] for kind in KINDS],
             digits=3,
         ),
         Table(
             "wiped",
-            "Each unit set to zero while a bit is kept: how often the bit is still right four "
-            f"steps later (untouched: {percent(bit.right_unwiped)}), and how closely the unit's "
-            "state follows the bit.",
-            ["unit", "right after wiping", "correlation with the bit"],
+            "Each unit set to zero while a bit is stored: how often the bit is still correct four "
+            f"steps later (without resetting: {percent(bit.right_unwiped)}), and how closely the "
+            "unit's state follows the bit.",
+            ["unit", "correct after resetting", "correlation with the bit"],
             [[str(one.unit), percent(one.right), one.correlation] for one in bit.units],
             digits=3,
         ),
@@ -163,7 +164,7 @@ def _bit_figure(bit: Latch) -> Figure:
     panels: list[Panel] = [
         curves(
             {"wanted": (at, bit.targets[:, 0, 0]), "output": (at, bit.trace.outputs[:, 0, 0])},
-            x_label="step", y_label="bit", title="What was wanted, and what came",
+            x_label="step", y_label="bit", title="Target and output",
         )
     ]  # fmt: skip
     for name, title in (("f", "Forget gate"), ("i", "Input gate"), ("c", "State c")):
@@ -179,7 +180,7 @@ def _bit_figure(bit: Latch) -> Figure:
         "bit",
         "One bit written, kept, released",
         panels,
-        "Four panels: the output follows the wanted bit; gates and states as heat maps.",
+        "Four panels: the output follows the target bit; gates and states as heat maps.",
         "Commands come at steps 4 (write), 12 (release), 16 (write) and 22 (write the opposite).",
     )
 
@@ -199,7 +200,7 @@ def _text_gates(text: Reading) -> list[Figure]:
             ),
             f"A heat map: units in rows, characters in columns, brightness is how open the {word} "
             "gate is.",
-            "The twelve units whose forget gate moves most over this piece of text.",
+            "The twelve units whose forget gate varies most over this piece of text.",
         )
         for name, word in names.items()
     ]  # fmt: skip
@@ -224,9 +225,9 @@ def text_result(text: Reading) -> list[Prose | Code | Figure | Table]:
         ),
         Table(
             "fits",
-            "Things worth remembering: the unit whose state follows each most closely, and how "
-            "closely the best unit did before training.",
-            ["what", "unit", "correlation", "best before training"],
+            "Features a reader would track: the unit whose state follows each most closely, and "
+            "how closely the best unit did before training.",
+            ["feature", "unit", "correlation", "best before training"],
             [[fit.feature, str(fit.unit), fit.correlation, fit.untrained] for fit in text.fits],
             digits=2,
         ),
@@ -243,8 +244,9 @@ def _lifetimes(text: Reading) -> Figure:
             {"half-life": (np.arange(1, len(life) + 1), life)},
             x_label="unit, by rank", y_label="half-life (characters)", log_y=True,
         ),
-        "A falling curve: a few units keep for long, most for a few characters.",
-        "From the mean of each unit's forget gate: after so many steps half of c is left.",
+        "A falling curve: a few units have long half-lives, most only a few characters.",
+        "From the mean of each unit's forget gate: the number of steps after which half of c is "
+        "left.",
     )  # fmt: skip
 
 

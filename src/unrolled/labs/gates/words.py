@@ -28,12 +28,13 @@ NAMES = {"i": "input", "f": "forget"}
 def found(bit: Latch, text: Reading) -> list[str]:
     fit = max(text.fits, key=lambda one: abs(one.correlation), default=None)
     lines = [
-        f"one bit: right at {percent(bit.right)} of the steps; unit {bit.keeper} keeps it (wiped: "
-        f"right in {percent(wiped(bit))}, untouched {percent(bit.right_unwiped)})",
-        f"its forget gate: {number(keep(bit), 2)} while it keeps, "
-        f"{number(bit.gates['release']['f'], 2)} when it releases; input gate "
-        f"{number(bit.gates['write']['i'], 2)} when it writes",
-        f"a text: {number(text.bits, 3)} bits per character (by frequency alone "
+        f"one bit: correct at {percent(bit.right)} of the steps; unit {bit.keeper} stores it "
+        f"(after resetting it, correct in {percent(wiped(bit))} instead of "
+        f"{percent(bit.right_unwiped)})",
+        f"its forget gate: {number(keep(bit), 2)} at keep, "
+        f"{number(bit.gates['release']['f'], 2)} at release; its input gate: "
+        f"{number(bit.gates['write']['i'], 2)} at write",
+        f"a text: {number(text.bits, 3)} bits per character (by character frequency alone "
         f"{number(text.guessing_bits, 3)})",
     ]
     if fit:
@@ -45,7 +46,7 @@ def found(bit: Latch, text: Reading) -> list[str]:
 
 
 def wiped(bit: Latch) -> float:
-    """How often the bit survives that its keeper is set to zero."""
+    """How often the bit survives when the unit that stores it is set to zero."""
     return next(one.right for one in bit.units if one.unit == bit.keeper)
 
 
@@ -69,12 +70,12 @@ def _gates(bit: Latch) -> str:
     held, broken = verdicts(bit)
     yes = f"As the textbook predicts: {'; '.join(held)}. " if held else ""
     no = (
-        f"**Not as it predicts:** {'; '.join(broken)}. Nothing in training asks for a clean "
-        "division of labour; any mixture of the gates that gives the right output will do"
+        f"**Against the prediction:** {'; '.join(broken)}. Training does not ask for a clean "
+        "division of roles: any combination of gates that gives the right output will do"
         if broken
         else "Every prediction holds"
     )
-    return f"**The gates at a command.** {yes}{no} ([@commands], [@keeper])."
+    return f"**The gates at each command.** {yes}{no} ([@commands], [@keeper])."
 
 
 def _keeper(bit: Latch) -> str:
@@ -82,18 +83,18 @@ def _keeper(bit: Latch) -> str:
     follow = [one.unit for one in bit.units if abs(one.correlation) > 0.9]
     idle = [unit for unit in follow if unit not in needed]
     alone = (
-        f"The bit is in one place: only unit {bit.keeper} matters"
+        f"The bit is stored in one place: only unit {bit.keeper} matters"
         if needed == [bit.keeper]
-        else f"The bit is kept by {counted(len(needed), 'unit')} together"
+        else f"The bit is shared by {counted(len(needed), 'unit')}"
     )
     tail = (
         f" {counted(len(idle), 'unit')} more {'follows' if len(idle) == 1 else 'follow'} the bit "
-        "closely and can be wiped without harm: correlation is not causation."
+        "closely but can be reset without harm: correlation is not causation."
         if idle
         else ""
     )
     return (
-        f"**Who keeps it.** {alone}; without unit {bit.keeper} the bit is right in "
+        f"**Which unit stores it.** {alone}; without unit {bit.keeper} the bit is correct in "
         f"{percent(wiped(bit))} of the sequences instead of {percent(bit.right_unwiped)} "
         f"([@wiped]).{tail}"
     )
@@ -119,32 +120,34 @@ def _held(bit: Latch) -> str:
         if lost is None
         else ", within the length of training"
         if lost <= STEPS
-        else f", which is beyond the {STEPS} steps of training, and nothing had taught it more"
+        else f", which is longer than the {STEPS} steps it was trained on"
     )
     more = bit.held[STEPS] > 2 * alone
     why = (
         f"The forget gate alone would leave {number(alone, 2)} of it after {STEPS} steps; the "
         f"output shows {number(float(bit.held[STEPS]), 2)}. So this memory is **not** a value that "
-        "fades behind a gate: the output comes back through $U h_{t-1}$ and writes the bit anew"
+        "decays behind a gate: the output feeds back through $U h_{t-1}$ and rewrites the bit"
         if more
         else f"The forget gate alone would leave {number(alone, 2)} of it after {STEPS} steps, and "
         f"the output shows {number(float(bit.held[STEPS]), 2)}: here the gate explains the memory"
     )
-    return f"**How long.** {how_long}{seen} ([@held]). {why}."
+    return f"**How long it lasts.** {how_long}{seen} ([@held]). {why}."
 
 
 def _text(text: Reading) -> str:
     opened = {kind: gates["f"] for kind, gates in text.at.items()}
     if len(opened) < 2:
-        return "**In the text** there is only one kind of character to compare ([@kinds])."
+        return (
+            "**In the text** there is only one kind of character, so nothing to compare ([@kinds])."
+        )
     least = min(opened, key=lambda kind: opened[kind])
     most = max(opened, key=lambda kind: opened[kind])
     gap = opened[most] - opened[least]
-    size = "clearly" if gap > 0.05 else "only just"
+    size = "a clear difference" if gap > 0.05 else "a small difference"
     return (
-        f"**In the text** the forget gates are, over all units, most closed at {least} "
-        f"({number(opened[least], 2)}) and most open at {most} ({number(opened[most], 2)}), "
-        f"{size} apart ([@kinds], [@text-f])."
+        f"**In the text** the forget gates, averaged over all units, are lowest at {least} "
+        f"({number(opened[least], 2)}) and highest at {most} ({number(opened[most], 2)}), "
+        f"{size} ([@kinds], [@text-f])."
     )
 
 
@@ -156,16 +159,16 @@ def _units(text: Reading) -> str:
         f"{number(fit.untrained, 2)} before training"
         for fit in better
     )
-    learned = f"Training has made units for {told}. " if better else ""
+    learned = f"Training produced units that follow {told}. " if better else ""
     control = (
-        "It has **not** for "
+        "It did **not** for "
         + ", ".join(f"*{fit.feature}*" for fit in same)
-        + ": there the best unit of the untrained network does as well or nearly, and whoever "
-        "shows such a unit without this comparison shows nothing"
+        + ": there the best unit of the untrained network does as well, or nearly, so such a unit "
+        "is no evidence of learning"
         if same
-        else "In each case the untrained network has no such unit"
+        else "In each case no unit of the untrained network follows it as closely"
     )
-    return f"**Does a unit mean something?** {learned}{control} ([@fits])."
+    return f"**Do single units have a meaning?** {learned}{control} ([@fits])."
 
 
 def questions(bit: Latch, text: Reading) -> list[Question]:
@@ -174,34 +177,36 @@ def questions(bit: Latch, text: Reading) -> list[Question]:
     return [
         Question(
             "How is a bit overwritten by its opposite?",
-            f"At *write* the forget gate of unit {bit.keeper} stands at "
-            f"{number(gates['write']['f'], 2)}, so that of the old value "
-            f"{percent(gates['write']['f'], 0)} is left, and the new one comes in with "
-            f"{number(gates['write']['i'], 2)}. Step 22 of the table shows one.",
+            f"At *write* the forget gate of unit {bit.keeper} is "
+            f"{number(gates['write']['f'], 2)}, so {percent(gates['write']['f'], 0)} of the old "
+            "value is left, and the input gate lets in the new one with a factor of "
+            f"{number(gates['write']['i'], 2)}. Step 22 of the table is an example.",
             ["commands", "steps"],
         ),
         Question(
-            "Values go by at every step. Why do they not disturb the bit?",
-            f"While it keeps, the input gate stands at {number(gates['keep']['i'], 2)}"
+            "A new value arrives at every step. Why does it not disturb the bit?",
+            f"At *keep* the input gate is {number(gates['keep']['i'], 2)}"
             + (
-                ", nearly shut."
+                ", nearly closed."
                 if gates["keep"]["i"] < 0.2
-                else ": not shut. What is let in then is not the passing value but $g_t$, which "
+                else ": not closed. What it lets in is not the new value itself but $g_t$, which "
                 "depends on $h_{t-1}$ as well."
             )
-            + f" The output is right at {percent(bit.right)} of all steps.",
+            + f" The output is correct at {percent(bit.right)} of all steps.",
             ["commands", "bit"],
         ),
         Question(
-            "How does one know that a unit keeps the bit, and does not only go along with it?",
-            f"By wiping it: without unit {bit.keeper} the bit is right in {percent(wiped(bit))} of "
+            "How do you know that a unit stores the bit, rather than just following it?",
+            f"By resetting it: without unit {bit.keeper} the bit is correct in "
+            f"{percent(wiped(bit))} of "
             f"the sequences, against {percent(bit.right_unwiped)}.",
             ["wiped"],
         ),
         Question(
             "How far back do the units of the text network look?",
-            f"By its forget gate the longest keeps half of a value for {number(life.max(), 3)} "
-            f"characters, the middle one for {number(float(np.median(life)), 2)}; "
+            f"Judging by its forget gate, the slowest unit keeps half of a value for "
+            f"{number(life.max(), 3)} characters, the median unit for "
+            f"{number(float(np.median(life)), 2)}; "
             f"{counted(long_ones, 'unit')} of {len(life)} for more than ten.",
             ["lifetimes"],
         ),

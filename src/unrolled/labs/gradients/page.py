@@ -44,8 +44,9 @@ def theory() -> list[Prose | Math]:
         ),
         Prose(
             "Three predictions follow. With $\\rho(U) < 1$ the derivative should vanish like "
-            "$\\rho^k$; with $\\rho(U) > 1$ it can explode, if the tanh lets it; and a cell whose "
-            "state is carried over by a gate should do better, for the LSTM says"
+            "$\\rho^k$; with $\\rho(U) > 1$ it can explode, unless the tanh prevents it; and a "
+            "cell "
+            "whose state is carried over by a gate should do better. The LSTM is"
         ),
         Math(equation(LSTM).latex, "lstm"),
         Prose(
@@ -53,8 +54,8 @@ def theory() -> list[Prose | Math]:
         ),
         Math(equation(LSTM).backward.latex, "lstm-backward"),
         Prose(
-            "Along the cell state, one step back is a product with the forget gate alone (the way "
-            "through $h$ adds to it). The prediction: the factor for each step is the mean of $f$."
+            "Along the cell state, one step back is a product with the forget gate alone (the path "
+            "through $h$ adds to it). The prediction: the factor per step is the mean of $f$."
         ),
     ]
 
@@ -70,13 +71,15 @@ def _by_hand(measured: Measured) -> list[Prose | Math | Table]:
     return [
         Prose(
             "1. Run the network forward over a random sequence, and keep every state.\n"
-            "2. Let the loss look at the last state alone: $L = \\delta^{\\top} h_T$ with a random "
+            "2. Let the loss depend on the last state alone: $L = \\delta^{\\top} h_T$ with a "
+            "random "
             "$\\delta$ of length one. So the norm at lag 0 is exactly 1.\n"
-            "3. Go back through time, one derived step after another, and write down the norm of "
+            "3. Go back through time, one derived step after another, and record the norm of "
             "$\\delta h_{T-k}$ for each lag $k$.\n"
             f"4. Take the median over {BATCH} sequences, and the slope of its logarithm over the "
-            "lags: the *factor*, by which one step back multiplies the norm.\n\n"
-            "One such step with two units, small enough for a pencil. The recurrent matrix and "
+            "lags: the *factor* by which one step back multiplies the norm.\n\n"
+            "One such step with two units, small enough to follow by hand. The recurrent matrix "
+            "and "
             "the last state of this run are"
         ),
         Math(
@@ -94,7 +97,7 @@ def _by_hand(measured: Measured) -> list[Prose | Math | Table]:
             "by-hand",
             f"Its norm is {number(float(np.linalg.norm(example.d_before)))}, after "
             f"{number(float(np.linalg.norm(example.d_h)))} one step later. The library's own "
-            "backward step gave the last line; the two above it lead there with a pencil.",
+            "backward step gave the last line; the two above it are worked out by hand.",
         ),
     ]
 
@@ -107,9 +110,10 @@ def _slopes(measured: Measured) -> list[Prose | Math | Table]:
     ]
     return [
         Prose(
-            "Is the way back right? A derivative is a slope, and a slope can be measured: the "
+            "Is the backward pass correct? A derivative is a slope, and a slope can be "
+            "measured: the "
             f"first unit of a state {min(10, measured.lags)} steps back is moved by 0.00001 up "
-            "and down, and the loss tells the rest."
+            "and down, and the change of the loss is compared."
         ),
         Table(
             "slopes",

@@ -34,12 +34,12 @@ def _vanishing(measured: Measured) -> str:
     ]
     held = all(one.factor < 1 for one in below_one(measured))
     slower = all(one.factor <= one.radius for one in below_one(measured))
-    verdict = "as predicted" if held else "**against the prediction**, not everywhere"
+    verdict = "as predicted" if held else "**only in part, against the prediction**"
     tail = (
-        "always below $\\rho$ itself, since the slope of the tanh takes its share"
+        "always below $\\rho$ itself, because of the slope of the tanh"
         if slower
         else "and not always below $\\rho$: over a limited number of steps the eigenvectors, "
-        "which are not at right angles, can still help the norm along"
+        "which are not orthogonal, can still increase the norm"
     )
     return (
         f"**Vanishing.** Below $\\rho = 1$ the simple network's derivative vanishes {verdict}: the "
@@ -53,15 +53,15 @@ def _exploding(measured: Measured) -> str:
     tamed = [one for one in above if one.factor < 1]
     exploding = [one for one in above if one.factor > 1]
     kept = all(one.factor <= one.largest_singular for one in measured.scaled["Elman"])
-    bound = f"The bound is {'kept' if kept else '**not** kept'}, the simple rule is not"
+    bound = f"The bound {'holds' if kept else 'does **not** hold'}; the simple rule does not"
     first = (
-        f"At $\\rho = 1$, where the theory of the linear network sees no change at all, the "
+        f"At $\\rho = 1$, where linear theory predicts no change at all, the "
         f"factor is {number(at_one.factor, 3)}"
     )
     middle = (
-        f"; at {_radii(tamed)}, where it sees explosion, the derivative still vanishes. "
-        f"{bound}: larger weights drive the units into the flat ends of "
-        "the tanh, and its slope takes back what the matrix gives"
+        f"; at {_radii(tamed)}, where it predicts explosion, the derivative still vanishes. "
+        f"{bound}: larger weights saturate the tanh, and its small slope offsets the growth "
+        "from the matrix"
         if tamed
         else ""
     )
@@ -69,7 +69,7 @@ def _exploding(measured: Measured) -> str:
         f". It explodes at {_radii(exploding)}, by a factor of {number(exploding[-1].factor, 3)} "
         f"a step at $\\rho$ = {exploding[-1].radius:g}, far less than the matrix alone would give"
         if exploding
-        else ". It explodes at none of the scales tried"
+        else ". It does not explode at any of the scales tried"
     )
     return f"**Exploding.** {first}{middle}{last} ([@elman-lags])."
 
@@ -100,9 +100,10 @@ def _gates(measured: Measured) -> str:
     )
     return (
         f"**Gates.** After {measured.lags} steps back the norms are {told} ([@cells]). {verdict} "
-        f"nearly all is lost: with a bias of zero the LSTM's forget gate stands at "
-        f"{number(half.open, 2)}, and loses about as much at every step ([@forget]). What matters "
-        f"is that a gate can learn to open, or is opened from the start.{others}{_irnn(measured)}"
+        f"nearly everything is lost: with a bias of zero the LSTM's forget gate averages "
+        f"{number(half.open, 2)}, so about that share is left at every step ([@forget]). What "
+        "matters is that a gate can learn to open, or is open from the "
+        f"start.{others}{_irnn(measured)}"
     )
 
 
@@ -113,8 +114,8 @@ def _irnn(measured: Measured) -> str:
     top = measured.scaled["IRNN"][-1]
     return (
         " The IRNN's norm is exactly zero in half of the sequences or more: a unit that is off "
-        "passes nothing back, and where every unit was off at some step, nothing comes through. "
-        f"Where something does, no flat end tames it: at $\\rho$ = {top.radius:g} its factor is "
+        "passes nothing back, so if every unit is off at some step, nothing gets through. "
+        f"Where something does, no saturation limits it: at $\\rho$ = {top.radius:g} its factor is "
         f"{number(top.factor, 3)} ([@factors])."
     )
 
@@ -125,14 +126,14 @@ def _forgetting(measured: Measured) -> str:
     most = max(one.factor / one.open - 1 for one in measured.forgetting)
     how = (
         f"In {more} of {len(measured.forgetting)} runs the factor is above the mean of $f$, by up "
-        f"to {percent(most, 0)}: what the derivation leaves out of the short formula, the way "
-        "through $h$ and the other gates, adds to the derivative"
+        f"to {percent(most, 0)}: the path through $h$ and the "
+        "other gates, which the short formula leaves out, adds to the derivative"
         if more
         else "The factor never exceeds the mean of $f$"
     )
     over = (
-        f". With the bias at {last.bias:g} the factor is even {number(last.factor, 3)}: an LSTM "
-        "can explode, too"
+        f". With a bias of {last.bias:g} the factor even exceeds one ({number(last.factor, 3)}): "
+        "an LSTM can explode, too"
         if last.factor > 1
         else ""
     )
@@ -156,10 +157,10 @@ def _clipping(measured: Measured) -> str:
     )
     small = _smaller_rate(wild, clipped, slow)
     return (
-        f"**Clipping.** Without it the norm of the gradient once was {number(spike, 2)} times its "
-        f"median, and one such update throws the weights far away ([@runs]); {verdict}. {small}. "
-        "Clipping shortens the whole gradient and keeps its direction: the share of the distant "
-        "past in it stays as small as it was, so clipping cures explosion alone."
+        f"**Clipping.** Without it the norm of the gradient peaked at {number(spike, 2)} times its "
+        f"median, and one such update moves the weights far away ([@runs]); {verdict}. {small}. "
+        "Clipping shortens the whole gradient and keeps its direction: the contribution of the "
+        "distant past stays as small as it was, so clipping cures only explosion."
     )
 
 
@@ -182,33 +183,34 @@ def questions(measured: Measured) -> list[Question]:
         Question(
             "How far back can the simple network learn when $\\rho(U)$ is 0.5?",
             f"With the factor {number(low.factor, 3)}, a thousandth of the derivative is left "
-            f"after {_steps_to(low.factor, 1e-3)} steps: what happened before that no longer "
-            "changes the weights by anything that would show.",
+            f"after {_steps_to(low.factor, 1e-3)} steps: anything earlier has "
+            "no noticeable effect on the weights.",
             ["elman-factors", "elman-lags"],
         ),
         Question(
             "Why does the derivative not grow by the spectral radius, when that is above one?",
             f"At $\\rho$ = {high.radius:g} it grows by {number(high.factor, 3)} a step. Each step "
             "back also multiplies by $1 - h_t^2$, and large weights make $h_t$ nearly 1 or -1. "
-            "The product counts, not the matrix alone.",
+            "The product matters, not the matrix alone.",
             ["elman-factors", "elman-backward"],
         ),
         Question(
             "Is an LSTM safe from vanishing gradients?",
-            f"No: as it is first drawn it loses the derivative as well. Its forget gate can be "
-            f"opened, though: with the bias at {opened.bias:g} the factor is "
+            f"No: at initialization it loses the derivative as well. But its forget gate can be "
+            f"opened: with a bias of {opened.bias:g} the factor is "
             f"{number(opened.factor, 3)}.",
             ["cells", "forget"],
         ),
         Question(
             "Would clipping help a network that forgets?",
             "No. It multiplies the gradient as a whole by one number, so the ratio between lag 0 "
-            "and any other lag stays what it was. It helps where the norm has spikes.",
+            "and any other lag is unchanged. It helps where the norm has spikes.",
             ["training", "runs"],
         ),
         Question(
             "How do I know that these derivatives are right?",
-            "Each was compared with a slope that was measured by moving the state a little.",
+            "Each was compared with a finite difference: the loss was measured again after moving "
+            "the state a little.",
             ["slopes"],
         ),
     ]
@@ -224,7 +226,7 @@ def found(measured: Measured) -> list[str]:
     return [
         f"Elman, spectral radius {elman[0].radius:g}: each step back multiplies the derivative by "
         f"{number(elman[0].factor, 3)}; at {elman[-1].radius:g} by {number(elman[-1].factor, 3)}",
-        f"left after {at} steps, weights as first drawn: "
+        f"left after {at} steps, at initialization: "
         + ", ".join(f"{name} {number(h[-1], 3)}" for name, h in measured.untouched.items()),
         f"LSTM: forget gate opened from {number(first.open, 2)} to {number(last.open, 2)}, factor "
         f"from {number(first.factor, 3)} to {number(last.factor, 3)}",

@@ -51,19 +51,19 @@ def steps(measured: Measured) -> list[Prose | Table]:
     xs, targets = measured.sequence
     return [
         Prose(
-            f"1. Draw {BATCH} new sequences: no sequence comes twice, so nothing can be learned by "
-            "heart.\n"
+            f"1. Draw {BATCH} new sequences; none is used twice, so nothing can be memorized.\n"
             "2. Forward, loss, backward through time; the norm of the gradient is clipped at "
             f"{measure.CLIP:g}; one step of Adam.\n"
-            f"3. Every {measure.EVERY} updates, score the network on {TESTED} sequences that it "
-            f"never learns from. Stop when it has solved the problem, or after "
+            f"3. Every {measure.EVERY} updates, score the network on {TESTED} unseen "
+            f"sequences. Stop when it has solved the problem, or after "
             f"{measured.updates} updates.\n"
-            "4. Go to the next lag with a new network. Two failures in a row end the series.\n\n"
-            "*Solved* means: in adding a tenth of the squared error of guessing "
-            f"({number(ADDING.guessing, 3)}); in copying {percent(COPYING.solved_at, 0)} of the "
-            f"symbols right, where guessing has {percent(COPYING.guessing, 0)}. The learning rate "
+            "4. Start again with a new network at the next lag; stop after two failures in a "
+            "row.\n\n"
+            "*Solved* means: in adding, a tenth of the squared error of guessing "
+            f"({number(ADDING.guessing, 3)}); in copying, {percent(COPYING.solved_at, 0)} of the "
+            f"symbols correct (guessing scores {percent(COPYING.guessing, 0)}). The learning rate "
             f"is {RATES[0]:g} or {RATES[1]:g}, whichever was better for the cell at the shortest "
-            "lag.\n\nOne sequence of the adding problem, as it came up in this run:"
+            "lag.\n\nOne sequence of the adding problem, from this run:"
         ),
         Table(
             "sequence",
@@ -93,8 +93,8 @@ def result(measured: Measured) -> list[Prose | Figure | Table]:
     blocks.append(
         Table(
             "runs",
-            "Every run: the learning rate, the updates it took, and the score on sequences never "
-            "learned from.",
+            "Every run: the learning rate, the number of updates, and the score on unseen "
+            "sequences.",
             ["problem", "cell", "lag", "rate", "updates", "score", "solved"],
             [
                 [problem.name, name, one.lag, f"{one.rate:g}", one.updates,
@@ -127,10 +127,10 @@ def _scores(measured: Measured, problem: Problem) -> Figure:
             columns=[str(lag) for lag in lags], rows=list(CELLS), limits=limits,
             show_values=True, digits=3 if problem is ADDING else 2,
         ),
-        "A table of scores: cells in rows, lags in columns, worse to the right.",
+        "A table of scores: cells in rows, lags in columns, getting worse to the right.",
         f"{better} Solved is {'below' if problem is ADDING else 'above'} "
-        f"{number(problem.solved_at, 2)}; the scale ends at guessing, and the numbers are "
-        "those of [@runs]. White: not tried, after two failures.",
+        f"{number(problem.solved_at, 2)}; the scale ends at the score of guessing, and the numbers "
+        "are those of [@runs]. White: not tried, after two failures.",
     )  # fmt: skip
 
 
@@ -140,7 +140,7 @@ def _curves(measured: Measured, problem: Problem) -> Figure:
         f"{problem.name.capitalize()}: learning curves",
         [_panel(name, runs, problem) for name, runs in measured.runs[problem.name].items()],
         "Four panels of training loss over updates, a line for each lag.",
-        "Mean of 20 updates. A line that ends early has solved its problem.",
+        "Moving average over 20 updates. A line that ends early has solved its problem.",
     )
 
 
@@ -172,5 +172,5 @@ def _looks(measured: Measured) -> Figure:
         ),
         "A curve with two peaks where the marks are, if the network has learned to add.",
         "How much the loss of one sequence depends on each number. Over twenty sequences "
-        f"{percent(marked_share(measured, one), 0)} of it lies on the two marked ones.",
+        f"{percent(marked_share(measured, one), 0)} of it falls on the two marked ones.",
     )  # fmt: skip

@@ -66,9 +66,7 @@ def _ranking(measured: Measured, problem: Problem) -> str:
         if one.solved and one.lag > by_reach[name]
     ]
     luck = (
-        f" After a failure, {joined(late)} was learned all the same: one run is one draw."
-        if late
-        else ""
+        f" {joined(late)} was learned despite failing at a shorter lag: runs vary." if late else ""
     )
     return f"**{problem.name.capitalize()}.** {told} ([@{problem.name}-scores]).{luck}"
 
@@ -90,26 +88,26 @@ def _prediction(measured: Measured) -> str:
         winners = [name for name in GATED if by_reach[name] > plain]
         losers = [name for name in GATED if by_reach[name] <= plain]
         if not losers:
-            parts.append(f"in {problem.name}, both gated cells reach further than both others")
+            parts.append(f"in {problem.name}, both gated cells reach further than the other two")
         elif winners:
             parts.append(
                 f"in {problem.name}, {joined(winners)} does, but {joined(losers)} does **not**"
             )
         else:
-            parts.append(f"in {problem.name}, it does **not** hold: no gated cell reaches further")
+            parts.append(f"in {problem.name}, it does **not**: neither gated cell reaches further")
     lstm, gru = (
         sum(reaches(measured, problem)[name] for problem in (ADDING, COPYING))
         for name in ("LSTM", "GRU")
     )
     between = (
-        "The GRU reaches further than the LSTM here, which the theory does not say"
+        "The GRU reaches further than the LSTM here, which the theory does not predict"
         if gru > lstm
         else "The LSTM reaches further than the GRU"
         if lstm > gru
-        else "Between LSTM and GRU these lags show no difference"
+        else "The LSTM and the GRU reach equally far"
     )
     return (
-        f"**Does a gate help, as the theory says?** According to the numbers: "
+        f"**Does a gate help, as the theory says?** In this run: "
         f"{'; '.join(parts)} ([@adding-scores], [@copying-scores]). {between}."
     )
 
@@ -118,9 +116,9 @@ def _limits(measured: Measured) -> str:
     return (
         f"**What this does not show.** Each run had {measured.updates} updates and "
         f"{measured.hidden} units: *failed* means not within these. A cell that fails here may "
-        "learn with more time; the curves tell whether its loss was still falling or had not "
-        "begun to ([@adding-curves], [@copying-curves]). One seed is one draw: another seed may "
-        "move a mark by one lag, and the command at the end of this page makes it easy to see."
+        "learn with more updates; the curves show whether its loss was still falling, or had not "
+        "started to ([@adding-curves], [@copying-curves]). Results vary with the seed, often by "
+        "one lag: try another with the command at the end of this page."
     )
 
 
@@ -152,23 +150,23 @@ def _about_adding(measured: Measured) -> list[Question]:
     elman = measured.runs["adding"]["Elman"][-1]
     return [
         Question(
-            "How can one be sure that a network adds, and does not guess?",
-            f"Guessing the mean of all sums makes a squared error of {number(ADDING.guessing, 3)}; "
-            f"solved means a tenth of it. And in the {name} at lag {best.lag}, {percent(share, 0)} "
-            "of what the loss depends on lies on the two marked numbers of "
-            f"{best.lag}: it looks where it should.",
+            "How can you be sure that a network adds, rather than guesses?",
+            f"Always guessing the mean sum gives a squared error of {number(ADDING.guessing, 3)}; "
+            f"solved means a tenth of that. And in the {name} at lag {best.lag}, "
+            f"{percent(share, 0)} of the derivative of the loss with respect to the {best.lag} "
+            "numbers falls on the two marked ones.",
             ["adding-scores", "looks"],
         ),
         Question(
             "What does the simple network do at a lag that it cannot learn?",
-            f"At lag {elman.lag} its squared error ends at {number(elman.score, 3)}, where "
-            f"guessing has {number(ADDING.guessing, 3)}: "
+            f"At lag {elman.lag} its squared error ends at {number(elman.score, 3)}; "
+            f"guessing the mean gives {number(ADDING.guessing, 3)}: "
             + (
-                "it has learned the mean of the sums, and nothing about this one."
+                "it learned the mean of the sums, and nothing about individual ones."
                 if not elman.solved and elman.score > 0.75 * ADDING.guessing
-                else "it has learned a part of it."
+                else "it learned part of the task."
                 if not elman.solved
-                else "there was none among those tried."
+                else "it solved every lag that was tried."
             ),
             ["adding-curves", "adding-scores"],
         ),
@@ -182,16 +180,16 @@ def _about_cells(measured: Measured) -> list[Question]:
         Question(
             "Can a simple network be helped without gates?",
             "The IRNN is the simple network with rectified units and the identity for its first "
-            "$U$, so that its state stays by itself. In adding it reaches lag "
+            "$U$, so that its state persists by default. In adding it reaches lag "
             f"{irnn[0] or 'none'}, the Elman network {irnn[1] or 'none'}: "
-            + ("it helps." if irnn[0] > irnn[1] else "in this run that was no help."),
+            + ("it helps." if irnn[0] > irnn[1] else "in this run it did not help."),
             ["adding-scores", "irnn"],
         ),
         Question(
             "Is the comparison fair?",
-            "All cells have as many units and updates and see the same sequences; a gated cell has "
-            "more weights for it. The learning rate was chosen for each cell from "
-            "two, at the shortest lag: "
+            "All cells have the same number of units and updates and see the same sequences, but a "
+            "gated cell has more weights. The learning rate was chosen for each cell from two, at "
+            "the shortest lag: "
             + ", ".join(f"{cell} {rate:g}" for cell, rate in rates.items())
             + ". A rate that suits a short lag need not suit a long one.",
             ["runs"],
