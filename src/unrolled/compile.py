@@ -19,7 +19,13 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from unrolled.cells.base import equation
+from unrolled.engines.cpu.engine import CPU
+from unrolled.engines.cpu.machine.arrays import NumPyLibrary
+from unrolled.engines.engine import Engine, Recurrence
 from unrolled.engines.plan.lower import Lowered, has_whole_blocks, lower
+
+# On NumPy's arrays. On torch's, `layers.parameterized` chooses.
+NUMPY_KERNELS: Engine[Recurrence] = CPU(lambda bits: NumPyLibrary(f"float{bits}"))
 
 _lowered: WeakValueDictionary[str, Lowered] = WeakValueDictionary()
 _lock = threading.Lock()

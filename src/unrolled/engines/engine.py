@@ -1,11 +1,12 @@
 """What layers ask of an engine: the protocol, and nothing else. In: a step, its sizes, how arrays
 hold its weights. Out: a `Recurrence`, which runs the step over a batch, forward and backward, or a
-`Traced` one; next: `cpu` and `torch`, which implement it, and `layers`, which choose one.
+`Traced` one, or a `Stepper`, which runs one time step at a time; next: `cpu` and `torch`, which
+implement it, and `layers` and `textbook`, which are given one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -98,6 +99,13 @@ class Recurrence(Protocol):
         measured. `reuse`: arrays of an earlier result, which may be overwritten."""
 
     @property
+    def states(self) -> tuple[str, ...]:
+        """The names of the states; the first is the output."""
+
+    def state(self, name: str, outputs: Array, left: Any) -> Array:
+        """A state of every token, (tokens, n), while what forward has left is there."""
+
+    @property
     def tangent(self) -> Recurrence:
         """The step together with its derivative in a direction, which runs the same way."""
 
@@ -135,3 +143,30 @@ class Engine(Protocol[R]):
     ) -> R:  # fmt: skip
         """A step with all its sizes, on arrays that hold its weights so; `kept`: the dtype of what
         forward leaves for backward, where it is not that of the numbers."""
+
+
+class Stepper(Protocol):
+    """Layers one above the other, one time step at a time, for a number of sequences B. Its arrays
+    hold the numbers that are computed with, in rows that may be longer than is used of them."""
+
+    x: Array  # (B, I): where a step's input may be written
+    y: Array  # (B, n): the output of the last step
+    is_widened: bool  # whether rows of x are longer than the input, which must be written there
+    states: Sequence[Mapping[str, Array]]  # of each layer by name, (2, B, n): a row for either turn
+    named: Mapping[str, Array]  # inputs beside the first, (2, B, n): the same for either turn
+    turn: int  # which row of the states the next step writes
+    packed: int  # bytes of weights that a step reads
+    run: Callable[[int, int], None]  # a step: run(address, own), or with the address of an input
+    address: int
+    own: int  # where x lies
+
+    def prepare(self, weights: Sequence[Sequence[Array]]) -> None:
+        """Take over the weights of every layer, in the caller's arrays. The turn is 0 again, and
+        `address` another."""
+
+
+class StreamingEngine(Engine[Recurrence], Protocol):
+    """An engine that also runs one time step at a time."""
+
+    def stepper(self, recurrences: Sequence[Any], inputs: int, batch: int) -> Stepper:
+        """For layers of this engine's own recurrences, and inputs of so many numbers."""

@@ -18,7 +18,14 @@ from torch import Tensor
 
 from unrolled.compile import lowered
 from unrolled.engines.cpu.engine import CPU
-from unrolled.engines.engine import Engine, Recurrence, Source, Sources, Traced
+from unrolled.engines.engine import (
+    Engine,
+    Recurrence,
+    Source,
+    Sources,
+    StreamingEngine,
+    Traced,
+)
 from unrolled.engines.plan.lower import Lowered
 from unrolled.engines.torch.engine import Torch, weight_of
 from unrolled.engines.torch.graph import prelude
@@ -30,7 +37,7 @@ from unrolled.layers.observed import constant
 from unrolled.layers.written import write
 
 AnyEngine = Engine[Recurrence] | Engine[Traced]
-KERNELS: Engine[Recurrence] = CPU(of_bits)
+KERNELS: StreamingEngine = CPU(of_bits)
 AUTOGRAD: Engine[Traced] = Torch()
 
 

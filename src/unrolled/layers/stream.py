@@ -10,13 +10,9 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor
 
-from unrolled.engines.cpu.half import Half
-from unrolled.engines.cpu.machine.steps import step
-from unrolled.engines.cpu.stream import Stepper
 from unrolled.equations.inputs import complete
 from unrolled.errors import ArgumentError, ShapeError, UnrolledError
 from unrolled.layers.checks import same_kind
-from unrolled.layers.operator import contiguous
 from unrolled.layers.parameterized import KERNELS
 from unrolled.layers.stack import Stack
 
@@ -66,16 +62,15 @@ class Stream:
         self._carried = {name: n for name, n in self._shapes.items() if name in step_.carried}
         output = next(iter(self._shapes.values()))
         self._sizes = [stack.layer_sizes(layer, output) for layer in range(stack.num_layers)]
-        self._recurrences = [cell.recurrence(KERNELS, like.dtype, sizes) for sizes in self._sizes]
-        self._is_half = isinstance(self._recurrences[0], Half)
-        whole = [r.wide if isinstance(r, Half) else r for r in self._recurrences]
-        self._stepper = Stepper(whole, self._inputs, batch)
+        recurrences = [cell.recurrence(KERNELS, like.dtype, sizes) for sizes in self._sizes]
+        self._stepper = KERNELS.stepper(recurrences, self._inputs, batch)
         self._x: Tensor = self._stepper.x
+        self._is_half = self._x.dtype is not like.dtype
         self._buffers = self._stepper.states
         self._equation = stack.cell.equation
         self._named = self._rooms()
         self._show(output)
-        self._run_step = step()
+        self._run_step = self._stepper.run
         self._prepare()
         self.reset()
 
@@ -161,7 +156,7 @@ class Stream:
     @property
     def states(self) -> Any:
         """The states after the last step, as the layer returns them; a copy."""
-        turn = self._steps.turn
+        turn = self._stepper.turn
         found = tuple(
             torch.stack([b[name][1 - turn, :, :n] for b in self._buffers]).to(self._dtype)
             for name, n in self._carried.items()
@@ -184,7 +179,7 @@ class Stream:
                     f"{wanted}: layers, sequences, units"
                 )
             same_kind(f"the state {name}", state, self._y)
-        turn = self._steps.turn
+        turn = self._stepper.turn
         with torch.no_grad():
             for (name, n), state in zip(self._carried.items(), given, strict=True):
                 for buffers, part in zip(self._buffers, state, strict=True):
@@ -192,32 +187,26 @@ class Stream:
 
     def reset(self) -> None:
         """Go back to the first states."""
-        self._steps.turn = 0
+        self._stepper.turn = 0
         for buffers in self._buffers:
             for name, buffer in buffers.items():
                 buffer[1].fill_(self._start.get(name, 0.0))
 
     def refresh(self) -> None:
         """Take over the layer's weights as they now are; the states stay."""
-        turn = self._steps.turn
+        turn = self._stepper.turn
         self._prepare()
-        self._steps.turn = turn
+        self._stepper.turn = turn
 
     @torch.no_grad()
     def _prepare(self) -> None:
         """Pack the weights as they now are."""
         stack = self._stack
         self._stepper.prepare([
-            self._taken(layer, stack.cell.weights(stack.parameters(layer, False), sizes))
+            stack.cell.weights(stack.parameters(layer, False), sizes)
             for layer, sizes in enumerate(self._sizes)
         ])  # fmt: skip
-        self._steps = self._stepper.steps
         self._address, self._own = self._stepper.address, self._stepper.own
-
-    def _taken(self, layer: int, weights: list[Tensor]) -> list[Tensor]:
-        """As the kernels take them: matrices of bfloat16 stay so."""
-        recurrence = self._recurrences[layer]
-        return contiguous(recurrence.given(weights) if self._is_half else weights)
 
     def _refuse(self, x: Tensor) -> NoReturn:
         if not isinstance(x, Tensor) or x.shape not in self._given:

@@ -14,11 +14,8 @@ from typing import Any
 import numpy as np
 
 from unrolled.cells.base import Cell, equation
-from unrolled.compile import lowered
-from unrolled.engines.cpu.engine import CPU, AnyRecurrence
-from unrolled.engines.cpu.machine.arrays import NumPyLibrary
-from unrolled.engines.cpu.recurrence import Left
-from unrolled.engines.engine import Source
+from unrolled.compile import NUMPY_KERNELS, lowered
+from unrolled.engines.engine import Recurrence, Source
 from unrolled.engines.plan.schedule import Schedule, dense
 from unrolled.equations.derive import adjoints, cotangents
 from unrolled.equations.equation import Equation
@@ -30,19 +27,17 @@ from unrolled.textbook.cell import Array, States, refuse_output, sizes_of
 from unrolled.textbook.readout import Readout
 from unrolled.textbook.sequence import Gradients, Trace
 
-ENGINE = CPU(lambda bits: NumPyLibrary(f"float{bits}"))
-
 
 @dataclass
 class CompiledTrace(Trace):
     """A sequence that the kernels have run, and what they left for the way back."""
 
-    recurrence: AnyRecurrence
+    recurrence: Recurrence
     schedule: Schedule
     weights: dict[str, Array]
     rows: Array  # the input, token after token, and the first state
     tokens: Array
-    left: Left
+    left: Any  # by forward for backward: the engine knows what it is
 
 
 def forward(
@@ -57,7 +52,7 @@ def forward(
     steps, _, batch = xs.shape
     weights = _step_weights(cell, xs.dtype)
     sources = {name: (Source(n),) for n, name in enumerate(weights)}
-    recurrence = ENGINE.recurrence(
+    recurrence = NUMPY_KERNELS.recurrence(
         lowered(cell, sizes_of(cell)), sizes_of(cell), sources, xs.dtype.name
     )
     nobody = _nobody(cell)

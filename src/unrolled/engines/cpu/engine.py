@@ -5,12 +5,13 @@ with which float32 computes. In: a step, sizes. Out: a recurrence; next: the aut
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from unrolled.engines.cpu.half import Half
 from unrolled.engines.cpu.machine.arrays import Library
 from unrolled.engines.cpu.program import Stored, program
 from unrolled.engines.cpu.recurrence import Recurrence
+from unrolled.engines.cpu.stream import Stepper
 from unrolled.engines.engine import Sources
 from unrolled.engines.plan.lower import Lowered
 
@@ -41,3 +42,7 @@ class CPU:
         stored = Stored(kept == "bfloat16" and bits == 32, dtype == "bfloat16")
         found = Recurrence(program(lowered, bits), sizes, sources, self.library(bits), stored)
         return Half(found, dtype) if dtype in HALVES else found
+
+    def stepper(self, recurrences: Sequence[AnyRecurrence], inputs: int, batch: int) -> Stepper:
+        """Layers one above the other, one time step at a time."""
+        return Stepper(recurrences, inputs, batch)

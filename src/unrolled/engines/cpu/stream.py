@@ -10,11 +10,12 @@ more, for the user.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from unrolled.engines.cpu.call.bind import Bound
 from unrolled.engines.cpu.call.call import Buffer, Owner
-from unrolled.engines.cpu.machine.steps import Shared, Steps
+from unrolled.engines.cpu.half import Half
+from unrolled.engines.cpu.machine.steps import Shared, Steps, step
 from unrolled.engines.cpu.recurrence import Forward, Recurrence
 from unrolled.engines.engine import Array
 from unrolled.engines.plan.schedule import dense
@@ -26,28 +27,32 @@ class Stepper:
     each sequence. `named[name][turn]`: the inputs beside the first, which every layer reads; twice
     the same."""
 
-    def __init__(self, recurrences: Sequence[Recurrence], inputs: int, batch: int) -> None:
-        self.recurrences, self.batch = recurrences, batch
-        library = self._library = recurrences[0].library
-        lanes = recurrences[0].sizes.lanes
-        sizes = recurrences[0].sizes
+    def __init__(self, layers: Sequence[Recurrence | Half], inputs: int, batch: int) -> None:
+        self.layers, self.batch = layers, batch
+        self.recurrences = [layer.wide if isinstance(layer, Half) else layer for layer in layers]
+        library, sizes = self.recurrences[0].library, self.recurrences[0].sizes
+        self._library, lanes = library, sizes.lanes
         self.widths = {name: sizes.whole(units) for name, units in sizes.states.items()}
         self.first = sizes.output
-        self.states = [
+        self.states: Sequence[Mapping[str, Array]] = [
             {name: library.zeros(2, batch, width) for name, width in self.widths.items()}
-            for _ in recurrences
+            for _ in layers
         ]
         others = list(sizes.inputs)[1:]
-        self.named = {name: library.zeros(2, batch, sizes.padded(sizes.step.inputs[name][0]))
-                      for name in others}  # fmt: skip
-        by_unit = recurrences[0].reads_input_by_unit or bool(others)
+        self.named: Mapping[str, Array] = {
+            name: library.zeros(2, batch, sizes.padded(sizes.step.inputs[name][0]))
+            for name in others
+        }
+        by_unit = self.recurrences[0].reads_input_by_unit or bool(others)
         self.x = library.zeros(batch, sizes.whole(inputs) if by_unit else inputs)
         self.is_widened = by_unit and inputs % lanes != 0
         self.y = library.zeros(batch, self.widths[self.first])
         self._schedule = dense(2, batch, 1)
+        self.run: Callable[[int, int], None] = step()
 
     def prepare(self, weights: Sequence[Sequence[Array]]) -> None:
         """Pack the weights of every layer, and lay out every kernel's words."""
+        weights = [*map(self._contiguous, self.layers, weights)]
         self._kept: list[object] = [weights]  # single numbers are read where they are
         kernels: list[tuple[int, int, int]] = []
         nobody = ctypes.c_int64()
@@ -80,6 +85,20 @@ class Stepper:
         y = Shared(shared["y"], self.batch * self.y.shape[-1] * size)
         self.steps = Steps(x, y, pointer(self.y), kernels)
         self.address, self.own = self.steps.address, pointer(self.x)
+
+    @property
+    def turn(self) -> int:
+        """Which of the two steps is next."""
+        return self.steps.turn
+
+    @turn.setter
+    def turn(self, turn: int) -> None:
+        self.steps.turn = turn
+
+    def _contiguous(self, layer: Recurrence | Half, weights: Sequence[Array]) -> list[Array]:
+        """As the kernels take them: in float32, but for matrices of bfloat16."""
+        given = layer.given(weights) if isinstance(layer, Half) else weights
+        return [*map(self._library.contiguous, given)]
 
     def _beside(self, made: Forward, at: Mapping[str, int], width: int) -> None:
         """Several inputs lie in buffers of their own here, and not in one row."""
