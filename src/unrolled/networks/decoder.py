@@ -5,7 +5,10 @@ each next token.
     c  = attention of y1 over the keys
     y2 = recurrent([y1, c])
     n  = tanh(V [y2, c])
-    scores = W n
+    scores = E n + b
+
+E is the table of embeddings, which thus learns from every token that could have come next, not only
+from those that were read (Press & Wolf 2017).
 
 The second layer carries on what was attended to; since the first one does not wait for it, all
 steps of a batch run in two calls of compiled kernels where the target is known. With input feeding
@@ -78,7 +81,7 @@ class Decoder(nn.Module):
         self.attention = Attention(score, size, keys)
         self.second = make_recurrent(cell, size + keys, hidden)
         self.narrow = nn.Linear(self.second.output_size + keys, embedding)
-        self.readout = nn.Linear(embedding, tokens)
+        self.bias = nn.Parameter(torch.zeros(tokens))
         self.feed = nn.Linear(embedding, embedding, bias=False) if input_feeding else None
 
     def remember(self, keys: Tensor, lengths: Tensor) -> Memory:
@@ -92,7 +95,11 @@ class Decoder(nn.Module):
     ) -> tuple[Tensor, Any, Tensor]:
         """Scores (T, W B, tokens), new states, weights (B, T W, S)."""
         narrow, states, weights = self.run(tokens, memory, states)
-        return self.readout(self.drop(narrow)), states, weights
+        return self.score(self.drop(narrow)), states, weights
+
+    def score(self, narrow: Tensor) -> Tensor:
+        """Scores of all tokens, from n."""
+        return nn.functional.linear(narrow, self.embed.weight, self.bias)
 
     def run(self, tokens: Tensor, memory: Memory, states: Any = None) -> tuple[Tensor, Any, Tensor]:
         """The same, and n in place of the scores."""
@@ -103,7 +110,7 @@ class Decoder(nn.Module):
         return self._run_fed(x, memory, states)
 
     def _run(self, x: Tensor, memory: Memory, states: Any) -> tuple[Tensor, Any, Tensor]:
-        """What the readout reads at all steps, states, weights."""
+        """n at all steps, states, weights."""
         y, first = self.first(x, states[0])
         y = self.drop(y)
         asked = y.reshape(-1, memory.rows, y.shape[2])

@@ -49,7 +49,8 @@ class EncoderDecoder(nn.Module):
                 among = memory.select(rows)
             narrow, states, _ = self.decoder.run(tokens[None], among, states)
             barred = None if unknown else UNKNOWN
-            return *next_tokens(narrow[0], self.decoder.readout, width, barred), states
+            table, bias = self.decoder.embed.weight, self.decoder.bias
+            return *next_tokens(narrow[0], table, bias, width, barred), states
 
         return beam_search(
             step, select_states, memory.rows, width=width, end=EDGE, longest=longest, alpha=alpha

@@ -1,4 +1,4 @@
-"""The best next tokens. In: what a readout reads, (N, H). Out: tokens (N, k) and log p of each.
+"""The best next tokens. In: what they are scored from, (N, E). Out: tokens and log p, (N, k) each.
 
 Scores of all tokens are made once and never sorted or copied as a whole: only what a search needs
 is kept of them, the k best and log Z. Next: `encoder_decoder`.
@@ -14,14 +14,14 @@ GROUP = 64  # scores of which the largest is looked at first
 
 
 def next_tokens(
-    x: Tensor, readout: nn.Linear, count: int, barred: int | None
+    x: Tensor, table: Tensor, bias: Tensor, count: int, barred: int | None
 ) -> tuple[Tensor, Tensor]:
     """log p of the `count` best tokens of each row, best first, and the tokens; not the barred
     one, which takes no part of the probability."""
     log_probs, tokens = [], []
-    block = max(1, BLOCK // readout.out_features)
+    block = max(1, BLOCK // len(table))
     for first in range(0, len(x), block):
-        scores = readout(x[first : first + block])
+        scores = nn.functional.linear(x[first : first + block], table, bias)
         if barred is not None:
             scores[:, barred] = -torch.inf
         values, places = top(scores, min(count, scores.shape[1]))

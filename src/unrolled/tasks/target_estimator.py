@@ -56,7 +56,7 @@ class TargetEstimator(Estimator):
     dropout: float = option(0.3, "dropout probability", float)
     lr: float = option(0.002, "learning rate", float)
     schedule: str = option("cosine", "learning rate schedule", choices=tuple(SCHEDULES))
-    batch_size: int = option(64, "pairs per batch", int)
+    batch_size: int = option(32, "pairs per batch", int)
     embedding: int = option(128, "size of the embedding", int)
     attention: str = option("dot", "attention score", choices=SCORES)
     target_tokens: str = option("auto", "tokens of the target", choices=("auto", *KINDS))

@@ -67,7 +67,7 @@ class TargetJob(Stateless):
         self.model: nn.Module = model
         self.parts, self.batch_size, self.smoothing, self.seed = parts, batch_size, smoothing, seed
         self.own_tokens, self.share_now = own_tokens, 0.0
-        self.blind_loss = math.log(model.decoder.readout.out_features)
+        self.blind_loss = math.log(len(model.decoder.bias))
 
     def batches(self, part: str, epoch: int) -> list[Any]:
         if part not in self.parts:

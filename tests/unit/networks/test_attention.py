@@ -139,11 +139,10 @@ def test_a_wide_beam_is_exact(alpha, seed):
 @pytest.mark.parametrize("barred", [None, 1])
 def test_the_best_next_tokens_are_those_of_topk(tokens, barred):
     torch.manual_seed(0)
-    readout = torch.nn.Linear(4, tokens)
-    x = torch.randn(600, 4)
+    table, bias, x = torch.randn(tokens, 4), torch.randn(tokens), torch.randn(600, 4)
     with torch.no_grad():
-        log_probs, found = next_tokens(x, readout, 5, barred)
-        scores = readout(x)
+        log_probs, found = next_tokens(x, table, bias, 5, barred)
+        scores = x @ table.T + bias
     if barred is not None:
         scores[:, barred] = -torch.inf
     expected = scores.double().log_softmax(1).topk(5, 1)

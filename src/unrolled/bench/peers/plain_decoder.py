@@ -36,7 +36,7 @@ class PlainDecoder(nn.Module):
         super().__init__()
         self.embed, self.summary, self.project = like.embed, like.summary, like.attention.keys
         self.first, self.second = gru_like(like.first), gru_like(like.second)
-        self.narrow, self.readout = like.narrow, like.readout
+        self.narrow, self.bias = like.narrow, like.bias
 
     def step(
         self, tokens: Tensor, states: tuple[Tensor, Tensor], keys: Tensor, projected: Tensor,
@@ -49,7 +49,8 @@ class PlainDecoder(nn.Module):
         context = torch.bmm(weights[:, None], keys)[:, 0]
         z, second = self.second(torch.cat([y[0], context], 1)[None], states[1])
         narrow = torch.tanh(self.narrow(torch.cat([z[0], context], 1)))
-        return self.readout(narrow).log_softmax(1), (first, second)
+        scores = nn.functional.linear(narrow, self.embed.weight, self.bias)
+        return scores.log_softmax(1), (first, second)
 
     @torch.no_grad()
     def search(
