@@ -11,6 +11,7 @@ from torch.nn.utils.rnn import pack_sequence
 
 import unrolled
 import unrolled.cells
+from unrolled import cells
 from unrolled.cells import LSTM, IndRNN, ProjectedLSTM
 from unrolled.errors import ArgumentError, CellError, ShapeError, UnrolledError
 
@@ -163,6 +164,16 @@ def test_the_names_of_values_are_told() -> None:
     with pytest.raises(ArgumentError, match="did you mean 'net_h'") as caught:
         Recurrent(IndRNN, 3, 5)(x(), record="net_x")
     assert "net_h_l0 is the lowest layer's" in str(caught.value)
+
+
+@pytest.mark.parametrize("engine", ["cpu", "torch"])
+@pytest.mark.parametrize(
+    ("cell", "name"),
+    [(cells.AntisymmetricRNN, "A"), (cells.LRU, "gamma"), (cells.UnICORNN, "rate_l0")],
+)
+def test_what_no_step_changes_is_not_recorded(engine: str, cell: Any, name: str) -> None:
+    layer = Recurrent(cell, 5, 5, engine=engine)
+    check(lambda: layer(x(2, 1, 5), record=name), ArgumentError, "is made of weights alone")
 
 
 class Irregular(unrolled.Cell):

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from unrolled.equations.equation import Equation
+from unrolled.equations.verify import varies
 from unrolled.errors import ArgumentError, CellError, ShapeError
 
 ENGINES = ("auto", "cpu", "torch")
@@ -173,10 +174,17 @@ def record(found: Equation, names: Sequence[str], num_layers: int) -> tuple[str,
     if not names:
         return ()
     names = (names,) if isinstance(names, str) else tuple(names)
-    possible = [*found.locals, *(f"d_{state}" for state in found.states)]
+    fixed = _of_weights(found)
+    values = [name for name in found.locals if name not in fixed]
+    possible = [*values, *(f"d_{state}" for state in found.states)]
     for name in names:
         base, found_layer, layer = name.rpartition("_l")
         is_of_layer = found_layer and layer.isdigit() and base in possible
+        if name in fixed or (found_layer and layer.isdigit() and base in fixed):
+            raise ArgumentError(
+                f"record={name!r}: {name if name in fixed else base} is made of weights alone, and "
+                f"is the same at every step: compute it from the layer's parameters, once"
+            )
         if name not in possible and not (is_of_layer and int(layer) < num_layers):
             near = difflib.get_close_matches(name, possible, n=1)
             hint = f" (did you mean {near[0]!r}?)" if near else ""
@@ -186,6 +194,12 @@ def record(found: Equation, names: Sequence[str], num_layers: int) -> tuple[str,
                 f"{possible[0]}_l0 is the lowest layer's"
             )
     return names
+
+
+def _of_weights(found: Equation) -> set[str]:
+    """The named values that no step changes."""
+    return {name for name, node in found.locals.items()
+            if name not in found.results and not varies(node)}  # fmt: skip
 
 
 def refuse_probes(names: Sequence[str]) -> None:
