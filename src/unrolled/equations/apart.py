@@ -4,7 +4,8 @@ statements. Out: the same by products and rows of matrices; next: the plan, and 
 W @ concat(a, b) is a sum of products with the columns of W for each. A part of a sum of products,
 `split(W @ x + b, 4)[0]`, is the sum of products with rows of the matrices: so a vector that is made
 only to be cut costs nothing. What is left (a part of a state, a joined vector used unit by unit) is
-a product with rows of the identity.
+a product with rows of the identity, in which a NaN of one part reaches the others (0 times NaN is
+NaN); or, where `slices` says that they can be written, a slice or a joined vector, as it was.
 """
 
 from __future__ import annotations
@@ -28,9 +29,12 @@ from unrolled.equations.ops import OPS, bounded, elementwise, shape_of
 from unrolled.equations.verify import varies
 
 
-def apart(statements: Sequence[tuple[str, Node]]) -> list[tuple[str, Node]]:
-    """The statements without vectors that are joined or cut."""
-    taking = _Taking(statements)
+def apart(
+    statements: Sequence[tuple[str, Node]], *, slices: bool = False
+) -> list[tuple[str, Node]]:
+    """The statements without vectors that are joined or cut; with `slices`, those stay that no
+    product takes apart."""
+    taking = _Taking(statements, slices)
     return [(name, taking.done[node]) for name, node in statements]
 
 
@@ -38,7 +42,8 @@ class _Taking:
     """`done`: every node -> the same, taken apart. `whole`: what is used as it is, and not only by
     its parts."""
 
-    def __init__(self, statements: Sequence[tuple[str, Node]]) -> None:
+    def __init__(self, statements: Sequence[tuple[str, Node]], slices: bool) -> None:
+        self.slices = slices
         self.done: dict[Node, Node] = {}
         self._parts: dict[tuple[Node, str, str], Node] = {}
         order = list(topological(node for _, node in statements))
@@ -55,7 +60,7 @@ class _Taking:
         if node.op == "part" and is_vector:
             return self._part(node.args[0], *_place(node))
         args = tuple(self.done[argument] for argument in node.args)
-        if node.op in ("concat", "pad") and is_vector:
+        if node.op in ("concat", "pad") and is_vector and not self.slices:
             return _selected(node, args)
         return rebuild(node, args)
 
@@ -72,7 +77,8 @@ class _Taking:
                 self._product(_columns(matrix, one, other), second),
             )
         if (
-            isinstance(vector, Apply)
+            not self.slices
+            and isinstance(vector, Apply)
             and vector.op == "part"
             and not self._is_inside(vector.args[0])
         ):
@@ -106,8 +112,7 @@ class _Taking:
         if not varies(vector):
             return apply("part", self.done[vector], _start(before), length(size))
         if not self._is_inside(vector):
-            rows = apply("part", eye(shape_of(vector)[0]), _start(before), length(size))
-            return apply("matmul", rows, self.done[vector])
+            return self._rows(vector, before, size)
         assert isinstance(vector, Apply)
         if vector.op == "spread":
             return apply("spread", self.done[vector.args[0]], length(size))
@@ -132,8 +137,14 @@ class _Taking:
         after = rest_of(before, one) if before else None
         if after is not None:
             return self._part(second, after, size)
-        rows = apply("part", eye(shape_of(joined)[0]), _start(before), length(size))
-        return apply("matmul", rows, self.done[joined])
+        return self._rows(joined, before, size)
+
+    def _rows(self, vector: Node, before: str, size: str) -> Node:
+        """Some units of a vector that is there as a whole."""
+        if self.slices:
+            return apply("part", self.done[vector], _start(before), length(size))
+        rows = apply("part", eye(shape_of(vector)[0]), _start(before), length(size))
+        return apply("matmul", rows, self.done[vector])
 
 
 def _used_whole(statements: Sequence[tuple[str, Node]], order: Sequence[Node]) -> set[Node]:

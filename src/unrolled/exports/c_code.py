@@ -114,6 +114,9 @@ class Layer:
     def length(self, size: str) -> str:
         return f"{self.units(size)}.0f"
 
+    def count(self, size: str) -> str:
+        return str(self.units(size))
+
     def array_of(self, number: str) -> str:
         return f"&{number}"
 

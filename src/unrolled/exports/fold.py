@@ -36,7 +36,7 @@ class Folded:
 
 def fold(equation: Equation, direction: Direction) -> Folded:
     """U - U.T becomes one array; W stays the array that it is."""
-    equation = replace(equation, statements=tuple(apart(equation.statements)))
+    equation = replace(equation, statements=tuple(apart(equation.statements, slices=True)))
     given = {v: direction.weights[v.name] for v in equation.given if v.role == "weight"}
     roots = [equation.locals[name] for name in equation.results]
     order = list(topological(roots))

@@ -111,6 +111,9 @@ class Script:
             "1" if size == ONE else f"sizes.{size}" if size.isidentifier() else f"sizes['{size}']"
         )
 
+    def count(self, size: str) -> str:
+        return self.length(size)
+
     def array_of(self, number: str) -> str:
         return f"Float64Array.of({number})"
 

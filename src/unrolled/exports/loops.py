@@ -39,6 +39,9 @@ class Syntax(Protocol):
     def length(self, size: str) -> str:
         """How a size is written."""
 
+    def count(self, size: str) -> str:
+        """The same, where it counts."""
+
     def array_of(self, number: str) -> str:
         """An array of one number, for a product to read."""
 
@@ -174,7 +177,7 @@ class Loops:
     def _write_matrix(self, node: Apply) -> None:
         rows, columns = shape_of(node)
         target = self.places[node]
-        place = f"{UNIT} * {self.syntax.length(columns)} + {COLUMN}"
+        place = f"{UNIT} * {self.syntax.count(columns)} + {COLUMN}"
         text = self._element(node, (UNIT, COLUMN))
         self.lines += [
             self.syntax.loop(UNIT, rows), self.syntax.loop(COLUMN, columns),
@@ -221,8 +224,8 @@ class Loops:
             return self._element(node.args[0], ())
         if isinstance(node, Apply) and node.op == "transpose":
             return f"({self._element(node.args[0], indices[::-1])})"
-        if isinstance(node, Apply) and node.op in ("part", "pad"):
-            return self._rows(node, indices)
+        if isinstance(node, Apply) and node.op in ("part", "pad", "concat"):
+            return self._rows(node, indices or ("0",))
         if isinstance(node, Apply) and node.op in ("block_diagonal", "diagonal_blocks"):
             return self._blocks(node, indices)
         if isinstance(node, Apply) and node.op == "outer":
@@ -231,12 +234,20 @@ class Loops:
         return None
 
     def _rows(self, node: Apply, indices: tuple[str, ...]) -> str:
-        """A number of some rows of a matrix, or of rows with zeros around them."""
+        """A number of some rows of a matrix or vector, of rows with zeros around them, or of two
+        vectors one after the other."""
         row, *column = indices
-        start = self._element(node.args[1], ())
+        count = self.syntax.count(shape_of(node.args[0])[0])
+        if node.op == "concat":
+            one = self._element(node.args[0], (row,))
+            other = self._element(node.args[1], (f"({row} - {count})",))
+            return f"({row} < {count} ? {one} : {other})"
+        place = node.args[1]
+        start = self.syntax.count(place.size) if isinstance(place, Length) else "0"
         if node.op == "part":
-            return self._element(node.args[0], (f"({row} + {start})", *column))
-        end = f"{start} + {self.syntax.length(shape_of(node.args[0])[0])}"
+            place_of = row if start == "0" else f"({row} + {start})"
+            return self._element(node.args[0], (place_of, *column))
+        end = f"{start} + {count}"
         inner = self._element(node.args[0], (f"({row} - {start})", *column))
         return f"({row} >= {start} && {row} < {end} ? {inner} : 0)"
 
@@ -245,7 +256,7 @@ class Loops:
         folded what weights alone decide."""
         (row, column), matrix = indices, node.args[0]
         is_whole = node.op == "block_diagonal"
-        size = self.syntax.length(shape_of(matrix if is_whole else node)[1])
+        size = self.syntax.count(shape_of(matrix if is_whole else node)[1])
         begin = f"Math.floor({row} / {size}) * {size}"
         if not is_whole:
             return self._element(matrix, (row, f"({begin} + {column})"))
@@ -257,4 +268,4 @@ class Loops:
             return name
         if len(shape) == 1:
             return f"{name}[{indices[0]}]"
-        return f"{name}[{indices[0]} * {self.syntax.length(shape[1])} + {indices[1]}]"
+        return f"{name}[{indices[0]} * {self.syntax.count(shape[1])} + {indices[1]}]"

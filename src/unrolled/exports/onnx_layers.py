@@ -193,7 +193,8 @@ class Layers:
         scanned = [(each[name], given[name], g.element) for name in each]
         if inside is not None:
             scanned.append((inside, body.fresh(f"{label}.inside_t"), 9))  # bool
-        step = Step(body, g, fold(self.network.equation, direction), label)
+        step = Step(body, g, fold(self.network.equation, direction), label,
+                    direction.sizes)  # fmt: skip
         named = dict(zip(self.states, before, strict=True))
         new = step.write(given, named)
         y = body.add("Identity", new[0], name="y_t")
@@ -243,7 +244,8 @@ def one_step(
     for number, (direction,) in enumerate(network.layers):
         index = graph.constant(number, "place", np.int64)
         old = [graph.add("Gather", state, index, axis=0) for state in states]
-        step = Step(graph, graph, fold(network.equation, direction), f"layer{number}")
+        step = Step(graph, graph, fold(network.equation, direction), f"layer{number}",
+                    direction.sizes)  # fmt: skip
         new = step.write({input_name: x, **others}, dict(zip(names, old, strict=True)))
         for parts, state in zip(finals, new, strict=True):
             parts.append(graph.add("Unsqueeze", state, graph.integers(0)))

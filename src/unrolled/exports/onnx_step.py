@@ -11,7 +11,9 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from unrolled.equations.nodes import Apply, Constant, Node, Variable, topological
+from unrolled.equations.nodes import ONE, Apply, Constant, Length, Node, Variable, topological
+from unrolled.equations.ops import shape_of
+from unrolled.equations.verify import varies
 from unrolled.errors import EquationError
 from unrolled.exports.fold import Folded
 from unrolled.exports.onnx_graph import Graph
@@ -28,8 +30,11 @@ PLAIN = {"add": "Add", "sub": "Sub", "mul": "Mul", "div": "Div", "neg": "Neg", "
 class Step:
     """Writes a step into a graph; `outer` is where constants stand, seen from inside, too."""
 
-    def __init__(self, graph: Graph, outer: Graph, folded: Folded, label: str) -> None:
+    def __init__(
+        self, graph: Graph, outer: Graph, folded: Folded, label: str, sizes: Mapping[str, int]
+    ) -> None:
         self.graph, self.outer, self.folded, self.label = graph, outer, folded, label
+        self.sizes = sizes
         self.known: dict[Node, str] = {}
 
     def write(self, given: Mapping[str, str], states: Mapping[str, str]) -> list[str]:
@@ -67,6 +72,8 @@ class Step:
         if node.op == "matmul":
             matrix, vector = node.args
             return self.graph.add("MatMul", self.known[vector], self._turned(matrix), name=name)
+        if node.op in ("part", "pad", "concat"):
+            return self._moved(node, name)
         arguments = [self.known[argument] for argument in node.args]
         if node.op in PLAIN:
             return self.graph.add(PLAIN[node.op], *arguments, name=name)
@@ -80,6 +87,35 @@ class Step:
         value = self.folded.weights[_as_weight(matrix)].T
         name = f"{self.label}.{_as_weight(matrix).name}"
         return self.outer.constant(np.ascontiguousarray(value), name)
+
+    def _moved(self, node: Apply, name: str) -> str:
+        """Some units of a vector, a vector between zeros, or two vectors one after the other."""
+        g, one = self.graph, self.known[node.args[0]]
+        if node.op == "concat":
+            other = self.known[node.args[1]]
+            first = one if varies(node.args[0]) else self._each(one, node.args[0], other)
+            second = other if varies(node.args[1]) else self._each(other, node.args[1], one)
+            return g.add("Concat", first, second, name=name, axis=-1)
+        place, units = node.args[1:]
+        assert isinstance(units, Length)
+        start = self._units(place.size) if isinstance(place, Length) else 0
+        count = self._units(units.size)
+        if node.op == "part":
+            ends = (g.integers(start), g.integers(start + count), g.integers(-1))
+            return g.add("Slice", one, *ends, name=name)
+        after = count - start - self._units(shape_of(node.args[0])[0])
+        pads = g.integers(0, start, 0, after)
+        return g.add("Pad", one, pads, name=name)
+
+    def _each(self, vector: str, node: Node, like: str) -> str:
+        """A vector of weights, for every row of another value."""
+        g = self.graph
+        rows = g.add("Slice", g.add("Shape", like), g.integers(0), g.integers(1))
+        form = g.add("Concat", rows, g.integers(self._units(shape_of(node)[0])), axis=0)
+        return g.add("Expand", vector, form)
+
+    def _units(self, size: str) -> int:
+        return 1 if size == ONE else self.sizes[size]
 
     def _leaky(self, arguments: list[str], name: str) -> str:
         x, slope = arguments

@@ -67,7 +67,7 @@ class Stages:
 
 def in_stages(statements: Statements, kept: Collection[str]) -> Stages:
     """`kept` are the names whose values are wanted as arrays."""
-    gathered = _Gathered(expanded(apart(statements)))
+    gathered = _Gathered(expanded(apart(statements, slices=True)))
     return _cut(gathered.statements, gathered.sums, kept)
 
 
@@ -106,7 +106,7 @@ class _Gathered:
         if node.op == "matmul":
             self.level[node] += 1
             return self._sum(node, [node])
-        if node.op in REDUCTIONS:
+        if node.op in REDUCTIONS or is_sliced(node):
             self.level[node] += 1
         if node.op == "add" and node not in self.inner:
             return self._add(node)
@@ -217,7 +217,14 @@ def _is_crossing(node: Node, sums: dict[Variable, list[Product]]) -> bool:
     """Whether this needs its operands whole."""
     if isinstance(node, Variable):
         return node in sums
-    return isinstance(node, Apply) and node.op in (*REDUCTIONS, "outer")
+    return isinstance(node, Apply) and (node.op in (*REDUCTIONS, "outer") or is_sliced(node))
+
+
+def is_sliced(node: Node) -> bool:
+    """Whether this moves the units of a vector to other places."""
+    return _is_computed(node) and len(shape_of(node)) == 1 and (
+        _is(node, "part") or _is(node, "pad") or _is(node, "concat")
+    )  # fmt: skip
 
 
 def _is_computed(node: Node) -> bool:
