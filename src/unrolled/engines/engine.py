@@ -68,10 +68,12 @@ class Recurrence(Protocol):
         packs: Packs | None = None,
         into: Array | None = None,
         room: Array | None = None,
+        reset: Array | None = None,
     ) -> Results:
         """xs: (tokens, I), or dense (T, B, I), contiguous; initial: (1, rows, n) each, None for
         zeros. `keep`: backward follows. `into`: where the outputs go, contiguous. `room`: where
-        what backward needs goes, flat, as large as `kept` says."""
+        what backward needs goes, flat, as large as `kept` says. `reset`: a boolean for each
+        token, contiguous: true where states start anew before it."""
 
     def kept(self, record: tuple[str, ...]) -> tuple[int, int, int]:
         """How many numbers backward needs at most: for each token, for each row, and once."""
@@ -94,6 +96,7 @@ class Recurrence(Protocol):
         need_input: bool = True,
         need_states: bool = True,
         reuse: Sequence[Array] = (),
+        reset: Array | None = None,
     ) -> Gradients:
         """`left`: what forward has left. d_finals: None for zeros. `norms` names states to be
         measured. `reuse`: arrays of an earlier result, which may be overwritten."""

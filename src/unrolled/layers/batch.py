@@ -72,7 +72,7 @@ class Padded:
         inside = steps < (lengths if lengths.dim() == 1 else lengths[:, 1])
         if lengths.dim() == 2:
             inside = inside & (steps >= lengths[:, 0])
-        return torch.where(inside.unsqueeze(-1), tokens, 0.0)
+        return torch.where(inside.unsqueeze(-1), tokens, torch.zeros_like(tokens))
 
     def turned(self, tokens: Tensor, reverse: bool) -> Tensor:
         return tokens

@@ -137,9 +137,10 @@ class _Cut:
             span = direction.schedule.span(*window)
             self.between.append(states)
             into = None if outputs is None else outputs[span]
-            found = direction.recurrence.forward(
-                direction.schedule.window(*window), self.weights, xs[span], states,
-                direction.record, packs=direction.packs, into=into,
+            here = direction.window(*window)
+            found = here.recurrence.forward(
+                here.schedule, self.weights, xs[span], states,
+                here.record, packs=here.packs, into=into, reset=here.reset,
             )  # fmt: skip
             if outputs is None:
                 outputs = xs.new_empty(len(xs), found.outputs.shape[1])
@@ -239,7 +240,7 @@ def _backward(
     last: list[Tensor] = []
     room: dict[int, tuple[Tensor, Tensor]] = {}  # outputs and zeros, by the number of tokens
     for window, before in reversed([*zip(cut.windows, cut.between, strict=True)]):
-        schedule = direction.schedule.window(*window)
+        part = direction.window(*window)
         span = direction.schedule.span(*window)
         here = xs[span]
         if len(here) not in room:
@@ -247,13 +248,14 @@ def _backward(
             room[len(here)] = outputs, torch.zeros_like(outputs)
         outputs, nothing = room[len(here)]
         left = direction.recurrence.forward(
-            schedule, cut.weights, here, before, keep=True, packs=direction.packs, into=outputs
-        ).left
+            part.schedule, cut.weights, here, before, keep=True, packs=direction.packs,
+            into=outputs, reset=part.reset,
+        ).left  # fmt: skip
         d_ys = nothing if d_results[0] is None else d_results[0][span]
         ends = total.states if cut.is_joined or not total.arrays else [None] * direction.states
         found = direction.recurrence.backward(
-            schedule, cut.weights, here, outputs, left, d_ys, ends, direction.norms,
-            packs=direction.packs, need_input=d_xs is not None, reuse=last,
+            part.schedule, cut.weights, here, outputs, left, d_ys, ends, direction.norms,
+            packs=direction.packs, need_input=d_xs is not None, reuse=last, reset=part.reset,
         )  # fmt: skip
         del left  # its memory serves the next segment
         for name, norm in found.norms.items():

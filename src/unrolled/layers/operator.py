@@ -37,10 +37,12 @@ class Direction:
     record: tuple[str, ...] = ()
     norms: tuple[str, ...] = ()
     packs: Packs | None = None  # packed weights, where several calls share them
+    reset: Tensor | None = None  # (tokens,): where states start anew, for kernels
 
     def window(self, first: int, last: int) -> Direction:
         """The same over some of the steps."""
-        return replace(self, schedule=self.schedule.window(first, last))
+        reset = None if self.reset is None else self.reset[self.schedule.span(first, last)]
+        return replace(self, schedule=self.schedule.window(first, last), reset=reset)
 
     def packed(self, packs: Packs) -> Direction:
         """The same with room for packed weights."""
@@ -78,7 +80,7 @@ def infer(direction: Direction, *tensors: Any) -> Tensors:
     xs, initial, weights, _ = direction.split(tensors)
     results = direction.recurrence.forward(
         direction.schedule, contiguous(weights), xs.contiguous(), initial, direction.record,
-        packs=direction.packs,
+        packs=direction.packs, reset=direction.reset,
     )  # fmt: skip
     return results.outputs, *results.finals, *results.records
 
@@ -108,7 +110,7 @@ class KernelSequence(torch.autograd.Function):
         ctx.weights = contiguous(weights)
         results = direction.recurrence.forward(
             direction.schedule, ctx.weights, xs, initial, direction.record,
-            keep=True, packs=direction.packs,
+            keep=True, packs=direction.packs, reset=direction.reset,
         )  # fmt: skip
         ctx.direction, ctx.left = direction, results.left
         ctx.set_materialize_grads(False)
@@ -135,7 +137,7 @@ class KernelSequence(torch.autograd.Function):
             found = direction.recurrence.backward(
                 direction.schedule, ctx.weights, xs, outputs, ctx.left, d_outputs,
                 d_results[1:end], direction.norms, packs=direction.packs,
-                need_input=needed[0], need_states=any(needed[1:end]),
+                need_input=needed[0], need_states=any(needed[1:end]), reset=direction.reset,
             )  # fmt: skip
         gradients = by_argument(direction, found, needed, weights)
         sources = [xs, *initial, *weights]
@@ -158,7 +160,7 @@ def _unchanged(ctx: Any, xs: Tensor, initial: list[Tensor | None]) -> Tensor:
         return outputs
     direction: Direction = ctx.direction
     again: Tensor = direction.recurrence.forward(
-        direction.schedule, ctx.weights, xs, initial, packs=direction.packs
+        direction.schedule, ctx.weights, xs, initial, packs=direction.packs, reset=direction.reset
     ).outputs
     return again
 

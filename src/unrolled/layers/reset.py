@@ -1,5 +1,5 @@
-"""Where states start anew. In: a `Form`, booleans by step and sequence. Out: a number a token for
-either direction; next: `stack`, which puts them beside the input.
+"""Where states start anew. In: a `Form`, booleans by step and sequence. Out: a boolean a token for
+either direction; next: `stack`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from unrolled.errors import ShapeError
-from unrolled.layers.batch import Padded
+from unrolled.layers.batch import Dense, Padded
 from unrolled.layers.forms import Form
 
 
@@ -21,13 +21,17 @@ def reset_tokens(form: Form, given: Any, like: Tensor, directions: int) -> tuple
     Stretches between resets are sequences of their own in both: read backward, a state starts anew
     after the step that has been marked, before the one that ends the stretch before.
     """
-    tokens = form.gathered(_checked(form, given, like).unsqueeze(-1).to(like.dtype))
+    reset, batch = _checked(form, given, like), form.batch
+    if isinstance(batch, Dense):
+        tokens = form.gathered(reset)
+    else:
+        tokens = form.gathered(reset.unsqueeze(-1))
     if directions == 1:
         return (tokens,)
-    batch = form.batch  # zero beyond the end of a sequence
+    # false beyond the end of a sequence
     padded = batch.bounded(tokens) if isinstance(batch, Padded) else batch.scatter(tokens)
     earlier = torch.cat([padded[1:], torch.zeros_like(padded[:1])])
-    return tokens, form.batch.gather(earlier)
+    return tokens, batch.gather(earlier)
 
 
 def _checked(form: Form, given: Any, like: Tensor) -> Tensor:

@@ -78,9 +78,10 @@ def run(
     """tokens: (..., I); states: (layers x directions, B, n) each, None for zeros; names: of values
     to be recorded; probes: (..., directions), whose gradients will be the norms of the derivatives
     with respect to states: `d_h`, or `d_h_l0`; named: (..., n), inputs that every layer sees beside
-    the first; reset: (..., 1), where states start anew, for either direction."""
+    the first; reset: booleans, where states start anew, for either direction."""
     finals: list[Tensors] = []
     records: dict[str, Tensor] = {}
+    in_kernels = stack.engine is not AUTOGRAD and not isinstance(batch, Padded)
     for layer in range(stack.num_layers):
         below = tokens
         if layer and stack.dropout:
@@ -92,12 +93,14 @@ def run(
             xs = tokens
             if named or stack.is_noisy:
                 xs = _beside(stack, batch, tokens, named or {})
-            if reset:
-                xs = torch.cat([xs, reset[number]], dim=-1)
+            marks = reset[number] if reset else None
+            if marks is not None and not in_kernels:  # then it is one more input
+                marks = marks.reshape(*xs.shape[:-1], 1).to(xs.dtype)
+                xs, marks = torch.cat([xs, marks], dim=-1), None
             mine = [probes[n][..., number : number + 1] for n in norms.values()] if probes else []
             results = _one(
                 stack, batch, tokens.shape[-1], xs, states, mine, layer, bool(number),
-                wanted, norms, resets=bool(reset),
+                wanted, norms, resets=bool(reset) and not in_kernels, marks=marks,
             )  # fmt: skip
             finals.append(tuple(results[1 : 1 + len(states)]))
             found.append((results[0], *results[1 + len(states) :]))
@@ -117,10 +120,11 @@ def run(
 def _one(
     stack: Stack, batch: Dense | Ragged | Padded, width: int, xs: Tensor,
     states: Sequence[Tensor | None], probes: Sequence[Tensor], layer: int, reverse: bool,
-    wanted: Mapping[str, str], norms: Mapping[str, str], *, resets: bool,
+    wanted: Mapping[str, str], norms: Mapping[str, str], *, resets: bool, marks: Tensor | None,
 ) -> Tensors:  # fmt: skip
     """One direction of one layer: its outputs, final states and records. `xs` are the tokens, whose
-    first `width` numbers are the layer's input, with all that stands beside them."""
+    first `width` numbers are the layer's input, with all that stands beside them: with `resets`,
+    where states start anew, which kernels are given as `marks`."""
     place = layer * stack.directions + reverse
     initial = [None if state is None else state[place : place + 1] for state in states]
     if isinstance(batch, Padded):
@@ -128,6 +132,8 @@ def _one(
         return _observed(stack, batch, xs, initial, sizes, place, [*wanted], resets=resets)
     cell = stack.cell.with_reset if resets else stack.cell
     direction, weights = _direction(stack, cell, batch, xs, width, layer, reverse, wanted, norms)
+    if marks is not None:
+        direction.reset = batch.turned(marks, reverse).reshape(-1)
     if isinstance(batch, Dense):  # whose tokens and rows lie as they were given
         first, others = xs, [*initial, *weights, *probes]
     else:

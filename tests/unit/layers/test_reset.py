@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 import unrolled
-from tests.tolerances import FLOAT64, assert_agrees
+from tests.tolerances import FLOAT32, FLOAT64, assert_agrees
 from unrolled import cells
 from unrolled.cells.library import library
 from unrolled.cells.trials import FORMS, draw_trial
@@ -82,6 +82,42 @@ def test_states_that_are_given_count_until_the_first_reset() -> None:
     (slope,) = torch.autograd.grad(y.sum(), start[0])
     assert not slope[:, 1].any(), "the second sequence is reset before its first step"
     assert slope[:, 0].any()
+
+
+def test_members_of_a_team_wait_for_the_states_that_start_anew() -> None:
+    layer, x = unrolled.GRU(I, 96), torch.randn(20, 1, I)
+    reset, before = torch.arange(20)[:, None] % 6 == 3, torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        y, _ = layer(x, reset=reset)
+        slopes = torch.autograd.grad(y.sum(), [*layer.parameters()])
+    finally:
+        torch.set_num_threads(before)
+    expected = apart(layer, x, reset, [20])
+    assert_agrees(y, expected, tolerance=FLOAT32)
+    for mine, theirs in zip(
+        slopes, torch.autograd.grad(expected.sum(), [*layer.parameters()]), strict=True
+    ):
+        assert_agrees(mine, theirs, tolerance=FLOAT32)
+
+
+def test_windows_between_which_no_derivative_passes() -> None:
+    layer, start = make("plain"), torch.randn(1, B, H, dtype=D, requires_grad=True)
+    cut = unrolled.Recurrent(cells.LSTM, I, H, bptt=3, dtype=D)
+    cut.load_state_dict(layer.state_dict())
+    x = torch.randn(T, B, I, dtype=D)
+    y, _ = cut(x, (start, torch.zeros_like(start)), reset=RESET)
+    parts, states = [], (start, torch.zeros_like(start))
+    for first in range(0, T, 3):
+        part, states = layer(x[first : first + 3], states, reset=RESET[first : first + 3])
+        parts.append(part)
+        states = tuple(state.detach() for state in states)
+    expected = torch.cat(parts)
+    assert_agrees(y, expected, tolerance=FLOAT64)
+    for wanted, module in ((y, cut), (expected, layer)):
+        wanted.square().sum().backward(inputs=[*module.parameters()])
+    for mine, theirs in zip(cut.parameters(), layer.parameters(), strict=True):
+        assert_agrees(mine.grad, theirs.grad, tolerance=FLOAT64)
 
 
 def test_no_reset_is_as_none() -> None:

@@ -40,12 +40,13 @@ class Half:
         packs: Packs | None = None,
         into: Array | None = None,
         room: Array | None = None,
+        reset: Array | None = None,
     ) -> Results:
         """As the protocol says."""
         results = self.wide.forward(
             schedule, self._weights(weights, packs), self._widened(xs),
             [*map(self._widened, initial)], record,
-            keep=keep, packs=packs, room=None if room is None else self._room(room),
+            keep=keep, packs=packs, room=None if room is None else self._room(room), reset=reset,
         )  # fmt: skip
         outputs = self._narrowed(results.outputs)
         if into is not None:
@@ -69,13 +70,14 @@ class Half:
         need_input: bool = True,
         need_states: bool = True,
         reuse: Sequence[Array] = (),
+        reset: Array | None = None,
     ) -> Gradients:
         """As the protocol says; derivatives with respect to weights are sums and stay float32, for
         whoever adds up several calls."""
         found = self.wide.backward(
             schedule, self._weights(weights, packs), self._widened(xs), self._widened(outputs),
             left, self._widened(d_outputs), [*map(self._widened, d_finals)], norms,
-            packs=packs, need_input=need_input, need_states=need_states, reuse=reuse,
+            packs=packs, need_input=need_input, need_states=need_states, reuse=reuse, reset=reset,
         )  # fmt: skip
         inputs = None if found.inputs is None else self._narrowed(found.inputs)
         measured = {name: self._narrowed(norm) for name, norm in found.norms.items()}

@@ -14,10 +14,11 @@ from weakref import WeakValueDictionary
 from llvmlite import ir
 
 from unrolled.engines.cpu.code import emit, half_tiles
+from unrolled.engines.cpu.code.arguments import Words
 from unrolled.engines.cpu.code.tiles import Tiles, tiles
 from unrolled.engines.cpu.machine import jit
 from unrolled.engines.cpu.machine.target import host
-from unrolled.engines.plan import directions
+from unrolled.engines.plan import anew, directions
 from unrolled.engines.plan.directions import Inputs
 from unrolled.engines.plan.lower import Graphs, Lowered, backward_graphs, narrow
 from unrolled.engines.plan.plan import Place, Plan
@@ -47,7 +48,7 @@ class Kernel:
     """Machine code, the plan it follows, and where its arguments stand among the words."""
 
     plan: Plan
-    words: emit.Words
+    words: Words
     kernels: jit.Kernels
     tiles: Tiles
 
@@ -90,37 +91,43 @@ class Program:
         return directions.halves(self.narrow, self.graphs)
 
     def forward_plan(
-        self, *, inside: bool, record: tuple[str, ...], keep: bool = True, stored: Stored = WHOLE
-    ) -> directions.Forward:
+        self, *, inside: bool, record: tuple[str, ...], keep: bool = True, stored: Stored = WHOLE,
+        resets: bool = False,
+    ) -> directions.Forward:  # fmt: skip
         """What the forward kernel is compiled from."""
         graphs = self.graphs if keep else None
         halved = self.halves if keep and stored.kept else frozenset()
-        return directions.forward(self.narrow, graphs, record, inside=inside, halved=halved)
+        made = directions.forward(self.narrow, graphs, record, inside=inside, halved=halved)
+        return anew.forward(made, self.narrow.step) if resets else made
 
     def forward(
         self, *, inside: bool = False, record: tuple[str, ...] = (), keep: bool = True,
-        stored: Stored = WHOLE,
+        stored: Stored = WHOLE, resets: bool = False,
     ) -> tuple[directions.Forward, Kernel]:  # fmt: skip
         """The forward kernel; `inside` computes the input's products in the loop, and `keep` stores
-        what backward needs."""
+        what backward needs; with `resets` states may start anew before a step."""
         with self._lock:
-            key = inside, record, keep, stored
+            key = inside, record, keep, stored, resets
             if key not in self._forwards:
-                made = self.forward_plan(inside=inside, record=record, keep=keep, stored=stored)
-                what = f"forward {inside} {record} {keep}{stored}"
+                made = self.forward_plan(
+                    inside=inside, record=record, keep=keep, stored=stored, resets=resets
+                )
+                what = f"forward {inside} {record} {keep}{stored}{_said(resets)}"
                 self._forwards[key] = made, self._compile(made.plan, what, stored, descending=False)
             return self._forwards[key]
 
     def backward(
-        self, norms: tuple[str, ...] = (), inputs: Inputs = Inputs.OUTSIDE, stored: Stored = WHOLE
-    ) -> tuple[directions.Backward, Kernel]:
+        self, norms: tuple[str, ...] = (), inputs: Inputs = Inputs.OUTSIDE, stored: Stored = WHOLE,
+        *, resets: bool = False,
+    ) -> tuple[directions.Backward, Kernel]:  # fmt: skip
         """The backward kernel; `norms` names states whose derivative it measures."""
         with self._lock:
-            key = norms, inputs, stored
+            key = norms, inputs, stored, resets
             if key not in self._backwards:
                 halved = self.halves if stored.kept else frozenset()
                 made = directions.backward(self.narrow, self.graphs, norms, inputs, halved)
-                what = f"backward {norms} {inputs}{stored}"
+                made = anew.backward(made, self.narrow.step) if resets else made
+                what = f"backward {norms} {inputs}{stored}{_said(resets)}"
                 self._backwards[key] = made, self._compile(made.plan, what, stored, descending=True)
             return self._backwards[key]
 
@@ -145,7 +152,11 @@ class Program:
 
         loaded = jit.load(f"{what} {self.bits} {self._json}", build, ("run",))
         found = half_tiles.half_tiles() if half else tiles(self.bits)
-        return Kernel(plan, emit.Words(plan), loaded, found)
+        return Kernel(plan, Words(plan), loaded, found)
+
+
+def _said(resets: bool) -> str:
+    return " resets" if resets else ""
 
 
 _programs: WeakValueDictionary[tuple[str, int], Program] = WeakValueDictionary()

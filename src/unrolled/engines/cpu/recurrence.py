@@ -89,11 +89,14 @@ class Recurrence:
         packs: Packs | None = None,
         into: Array | None = None,
         room: Array | None = None,
+        reset: Array | None = None,
     ) -> Results:
         """As the protocol says."""
         library, sizes, tokens = self.library, self.sizes, xs.shape[:-1]
         pointer = library.pointer
-        made = self.forward_call(xs.shape[-1], schedule, record, keep=keep)
+        made = self.forward_call(
+            xs.shape[-1], schedule, record, keep=keep, resets=reset is not None
+        )
         bound = made.template.on(schedule, library.threads)
         inputs = self._input(xs)
         starts = [None if start is None else library.contiguous(start) for start in initial]
@@ -105,6 +108,7 @@ class Recurrence:
             kept = library.lease(bound.kept) if room is None else self._given(bound, room)
         addresses = [*map(pointer, weights), pointer(inputs)]
         addresses += [0 if start is None else pointer(start) for start in starts]
+        addresses += [] if reset is None else [pointer(reset)]
         addresses += map(pointer, (outputs, *finals, *records))
         if kept is not None:
             addresses += kept.addresses
@@ -133,12 +137,15 @@ class Recurrence:
         need_input: bool = True,
         need_states: bool = True,
         reuse: Sequence[Array] = (),
+        reset: Array | None = None,
     ) -> Gradients:
         """As the protocol says."""
         library, sizes = self.library, self.sizes
         assert left.lease is not None, "forward was asked to keep nothing"
         pointer, tokens = library.pointer, xs.shape[:-1]
-        made = self._backward_call(left.made, schedule, norms, need_input, need_states)
+        made = self._backward_call(
+            left.made, schedule, norms, need_input, need_states, reset is not None
+        )
         bound = made.template.on(schedule, library.threads)
         measured = {name: library.empty(*tokens, 1) for name in norms}
         d_xs = self._d_inputs(made, xs) if need_input else None
@@ -149,6 +156,7 @@ class Recurrence:
                   for units in (sizes.states.values() if need_states else ())]  # fmt: skip
         addresses = [*map(pointer, (*weights, inputs, outputs, d_outputs))]
         addresses += [0 if d is None else pointer(d) for d in ends]
+        addresses += [] if reset is None else [pointer(reset)]
         addresses += map(pointer, measured.values())
         if made.call.d_x is not None:
             addresses.append(pointer(d_xs))
@@ -224,23 +232,24 @@ class Recurrence:
     # -------------------------------------------------------------------------------- calls, once
 
     def forward_call(
-        self, width: int, schedule: Schedule, record: tuple[str, ...] = (), *, keep: bool
-    ) -> Forward:
+        self, width: int, schedule: Schedule, record: tuple[str, ...] = (), *, keep: bool,
+        resets: bool = False,
+    ) -> Forward:  # fmt: skip
         """The forward call for inputs of this width."""
-        return self._forward_call(width, self._is_inside(width, schedule), record, keep)
+        return self._forward_call(width, self._is_inside(width, schedule), record, keep, resets)
 
     def stream_call(self, width: int, record: tuple[str, ...]) -> Forward:
         """The forward call of a stream, whose kernel computes everything."""
         return self._forward_call(width, True, record, False)
 
     def _forward_call(
-        self, width: int, inside: bool, record: tuple[str, ...], keep: bool
+        self, width: int, inside: bool, record: tuple[str, ...], keep: bool, resets: bool = False
     ) -> Forward:
-        key = width, inside, record, keep
+        key = width, inside, record, keep, resets
         found = self._calls.get(key)
         if found is None:
             made, kernel = self.program.forward(
-                inside=inside, record=record, keep=keep, stored=self.stored
+                inside=inside, record=record, keep=keep, stored=self.stored, resets=resets
             )
             call = forward.forward(made, self.sizes, self._wide(width), self.team, keep=keep)
             found = Forward(call, Template(call.call, kernel, self.program.bits))
@@ -254,15 +263,16 @@ class Recurrence:
         norms: tuple[str, ...],
         need_input: bool,
         need_states: bool,
+        resets: bool,
     ) -> Backward:
         inputs = Inputs.NONE
         if need_input:
             units = sum(self.sizes.inputs.values())
             inputs = Inputs.INSIDE if self._is_inside(units, schedule) else Inputs.OUTSIDE
-        key = left, norms, inputs, need_states
+        key = left, norms, inputs, need_states, resets
         found = self._calls.get(key)
         if found is None:
-            made, kernel = self.program.backward(norms, inputs, self.stored)
+            made, kernel = self.program.backward(norms, inputs, self.stored, resets=resets)
             call = backward.backward(
                 made, self.sizes, left.call, self.team, need_states=need_states
             )

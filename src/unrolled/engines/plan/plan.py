@@ -15,6 +15,7 @@ a TOKEN laid out for `outer`: of a vector of units all tokens, and then those of
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -113,12 +114,16 @@ class Plan:
     """A kernel on paper. `leaves` says where each variable and each stored value is read;
     `hoisted`: products done before it: a matrix, its operand, and where the kernel finds them;
     `halved`: places that hold bfloat16, which the kernel widens as it reads and rounds as it
-    writes. Of a state before a step that is where it lies after the first one."""
+    writes. Of a state before a step that is where it lies after the first one. Where a row's
+    `reset`, a byte, is set its states start anew: the places of `anew` then hold these numbers,
+    before the step; and after it if they are NEXT."""
 
     stages: list[Stage]
     leaves: dict[Node, Place]
     hoisted: list[tuple[Matrix, Place, Place]]
     halved: frozenset[Place] = frozenset()
+    reset: Place | None = None
+    anew: Mapping[Place, float] = field(default_factory=dict)
 
     @cached_property
     def places(self) -> list[Place]:
@@ -130,7 +135,8 @@ class Plan:
             for group in (stage.scalars, *stage.groups.values()):
                 found.update(dict.fromkeys(o for block in group.blocks for o in block.operands))
                 found.update(dict.fromkeys(store.place for store in group.stores))
-        return list(found)
+        found.update(dict.fromkeys(self.anew))
+        return [*found, *([] if self.reset is None else [self.reset])]
 
     def of_kind(self, kind: Kind) -> list[Place]:
         """The places of one kind."""

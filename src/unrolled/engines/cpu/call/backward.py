@@ -27,10 +27,18 @@ from unrolled.engines.cpu.call.call import (
     View,
 )
 from unrolled.engines.cpu.call.forward import Forward
-from unrolled.engines.cpu.call.parts import call_of, run_kernel, scratch, side_by_side
+from unrolled.engines.cpu.call.parts import (
+    anew,
+    call_of,
+    reset_of,
+    run_kernel,
+    scratch,
+    side_by_side,
+)
 from unrolled.engines.cpu.call.sizes import Sizes
 from unrolled.engines.cpu.call.weights import Packed, alone, packed
 from unrolled.engines.plan import directions
+from unrolled.engines.plan.anew import right_panel
 from unrolled.engines.plan.plan import Kind, Matrix, Place
 
 
@@ -87,18 +95,22 @@ def backward(
     products = _inner(parts, weights, lefts, d_x)
     panels = {place: Buffer(place.name, Owner.PASSING, Per.CHUNK, sizes.padded(place.size),
                             sizes.lanes) for place in made.panels.values()}  # fmt: skip
-    sums = _outer(parts, panels)
+    copies, sums = _outer(parts, panels)
     for views in (weights.views, lefts, scratch(made.plan, sizes, made.lefts)):
         parts.views |= {place: (view,) for place, view in views.items()}
-    parts.views |= {place: (View(buffer),) for place, buffer in (*norms.items(), *panels.items())}
+    reset = reset_of(made.plan)
+    own = (*norms.items(), *panels.items(), *reset.items())
+    parts.views |= {place: (View(buffer),) for place, buffer in own}
     bind = {place: parts.views[place] for place in made.plan.places}
     kernel = run_kernel(made.plan, bind, weights, sizes, meeting, descending=True)
+    # where states start anew, the kernel changes the copies of those before a step
+    each = [*copies, kernel] if reset else [kernel, *copies]
     wide = dict.fromkeys(view.buffer for view in lefts.values())
-    given = [*sizes.arrays, left.x, parts.y, arriving, *ends]
+    given = [*sizes.arrays, left.x, parts.y, arriving, *ends, *reset.values()]
     results = [*norms.values(), *([] if d_x is None else [d_x]), *parts.sums, *firsts]
     call = call_of(
         [*given, *results, *left.call.owned(Owner.KEPT)], weights.steps,
-        [Clear(meeting), *parts.before], [kernel, *sums, *products], parts.after,
+        [Clear(meeting), *parts.before], [*each, *sums, *products], parts.after,
         sum(buffer.width for buffer in wide), sizes.lanes,
     )  # fmt: skip
     return Backward(call, made, d_x, parts.covered, parts.numbers)
@@ -113,7 +125,8 @@ def _states(parts: _Parts, need_states: bool) -> tuple[list[Buffer], list[Buffer
         wide, state = sizes.whole(units), left.states[name]
         state = parts.y if state is left.y else state
         parts.views[left.made.states[name]] = (View(state),)
-        parts.views[parts.made.olds[name]] = View(state), View(left.starts[name])
+        old = parts.made.olds[name]
+        parts.views[old] = View(state), View(left.starts[name]), *anew(parts.made.plan, sizes, old)
         end = Buffer(f"d {name}", Owner.GIVEN, Per.ROW, units)
         ends.append(end)
         turns = [Buffer(f"turn {name} {n}", Owner.PASSING, Per.ROW, wide) for n in (0, 1)]
@@ -171,8 +184,8 @@ def _inner(
     return found
 
 
-def _outer(parts: _Parts, panels: dict[Place, Buffer]) -> list[Step]:
-    """Right sides into panels, as the kernel has left the left ones; then the gradients of
+def _outer(parts: _Parts, panels: dict[Place, Buffer]) -> tuple[list[Step], list[Step]]:
+    """Right sides into panels, as the kernel has left the left ones; and the gradients of
     matrices, straight into the rows where the caller's arrays hold them."""
     made, sizes = parts.made, parts.sizes
     rights: dict[Place, Buffer] = {}
@@ -185,6 +198,8 @@ def _outer(parts: _Parts, panels: dict[Place, Buffer]) -> list[Step]:
             units, wide = sizes.length(place.size), sizes.padded(place.size)
             to = Buffer(f"right {place.name}", Owner.PASSING, Per.CHUNK, wide, sizes.lanes)
             source, *start = parts.views[place]
+            if (panel := right_panel(place)) in made.plan.anew:
+                parts.views[panel] = (View(to),)
             copies.append(CopyPanels(to, source, units, start[0].buffer if start else None))
             rights[place] = to
         (rows, columns), (weight,) = sizes.shape(product.matrix), sizes.sources[product.matrix]
@@ -198,7 +213,7 @@ def _outer(parts: _Parts, panels: dict[Place, Buffer]) -> list[Step]:
         if is_first:
             _cover(parts, weight.array, rows * columns)
         begun.add(product.matrix)
-    return copies + sums
+    return copies, sums
 
 
 def _vectors(parts: _Parts) -> None:

@@ -23,7 +23,14 @@ from unrolled.engines.cpu.call.call import (
     Step,
     View,
 )
-from unrolled.engines.cpu.call.parts import call_of, run_kernel, scratch, side_by_side
+from unrolled.engines.cpu.call.parts import (
+    anew,
+    call_of,
+    reset_of,
+    run_kernel,
+    scratch,
+    side_by_side,
+)
 from unrolled.engines.cpu.call.sizes import Sizes
 from unrolled.engines.cpu.call.weights import alone, packed
 from unrolled.engines.plan import directions
@@ -74,14 +81,17 @@ def forward(
     bind: dict[Place, tuple[View, ...]] = {}
     bind |= {place: (views[place],) for place in made.plan.places if place in views}
     for place in made.plan.of_kind(Kind.BEFORE):
-        bind[place] = View(states[place.name]), View(ends.starts[place.name])
+        own = anew(made.plan, sizes, place)
+        bind[place] = View(states[place.name]), View(ends.starts[place.name]), *own
+    reset = reset_of(made.plan)
+    bind |= {place: (View(buffer),) for place, buffer in reset.items()}
     for place in (*made.plan.of_kind(Kind.NOW), *made.plan.of_kind(Kind.NEXT)):
         bind[place] = ends.turns[place.name]
     kernel = run_kernel(made.plan, bind, weights, sizes, meeting, descending=False)
     wide = dict.fromkeys(view.buffer for view in tokens.values())
     columns = sum(buffer.width for buffer in wide) if chunk else None
     call = call_of(
-        [*sizes.arrays, x, *given, y, *finals, *records.values()], weights.steps,
+        [*sizes.arrays, x, *given, *reset.values(), y, *finals, *records.values()], weights.steps,
         [Clear(meeting), *ends.before], [*chunk, kernel], ends.after, columns, sizes.lanes,
     )  # fmt: skip
     return Forward(call, made, x, y, states, ends.starts, tokens, tuple(records.values()))

@@ -217,6 +217,7 @@ class _Kernel:
             for job in range(self.now.schedule.jobs):
                 self.time, self.job = time, job
                 self.count = int(self.now.schedule.active[job, time])
+                self._start_anew(is_after=False)
                 for stage in self.step.plan.stages:
                     for reduction in stage.reductions:
                         total = OPS[reduction.op].compute(self._read(reduction.operand))
@@ -224,6 +225,35 @@ class _Kernel:
                     self._group(stage.scalars)
                     for group in stage.groups.values():
                         self._group(group)
+                self._start_anew(is_after=True)
+
+    def _start_anew(self, *, is_after: bool) -> None:
+        """Where a row's reset is set, what the places of `anew` hold."""
+        plan = self.step.plan
+        self.is_anew: bool = is_after and self.is_anew
+        if plan.reset is None:
+            return
+        is_new = self._read(plan.reset)[0] > 0
+        for place, start in plan.anew.items():
+            if (place.kind is Kind.NEXT) != is_after:
+                continue
+            view, rows = self._at(place)
+            numbers = self.memory[view.buffer]
+            if place.kind is Kind.PANEL:
+                numbers[:, rows[is_new]] = start
+            elif place.kind is Kind.BEFORE:
+                own, mine = self._own(place)
+                wide = slice(view.column, view.column + self.memory[own.buffer].shape[1])
+                before = numbers[rows, wide]
+                self.memory[own.buffer][mine] = np.where(is_new[:, None], start, before)
+            else:
+                wide = slice(view.column, view.column + self._units(place))
+                numbers[rows[is_new], wide] = start
+        self.is_anew = bool(is_new.any())
+
+    def _own(self, place: Place) -> tuple[View, Any]:
+        """Where a state lies at a step before which some rows of it have started anew."""
+        return self.step.bind[place][2], self.now.schedule.base[self.job] + np.arange(self.count)
 
     def _group(self, group: Group) -> None:
         known: dict[Node, Any] = {}
@@ -284,6 +314,8 @@ class _Kernel:
         if place.kind in (Kind.TOKEN, Kind.PANEL):
             chunk = views[0].buffer.per is Per.CHUNK
             return views[0], tokens - (self.now.start if chunk else 0)
+        if place.kind is Kind.BEFORE and self.is_anew:
+            return self._own(place)
         if place.kind is Kind.BEFORE and time:
             return views[0], schedule.offsets[self.job, time - 1] + np.arange(self.count)
         if place.kind is Kind.BEFORE:

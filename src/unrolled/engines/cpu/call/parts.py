@@ -36,6 +36,21 @@ def scratch(plan: Plan, sizes: Sizes, placed: Collection[Place] = ()) -> dict[Pl
     }
 
 
+def reset_of(plan: Plan) -> dict[Place, Buffer]:
+    """What says where states start anew, if anything does: a byte for each token."""
+    if plan.reset is None:
+        return {}
+    return {plan.reset: Buffer("reset", Owner.GIVEN, Per.TOKEN, 1)}
+
+
+def anew(plan: Plan, sizes: Sizes, state: Place) -> tuple[View, ...]:
+    """Where a state lies before a step at which some of its rows start anew."""
+    if plan.reset is None:
+        return ()
+    wide = sizes.whole(sizes.length(state.size))
+    return (View(Buffer(f"anew {state.name}", Owner.PASSING, Per.ROW, wide)),)
+
+
 def run_kernel(
     plan: Plan,
     bind: Mapping[Place, tuple[View, ...]],

@@ -126,6 +126,8 @@ def _check_kernel(step: RunKernel, call: Call) -> None:
         raise CallError(f"bound and needed places differ: {', '.join(odd)}")
     for place, views in step.bind.items():
         kinds = ROWS[place.kind]
+        if place.kind is Kind.BEFORE and step.plan.reset is not None:
+            kinds = *kinds, (Per.ROW,)
         if len(views) != len(kinds) or any(
             view.buffer.per not in per for view, per in zip(views, kinds, strict=False)
         ):
@@ -134,7 +136,9 @@ def _check_kernel(step: RunKernel, call: Call) -> None:
         if (place.kind is Kind.PANEL) != bool(views[0].buffer.panel):
             raise CallError(f"the place {place.name} ({place.kind}) meets {views[0].buffer.name}")
         # of a state before a step, the start is whole numbers
-        if [v.buffer.half for v in views] != [place in step.plan.halved, False][: len(views)]:
+        if [v.buffer.half for v in views] != [place in step.plan.halved, False, False][
+            : len(views)
+        ]:
             found = ", ".join(f"{v.buffer.name} in bfloat16" for v in views if v.buffer.half)
             raise CallError(f"the place {place.name} lies in {found or 'whole numbers'}, which its "
                             "plan does not expect")  # fmt: skip
@@ -201,11 +205,14 @@ def _kernel_spans(step: RunKernel, lanes: int) -> tuple[list[Span], list[Span]]:
         length = 1 if place.size == ONE else step.sizes[place.size]
         if place.size != ONE and (place in values or place in step.filled):
             length = -(-length // lanes) * lanes  # whole vectors; a product reads number by number
-        return ((view, length) for view in step.bind[place])
+        # states that start anew are copied to the third buffer by the kernel itself
+        return ((view, length) for view in step.bind[place][:2])
 
     reads = [span for place in (operands | values) - set(step.filled) for span in spans_of(place)]
     reads += [(View(pack), pack.width) for pack in step.packs]
     reads.append((View(step.team), step.team.width))
+    if step.plan.reset is not None:
+        reads += [(view, 1) for view in step.bind[step.plan.reset]]
     return reads, [span for place in step.filled for span in spans_of(place)]
 
 

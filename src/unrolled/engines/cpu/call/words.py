@@ -29,7 +29,7 @@ from unrolled.engines.cpu.call.call import (
     Step,
     View,
 )
-from unrolled.engines.cpu.code import emit
+from unrolled.engines.cpu.code.arguments import parts
 from unrolled.engines.cpu.program import Kernel
 from unrolled.engines.plan.plan import Kind
 
@@ -226,7 +226,7 @@ class Dictionary:
         }  # fmt: skip
         said |= {f"size {size}": length for size, length in step.sizes.items()}
         for place, views in step.bind.items():
-            for part, view in zip(emit.parts(place), views, strict=True):
+            for part, view in zip(parts(place, step.plan), views, strict=True):
                 stride = (_most, 0) if place.kind is Kind.PANEL else view.buffer.width
                 said |= {f"at {part}": self._view(view), f"stride {part}": stride}
         for number, (pack, length) in enumerate(zip(step.packs, step.lengths, strict=True)):

@@ -27,11 +27,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 from llvmlite import ir
 
 from unrolled.engines.cpu.code import halves
+from unrolled.engines.cpu.code.anew import Anew
+from unrolled.engines.cpu.code.arguments import Now, Words, parts, sizes_of
 from unrolled.engines.cpu.code.pointwise import Pointwise
 from unrolled.engines.cpu.code.team import Team
 from unrolled.engines.cpu.code.tiles import ROWS, SIGNATURE, STREAMS, index, most_rows, spread
@@ -41,58 +42,10 @@ from unrolled.engines.cpu.machine.target import Target
 from unrolled.engines.plan.plan import WIDEST, Block, Group, Kind, Place, Plan, Reduction, Stage
 from unrolled.equations.nodes import ONE, Node
 
-HEADER = ("tiles", "first", "steps", "jobs", "table", "base", "offsets", "active", "team")
-
-
-class Words:
-    """The kernel's arguments by name -> their position in the array of words."""
-
-    def __init__(self, plan: Plan) -> None:
-        names = [*HEADER, *(f"size {size}" for size in sizes_of(plan))]
-        for place in plan.places:
-            names += [f"at {part}" for part in parts(place)]
-            names += [f"stride {part}" for part in parts(place)]
-        for number in range(len(plan.blocks)):
-            names += [f"pack {number}", f"length {number}"]
-        self.position = {name: number for number, name in enumerate(dict.fromkeys(names))}
-
-    def __len__(self) -> int:
-        return len(self.position)
-
-
-def parts(place: Place) -> tuple[str, ...]:
-    """The buffers behind a place: a state before the first step lies in one of its own, and what
-    takes turns has two."""
-    if place.kind is Kind.BEFORE:
-        return (f"state {place.name}", f"initial {place.name}")
-    if place.kind in (Kind.NOW, Kind.NEXT):
-        return (f"turn {place.name} 0", f"turn {place.name} 1")
-    return (place.name,)
-
-
-def sizes_of(plan: Plan) -> list[str]:
-    """The sizes whose lengths the kernel needs."""
-    found = {place.size for place in plan.places if place.size != ONE}
-    return sorted(found | {size for stage in plan.stages for size in stage.groups})
-
 
 def panel_width(group: Group) -> int:
     """How many vectors of units a tile takes side by side."""
     return max(1, WIDEST // max(1, len(group.accumulators)))
-
-
-@dataclass
-class Now:
-    """Where a time step stands: addresses that hold for all its rows."""
-
-    first_row: ir.Value  # of this job
-    offset: ir.Value  # the token of its first row
-    rows: ir.Value  # how many sequences are still going on
-    is_odd: ir.Value  # every second step
-    starts: dict[Place, ir.Value]  # the address of each place's first row
-    strides: dict[Place, ir.Value]
-    # places of bfloat16: whether this step finds them whole, where that may be
-    halved: dict[Place, ir.Value | None] = field(default_factory=dict)
 
 
 def write(
@@ -138,6 +91,7 @@ class _Kernel:
         self.scratch.align = 64
         self.total = self.builder.alloca(self.vector)
         self.team = Team(self.builder, self.known["team"], first_job, last_job, self.target)
+        self.anew = Anew(self.builder, self.plan, self.vector, self.known, self.address)
         with loop(self.builder, *self.team.jobs(first_job, last_job)) as job:
             self._job(job)
         self.builder.ret_void()
@@ -155,8 +109,12 @@ class _Kernel:
             before = self._word("offsets", builder.sub(at, I64(1)))
             for place in self.plan.places:
                 self._locate(place, now, step, before)
+            if self.plan.reset is not None:
+                self.anew.before(now, self.team)
             for stage in self.plan.stages:
                 self._stage(stage, now)
+            if self.plan.reset is not None:
+                self.anew.after(now, self.team)
 
     def _word(self, table: str, index_: ir.Value) -> ir.Value:
         # the word before the first step's is read and not used; the caller's tables begin with one
@@ -169,7 +127,7 @@ class _Kernel:
     def _locate(self, place: Place, now: Now, step: ir.Value, before: ir.Value) -> None:
         """The address of the place's first row at this step, and the stride from row to row."""
         builder, known = self.builder, self.known
-        names = parts(place)
+        names = parts(place, self.plan)
         at = [known[f"at {name}"] for name in names]
         strides = [known[f"stride {name}"] for name in names]
         rows = {Kind.TOKEN: [now.offset], Kind.PANEL: [now.offset], Kind.ROW: [now.first_row],

@@ -13,7 +13,7 @@ from unrolled.engines.cpu.call.forward import Forward, forward
 from unrolled.engines.cpu.call.interpret import interpret
 from unrolled.engines.cpu.call.sizes import Sizes
 from unrolled.engines.engine import Source
-from unrolled.engines.plan import directions
+from unrolled.engines.plan import anew, directions
 from unrolled.engines.plan.directions import Inputs
 from unrolled.engines.plan.lower import backward_graphs, lower, narrow
 from unrolled.engines.plan.schedule import Schedule
@@ -23,12 +23,12 @@ TEAM, LANES = 256, 8
 
 class Calls:
     """A cell's calls, forward and backward, for these sizes; `inside`: the kernel computes the
-    products of the input, too; `half`: what is kept is bfloat16;
-    `weights`: so are matrices."""
+    products of the input, too; `half`: what is kept is bfloat16; `weights`: so are matrices;
+    `resets`: states may start anew."""
 
     def __init__(
         self, cell: Any, inputs: int, hidden: int, *, inside: bool = True, keep: bool = True,
-        half: bool = False, weights: bool = False,
+        half: bool = False, weights: bool = False, resets: bool = False,
     ) -> None:  # fmt: skip
         self.equation = unrolled.equation(cell)
         lengths = {"input_size": inputs, "hidden_size": hidden}
@@ -45,21 +45,26 @@ class Calls:
         self.halved = directions.halves(self.narrow, self.graphs) if half else frozenset()
         made = directions.forward(self.narrow, self.graphs if keep else None, inside=inside,
                                   halved=self.halved)  # fmt: skip
+        self.resets = resets
+        made = anew.forward(made, self.narrow.step) if resets else made
         self.forward: Forward = forward(made, self.sizes, wide, TEAM, keep=keep)
 
     def backward(self, inputs: Inputs = Inputs.OUTSIDE) -> Backward:
         """The backward call; `inputs`: who computes the derivative with respect to the input."""
         made = directions.backward(self.narrow, self.graphs, (), inputs, self.halved)
+        made = anew.backward(made, self.narrow.step) if self.resets else made
         return backward(made, self.sizes, self.forward, TEAM, need_states=True)
 
     def interpret_forward(
-        self, schedule: Schedule, weights: dict[str, Any], xs: Any
+        self, schedule: Schedule, weights: dict[str, Any], xs: Any, reset: Any = None
     ) -> dict[Buffer, Any]:
-        """Every buffer, after the call was interpreted from states of zeros; xs: (tokens, I)."""
+        """Every buffer, after the call was interpreted from states of zeros; xs: (tokens, I);
+        reset: (tokens,)."""
         wide = np.zeros((len(xs), self.forward.x.width))
         wide[:, : xs.shape[1]] = xs
         arrays = [weights[name] for name in self.weights]
         given = {self.forward.x: wide, **dict(zip(self.sizes.arrays, arrays, strict=True))}
+        given |= {b: reset for b in self.forward.call.buffers if b.name == "reset"}
         return interpret(self.forward.call, schedule, given)
 
     def interpret_backward(

@@ -11,12 +11,14 @@ from tests.tolerances import EXACT, FLOAT64, KEPT, assert_agrees
 from tests.unit.engines.cpu.call.calls import Calls
 from unrolled.cells import (
     LSTM,
+    SLSTM,
     Elman,
     GRUCho2014,
     LayerNormLSTM,
     RecurrentHighway,
 )
 from unrolled.engines.cpu.call.interpret import rounded
+from unrolled.engines.cpu.call.verify import verify
 from unrolled.engines.plan.directions import Inputs
 from unrolled.engines.plan.schedule import Schedule, dense, ragged
 from unrolled.equations.interpret import backward as equation_backward
@@ -74,6 +76,38 @@ def test_a_call_computes_the_equation(kind: Any, inside: bool, name: str) -> Non
         for number, weight in enumerate(calls.weights):
             mine = results[f"sum {number}"].reshape(total[weight].shape)
             assert_agrees(mine, total[weight], tolerance=FLOAT64, name=f"d {weight}")
+
+
+@pytest.mark.parametrize("name", ["dense", "reverse", "ragged"])
+@pytest.mark.parametrize("kind", [LSTM, GRUCho2014, SLSTM])
+def test_where_states_start_anew(kind: Any, name: str) -> None:
+    cell = kind(input_size=INPUTS, hidden_size=HIDDEN, seed=2)
+    calls, schedule = Calls(kind, INPUTS, HIDDEN, resets=True), SCHEDULES[name]
+    verify(calls.forward.call)
+    verify(calls.backward(Inputs.INSIDE).call)
+    generator = np.random.default_rng(3)
+    xs = generator.standard_normal((schedule.tokens, INPUTS))
+    d_outputs = generator.standard_normal((schedule.tokens, HIDDEN))
+    reset = np.zeros(schedule.tokens)
+    for row in range(schedule.rows):
+        reset[tokens_of(schedule, row)[:1]] = 1  # from what the cell declares
+    reset[::4] = 1
+    before = calls.interpret_forward(schedule, cell.weights, xs, reset)
+    _, results = calls.interpret_backward(schedule, before, d_outputs, Inputs.INSIDE)
+    total = {name: np.zeros_like(weight) for name, weight in cell.weights.items()}
+    for row in range(schedule.rows):
+        mine = np.array(tokens_of(schedule, row), int)
+        cuts = np.flatnonzero(reset[mine])
+        for stretch in np.split(mine, cuts)[1:]:
+            run = equation_forward(calls.equation, cell.weights, xs[stretch], **calls.lengths)
+            assert_agrees(before[calls.forward.y][stretch], run.outputs, tolerance=FLOAT64)
+            found = equation_backward(run, d_outputs[stretch])
+            assert_agrees(results["d x"][stretch, :INPUTS], found.inputs, tolerance=FLOAT64)
+            for weight, gradient in found.weights.items():
+                total[weight] += gradient.reshape(total[weight].shape)
+    for number, weight in enumerate(calls.weights):
+        mine = results[f"sum {number}"].reshape(total[weight].shape)
+        assert_agrees(mine, total[weight], tolerance=FLOAT64, name=f"d {weight}")
 
 
 @pytest.mark.parametrize("name", ["dense", "ragged"])
