@@ -63,6 +63,7 @@ class Estimator(BaseEstimator):
     """The parameters that all tasks share; each task sets defaults of its own."""
 
     TASK: ClassVar[str]
+    USUAL: ClassVar[int] = 20  # epochs, where their number follows from data that are not read yet
 
     cell: Any = option("lstm", "a cell of the library, or FILE.py:CLASS")
     modify: Any = option((), "modify the cell, such as layernorm; may be repeated", action="append")
@@ -78,7 +79,7 @@ class Estimator(BaseEstimator):
     clip_value: float | None = option(
         None, "clip each entry of the gradient to plus or minus this", float
     )
-    epochs: int = option(20, "maximum number of epochs", int)
+    epochs: int | None = option(20, "maximum number of epochs", int)
     batch_size: int = option(32, "examples per batch", int)
     patience: int | None = option(
         None,
@@ -104,10 +105,16 @@ class Estimator(BaseEstimator):
 
     def settings(self) -> Settings:
         """What the loop needs to know, checked."""
-        found = Settings(
-            **{name: getattr(self, name) for name in Settings.names() if hasattr(self, name)}
-        )
+        values = {name: getattr(self, name) for name in Settings.names() if hasattr(self, name)}
+        found = Settings(**(values | {"epochs": self.planned_epochs}))
         return found if found.patience is not None else with_patience(found)
+
+    @property
+    def planned_epochs(self) -> int:
+        """The number of epochs to train for."""
+        if self.epochs is not None:
+            return self.epochs
+        return int(getattr(self, "epochs_", self.USUAL))
 
     def settings_beside(self, another: bool) -> Settings:
         """A part of the minutes is left for another network that is trained beside this one."""

@@ -7,9 +7,9 @@ Next: `translate`, `caption`; each reads its own inputs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -23,13 +23,14 @@ from unrolled.networks.encoder_decoder import EncoderDecoder
 from unrolled.tasks.estimator import Estimator
 from unrolled.tasks.options import option
 from unrolled.tasks.ragged import Ragged
-from unrolled.tasks.target_job import NOTHING, shifted
+from unrolled.tasks.target_job import NOTHING, TargetJob, shifted
 from unrolled.tasks.target_scores import text_scores
 from unrolled.tasks.tokens import KINDS, Tokens
 from unrolled.training import settings as checks
 from unrolled.training.schedules import SCHEDULES
 
 FEW_WORDS = 2.0  # words of a text on average: below that they are names or spellings
+LEAST_STEPS = 4_000  # of the optimizer
 UNKNOWN_WORDS = 0.02  # of the words: more that no vocabulary of words would have, and they are cut
 
 
@@ -51,6 +52,11 @@ class Draw:
 class TargetEstimator(Estimator):
     """An encoder and a decoder with attention."""
 
+    USUAL: ClassVar[int] = 10
+
+    epochs: int | None = option(
+        None, f"maximum number of epochs (default: {USUAL}, more for few pairs)", int
+    )
     cell: Any = option("gru", "a cell of the library, or FILE.py:CLASS")
     hidden: int = option(256, "units in each layer and direction", int)
     dropout: float = option(0.3, "dropout probability", float)
@@ -82,6 +88,15 @@ class TargetEstimator(Estimator):
         checks.one_of("attention", self.attention, SCORES)
         checks.one_of("target_tokens", self.target_tokens, ("auto", *KINDS))
         return cell
+
+    def job_of(self, model: EncoderDecoder, parts: Mapping[str, Any]) -> TargetJob:
+        """What is trained; few pairs are read more often, so that the optimizer takes enough
+        steps."""
+        steps = -(-len(parts["train"]) // self.batch_size)
+        self.epochs_ = self.epochs or max(self.USUAL, -(-LEAST_STEPS // steps))
+        return TargetJob(
+            model, parts, self.batch_size, self.smoothing, self.seed, self.scheduled_sampling
+        )
 
     @property
     def _fitted(self) -> Any:

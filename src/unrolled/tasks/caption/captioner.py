@@ -30,7 +30,6 @@ from unrolled.tasks.estimator import seeded
 from unrolled.tasks.options import option
 from unrolled.tasks.ragged import Ragged
 from unrolled.tasks.target_estimator import TargetEstimator
-from unrolled.tasks.target_job import TargetJob
 from unrolled.tasks.tokens import Tokens
 from unrolled.training import settings as checks
 from unrolled.training.run_folder import RunFolder
@@ -65,6 +64,7 @@ class Captioner(TargetEstimator):
     """A convolutional encoder, and a recurrent decoder that attends to its grid."""
 
     TASK: ClassVar[str] = "caption"
+    USUAL: ClassVar[int] = 12
 
     layers: int = option(1, "layers of the decoder below the attention; one is above it", int)
     hidden: int = option(128, "units in each layer of the decoder", int)
@@ -72,7 +72,9 @@ class Captioner(TargetEstimator):
     attention: str = option("additive", "attention score", choices=SCORES)
     dropout: float = option(0.1, "dropout probability", float)
     lr: float = option(0.003, "learning rate", float)
-    epochs: int = option(12, "maximum number of epochs", int)
+    epochs: int | None = option(
+        None, f"maximum number of epochs (default: {USUAL}, more for few pictures)", int
+    )
     batch_size: int = option(32, "pictures per batch", int)
     size: int = option(96, "maximum pixels of the longer side; larger pictures are scaled", int)
     channels: int = option(24, "output channels of the first convolutions; deeper: more", int)
@@ -118,9 +120,7 @@ class Captioner(TargetEstimator):
         parts = {name: self._part(one, two) for name, (one, two, _) in raw.items()}
         model = self._build()
         model.encoder.fit(torch.from_numpy(parts["train"].pictures).permute(0, 3, 1, 2))
-        job = TargetJob(
-            model, parts, self.batch_size, self.smoothing, self.seed, self.scheduled_sampling
-        )
+        job = self.job_of(model, parts)
         config = self.learn(job, data, resume)
         self.write_report(lambda: page_of(self._findings(config, raw, parts)))
         return self

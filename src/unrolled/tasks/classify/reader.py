@@ -47,7 +47,6 @@ from unrolled.tasks.classify.ngrams import LinearTexts, NGrams, ngrams_from
 from unrolled.tasks.classify.opinions import chances, figures_with_linear, learn_blend, parts_alone
 from unrolled.tasks.classify.page import page_of
 from unrolled.tasks.classify.plan import (
-    EPOCHS,
     MOST_MEMBERS,
     USUAL_EPOCHS,
     epochs_for,
@@ -67,7 +66,6 @@ from unrolled.training.loop import train
 from unrolled.training.progress import Beside
 from unrolled.training.run_folder import RunFolder
 from unrolled.training.schedules import SCHEDULES
-from unrolled.training.settings import Settings
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -76,9 +74,7 @@ class Reader(Estimator):
 
     bidirectional: bool = option(True, "read each sequence in both directions", bool)
     dropout: float = option(0.3, "dropout probability", float)
-    epochs: int | None = option(  # type: ignore[assignment]
-        None, f"maximum number of epochs (default: {USUAL_EPOCHS})", int
-    )
+    epochs: int | None = option(None, f"maximum number of epochs (default: {USUAL_EPOCHS})", int)
     members: int = option(3, "networks in the committee, each trained without one fold", int)
     linear: bool = option(
         True, "combine the networks with a linear model (n-grams, or shapes of series)", bool
@@ -109,11 +105,6 @@ class Reader(Estimator):
         checks.one_of("pooling", self.pooling, POOLINGS)
         self.named_ = takes_times(cell.equation) if self.timed else ()
         return cell
-
-    def settings(self) -> Settings:
-        """The number of epochs is known when the rows are; before that it is the usual one."""
-        epochs: Any = getattr(self, "epochs_", EPOCHS if self.epochs is None else self.epochs)
-        return super(Reader, replace(self, epochs=epochs)).settings()
 
     # -------------------------------------------------------------------------------- learning
 

@@ -64,7 +64,6 @@ from unrolled.tasks.options import option
 from unrolled.training import settings as checks
 from unrolled.training.fabric import is_first_process
 from unrolled.training.run_folder import RunFolder, json_text
-from unrolled.training.settings import Settings
 
 SERIES = "series.json"
 MODES = ("direct", "fed-back")
@@ -87,6 +86,7 @@ class Forecaster(RegressorMixin, Estimator):
     """A recurrent network that reads series and says what comes next, and how sure it is."""
 
     TASK: ClassVar[str] = "forecast"
+    USUAL: ClassVar[int] = EPOCHS
 
     horizon: int = option(24, "steps to forecast", int)
     mode: str = option("direct", "forecast all steps at once, or feed each one back", choices=MODES)
@@ -100,7 +100,7 @@ class Forecaster(RegressorMixin, Estimator):
     )
     window: int = option(128, "steps of truncated backpropagation", int)
     paths: int = option(100, "sample paths with --mode fed-back", int)
-    epochs: int | None = option(  # type: ignore[assignment]
+    epochs: int | None = option(
         None, f"maximum number of epochs (default: {EPOCHS}, fewer for much data)", int
     )
     batch_size: int = option(16, "windows per batch", int)
@@ -114,12 +114,6 @@ class Forecaster(RegressorMixin, Estimator):
         checks.one_of("mode", self.mode, MODES)
         checked_quantiles(self.quantiles)
         return cell
-
-    def settings(self) -> Settings:
-        """The number of epochs is known when the series are; before that it is the usual one."""
-        usual = EPOCHS if self.epochs is None else self.epochs
-        epochs: Any = getattr(self, "epochs_", usual)
-        return super(Forecaster, replace(self, epochs=epochs)).settings()
 
     # -------------------------------------------------------------------------------- learning
 

@@ -24,7 +24,6 @@ from unrolled.tasks.estimator import seeded
 from unrolled.tasks.options import option
 from unrolled.tasks.ragged import Ragged, batches_in_order
 from unrolled.tasks.target_estimator import Draw, TargetEstimator
-from unrolled.tasks.target_job import TargetJob
 from unrolled.tasks.target_scores import text_scores
 from unrolled.tasks.tokens import KINDS, UNKNOWN, WORDS, Tokens
 from unrolled.tasks.translate.model import TranslationNetwork
@@ -69,7 +68,6 @@ class Translator(TargetEstimator):
 
     TASK: ClassVar[str] = "translate"
 
-    epochs: int = option(10, "maximum number of epochs", int)
     validation: float = option(0.05, "fraction of the pairs for validation", float)
     source_tokens: str = option("auto", "tokens of the source", choices=("auto", *KINDS))
     copy: bool = option(True, "copy words that the target vocabulary lacks from the source", bool)
@@ -102,9 +100,7 @@ class Translator(TargetEstimator):
         self.targets_ = self.tokens_of("target", self.target_tokens, learned[1])
         parts = {name: self._encode(*one) for name, one in raw.items()}
         model = self._build()
-        job = TargetJob(
-            model, parts, self.batch_size, self.smoothing, self.seed, self.scheduled_sampling
-        )
+        job = self.job_of(model, parts)
         config = self.learn(job, data, resume)
         self.write_report(lambda: page_of(self._findings(config, raw, parts)))
         return self
