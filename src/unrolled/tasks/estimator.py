@@ -63,7 +63,8 @@ class Estimator(BaseEstimator):
     """The parameters that all tasks share; each task sets defaults of its own."""
 
     TASK: ClassVar[str]
-    USUAL: ClassVar[int] = 20  # epochs, where their number follows from data that are not read yet
+    USUAL: ClassVar[int] = 20  # epochs, where their number follows from the data
+    LEAST_STEPS: ClassVar[int] = 0  # of the optimizer: few rows are read more often
 
     cell: Any = option("lstm", "a cell of the library, or FILE.py:CLASS")
     modify: Any = option((), "modify the cell, such as layernorm; may be repeated", action="append")
@@ -115,6 +116,12 @@ class Estimator(BaseEstimator):
         if self.epochs is not None:
             return self.epochs
         return int(getattr(self, "epochs_", self.USUAL))
+
+    def plan_epochs(self, rows: int, fine_tuned: bool = False) -> None:
+        """As many epochs as it takes for enough steps, if no number was given."""
+        steps = max(1, -(-rows // self.batch_size))
+        least = 0 if fine_tuned else self.LEAST_STEPS
+        self.epochs_ = self.epochs or max(self.USUAL, -(-least // steps))
 
     def settings_beside(self, another: bool) -> Settings:
         """A part of the minutes is left for another network that is trained beside this one."""

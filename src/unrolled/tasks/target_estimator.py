@@ -30,7 +30,6 @@ from unrolled.training import settings as checks
 from unrolled.training.schedules import SCHEDULES
 
 FEW_WORDS = 2.0  # words of a text on average: below that they are names or spellings
-LEAST_STEPS = 4_000  # of the optimizer
 UNKNOWN_WORDS = 0.02  # of the words: more that no vocabulary of words would have, and they are cut
 
 
@@ -53,6 +52,7 @@ class TargetEstimator(Estimator):
     """An encoder and a decoder with attention."""
 
     USUAL: ClassVar[int] = 10
+    LEAST_STEPS: ClassVar[int] = 4_000
 
     epochs: int | None = option(
         None, f"maximum number of epochs (default: {USUAL}, more for few pairs)", int
@@ -90,10 +90,8 @@ class TargetEstimator(Estimator):
         return cell
 
     def job_of(self, model: EncoderDecoder, parts: Mapping[str, Any]) -> TargetJob:
-        """What is trained; few pairs are read more often, so that the optimizer takes enough
-        steps."""
-        steps = -(-len(parts["train"]) // self.batch_size)
-        self.epochs_ = self.epochs or max(self.USUAL, -(-LEAST_STEPS // steps))
+        """What is trained."""
+        self.plan_epochs(len(parts["train"]))
         return TargetJob(
             model, parts, self.batch_size, self.smoothing, self.seed, self.scheduled_sampling
         )

@@ -48,13 +48,16 @@ class Tagger(Estimator):
     """A recurrent network with a CRF on top (Huang et al. 2015, Lample et al. 2016)."""
 
     TASK: ClassVar[str] = "tag"
+    LEAST_STEPS: ClassVar[int] = 2_000
 
     hidden: int = option(100, "units in each layer and direction", int)
     bidirectional: bool = option(True, "read each sentence in both directions", bool)
     dropout: float = option(0.5, "dropout probability", float)
     lr: float = option(0.005, "learning rate", float)
     schedule: str = option("cosine", "learning rate schedule", choices=tuple(SCHEDULES))
-    epochs: int = option(20, "maximum number of epochs", int)
+    epochs: int | None = option(
+        None, "maximum number of epochs (default: 20, more for few sentences)", int
+    )
     batch_size: int = option(16, "sentences per batch", int)
     characters: str = option(
         "recurrent", "how the characters of a word are read", choices=CHARACTERS
@@ -107,6 +110,7 @@ class Tagger(Estimator):
         model = self._build()
         if self.before is not None:
             model.load_state_dict(self.before.model_.state_dict())
+        self.plan_epochs(len(parts["train"]), self.before is not None)
         job = TagJob(model, parts, self.tags_, self._has_spans, self.batch_size, self.seed)
         config = self.learn(job, data, resume)
         self.write_report(lambda: page_of(self._findings(config, raw, parts)))

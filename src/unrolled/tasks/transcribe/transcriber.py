@@ -46,6 +46,8 @@ class Transcriber(Estimator):
     """A recurrent network trained by CTC: no letter needs to be placed in time by hand."""
 
     TASK: ClassVar[str] = "transcribe"
+    USUAL: ClassVar[int] = 40
+    LEAST_STEPS: ClassVar[int] = 2_000
 
     cell: Any = option("gru", "a cell of the library, or FILE.py:CLASS")
     hidden: int = option(96, "units in each layer and direction", int)
@@ -53,7 +55,9 @@ class Transcriber(Estimator):
     dropout: float = option(0.2, "dropout probability", float)
     lr: float = option(0.006, "learning rate", float)
     schedule: str = option("cosine", "learning rate schedule", choices=tuple(SCHEDULES))
-    epochs: int = option(40, "maximum number of epochs", int)
+    epochs: int | None = option(
+        None, f"maximum number of epochs (default: {USUAL}, more for few recordings)", int
+    )
     batch_size: int = option(16, "recordings per batch", int)
     bands: int = option(40, "number of mel bands", int)
     channels: int = option(64, "output channels of the convolution", int)
@@ -105,6 +109,7 @@ class Transcriber(Estimator):
             )
         if test is not None:
             parts["test"] = self._part(model, as_sounds(test[0]), as_texts(test[1], len(test[0])))
+        self.plan_epochs(len(parts["train"]))
         job = SpeechJob(model, parts, self.letters_, self.batch_size, self.seed)
         config = self.learn(job, data, resume)
         self.write_report(lambda: page_of(self._findings(config, parts)))
