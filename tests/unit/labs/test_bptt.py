@@ -111,5 +111,5 @@ def test_a_carry_is_found_only_in_a_network_that_has_learned(remembers, strength
 
 def test_little_training_says_that_there_is_no_carry():
     text = said(0, epochs=1)
-    assert "nothing is read into its states" in text
+    assert "its states are not interpreted" in text
     assert "follows the carry" not in text

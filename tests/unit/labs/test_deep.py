@@ -73,7 +73,7 @@ def test_what_holds_for_both_nonlinearities_is_said_once():
     measured.compared.update({("sigmoid", d): measured.compared["tanh", d] for d in (1, 2, 3)})
     text = page.brings(measured)
     assert text.count("every depth learned it") == 1
-    assert text.startswith("With tanh and sigmoid alike, every depth")
+    assert text.startswith("With both tanh and sigmoid, every depth")
     failed = outcome({depth: [None] * 3 for depth in (1, 2, 3)}).compared
     measured.compared.update({("sigmoid", d): failed["tanh", d] for d in (1, 2, 3)})
     assert "With sigmoid, no network of any depth" in page.brings(measured)

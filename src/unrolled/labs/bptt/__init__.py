@@ -1,7 +1,7 @@
 """Lab `bptt`: an RNN from scratch. One training step by hand, then a real task.
 
-In: a seed and sizes. Out: an account. `pencil` does the arithmetic by hand, `worked` sets it beside
-the computer's, `adding` trains a network, `page` tells what came out.
+In: a seed and sizes. Out: an account. `pencil` does the arithmetic by hand, `worked` compares it
+with the computer's, `adding` trains a network, `page` presents the results.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""A network that learns to add binary numbers. In: a seed and sizes. Out: what it can do.
+"""A network that learns to add binary numbers. In: a seed and sizes. Out: a `Learned`.
 
-The numbers come bit by bit, the lowest first, so the carry must be remembered. It is tested on new
-numbers, and on far longer ones than it has seen. Next: `page`.
+The input is the bits of two numbers, lowest first, so the carry must be remembered. The network is
+tested on new numbers, and on much longer ones than in training. Next: `page`.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ Array = np.ndarray
 
 SEQUENCES, UNSEEN = 400, 200
 BATCH = 50
-LONGER = 5  # times the length that was learned
-GOAL = 0.01  # of the loss, for each bit
+LONGER = 5  # times the length in training
+GOAL = 0.01  # loss per bit at which training stops
 CLIP = 1.0
 
 
 @dataclass
 class Sums:
-    """Pairs of binary numbers, the lowest bit first, their sum, and the carry of each place."""
+    """Pairs of binary numbers, lowest bit first, their sum, and the carry at each bit."""
 
     xs: Array
     targets: Array
@@ -48,7 +48,7 @@ def binary_sums(pairs: int, bits: int, random: np.random.Generator) -> Sums:
 
 @dataclass
 class Learned:
-    """A trained network, the run that trained it, and what it can do."""
+    """A trained network, the history of its training, and its scores."""
 
     network: Network
     history: History
@@ -58,12 +58,12 @@ class Learned:
 
     @property
     def whole_sums(self) -> float:
-        """The share of the longest sums of which every bit was right."""
+        """The share of the longest sums that are correct in every bit."""
         return list(self.shares.values())[-1][2]
 
     @property
     def new_bits(self) -> float:
-        """The share of correct bits in new sums of the length that was learned."""
+        """The share of correct bits in new sums of the length in training."""
         return list(self.shares.values())[1][1]
 
     @property
@@ -74,12 +74,12 @@ class Learned:
 
     @property
     def network_size(self) -> int:
-        """How many numbers the network has learned."""
+        """The number of weights of the network."""
         return sum(weight.size for weight in self.network.weights.values())
 
     @property
     def without_state(self) -> float:
-        """The share of correct bits of the longest sums if every step starts from zero."""
+        """The share of correct bits of the longest sums if the state is zero before every step."""
         xs = self.longer.xs
         steps, inputs, count = xs.shape
         alone = xs.swapaxes(0, 1).reshape(1, inputs, steps * count)  # each bit by itself
@@ -93,7 +93,7 @@ class Learned:
 
     @property
     def carry_unit(self) -> tuple[int, float]:
-        """The unit that goes most closely with the carry, and its correlation with it."""
+        """The unit that correlates most with the carry, and its correlation."""
         states = np.stack([s[0] for s in self.network.forward(self.longer.xs).layers[0].states[1:]])
         carries = self.longer.carries.ravel()
         units = states.swapaxes(0, 1).reshape(states.shape[1], -1)
@@ -126,7 +126,7 @@ def learn(seed: int, progress: Progress, hidden: int, bits: int, epochs: int) ->
 
 
 def rights(network: Network, sums: Sums) -> tuple[float, float]:
-    """The share of the bits that are right, and of the sums that are right in every bit."""
+    """The share of bits that are correct, and of sums that are correct in every bit."""
     outputs = network.forward(sums.xs).outputs
     whole = (outputs.argmax(axis=1) == sums.targets).all(axis=0).mean()
     return accuracy(outputs, sums.targets), float(whole)
@@ -138,11 +138,11 @@ def task_blocks(learned: Learned, errors: dict[str, float]) -> list[Prose | Tabl
     weights = learned.network.weights
     return [
         Prose(
-            f"The input is two binary numbers, one bit of each at every time step, the lowest "
-            f"first; the output is the bit of their sum. {SEQUENCES} pairs of {bits} bits are for "
-            f"training; {UNSEEN} new pairs of {bits} bits and {UNSEEN} of {LONGER * bits} bits "
-            f"are for testing. The loss is the cross-entropy, $L_{{t}} = -\\log p_{{t}}$ of the "
-            f"correct bit, summed over the steps."
+            f"The input is two binary numbers, one bit of each at every time step, lowest bit "
+            f"first; the output is the bit of their sum. The training data are {SEQUENCES} pairs "
+            f"of {bits} bits, the test data {UNSEEN} new pairs of {bits} bits and {UNSEEN} of "
+            f"{LONGER * bits} bits. The loss is the cross-entropy, $L_{{t}} = -\\log p_{{t}}$ of "
+            f"the correct bit, summed over the steps."
         ),
         Table(
             "weights",
@@ -155,8 +155,9 @@ def task_blocks(learned: Learned, errors: dict[str, float]) -> list[Prose | Tabl
             ],
         ),
         Prose(
-            f"Momentum with a rate of 0.05, batches of {BATCH}, gradients clipped at a norm of "
-            f"{CLIP:g}. Training ended: *{history.stopped}*."
+            f"The optimizer is momentum with a learning rate of 0.05; batches have {BATCH} pairs, "
+            f"and gradients are clipped to a norm of {CLIP:g}. Training ended: "
+            f"*{history.stopped}*."
         ),
         Table(
             "results",
@@ -194,7 +195,7 @@ def picture_blocks(learned: Learned) -> list[Figure]:
             alt=f"Two curves over {len(steps)} epochs: the loss per bit falls from "
             f"{history.loss[0] / bits:.2f} to {history.loss[-1] / bits:.4f}; the norm of the "
             f"gradient has its peak at {max(history.gradient_norm):.2g}.",
-            caption=f"Of {len(history.updates)} updates {history.clipped} were clipped.",
+            caption=f"{history.clipped} of {len(history.updates)} updates were clipped.",
         ),
         _states_figure(learned),
     ]  # fmt: skip
@@ -210,11 +211,11 @@ def _states_figure(learned: Learned) -> Figure:
         f"One new sum. Over all new sums unit {unit} follows the carry most closely, with a "
         f"correlation of {strength:.2f}."
         if learned.remembers
-        else "One new sum. The network has not learned to add, so nothing is read into its states."
+        else "One new sum. The network has not learned to add, so its states are not interpreted."
     )
     return Figure(
         "states",
-        "Where the carry is" if learned.remembers else "The states during one sum",
+        "Where the carry is stored" if learned.remembers else "The states during one sum",
         heat_map(
             np.vstack([carry, states[:shown].T]),
             x_label="time step",
@@ -223,7 +224,7 @@ def _states_figure(learned: Learned) -> Figure:
             rows=["carry", *(f"unit {n}" for n in range(states.shape[1]))],
             center=0.0,
             limits=(-1.0, 1.0),
-            title="The states; on top, the carry (−1: no, 1: yes)",
+            title="The states; in the first row, the carry (−1: no, 1: yes)",
         ),
         alt=f"A heat map over {shown} time steps of one new sum: in the first row the carry, in "
         f"the others the states of {states.shape[1]} units.",

@@ -52,7 +52,7 @@ def truncated() -> dict[int, float]:
     _, d_ys = elman.cross_entropy(ys, targets)
 
     def d_u(steps_back: int) -> np.ndarray:
-        """The gradient of U if each loss is followed over at most so many steps."""
+        """The gradient of U if each loss is propagated over at most this many steps."""
         total = np.zeros_like(weights["U"])
         for t in range(len(xs)):
             d_h = weights["V"].T @ d_ys[t]
@@ -93,9 +93,9 @@ EXERCISES = (
     ),
     Exercise(
         "hard",
-        "*Truncated* backpropagation follows each loss over at most $k$ steps back. Write it for "
-        "$U$, and measure the cosine between its gradient and the whole one for $k$ = 1, 5 and all "
-        "20 steps.",
+        "*Truncated* backpropagation propagates each loss back over at most $k$ steps. Write it "
+        "for $U$, and measure the cosine between its gradient and the full one for $k$ = 1, 5 and "
+        "all 20 steps.",
         truncated,
         lambda cosines: cosines[1] < cosines[5] < cosines[20] and abs(cosines[20] - 1) < 1e-9,
     ),

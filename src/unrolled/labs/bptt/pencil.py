@@ -1,10 +1,10 @@
 """Backpropagation through time with a pencil. In: a seed. Out: every line of one training step.
 
-A network of one input, one unit and one output, three time steps, numbers of one decimal. Each
-line is computed from the numbers *as they are printed*, and its result is rounded to four decimals
-before it is used again, a half upwards as at school: whoever follows with a pencil and a table of
-tanh gets the same digits. So the arithmetic is decimal; in binary, some halves are not halves.
-Next: `bptt`, which prints the lines and compares them with the unrounded run.
+The network has one input, one unit and one output; there are three time steps, and all numbers have
+one decimal. Each line is computed from the numbers *as printed*, and its result is rounded to four
+decimals, half up, before it is used. So a reader with a pencil and a calculator gets the same
+digits. The arithmetic is decimal, because binary numbers cannot represent all halves exactly.
+Next: `worked`, which prints the lines and compares them with the unrounded run.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _FUNCTIONS = {"tanh": math.tanh, "sqrt": math.sqrt}
 
 @dataclass(frozen=True)
 class Line:
-    """`name = rule`, the rule with its numbers in the places of names, and the result."""
+    """`name = rule`, the rule with numbers in place of names, and the result."""
 
     name: str
     rule: str
@@ -46,7 +46,7 @@ class Line:
 
     @property
     def row(self) -> tuple[str, str, str, str]:
-        """As it stands in a table, with the signs that one writes by hand."""
+        """The line as a table row, with the signs used in handwriting."""
         text = re.sub(r"\( (?=\S)|(?<=\S) \)", lambda found: found[0].strip(), self.numbers)
         text = text.replace(" ** 2", "²").replace(" * ", " · ").replace(" - ", " − ")
         # a negative number that is first in brackets needs none of its own, unless it is squared
@@ -56,13 +56,13 @@ class Line:
 
 @dataclass
 class Sheet:
-    """The paper: what is known so far, and the lines in the order in which they were written."""
+    """The sheet of paper: the known values, and the lines in the order in which they were written."""
 
     known: dict[str, Decimal] = field(default_factory=dict)
     lines: list[Line] = field(default_factory=list)
 
     def write(self, name: str, rule: str, latex: str, text: str) -> None:
-        """`rule` in the names of what is known, e.g. `W * x_1 + U * h_0 + b`."""
+        """Append a line; `rule` refers to known values by name, e.g. `W * x_1 + U * h_0 + b`."""
         numbers = " ".join(_as_number(word, self.known) for word in rule.split())
         value = evaluate(numbers).quantize(PLACES, ROUND_HALF_UP)
         self.known[name] = value
@@ -70,7 +70,7 @@ class Sheet:
 
 
 def evaluate(expression: str) -> Decimal:
-    """The value of an expression of numbers, + - * / **, tanh and sqrt."""
+    """The value of an expression with numbers, + - * / **, tanh and sqrt."""
     return _value(ast.parse(expression, mode="eval").body)
 
 
@@ -94,13 +94,13 @@ def _as_number(word: str, known: Mapping[str, Decimal]) -> str:
 
 
 def written(value: Decimal) -> str:
-    """One decimal where that is all there is, else four."""
+    """With one decimal if that is exact, else with four."""
     places = 1 if value == round(value, 1) else 4
     return f"{value + 0:.{places}f}".replace("-0.0", "0.0") if value == 0 else f"{value:.{places}f}"
 
 
 def draw(seed: int) -> dict[str, Decimal]:
-    """Weights, inputs, targets: numbers of one decimal, none of them zero."""
+    """Weights, inputs and targets: numbers with one decimal, none of them zero."""
     random = np.random.default_rng(seed)
 
     def number(largest: int) -> Decimal:

@@ -1,6 +1,6 @@
-"""One training step of the smallest network: by pencil, by the textbook, and as slopes.
+"""One training step of the smallest network: by pencil, by the textbook, and by finite differences.
 
-In: a seed. Out: the three, side by side, and how they stand in the page. Next: `page`.
+In: a seed. Out: all three, and the part of the page that shows them. Next: `page`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Array = np.ndarray
 
 @dataclass
 class Worked:
-    """One training step: by pencil, by `unrolled.textbook`, and by measuring slopes."""
+    """One training step: by pencil, by `unrolled.textbook`, and by finite differences."""
 
     given: dict[str, Decimal]
     lines: dict[str, list[pencil.Line]]
@@ -66,39 +66,41 @@ def _named(weight: str) -> str:
 
 
 def worked_blocks(worked: Worked) -> list[Prose | Table]:
-    columns = ("line", "with the numbers", "=", "which is")
+    columns = ("line", "in numbers", "=", "rule")
 
     def table(part: str, caption: str) -> Table:
         return Table(f"hand-{part}", caption, columns, [line.row for line in worked.lines[part]])
 
     return [
         Prose(
-            "One input, one unit, one output. Each line uses only numbers that stand above it, as "
-            "they are printed, and its result is rounded to four decimals (a half upwards) before "
-            "it is used again: with a pencil and a calculator that knows tanh you get the same "
-            "digits, down to the last. The loss of a step is $(y_{t} - y^{\\ast}_{t})^2$, where "
-            "$y^{\\ast}_{t}$ is the target."
+            "The network has one input, one unit and one output. Each line uses only numbers that "
+            "are printed above it, and its result is rounded to four decimals (half up) before it "
+            "is used. With a pencil and a calculator that has tanh you get exactly the same "
+            "digits. The loss of a step is $(y_{t} - y^{\\ast}_{t})^2$, where $y^{\\ast}_{t}$ is "
+            "the target."
         ),
         _given(worked),
         Prose("**1. Forward**, from the first step to the last, then the **loss**."),
         table("forward", "forward in time"),
         Prose(
-            r"**2. Backward**, from the last step to the first. $\delta W^{(t)}$ is the share of "
-            r"step $t$. Look at each $\delta h_{t}$: what the step after it hands back is added."
+            r"**2. Backward**, from the last step to the first. $\delta W^{(t)}$ is the "
+            r"contribution of step $t$. Look at each $\delta h_{t}$: it includes what the next "
+            r"step passes back."
         ),
         table("backward", "backward through time"),
         Prose("**3. Sum** over time: one number for each weight."),
         table("sums", "the gradient"),
         Prose(
             f"**4. Clip and update.** If the norm of the gradient is over {pencil.LIMIT}, the "
-            f"gradient is shortened to it; then each weight takes a step of {pencil.RATE} times it."
+            f"gradient is scaled down to it. Then {pencil.RATE} times the gradient is subtracted "
+            "from the weights."
         ),
         table("update", "the new weights"),
-        Prose("**5. Check.** The same step by `unrolled.textbook`, and by measuring the slope:"),
+        Prose("**5. Check.** The same step by `unrolled.textbook`, and by finite differences:"),
         _comparison(worked),
         Prose(
-            f"With the new weights the loss is **{worked.loss_after:.4f}**; it was "
-            f"{worked.exact.loss:.4f}. One step is done. All that follows is this, repeated."
+            f"With the new weights the loss is **{worked.loss_after:.4f}**; before, it was "
+            f"{worked.exact.loss:.4f}. Training is this step, repeated."
         ),
     ]
 
@@ -109,9 +111,10 @@ def _given(worked: Worked) -> Table:
     for name, value in worked.given.items():
         kind, _, place = name.partition("_")
         symbol = f"{symbols[kind + '_']}{{{place}}}" if place else name
-        meaning = {"x": "input", "t": "target", "h": "first state"}.get(kind, "weight")
+        meaning = {"x": "input", "t": "target", "h": "initial state"}.get(kind, "weight")
         rows.append((f"${symbol}$", meaning, pencil.written(value)))
-    return Table("given", "what is given (drawn with this run's seed)", ("name", "", "value"), rows)
+    caption = "the given numbers (drawn with the seed of this run)"
+    return Table("given", caption, ("name", "", "value"), rows)
 
 
 def _comparison(worked: Worked) -> Table:
@@ -126,7 +129,7 @@ def _comparison(worked: Worked) -> Table:
     ]
     return Table(
         "agreement",
-        "the gradient three times: with the pencil, without rounding, and as a slope of the loss",
+        "the gradient three times: by pencil, without rounding, and by finite differences",
         ("derivative", "pencil", "unrolled.textbook", "(L(w + e) − L(w − e)) / 2e"),
         rows,
     )

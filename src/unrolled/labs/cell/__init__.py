@@ -1,6 +1,6 @@
-"""Lab `cell`: one cell forward and backward with its cache, cascaded into a sequence.
+"""Lab `cell`: one cell forward and backward with its cache, then over a sequence.
 
-In: a seed and sizes. Out: an account. `measuring` computes, `page` tells what came out.
+In: a seed and sizes. Out: an account. `measuring` computes, `page` presents the results.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ def run(seed: int, progress: Progress, inputs: int, hidden: int, steps: int) -> 
     return Account(
         found(measured),
         sections(measured),
-        lead="Every value of an LSTM's step, forward and backward; then many steps in a row.",
+        lead="Every value of one LSTM step, forward and backward; then a whole sequence.",
     )
 
 
 LAB = Lab(
     name="cell",
     title="One cell, forward and backward",
-    summary="one cell with its cache, chained into a sequence; each loss and its derivative",
+    summary="one cell with its cache, then a sequence; each loss and its derivative",
     run=run,
     exercises=EXERCISES,
     sizes=(

@@ -62,8 +62,8 @@ def coupled() -> dict[str, float]:
 EXERCISES = (
     Exercise(
         "easy",
-        "The forget gate of a unit has a bias of 3, all else that enters it is zero, and the input "
-        "gate is shut. What share of $c$ is left after ten steps?",
+        "The forget gate of a unit has a bias of 3, its other inputs are zero, and the input gate "
+        "is closed. What share of $c$ is left after ten steps?",
         kept,
         lambda share: abs(share - 0.6151) < 1e-3,
     ),

@@ -1,7 +1,7 @@
-"""One cell, taken apart. In: a seed and sizes. Out: a step with its cache, and a sequence of them.
+"""One cell, taken apart. In: a seed and sizes. Out: one step with its cache, and a sequence.
 
-An LSTM reads a few random numbers, and has a random target at every time step. Nothing is trained:
-what counts is where the derivative of each loss comes from. Next: `page`.
+An LSTM reads random numbers and has a random target at every time step. Nothing is trained: the lab
+shows where the derivative of each loss comes from. Next: `page`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Array = np.ndarray
 
 @dataclass
 class Step:
-    """The first time step by itself, and its way back if only its own loss counted."""
+    """The first time step, and its backward step for its own loss alone."""
 
     cache: Cache
     y: Array
@@ -40,7 +40,7 @@ class Step:
 
 @dataclass
 class Measured:
-    """`parts[t]` are the gradients of the loss of step t alone; `whole` those of the sum."""
+    """`parts[t]` has the gradients of the loss of step t alone, `whole` those of the sum."""
 
     network: Network
     xs: Array
@@ -56,23 +56,23 @@ class Measured:
 
     @property
     def shares(self) -> Array:
-        """`shares[t, s]`: the norm of what step s adds to the gradient of the loss of step t."""
+        """`shares[t, s]`: the norm of the contribution of step s to the gradient of loss t."""
         return np.array(
             [[global_norm(step.weights) for step in part.by_step] for part in self.parts]
         )
 
     def by_lag(self) -> list[float]:
-        """The mean of the shares that lie so many steps before their loss."""
+        """The mean contribution by the number of steps before the loss."""
         shares = self.shares
         return [float(np.diagonal(shares, -lag).mean()) for lag in range(self.steps)]
 
     def single(self, name: str) -> list[float]:
-        """The derivative of each loss by the first number of one weight."""
+        """The derivative of each loss with respect to the first element of one weight."""
         return [float(part.weights[name].flat[0]) for part in self.parts]
 
     @property
     def sum_error(self) -> float:
-        """How far the sum over all losses is from the gradient of the sum."""
+        """The largest difference between the sum of the gradients and the gradient of the sum."""
         return max(
             float(np.abs(sum(part.weights[name] for part in self.parts) - total).max())
             for name, total in self.whole.layers[0].weights.items()
@@ -80,7 +80,7 @@ class Measured:
 
     @property
     def cancelled(self) -> float:
-        """What is lost when the losses pull in different directions: 1 - |sum| / sum of norms."""
+        """The share that cancels because the gradients differ in direction: 1 - |sum| / sum |.|."""
         norms = sum(global_norm(part.weights) for part in self.parts)
         return 1 - global_norm(self.whole.layers[0].weights) / norms
 

@@ -1,4 +1,4 @@
-"""What lab `cell` has to say. In: what was measured. Out: lines, and the sections of a page."""
+"""The page of lab `cell`. In: the measurements. Out: lines, and the sections of a page."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from unrolled.report.numbers import percent
 from unrolled.textbook import Readout, backward, forward, lstm
 from unrolled.textbook.clipping import global_norm
 
-WATCHED = "U_f"  # of this weight one number is followed
+WATCHED = "U_f"  # the weight of which one element is shown
 
 
 def found(measured: Measured) -> list[str]:
@@ -32,9 +32,9 @@ def found(measured: Measured) -> list[str]:
     last = measured.steps - 1
     return [
         f"the loss is {measured.whole.loss:.4f}, the sum of {measured.steps} steps",
-        f"the gradients of the {measured.steps} losses, added up, differ from the gradient of "
+        f"the sum of the gradients of the {measured.steps} losses differs from the gradient of "
         f"their sum by at most {measured.sum_error:.1e}",
-        f"a step adds {lags[0]:.3g} on average to the gradient of its own loss, and "
+        f"a step contributes {lags[0]:.3g} on average to the gradient of its own loss, and "
         f"{lags[-1]:.3g} to that of the loss {last} steps later",
         f"the gradient check: largest relative error {max(measured.errors.values()):.1e}",
     ]
@@ -47,7 +47,7 @@ def sections(measured: Measured) -> list[Section]:
         Section("Theory", _theory()),
         Section("One step forward: the cache", _forward(measured)),
         Section("One step backward", _backward(measured)),
-        Section("Many cells in a row", _sequence(measured)),
+        Section("A whole sequence", _sequence(measured)),
         Section("The derivative of each loss, and their sum", _derivatives(measured)),
         Section("Where the gradient comes from", _pictures(measured)),
         Section("Code to read", _code()),
@@ -57,9 +57,9 @@ def sections(measured: Measured) -> list[Section]:
 
 
 AIM = """
-Take one cell, an LSTM, and watch a single time step: every value on the way forward, every
-derivative on the way back. Then put the cells in a row, give each step a loss of its own, and see
-from which step each part of the gradient comes.
+Look at a single time step of an LSTM: every value of the forward pass, and every derivative of the
+backward pass. Then run the cell over a sequence with a loss at each step, and see which step each
+part of the gradient comes from.
 """
 
 
@@ -67,9 +67,9 @@ def _theory() -> list[Prose | Math]:
     lstm = equation(LSTM)
     return [
         Prose(
-            "The LSTM has two states: $h_{t}$, which it shows, and $c_{t}$, which it keeps. Three "
-            "gates between 0 and 1 decide: $i$, how much of the new $g$ is written, $f$, how much "
-            "of the old $c$ is kept, and $o$, how much of $c$ is shown."
+            "The LSTM has two states: the output $h_{t}$ and the memory $c_{t}$. Three gates "
+            "between 0 and 1 control them: $i$ determines how much of the new value $g$ is "
+            "written, $f$ how much of the old $c$ is kept, and $o$ how much of $c$ is output."
         ),
         Math(lstm.latex, "lstm", "the LSTM as unrolled prints it"),
         Math(
@@ -79,12 +79,12 @@ def _theory() -> list[Prose | Math]:
             "an output and a loss at every step (here c is the bias of the output)",
         ),
         Prose(
-            "From these equations unrolled has derived the step backwards. Read it from the top: "
-            "each line uses only what stands above it, what the forward step has left in its "
-            r"*cache*, and the two derivatives that arrive: $\delta h_{t}$ and the $\delta c$ of "
-            "the step after it."
+            "From these equations unrolled derives the backward step. Read it from the top: each "
+            "line uses only the lines above it, the values that the forward step stored in its "
+            r"*cache*, and two derivatives from outside: $\delta h_{t}$, and the $\delta c$ of the "
+            "next step."
         ),
-        Math(lstm.backward.latex, "lstm-back", "the derived step backwards"),
+        Math(lstm.backward.latex, "lstm-back", "the derived backward step"),
     ]  # fmt: skip
 
 
@@ -100,8 +100,8 @@ def _forward(measured: Measured) -> list[Prose | Table]:
     inputs = ", ".join(f"{number:.4f}" for number in cache.x_t[:, 0])
     return [
         Prose(
-            f"The first step. The input is $x_{{1}}$ = ({inputs}), both states are zero, and "
-            f"`lstm.cell_forward` computes line by line what {_below('lstm')} says:"
+            f"In the first step the input is $x_{{1}}$ = ({inputs}), and both states are zero. "
+            f"`lstm.cell_forward` computes {_below('lstm')} line by line:"
         ),
         Table(
             "cache",
@@ -110,9 +110,9 @@ def _forward(measured: Measured) -> list[Prose | Table]:
             [(f"${n}_{{1}}$", *_vector(cache.values[n])) for n in names],
         ),
         Prose(
-            f"Check one: the old $c$ is zero, so unit 0 keeps $i \\cdot g$ = {i:.4f} · ({g:.4f}) = "
-            f"{c:.4f}. The output is {measured.step.y.item():.4f}, the target "
-            f"{measured.targets[0].item():.4f}."
+            f"Check one value by hand: the old $c$ is zero, so the new $c$ of unit 0 is "
+            f"$i \\cdot g$ = {i:.4f} · ({g:.4f}) = {c:.4f}. The output is "
+            f"{measured.step.y.item():.4f}, the target {measured.targets[0].item():.4f}."
         ),
     ]
 
@@ -128,10 +128,10 @@ def _backward(measured: Measured) -> list[Prose | Table]:
     names = [n for n, v in values.items() if np.shape(v) == (hidden, 1) and n[:4] != "d_b_"]
     return [
         Prose(
-            "Suppose that only the loss of this step counted. Its derivative with respect to the "
-            f"output is $2 (y_{{1}} - y^{{\\ast}}_{{1}})$ = {step.d_y.item():.4f}, so that with "
-            "respect to $h_{1}$ is $V^{\\top}$ times that, and `lstm.cell_backward` goes through "
-            "[@lstm-back]:"
+            "Suppose that only the loss of this step counts. Its derivative with respect to the "
+            f"output is $2 (y_{{1}} - y^{{\\ast}}_{{1}})$ = {step.d_y.item():.4f}. Multiplied by "
+            "$V^{\\top}$, this gives the derivative with respect to $h_{1}$, from which "
+            "`lstm.cell_backward` computes [@lstm-back]:"
         ),
         Table(
             "back",
@@ -147,7 +147,7 @@ def _symbol(name: str) -> str:
     if bare.startswith("net_"):
         return rf"the sum inside ${bare.removeprefix('net_')}$"
     if bare.endswith("_prev"):
-        return rf"${bare.removesuffix('_prev')}_{{0}}$, the state before"
+        return rf"${bare.removesuffix('_prev')}_{{0}}$, the previous state"
     return rf"${bare}_{{1}}$"
 
 
@@ -161,13 +161,13 @@ def _sequence(measured: Measured) -> list[Prose | Table]:
                      f"{measured.whole.losses[t]:.4f}"))  # fmt: skip
     return [
         Prose(
-            "`forward` is that step in a loop: the states that one step returns go into the next, "
-            "and every cache is kept for the way back."
+            "`forward` calls this step in a loop: the states that one step returns are passed to "
+            "the next, and every cache is kept for the backward pass."
         ),
         Table(
             "sequence",
-            f"{measured.steps} cells in a row; the losses add up to {measured.whole.loss:.4f}",
-            ("step", "size of h", "size of c", "output", "target", "loss"),
+            f"{measured.steps} time steps; the sum of the losses is {measured.whole.loss:.4f}",
+            ("step", "norm of h", "norm of c", "output", "target", "loss"),
             rows,
         ),
     ]
@@ -180,28 +180,28 @@ def _derivatives(measured: Measured) -> list[Prose | Table]:
         (str(t + 1), f"{single[t]:.6f}", f"{global_norm(part.weights):.6f}")
         for t, part in enumerate(measured.parts)
     ]
-    rows.append(("sum of these", f"{sum(single):.6f}", "–"))
+    rows.append(("sum", f"{sum(single):.6f}", "–"))
     rows.append(("all at once", f"{whole[WATCHED].flat[0]:.6f}", f"{global_norm(whole):.6f}"))
     return [
         Prose(
             "The loss is a sum, so its gradient is a sum. Here `backward` is called once for every "
-            "step, with the derivative of *that* loss alone; and once for all of them."
+            "step, with the derivative of *that* loss alone, and once for all losses together."
         ),
         Table(
             "derivatives",
-            "the derivative of each loss by one number, the first of $U_{f}$, and the norm of its "
-            "gradient of all weights of the cell",
+            "the derivative of each loss with respect to one number, the first of $U_{f}$, and the "
+            "norm of its gradient with respect to all weights of the cell",
             ("loss of step", "its derivative", "norm of the gradient"),
             rows,
         ),
         Prose(
-            f"Over all weights the sum differs from the gradient of the sum by at most "
-            f"{measured.sum_error:.1e}. The norms do not add up, for the losses pull in different "
-            f"directions: {percent(measured.cancelled)} of their lengths cancel."
+            f"Over all weights, the sum of the gradients differs from the gradient of the sum by "
+            f"at most {measured.sum_error:.1e}. The norms do not add up, because the gradients "
+            f"point in different directions: {percent(measured.cancelled)} of their lengths cancel."
         ),
         Table(
             "check",
-            "the gradient of the sum beside the slope of the loss",
+            "the gradient of the sum, compared with finite differences",
             ("weight", "relative error"),
             [(f"`{name}`", f"{error:.1e}") for name, error in measured.errors.items()],
         ),
@@ -214,43 +214,41 @@ def _pictures(measured: Measured) -> list[Prose | Figure]:
     lags = measured.by_lag()
     return [
         Prose(
-            "There is a second sum inside the first. The loss of step $t$ depends on the weights "
-            "through *every* use of them up to $t$, so each of its derivatives is made of the "
-            "shares of the steps 1 to $t$."
+            "There is a second sum inside the first. The loss of step $t$ depends on *every* use "
+            "of the weights up to step $t$, so its gradient is the sum of the contributions of "
+            "steps 1 to $t$."
         ),
         Figure(
             "shares",
-            "Which step adds how much to the gradient of which loss",
+            "How much each step contributes to the gradient of each loss",
             [
                 heat_map(
-                    shares, x_label="share of step", y_label="loss of step", unit="norm",
+                    shares, x_label="contribution of step", y_label="loss of step", unit="norm",
                     rows=steps, columns=steps, title="Loss by loss",
                 ),
                 curves(
-                    {"mean share": (np.arange(measured.steps), lags)},
+                    {"mean contribution": (np.arange(measured.steps), lags)},
                     x_label="steps between use and loss", y_label="norm", log_y=True,
                     title="Mean over all losses",
                 ),
             ],
             alt=f"A triangle: rows are the losses of steps 1 to {measured.steps}, columns the "
-            f"steps whose use of the weights it is. And the mean by distance, from {lags[0]:.3g} "
-            f"to {lags[-1]:.3g}.",
-            caption="What is above the diagonal is empty: no step can change a loss before it.",
+            f"steps that contribute. And the mean by distance, from {lags[0]:.3g} to "
+            f"{lags[-1]:.3g}.",
+            caption="Above the diagonal it is empty: no step affects an earlier loss.",
         ),
     ]  # fmt: skip
 
 
 def _code() -> list[Prose | Code]:
     return [
-        Prose(
-            "The code that has run here. The whole network is one file, `unrolled.textbook.lstm`."
-        ),
+        Prose("The code that ran here. The whole network is one file, `unrolled.textbook.lstm`."),
         code_of(lstm.cell_forward, "one step forward, with its cache"),
         code_of(lstm.cell_backward, "one step backward"),
         code_of(Readout, "the output layer, with its derivatives"),
-        code_of(forward, "the cells in a row"),
-        code_of(backward, "and back"),
-        code_of(one_step, "how this lab has called them for one step"),
+        code_of(forward, "forward over a sequence"),
+        code_of(backward, "backward over a sequence"),
+        code_of(one_step, "how this lab calls them for one step"),
     ]
 
 
@@ -258,21 +256,19 @@ def _discussion(measured: Measured) -> str:
     lags = measured.by_lag()
     far, near = lags[-1], lags[0]
     falls = all(later <= earlier for earlier, later in pairwise(lags))
-    way = (
-        "falls with every step of distance" if falls else "does **not** fall with every single step"
-    )
+    way = "falls with every step of distance" if falls else "does **not** fall with every step"
     factor = (far / near) ** (1 / (measured.steps - 1)) if near > 0 and measured.steps > 1 else 1.0
     lstm = equation(LSTM)
     return f"""
-One step is {len(lstm.locals)} lines forward ([@lstm]) and {len(lstm.backward.locals)} back
-([@lstm-back]); a sequence is the same in a loop. The derivative of the sum of the losses is the
-sum of their derivatives, here to {measured.sum_error:.1e} ([@derivatives]), and it agrees with the
-slope of the loss to {max(measured.errors.values()):.1e} ([@check]).
+One step has {len(lstm.locals)} lines forward ([@lstm]) and {len(lstm.backward.locals)} backward
+([@lstm-back]); a sequence is the same in a loop. The gradient of the sum of the losses is the sum of
+their gradients, here up to {measured.sum_error:.1e} ([@derivatives]). It agrees with finite
+differences up to a relative error of {max(measured.errors.values()):.1e} ([@check]).
 
-What a step adds to the gradient of a later loss {way} ([@shares]): over
-{measured.steps - 1} steps from {near:.3g} to {far:.3g}, a factor of {factor:.2f} a step. This is an
-untrained LSTM with random weights; how the factor depends on the cell and its weights is what the
-lab `gradients` measures.
+The contribution of a step to the gradient of a later loss {way} ([@shares]): over
+{measured.steps - 1} steps from {near:.3g} to {far:.3g}, a factor of {factor:.2f} per step. This LSTM is
+untrained, with random weights. The lab `gradients` measures how the factor depends on the cell and
+its weights.
 """
 
 
@@ -285,39 +281,39 @@ def _questions(measured: Measured) -> list[Question]:
     return [
         Question(
             "What is the cache for?",
-            "The step backwards uses the values of the step forwards: the derivative of a sigmoid "
-            "is $f (1 - f)$, that of a product is the other factor. Without the cache all would "
-            "have to be computed a second time.",
+            "The backward step uses the values of the forward step: the derivative of a sigmoid "
+            "is $f (1 - f)$, and that of a product is the other factor. Without the cache all of "
+            "them would have to be computed again.",
             ("cache", "lstm-back"),
         ),
         Question(
             "In the first step the forget gate has no derivative. Why?",
             "It is multiplied by the old $c$, which is zero at the start, so it changes nothing: "
             f"the largest derivative with respect to the sum inside it is {forgotten:.4f}. In "
-            f"later steps it counts: the gradient of $U_{{f}}$ for the whole loss has the norm "
-            f"{later:.3g}.",
+            f"later steps it matters: the gradient of the whole loss with respect to $U_{{f}}$ "
+            f"has a norm of {later:.3g}.",
             ("back", "derivatives"),
         ),
         Question(
-            "What is special about the way through $c$?",
+            "What is special about the path through $c$?",
             f"From $c_{{1}}$ back to $c_{{0}}$ the derivative is only multiplied by the forget "
-            f"gate, with no weight and no tanh in between: for unit 0 the ratio of the two is "
-            f"{ratio:.4f}, and $f$ is {cache.values['f'][0, 0]:.4f}.",
+            f"gate, with no weight and no tanh in between. For unit 0 the ratio of the two "
+            f"derivatives is {ratio:.4f}, and $f$ is {cache.values['f'][0, 0]:.4f}.",
             ("back", "cache"),
         ),
         Question(
             "Why is the triangle empty above its diagonal?",
-            "Because time has a direction: the loss of step $t$ was computed before step $t + 1$ "
-            "used any weight.",
+            "The loss of step $t$ is computed before step $t + 1$ uses any weight, so later steps "
+            "cannot affect it.",
             ("shares",),
         ),
         Question(
             "Which steps matter most for a loss?",
-            f"Here the step itself with {lags[0]:.3g} on average; one step before it adds "
-            f"{lags[1]:.3g}, and {measured.steps - 1} steps before it {lags[-1]:.3g}."
+            f"Here the step itself, which contributes {lags[0]:.3g} on average; one step earlier "
+            f"it is {lags[1]:.3g}, and {measured.steps - 1} steps earlier {lags[-1]:.3g}."
             if lags[0] == max(lags)
-            else f"Here not the step itself: the largest mean share, {max(lags):.3g}, is that of "
-            f"{lags.index(max(lags))} steps before it; its own is {lags[0]:.3g}.",
+            else f"Here not the step itself: the largest mean contribution, {max(lags):.3g}, comes "
+            f"from {lags.index(max(lags))} steps earlier; its own is {lags[0]:.3g}.",
             ("shares",),
         ),
     ]

@@ -1,8 +1,8 @@
-"""Lab `classify`: texts into classes, with and without recurrence.
+"""Lab `classify`: text classification with and without recurrence.
 
-In: a seed, sizes, perhaps texts of one's own. Out: an account. `texts` makes the two tasks,
-`models` learns them (on torch, loaded when the lab is run), `page` shows the numbers, `words` talks
-about them.
+In: a seed, sizes, optionally a file of texts. Out: an account. `texts` makes the two tasks, `models`
+trains on them (in torch, imported when the lab is run), `page` shows the numbers, `words` discusses
+them.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from unrolled.labs.progress import Progress
 from unrolled.report.blocks import Prose, Section
 
 LEAD = (
-    "The same embedding, three ways to read a sentence: the mean of its words, a simple recurrent "
-    "network, an LSTM. When does reading in order pay?"
+    "One embedding, three ways to read a sentence: the mean of its words, a simple recurrent "
+    "network, an LSTM. When is it worth reading in order?"
 )
 SOURCE = {
     True: "The sentences are from the documentation inside Python's standard library, packages "
     + ", ".join(f"`{package}`" for package in texts.PACKAGES)
     + "; the class of a sentence is its package.",
-    False: "The sentences and their classes are from the file that was given.",
+    False: "The sentences and their classes are from your file.",
 }
 
 
@@ -57,7 +57,7 @@ def run(
 LAB = Lab(
     name="classify",
     title="Text classification, with and without recurrence",
-    summary="texts into classes: embedding, RNN, LSTM, and a feed-forward network beside them",
+    summary="classify texts with an embedding and an RNN, an LSTM or a feed-forward network",
     run=run,
     exercises=EXERCISES,
     sizes=(

@@ -45,22 +45,21 @@ def one_line_apart() -> float:
 EXERCISES = (
     Exercise(
         "easy",
-        "A network that has learned nothing gives six classes the same score. What is its "
-        "cross-entropy?",
+        "An untrained network gives six classes the same score. What is its cross-entropy?",
         guessing,
         lambda loss: abs(loss - 1.79176) < 1e-4,
     ),
     Exercise(
         "medium",
-        "Shuffle the words of a sentence. By how much does the mean of their vectors change, and "
-        "by how much the last state of an LSTM?",
+        "Shuffle the words of a sentence. How much does the mean of their vectors change, and how "
+        "much does the last state of an LSTM change?",
         order_blind,
         lambda change: change["mean"] < 1e-6 and change["LSTM"] > 1e-3,
     ),
     Exercise(
         "hard",
         "Build an embedding, an LSTM and a linear layer twice from the same seed, once with "
-        "`torch.nn.LSTM` and once with `unrolled.LSTM`. By how much do their scores differ?",
+        "`torch.nn.LSTM` and once with `unrolled.LSTM`. How much do their scores differ?",
         one_line_apart,
         lambda difference: difference < 1e-5,
     ),

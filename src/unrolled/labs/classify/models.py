@@ -1,7 +1,7 @@
-"""Three classifiers and their training, on torch. In: a `Task`. Out: `Trained`; next: `page`.
+"""Three classifiers and their training, in torch. In: a `Task`. Out: `Trained`; next: `page`.
 
-All three begin with the same embedding and end with the same linear layer. Between them stands the
-mean of the words and a layer of units (feed-forward), a simple recurrent network, or an LSTM.
+All three begin with the same embedding and end with the same linear layer. In between are the mean
+of the words and a hidden layer (feed-forward), a simple recurrent network, or an LSTM.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Recurrent(nn.Module):
         return scores
 
     def last(self, words: Tensor, lengths: Tensor) -> Tensor:
-        """The state after the last word of each sentence; what is padded is not read."""
+        """The state after the last word of each sentence; padding is not read."""
         packed = nn.utils.rnn.pack_padded_sequence(
             self.embedding(words), lengths, enforce_sorted=False
         )
@@ -44,7 +44,7 @@ class Recurrent(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """Embedding, the mean over the words, a layer of units, and a linear layer."""
+    """Embedding, the mean over the words, a hidden layer, and a linear layer."""
 
     def __init__(self, words: int, width: int, classes: int) -> None:
         super().__init__()
@@ -85,7 +85,7 @@ class Trained:
 
 
 def batches(task: Task, pairs: list[tuple[Words, int]], order: np.ndarray) -> Iterator[Batch]:
-    """Sentences side by side, the shorter ones padded at their end."""
+    """Batches of sentences, the shorter ones padded at the end."""
     for start in range(0, len(order), BATCH):
         chosen = [pairs[place] for place in order[start : start + BATCH]]
         coded = [torch.tensor(task.encode(words)) for words, _ in chosen]
@@ -99,7 +99,7 @@ def batches(task: Task, pairs: list[tuple[Words, int]], order: np.ndarray) -> It
 def train(
     name: str, task: Task, width: int, epochs: int, seed: int, done: Callable[[], None]
 ) -> Trained:
-    """Cross-entropy, Adam, the norm of the gradient clipped; tested after every epoch."""
+    """Train with cross-entropy, Adam and gradient clipping; test after every epoch."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = build(name, task, width)
@@ -127,7 +127,7 @@ def train(
 
 
 def _test(result: Trained) -> None:
-    """Loss and accuracy on the sentences that are never learned from."""
+    """Loss and accuracy on the test sentences."""
     task, loss_sum, result.predicted = result.task, 0.0, []
     with torch.no_grad():
         for words, lengths, labels in batches(task, task.test, np.arange(len(task.test))):

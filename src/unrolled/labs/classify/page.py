@@ -1,4 +1,4 @@
-"""What the page shows. In: the trained models. Out: sections; next: `words` talks about them."""
+"""The page's tables and figures. In: the trained models. Out: sections. Next: `words`."""
 
 from __future__ import annotations
 
@@ -28,38 +28,38 @@ Two tasks are learned by the same three models:
 def theory() -> list[Prose | Math]:
     return [
         Prose(
-            "A word is a number from a vocabulary; the **embedding** gives each word a vector that "
-            "is learned like any other weight. The **simple recurrent network** reads one vector "
-            "after another:"
+            "Each word is a number from a vocabulary. The **embedding** gives it a vector, which "
+            "is learned like any other weight. The **simple recurrent network** reads these "
+            "vectors one after another:"
         ),
         Math(equation(Elman).latex, "elman"),
-        Prose("and so does the **LSTM**, with gates:"),
+        Prose("The **LSTM** does the same with gates:"),
         Math(equation(LSTM).latex, "lstm"),
         Prose(
-            "The last state goes through a linear layer, and softmax makes probabilities of it; "
-            "the loss is the cross-entropy:"
+            "A linear layer and a softmax turn the last state into probabilities; the loss is the "
+            "cross-entropy:"
         ),
         Math(
             r"y = V h_T + c, \qquad p_k = \frac{\exp(y_k)}{\sum_j \exp(y_j)}, \qquad "
             r"L = -\log p_{\text{class}}",
             "loss",
         ),
-        Prose("The **feed-forward network** beside them takes the mean of all words instead:"),
+        Prose("For comparison, the **feed-forward network** takes the mean of all words:"),
         Math(
             r"h = \operatorname{relu}\left(W \frac{1}{T} \sum_{t=1}^{T} x_t + b\right)",
             "feed-forward",
-            "A mean does not change when its terms change places.",
+            "A mean does not depend on the order of its terms.",
         ),
         Prose(
             "The predictions: in *order* the feed-forward network can only guess; in *topic* it "
-            "may do well; and the LSTM, which keeps the first words until the last, should beat "
+            "may do well. The LSTM, which can remember the first words until the end, should beat "
             "the simple network in both."
         ),
     ]
 
 
 def example(runs: Runs) -> tuple[texts.Words, int]:
-    """A test sentence of about ten words, one that the LSTM gets right if there is any."""
+    """A test sentence of about ten words that the LSTM classifies correctly, if there is one."""
     lstm = runs["topic"]["LSTM"]
     pairs = zip(lstm.task.test, lstm.predicted, strict=True)
     pair, _ = min(pairs, key=lambda one: (one[0][1] != one[1], abs(len(one[0][0]) - 10), one[0]))
@@ -77,22 +77,22 @@ def steps(runs: Runs) -> list[Prose | Table]:
     return [
         Prose(
             f"1. Split each sentence into words. The {number(len(task.vocabulary))} most frequent "
-            "words of the training sentences get a number, all others the number 0.\n"
-            f"2. Take {BATCH} sentences side by side; the shorter ones are padded at the end, and "
-            "the layer does not read what is padded.\n"
+            "words of the training sentences get a number; all others get the number 0.\n"
+            f"2. Form batches of {BATCH} sentences. Shorter ones are padded at the end; the layer "
+            "does not read the padding.\n"
             f"3. Forward, loss, backward, clip the norm of the gradient at {CLIP:g}, one step of "
-            f"Adam with the rate {RATE:g}.\n"
-            "4. After each epoch, test on a fifth of the sentences, which are never learned from. "
-            "Nothing is chosen by the test.\n\n"
-            f"The topic task has {number(len(task.train))} sentences to learn from and "
-            f"{number(len(task.test))} to test with, in {len(task.classes)} classes; the order "
-            f"task {number(len(order.train))} and {number(len(order.test))}. One sentence of the "
-            f"test, of the class *{task.classes[label]}*, as the trained LSTM reads it:"
+            f"Adam with a learning rate of {RATE:g}.\n"
+            "4. After each epoch, test on a fifth of the sentences, which are never trained on. "
+            "The test set is not used for any choice.\n\n"
+            f"The topic task has {number(len(task.train))} training sentences and "
+            f"{number(len(task.test))} test sentences in {len(task.classes)} classes; the order "
+            f"task has {number(len(order.train))} and {number(len(order.test))}. The trained LSTM "
+            f"reads a test sentence of the class *{task.classes[label]}*:"
         ),
         Table(
             "reading",
-            "The probability of the right class, if the sentence ended after this word.",
-            ["word", "its number", "first two of its vector", "p(right class)"],
+            "The probability of the true class if the sentence ended after this word.",
+            ["word", "its number", "start of its vector", "p(true class)"],
             [
                 [f"`{word}`" if "`" not in word else "backquote", code,
                  f"{vectors[code][0]:.3f}, {vectors[code][1]:.3f}", float(row[label])]
@@ -124,11 +124,11 @@ def result(runs: Runs) -> list[Prose | Figure | Table]:
 
 
 def _accuracies(runs: Runs) -> list[Figure | Table]:
-    """How each model ends."""
+    """The final accuracy of each model."""
     return [
         Figure(
             "accuracies",
-            "Accuracy on the test after the last epoch",
+            "Test accuracy after the last epoch",
             [
                 bars(
                     {name: one.test_accuracy[-1] for name, one in runs[task].items()},
@@ -137,8 +137,8 @@ def _accuracies(runs: Runs) -> list[Figure | Table]:
                 )
                 for task in runs
             ],
-            "Three bars for each task, and what guessing would give.",
-            "Guessing means: always the most frequent class.",
+            "Three bars for each task, and the accuracy of guessing.",
+            "Guessing means always choosing the most frequent class.",
         ),
         Table(
             "final",
@@ -154,28 +154,28 @@ def _accuracies(runs: Runs) -> list[Figure | Table]:
 
 
 def _looks(runs: Runs) -> list[Figure]:
-    """What is confused, and how an example is read."""
+    """The confusion matrix, and how the LSTM reads an example."""
     best, lstm = best_of(runs["topic"]), runs["topic"]["LSTM"]
     words, label = example(runs)
     classes = best.task.classes
     return [
         Figure(
             "confusion",
-            f"Topic: what the {best.name} confuses",
+            f"Topic: which classes the {best.name} confuses",
             confusion_matrix(models.confusion(best), classes),
-            "A table of true classes against predicted ones, most of it on the diagonal.",
-            "The model with the best test accuracy. Numbers are sentences, colours their share of "
-            "the true class.",
+            "A matrix of true and predicted classes.",
+            "The model with the best test accuracy. Numbers are sentences; the color is their "
+            "share of the true class.",
         ),
         Figure(
             "words",
-            "Topic: the LSTM makes up its mind word by word",
+            "Topic: how the LSTM decides word by word",
             heat_map(
                 word_by_word(lstm, words).T, x_label="word read", y_label="class",
                 unit="probability", columns=list(words), rows=list(classes), limits=(0.0, 1.0),
             ),
             "A heat map: classes in rows, words in columns.",
-            f"The right class is {classes[label]}; after the last word the LSTM says "
+            f"The true class is {classes[label]}; after the last word the LSTM predicts "
             f"{classes[int(word_by_word(lstm, words)[-1].argmax())]}.",
         ),
     ]  # fmt: skip
@@ -202,5 +202,5 @@ def _history(runs: Runs, task: str) -> Figure:
             panel("Test accuracy", "test_accuracy", "accuracy"),
         ],
         "Four panels with a line for each model.",
-        "Where the training loss falls on and the test loss rises, the network overfits.",
+        "Where the test loss rises while the training loss keeps falling, the network overfits.",
     )

@@ -1,7 +1,7 @@
-"""Sentences with a label, from what every Python has. In: a seed, perhaps a text. Out: `Task`s.
+"""Labelled sentences from Python's own documentation. In: a seed, optionally a text. Out: `Task`s.
 
 **topic**: from which package of the standard library does a sentence of its documentation come?
-**order**: does a sentence stand as it was written, or have its words been shuffled? Each sentence
+**order**: is a sentence in its original order, or have its words been shuffled? Each sentence
 is there in both forms, on the same side of the split, so counting words is of no use. Next:
 `models`.
 """
@@ -44,13 +44,13 @@ class Task:
 
     @property
     def guessing(self) -> float:
-        """The share of the most frequent class in the test: what guessing would reach."""
+        """The share of the most frequent class in the test set: the accuracy of guessing."""
         counts = Counter(label for _, label in self.test)
         return max(counts.values()) / len(self.test)
 
 
 def split_words(text: str) -> Words:
-    """Small letters; each word, number and sign by itself."""
+    """The words, numbers and punctuation marks of a text, in lower case."""
     return tuple(re.findall(r"[^\W\d_]+|\d+|[^\w\s]", text.lower()))
 
 
@@ -71,7 +71,7 @@ def documentation(package: str) -> list[Words]:
 
 
 def labelled(text: str | None) -> list[tuple[Words, str]]:
-    """Sentences and their labels: built in, or lines of `label, tab, text`."""
+    """Sentences with labels: the built-in ones, or lines of `label, tab, text`."""
     if text is None:
         pairs = [(words, package) for package in PACKAGES for words in documentation(package)]
     else:
@@ -104,7 +104,7 @@ def topic(text: str | None, seed: int, most: int) -> Task:
 
 
 def order(text: str | None, seed: int, most: int) -> Task:
-    """Each sentence twice: as it is, and with its words in another order."""
+    """Each sentence twice: in its original order, and shuffled."""
     random = np.random.default_rng((seed, 1))
     pairs = []
     for words, _ in shuffled(labelled(text), seed)[: most // 2]:

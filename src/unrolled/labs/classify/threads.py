@@ -1,7 +1,7 @@
-"""One thread for small matrices. In: a block of work. Out: the same work, without waiting.
+"""One torch thread for small matrices. In: a block of code. Out: its result, without waiting.
 
-At 32 sentences of 48 numbers a second thread costs more than it brings, and on a busy machine far
-more; sums are also added up in the same order wherever it runs.
+For 32 sentences of 48 numbers a second thread costs more than it gains, especially on a busy machine.
+One thread also adds up sums in the same order everywhere.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Give torch one thread inside, and what it had before afterwards."""
+    """Limit torch to one thread inside the block; restore the number afterwards."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -12,7 +12,7 @@ from unrolled.labs.classify.page import Runs, best_of, example
 from unrolled.report.blocks import Question
 from unrolled.report.numbers import percent
 
-# Two shares of the test differ by chance by less than about this many of their standard errors.
+# Two accuracies on the test set differ by chance by less than about this many standard errors.
 CLEAR = 2.0
 
 
@@ -21,18 +21,18 @@ def shares(trained: dict[str, Trained]) -> str:
 
 
 def found(runs: Runs) -> list[str]:
-    return [f"{task}, accuracy on the test: {shares(trained)}" for task, trained in runs.items()]
+    return [f"{task}, test accuracy: {shares(trained)}" for task, trained in runs.items()]
 
 
 def is_clear(a: Trained, b: Trained) -> bool:
-    """Whether the test is large enough to tell the two accuracies apart."""
+    """Whether the test set is large enough to distinguish the two accuracies."""
     p, q, n = a.test_accuracy[-1], b.test_accuracy[-1], len(a.task.test)
     error = np.sqrt((p * (1 - p) + q * (1 - q)) / n)
     return bool(abs(p - q) > CLEAR * error)
 
 
 def guesses(one: Trained) -> bool:
-    """Whether a model is no better than chance, as far as the test can tell."""
+    """Whether a model is no better than chance, as far as the test set can tell."""
     p, g, n = one.test_accuracy[-1], one.task.guessing, len(one.task.test)
     return bool(p - g < CLEAR * np.sqrt(g * (1 - g) / n))
 
@@ -44,15 +44,15 @@ def discussion(runs: Runs) -> str:
 def _order(trained: dict[str, Trained]) -> str:
     plain = trained["feed-forward"]
     verdict = (
-        "as it must, for it cannot see the order of the words"
+        "as it must, since it cannot see the order of the words"
         if guesses(plain)
         else "**which should be impossible**: the two forms of a sentence give it the same numbers"
     )
     recurrent = [name for name in ("RNN", "LSTM") if not guesses(trained[name])]
     others = (
-        f"The models that read in order do see it: {' and '.join(recurrent)}"
+        f"Models that read the words in order learn it: {' and '.join(recurrent)}"
         if recurrent
-        else "The recurrent models have **not** learned it either within these epochs"
+        else "The recurrent models did **not** learn it in these epochs either"
     )
     return (
         f"**Order.** {shares(trained)} ([@order-history], [@accuracies]). The feed-forward network "
@@ -67,16 +67,16 @@ def _topic(trained: dict[str, Trained]) -> str:
     if best is plain:
         words = (
             "the network without recurrence is best"
-            + ("" if clearly else ", though not clearly so against each")
-            + ". Which words occur tells more here than in which order, and the mean of the words "
-            "is the easier thing to learn: recurrence costs and brings nothing"
+            + ("" if clearly else ", though not by a clear margin over each")
+            + ". Which words occur says more here than their order, and a mean of words is easier "
+            "to learn: recurrence costs time and gains nothing"
         )
     elif is_clear(best, plain):
         words = f"the {best.name} is clearly better than the mean of the words: order matters here"
     else:
         words = (
-            f"the {best.name} is ahead, but of the feed-forward network by no more than chance "
-            "might do: for this task it would have been enough"
+            f"the {best.name} is ahead, but its lead over the feed-forward network may be due to "
+            "chance: for this task a feed-forward network is enough"
         )
     return f"**Topic.** {shares(trained)} ([@topic-history], [@final]): {words}."
 
@@ -87,11 +87,11 @@ def _gates(runs: Runs) -> str:
         rnn, lstm = trained["RNN"], trained["LSTM"]
         gap = lstm.test_accuracy[-1] - rnn.test_accuracy[-1]
         if not is_clear(rnn, lstm):
-            how = "cannot be told apart by this test, **against the prediction**"
+            how = "do not differ clearly on this test set, **against the prediction**"
         elif gap > 0:
-            how = f"differ by {100 * gap:.1f} points in favour of the LSTM, as predicted"
+            how = f"differ by {100 * gap:.1f} points in favor of the LSTM, as predicted"
         else:
-            how = f"differ by {-100 * gap:.1f} points in favour of the simple network, **against "
+            how = f"differ by {-100 * gap:.1f} points in favor of the simple network, **against "
             how += "the prediction**"
         parts.append(f"in *{task}* the two {how}")
     return (
@@ -112,9 +112,8 @@ def _heart(runs: Runs) -> str:
     return (
         "**Overfitting?** The test loss rose again for "
         + ", ".join(found)
-        + ", while the training "
-        "loss went on falling: from there on the network learned these sentences and no longer the "
-        "task. One would stop earlier, by a third set of sentences kept for that "
+        + ", while the training loss kept falling: from then on the network memorized the training "
+        "sentences. Early stopping on a separate validation set would prevent it "
         "([@topic-history], [@order-history])."
     )
 
@@ -132,18 +131,18 @@ def _about_tasks(runs: Runs) -> list[Question]:
     classes = best.task.classes
     return [
         Question(
-            "Why does the feed-forward network learn nothing in the order task, however long it "
-            "is trained?",
-            "It sees the mean of the words, and the mean of a shuffled sentence is the same. Its "
+            "Why can the feed-forward network not learn the order task, however long it is "
+            "trained?",
+            "It sees only the mean of the words, which is the same for a shuffled sentence. Its "
             f"accuracy is {percent(plain.test_accuracy[-1])}.",
             ["feed-forward", "accuracies"],
         ),
         Question(
-            "Which two topics are hardest to tell apart?",
-            f"*{classes[true]}* is taken for *{classes[taken]}* most often, in "
-            f"{int(wrong[true, taken])} of {int(counts[true].sum())} sentences."
+            "Which two topics are confused most often?",
+            f"*{classes[true]}* is mistaken for *{classes[taken]}* in {int(wrong[true, taken])} of "
+            f"{int(counts[true].sum())} sentences."
             if wrong.any()
-            else "None: every sentence of the test is right.",
+            else "None: every sentence of the test set is classified correctly.",
             ["confusion"],
         ),
     ]
@@ -157,17 +156,17 @@ def _about_numbers(runs: Runs) -> list[Question]:
     return [
         Question(
             "Which word tells the LSTM most about the example?",
-            f"At `{words[surest]}` the probability of the right class rises most, to "
+            f"At `{words[surest]}` the probability of the true class rises most, to "
             f"{percent(float(right[surest]), 0)}; after the last word it is "
             f"{percent(float(right[-1]), 0)}.",
             ["reading", "words"],
         ),
         Question(
-            "Is a difference of one per cent between two models a result?",
-            f"Not here. With {len(best.task.test)} sentences in the test, two accuracies near "
+            "Is a difference of one percentage point between two models a result?",
+            f"Not here. With {len(best.task.test)} test sentences, two accuracies near "
             f"{percent(best.test_accuracy[-1], 0)} differ by chance by up to "
-            f"{percent(2 * float(np.sqrt(2 * _variance(best))), 1)}; "
-            "above, only what exceeds that is called clear.",
+            f"{percent(2 * float(np.sqrt(2 * _variance(best))), 1)}. "
+            "This page calls only larger differences clear.",
             ["final"],
         ),
     ]

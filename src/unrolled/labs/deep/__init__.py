@@ -1,6 +1,6 @@
 """Lab `deep`: one, two and three layers on the same task, and a search for the best.
 
-In: a seed and sizes. Out: an account. `measuring` trains, `page` tells what came out.
+In: a seed and sizes. Out: an account. `measuring` trains, `page` presents the results.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ def run(seed: int, progress: Progress, window: int, hidden: int, epochs: int) ->
     return Account(
         found(measured),
         sections(measured),
-        lead="What layers on top of one another bring, and what they cost, at equal weights.",
+        lead="What stacked layers gain and what they cost, with equal numbers of weights.",
     )
 
 
@@ -28,7 +28,7 @@ LAB = Lab(
     run=run,
     exercises=EXERCISES,
     sizes=(
-        Size("window", 4, "bits whose ones are counted", least=2, most=12),
+        Size("window", 4, "number of bits to remember", least=2, most=12),
         Size("hidden", 24, "units of the network with one layer", least=4, most=128),
         Size("epochs", 50, "epochs of each training", most=500),
     ),

@@ -57,23 +57,23 @@ def both_directions() -> dict[str, float]:
 EXERCISES = (
     Exercise(
         "easy",
-        "How many numbers does a network of 3 inputs, 4 layers of 10 units and 2 outputs learn? "
-        "Find the formula, and compare it with `deep.initialize`.",
+        "How many weights has a network with 3 inputs, 4 layers of 10 units and 2 outputs? Find the "
+        "formula, and compare it with `deep.initialize`.",
         weight_counts,
         lambda counts: counts[0] == counts[1] == 792,
     ),
     Exercise(
         "medium",
-        "Check that the gradient of $W^{(1)}$, which has passed three layers, is the slope of the "
-        "loss.",
+        "Check by finite differences that the gradient of $W^{(1)}$, which has passed through three "
+        "layers, is correct.",
         slope_of_the_lowest,
         lambda error: error < 1e-6,
     ),
     Exercise(
         "hard",
-        "Build a bidirectional network from two of `elman`: one reads from the left, one from the "
-        "right, and their outputs are added. Show that its first output depends on the last input, "
-        "and that of one direction does not.",
+        "Build a bidirectional network from two networks of `elman`: one reads from the left, the "
+        "other from the right, and their outputs are added. Show that its first output depends on "
+        "the last input, and that of a single direction does not.",
         both_directions,
         lambda change: change["one direction"] == 0 and change["both"] > 1e-6,
     ),

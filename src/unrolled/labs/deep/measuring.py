@@ -1,7 +1,7 @@
-"""Depth, measured. In: a seed and sizes. Out: shallow and deep networks of equal weights, trained.
+"""Depth, measured. In: a seed and sizes. Out: trained shallow and deep networks of equal size.
 
-The task: is the number of ones among the last few bits odd? The answer changes with every single
-bit, so nothing short of all of them helps. Next: `page`.
+The task: is the number of ones among the last few bits odd? Every single bit changes the answer, so
+all of them must be remembered. Next: `page`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ LEARNED = 0.05  # a loss a step from which on it counts as learned; a guess cost
 
 @dataclass(frozen=True)
 class Data:
-    """For learning, for choosing, and for the last word."""
+    """Training, validation and test data."""
 
     train: Pair
     validation: Pair
@@ -58,7 +58,7 @@ class Trained:
 
     @property
     def curve(self) -> Array:
-        """The loss a step on the validation data after each epoch."""
+        """The loss per step on the validation data after each epoch."""
         return np.array(self.history.test_loss) / STEPS
 
     @property
@@ -70,7 +70,7 @@ class Trained:
 
 @dataclass(frozen=True)
 class Measured:
-    """`compared[kind, depth]` holds a run for each repetition; `search` one for each choice."""
+    """`compared[kind, depth]` has a run for each seed, `search` one for each combination."""
 
     window: int
     example: Pair
@@ -79,11 +79,11 @@ class Measured:
 
     @property
     def chosen(self) -> Trained:
-        """The best on the validation data; of equals the one with the fewest weights."""
+        """The best on the validation data; ties are broken by fewer weights."""
         return max(self.search, key=lambda one: (one.validation, -one.weights))
 
     def reliability(self, depth: int, kind: str = "tanh") -> int:
-        """How many of the repetitions have learned it."""
+        """In how many of the runs the task was learned."""
         return sum(one.learned_after is not None for one in self.compared[kind, depth])
 
 
@@ -96,7 +96,7 @@ def parities(count: int, window: int, random: np.random.Generator) -> Pair:
 
 
 def weight_count(hidden: int, depth: int) -> int:
-    """How many numbers such a network learns."""
+    """The number of weights of such a network."""
     elman, inputs, count = equation(Elman), 1, 2 * hidden + 2
     for _ in range(depth):
         count += elman.weight_count(input_size=inputs, hidden_size=hidden)
@@ -105,7 +105,7 @@ def weight_count(hidden: int, depth: int) -> int:
 
 
 def as_wide(hidden: int, depth: int) -> int:
-    """The size at which so many layers have nearly as many weights as one layer of `hidden`."""
+    """The size at which `depth` layers have about as many weights as one layer of `hidden`."""
     goal = weight_count(hidden, 1)
     return min(range(1, hidden + 1), key=lambda size: abs(weight_count(size, depth) - goal))
 

@@ -1,4 +1,4 @@
-"""What lab `deep` has to say. In: what was measured. Out: lines, and the sections of a page."""
+"""The page of lab `deep`. In: the measurements. Out: lines, and the sections of a page."""
 
 from __future__ import annotations
 
@@ -75,9 +75,9 @@ def sections(measured: Measured) -> list[Section]:
 
 
 AIM = """
-Put recurrent layers on top of one another, each fed by the states of the one below, and find out
-what that brings and what it costs. So that the comparison is fair, the deep networks are narrower:
-all have nearly the same number of weights. Then search for a good learning rate, size and depth.
+Stack recurrent layers, each reading the states of the one below, and measure what that gains and what
+it costs. For a fair comparison the deep networks are narrower, so that all have nearly the same
+number of weights. Then search for a good learning rate, size and depth.
 """
 
 
@@ -95,9 +95,9 @@ def _theory() -> list[Prose | Math]:
         ),
         Prose(
             "A shallow network has one nonlinearity between an input and the output of the same "
-            "step; with more layers a value can be computed in several stages. On the way back the "
-            "gradient passes all of them, and each multiplies it by the slope of its nonlinearity: "
-            "at most 1 for tanh, at most 0.25 for the sigmoid."
+            "step; with more layers a value can be computed in several stages. In the backward "
+            "pass the gradient passes through all layers, and each multiplies it by the slope of "
+            "its nonlinearity: at most 1 for tanh, at most 0.25 for the sigmoid."
         ),
     ]
 
@@ -107,9 +107,9 @@ def _algorithm(measured: Measured) -> list[Prose | Table]:
     shown = range(10)
     return [
         Prose(
-            f"The task: a row of {STEPS} random bits; at every step, is the number of ones among "
-            f"the last {measured.window} odd? A single wrong bit makes the answer wrong, so "
-            f"nothing short of remembering all {measured.window} helps. An example:"
+            f"The input is a sequence of {STEPS} random bits. The task at every step: is the number "
+            f"of ones among the last {measured.window} bits odd? Every single bit changes the "
+            f"answer, so the network must remember all {measured.window}. An example:"
         ),
         Table(
             "example",
@@ -121,12 +121,12 @@ def _algorithm(measured: Measured) -> list[Prose | Table]:
             ],
         ),
         Prose(
-            f"1. {SEQUENCES} sequences are for learning, {TEST} for choosing, {TEST} for the last "
-            f"word.\n"
-            f"2. Adam at a rate of {RATE:g}, batches of {BATCH}, gradients clipped at a norm of "
-            f"1.\n"
-            f"3. The same for each of {REPEATS} seeds; a run counts as *learned* when its loss a "
-            f"step on data it has not seen is below {LEARNED:g} (a guess costs {GUESS:.3f})."
+            f"1. Draw {SEQUENCES} training sequences, {TEST} for validation, and {TEST} for the "
+            f"final test.\n"
+            f"2. Train with Adam at a learning rate of {RATE:g}, in batches of {BATCH}, with "
+            f"gradients clipped to a norm of 1.\n"
+            f"3. Repeat with each of {REPEATS} seeds. A run has *learned* the task if its loss per "
+            f"step on the validation data falls below {LEARNED:g} (guessing has {GUESS:.3f})."
         ),
     ]
 
@@ -136,7 +136,9 @@ def _code() -> list[Prose | Code]:
         Prose("The task, and the two passes of a deep network."),
         code_of(parities, "the task"),
         code_of(Network.forward, "forward: the outputs of a layer are the inputs of the next"),
-        code_of(Network.backward, "backward: what a layer's input gets is handed down"),
+        code_of(
+            Network.backward, "backward: the gradient of a layer's input goes to the one below"
+        ),
     ]
 
 
@@ -151,18 +153,18 @@ def _comparison(measured: Measured) -> list[Prose | Table | Figure]:
     return [
         Table(
             "compared",
-            "shallow and deep at nearly the same number of weights",
-            ("", "layers", "units each", "learned", "test accuracy", "weights", "cells in a row",
-             "after epoch"),
+            "shallow and deep networks with nearly the same number of weights",
+            ("", "layers", "units each", "learned", "test accuracy", "weights",
+             "sequential steps", "after epoch"),
             rows,
         ),
         Figure(
             "curves",
-            "Learning, layer by layer",
+            "Training with one, two and three layers",
             [_learning(measured, kind) for kind in KINDS],
             alt="The loss on unseen data over the epochs for one, two and three layers, with tanh "
             "and with the sigmoid. " + "; ".join(found(measured)[:-1]),
-            caption=f"Lines: the mean of {REPEATS} seeds; bands: from the best to the worst.",
+            caption=f"Lines: mean of {REPEATS} seeds. Bands: from the best to the worst.",
         ),
         Table(
             "norms",
@@ -187,8 +189,8 @@ def _learning(measured: Measured, kind: str) -> Panel:
         bands[name] = (all_curves.min(axis=0), all_curves.max(axis=0))
     lowest = min(one.curve.min() for runs in measured.compared.values() for one in runs)
     return curves(
-        lines, x_label="epoch", y_label="loss a step (nats)", title=kind, log_y=True,
-        bands=bands, levels={"a guess": GUESS}, y_range=(0.5 * lowest, 1.5),
+        lines, x_label="epoch", y_label="loss per step (nats)", title=kind, log_y=True,
+        bands=bands, levels={"guessing": GUESS}, y_range=(0.5 * lowest, 1.5),
     )  # fmt: skip
 
 
@@ -211,28 +213,28 @@ def _search(measured: Measured) -> list[Prose | Table | Figure]:
     best = sorted(measured.search, key=lambda one: (-one.validation, one.weights))[:5]
     return [
         Prose(
-            f"Every combination of {len(RATES)} learning rates, {len(sizes)} sizes and "
-            f"{len(DEPTHS)} depths, with tanh and one seed. The accuracy on the validation data "
-            f"decides; the test data are looked at once, for the one that was chosen."
+            f"Train every combination of {len(RATES)} learning rates, {len(sizes)} sizes and "
+            f"{len(DEPTHS)} depths, with tanh and one seed. Choose by the accuracy on the "
+            f"validation data; use the test data once, for the chosen network."
         ),
         Figure(
             "search",
             "The search",
             panels,
             alt="Three heat maps of the accuracy, one for each depth, over learning rate and size.",
-            caption=f"Half of the answers are right by guessing: 50 % is the darkest colour. "
+            caption=f"The darkest color is 50 %, the accuracy of guessing. "
             f"Chosen: {_described(chosen)}.",
         ),
         Table(
             "best",
-            "the five best; of equals the one with fewer weights comes first",
+            "the five best; ties are broken by fewer weights",
             ("layers", "units each", "rate", "weights", "validation accuracy"),
             [(one.depth, one.hidden, f"{one.rate:g}", one.weights, percent(one.validation, 2))
              for one in best],
         ),
         Prose(
-            f"The chosen network, {_described(chosen)}, gets **{percent(chosen.test, 2)}** of the "
-            f"test data right."
+            f"The chosen network, {_described(chosen)}, answers **{percent(chosen.test, 2)}** of "
+            f"the test data correctly."
         ),
     ]  # fmt: skip
 
@@ -245,21 +247,21 @@ def _find(measured: Measured, depth: int, size: int, rate: float) -> Trained:
 
 def _discussion(measured: Measured) -> str:
     return f"""
-**What depth brings.** {brings(measured)} ([@compared], [@curves])
+**What depth gains.** {brings(measured)} ([@compared], [@curves])
 
-**What it costs.** With as many weights the arithmetic is nearly the same, but {max(DEPTHS)} layers
-make {max(DEPTHS) * STEPS} cells that wait for one another where one layer makes {STEPS}
-([@compared]), and the gradient has further to go: {_reaches(measured)} ([@norms]).
+**What it costs.** With equal numbers of weights the arithmetic is nearly the same. But {max(DEPTHS)}
+layers need {max(DEPTHS) * STEPS} steps one after another, one layer only {STEPS} ([@compared]), and
+the gradient passes through more layers: {_reaches(measured)} ([@norms]).
 
 **The search.** {_searched(measured)} ([@search], [@best])
 """
 
 
 def brings(measured: Measured) -> str:
-    """One sentence for both nonlinearities where it is the same, else one for each."""
+    """One sentence for both nonlinearities if it is the same, else one for each."""
     first, second = (_brings(measured, kind) for kind in KINDS)
     if first == second:
-        return f"With {KINDS[0]} and {KINDS[1]} alike, {first}"
+        return f"With both {KINDS[0]} and {KINDS[1]}, {first}"
     return f"With {KINDS[0]}, {first} With {KINDS[1]}, {second}"
 
 
@@ -276,8 +278,8 @@ def _brings(measured: Measured, kind: str) -> str:
             for depth in DEPTHS
         ]
         return (
-            f"no network of any depth learned the task in these epochs; the share of correct "
-            f"answers on the test data is {', '.join(shares)}, where guessing has 50 %."
+            f"no network of any depth learned the task in these epochs; the test accuracy is "
+            f"{', '.join(shares)}, and that of guessing 50 %."
         )
     if best > first:
         deep = max(by_depth, key=lambda depth: (by_depth[depth], -depth))
@@ -292,7 +294,8 @@ def _brings(measured: Measured, kind: str) -> str:
         )
     times = ", ".join(f"{np.mean(epochs[d]):.0f} ({counted(d, 'layer')})" for d in DEPTHS)
     return (
-        f"every depth learned it in {first} of {REPEATS} runs; epochs it took on average: {times}."
+        f"every depth learned it in {first} of {REPEATS} runs, on average after this many epochs: "
+        f"{times}."
     )
 
 
@@ -302,8 +305,8 @@ def _reaches(measured: Measured) -> str:
         / measured.compared[kind, max(DEPTHS)][0].first_norms[-1]
         for kind in KINDS
     }
-    told = ", ".join(f"{ratio:.2g} with {kind}" for kind, ratio in ratios.items())
-    return f"the lowest of three layers gets a gradient whose norm is {told}, relative to the top"
+    times = ", ".join(f"{ratio:.2g} times with {kind}" for kind, ratio in ratios.items())
+    return f"relative to the top layer, the norm of the gradient in the lowest of three is {times}"
 
 
 def _searched(measured: Measured) -> str:
@@ -315,8 +318,8 @@ def _searched(measured: Measured) -> str:
     good = sum(one.validation > 0.99 for one in measured.search)
     return (
         f"{good} of {len(measured.search)} networks classified more than 99 % of the validation "
-        f"data correctly; the smallest of the best is {_described(chosen)}. Between the worst and "
-        "the best choice of rate and size lie "
+        f"data correctly; the smallest of the best is {_described(chosen)}. The worst and the best "
+        "choice of rate and size differ by "
         + ", ".join(
             f"{counted(round(100 * s), 'point')} with {counted(d, 'layer')}"
             for d, s in spread.items()
@@ -339,33 +342,32 @@ def _questions(measured: Measured) -> list[Question]:
     return [
         Question(
             "Why are the deep networks narrower?",
-            "Otherwise they would have more weights, and one would not know whether depth or size "
-            f"had helped. Here the counts lie between {min(sizes)} and {max(sizes)}.",
+            "Otherwise they would have more weights, and it would not be clear whether depth or "
+            f"size helped. Here the numbers of weights are between {min(sizes)} and {max(sizes)}.",
             ("compared",),
         ),
         Question(
             "Tanh or sigmoid?",
-            f"{ahead.capitalize()} learned in {counts[ahead]} of {total} runs, the other in "
+            f"With {ahead} {counts[ahead]} of {total} runs learned the task, with the other one "
             f"{min(counts.values())}. The slope of the sigmoid is at most 0.25, so less of the "
-            f"gradient comes through: to the lowest of three layers {norms['sigmoid'][0]:.2g} at "
-            f"the start, against {norms['tanh'][0]:.2g} with tanh."
+            f"gradient gets through: at the start its norm in the lowest of three layers is "
+            f"{norms['sigmoid'][0]:.2g}, and {norms['tanh'][0]:.2g} with tanh."
             if len(set(counts.values())) > 1
             else f"Here both learned equally often, in {counts['tanh']} of {total} runs.",
             ("compared", "norms"),
         ),
         Question(
             "Which learning rate is best?",
-            f"Averaged over sizes and depths {best_rate:g}, with "
-            f"{percent(float(by_rate[best_rate]))} of the validation data right: "
+            f"On average over sizes and depths {best_rate:g}. The mean validation accuracy is "
             + ", ".join(f"{percent(float(value))} at {rate:g}" for rate, value in by_rate.items())
-            + ". It depends on size and depth, which is why they are searched together.",
+            + ". The best rate depends on size and depth, so all three are searched together.",
             ("search",),
         ),
         Question(
-            "Why is the choice made on other data than the final test?",
-            f"Among {len(measured.search)} networks the best on a set is partly lucky on that set. "
-            f"The chosen one has {percent(measured.chosen.validation, 2)} there and "
-            f"{percent(measured.chosen.test, 2)} on data that had no part in the choice.",
+            "Why are different data used for the choice and for the final test?",
+            f"The best of {len(measured.search)} networks on a data set was partly lucky on it. "
+            f"The chosen one has {percent(measured.chosen.validation, 2)} on the validation data, "
+            f"and {percent(measured.chosen.test, 2)} on data that played no part in the choice.",
             ("best", "search"),
         ),
     ]
