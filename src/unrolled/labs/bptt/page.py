@@ -116,12 +116,13 @@ def _discussion(worked: Worked, learned: Learned, errors: dict[str, float]) -> s
     carry = carry_words(learned.remembers, learned.new_bits, *learned.carry_unit)
     fell = worked.loss_after < worked.exact.loss
     return f"""
-The gradients computed by pencil and by computer differ by at most {worked.farthest:.1e}, as expected
-from rounding to four decimals ([@agreement]). The step {"lowered" if fell else "did **not** lower"}
-the loss, from {worked.exact.loss:.4f} to {worked.loss_after:.4f}.
+The gradients computed by pencil and by computer differ by at most {worked.farthest:.1e}, as
+expected from rounding to four decimals ([@agreement]).
+The step {"lowered" if fell else "did **not** lower"} the loss, from {worked.exact.loss:.4f} to
+{worked.loss_after:.4f}.
 
-In the real task the loss went from {history.loss[0] / bits:.3f} to {history.loss[-1] / bits:.4f} nats
-per bit; guessing has {np.log(2):.3f} ([@loss]). {exact if whole > 0.99 else inexact}
+In the real task the loss went from {history.loss[0] / bits:.3f} to {history.loss[-1] / bits:.4f}
+nats per bit; guessing has {np.log(2):.3f} ([@loss]). {exact if whole > 0.99 else inexact}
 
 {carry}
 

@@ -56,7 +56,7 @@ class Line:
 
 @dataclass
 class Sheet:
-    """The sheet of paper: the known values, and the lines in the order in which they were written."""
+    """The sheet of paper: the known values, and the lines in the order of writing."""
 
     known: dict[str, Decimal] = field(default_factory=dict)
     lines: list[Line] = field(default_factory=list)

@@ -261,14 +261,14 @@ def _discussion(measured: Measured) -> str:
     lstm = equation(LSTM)
     return f"""
 One step has {len(lstm.locals)} lines forward ([@lstm]) and {len(lstm.backward.locals)} backward
-([@lstm-back]); a sequence is the same in a loop. The gradient of the sum of the losses is the sum of
-their gradients, here up to {measured.sum_error:.1e} ([@derivatives]). It agrees with finite
+([@lstm-back]); a sequence is the same in a loop. The gradient of the sum of the losses is the sum
+of their gradients, here up to {measured.sum_error:.1e} ([@derivatives]). It agrees with finite
 differences up to a relative error of {max(measured.errors.values()):.1e} ([@check]).
 
 The contribution of a step to the gradient of a later loss {way} ([@shares]): over
-{measured.steps - 1} steps from {near:.3g} to {far:.3g}, a factor of {factor:.2f} per step. This LSTM is
-untrained, with random weights. The lab `gradients` measures how the factor depends on the cell and
-its weights.
+{measured.steps - 1} steps from {near:.3g} to {far:.3g}, a factor of {factor:.2f} per step. This
+LSTM is untrained, with random weights. The lab `gradients` measures how the factor depends on the
+cell and its weights.
 """
 
 

@@ -1,8 +1,8 @@
 """Lab `classify`: text classification with and without recurrence.
 
-In: a seed, sizes, optionally a file of texts. Out: an account. `texts` makes the two tasks, `models`
-trains on them (in torch, imported when the lab is run), `page` shows the numbers, `words` discusses
-them.
+In: a seed, sizes, optionally a file of texts. Out: an account. `texts` makes the two tasks,
+`models` trains on them (in torch, imported when the lab is run), `page` shows the numbers, `words`
+discusses them.
 """
 
 from __future__ import annotations

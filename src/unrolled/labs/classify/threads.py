@@ -1,7 +1,7 @@
 """One torch thread for small matrices. In: a block of code. Out: its result, without waiting.
 
-For 32 sentences of 48 numbers a second thread costs more than it gains, especially on a busy machine.
-One thread also adds up sums in the same order everywhere.
+For 32 sentences of 48 numbers a second thread costs more than it gains, especially on a busy
+machine. One thread also adds up sums in the same order everywhere.
 """
 
 from __future__ import annotations

@@ -57,15 +57,15 @@ def both_directions() -> dict[str, float]:
 EXERCISES = (
     Exercise(
         "easy",
-        "How many weights has a network with 3 inputs, 4 layers of 10 units and 2 outputs? Find the "
-        "formula, and compare it with `deep.initialize`.",
+        "How many weights has a network with 3 inputs, 4 layers of 10 units and 2 outputs? Find "
+        "the formula, and compare it with `deep.initialize`.",
         weight_counts,
         lambda counts: counts[0] == counts[1] == 792,
     ),
     Exercise(
         "medium",
-        "Check by finite differences that the gradient of $W^{(1)}$, which has passed through three "
-        "layers, is correct.",
+        "Check by finite differences that the gradient of $W^{(1)}$, which has passed through "
+        "three layers, is correct.",
         slope_of_the_lowest,
         lambda error: error < 1e-6,
     ),

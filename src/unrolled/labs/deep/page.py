@@ -75,9 +75,9 @@ def sections(measured: Measured) -> list[Section]:
 
 
 AIM = """
-Stack recurrent layers, each reading the states of the one below, and measure what that gains and what
-it costs. For a fair comparison the deep networks are narrower, so that all have nearly the same
-number of weights. Then search for a good learning rate, size and depth.
+Stack recurrent layers, each reading the states of the one below, and measure what that gains and
+what it costs. For a fair comparison the deep networks are narrower, so that all have nearly the
+same number of weights. Then search for a good learning rate, size and depth.
 """
 
 
@@ -107,9 +107,9 @@ def _algorithm(measured: Measured) -> list[Prose | Table]:
     shown = range(10)
     return [
         Prose(
-            f"The input is a sequence of {STEPS} random bits. The task at every step: is the number "
-            f"of ones among the last {measured.window} bits odd? Every single bit changes the "
-            f"answer, so the network must remember all {measured.window}. An example:"
+            f"The input is a sequence of {STEPS} random bits. The task at every step: is the "
+            f"number of ones among the last {measured.window} bits odd? Every single bit changes "
+            f"the answer, so the network must remember all {measured.window}. An example:"
         ),
         Table(
             "example",
@@ -249,9 +249,9 @@ def _discussion(measured: Measured) -> str:
     return f"""
 **What depth gains.** {brings(measured)} ([@compared], [@curves])
 
-**What it costs.** With equal numbers of weights the arithmetic is nearly the same. But {max(DEPTHS)}
-layers need {max(DEPTHS) * STEPS} steps one after another, one layer only {STEPS} ([@compared]), and
-the gradient passes through more layers: {_reaches(measured)} ([@norms]).
+**What it costs.** With equal numbers of weights the arithmetic is nearly the same. But
+{max(DEPTHS)} layers need {max(DEPTHS) * STEPS} steps one after another, one layer only {STEPS}
+([@compared]), and the gradient passes through more layers: {_reaches(measured)} ([@norms]).
 
 **The search.** {_searched(measured)} ([@search], [@best])
 """
