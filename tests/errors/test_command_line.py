@@ -54,7 +54,7 @@ def command(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         (
             "train classify a.csv b.csv",
-            "one word too many: 'b.csv' (see `unrolled train --help`)",
+            "unexpected argument: 'b.csv' (see `unrolled train --help`)",
         ),
         (
             "train classify",

@@ -162,7 +162,7 @@ def test_a_configuration_brings_no_code(runs, tmp_path, monkeypatch, capsys):
         inner = "[parameters]\n" if name == "inner.toml" else ""
         Path(name).write_text(f'{inner}cell = "{EVIL}"\n')
         assert main(["train", "classify", str(runs / "good.csv"), "--config", name]) == 2
-        assert "it never brings code" in capsys.readouterr().err
+        assert "a file never loads code" in capsys.readouterr().err
     words = ["--config", "run", "--epochs", "1", "--tokens", "word", "--no-baseline", "--quiet"]
     assert main(["train", "classify", str(runs / "good.csv"), *words, "--out", "new"]) == 0
     assert not Path("executed").exists()

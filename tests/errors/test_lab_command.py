@@ -15,7 +15,7 @@ from unrolled import cli, labs
         ("gates --hidden -3", "--hidden is a whole number from 1 to 256, not -3"),
         (
             "gates --seed -1",
-            "argument --seed: a seed is a whole number from 0 to 2**32 - 1, not '-1' "
+            "argument --seed: a seed must be an integer from 0 to 2**32 - 1, not '-1' "
             "(see `unrolled lab gates --help`)",
         ),
         ("gates --hidden four", "argument --hidden: invalid int value: 'four' "

@@ -183,7 +183,7 @@ def test_builtin_names(tmp_path: Path) -> None:
     check(
         lambda: sources.labelled("builtin:digits", label="class"),
         path,
-        "--label names a column of a file, and builtin:digits is none: leave it out",
+        "--label names a column of a file, and builtin:digits is not one: leave it out",
     )
 
 

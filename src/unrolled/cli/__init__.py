@@ -1,12 +1,11 @@
 """The command line: `unrolled COMMAND ...`.
 
-In comes a list of words, out goes an exit status: 0 done, 1 a negative answer (a check that
-failed) or a fault that nobody foresaw, 2 something the user can put right (one sentence on stderr),
-130 interrupted, 143 terminated. Each command is a module named in `COMMANDS`, with
-`configure(parser)` and `run(arguments) -> int`; only the module of the command that was asked for
-is imported.
+In: a list of words. Out: an exit status: 0 done, 1 a failed check or an unexpected error, 2 an
+error that the user can fix (one sentence on stderr), 130 interrupted, 143 terminated. Each command
+is a module named in `COMMANDS`, with `configure(parser)` and `run(arguments) -> int`; only the
+module of the requested command is imported.
 
-`--debug` (or UNROLLED_DEBUG=1, as in the tests) lets a fault through with its traceback.
+`--debug` (or UNROLLED_DEBUG=1, as in the tests) shows errors with their traceback.
 """
 
 import argparse
@@ -53,7 +52,7 @@ PIPE_CLOSED = 141  # 128 + SIGPIPE
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser that answers a mistake with one sentence, and names the nearest word."""
+    """An argument parser whose errors are one sentence that suggests the nearest word."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"allow_abbrev": False, **options})
@@ -62,7 +61,7 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{message} (see `{self.prog} --help`)")
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
-        sys.stdout.flush()  # so that a closed pipe shows here, where `main` can deal with it
+        sys.stdout.flush()  # so that a closed pipe raises here, where `main` can handle it
         super().exit(status, message)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
@@ -72,20 +71,20 @@ class Parser(argparse.ArgumentParser):
 
 
 def seed_of(text: str) -> int:
-    """The seed of random numbers, read from a word."""
+    """Parse a random seed."""
     try:
         number = int(text)
     except ValueError:
         number = -1
     if not 0 <= number < 2**32:
         raise argparse.ArgumentTypeError(
-            f"a seed is a whole number from 0 to 2**32 - 1, not {text[:40]!r}"
+            f"a seed must be an integer from 0 to 2**32 - 1, not {text[:40]!r}"
         )
     return number
 
 
 def no_such(kind: str, word: str, known: Sequence[str]) -> str:
-    """The sentence for a word that is not among the known ones; it names the nearest."""
+    """The message for an unknown word; it suggests the nearest known one."""
     nearest = [one for one in known if len(word) > 4 and one.startswith(word)]
     nearest = nearest or get_close_matches(word, known, n=1)
     hint = f"did you mean {nearest[0]!r}?" if nearest else f"there are: {', '.join(known)}"
@@ -121,32 +120,32 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def command() -> NoReturn:
-    """What the shell starts. After an interruption the process ends at once: Python would wait for
-    threads in foreign code, and give back the memory piece by piece, for many seconds."""
+    """The entry point. After an interruption the process exits at once: Python would spend many
+    seconds waiting for threads in foreign code and freeing memory."""
     status = main()
     if status in (INTERRUPTED, TERMINATED):
         for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError):  # a pipe that nobody reads any more
+            with contextlib.suppress(OSError):  # a closed pipe
                 stream.flush()
         os._exit(status)
     sys.exit(status)
 
 
 def unforeseen(error: BaseException) -> str:
-    """The sentence for a fault that no part of the program has foreseen."""
+    """The message for an unexpected error."""
     what = " ".join(f"{type(error).__name__}: {error}".split())[:300]
     if isinstance(error, MemoryError):
         return (
-            "the memory of this machine is used up: close other programs, or take less data, a "
+            "this machine is out of memory: close other programs, or use less data, a "
             "smaller --batch-size or a smaller --hidden (--debug shows where)"
         )
     if isinstance(error, OSError) and error.filename is not None:
         return (
             f"{str(error.filename)!r} cannot be used ({error.strerror or what}): check the path, "
-            "its permissions and the space on the disk (--debug shows where)"
+            "its permissions and the free disk space (--debug shows where)"
         )
     return (
-        f"a fault in unrolled that nobody foresaw ({what}): please report it with what you did, "
+        f"unexpected error in unrolled ({what}): please report it with what you did, "
         "the output of `unrolled doctor`, and that of the same command with --debug"
     )
 
@@ -182,32 +181,32 @@ def parser_of(command: str) -> Parser:
 
 
 def refuse_undecodable(words: list[str]) -> None:
-    """A word with bytes that are not UTF-8 could not be written into a run or a report."""
+    """Refuse a word that is not UTF-8: it could not be written into a run or a report."""
     for word in words:
         try:
             word.encode()
         except UnicodeEncodeError:
             raise UsageError(
-                f"{word!a} is not text in UTF-8: rename the file, or retype the text"
+                f"{word!a} is not valid UTF-8: rename the file, or retype the text"
             ) from None
 
 
 def parse(parser: Parser, words: list[str]) -> argparse.Namespace:
-    """Parse all words, or raise a UsageError that names the nearest option."""
+    """Parse all words, or raise a UsageError that suggests the nearest option."""
     for word in words:
         if word.startswith("--") and word.endswith("=--"):  # argparse would drop the value
-            parser.error(f"{word.removesuffix('=--')} takes a value, and '--' is none")
+            parser.error(f"{word.removesuffix('=--')} takes a value, and '--' is not one")
     arguments, unknown = parser.parse_known_args(words)
     if unknown:
         word = unknown[0].partition("=")[0]
         if word.startswith("-"):
             parser.error(no_such("option", word, options_of(parser, words)))
-        parser.error(f"one word too many: {word!r}")
+        parser.error(f"unexpected argument: {word!r}")
     return arguments
 
 
 def options_of(parser: argparse.ArgumentParser, words: Sequence[str]) -> list[str]:
-    """Every option of a parser, and of those under it that the words may mean."""
+    """Every option of a parser and of the subparsers that the words select."""
     options: list[str] = []
     for action in parser._actions:
         options += action.option_strings
@@ -219,7 +218,7 @@ def options_of(parser: argparse.ArgumentParser, words: Sequence[str]) -> list[st
 
 
 def overview() -> str:
-    """What `unrolled` alone prints."""
+    """The text that `unrolled` without arguments prints."""
     width = max(map(len, COMMANDS))
     lines = [f"  {name:<{width}}  {summary}" for name, (_, summary) in COMMANDS.items()]
     return "\n".join(

@@ -23,22 +23,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--shapes", nargs="+", metavar="B,T,I,H", default=[],
                         help="batch, time, input and hidden size (default: eight)")  # fmt: skip
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32",
-                        help="bfloat16: layers of bfloat16 beside those of float32, where H is at "
-                        "least 256 and B at least 32 (default: float32)")  # fmt: skip
+                        help="bfloat16: also layers in bfloat16, for shapes with H of at least 256 "
+                        "and B of at least 32 (default: float32)")  # fmt: skip
     parser.add_argument(
         "--threads", type=int, default=2, help="threads for all contestants (default: 2)"
     )
-    parser.add_argument("--rounds", type=int, help="samples of each time (default: 7)")
+    parser.add_argument("--rounds", type=int, help="timed repetitions (default: 7)")
     parser.add_argument("--data", nargs="+", metavar="NAME", default=[],
                         help="with --only jobs: built-in sets, or files of texts or series with "
                         "labels (default: all built-in ones)")  # fmt: skip
     parser.add_argument("--rows", type=int, metavar="N",
-                        help="with --only jobs: learn to classify from at most N rows")  # fmt: skip
+                        help="with --only jobs: train classifiers on at most N rows")  # fmt: skip
     parser.add_argument("--input-gradient", action="store_true",
-                        help="training steps also compute the gradient of the input")  # fmt: skip
+                        help="training steps also compute the gradient with respect to "
+                        "the input")  # fmt: skip
     parser.add_argument("--torch-compile", nargs="?", type=float, metavar="SECONDS",
-                        const=600.0, help="also torch.compile of the loop, with a time limit "
-                        "(default: 600)")  # fmt: skip
+                        const=600.0, help="also torch.compile of the loop, with a time limit in "
+                        "seconds (default: 600)")  # fmt: skip
     parser.add_argument("--quick", action="store_true",
                         help="three small shapes, three rounds")  # fmt: skip
     parser.add_argument("--out", type=Path, default=Path("bench-results"), metavar="DIR",
@@ -79,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def chosen(words: Sequence[str], compile_too: bool) -> tuple[list[str], tuple[str, ...] | None]:
-    """The suites to run, and the cells to run them with (None: all)."""
+    """The suites to run, and their cells (None: all)."""
     from unrolled import cells
     from unrolled.bench.suites import SUITES
     from unrolled.cli import no_such
@@ -101,15 +102,15 @@ def chosen(words: Sequence[str], compile_too: bool) -> tuple[list[str], tuple[st
 
 
 def only_bfloat16(names: Sequence[str], words: Sequence[str]) -> list[str]:
-    """`--dtype bfloat16` is a suite of its own, and cells may be named with it."""
+    """The names for `--dtype bfloat16`, which is a suite of its own and can be limited to cells."""
     from unrolled.bench.suites import SUITES
     from unrolled.errors import UsageError
 
     named = [name for name in names if name != "bfloat16"]
     if named and any(word in SUITES for word in " ".join(words).replace(",", " ").split()):
         raise UsageError(
-            f"--dtype bfloat16 has a suite of its own, and --only names {named[0]}: name cells "
-            "with it, as in --only LSTM, or leave --dtype out"
+            f"--dtype bfloat16 is a suite of its own, so --only cannot name {named[0]}: name "
+            "cells, as in --only LSTM, or leave --dtype out"
         )
     return ["bfloat16"]
 
@@ -122,16 +123,16 @@ def settings_of(arguments: argparse.Namespace, cells: tuple[str, ...] | None) ->
     quick = arguments.quick
     rounds = arguments.rounds if arguments.rounds is not None else 3 if quick else 7
     if rounds < 1:
-        raise UsageError(f"--rounds is a whole number from 1 up, not {rounds}")
+        raise UsageError(f"--rounds must be an integer of at least 1, not {rounds}")
     if arguments.torch_compile is not None and not 0 < arguments.torch_compile < float("inf"):
         raise UsageError(
-            f"--torch-compile is a number of seconds above 0, not {arguments.torch_compile}"
+            f"--torch-compile must be a number of seconds above 0, not {arguments.torch_compile}"
         )
     asked = ",".join(arguments.only).split(",")
     if (arguments.data or arguments.rows is not None) and "jobs" not in asked:
-        raise UsageError("--data and --rows choose what jobs learn from: add --only jobs")
+        raise UsageError("--data and --rows choose the training data of jobs: add --only jobs")
     if arguments.rows is not None and arguments.rows < 2:
-        raise UsageError(f"--rows is a whole number from 2 up, not {arguments.rows}")
+        raise UsageError(f"--rows must be an integer of at least 2, not {arguments.rows}")
     return Settings(
         shapes=tuple(map(shape_from, arguments.shapes)) or (SHAPES[:3] if quick else SHAPES),
         cells=cells,

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from unrolled.cells.base import Cell
     from unrolled.equations.equation import Equation
 
-UNITS = 3  # of a cell on a page: few enough to see each
+UNITS = 3  # of a cell on a page: few enough to show each
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def add_hyperparameters(parser: argparse.ArgumentParser) -> None:
-    """`--set NAME=VALUE`, as often as there are hyper-parameters."""
+    """`--set NAME=VALUE`, once for each hyper-parameter."""
     parser.add_argument(
         "--set",
         action="append",
@@ -40,7 +40,7 @@ def add_hyperparameters(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print what was asked for; all of it when nothing was."""
+    """Print the requested parts, or all of them by default."""
     from unrolled.cells.base import equation
     from unrolled.cells.library import find_cell, summary
 
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def write_page(cell: type["Cell"], derived: "Equation", own: dict[str, Any], out: str) -> Path:
-    """The cell with a few units, as a page."""
+    """Write the page of the cell with a few units."""
     from unrolled.cells.library import summary
     from unrolled.files import write_whole
     from unrolled.report.cell_page import cell_page
@@ -78,7 +78,7 @@ def write_page(cell: type["Cell"], derived: "Equation", own: dict[str, Any], out
 
 
 def hyperparameters(words: list[str]) -> dict[str, Any]:
-    """NAME=VALUE as Python has it: a whole number, a number, or a word."""
+    """Parse NAME=VALUE, where the value is an integer, a float or a word."""
     from unrolled.errors import UsageError
 
     found: dict[str, float | int | str] = {}
@@ -109,16 +109,16 @@ def everything(cell: type["Cell"], derived: "Equation") -> str:
         shapes.setdefault(" x ".join(shape) or "one number", []).append(name)
     facts = [
         f"states: {', '.join(derived.states)}; {derived.weight_count(**sizes):,} weights and "
-        f"{derived.operation_count(**sizes):,} operations a step, for sizes of 64",
+        f"{derived.operation_count(**sizes):,} operations per step, for sizes of 64",
         *(f"{shape}: {', '.join(names)}" for shape, names in shapes.items()),
     ]
     if derived.input_is_hidden:
-        facts.append("the input must be as wide as the state")
+        facts.append("the input must be the same size as the state")
     parts = [
         ("", f"{derived.name}: {summary(cell)}" if summary(cell) else derived.name),
         ("the step", derived.text),
         ("", "\n".join(facts)),
-        ("the backward step, derived (d_h is the derivative of the loss by h)",
+        ("the backward step, derived (d_h is the derivative of the loss with respect to h)",
          derived.backward.text),
         ("the step in LaTeX", derived.latex),
         ("the backward step in LaTeX", derived.backward.latex),

@@ -15,7 +15,7 @@ from unrolled.cli.cell import add_hyperparameters, hyperparameters
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Which cells, and the seed of what is drawn."""
+    """The cells to check, and the seed of the random cases."""
     parser.add_argument(
         "cells", nargs="*", metavar="CELL", help="such as lstm, or mycell.py:MyCell"
     )
@@ -29,13 +29,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print a table for one cell, and a line each for several."""
+    """Print a table for one cell, or a line for each of several."""
     from unrolled.cells.library import find_cell, variants
     from unrolled.errors import GradientError, UsageError
     from unrolled.proof import check_gradients
 
     if bool(arguments.cells) == arguments.all:
-        raise UsageError("check takes the names of cells, or --all and no name")
+        raise UsageError("check takes either the names of cells or --all")
     chosen = hyperparameters(arguments.set)
     if chosen and arguments.all:
         raise UsageError("--set goes with the name of a cell, not with --all")
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def in_lines(cells: list[tuple[str, Any]], seed: int, order: int = 1) -> int:
-    """A line for each cell, as soon as it is known."""
+    """Print a line for each cell as soon as it is checked."""
     from unrolled.cells.gradients import TOLERANCE
     from unrolled.errors import GradientError
     from unrolled.proof import check_gradients
@@ -84,5 +84,5 @@ def in_lines(cells: list[tuple[str, Any]], seed: int, order: int = 1) -> int:
     for sentence in wrong:
         print(f"unrolled: {sentence}", file=sys.stderr)
     right = len(cells) - len(wrong)
-    print(f"{right} of {len(cells)} agree within {TOLERANCE:g} of the largest of each array")
+    print(f"{right} of {len(cells)} agree within {TOLERANCE:g} of the largest value of each array")
     return 1 if wrong else 0

@@ -46,18 +46,18 @@ def run(arguments: argparse.Namespace) -> int:
     from unrolled.training import settings as checks
 
     if not arguments.out:
-        raise UsageError("name the file to write: --out piece.mid, or --out piece.wav")
+        raise UsageError("no output file is given: add --out piece.mid or --out piece.wav")
     paths = [Path(name) for name in arguments.out]
     for path in paths:
         if path.suffix.lower() not in ENDINGS:
-            raise UsageError(f"--out {path}: its name ends in .mid or .wav")
+            raise UsageError(f"--out {path}: the name must end in .mid or .wav")
     checks.not_negative("--temperature", arguments.temperature)
     for name in ("length", "first", "tempo"):
         value = getattr(arguments, name)
         if value is not None and not 0 < value <= 10_000:
-            raise UsageError(f"--{name} is a number above 0 and up to 10,000, not {value:g}")
+            raise UsageError(f"--{name} must be a number above 0 and up to 10,000, not {value:g}")
     if arguments.first and not arguments.beginning:
-        raise UsageError("--first says how much of --beginning is kept: name that, or leave it out")
+        raise UsageError("--first says how much of --beginning to keep: name that, or leave it out")
     model = Composer.load(arguments.run)
     piece = model.compose(
         arguments.length,
@@ -75,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _piece(name: str | None) -> Any:
-    """The one piece of a file."""
+    """The piece in a file."""
     from unrolled.data.scores import read_music
 
     if name is None:
@@ -84,7 +84,7 @@ def _piece(name: str | None) -> Any:
     for note in found.notes:
         print(f"note: {note}", file=sys.stderr)
     if len(found) > 1:
-        print(f"note: {name} holds {len(found):,} pieces: the first is taken", file=sys.stderr)
+        print(f"note: {name} holds {len(found):,} pieces: the first is used", file=sys.stderr)
     return found.pieces[0]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-WIDTH = 70  # characters of a text that are shown
+WIDTH = 70  # characters of a text to show
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def listing() -> list[str]:
-    """Every set on a line, by task."""
+    """A line for each data set, by task."""
     from unrolled.data.builtin import PREFIX, SETS
 
     width = max(len(one.name) for one in SETS) + len(PREFIX)
@@ -33,16 +33,16 @@ def listing() -> list[str]:
         for one in SETS:
             if one.task == task:
                 lines.append(f"  {PREFIX + one.name:<{width}}  {one.title}")
-    return [*lines[1:], "", "`unrolled data NAME` shows what is in one."]
+    return [*lines[1:], "", "`unrolled data NAME` shows what is in a data set."]
 
 
 def showing(name: str, rows: int) -> list[str]:
-    """The facts of one set, and its first rows."""
+    """A description of one data set, and its first rows."""
     from unrolled.data.builtin import PREFIX, find, load
     from unrolled.errors import ArgumentError
 
     if rows < 1:
-        raise ArgumentError(f"--rows is a whole number from 1 up, not {rows}")
+        raise ArgumentError(f"--rows must be an integer of at least 1, not {rows}")
     one = find(name)
     data = load(one.name)
     facts = {
@@ -61,13 +61,13 @@ def showing(name: str, rows: int) -> list[str]:
 
 def _test(one: Any, data: Any) -> str:
     if getattr(data, "test", None) is not None:
-        return "the test set that came with it"
+        return "its own test set"
     last = {"forecast": "the last ", "generate": "whole documents, "}.get(one.task, "")
     return f"{last}{one.test:.0%} held out"
 
 
 def notes_of(data: Any) -> list[str]:
-    """What was done to the data."""
+    """The notes on how the data were changed."""
     return list(data.train.notes if hasattr(data, "train") else data.notes)
 
 
@@ -99,7 +99,7 @@ def _time(time: Any) -> str:
 
 
 def _labelled(part: Any, rows: int) -> list[str]:
-    """Rows spread over the whole set, so that several classes are seen."""
+    """Rows spread over the whole set, so that several classes are shown."""
     step = max(1, len(part) // rows)
     chosen = list(range(0, len(part), step))[:rows]
     if hasattr(part, "contents"):

@@ -1,4 +1,4 @@
-"""Print what to paste into a bug report: versions, machine, threads, cache.
+"""Print the versions, machine, threads and cache, to paste into a bug report.
 
 It also works on a broken installation: a package that is missing or cannot be imported is one line
 of the output, never an error.
@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def python() -> Iterator[tuple[str, str]]:
-    """Which unrolled, and which Python runs it."""
+    """The versions of unrolled and Python."""
     yield "unrolled", f"{unrolled.__version__} ({Path(unrolled.__file__).parent})"
     yield "python", f"{platform.python_implementation()} {platform.python_version()}"
     yield "executable", sys.executable
@@ -47,7 +47,7 @@ def machine() -> Iterator[tuple[str, str]]:
 
 
 def processor(cpuinfo: Path) -> str:
-    """The processor's name, as far as the system tells."""
+    """The processor's name, if the system provides it."""
     if cpuinfo.exists():
         name = re.search(r"^model name\s*: (.+)$", cpuinfo.read_text(), re.MULTILINE)
         if name:
@@ -56,10 +56,10 @@ def processor(cpuinfo: Path) -> str:
 
 
 def engine() -> Iterator[tuple[str, str]]:
-    """For which machine the CPU engine compiles, and where it keeps what it compiled."""
+    """The machine that the CPU engine compiles for, and its cache of compiled code."""
     try:
         target = importlib.import_module("unrolled.engines.cpu.machine.target").host()
-    except Exception as error:  # noqa: BLE001 - a broken LLVM is one line of the answer
+    except Exception as error:  # noqa: BLE001 - a broken LLVM is one line of the output
         yield "vectors", f"the CPU engine cannot be used: {type(error).__name__}: {error}"
     else:
         yield "vectors", f"{target.vector_bytes * 8} bits ({target.cpu}, {target.triple})"
@@ -70,7 +70,7 @@ def engine() -> Iterator[tuple[str, str]]:
 
 
 def threads() -> Iterator[tuple[str, str]]:
-    """How many cores there are, and how many torch would use."""
+    """The number of cores, and of threads that torch uses."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     yield "cores", f"{os.cpu_count()}, of which this process may use {allowed}"
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -78,14 +78,14 @@ def threads() -> Iterator[tuple[str, str]]:
             yield variable, os.environ[variable]
     try:
         torch = importlib.import_module("torch")
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with torch is what is asked for
+    except Exception as error:  # noqa: BLE001 - any error of torch is reported
         yield "torch threads", f"torch cannot be imported: {type(error).__name__}: {error}"
     else:
         yield "torch threads", str(torch.get_num_threads())
 
 
 def packages() -> Iterator[tuple[str, str]]:
-    """The version of every package that unrolled, or one of its extras, asks for."""
+    """The version of every package that unrolled or one of its extras requires."""
     for requirement in metadata.requires("unrolled") or []:
         name = re.split(r"[^A-Za-z0-9._-]", requirement)[0]
         extra = re.search(r"extra == ['\"](.+?)['\"]", requirement)
@@ -93,9 +93,9 @@ def packages() -> Iterator[tuple[str, str]]:
 
 
 def version(package: str, extra: str | None) -> str:
-    """The installed version, or the command that brings the package."""
+    """The installed version, or the command that installs the package."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         wanted = f"unrolled[{extra}]" if extra else package
-        return f"not installed (`pip install '{wanted}'` brings it)"
+        return f"not installed (install with `pip install '{wanted}'`)"

@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     seen = learnt_from(folder.config(), folder.path, arguments.source)
     if seen and not job.judges_unseen(arguments.source):
         figures = {"learnt_from": True, **figures}
-        lines = [f"{folder.path} learned from this very data: others will come out worse", *lines]
+        lines = [f"{folder.path} was trained on this data: new data will score worse", *lines]
     if arguments.json:
         print(json.dumps(figures, ensure_ascii=False))
     else:

@@ -17,12 +17,14 @@ from unrolled.exports.export import FORMATS
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", help="the folder of the run")
     parser.add_argument("--to", required=True, choices=list(FORMATS), help="the format")
-    parser.add_argument("--out", metavar="FILE", help="where (default: RUN/export/NAME of the run)")
+    parser.add_argument(
+        "--out", metavar="FILE", help="output (default: RUN/export/NAME of the run)"
+    )
     parser.add_argument("--int8", action="store_true",
-                        help="weights as whole numbers, a quarter of the memory (c, js, html); "
+                        help="weights as 8-bit integers, in a quarter of the memory (c, js, html); "
                         "the error is measured and printed")  # fmt: skip
     parser.add_argument("--no-libm", action="store_true",
-                        help="c: bring tanh, exp and so on along, and use no library")  # fmt: skip
+                        help="c: include tanh, exp and so on, and use no library")  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -35,14 +37,14 @@ def run(arguments: argparse.Namespace) -> int:
     out = arguments.out
     if out is None:
         name = folder.resolve().name
-        if arguments.to == "c":  # which begins the names of its functions
+        if arguments.to == "c":  # the prefix of its function names
             name = re.sub(r"\W", "_", name, flags=re.ASCII)
         out = folder / "export" / f"{name}{FORMATS[arguments.to]}"
         make_folder(out.parent)
     try:
         print(export(model, out, arguments.to, int8=arguments.int8, libm=not arguments.no_libm))
     except UnrolledError:
-        with contextlib.suppress(OSError):  # it holds what was exported before
+        with contextlib.suppress(OSError):  # it contains earlier exports
             (folder / "export").rmdir()
         raise
     return 0

@@ -1,6 +1,6 @@
 """Forecast with a run: a line for each step ahead, with its quantiles.
 
-unrolled forecast runs/sales-1                    after the end of the data it learned from
+unrolled forecast runs/sales-1                    after the end of its training data
 unrolled forecast runs/sales-1 newer.csv          after the end of another file
 unrolled forecast runs/sales-1 --out next.csv
 """
@@ -11,7 +11,7 @@ import argparse
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", help="the folder of the run")
     parser.add_argument("source", nargs="?",
-                        help="a file, or builtin:NAME, whose series are continued")  # fmt: skip
+                        help="a file, or builtin:NAME, with the series to forecast")  # fmt: skip
     for name in ("time", "series", "every"):
         parser.add_argument(f"--{name}", help="if its name differs from the training file")
     for name in ("value", "known", "past"):
@@ -33,8 +33,8 @@ def run(arguments: argparse.Namespace) -> int:
     named = [name for name in ForecastJob.asked_with if getattr(arguments, name)]
     if named and arguments.source is None:
         raise UsageError(
-            f"--{named[0]} says how a file is read, and none is named: leave it out, or name the "
-            "file whose series are continued"
+            f"--{named[0]} says how a file is read, and no file is given: leave it out, or name "
+            "the file with the series to forecast"
         )
     data = None
     if arguments.source is not None:

@@ -22,7 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--top-p",
         type=float,
         metavar="P",
-        help="sample from the likeliest tokens that sum to P",
+        help="sample from the most likely tokens whose probabilities sum to P",
     )
     parser.add_argument("--seed", type=seed_of, default=0, help="random seed (default: 0)")
 
@@ -37,7 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
     model = Generator.load(arguments.run)
     strange = model.unknown_in(arguments.prompt)
     if strange:
-        print(f"note: the model never saw {strange!r}, which the prompt has", file=sys.stderr)
+        note = f"the prompt contains {strange!r}, which is not in the training data"
+        print(f"note: {note}", file=sys.stderr)
     print(arguments.prompt, end="", flush=True)
     for piece in model.generate(arguments.prompt, arguments.length, sampling, arguments.seed):
         print(piece, end="", flush=True)

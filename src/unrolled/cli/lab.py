@@ -1,4 +1,4 @@
-"""Experiments that teach: each one runs, measures, and writes its own report.
+"""Teaching experiments: each one runs, measures, and writes its own report.
 
 `unrolled lab` lists them. `unrolled lab NAME` runs one, prints what it found and writes a
 self-contained page (with its figures beside it); `--notebook` also writes it as a notebook.
@@ -12,7 +12,7 @@ from unrolled.errors import require
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """A sub-command for each lab, with the sizes that it offers."""
+    """Add a subcommand for each lab, with its sizes as options."""
     from unrolled.labs import find, names
 
     labs = parser.add_subparsers(dest="lab", metavar="NAME", title="labs")
@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def overview() -> str:
-    """What `unrolled lab` alone prints."""
+    """The text that `unrolled lab` without arguments prints."""
     from unrolled.labs import find, names
 
     width = max(map(len, names()), default=0)
@@ -81,6 +81,6 @@ def overview() -> str:
             "",
             *(f"  {name:<{width}}  {find(name).summary}" for name in names()),
             "",
-            "`unrolled lab NAME --help` lists the sizes that you can choose.",
+            "`unrolled lab NAME --help` lists the options of a lab.",
         ]
     )

@@ -1,4 +1,4 @@
-"""How a report is opened. In: the path of a page. Out: the line that opens it, or a browser."""
+"""Opens a report. In: the path of a page. Out: the command that opens it, or a browser."""
 
 import os
 import shlex
@@ -14,12 +14,12 @@ def line_that_opens(page: Path) -> str:
 
 
 def has_desktop() -> bool:
-    """Whether there is a screen on which a browser could appear."""
+    """Whether there is a desktop to open a browser on."""
     if sys.platform in ("darwin", "win32"):
         return True
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def open_page(page: Path) -> bool:
-    """Open the page in a browser where there is a desktop; whether it was opened."""
+    """Open the page in a browser if there is a desktop; return whether it was opened."""
     return has_desktop() and webbrowser.open(page.resolve().as_uri())

@@ -33,19 +33,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--top", metavar="K", type=int, help="add the K most probable classes")
     parser.add_argument(
         "--threshold", metavar="P", type=float,
-        help="leave the label empty where its probability is below P; of several labels a row, "
-        "those with at least P (default: 0.5)",
+        help="leave the label empty if its probability is below P; with several labels per row, "
+        "predict those with at least P (default: 0.5)",
     )  # fmt: skip
     parser.add_argument(
         "--keep", metavar="COLUMN", nargs="*",
-        help="with --out: which columns of the input to write (default: all)",
+        help="with --out: the columns of the input to write (default: all)",
     )  # fmt: skip
     parser.add_argument(
         "--format", choices=("json", "conll", "html"), help="output of a tagger (default: json)"
     )
     parser.add_argument(
         "--out", metavar="FILE",
-        help="write a file instead: .csv .tsv .jsonl .json .parquet .xlsx, as its name ends",
+        help="write a file instead: .csv, .tsv, .jsonl, .json, .parquet or .xlsx",
     )  # fmt: skip
 
 
@@ -53,7 +53,7 @@ def _configure_translations(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--best", metavar="N", type=int, help="the N best translations, scored")
     parser.add_argument(
         "--temperature", metavar="T", type=float,
-        help="draw translations at random; below 1 nearer to the best",
+        help="sample translations at random; below 1: closer to the best",
     )  # fmt: skip
     parser.add_argument("--seed", type=int, help="random seed of --temperature (default: 0)")
     parser.add_argument(

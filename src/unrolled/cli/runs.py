@@ -19,7 +19,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--sort", metavar="COLUMN", default="written",
-        help="a figure (the best run first), a parameter, or: run job data epochs time written",
+        help="a metric (best run first), a parameter, or: run job data epochs time written",
     )  # fmt: skip
     parser.add_argument("--page", metavar="FILE", help="also write them as a page, FILE.html")
     parser.add_argument("--json", action="store_true", help="print JSON, one object a line")
@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
         columns = ["run", "job", "data", "epochs", "time", "written"]
         known = ", ".join([*columns, *comparing.figure_names(found)])
         raise UsageError(
-            f"--sort {arguments.sort}: no run has such a figure or parameter; there are {known}"
+            f"--sort {arguments.sort}: no run has such a metric or parameter; there are {known}"
         )
     found = comparing.in_order(found, arguments.sort)
     if arguments.page:
@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def found_runs(places: list[Path]) -> list[Any]:
-    """Runs that are named, or all of a folder; what cannot be read is said."""
+    """The given runs, or all runs of a folder; a note names those that cannot be read."""
     from unrolled.errors import UsageError
     from unrolled.tasks import comparing
     from unrolled.training.run_folder import CONFIG
@@ -76,7 +76,7 @@ def found_runs(places: list[Path]) -> list[Any]:
 
 
 def as_plain(one: Any) -> dict[str, Any]:
-    """A run as JSON."""
+    """A run as data for JSON."""
     return {
         "run": str(one.path),
         "job": one.task,
@@ -91,7 +91,7 @@ def as_plain(one: Any) -> dict[str, Any]:
 
 
 def say_table(heading: list[str], lines: list[list[str]]) -> None:
-    """Columns below their names."""
+    """Print columns below their names."""
     widths = [max(map(len, column)) for column in zip(heading, *lines)]
     for line in (heading, *lines):
         print("  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths)).rstrip())

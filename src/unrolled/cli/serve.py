@@ -18,7 +18,7 @@ TOKEN = "UNROLLED_TOKEN"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 MOST_WORKERS = 64
 
-# Option -> the field of Limits, what it bounds.
+# Option -> its field of Limits, what it limits.
 LIMITS = {
     "--most-bytes": ("body", "bytes of a request"),
     "--most-length": ("length", "characters of a text, or steps of a series"),
@@ -51,9 +51,9 @@ def run(arguments: argparse.Namespace) -> int:
     from unrolled.training.run_folder import RunFolder
 
     if not 1 <= arguments.workers <= MOST_WORKERS:
-        raise UsageError(f"--workers is a whole number from 1 to {MOST_WORKERS}")
+        raise UsageError(f"--workers must be an integer from 1 to {MOST_WORKERS}")
     if not 0 <= arguments.port < 2**16:
-        raise UsageError("--port is a number from 0 to 65535")
+        raise UsageError("--port must be a number from 0 to 65535")
     if os.name == "nt":
         raise UsageError("`unrolled serve` needs Linux or macOS: on Windows, start it under WSL")
     what = Orders(places_of(arguments.runs), limits_of(arguments), token_of(arguments))
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
         listening = listen(arguments.host, arguments.port)
     except (OSError, UnicodeError) as error:
         raise UsageError(
-            f"{arguments.host} port {arguments.port} cannot be listened on "
+            f"cannot listen on {arguments.host} port {arguments.port} "
             f"({getattr(error, 'strerror', None) or error}): choose another --host or --port"
         ) from None
     with listening:
@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def limits_of(arguments: argparse.Namespace) -> Any:
-    """The limits, with what was said otherwise."""
+    """The limits, with those given as options."""
     from unrolled.serve.limits import Limits
 
     given: dict[str, Any] = {}
@@ -91,26 +91,26 @@ def limits_of(arguments: argparse.Namespace) -> Any:
             continue
         is_whole = kinds[name] == "int"
         if not 0 < value < 2**31 or (is_whole and value != int(value)):
-            raise UsageError(f"{option} is a {'whole ' if is_whole else ''}number above 0")
+            raise UsageError(f"{option} must be {'an integer' if is_whole else 'a number'} above 0")
         given[name] = int(value) if is_whole else value
     return Limits(**given)
 
 
 def token_of(arguments: argparse.Namespace) -> str | None:
-    """The token, which a header must be able to hold."""
+    """The token, checked to be valid in a header."""
     token: str | None = arguments.token
     if token is None:
         token = os.environ.get(TOKEN) or None
     if token is not None and not (token.isascii() and token.isprintable() and token.strip()):
-        raise UsageError("a token is made of letters, digits and signs of ASCII")
+        raise UsageError("a token must consist of ASCII letters, digits and punctuation")
     return token
 
 
 def say_where(
     port: int, arguments: argparse.Namespace, names: list[str], token: str | None
 ) -> None:
-    """The address, and a word of warning where anybody may ask."""
+    """Print the address, and a warning if it is open to anybody."""
     host = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
-    print(f"serving {', '.join(names)} at http://{host}:{port} (how to ask: /docs)", flush=True)
+    print(f"serving {', '.join(names)} at http://{host}:{port} (API: /docs)", flush=True)
     if arguments.host not in LOOPBACK and token is None:
         print("note: other machines can reach this address, and no --token is set", flush=True)

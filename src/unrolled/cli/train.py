@@ -44,8 +44,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def add_shared(parser: argparse._ActionsContainer) -> None:
-    """What every job takes beside the parameters of its network."""
-    hidden = argparse.SUPPRESS  # what is not given must not replace what stood before the job
+    """Add the options that every job takes besides the parameters of its network."""
+    hidden = argparse.SUPPRESS  # an option left out must not replace one given before the job
     parser.add_argument("--resume", metavar="RUN", default=hidden, help="resume this run")
     parser.add_argument("--config", metavar="FILE", help="parameters from a TOML file or a run")
     parser.add_argument("--out", metavar="DIR", help="folder of the run (default: runs/NAME-1)")
@@ -54,17 +54,17 @@ def add_shared(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--quiet", action="store_true", default=hidden,
                         help="do not print a line for each epoch")  # fmt: skip
     parser.add_argument("--json", action="store_true", default=hidden,
-                        help="print JSON, one object a line")  # fmt: skip
+                        help="print JSON, one object per line")  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> int:
-    began = time.monotonic()  # `--minutes` covers loading, reading, measuring and the report
+    began = time.monotonic()  # `--minutes` covers loading, reading, evaluation and the report
     require("jobs", "`unrolled train`")
     from unrolled.cli import jobs
     from unrolled.training.fabric import is_first_process
     from unrolled.training.interrupts import Interrupted, Terminated, terminable
 
-    if not is_first_process():  # the first one speaks
+    if not is_first_process():  # only the first process prints
         sys.stdout = open("/dev/null", "w")  # noqa: SIM115, PTH123 - until the process ends
     if arguments.job is None and arguments.resume is None:
         raise UsageError(f"name a job: unrolled train {' | '.join(jobs.JOBS)} (see --help)")
@@ -78,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt as stopped:
         print(f"unrolled: {stopped_at(arguments)}", file=sys.stderr)
         return TERMINATED if isinstance(stopped, Terminated) else INTERRUPTED
-    if path is None:  # there was nothing to do, and that has been said
+    if path is None:  # there was nothing to do, and a message has been printed
         return 0
     if progress_of(arguments) == "lines":
         print(f"The run is {path}.")
@@ -90,14 +90,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def stopped_at(arguments: argparse.Namespace) -> str:
-    """What is kept of a command that was stopped outside the training itself, and how to go on."""
+    """The message of a command that was stopped outside the training itself."""
     from unrolled.training.run_folder import CONFIG, WEIGHTS
 
     run = Path(arguments.resume or arguments.out or "")
     if not (arguments.resume or arguments.out) or not (run / CONFIG).is_file():
-        return "stopped before anything was learned: nothing is kept"
-    kept = "its weights are kept" if (run / WEIGHTS).is_file() else "what it has learned is kept"
-    return f"stopped; {kept}; go on with `unrolled train --resume {run}`"
+        return "stopped before training: nothing is kept"
+    kept = "its weights are kept" if (run / WEIGHTS).is_file() else "its checkpoints are kept"
+    return f"stopped; {kept}; resume with `unrolled train --resume {run}`"
 
 
 def job_of(path: Path) -> Any:
@@ -109,7 +109,7 @@ def job_of(path: Path) -> Any:
 
 
 def begin(arguments: argparse.Namespace, began: float) -> Path | None:
-    """A new run."""
+    """Train a new run."""
     from unrolled.cli import jobs
     from unrolled.cli.jobs.continuing import refuse_other_shapes
 
@@ -117,19 +117,19 @@ def begin(arguments: argparse.Namespace, began: float) -> Path | None:
     out = Path(arguments.out) if arguments.out else free_place(arguments.source, arguments.job)
     before = getattr(arguments, "from_run", None)
     if before and arguments.config:
-        raise UsageError("--from takes the parameters of its run: leave --config out")
+        raise UsageError("--from uses the parameters of its run: leave --config out")
     if before:
         refuse_other_shapes(before, job.given(arguments))
     given = {**from_config(arguments.config or before, job), **job.given(arguments)}
     chosen = set_cell(given, arguments.set, job)
     estimator = job.make(given | chosen, out=str(out), progress=progress_of(arguments))
-    if not isinstance(given.get("cell", ""), str):  # an equation has no name on a command line
+    if not isinstance(given.get("cell", ""), str):  # an equation cannot be given on a command line
         given = {**given, "cell": None, "config": arguments.config}
     asked = list(job.given(arguments))
     job.refuse_idle(asked, estimator)
     estimator.refuse_taken_place()
     estimator.refuse_missing_devices()
-    if before:  # whose parameters the line that repeats it takes again
+    if before:  # the command that repeats the run must name them again
         given = job.given(arguments)
     how = job.how(arguments)
     arguments.out, estimator.began_ = str(out), began
@@ -139,7 +139,7 @@ def begin(arguments: argparse.Namespace, began: float) -> Path | None:
 
 
 def set_cell(given: dict[str, Any], words: list[str], job: Any) -> dict[str, Any]:
-    """The cell with the hyper-parameters that `--set` names, if there are any."""
+    """The cell with the hyper-parameters given by `--set`, if any."""
     from unrolled.cells.choosing import ChosenCell
     from unrolled.cells.library import find_cell
 
@@ -148,18 +148,18 @@ def set_cell(given: dict[str, Any], words: list[str], job: Any) -> dict[str, Any
     cell = given.get("cell", job.estimator().cell)
     if isinstance(cell, ChosenCell):
         raise UsageError(
-            "--set changes a cell before it becomes an equation, and the run of --config has the "
-            "equation alone: name the cell as well, --cell"
+            "--set changes a cell before it becomes an equation, and the run of --config only has "
+            "the equation: name the cell, too, with --cell"
         )
     chosen = hyperparameters(words)
     if {"input_size", "hidden_size"} & set(chosen):
-        raise UsageError("--set names what belongs to the cell alone: units are set by --hidden, "
-                         "and the input is as wide as the data")  # fmt: skip
+        raise UsageError("--set is for the cell's own parameters: units are set by --hidden, "
+                         "and the input size by the data")  # fmt: skip
     return {"cell": find_cell(cell)(**chosen)}
 
 
 def go_on(arguments: argparse.Namespace, began: float) -> Path | None:
-    """A run that was interrupted, or one that is to have more epochs or minutes."""
+    """Resume a run that was interrupted, or one that gets more epochs or minutes."""
     from unrolled.cli import jobs
     from unrolled.tasks.origin import read_origin
     from unrolled.training.run_folder import RunFolder
@@ -176,8 +176,8 @@ def go_on(arguments: argparse.Namespace, began: float) -> Path | None:
         fixed += columns + [name for name in ("config", "out", "set") if getattr(arguments, name)]
     if fixed:
         raise UsageError(
-            f"--{fixed[0].replace('_', '-')} cannot change in the midst of a training: leave it "
-            "out, or begin a new run"
+            f"--{fixed[0].replace('_', '-')} cannot change when a run is resumed: leave it "
+            "out, or start a new run"
         )
     estimator = job.reopen(run, config)
     estimator.set_params(out=str(run.path), progress=progress_of(arguments), **given)
@@ -196,8 +196,7 @@ def go_on(arguments: argparse.Namespace, began: float) -> Path | None:
         how["source"] = str(Path(arguments.source).resolve())
     elif "source" not in how:
         raise UsageError(
-            f"{run.path} learned from data that were given in Python: go on there, with "
-            "fit(..., resume=True)"
+            f"{run.path} was trained in Python: resume it there, with fit(..., resume=True)"
         )
     words = [str(how.get("command", "")), *job.words(given)]
     job.fit(estimator, how, " ".join(words), resume=True)
@@ -205,7 +204,7 @@ def go_on(arguments: argparse.Namespace, began: float) -> Path | None:
 
 
 def why_finished(run: Any) -> str:
-    """Why the training of a whole run ended; empty where something is left to do."""
+    """Why the training of a complete run ended; empty if it has not."""
     from unrolled.training.run_folder import WEIGHTS
 
     whole = all((run.path / name).is_file() for name in (WEIGHTS, "report.html"))
@@ -214,19 +213,19 @@ def why_finished(run: Any) -> str:
 
 
 def from_config(file: str | None, job: Any) -> dict[str, Any]:
-    """Parameters of a TOML file, or those of a run with the equation of its cell.
+    """Parameters from a TOML file, or from a run with the equation of its cell.
 
-    A file never brings code: whoever wants a cell from a Python file names it on the command line.
+    A file never loads code: a cell from a Python file must be named on the command line.
     """
     if file is None:
         return {}
     run, config = _config_of(Path(file))
     task = config.get("task", job.name)
     if task != job.name:
-        raise UsageError(f"--config {file} is of {task!r}, and this is {job.name!r}")
+        raise UsageError(f"--config {file} is for {task!r}, and this is {job.name!r}")
     given = config.get("parameters", {} if "task" in config else config)
     if not isinstance(given, dict):
-        raise UsageError(f"--config {file}: `parameters` is a table of names and values")
+        raise UsageError(f"--config {file}: `parameters` must be a table of names and values")
     strange = [name for name in given if name not in job.parameters()]
     if strange:
         raise UsageError(f"--config {file}: there is no parameter {strange[0]!r}")
@@ -237,14 +236,14 @@ def from_config(file: str | None, job: Any) -> dict[str, Any]:
         return given
     if not isinstance(cell, str) or not cell.isidentifier():
         raise UsageError(
-            f"--config {file}: a file names a cell of the library, and {cell!r} is none; it never "
-            "brings code: name your own cell on the command line, --cell FILE.py:CLASS"
+            f"--config {file}: {cell!r} is not a cell of the library, and a file never "
+            "loads code: name your own cell on the command line, --cell FILE.py:CLASS"
         )
     return {**given, "cell": cell}
 
 
 def _config_of(path: Path) -> tuple[Any, dict[str, Any]]:
-    """The run, if it is one, and its configuration."""
+    """The configuration in a file or run, and the run if it is one."""
     from unrolled.data.opening import existing
     from unrolled.training.manifest import NotARun
     from unrolled.training.run_folder import RunFolder, read_toml
@@ -270,7 +269,7 @@ def progress_of(arguments: argparse.Namespace) -> str:
 
 
 def free_place(source: str, job: str) -> Path:
-    """runs/NAME-1, or the first number that is free."""
+    """runs/NAME-1, or the first free number."""
     name = source.rpartition(":")[2] if source.startswith("builtin:") else Path(source).name
     name = file_name(name.partition(".")[0], job)
     number = 1

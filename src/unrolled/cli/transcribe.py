@@ -5,9 +5,9 @@ unrolled transcribe runs/digits-1 recordings/
 arecord -f S16_LE -r 8000 | unrolled transcribe runs/digits-1 -
 
 `-` reads raw samples from stdin (16 bits, one channel, at the sampling rate of training unless
---rate says otherwise). A run trained with --no-bidirectional transcribes while it listens, with a
+--rate is given). A run trained with --no-bidirectional transcribes while it listens, with a
 line each time the text grows; a bidirectional one transcribes at the end. --microphone does the
-same with what the default microphone hears, until Ctrl-C.
+same with the default microphone, until Ctrl-C.
 """
 
 import argparse
@@ -31,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--beam", type=int, metavar="N", help="width of the beam")
     parser.add_argument(
         "--language-model", metavar="RUN",
-        help="a run of `unrolled train generate` on characters, which the beam asks",
+        help="a run of `unrolled train generate` on characters, for the beam search",
     )  # fmt: skip
     parser.add_argument(
         "--language-weight", metavar="W", type=float,
@@ -50,9 +50,9 @@ def run(arguments: argparse.Namespace) -> int:
     for name in ("beam", "rate"):
         checks.count(f"--{name}", getattr(arguments, name), optional=True)
     if arguments.microphone == (arguments.source is not None):
-        raise UsageError("name what to transcribe, a file or - for stdin, or say --microphone")
+        raise UsageError("no input is given: name a file, - for stdin, or --microphone")
     if arguments.rate and arguments.source != "-":
-        raise UsageError("--rate is of raw samples from stdin: a sound file has its own; leave it "
+        raise UsageError("--rate is for raw samples from stdin: a sound file has its own; leave it "
                          "out")  # fmt: skip
     model = Transcriber.load(arguments.run)
     view = view_of(arguments)
@@ -72,16 +72,16 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def listen(model: Any, arguments: argparse.Namespace) -> None:
-    """Text from raw samples as they come."""
+    """Print the text of raw samples as they arrive."""
     from unrolled.tasks.transcribe.listening import Listener
 
     listener = Listener(model, arguments.rate or model.features_.rate)
     if not model.bidirectional:
         if arguments.beam:
-            raise UsageError("--beam waits for the end of the sound, and this run answers while it "
-                             "listens: leave it out")  # fmt: skip
+            raise UsageError("--beam waits for the end of the sound, and this run transcribes "
+                             "while it listens: leave it out")  # fmt: skip
         print(
-            f"note: a letter is known {listener.latency:.0f} ms after its step begins",
+            f"note: a letter is recognized {listener.latency:.0f} ms after its step begins",
             file=sys.stderr,
         )
     blocks = spoken(listener) if arguments.microphone else raw(listener)
@@ -110,7 +110,7 @@ def spoken(listener: Any) -> Iterator[bytes]:
         with sounddevice.RawInputStream(
             samplerate=listener.rate, blocksize=frames, channels=1, dtype="int16"
         ) as stream:
-            print("note: listening; Ctrl-C ends it", file=sys.stderr)
+            print("note: listening; press Ctrl-C to stop", file=sys.stderr)
             while True:
                 yield bytes(stream.read(frames)[0])
     except sounddevice.PortAudioError as error:
@@ -120,10 +120,10 @@ def spoken(listener: Any) -> Iterator[bytes]:
 
 
 def view_of(arguments: argparse.Namespace) -> Any:
-    """What a language model says of each letter, weighted; None without one."""
+    """The weighted log probability of each letter by a language model; None without one."""
     if arguments.language_model is None:
         if arguments.language_weight is not None:
-            raise UsageError("--language-weight is of --language-model: name its run too")
+            raise UsageError("--language-weight requires --language-model")
         return None
     from unrolled.tasks.generate.generator import Generator
     from unrolled.tasks.generate.letters import LetterModel

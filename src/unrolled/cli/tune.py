@@ -41,11 +41,11 @@ def add_search(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--trials", type=int, help="stop after this many trials")
     parser.add_argument(
         "--search", metavar="NAME", nargs="+", default=[],
-        help="the parameters to vary (default: all that are not set here)",
+        help="the parameters to vary (default: all that are not given)",
     )  # fmt: skip
     parser.add_argument(
         "--study", metavar="PLACE",
-        help="where the study is kept: FILE.db (SQLite), FILE.log (a journal file), or "
+        help="where to store the study: FILE.db (SQLite), FILE.log (a journal file), or "
         "postgresql://... (default: DIR/study.db)",
     )  # fmt: skip
     parser.add_argument("--name", help="name of the study (default: JOB-DATA)")
@@ -92,15 +92,15 @@ def run(arguments: argparse.Namespace) -> int:
     path = train_best(job, how, {**given, **best.params}, out / f"trial-{best.number}")
     print(f"The best run is {path}.")
     print(f"Use it: {job.example(path)}")
-    print(f"What mattered: {out / 'tuning.html'}")
+    print(f"Importance of the parameters: {out / 'tuning.html'}")
     return 0
 
 
 def check_limits(arguments: argparse.Namespace) -> None:
     if not arguments.minutes > 0:
-        raise UsageError(f"--minutes is a number above 0, not {arguments.minutes}")
+        raise UsageError(f"--minutes must be a number above 0, not {arguments.minutes}")
     if arguments.trials is not None and arguments.trials < 1:
-        raise UsageError(f"--trials is a whole number from 1 up, not {arguments.trials}")
+        raise UsageError(f"--trials must be an integer of at least 1, not {arguments.trials}")
 
 
 def data_name(source: str) -> str:
@@ -111,7 +111,7 @@ def data_name(source: str) -> str:
 
 
 class Training:
-    """Trains with the parameters of a trial; nothing is kept of it but its figure."""
+    """Trains with the parameters of a trial; only its metric is kept."""
 
     def __init__(self, job: Any, how: dict[str, Any], fixed: dict[str, Any], budget: Any) -> None:
         self.job, self.how, self.fixed, self.budget = job, how, fixed, budget
@@ -123,12 +123,12 @@ class Training:
         from unrolled.training.diagnosis import Diverged
 
         more = dict(self.fixed)
-        if following.is_first:  # so that one trial comes to its end, whatever the time
+        if following.is_first:  # so that at least one trial is finished, whatever the time limit
             more["minutes"] = 0.6 * self.budget.minutes
         estimator = self.job.make({**more, **parameters}, progress="quiet")
         estimator.follow(following)
         said = contextlib.nullcontext() if self.is_first else contextlib.redirect_stderr(
-            io.StringIO()  # every trial would say the same about the data
+            io.StringIO()  # every trial would print the same notes on the data
         )  # fmt: skip
         self.is_first = False
         try:
@@ -139,7 +139,7 @@ class Training:
 
 
 def say(trial: Any) -> None:
-    """A line for each trial."""
+    """Print a line for each trial."""
     from unrolled.tasks.tuning_page import STATES
 
     value = "" if trial.value is None else f", {trial.value:.4g}"
@@ -151,12 +151,12 @@ def say(trial: Any) -> None:
 
 
 def train_best(job: Any, how: dict[str, Any], given: dict[str, Any], path: Path) -> Path:
-    """The run of the best trial, with its report; one that is there is kept."""
+    """Train the run of the best trial, with its report; an existing run is kept."""
     wanted, number = path, 1
     while path.exists():
         if (path / "report.html").is_file():
             return path
-        number += 1  # what was interrupted, or trains in another process, is left alone
+        number += 1  # a run that was interrupted or trains in another process is left alone
         path = wanted.with_name(f"{wanted.name}-{number}")
     estimator = job.make(given, out=str(path), progress="quiet")
     with contextlib.redirect_stderr(io.StringIO()) as said:

@@ -31,7 +31,7 @@ class Canvas:
         for name in ("height", "width"):
             value = getattr(self, name)
             if type(value) is not int or not 1 <= value <= LARGEST_SIDE:
-                raise ArgumentError(f"{name} is a whole number from 1 to {LARGEST_SIDE}")
+                raise ArgumentError(f"{name} must be an integer from 1 to {LARGEST_SIDE}")
         if self.channels not in (1, 3):
             raise ArgumentError("channels is 1 for grey and 3 for colours")
 

@@ -122,7 +122,7 @@ def settle_scheme(found: Tagged, asked: str | None) -> str:
     Tags in the older form in which B stands only between spans that touch come out as BIO.
     """
     if asked is not None and asked not in SCHEMES:
-        raise DataError(f"--scheme is one of {', '.join(SCHEMES)}, not {asked!r}")
+        raise DataError(f"--scheme must be one of {', '.join(SCHEMES)}, not {asked!r}")
     scheme = asked or scheme_of(found.tags)
     if scheme == "plain":
         return scheme

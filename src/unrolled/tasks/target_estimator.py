@@ -43,7 +43,7 @@ class Draw:
     @classmethod
     def seeded(cls, temperature: float, seed: int = 0) -> Draw:
         if not 0 < temperature < float("inf"):
-            raise ArgumentError(f"temperature is a number above 0, not {temperature!r}")
+            raise ArgumentError(f"temperature must be a number above 0, not {temperature!r}")
         return cls(temperature, torch.Generator().manual_seed(seed))
 
 

@@ -42,7 +42,7 @@ class Tokens:
 
     def __init__(self, kind: str, table: Sequence[str] = (), merges: str = "") -> None:
         if kind not in KINDS:
-            raise ArgumentError(f"tokens is one of {', '.join(KINDS)}, not {kind!r}")
+            raise ArgumentError(f"tokens must be one of {', '.join(KINDS)}, not {kind!r}")
         self.kind, self.table, self.merges = kind, list(table), merges
         self.numbers = {token: number for number, token in enumerate(self.table)}
         self._bpe = _bpe_from(merges) if merges else None

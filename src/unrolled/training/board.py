@@ -1,4 +1,4 @@
-"""Figures for TensorBoard, on request. In: the record of an epoch. Out: an event file in the run.
+"""Metrics for TensorBoard, on request. In: the record of an epoch. Out: an event file in the run.
 
 Next: `tensorboard --logdir RUN` shows it.
 """
@@ -12,7 +12,7 @@ FOLDER = "tensorboard"
 
 
 def write_figures(run: Path, record: dict[str, Any]) -> None:
-    """Every figure of an epoch, as `train/loss` and so on, at the epoch's step."""
+    """Write every metric of an epoch, as `train/loss` and so on, at the epoch's step."""
     from torch.utils.tensorboard import SummaryWriter
 
     with SummaryWriter(str(run / FOLDER), filename_suffix=f".{record['step']}") as writer:

@@ -1,8 +1,8 @@
-"""Checkpoints: everything a training needs to go on to the same bits. Two generations are kept.
+"""Checkpoints: all that a resumed training needs to give the same bits. The last two are kept.
 
 In: a state, and tensors by name. Out: `step-N-DIGEST.safetensors`, then `step-N.json`, which holds
-the plain numbers and the checksum of the tensors and makes the checkpoint count. A damaged
-checkpoint is left out with a note, and the one before it is used. Next: `loop` resumes from it.
+the plain numbers and the checksum of the tensors; writing it makes the checkpoint valid. A damaged
+checkpoint is skipped with a note, and the previous one is used. Next: `loop` resumes from it.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from unrolled.training.job import State
 GENERATIONS = 2
 NAME = re.compile(r"step-(\d{9,18})\.json")
 OURS = re.compile(r"step-(\d{9,18})(?:-([0-9a-f]{8}))?\.(json|safetensors)")
-MOST_PLAIN = 256 << 20  # bytes of the plain numbers: the history of an epoch is one line of them
+MOST_PLAIN = 256 << 20  # bytes of the plain numbers, including a line of history per epoch
 
 
 @dataclass
 class Checkpoint:
-    """One moment of a training: plain numbers, and tensors by name."""
+    """The state of a training at one step: plain numbers, and tensors by name."""
 
     state: State
     tensors: dict[str, Tensor]
 
     def part(self, name: str) -> dict[str, Tensor]:
-        """The tensors whose names begin with `name/`, without it."""
+        """The tensors whose names begin with `name/`, with that prefix removed."""
         start = name + "/"
         return {
             key.removeprefix(start): tensor
@@ -52,16 +52,16 @@ class Checkpoints:
         self.folder = folder
 
     def steps(self) -> list[int]:
-        """The steps of which there is a checkpoint, the last one first."""
+        """The steps that have a checkpoint, latest first."""
         found = (NAME.fullmatch(path.name) for path in self.paths())
         return sorted((int(match[1]) for match in found if match), reverse=True)
 
     def paths(self) -> list[Path]:
-        """All that lies in the folder, if there is one."""
+        """Everything in the folder; nothing if there is no folder."""
         return list(self.folder.iterdir()) if self.folder.is_dir() else []
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Write a checkpoint; only when it counts are those before the last one removed."""
+        """Write a checkpoint; once it is valid, remove all but the last two."""
         make_folder(self.folder)
         name = f"step-{checkpoint.state.step:09d}"
         tensors = {key: stored(tensor) for key, tensor in checkpoint.tensors.items()}
@@ -77,12 +77,12 @@ class Checkpoints:
         self._forget_old()
 
     def load(self, note: Callable[[str], None]) -> Checkpoint | None:
-        """The newest checkpoint that is whole; what is damaged is named through `note`."""
+        """The newest intact checkpoint; damaged ones are reported through `note`."""
         for step in self.steps():
             try:
                 return self._read(step)
             except DAMAGE as error:
-                note(f"the checkpoint of step {step} is damaged ({_short(error)}) and is left out")
+                note(f"the checkpoint of step {step} is damaged ({_short(error)}) and is skipped")
         return None
 
     def _read(self, step: int) -> Checkpoint:
@@ -92,16 +92,16 @@ class Checkpoints:
         plain = json.loads((self.folder / f"{name}.json").read_text(encoding="utf-8"))
         data = (self.folder / _tensors_of(name, plain)).read_bytes()
         if digest_of(data) != plain["sha256"]:
-            raise ValueError("its checksum does not fit")
+            raise ValueError("its checksum does not match")
         known = {field.name for field in fields(State)}
         if set(plain["state"]) != known:
-            raise ValueError("it is of another version")
+            raise ValueError("it was written by another version")
         if digest_of(_state_text(plain["state"]).encode()) != plain.get("state_sha256"):
-            raise ValueError("the checksum of its plain numbers does not fit")
+            raise ValueError("the checksum of its plain numbers does not match")
         return Checkpoint(checked_state(plain["state"]), safetensors.torch.load(data))
 
     def _forget_old(self) -> None:
-        """Remove our own checkpoints before the last ones, and nothing else."""
+        """Remove all but the last checkpoints; other files are left alone."""
         kept = self.steps()[:GENERATIONS]
         named = {f"step-{step:09d}.json" for step in kept} | {self._tensors_at(s) for s in kept}
         for path in self.paths():
@@ -110,7 +110,7 @@ class Checkpoints:
         sweep(self.folder)
 
     def _tensors_at(self, step: int) -> str:
-        """The file of tensors that a checkpoint names; nothing where that cannot be read."""
+        """The name of a checkpoint's file of tensors; empty if it cannot be read."""
         name = f"step-{step:09d}"
         try:
             return _tensors_of(name, json.loads((self.folder / f"{name}.json").read_bytes()))
@@ -119,7 +119,7 @@ class Checkpoints:
 
 
 def _tensors_of(name: str, plain: dict[str, Any]) -> str:
-    """A file of its own for each content: what is there stays until the new one counts."""
+    """A name that depends on the content, so that the old file stays until the new one is valid."""
     return f"{name}-{str(plain['sha256'])[:8]}.safetensors"
 
 
@@ -139,7 +139,7 @@ def _state_text(state: dict[str, Any]) -> str:
 
 
 def checked_state(plain: dict[str, Any]) -> State:
-    """The plain numbers of a checkpoint, each of the kind that training wrote."""
+    """The plain numbers of a checkpoint, each checked to be of the type that training writes."""
     state = State(**plain)
     fresh = State().as_dict()
     for name, value in plain.items():
@@ -161,7 +161,7 @@ def checked_state(plain: dict[str, Any]) -> State:
 
 
 def stored(tensor: Tensor) -> Tensor:
-    """A tensor of its own: tied weights share memory, which the format does not allow."""
+    """A copy in memory of its own: the format does not allow tied weights to share memory."""
     return tensor.detach().to("cpu", copy=True).contiguous()
 
 
@@ -170,7 +170,7 @@ def _short(error: Exception) -> str:
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """The optimizer's memory by name: `0/exp_avg` and so on."""
+    """The optimizer's state by name: `0/exp_avg` and so on."""
     tensors = {}
     for index, memory in optimizer.state_dict()["state"].items():
         for name, value in memory.items():
@@ -180,7 +180,7 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Put back what `optimizer_tensors` gave."""
+    """Restore what `optimizer_tensors` returned."""
     memory: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         index, name = key.split("/", 1)

@@ -1,7 +1,7 @@
-"""Gradients measured and kept within bounds. In: a model after backward. Out: its gradient's norm.
+"""Gradient clipping. In: a model after backward. Out: the norm of its gradient before clipping.
 
-The norm is that before clipping; a norm that is not a number is the first sign of divergence
-(Pascanu, Mikolov & Bengio 2013). Next: `diagnosis` when it is not finite, `loop` otherwise.
+A norm that is not finite is the first sign of divergence (Pascanu, Mikolov & Bengio 2013).
+Next: `diagnosis` when it is not finite, `loop` otherwise.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from torch import nn
 
 
 def clip_gradients(model: nn.Module, norm: float | None, value: float | None) -> float:
-    """Clip in place, by value first, then by norm; return the norm of what backward gave.
+    """Clip in place, by value first, then by norm; return the norm before clipping.
 
-    A bound of None or 0 is not a bound.
+    A bound of None or 0 means no clipping.
     """
     gradients = [weight.grad for weight in model.parameters() if weight.grad is not None]
     total = float(torch.nn.utils.get_total_norm(gradients))

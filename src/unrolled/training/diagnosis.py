@@ -1,7 +1,7 @@
-"""What went wrong when a training leaves the numbers. In: a model, its loss, the step.
+"""Explains why a training diverged. In: a model, its loss, the step.
 
-Out: an error that says which step it was, which weight's gradient was the first to go, and what to
-try. Next: `loop` raises it.
+Out: an error that names the step, the weight whose gradient failed first, and what to try.
+Next: `loop` raises it.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from unrolled.errors import UnrolledError
 from unrolled.training.job import State
 from unrolled.training.settings import Settings
 
-DIVERGED = 10.0  # times the loss of one that knows nothing is no longer learning
-MEAN_STEPS = 20  # the running mean over about so many counts
-OF_ONE = 4.0  # bounds at most are what one loss counts for: it takes six in a row, and no odd batch
+DIVERGED = 10.0  # times the loss of a model that has learned nothing: training has diverged
+MEAN_STEPS = 20  # steps that the running mean of the loss covers
+OF_ONE = 4.0  # bounds at most that one loss counts for: it takes six in a row, not one odd batch
 
 
-Keep = Callable[[State], str]  # keeps the last good weights and says which they are
+Keep = Callable[[State], str]  # keeps the last good weights and returns which they are
 
 
 class Diverged(UnrolledError):
-    """Training left the numbers, or its loss grew without bound."""
+    """The loss or a gradient is no longer finite, or the loss grew without bound."""
 
 
 def watch_loss(state: State, loss: float, blind_loss: float) -> bool:
     """Keep the running mean of the loss; True when it has grown without bound.
 
-    It is measured against what an answer costs that looks at nothing. The first loss alone is no
-    yardstick: weights that were trained before begin at nearly nothing, from where ten times as
-    much is a bad batch. Where it is higher, as at weights that were drawn badly, it counts.
+    The bound is a multiple of `blind_loss`, the loss of a model that ignores its input. The first
+    loss alone is not a good reference: pretrained weights begin near zero, where a bad batch is ten
+    times as high. It is used where it is higher than `blind_loss`, as after a bad initialization.
     """
     if state.step == 1:
         state.first_loss = state.recent_loss = loss
@@ -44,8 +44,8 @@ def watch_loss(state: State, loss: float, blind_loss: float) -> bool:
 def not_finite(
     model: nn.Module, loss: float, state: State, settings: Settings, keep: Keep
 ) -> Diverged:
-    """The diagnosis of a loss or a gradient that is no longer a finite number."""
-    culprit = _culprit(model)  # before the weights are put back
+    """The error for a loss or a gradient that is no longer a finite number."""
+    culprit = _culprit(model)  # before the weights are restored
     what = "the loss" if not math.isfinite(loss) else "the gradient"
     return Diverged(
         f"training stopped at step {state.step + 1} (epoch {state.epoch + 1}): {what} is no longer "
@@ -56,11 +56,11 @@ def not_finite(
 def growing(
     model: nn.Module, loss: float, blind_loss: float, state: State, settings: Settings, keep: Keep
 ) -> Diverged:
-    """The diagnosis of a loss that has grown far above where it began, and above all sense."""
+    """The error for a loss that has grown far above its first value and above any useful one."""
     culprit = _culprit(model)
     return Diverged(
         f"training stopped at step {state.step} (epoch {state.epoch + 1}): the loss diverges (it "
-        f"began at {state.first_loss:.3g} and is at {loss:.3g}, where to know nothing costs "
+        f"began at {state.first_loss:.3g} and is {loss:.3g}; a model that ignores its input has "
         f"{blind_loss:.3g}); {culprit}; "
         f"{_advice(settings)}; {keep(state)}."
     )
@@ -80,7 +80,7 @@ def _culprit(model: nn.Module) -> str:
         others = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
         return f"the gradient of {lost[0]!r}{others} is not finite"
     if not norms:
-        return "no gradient was computed yet"
+        return "no gradient has been computed yet"
     largest = max(norms, key=norms.__getitem__)
     return f"the largest gradient is that of {largest!r} (norm {norms[largest]:.3g})"
 

@@ -19,26 +19,26 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 
-# Where processes of several machines learn of each other: set by hand, by Slurm, by LSF, by MPI.
+# Variables by which processes on several machines find each other: set by hand, Slurm, LSF or MPI.
 MEETINGS = ("MASTER_ADDR", "SLURM_JOB_ID", "LSB_JOBID", "OMPI_COMM_WORLD_SIZE")
 
 
 class CannotLaunch(UnrolledError):
-    """The devices, nodes or strategy that were asked for are not to be had."""
+    """The requested devices, nodes or strategy are not available."""
 
 
 def start_fabric(settings: Settings) -> Fabric:
-    """Fabric with its processes running; under `torchrun` it joins those that are there."""
+    """Fabric with its processes running; under `torchrun` it joins the existing ones."""
     fabric = make_fabric(settings)
     fabric.launch()
     return fabric
 
 
 def make_fabric(settings: Settings) -> Fabric:
-    """Fabric as the settings want it, nothing started; or a sentence why that cannot be."""
+    """Fabric for these settings, not yet launched; raises `CannotLaunch` if that is impossible."""
     import lightning_fabric
 
-    for name in ("lightning_fabric", "lightning.fabric"):  # their news concern nobody who trains
+    for name in ("lightning_fabric", "lightning.fabric"):  # their log messages do not concern users
         logging.getLogger(name).setLevel(logging.WARNING)
     under_torchrun = "TORCHELASTIC_RUN_ID" in os.environ
     devices = int(os.environ["LOCAL_WORLD_SIZE"]) if under_torchrun else settings.devices
@@ -47,7 +47,7 @@ def make_fabric(settings: Settings) -> Fabric:
         nodes = int(os.environ["WORLD_SIZE"]) // devices
     if nodes > 1 and not under_torchrun and not any(name in os.environ for name in MEETINGS):
         raise CannotLaunch(
-            f"{nodes} nodes would wait for each other forever, since nothing says where they meet: "
+            f"{nodes} nodes would wait for each other forever, since no rendezvous address is set: "
             "start this command on each of them with torchrun, or under Slurm, or with MASTER_ADDR "
             "and NODE_RANK set"
         )
@@ -67,8 +67,8 @@ def make_fabric(settings: Settings) -> Fabric:
 
 
 def precision_of(settings: Settings) -> dict[str, Any]:
-    """Fabric's argument for a precision. On the processor it would take bfloat16 for float16, which
-    torch computes there, too."""
+    """Fabric's argument for a precision. On the CPU Fabric would replace float16 by bfloat16,
+    although torch computes in float16 there, too."""
     if settings.precision == "fp16" and _computes_on_processor(settings.accelerator):
         from lightning_fabric.plugins.precision import MixedPrecision
 
@@ -82,17 +82,17 @@ def _computes_on_processor(accelerator: str) -> bool:
 
 
 def require_accelerator(name: str, devices: int) -> None:
-    """Say in a sentence that there is no such device, or not as many."""
-    cure = "leave --accelerator out to train on the processor"
+    """Raise an error if there is no such device, or not as many."""
+    cure = "leave --accelerator out to train on the CPU"
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     if name == "mps" and not mps:
-        raise CannotLaunch(f"this machine has no GPU of Apple's that PyTorch can use: {cure}")
+        raise CannotLaunch(f"this machine has no Apple GPU that PyTorch can use: {cure}")
     if name == "cuda" or (name == "gpu" and not mps):
         if not cuda:
             why = (
                 "this PyTorch was built without CUDA"
                 if torch.version.cuda is None
-                else "no driver, or no GPU, answers"
+                else "no driver or no GPU was found"
             )
             raise CannotLaunch(f"there is no GPU that PyTorch can use here ({why}): {cure}")
         if devices > torch.cuda.device_count():
@@ -103,7 +103,7 @@ def require_accelerator(name: str, devices: int) -> None:
 
 
 def is_first_process() -> bool:
-    """Whether this process is the one that writes and speaks, known before Fabric has started."""
+    """Whether this process is the one that writes and logs; works before Fabric has started."""
     return all(os.environ.get(name, "0") == "0" for name in ("LOCAL_RANK", "NODE_RANK", "RANK"))
 
 
@@ -120,7 +120,7 @@ def whole_sums(fabric: Fabric, sums: Sums) -> Sums:
 
 
 def agreed(fabric: Fabric, mine: bool) -> bool:
-    """What the first process says: all must stop at the same step."""
+    """The value of the first process: all processes must stop at the same step."""
     if fabric.world_size == 1:
         return mine
     return bool(fabric.broadcast(torch.tensor(mine), src=0))

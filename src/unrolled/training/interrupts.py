@@ -1,6 +1,6 @@
-"""Ctrl-C in the midst of a training. In: a signal. Out: a flag that is looked at between steps.
+"""Ctrl-C during a training. In: a signal. Out: a flag that is checked between steps.
 
-A second Ctrl-C stops at once; the last checkpoint then counts. Next: `loop` saves and raises.
+A second Ctrl-C stops at once, with the last checkpoint. Next: `loop` saves and raises.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from typing import TypeVar
 
 from unrolled.training.job import State
 
-LISTEN_SECONDS = 0.2  # how long a signal may go unheard while foreign code runs
+LISTEN_SECONDS = 0.2  # how long a signal may go unnoticed while foreign code runs
 Result = TypeVar("Result")
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM, where no training runs that could stop politely."""
+    """SIGTERM outside of a training that could stop between two steps."""
 
 
 class Interrupted(KeyboardInterrupt):
-    """A training was stopped by hand; what was done so far is kept."""
+    """A training was stopped by the user; its progress is kept."""
 
     def __init__(self, state: State, run: Path | None) -> None:
         how = (
@@ -38,7 +38,7 @@ class Interrupted(KeyboardInterrupt):
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """Let SIGTERM unwind the program as Ctrl-C does, so that nothing half-written stays."""
+    """Let SIGTERM unwind the program as Ctrl-C does, so that no half-written file stays."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -54,9 +54,9 @@ def terminable() -> Iterator[None]:
 
 
 def waiting_for(work: Callable[[], Result]) -> Result:
-    """What `work` returns, computed beside a thread that goes on hearing signals.
+    """The result of `work`, computed in another thread so that this one still handles signals.
 
-    Foreign code that runs for minutes never lets Python look at a signal.
+    Foreign code that runs for minutes never lets Python handle a signal.
     """
     results: list[Result] = []
     failures: list[BaseException] = []
@@ -78,14 +78,14 @@ def waiting_for(work: Callable[[], Result]) -> Result:
 
 @dataclass
 class Interrupt:
-    """Whether somebody asked to stop."""
+    """Whether a stop was requested."""
 
     asked: bool = False
 
 
 @contextmanager
 def interruptible() -> Iterator[Interrupt]:
-    """Catch SIGINT and SIGTERM politely while inside; only the main thread can."""
+    """Turn SIGINT and SIGTERM into a flag while inside; works in the main thread only."""
     interrupt = Interrupt()
     if threading.current_thread() is not threading.main_thread():
         yield interrupt

@@ -1,4 +1,4 @@
-"""What a task hands to the loop, and what the loop keeps about its own progress.
+"""What a task passes to the loop, and the loop's own record of its progress.
 
 In: nothing. Out: `Job`, `Stateless`, `Sums`, `Shown`, `Share` and `State`; next: `loop`, `tasks`.
 """
@@ -29,7 +29,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Shown:
-    """One figure of the epoch line: the measure `name` of a part, under a title."""
+    """One metric of the epoch line: the measure `name` of a part, under a title."""
 
     part: str  # "train", "validation" or "test"
     name: str
@@ -38,73 +38,73 @@ class Shown:
 
 
 class Job(Protocol):
-    """A model, its data in parts, and how to measure it. The loop needs nothing else to be known.
+    """A model, its data in parts, and its metrics: all that the loop needs to know.
 
-    The batches of an epoch depend on its number (and the job's seed) alone, so that an epoch that
-    was interrupted can be resumed at any batch.
+    The batches of an epoch depend only on its number and the job's seed, so that an interrupted
+    epoch can be resumed at any batch.
     """
 
     model: nn.Module
     best: str  # the validation measure that decides which weights are kept
     best_is: str  # "lowest" or "highest"
-    blind_loss: float  # of an answer that looks at nothing: far above it nothing is learned
+    blind_loss: float  # of a model that ignores its input: a loss far above it means divergence
     line: Sequence[Shown]
 
     def batches(self, part: str, epoch: int) -> Sequence[Any]:
         """The batches of "train", "validation" or "test"; empty when there is no such part."""
 
     def compute(self, model: nn.Module, batch: Any, share: Share) -> tuple[Tensor, Sums]:
-        """The share's part of the batch's mean loss (the parts add up to it), and its sums.
+        """This share's part of the batch's mean loss (the parts add up to it), and its sums.
 
         Sums need the keys "loss" and "count"; "loss" / "count" is the mean loss.
         """
 
     def measures(self, sums: Sums) -> Measures:
-        """Figures from sums: "loss", "accuracy", ..."""
+        """Metrics computed from sums: "loss", "accuracy", ..."""
 
     def begin(self, part: str) -> None:
-        """Called before the first batch of a part: a job that carries state forgets it here."""
+        """Called before the first batch of a part: a job that carries state resets it here."""
 
     def carried(self) -> dict[str, Tensor]:
-        """What must survive between two batches (the carried states of a language model)."""
+        """State that is kept between batches (the hidden states of a language model)."""
 
     def carry(self, tensors: dict[str, Tensor]) -> None:
-        """Put back what `carried` gave."""
+        """Restore what `carried` returned."""
 
 
 class Stateless:
-    """What a job inherits that carries nothing from batch to batch."""
+    """Base class of a job that carries no state from batch to batch."""
 
     def begin(self, part: str) -> None:
-        """There is nothing to forget."""
+        """There is no state to reset."""
 
     def carried(self) -> dict[str, Tensor]:
         return {}
 
     def carry(self, tensors: dict[str, Tensor]) -> None:
-        """There is nothing to put back."""
+        """There is no state to restore."""
 
 
 @dataclass
 class State:
-    """How far a training has come: plain numbers, all of which go into a checkpoint."""
+    """The progress of a training: plain numbers, all of which go into a checkpoint."""
 
     epoch: int = 0  # epochs finished
-    position: int = 0  # batches done in the epoch that runs
+    position: int = 0  # batches done in the current epoch
     step: int = 0  # optimizer steps in all
-    seconds: float = 0.0  # of training and evaluating, over all sittings
-    scale: float = 1.0  # the factor a plateau has brought the learning rate to
+    seconds: float = 0.0  # of training and evaluating, over all resumptions
+    scale: float = 1.0  # the factor that plateaus have multiplied the learning rate by
     first_loss: float = math.nan  # of the first step
-    recent_loss: float = math.nan  # a running mean, in which one loss counts for a bounded share
+    recent_loss: float = math.nan  # a running mean, to which one loss contributes a bounded amount
     best: float | None = None
     best_loss: float = math.inf
     best_epoch: int = 0
     waited: int = 0  # epochs since the best one
     plateau_waited: int = 0
-    planned: int = 0  # steps that a budget has room for; 0 until that is settled
+    planned: int = 0  # steps that fit into the budget; 0 until that is known
     planned_for: float = 0.0  # the minutes of that budget
-    measured: int = 0  # batches that an evaluation has time for; 0 until settled, or for all
-    finished: str = ""  # why training ended; empty while it has not
+    measured: int = 0  # batches that an evaluation has time for; 0: unknown yet, or all
+    finished: str = ""  # why training ended; empty until then
     history: list[dict[str, Any]] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:

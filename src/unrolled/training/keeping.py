@@ -1,7 +1,7 @@
-"""What a training keeps: the best weights, checkpoints, metrics. In: where it stands. Out: files.
+"""Stores the best weights, checkpoints and metrics of a training. In: its state. Out: files.
 
-Only the first process writes. A disk that is full costs a checkpoint and is said; training goes on.
-Next: `loop` calls it at the end of an epoch, now and then, and when something happens.
+Only the first process writes. If the disk is full, the checkpoint is skipped with a note and
+training continues. Next: `loop` calls it after each epoch, at intervals, and on interruption.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from unrolled.training.scaling import Scaling
 
 
 class Keeper:
-    """Keeps one training: in memory, and in its run folder if it has one."""
+    """Stores one training: in memory, and in its run folder if it has one."""
 
     def __init__(
         self,
@@ -43,11 +43,11 @@ class Keeper:
         self.saved_step: int | None = None
 
     def keep_best(self) -> None:
-        """Copy the weights as they are: no later epoch has beaten them yet."""
+        """Copy the current weights: they are the best so far."""
         self.best = copied(self.job.model)
 
     def save(self, state: State, sums: Sums) -> None:
-        """Write a checkpoint; if that fails, say so and leave the one before."""
+        """Write a checkpoint; if that fails, print a note and keep the previous one."""
         if not self.writes or self.run is None:
             return
         parts = {
@@ -73,11 +73,11 @@ class Keeper:
             self.watcher.note(f"no checkpoint at step {state.step} ({last}): {error}")
 
     def restore(self) -> tuple[State, Sums] | None:
-        """Put everything back as the last whole checkpoint has it; None when there is none."""
-        assert self.run is not None, "only a run that is kept can be resumed"
+        """Restore everything from the last intact checkpoint; None if there is none."""
+        assert self.run is not None, "only a training with a run folder can be resumed"
         checkpoint = self.run.checkpoints.load(self.watcher.note)
         if checkpoint is None:
-            self.watcher.note("there is no checkpoint yet: training begins at the start")
+            self.watcher.note("there is no checkpoint yet: training starts from the beginning")
             return None
         try:
             self.job.model.load_state_dict(checkpoint.part("model"))
@@ -86,7 +86,7 @@ class Keeper:
         except (RuntimeError, ValueError, KeyError, TypeError) as error:
             first = str(error).splitlines()[-1].strip()
             raise NotARun(
-                f"the checkpoint of step {checkpoint.state.step} in {self.run.path} does not fit "
+                f"the checkpoint of step {checkpoint.state.step} in {self.run.path} does not match "
                 f"the run's config.toml ({first}): copy the run again"
             ) from error
         self.best = checkpoint.part("best")
@@ -97,7 +97,7 @@ class Keeper:
         return checkpoint.state, checkpoint.part("sums")
 
     def note_epoch(self, record: dict[str, object]) -> None:
-        """One more line of metrics."""
+        """Append one line of metrics."""
         if self.writes and self.run is not None:
             try:
                 self.run.append_metrics(record)
@@ -107,18 +107,18 @@ class Keeper:
                 self.watcher.note(str(error))
 
     def last_good(self, state: State) -> str:
-        """Keep the best weights there are when training breaks off; say which."""
+        """Keep the best weights so far when training fails; return a sentence that names them."""
         if self.best:
             which = f"the weights of epoch {state.best_epoch}"
         elif all(weight.isfinite().all() for weight in self.job.model.parameters()):
             self.keep_best()
-            which = f"no epoch was finished, so the weights of step {state.step} as they were"
+            which = f"no epoch was finished, so the weights of step {state.step}"
         else:
             return "no epoch was finished, so no weights are kept"
         return f"{which} are kept{self._write_best()}"
 
     def finish(self) -> None:
-        """Leave the best weights in the model, and in the run."""
+        """Put the best weights into the model and the run."""
         self._write_best()
 
     def _write_best(self) -> str:
@@ -130,5 +130,5 @@ class Keeper:
 
 
 def copied(model: nn.Module) -> dict[str, Tensor]:
-    """A copy of the weights that further steps leave alone."""
+    """A copy of the weights that later steps do not change."""
     return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}

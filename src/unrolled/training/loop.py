@@ -1,10 +1,10 @@
-"""The training loop. In: a job, settings, and where to keep it. Out: the kept weights in the model.
+"""The training loop. In: a job, settings and a run folder. Out: the best weights in the model.
 
-Read `train` from top to bottom: it is the whole of it; the steps it names follow in the order in
-which they happen. It runs on Lightning Fabric, so the same loop serves one process or many: each
-works on its share of every batch. The random numbers of a step come from the seed and the step's
-number alone, so a training goes on to the same bits after any interruption.
-Next: `report` reads what the run folder holds.
+`train` is the whole loop; the methods that it calls follow in the order in which they run. It runs
+on Lightning Fabric, so the same loop works for one process or many, each of which computes its
+share of every batch. The random numbers of a step depend only on the seed and the step's number,
+so a resumed training gives the same bits as an uninterrupted one.
+Next: `report` reads the run folder.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from unrolled.training.run_folder import RunFolder
 from unrolled.training.scaling import Scaling
 from unrolled.training.settings import Settings
 
-MEASURING = 0.1  # of a budget: an evaluation that would take longer looks at a sample
+MEASURING = 0.1  # of a budget: an evaluation that would take longer uses a sample
 
 
 def train(
@@ -42,9 +42,9 @@ def train(
     resume: bool = False,
     spent: float = 0.0,
 ) -> State:
-    """Fit the job's model; leave in it the weights with the best validation figure.
+    """Fit the job's model and leave in it the weights with the best validation metric.
 
-    `spent` is how many seconds of the budget are used up already, by reading the data.
+    `spent` is the number of seconds of the budget already used for reading the data.
     """
     loop = Loop(job, settings, run, watcher or Quiet(), spent)
     with torch.random.fork_rng(devices=[]), interruptible() as interrupt:
@@ -60,7 +60,7 @@ def train(
                 if loop.is_out_of_time():
                     break
                 loop.save_if_due()
-            loop.save_if_due(now=True)  # evaluating may take long, and nothing is to be lost
+            loop.save_if_due(now=True)  # evaluation may take long, and no step should be lost
             loop.end_epoch()
             loop.is_done()  # so that the last checkpoint says why training ended
             loop.save()
@@ -69,7 +69,7 @@ def train(
 
 
 class Loop:
-    """One training: what `train` calls."""
+    """The state of one training, and the steps that `train` calls."""
 
     def __init__(
         self,
@@ -99,22 +99,22 @@ class Loop:
         self.batches_measured = sum(len(job.batches(part, 0)) for part in ("validation", "test"))
 
     def go_on(self) -> None:
-        """Take everything from the last whole checkpoint."""
+        """Restore everything from the last intact checkpoint."""
         kept = self.keeper.restore()
         if kept is not None:
             self.state, self.sums = kept
-            self.state.finished = ""  # there may be more epochs or minutes than before
+            self.state.finished = ""  # the limits on epochs or minutes may have been raised
             self.clock = Clock(self.state.seconds + self.spent, self.settings.minutes)
 
     def is_done(self) -> bool:
-        """Whether an epoch that has just ended was the last one, and why."""
+        """Whether the epoch that has just ended was the last one; stores the reason."""
         state, settings = self.state, self.settings
         if state.position:
             return False
         if state.epoch >= settings.epochs:
             state.finished = "all epochs are done"
         elif settings.patience is not None and state.waited >= settings.patience:
-            state.finished = f"no better validation figure in {settings.patience} epochs"
+            state.finished = f"no better validation metric in {settings.patience} epochs"
         elif state.epoch and self.is_out_of_time():
             state.finished = "the minutes are used up"
         return bool(state.finished)
@@ -130,7 +130,7 @@ class Loop:
         return batches[self.state.position :]
 
     def step(self, batch: Any) -> None:
-        """Forward, backward, clip, and a step of the optimizer."""
+        """Forward, backward, clipping, and a step of the optimizer."""
         started, state, settings = time.perf_counter(), self.state, self.settings
         draw_from(seed_of_step(settings.seed, state.step, self.share), self.fabric.device)
         set_rate(self.optimizer, self.rate())
@@ -138,7 +138,7 @@ class Loop:
         self.clock.start_lap()
         loss, sums = self.job.compute(self.model, batch, self.share)
         self.clock.lap("forward")
-        self.fabric.backward(loss * self.share.world)  # shares add up, Fabric takes their mean
+        self.fabric.backward(loss * self.share.world)  # shares add up, but Fabric averages them
         self.clock.lap("backward")
         self.scaling.unscale(self.optimizer)
         norm = clip_gradients(self.job.model, settings.clip_norm, settings.clip_value)
@@ -171,15 +171,15 @@ class Loop:
         return self.settings.lr * schedules.factor(self.settings.schedule, share, self.state)
 
     def stop(self) -> None:
-        """What was learned is kept: tell how to go on."""
+        """Save what was learned, and raise an error that says how to resume."""
         raise Interrupted(self.state, None if self.run is None else self.run.path)
 
     def has_plan(self) -> bool:
-        """Whether it is settled how many steps the budget has room for."""
+        """Whether the number of steps that fit into the budget is known."""
         return self.state.planned_for == self.settings.minutes
 
     def settle_plan(self) -> None:
-        """Once, early: let the schedule end when the minutes do."""
+        """Once, early: fix the number of steps so that the schedule ends with the budget."""
         if self.planner is None or self.has_plan():
             return
         state, ends = self.state, self.state.position == self.steps_an_epoch
@@ -192,7 +192,7 @@ class Loop:
             state.planned, state.planned_for = planned, self.planner.minutes
 
     def end_epoch(self) -> None:
-        """Measure; keep the weights if the validation figure is the best so far."""
+        """Evaluate; keep the weights if the validation metric is the best so far."""
         state, best = self.state, self.job.best
         record: dict[str, Any] = {"epoch": state.epoch + 1, "step": state.step, "lr": self.rate()}
         steps, norms = self.sums.pop("steps"), self.sums.pop("gradient_norm")
@@ -219,14 +219,14 @@ class Loop:
         self.watcher.epoch(record, self.job.line, self.ahead())
 
     def is_better(self, figure: float, loss: float) -> bool:
-        """Whether the figure is the best so far; of two that are alike, the lower loss decides."""
+        """Whether the metric is the best so far; the lower loss breaks a tie."""
         before = self.state.best
         if before is None or figure == before:
             return before is None or loss < self.state.best_loss
         return figure < before if self.job.best_is == "lowest" else figure > before
 
     def evaluate(self, part: str) -> Measures:
-        """Figures of a part of the data; nothing is learned from it."""
+        """Metrics of a part of the data, without training on it."""
         batches = self.job.batches(part, 0)
         if self.state.measured and self.batches_measured:
             share = min(1.0, self.state.measured / self.batches_measured)
@@ -234,21 +234,21 @@ class Loop:
         return evaluate(self.fabric, self.job, self.model, part, self.share, batches, self.heed)
 
     def heed(self) -> None:
-        """Inside an evaluation: somebody may ask to stop, and its checkpoint is written already."""
+        """Inside an evaluation: stop if requested; its checkpoint has been written already."""
         if self.interrupt.asked:
             self.stop()
 
     def room_for_measuring(self) -> int | None:
-        """How many batches an evaluation has time for; None while nothing is known of that."""
+        """How many batches an evaluation has time for; None until that is known."""
         pace = self.clock.pace()
         if self.clock.budget is None or pace is None:
             return None
         return max(2, int(MEASURING * self.clock.budget / max(pace, 1e-9)))
 
     def settle_measuring(self) -> None:
-        """Once: whether there is time to measure the parts whole, or a sample of them, and say so.
+        """Once: decide whether there is time to evaluate on all of the data or on a sample.
 
-        The sample stays the same, so that the figures of two epochs can be compared.
+        The sample stays the same, so that the metrics of epochs can be compared; a note says so.
         """
         room = said_by_first(self.fabric, self.room_for_measuring())
         if self.state.measured or room is None or self.batches_measured <= room:
@@ -256,18 +256,18 @@ class Loop:
         self.state.measured = room
         self.clock.evaluation_seconds = room * (self.clock.pace() or 0.0)
         self.watcher.note(
-            f"the budget has no time to measure the validation and test parts whole: {room:,} of "
-            f"their {self.batches_measured:,} batches are measured, in every epoch the same"
+            f"the budget is too short to evaluate on all of the validation and test data: the same "
+            f"{room:,} of their {self.batches_measured:,} batches are used in every epoch"
         )
 
     def save(self) -> None:
-        """Write a checkpoint of this very moment."""
+        """Write a checkpoint of the current state."""
         self.state.seconds = self.clock.seconds()
         self.keeper.save(self.state, self.sums)
         self.clock.saved()
 
     def save_if_due(self, now: bool = False) -> None:
-        """Inside an epoch. Many processes carry a state each, so they save at its end alone."""
+        """Inside an epoch. Several processes have a state each, so they save only at its end."""
         if self.share.world == 1 and (
             now or self.clock.save_is_due(self.settings.checkpoint_seconds)
         ):
@@ -285,29 +285,29 @@ class Loop:
         return agreed(self.fabric, self.clock.is_over())
 
     def finish(self) -> None:
-        """Put the best weights into the model and the run, and tell their figures."""
+        """Put the best weights into the model and the run, and report their metrics."""
         self.keeper.finish()
-        self.job.model.to("cpu")  # where whatever is asked of it from now on is made
+        self.job.model.to("cpu")  # where later inputs are
         self.watcher.kept(self.state.history[self.state.best_epoch - 1], self.job.line)
 
     def tell(self, loss: float) -> None:
-        """Let the bar move."""
+        """Update the progress bar."""
         share = self.state.position / self.steps_an_epoch
         self.watcher.step(self.state.epoch + 1, share, loss, self.ahead())
 
     def ahead(self) -> Ahead:
-        """What is still to come."""
+        """The remaining epochs and seconds."""
         return Ahead(self.settings.epochs, self.seconds_left())
 
     def seconds_left(self) -> float | None:
-        """Until the last epoch, or the end of the budget; training may stop before."""
+        """Seconds to the last epoch or the end of the budget; training may stop earlier."""
         epochs = self.settings.epochs - self.state.epoch
         steps = self.steps_an_epoch * epochs - self.state.position
         return self.clock.remaining(steps, epochs)
 
 
 def sample(batches: Sequence[Any], most: int, job: Job) -> Sequence[Any]:
-    """Batches that stand for all: from all over, or, where states are carried, the first ones."""
+    """A sample of the batches: evenly spaced, or the first ones if states are carried."""
     if most >= len(batches) or job.carried():
         return batches[:most]
     return [batches[number * len(batches) // most] for number in range(most)]
@@ -323,9 +323,9 @@ def evaluate(
     batches: Sequence[Any] | None = None,
     heed: Callable[[], None] = lambda: None,
 ) -> Measures:
-    """The measures of a part of the data, over all processes; empty when there is no such part.
+    """The metrics of a part of the data, over all processes; empty if there is no such part.
 
-    Of these `batches`, or of all; `heed` is called before each.
+    Uses these `batches`, or all; `heed` is called before each.
     """
     batches = job.batches(part, 0) if batches is None else batches
     if not len(batches):
@@ -340,7 +340,7 @@ def evaluate(
 
 
 def add(sums: Sums, more: Sums) -> None:
-    """Add sums to sums, in float64, whatever they come in."""
+    """Add sums to sums, in float64 whatever their dtype."""
     for name, value in more.items():
         value = value.detach().to("cpu", torch.float64)
         sums[name] = sums[name] + value if name in sums else value
@@ -351,8 +351,8 @@ def titled(part: str, measures: Measures) -> Measures:
 
 
 def draw_from(seed: int, device: torch.device) -> None:
-    """Let random numbers begin at the seed, on the CPU and where the model is."""
-    # not `torch.manual_seed`, which asks every kind of device for the caller's stack: 0.6 ms a step
+    """Seed the random generators of the CPU and of the model's device."""
+    # not `torch.manual_seed`, which queries every kind of device and takes 0.6 ms a step
     torch.default_generator.manual_seed(seed)
     if device.type != "cpu":
         torch.get_device_module(device).manual_seed(seed)

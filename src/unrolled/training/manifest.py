@@ -1,9 +1,9 @@
-"""The digests of a run's files, so that damage is noticed. In: names and bytes. Out: a verdict.
+"""The digests of a run's files, which reveal damage. In: names and bytes. Out: an error, if any.
 
-`manifest.json` names for each file the SHA-256 of what it holds. A file and its line cannot change
-in one step, so the line names what the file will hold and what it holds now; then the file takes
-its new content. Whenever a process is killed, the content is one that the manifest names.
-Next: `run_folder` asks before it believes what it has read.
+`manifest.json` lists the SHA-256 of the content of each file. A file and its line cannot change in
+one step, so the line first lists both the new and the current digest, and then the file is
+replaced. Whenever the process is killed, the content matches a digest in the manifest.
+Next: `run_folder` checks what it reads.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MOST_BYTES = 1_000_000
 
 
 class NotARun(UnrolledError):
-    """A path that was taken for a run and is none, or a run that is damaged."""
+    """A path that is not a run, or a run that is damaged."""
 
 
 def first_manifest(files: Mapping[str, bytes]) -> str:
@@ -29,7 +29,7 @@ def first_manifest(files: Mapping[str, bytes]) -> str:
 
 
 def announce(run: Path, name: str, data: bytes) -> None:
-    """Let the manifest know what a file is about to hold; a run that has none goes without."""
+    """Add the digest of a file's new content to the manifest, if the run has one."""
     digests = read_manifest(run)
     if digests is None:
         return
@@ -41,15 +41,15 @@ def announce(run: Path, name: str, data: bytes) -> None:
 
 
 def require_named(run: Path, name: str, data: bytes) -> None:
-    """Refuse content that the manifest does not name; a run that has none cannot be checked."""
+    """Refuse content that is not in the manifest; a run without a manifest is not checked."""
     digests = read_manifest(run)
     if digests is None:
         return
     if digest_of(data) not in digests.get(name, []):
         raise NotARun(
-            f"{run / name} is not what training wrote: it has changed since, or was damaged; copy "
+            f"{run / name} is not what training wrote: it was changed or damaged since; copy "
             f"the run again (or, if you changed the file yourself, delete {run / MANIFEST}: the "
-            "run then goes unchecked)"
+            "run is then not checked)"
         )
 
 
@@ -60,7 +60,7 @@ def read_manifest(run: Path) -> dict[str, list[str]] | None:
         return None
     try:
         if path.is_symlink() or not path.is_file() or path.stat().st_size > MOST_BYTES:
-            raise ValueError("it is not a file of such a run")
+            raise ValueError("it is not the manifest of a run")
         found = json.loads(path.read_text(encoding="utf-8"))
         if found["unrolled_run"] != FORMAT:
             raise ValueError(f"format {found['unrolled_run']!r}; this version reads {FORMAT}")

@@ -1,8 +1,8 @@
-"""Muon: steps whose singular values are all alike. In: weights with gradients. Out: better weights.
+"""Muon: updates with equal singular values. In: weights with gradients. Out: updated weights.
 
-A gradient's matrix is mostly a few large directions; the others are learned slowly. Muon (Jordan et
-al. 2024) takes the momentum's matrix M = U S V.T and steps along U V.T, all directions alike. What
-is no matrix of a recurrent layer (vectors, embeddings, readouts) takes the steps of AdamW.
+A few directions dominate the matrix of a gradient, so the others are learned slowly. Muon (Jordan
+et al. 2024) replaces the momentum M = U S V.T by U V.T, which weighs all directions equally. All
+weights but the matrices of recurrent layers (vectors, embeddings, readouts) are updated by AdamW.
 Next: `loop`.
 """
 
@@ -16,15 +16,15 @@ import torch
 from torch import Tensor, nn
 
 MOMENTUM = 0.95  # Jordan et al. 2024
-# Newton-Schulz: p(s) = a s + b s^3 + c s^5, five times over, brings every singular value of a
-# matrix of norm 1 that is above 0.005 to between 0.7 and 1.2 (Jordan et al. 2024).
+# Newton-Schulz: p(s) = a s + b s^3 + c s^5, applied five times, maps every singular value above
+# 0.005 of a matrix of norm 1 into the range 0.7 to 1.2 (Jordan et al. 2024).
 COEFFICIENTS, ROUNDS = (3.4445, -4.7750, 2.0315), 5
-LIKE_ADAM = 0.2  # root mean square of a step of Adam, so that its rate fits (Liu et al. 2025)
+LIKE_ADAM = 0.2  # root mean square of Adam's updates, so that its rates fit (Liu et al. 2025)
 BETAS, EPSILON = (0.9, 0.999), 1e-8  # of AdamW
 
 
 class Muon(torch.optim.Optimizer):
-    """Muon for the matrices of recurrent layers, AdamW for every other weight, at one rate."""
+    """Muon for the matrices of recurrent layers, AdamW for other weights, at one learning rate."""
 
     def __init__(self, model: nn.Module, lr: float, weight_decay: float = 0.0) -> None:
         weights = [weight for weight in model.parameters() if weight.requires_grad]
@@ -34,7 +34,7 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
-        """One step of every weight that has a gradient."""
+        """Update every weight that has a gradient."""
         for group in self.param_groups:
             weights = [weight for weight in group["params"] if weight.grad is not None]
             torch._foreach_mul_(weights, 1 - group["lr"] * group["weight_decay"])
@@ -51,7 +51,7 @@ class Muon(torch.optim.Optimizer):
                 self.step_others(others, group["lr"])
 
     def step_matrices(self, weights: list[Tensor], lr: float) -> None:
-        """Matrices of one shape, all at once."""
+        """Update matrices of the same shape, all at once."""
         gradients = torch.stack([_gradient(weight) for weight in weights])
         momenta = [self.remembered(weight, "momentum") for weight in weights]
         torch._foreach_mul_(momenta, MOMENTUM)
@@ -75,7 +75,7 @@ class Muon(torch.optim.Optimizer):
             weight.addcdiv_(mean, below, value=-lr / (1 - BETAS[0] ** done))
 
     def remembered(self, weight: Tensor, name: str) -> Tensor:
-        """What is kept from step to step: zeros at first."""
+        """State of a weight that is kept between steps: initially zero."""
         memory = self.state[weight]
         if name not in memory:
             memory[name] = torch.zeros_like(weight)
@@ -86,7 +86,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def recurrent_matrices(model: nn.Module) -> list[Tensor]:
-    """The weights of two axes that are neither a table of tokens nor a readout."""
+    """The weights of two axes that are neither embeddings nor readouts."""
     apart = {
         id(weight)
         for part in model.modules()
@@ -97,7 +97,7 @@ def recurrent_matrices(model: nn.Module) -> list[Tensor]:
 
 
 def orthogonal(matrices: Tensor) -> Tensor:
-    """(N, rows, columns): of each U S V.T about U V.T."""
+    """Approximately U V.T for each matrix U S V.T of (N, rows, columns)."""
     is_tall = matrices.shape[1] > matrices.shape[2]
     x = matrices.mT if is_tall else matrices
     x = x / torch.linalg.matrix_norm(x, keepdim=True).clamp_min(torch.finfo(x.dtype).tiny)

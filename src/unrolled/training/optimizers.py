@@ -1,7 +1,7 @@
 """The optimizers by name. In: a model and settings. Out: a torch optimizer; next: `loop`.
 
-The equations are written out in `unrolled.textbook.optimizers`; here torch's own run, which go
-over all weights in one call, and `muon`.
+The equations are written out in `unrolled.textbook.optimizers`; here the implementations of torch,
+which update all weights in one call, and `muon` are used.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ OPTIMIZERS = ("sgd", "momentum", "rmsprop", "adam", "adamw", "muon")
 
 
 def make_optimizer(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
-    """The optimizer that the settings name, over every weight of the model that is trained."""
+    """The optimizer named in the settings, for every trainable weight of the model."""
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     shared: dict[str, Any] = {"lr": settings.lr, "weight_decay": settings.weight_decay}
     if settings.optimizer == "sgd":
@@ -36,6 +36,6 @@ def make_optimizer(model: nn.Module, settings: Settings) -> torch.optim.Optimize
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Give every group of weights the learning rate."""
+    """Set the learning rate of every parameter group."""
     for group in optimizer.param_groups:
         group["lr"] = rate

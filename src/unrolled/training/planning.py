@@ -1,20 +1,20 @@
-"""How many steps a budget of minutes has room for, so that a schedule ends when the minutes do.
+"""How many steps fit into a budget of minutes, so that a schedule ends with the budget.
 
-In: the seconds of the first steps. Out: the number of planned steps, settled once, early in the
-training, and kept in its state: from then on every rate depends on the number of its step alone,
-and a training that goes on after an interruption goes on to the same bits.
-Next: `loop` asks for it after each step.
+In: the seconds of the first steps. Out: the number of planned steps. It is fixed once, early in
+the training, and stored in its state: from then on the learning rate depends only on the number of
+the step, and a resumed training gives the same bits.
+Next: `loop` calls it after each step.
 """
 
 from __future__ import annotations
 
-FIRST = 5  # steps that are not counted: kernels are compiled, memory is found
-ENOUGH = 20  # steps that tell the pace
-EARLY = 0.05  # of the budget: from here on the plan is settled, or at the end of the first epoch
+FIRST = 5  # steps that are not counted: kernels are compiled and memory is allocated
+ENOUGH = 20  # steps that are enough to measure the pace
+EARLY = 0.05  # of the budget: the plan is fixed after this share, or after the first epoch
 
 
 class Planner:
-    """Watches the pace of one sitting."""
+    """Measures the pace of one session of training."""
 
     def __init__(self, minutes: float) -> None:
         self.minutes, self.budget = minutes, minutes * 60.0
@@ -24,10 +24,10 @@ class Planner:
     def plan(
         self, seconds: float, step: int, epoch_ends: bool, steps: int, measuring: int
     ) -> int | None:
-        """Planned steps of the whole training, or None while it is too early to say.
+        """Planned steps of the whole training, or None while it is too early to know.
 
-        An epoch has `steps` of them, and `measuring` batches that nothing is learned from: each is
-        taken to last as long as a step.
+        An epoch has `steps` steps, and `measuring` batches of evaluation, which are assumed to take
+        as long as a step.
         """
         self.seen += 1
         if self.seen <= FIRST:

@@ -1,7 +1,7 @@
-"""What a person sees while it trains. In: the loop's events. Out: lines, a live bar, or JSON.
+"""Progress of a training. In: the loop's events. Out: lines, a progress bar, or JSON.
 
 Results (the epoch lines) go to stdout; the bar and notes go to stderr, and the bar only to a
-terminal, so that a pipe or a log gets plain lines. Next: nobody; the loop does not look back.
+terminal, so that a pipe or a log gets plain lines. Next: nothing; the loop ignores the outcome.
 """
 
 from __future__ import annotations
@@ -24,30 +24,30 @@ BAR = 20  # characters
 
 @dataclass(frozen=True)
 class Ahead:
-    """How long a training may still be: its epochs in all, and the seconds that remain at most."""
+    """What remains of a training: its total number of epochs, and the seconds left at most."""
 
     epochs: int
     seconds: float | None = None
 
 
 class Watcher(Protocol):
-    """Whoever is told how a training goes."""
+    """Receives the progress of a training."""
 
     def step(self, epoch: int, share: float, loss: float, ahead: Ahead) -> None:
-        """After each step: the epoch that runs, and how much of it is done."""
+        """After each step: the current epoch, and the share of it that is done."""
 
     def epoch(self, record: dict[str, Any], line: Sequence[Shown], ahead: Ahead) -> None:
-        """After each epoch: its record of figures."""
+        """After each epoch: its metrics."""
 
     def kept(self, record: dict[str, Any], line: Sequence[Shown]) -> None:
-        """At the end: the figures of the kept model."""
+        """At the end: the metrics of the kept model."""
 
     def note(self, text: str) -> None:
-        """Something a person should know."""
+        """Something the user should know."""
 
 
 class Quiet:
-    """Says nothing but notes (a warning is not progress)."""
+    """Prints only notes (a warning is not progress)."""
 
     def step(self, epoch: int, share: float, loss: float, ahead: Ahead) -> None:
         pass
@@ -63,14 +63,14 @@ class Quiet:
 
 
 class Silent(Quiet):
-    """Says nothing at all: the other processes, of which the first one speaks."""
+    """Prints nothing: for all processes but the first."""
 
     def note(self, text: str) -> None:
         pass
 
 
 class Beside(Quiet):
-    """A second training beside a run's own: the bar goes on, and one note tells what came out."""
+    """A second training within a run: it shares the bar, and one note gives its result."""
 
     def __init__(self, other: Watcher, name: str) -> None:
         self.other, self.name = other, name
@@ -87,7 +87,7 @@ class Beside(Quiet):
 
 
 class Lines(Quiet):
-    """An epoch line each, and a live bar below them where there is a terminal."""
+    """A line for each epoch, and a progress bar below them on a terminal."""
 
     def __init__(self, out: TextIO | None = None, bar: TextIO | None = None) -> None:
         self.out = sys.stdout if out is None else out
@@ -134,7 +134,7 @@ class Lines(Quiet):
 
 
 class Json(Quiet):
-    """One JSON object a line, for programs."""
+    """One JSON object on each line, for programs."""
 
     def epoch(self, record: dict[str, Any], line: Sequence[Shown], ahead: Ahead) -> None:
         self._say({"event": "epoch", "epochs": ahead.epochs, **record})
@@ -154,7 +154,7 @@ class Json(Quiet):
 
 
 def figures(record: dict[str, Any], line: Sequence[Shown]) -> str:
-    """`Train Loss: 0.1224, Train Acc: 95.2%`: what the record has of the line's figures."""
+    """`Train Loss: 0.1224, Train Acc: 95.2%`: those metrics of the line that the record has."""
     found = ((one, record.get(f"{one.part}_{one.name}")) for one in line)
     return ", ".join(
         f"{one.title}: {one.form.format(value)}" for one, value in found if value is not None
@@ -162,7 +162,7 @@ def figures(record: dict[str, Any], line: Sequence[Shown]) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them: 48 s, 3 min 20 s, 2 h 5 min."""
+    """Seconds in readable form: 48 s, 3 min 20 s, 2 h 5 min."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

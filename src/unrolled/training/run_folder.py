@@ -1,16 +1,16 @@
 """A run: a folder that can be copied anywhere, and holds data only, never code.
 
     config.toml          what was trained on what, with every setting resolved
-    weights.safetensors  the weights of the epoch with the best validation figure
-    vocabulary.json      what the task needs to read its input again (tokens, classes, scales)
+    weights.safetensors  the weights of the epoch with the best validation metric
+    vocabulary.json      what the task needs to encode its input (tokens, classes, scales)
     cell.json            the equation of the cell
-    manifest.json        the digests of all that an answer depends on
-    metrics.jsonl        one line an epoch
+    manifest.json        the digests of all files that a prediction depends on
+    metrics.jsonl        one line for each epoch
     checkpoints/         see `checkpoints`
     report.html          see `report`
 
-In: a path. Out: its parts; next: `loop` writes, `tasks` read. A run may come from a stranger:
-nothing in it is executed or unpickled, links are not followed, and what is read has a bound.
+In: a path. Out: its parts; next: `loop` writes, `tasks` read. A run may come from an untrusted
+source: nothing in it is executed or unpickled, links are not followed, and file sizes are limited.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ from unrolled.training.manifest import (
 CONFIG, WEIGHTS, METRICS = "config.toml", "weights.safetensors", "metrics.jsonl"
 CHECKPOINTS, BOARD = "checkpoints", "tensorboard"
 
-# The most bytes of a file that are read; weights are bounded by the memory they are copied to.
+# The largest size of each file in bytes; weights are bounded by the memory they are copied to.
 MOST_BYTES = {CONFIG: 1 << 20, "cell.json": 4 << 20, "vocabulary.json": 1 << 30}
 MOST_OTHERS = 4 << 30
-MOST_DOTS = 3_000  # on a line of TOML: a key of n parts takes n * n time, and stands on one line
+MOST_DOTS = 3_000  # on a line of TOML: a key of n parts, which is on one line, takes time n * n
 
 
 class RunFolder:
@@ -66,9 +66,9 @@ class RunFolder:
         config: Mapping[str, Any],
         files: Mapping[str, str] | None = None,
     ) -> RunFolder:
-        """A new run with its first files, there at once or not at all.
+        """Create a run with its first files, all of them or none.
 
-        A folder that holds something else is refused.
+        Raises an error if the folder holds anything else.
         """
         run = cls(path)
         refuse_taken(run.path)
@@ -86,12 +86,12 @@ class RunFolder:
         except OSError as error:
             raise CannotWrite(why_not(run.path, error)) from error
         finally:
-            shutil.rmtree(beside, ignore_errors=True)  # nothing is left of what did not succeed
+            shutil.rmtree(beside, ignore_errors=True)  # remove what a failure has left
         return run
 
     @classmethod
     def open(cls, path: str | Path) -> RunFolder:
-        """A run that is there; what a killed process has left half-written in it is swept away."""
+        """Open an existing run, and remove half-written files that a killed process has left."""
         run = cls(path)
         try:
             there = run.path.exists()
@@ -116,16 +116,16 @@ class RunFolder:
         return run
 
     def refuse_links(self) -> None:
-        """A link would be followed when the run is written: to a file that is none of the run's."""
+        """Raise an error for a link: writing through it would change a file outside of the run."""
         for path in (*self.path.iterdir(), *self.checkpoints.paths()):
             if path.is_symlink():
                 raise NotARun(
-                    f"{path} is a link, and a run holds its own files alone: copy the run with "
+                    f"{path} is a link, which a run must not contain: copy the run with "
                     "the files themselves (`cp -rL`)"
                 )
 
     def config(self) -> dict[str, Any]:
-        """The configuration as tables."""
+        """The configuration, as nested dictionaries."""
         return read_toml(self._read(CONFIG), self.path / CONFIG)
 
     def write_config(self, config: Mapping[str, Any]) -> None:
@@ -138,7 +138,7 @@ class RunFolder:
         try:
             found = json.loads(self._read(name).decode("utf-8"))
             if not isinstance(found, (dict, list)) or not found:
-                raise ValueError("it holds nothing")
+                raise ValueError("it is empty")
             return found
         except (ValueError, RecursionError) as error:
             raise NotARun(f"{self.path / name} cannot be read ({error})") from error
@@ -147,12 +147,12 @@ class RunFolder:
         self._write(name, text.encode())
 
     def write_weights(self, tensors: Mapping[str, Tensor]) -> None:
-        """The kept weights, by name."""
+        """Write the kept weights, by name."""
         kept = {name: stored(tensor) for name, tensor in tensors.items()}
         self._write(WEIGHTS, safetensors.torch.save(kept))
 
     def read_weights(self) -> dict[str, Tensor]:
-        """The kept weights; such as are not finite are refused by name."""
+        """Read the kept weights; raises an error that names a weight that is not finite."""
         path = self.path / WEIGHTS
         if not path.exists():
             raise NotARun(
@@ -172,7 +172,7 @@ class RunFolder:
         return weights
 
     def append_metrics(self, record: Mapping[str, Any]) -> None:
-        """One more line of metrics; a number that JSON has no word for becomes null."""
+        """Append a line of metrics; a number that is not finite becomes null."""
         line = json.dumps({key: _plain(value) for key, value in record.items()})
         path = self.path / METRICS
         whole = path.stat().st_size if path.exists() else 0
@@ -182,19 +182,19 @@ class RunFolder:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            with contextlib.suppress(OSError):  # no half line stays
+            with contextlib.suppress(OSError):  # remove the incomplete line
                 os.truncate(path, whole)
             raise CannotWrite(why_not(path, error)) from error
 
     def rewrite_metrics(self, records: list[dict[str, Any]]) -> None:
-        """The lines of a checkpoint's history: what came after it is trained again."""
+        """Replace the lines by a checkpoint's history: later epochs are trained again."""
         lines = [
             json.dumps({key: _plain(value) for key, value in record.items()}) for record in records
         ]
         write_whole(self.path / METRICS, "".join(line + "\n" for line in lines))
 
     def metrics(self) -> list[dict[str, Any]]:
-        """All lines of metrics; half a line at the end, of a process that was killed, is none."""
+        """All lines of metrics; an incomplete last line, left by a killed process, is ignored."""
         path = self.path / METRICS
         if not path.exists():
             return []
@@ -208,12 +208,12 @@ class RunFolder:
             raise NotARun(f"{path} cannot be read ({error})") from error
 
     def _write(self, name: str, data: bytes) -> None:
-        """A file that answers depend on: the manifest is told first."""
+        """Write a file that predictions depend on, after its digest is added to the manifest."""
         announce(self.path, name, data)
         write_whole(self.path / name, data)
 
     def _read(self, name: str) -> bytes:
-        """A file that answers depend on, as it was written."""
+        """Read a file that predictions depend on, and check its digest."""
         data = self._bytes(name)
         require_named(self.path, name, data)
         return data
@@ -226,14 +226,14 @@ class RunFolder:
             if path.is_symlink() or not path.is_file():
                 raise NotARun(f"{path} is not a file: copy the run again")
             if path.stat().st_size > most:
-                raise NotARun(f"{path} is larger than the {most:,} bytes that such a file may have")
+                raise NotARun(f"{path} is larger than the limit of {most:,} bytes for such a file")
             return path.read_bytes()
         except OSError as error:
             raise NotARun(f"{path} cannot be read ({_why(error)})") from error
 
 
 def read_toml(data: bytes, path: Path) -> dict[str, Any]:
-    """Tables from TOML; what would take too long to read is refused."""
+    """Parse TOML; raises an error if that would take too long."""
     try:
         text = data.decode("utf-8")
         if any(line.count(".") > MOST_DOTS for line in text.splitlines()):
@@ -248,7 +248,7 @@ def json_text(value: Any) -> str:
 
 
 def refuse_taken(path: Path) -> None:
-    """Say no before anything is computed when a place is taken."""
+    """Raise an error before any computation if the folder is already used."""
     try:
         is_empty = path.is_dir() and not any(path.iterdir())
         is_run, is_there = (path / CONFIG).exists(), path.exists()
@@ -263,9 +263,7 @@ def refuse_taken(path: Path) -> None:
             f"{path} already holds a run: choose another --out, or resume it with --resume {path}"
         )
     if is_there:
-        raise CannotWrite(
-            f"{path} is there already and is not an empty folder: choose another --out"
-        )
+        raise CannotWrite(f"{path} already exists and is not an empty folder: choose another --out")
 
 
 def _why(error: Exception) -> str:

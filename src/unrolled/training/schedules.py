@@ -1,8 +1,8 @@
-"""How the learning rate changes from step to step. In: how far training is. Out: a factor.
+"""Learning rate schedules. In: the share of training that is done. Out: a factor.
 
-A schedule is a function of the share of all planned steps that is done, so the same run gives the
-same rates however often it was interrupted; `planning` says how many a budget in minutes has.
-`plateau` alone looks at the validation figure, after every epoch. Next: `loop`.
+A schedule is a function of the share of planned steps that are done, so interruptions do not change
+the rates; `planning` estimates the number of steps that fit into a budget in minutes. Only
+`plateau` depends on the validation metric, after every epoch. Next: `loop`.
 """
 
 from __future__ import annotations
@@ -13,29 +13,29 @@ from collections.abc import Callable
 from unrolled.training.job import State
 
 PLATEAU_FACTOR = 0.5
-PLATEAU_PATIENCE = 2  # epochs without a better validation figure
+PLATEAU_PATIENCE = 2  # epochs without a better validation metric
 STEP_FACTOR, STEPS = 0.1, 3  # "step": a tenth after each third of the training
-LAST_SHARE = 0.01  # of "exponential": what is left of the rate at the end
+LAST_SHARE = 0.01  # of "exponential": the final factor of the learning rate
 WARM_SHARE = 0.1  # of "warmup": the share of the steps over which the rate rises
 
 
 def constant(done: float) -> float:
-    """The same rate all the way."""
+    """A constant rate."""
     return 1.0
 
 
 def step(done: float) -> float:
-    """A stair: a tenth of the rate after each third of the training."""
+    """A tenth of the rate after each third of the training."""
     return float(STEP_FACTOR ** min(int(done * STEPS), STEPS - 1))
 
 
 def exponential(done: float) -> float:
-    """The same share is lost in every step, down to a hundredth."""
+    """Exponential decay down to a hundredth of the rate."""
     return float(LAST_SHARE**done)
 
 
 def linear(done: float) -> float:
-    """A straight line down to nothing."""
+    """Linear decay to zero."""
     return 1.0 - done
 
 
@@ -45,7 +45,7 @@ def cosine(done: float) -> float:
 
 
 def warmup(done: float) -> float:
-    """A straight line up over the first tenth, then a cosine down   (Smith & Topin 2018)"""
+    """Linear increase over the first tenth, then cosine decay   (Smith & Topin 2018)"""
     if done < WARM_SHARE:
         return max(done / WARM_SHARE, 0.01)
     return cosine((done - WARM_SHARE) / (1 - WARM_SHARE))
@@ -68,12 +68,12 @@ def has_an_end(schedule: str) -> bool:
 
 
 def factor(schedule: str, done: float, state: State) -> float:
-    """What the learning rate is multiplied with when a share of all planned steps is done."""
+    """The factor of the learning rate when the share `done` of the planned steps is done."""
     return SCHEDULES[schedule](min(max(done, 0.0), 1.0)) * state.scale
 
 
 def after_epoch(schedule: str, state: State, better: bool) -> None:
-    """Let a plateau lower the rate when the validation figure has not improved for a while."""
+    """Lower the rate of `plateau` if the validation metric has not improved for some epochs."""
     if schedule != "plateau":
         return
     state.plateau_waited = 0 if better else state.plateau_waited + 1

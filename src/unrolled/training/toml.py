@@ -1,6 +1,6 @@
 """A dictionary as TOML. In: plain values in tables. Out: text that `tomllib` reads back the same.
 
-Next: `run_folder`. What is None is left out, as TOML has no word for it.
+Next: `run_folder`. None is left out, since TOML has no such value.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def dump(config: Mapping[str, Any]) -> str:
-    """The whole text: plain values first, then one table after another."""
+    """The whole text: plain values first, then the tables in order."""
     return "\n".join(_table(config, ())).strip() + "\n"
 
 
@@ -34,12 +34,12 @@ def _key(key: str) -> str:
 
 
 def _string(text: str) -> str:
-    """A JSON string is a TOML string, but for DEL, which TOML wants escaped."""
+    """A JSON string is a TOML string, except that TOML requires DEL to be escaped."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def value_text(value: Any) -> str:
-    """One value."""
+    """A value as TOML."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):

@@ -37,7 +37,7 @@ def place(runs: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_all_columns_are_kept_and_every_row_has_its_line(place: Path, capsys) -> None:
     asked = ["predict", "texts", "new.csv", "--text", "review", "--top", "2"]
     assert main([*asked, "--out", "answers.parquet"]) == 0
-    assert "the answers are in 'predicted_label'" in capsys.readouterr().err
+    assert "the predictions are in 'predicted_label'" in capsys.readouterr().err
     found = pl.read_parquet("answers.parquet")
     assert found.columns == [
         "id", "review", "label", "predicted_label", "probability", "label_2", "probability_2"
@@ -92,7 +92,7 @@ REFUSED = [
     ("predict texts new.csv --text review --out new.csv", "is the input itself"),
     ("predict texts new.csv --text review --keep id", "chooses columns for --out FILE"),
     ("predict texts new.csv --text review --keep i --out a.csv", "--keep i: there is no such"),
-    ("predict texts new.csv --text review --top 4", "this run knows 3 classes"),
+    ("predict texts new.csv --text review --top 4", "this run has 3 classes"),
     ("predict texts new.csv --text review --threshold 1.5", "a probability between 0 and 1"),
 ]
 

@@ -44,11 +44,11 @@ def run(*words: str) -> int:
         ("--only trainig", "no suite or cell 'trainig'; did you mean 'training'?"),
         ("--only LSTN", "no suite or cell 'LSTN'; did you mean 'LSTM'?"),
         ("--shapes 1,2,3", "--shapes has '1,2,3': a shape is four whole numbers"),
-        ("--rounds 0", "--rounds is a whole number from 1 up, not 0"),
-        ("--threads 0", "--threads is a whole number from 1 to"),
-        ("--rows 5", "--data and --rows choose what jobs learn from: add --only jobs"),
-        ("--only jobs --rows 1", "--rows is a whole number from 2 up, not 1"),
-        ("--torch-compile -1", "--torch-compile is a number of seconds above 0, not -1"),
+        ("--rounds 0", "--rounds must be an integer of at least 1, not 0"),
+        ("--threads 0", "--threads must be an integer from 1 to"),
+        ("--rows 5", "--data and --rows choose the training data of jobs: add --only jobs"),
+        ("--only jobs --rows 1", "--rows must be an integer of at least 2, not 1"),
+        ("--torch-compile -1", "--torch-compile must be a number of seconds above 0, not -1"),
         ("--round 3", "no option '--round'; did you mean '--rounds'?"),
     ],
 )
@@ -60,7 +60,7 @@ def test_mistakes_are_taught(words: str, sentence: str, capsys: pytest.CaptureFi
 def test_bfloat16_is_a_suite_of_its_own() -> None:
     assert bench.only_bfloat16(["training", "stream"], []) == ["bfloat16"]
     assert bench.only_bfloat16(["bfloat16"], ["bfloat16", "LSTM"]) == ["bfloat16"]
-    with pytest.raises(UsageError, match="has a suite of its own, and --only names stream"):
+    with pytest.raises(UsageError, match="is a suite of its own, so --only cannot name stream"):
         bench.only_bfloat16(["stream"], ["stream,LSTM"])
 
 

@@ -119,8 +119,8 @@ def test_a_wrong_gradient_is_status_1(
     [
         (["cell", "lstn"], "no cell 'lstn'; did you mean 'lstm'?"),
         (["check", "lstn"], "no cell 'lstn'; did you mean 'lstm'?"),
-        (["check"], "check takes the names of cells, or --all and no name"),
-        (["check", "--all", "lstm"], "or --all and no name"),
+        (["check"], "check takes either the names of cells or --all"),
+        (["check", "--all", "lstm"], "the names of cells or --all"),
         (["check", "--all", "--set", "a=1"], "--set goes with the name of a cell"),
         (["cell", "elman", "--set", "relu"], "--set takes NAME=VALUE"),
         (["cell", "elman", "--set", "nonlinearit=relu"], "did you mean 'nonlinearity'?"),

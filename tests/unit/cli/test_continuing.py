@@ -122,7 +122,7 @@ def test_a_tagger_goes_on_with_its_words_and_tags(place: Path, capsys) -> None:
         assert_agrees(now, weight, tolerance=NEXT_TO_NOTHING, name=name)
     for line, message in (
         ("odd.conll --from tagger", "the tag 'X' of these sentences is not among those"),
-        ("new.conll --from tagger --scheme bio", "--scheme is that of the run with --from"),
+        ("new.conll --from tagger --scheme bio", "with --from the scheme is that of the run"),
         ("new.conll --from tagger --characters recurrent", "--characters cannot change"),
     ):
         assert main(["train", "tag", *line.split(), "--out", "refused"]) == 2
@@ -143,7 +143,7 @@ def test_what_a_regression_forgot_is_its_error(place: Path, capsys) -> None:
     [
         ("train classify strange.csv --from run", "the label 'middling' of the new rows"),
         ("train classify new.csv --from run --hidden 9", "--hidden cannot change with --from"),
-        ("train classify new.csv --new-labels", "--new-labels goes with --from RUN"),
+        ("train classify new.csv --new-labels", "--new-labels requires --from RUN"),
         ("train classify new.csv --from nowhere", "there is no run 'nowhere'"),
         ("train classify new.csv --from run --config run", "leave --config out"),
     ],

@@ -34,4 +34,4 @@ def test_what_does_not_exist(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data", "vowels"]) == 2
     assert "there is no built-in data set 'vowels'" in capsys.readouterr().err
     assert main(["data", "co2", "--rows", "0"]) == 2
-    assert capsys.readouterr().err == ("unrolled: --rows is a whole number from 1 up, not 0\n")
+    assert capsys.readouterr().err == ("unrolled: --rows must be an integer of at least 1, not 0\n")

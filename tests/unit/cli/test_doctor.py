@@ -57,7 +57,7 @@ def test_it_works_without_torch_and_llvmlite() -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     told = {name: value.strip() for name, value in facts(done.stdout).items()}
-    assert told["torch"] == "not installed (`pip install 'torch'` brings it)"
+    assert told["torch"] == "not installed (install with `pip install 'torch'`)"
     assert told["llvmlite"].startswith("not installed")
     assert told["vectors"].startswith("the CPU engine cannot be used: ModuleNotFoundError")
     assert told["torch threads"].startswith("torch cannot be imported: ModuleNotFoundError")
@@ -65,7 +65,7 @@ def test_it_works_without_torch_and_llvmlite() -> None:
 
 def test_a_missing_extra_names_its_command() -> None:
     assert doctor.version("no-such-package", "bench") == (
-        "not installed (`pip install 'unrolled[bench]'` brings it)"
+        "not installed (install with `pip install 'unrolled[bench]'`)"
     )
 
 

@@ -159,7 +159,7 @@ def test_a_cell_of_ones_own_is_set_and_a_run_needs_no_file_for_it(place, capsys)
     assert main(["predict", "run", "new.csv"]) == 0
     again = ["train", "classify", "reviews.csv", "--config", "run", "--set", "order=3"]
     assert main(again) == 2
-    assert "the equation alone: name the cell as well" in capsys.readouterr().err
+    assert "the equation: name the cell, too" in capsys.readouterr().err
 
 
 def test_generate(place, capsys):

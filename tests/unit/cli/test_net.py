@@ -1,4 +1,4 @@
-"""What nobody foresaw ends in one sentence, and --debug shows where it came from."""
+"""An unexpected error ends in one sentence, and --debug shows where it came from."""
 
 import errno
 import sys
@@ -14,13 +14,19 @@ class Panic(BaseException):
 
 
 FAULTS = [
-    (ZeroDivisionError("division by zero"), "a fault in unrolled that nobody foresaw (ZeroDiv"),
-    (RecursionError("maximum recursion depth exceeded"), "nobody foresaw (RecursionError: max"),
-    (Panic("index out of bounds"), "nobody foresaw (Panic: index out of bounds)"),
-    (MemoryError(), "the memory of this machine is used up"),
+    (ZeroDivisionError("division by zero"), "unexpected error in unrolled (ZeroDiv"),
+    (
+        RecursionError("maximum recursion depth exceeded"),
+        "unexpected error in unrolled (RecursionError: max",
+    ),
+    (Panic("index out of bounds"), "unexpected error in unrolled (Panic: index out of bounds)"),
+    (MemoryError(), "this machine is out of memory"),
     (OSError(errno.EACCES, "Permission denied", "/secret"), "'/secret' cannot be used (Permission"),
-    (OSError(errno.ENOSPC, "No space left on device"), "nobody foresaw (OSError: [Errno 28]"),
-    (RuntimeError("line\n" * 999), "nobody foresaw (RuntimeError: line line"),
+    (
+        OSError(errno.ENOSPC, "No space left on device"),
+        "unexpected error in unrolled (OSError: [Errno 28]",
+    ),
+    (RuntimeError("line\n" * 999), "unexpected error in unrolled (RuntimeError: line line"),
 ]
 
 
@@ -65,7 +71,7 @@ def test_debug_lets_it_through(failing, monkeypatch):
 @pytest.mark.parametrize("word", ["caf\udce9.csv", "--out=\udcff"])
 def test_bytes_that_are_no_text(capsys, word):
     assert cli.main(["train", "classify", word]) == 2
-    assert "is not text in UTF-8" in capsys.readouterr().err
+    assert "is not valid UTF-8" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -103,7 +109,7 @@ def test_a_finished_run_says_so(tmp_path, capsys, monkeypatch):
     assert len((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()) == 2
     capsys.readouterr()
     assert cli.main(["evaluate", "run", "a.txt"]) == 0
-    assert capsys.readouterr().out.startswith("run learned from this very data: others will come")
+    assert capsys.readouterr().out.startswith("run was trained on this data: new data will")
     (tmp_path / "copy.txt").write_text((tmp_path / "a.txt").read_text())
     assert cli.main(["evaluate", "run", "copy.txt", "--json"]) == 0
     assert '"learnt_from": true' in capsys.readouterr().out

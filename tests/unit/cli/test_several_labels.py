@@ -81,7 +81,7 @@ def test_a_server_gives_all_labels(place: Path) -> None:
     ("words", "said"),
     [
         (["train", "classify", "rows.csv", "--label", "tags", "--labels-separated-by", " "],
-         "--labels-separated-by is what stands between two labels"),
+         "--labels-separated-by must be a separator of labels"),
         (["train", "classify", "builtin:languages", "--labels-separated-by", "|"],
          "builtin:languages holds classes, one a row"),
         (["export", "run", "--to", "c"], "what is exported to c is one network that reads forward"),

@@ -84,7 +84,7 @@ def test_a_run_without_figures_is_drawn_too(tmp_path: Path) -> None:
     [
         ("runs nowhere", "there is no folder 'nowhere'"),
         ("runs .", "holds no runs"),
-        ("runs --sort heigth", "no run has such a figure or parameter"),
+        ("runs --sort heigth", "no run has such a metric or parameter"),
         ("runs runs/a nothere", "there is no run 'nothere'"),
     ],
 )

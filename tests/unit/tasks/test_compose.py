@@ -186,16 +186,16 @@ def test_it_resumes_to_the_same_bits(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ("compose {run}", "name the file to write"),
-        ("compose {run} --out a.mp3", "ends in .mid or .wav"),
+        ("compose {run}", "no output file is given"),
+        ("compose {run} --out a.mp3", "must end in .mid or .wav"),
         ("compose {run} --out a.mid --first 2", "--first says how much of --beginning"),
-        ("compose {run} --out a.mid --length 0", "--length is a number above 0"),
+        ("compose {run} --out a.mid --length 0", "--length must be a number above 0"),
         ("compose {run} --out a.mid --voice gone.mid", "there is no file"),
         ("compose {run} --out a.mid --temperature -1", "temperature"),
-        ("predict {run} x", "composes: ask it with"),
+        ("predict {run} x", "composes music: use"),
         ("train compose gone.mid", "there is no file"),
         ("train compose {run}", "holds no score"),
-        ("train compose {run}/../scores --steps 0", "steps is a whole number"),
+        ("train compose {run}/../scores --steps 0", "steps must be an integer"),
     ],
 )
 def test_what_makes_no_sense_is_said(run, capsys, words, sentence):

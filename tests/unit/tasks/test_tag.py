@@ -174,7 +174,7 @@ def test_a_text_teaches_to_restore_it(tmp_path, capsys):
     assert main(["evaluate", str(tmp_path / "run"), str(text)]) == 0
     assert "accuracy: " in capsys.readouterr().out
     assert main(["train", "tag", str(text), "--restore", "spaces", "--word", "1"]) == 2
-    assert "--word is of files with tags" in capsys.readouterr().err
+    assert "--word is for files with tags" in capsys.readouterr().err
 
 
 def test_plain_text_is_cut_and_found_again():
@@ -212,12 +212,12 @@ def test_sentences_that_make_no_sense(X, y, words):
     ("line", "words"),
     [
         ("predict {run} gone.conll", "there is no file 'gone.conll'"),
-        ("predict {run} text --probabilities", "--probabilities is of classes"),
-        ("predict {run} text --text x", "--text says nothing to"),
+        ("predict {run} text --probabilities", "--probabilities is for classes"),
+        ("predict {run} text --text x", "--text does not apply to"),
         ("evaluate {run} {run}/../names.conll --tag 9", "column 9 is asked for"),
         ("train tag {run}/../names.conll --characters word", "no choice 'word'"),
-        ("train tag {run}/../names.conll --test-share 2", "share from 0 to below 1"),
-        ("train tag {run}/../names.conll --word-dropout 1", "word_dropout is a share"),
+        ("train tag {run}/../names.conll --test-share 2", "must be a number from 0 to below 1"),
+        ("train tag {run}/../names.conll --word-dropout 1", "word_dropout must be a number from 0"),
         ("train tag {run}/../names.conll --character-size 1", "from 2 up"),
     ],
 )

@@ -235,10 +235,10 @@ def test_recordings_too_short_for_their_text_are_counted_and_left_out():
     ("line", "words"),
     [
         ("transcribe {run} gone.wav", "there is no file 'gone.wav'"),
-        ("transcribe {run} {run}/../0.wav --rate 8000", "--rate is of raw samples"),
-        ("transcribe {run} {run}/../0.wav --beam 0", "beam is a whole number"),
+        ("transcribe {run} {run}/../0.wav --rate 8000", "--rate is for raw samples"),
+        ("transcribe {run} {run}/../0.wav --beam 0", "beam must be an integer"),
         ("train transcribe {run}/../0.wav", "to learn, name a table"),
-        ("train transcribe {run}/../all.csv --stride 0", "stride is a whole number"),
+        ("train transcribe {run}/../all.csv --stride 0", "stride must be an integer"),
         ("predict {run} {run}/../0.wav --tag x", "no option '--tag'"),
     ],
 )
@@ -310,6 +310,6 @@ def test_a_language_model_of_letters_is_asked_by_the_beam(run, tmp_path, capsys)
     assert main([*ask, "--language-model", str(tmp_path / "letters")]) == 0
     capsys.readouterr()
     assert main([*ask, "--language-weight", "2"]) == 2
-    assert "is of --language-model" in capsys.readouterr().err
+    assert "requires --language-model" in capsys.readouterr().err
     assert main([*ask, "--microphone"]) == 2
-    assert "name what to transcribe" in capsys.readouterr().err
+    assert "no input is given" in capsys.readouterr().err

@@ -79,7 +79,7 @@ def test_training_leaves_the_callers_random_numbers_alone():
 def test_patience_ends_training():
     state = train(ToyJob(), Settings(optimizer="sgd", lr=1e-30, epochs=50, patience=2))
     assert len(state.history) == 3
-    assert "no better validation figure in 2 epochs" in state.finished
+    assert "no better validation metric in 2 epochs" in state.finished
 
 
 def test_a_budget_in_minutes_ends_training_but_measures_first():
@@ -125,7 +125,7 @@ def test_a_rate_that_is_far_too_high_stops_soon(optimizer):
     with pytest.raises(Diverged, match="the loss diverges") as caught:
         train(ToyJob(dropout=0.0), settings)
     assert int(re.search(r"step (\d+)", str(caught.value))[1]) <= 12
-    assert re.search(r"where to know nothing costs \d", str(caught.value))
+    assert re.search(r"that ignores its input has \d", str(caught.value))
     assert "try a learning rate of 1e+02 instead of 1e+03" in str(caught.value)
 
 

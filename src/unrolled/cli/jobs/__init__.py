@@ -1,7 +1,7 @@
-"""What the command line knows about each task. In: a name. Out: its `CommandJob`; next: `train`.
+"""The jobs of the command line, one for each task. In: a name. Out: a `CommandJob`; next: `train`.
 
-`train`, `evaluate` and `predict` are the same for every task but for how data are read, which
-estimator is fitted, and how its answers are printed. That is what stands here, a file a task.
+`train`, `evaluate` and `predict` are the same for every task, except for how data are read, which
+estimator is fitted, and how its predictions are printed. These parts are here, one file per task.
 """
 
 from unrolled.cli.jobs.caption import CaptionJob
@@ -34,7 +34,7 @@ JOBS: dict[str, CommandJob] = {
 
 
 def of_run(run: RunFolder) -> CommandJob:
-    """The job of a run that is there."""
+    """The job of an existing run."""
     task = run.config().get("task")
     if not isinstance(task, str) or task not in JOBS:
         raise NotARun(f"{run.path} is a run of {task!r:.60}; this version knows {', '.join(JOBS)}")

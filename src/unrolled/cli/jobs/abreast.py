@@ -1,7 +1,7 @@
-"""Several batches at once, in order. In: items, and what is done with each. Out: the results.
+"""Processes several batches in parallel. In: items, and a function. Out: the results, in order.
 
-For prediction, where a core for each batch is faster than all cores for one: what lies between the
-kernels runs on one core. Next: the jobs.
+Used for prediction, where one core per batch is faster than all cores on one batch, since the code
+between the kernels runs on one core. Next: the jobs.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ Result = TypeVar("Result")
 
 
 def abreast(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[tuple[Item, Result]]:
-    """Each item with its result, in the order of the items, as many at once as torch has threads.
+    """Each item with its result, in order; as many in parallel as torch has threads.
 
-    Items are drawn here, one more than are worked on, so that memory stays bounded. The threads are
-    daemons: whoever interrupts the program does not wait for them.
+    At most one item more than are being processed is drawn, so that memory stays bounded. The
+    threads are daemons, so that an interrupted program does not wait for them.
     """
     workers = torch.get_num_threads()
     if workers == 1:
@@ -31,7 +31,7 @@ def abreast(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[t
         return
     waiting: queue.SimpleQueue[tuple[Item, Future[Result]] | None] = queue.SimpleQueue()
     begun: deque[tuple[Item, Future[Result]]] = deque()
-    torch.set_num_threads(1)  # in the threads that are started from here on, too
+    torch.set_num_threads(1)  # also applies to threads started from here on
     try:
         for _ in range(workers):
             threading.Thread(target=_work_on, args=(work, waiting), daemon=True).start()
@@ -61,5 +61,5 @@ def _work_on(
         item, future = one
         try:
             future.set_result(work(item))
-        except BaseException as error:  # noqa: BLE001 - raised where the result is asked for
+        except BaseException as error:  # noqa: BLE001 - raised again where the result is read
             future.set_exception(error)

@@ -1,7 +1,7 @@
-"""What is said of rows, as columns beside those that the rows came with. In: batches, answers.
+"""Predictions as columns beside those of the input. In: batches, predictions.
 
-Out: frames for `data.writing`, or lines on the screen. Every row of the input has its line, in
-order; a row with nothing to read has empty answers.
+Out: frames for `data.writing`, or lines on the screen. Every row of the input has a line, in
+order; the predictions of a row without input are empty.
 """
 
 from __future__ import annotations
@@ -20,34 +20,34 @@ from unrolled.data.streaming import Batch
 from unrolled.errors import UsageError
 
 DIGITS = 4  # of a probability
-MIDDLE = 0.5  # the probability from which a row is given a label, where it may have several
+MIDDLE = 0.5  # the threshold of a label's probability, where a row may have several labels
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which answers of a classifier are asked for."""
+    """Which outputs of a classifier are requested."""
 
     classes: Sequence[str]
     probabilities: bool = False
     explain: bool = False
-    separator: str | None = None  # of labels, where a row has any number of them
+    separator: str | None = None  # of labels, where a row may have any number of them
     top: int = 1
     threshold: float | None = None
-    ranked: bool = True  # whether classes are named by their rank
+    ranked: bool = True  # whether columns are named by the rank of the class
 
     @classmethod
     def of(
         cls, arguments: argparse.Namespace, classes: Sequence[str], separator: str | None = None
     ) -> Wanted:
-        """Checked, before anything is read."""
+        """Check the options before anything is read."""
         top = 1 if arguments.top is None else arguments.top
         if not 1 <= top <= len(classes):
             raise UsageError(
-                f"--top {top}: this run knows {len(classes)} classes; ask for 1 to {len(classes)}"
+                f"--top {top}: this run has {len(classes)} classes; give 1 to {len(classes)}"
             )
         threshold = arguments.threshold
         if threshold is not None and not 0 < threshold < 1:
-            raise UsageError(f"--threshold is a probability between 0 and 1, not {threshold}")
+            raise UsageError(f"--threshold must be a probability between 0 and 1, not {threshold}")
         if arguments.keep is not None and not arguments.out:
             raise UsageError("--keep chooses columns for --out FILE: name the file, too")
         ranked = separator is None or arguments.top is not None
@@ -57,7 +57,7 @@ class Wanted:
 
     @property
     def is_plain(self) -> bool:
-        """Whether the label alone is asked for."""
+        """Whether only the label is requested."""
         more = self.probabilities or self.explain
         if self.separator is not None:
             return not (self.ranked or more)
@@ -78,7 +78,7 @@ class Wanted:
         return pl.DataFrame(columns)
 
     def labels(self, chances: Any) -> pl.Series:
-        """All labels of each row whose probability reaches the threshold, or one half."""
+        """All labels of each row with a probability of at least the threshold, or one half."""
         assert self.separator is not None, "a row has any number of labels"
         given = chances >= (MIDDLE if self.threshold is None else self.threshold)
         texts = [
@@ -87,7 +87,7 @@ class Wanted:
         return pl.Series(texts, dtype=pl.String)
 
     def by_rank(self, chances: Any, notes: Notes) -> dict[str, Any]:
-        """The most probable classes, and how probable they are."""
+        """The most probable classes and their probabilities."""
         order = np.argsort(-chances, axis=1, kind="stable")[:, : self.top]
         sure = np.take_along_axis(chances, order, 1).round(DIGITS)
         names = np.asarray(self.classes, object)
@@ -97,7 +97,7 @@ class Wanted:
             labels = pl.Series(names[order[:, place]].tolist(), dtype=pl.String)
             if self.threshold is not None and place == 0 and self.separator is None:
                 labels = labels.set(pl.Series(sure[:, 0] < self.threshold), None)
-                notes.say(f"a label is left empty where its probability is below {self.threshold}")
+                notes.say(f"labels with a probability below {self.threshold} are left empty")
             columns |= {f"label{end}": labels, f"probability{end}": sure[:, place]}
         return columns
 
@@ -106,7 +106,7 @@ Answered = Iterable[tuple[Batch, pl.DataFrame]]
 
 
 def beside_rows(answered: Answered, keep: Sequence[str] | None, notes: Notes) -> Iterator[Any]:
-    """For each batch the columns that it came with, or those of `keep`, then the answers."""
+    """For each batch its input columns, or those of `keep`, then the predictions."""
     renamed: dict[str, str] | None = None
     for batch, answers in answered:
         kept = batch.frame
@@ -122,7 +122,7 @@ def beside_rows(answered: Answered, keep: Sequence[str] | None, notes: Notes) ->
             renamed = free_names(answers.columns, kept.columns)
             if renamed:
                 notes.say(
-                    f"the input has {listed(list(renamed))} already: the answers are in "
+                    f"the input already has {listed(list(renamed))}: the predictions are in "
                     f"{listed(list(renamed.values()))}"
                 )
         found = gathered(answers, batch.lines).rename(renamed)
@@ -130,7 +130,7 @@ def beside_rows(answered: Answered, keep: Sequence[str] | None, notes: Notes) ->
 
 
 def free_names(names: Sequence[str], taken: Sequence[str]) -> dict[str, str]:
-    """Where the input has a column of the same name, another one for the answer."""
+    """New names for predictions whose name is already that of an input column."""
     found: dict[str, str] = {}
     for name in names:
         free = name
@@ -142,16 +142,16 @@ def free_names(names: Sequence[str], taken: Sequence[str]) -> dict[str, str]:
 
 
 def gathered(answers: pl.DataFrame, lines: Any) -> pl.DataFrame:
-    """A line for each row of a batch; null where it had nothing to answer."""
+    """A line for each row of a batch; null for a row without input."""
     places = pl.Series(lines, dtype=pl.Int64)
     places = places.set(places < 0, None)
     return answers.select(pl.all().gather(places))
 
 
 def say_answers(answered: Answered, is_plain: bool) -> None:
-    """A line for each row: an empty one where a row had nothing to read.
+    """Print a line for each row; it is empty for a row without input.
 
-    Plain: the label alone; else all answers in columns, below their names.
+    Plain: only the label; otherwise all predictions in columns, below their names.
     """
     first = True
     for batch, answers in answered:
@@ -171,7 +171,7 @@ def say_answers(answered: Answered, is_plain: bool) -> None:
 
 
 def _as_shown(answers: pl.DataFrame) -> list[pl.Expr]:
-    """Numbers with all of their digits, so that columns stand below one another."""
+    """Numbers with all of their digits, so that columns are aligned."""
     return [
         pl.col(name).map_elements(lambda v: f"{v:.{DIGITS}f}", pl.String).fill_null("")
         if kind.is_float()

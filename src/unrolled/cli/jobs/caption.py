@@ -1,4 +1,4 @@
-"""Captions on the command line. In: pictures and their texts. Out: runs, texts, figures."""
+"""Captions on the command line. In: pictures and their texts. Out: runs, texts, metrics."""
 
 import argparse
 import shlex
@@ -19,11 +19,11 @@ from unrolled.tasks.caption.captioner import Captioner
 from unrolled.training.run_folder import RunFolder
 
 COLUMNS = ("file", "text")
-TOGETHER = 256  # pictures that are answered before any answer is printed
+TOGETHER = 256  # pictures in each group whose texts are printed together
 
 
 class CaptionJob(CommandJob):
-    """`unrolled train caption`, and what is asked of its runs."""
+    """`unrolled train caption`, and the commands that use its runs."""
 
     name = "caption"
     summary = "describe or read pictures"
@@ -56,16 +56,14 @@ class CaptionJob(CommandJob):
         )  # fmt: skip
 
     def read(self, how: dict[str, Any], estimator: Captioner) -> tuple[Described, Described | None]:
-        """What to learn from, and what to test on."""
+        """The training data and the test set."""
         self.refuse_two_tests(how)
         data, test = self.parts_of(how["source"], how, estimator.size)
         if how.get("test"):
             return data, self.parts_of(how["test"], how, estimator.size)[0]
         if test is not None:
             if how.get("test_share") is not None:
-                raise UsageError(
-                    f"{how['source']} brings a test set of its own: leave --test-share out"
-                )
+                raise UsageError(f"{how['source']} has its own test set: leave --test-share out")
             return data, test
         return data.hold_out(self.share_of(how), estimator.seed)
 
@@ -73,13 +71,13 @@ class CaptionJob(CommandJob):
     def parts_of(
         source: str, columns: dict[str, Any], most: int
     ) -> tuple[Described, Described | None]:
-        """The pictures of a source, and the test set that it brings (None: it brings none)."""
+        """The pictures of a source, and its own test set, if it has one."""
         named = [name for name in COLUMNS if columns.get(name)]
         if not builtin.is_builtin(source):
             return read_pictures(source, *(columns.get(one) for one in COLUMNS), most=most), None
         if named:
-            raise UsageError(f"--{named[0]} names a column of a file, and {source} is none: leave "
-                             "it out")  # fmt: skip
+            raise UsageError(f"--{named[0]} names a column of a file, and {source} is not one: "
+                             "leave it out")  # fmt: skip
         data = builtin.load(source, "caption")
         return data.train, data.test
 
@@ -117,7 +115,7 @@ class CaptionJob(CommandJob):
 def said(
     model: Captioner, source: str, file: str | None, notes: Notes
 ) -> Iterator[tuple[str, str]]:
-    """The name and the text of each picture; an empty one where it cannot be read."""
+    """The name and the text of each picture; the text is empty if the picture cannot be read."""
     if builtin.is_builtin(source):
         data = builtin.load(source, "caption")
         stream: Iterator[tuple[str, Any]] = iter(zip(data.test.names, data.test.contents))
@@ -130,6 +128,6 @@ def said(
 
 
 def batches(lines: Iterator[tuple[str, Any]]) -> Iterator[list[tuple[str, Any]]]:
-    """Some at a time."""
+    """Group the lines."""
     while some := list(islice(lines, TOGETHER)):
         yield some

@@ -1,4 +1,4 @@
-"""Classification on the command line. In: files of texts or series. Out: runs, classes, figures."""
+"""Classification on the command line. In: files of texts or series. Out: runs, classes, metrics."""
 
 import argparse
 import json
@@ -31,10 +31,10 @@ from unrolled.tasks.origin import read_origin
 from unrolled.training.fabric import is_first_process
 from unrolled.training.run_folder import RunFolder
 
-SEPARATOR = "|"  # of the labels of a row, where nothing says another one
+SEPARATOR = "|"  # default separator of the labels of a row
 OF_TEXTS = ("tokens", "longest", "vocabulary", "embedding")  # parameters
 OF_FOLDS = {"accuracy": "Acc", "micro_f1": "F1", "macro_f1": "macro F1", "mae": "MAE", "r2": "R2"}
-Found = tuple[Any, list[str]]  # of a batch: probabilities, and what was done to its rows
+Found = tuple[Any, list[str]]  # of a batch: probabilities, and notes on its rows
 SUFFIXES = (
     ".csv",
     ".tsv",
@@ -51,7 +51,7 @@ SUFFIXES = (
 
 
 class ClassifyJob(CommandJob):
-    """`unrolled train classify`, and what is asked of its runs."""
+    """`unrolled train classify`, and the commands that use its runs."""
 
     name = "classify"
     summary = "classify texts or numeric series, by one label or several"
@@ -84,18 +84,18 @@ class ClassifyJob(CommandJob):
         parser.add_argument("--time", metavar="COLUMN", help="column of the time of each row")
         parser.add_argument(
             "--times", metavar="COLUMN",
-            help="the same, for a cell that takes the time between rows: cfc, ltc, grud ...",
+            help="like --time, for a cell that uses the time between rows: cfc, ltc, grud ...",
         )  # fmt: skip
         add_from(parser)
         self.add_test(parser)
         parser.add_argument("--folds", type=int, metavar="K", help="K-fold cross-validation first")
 
     def add_answers(self, parser: argparse._ActionsContainer) -> None:
-        """Which column holds what is learned, and how it is read."""
+        """The options for the column of the labels."""
         parser.add_argument("--label", metavar="COLUMN", help="column of the labels")
         parser.add_argument(
             "--labels-separated-by", metavar="SEP",
-            help="separator of the labels of a row, such as '|', if a row has any number of them",
+            help="separator of labels, such as '|', if a row can have any number of labels",
         )  # fmt: skip
         parser.add_argument(
             "--fold-labels", action="store_true", default=None,
@@ -103,32 +103,32 @@ class ClassifyJob(CommandJob):
         )  # fmt: skip
         parser.add_argument(
             "--new-labels", action="store_true", default=None,
-            help="with --from: labels that the run does not know become classes too",
+            help="with --from: labels that are new to the run become classes, too",
         )  # fmt: skip
-        parser.add_argument("--target", help=argparse.SUPPRESS)  # of `regress`, which is said
+        parser.add_argument("--target", help=argparse.SUPPRESS)  # of `regress`; an error says so
 
     def how(self, arguments: argparse.Namespace) -> dict[str, Any]:
         if self.name == "classify" and arguments.target is not None:
             raise UsageError(
-                f"--target {arguments.target} names a column of numbers, and `classify` learns "
-                "classes: numbers are predicted by `unrolled train regress`"
+                f"--target {arguments.target} names a column of numbers, and `classify` predicts "
+                "classes: use `unrolled train regress` for numbers"
             )
         if getattr(arguments, "new_labels", None) and not arguments.from_run:
-            raise UsageError("--new-labels goes with --from RUN: a new run learns all labels")
+            raise UsageError("--new-labels requires --from RUN: a new run learns all labels")
         return super().how(arguments)
 
     def answers_of(self, how: dict[str, Any]) -> Answers:
-        """How the column with the answers is read."""
+        """How the column of the targets is read."""
         separator = how.get("labels_separated_by")
         if separator is not None and not separator.strip():
             raise UsageError(
-                "--labels-separated-by is what stands between two labels of a row, such as '|', and"
-                " not a blank"
+                "--labels-separated-by must be a separator of labels such as '|', and must not be"
+                " blank"
             )
         return Answers(fold=bool(how.get("fold_labels")), separator=separator)
 
     def make(self, given: dict[str, Any], **more: Any) -> Classifier:
-        """On the command line there is a report, and the baseline stands in it."""
+        """The estimator, with a baseline for the report."""
         made: Classifier = super().make({"baseline": True, **given}, **more)
         return made
 
@@ -151,7 +151,7 @@ class ClassifyJob(CommandJob):
             estimator.timed = True
         X, y = inputs_of(data.train), labels_of(data.train, data.answers)
         if data.answers.numbers:
-            y = pl.Series(how.get("target"), y)  # whose name the report knows
+            y = pl.Series(how.get("target"), y)  # named for the report
         test = None
         if data.test is not None:
             test = inputs_of(data.test), labels_of(data.test, data.answers)
@@ -171,11 +171,11 @@ class ClassifyJob(CommandJob):
 
     @staticmethod
     def of_test(data: Labelled) -> list[Any]:
-        """What a checksum covers of the test set."""
+        """The data of the test set that go into a checksum."""
         return [] if data.test is None else [*inputs_of(data.test), *(data.test.labels or ())]
 
     def judged_rows(self, how: dict[str, Any], seed: int) -> tuple[Any, Any]:
-        """What a run was tested on, or else what it learned from."""
+        """The test set of a run, or its training data if it has none."""
         data = self.read(how, seed)
         judged = data.train if data.test is None else data.test
         return inputs_of(judged), labels_of(judged, data.answers)
@@ -189,9 +189,7 @@ class ClassifyJob(CommandJob):
         )
         share = how.get("test_share")
         if share is not None and data.test is not None:
-            raise UsageError(
-                f"{how['source']} brings a test set of its own: leave --test-share out"
-            )
+            raise UsageError(f"{how['source']} has its own test set: leave --test-share out")
         if share == 0:
             return data
         return data.split(self.share_of(how), seed)
@@ -211,7 +209,7 @@ class ClassifyJob(CommandJob):
 
     @staticmethod
     def figures_of(model: Any, figures: dict[str, Any]) -> Evaluation:
-        """The figures as they are printed."""
+        """The metrics as they are printed."""
         if model.several:
             return figures, lines_of(figures)
         confusion = figures.pop("confusion")
@@ -222,13 +220,13 @@ class ClassifyJob(CommandJob):
 
     @staticmethod
     def separator_of(model: Any, before: dict[str, Any], given: dict[str, Any]) -> str | None:
-        """What stands between the labels of a row: as in training, or as it is said now."""
+        """The separator of the labels of a row: the given one, or that of training."""
         separator = given.get("labels_separated_by")
         if not model.several:
             if separator is not None:
                 raise UsageError(
-                    "--labels-separated-by is of runs with several labels a row, and this one "
-                    "gives one: leave it out"
+                    "--labels-separated-by is for runs with several labels per row, and this "
+                    "run has one: leave it out"
                 )
             return None
         return separator or before.get("labels_separated_by") or SEPARATOR
@@ -252,7 +250,7 @@ class ClassifyJob(CommandJob):
     def answering(
         self, model: Any, run: RunFolder, arguments: argparse.Namespace
     ) -> tuple[Callable[[Batch, Found, Notes], pl.DataFrame], bool]:
-        """What gives the columns that are asked for, and whether that is the label alone."""
+        """The function that computes the requested columns, and whether that is only the label."""
         before = read_origin(run.config(), run.path)
         separator = self.separator_of(model, before, vars(arguments))
         wanted = Wanted.of(arguments, [str(name) for name in model.classes_], separator)
@@ -261,7 +259,7 @@ class ClassifyJob(CommandJob):
     def asked(
         self, model: Classifier, run: RunFolder, arguments: argparse.Namespace, notes: Notes
     ) -> Iterator[Batch]:
-        """What is to be predicted, batch by batch."""
+        """The input, batch by batch."""
         source = arguments.source
         if model.encoder_.is_text and is_one_text(source):
             self.refuse_columns_of_one(vars(arguments))
@@ -279,7 +277,7 @@ class ClassifyJob(CommandJob):
         yield sources.unlabelled_series(source, notes, **columns)
 
     def columns_of(self, run: RunFolder, source: str, given: dict[str, Any]) -> dict[str, Any]:
-        """The columns named now, else those that the run was trained with, if there are columns."""
+        """The given columns, or else those used in training, if the source has columns."""
         before = read_origin(run.config(), run.path) if sources.has_columns(source) else {}
         return {name: given.get(name) or before.get(name) for name in self.roles}
 
@@ -287,13 +285,13 @@ class ClassifyJob(CommandJob):
         named = [name for name in self.roles if given.get(name)]
         if named:
             raise UsageError(
-                f"--{named[0]} names a column of a file, and the source is itself a text: leave it "
-                "out, or name a file that is there"
+                f"--{named[0]} names a column of a file, and the source is a text: leave it "
+                "out, or name an existing file"
             )
 
     @staticmethod
     def labels_like(model: Any, labels: Any, folds: bool = False) -> Any:
-        """Labels of a file are text; those of a model fitted in Python may be numbers."""
+        """Convert labels of a file, which are text, to those of a model, which may be numbers."""
         by_text = {str(name): name for name in model.classes_.tolist()}
         if folds:
             by_text = {folded(str(name)): name for name in model.classes_.tolist()} | by_text
@@ -307,26 +305,26 @@ class ClassifyJob(CommandJob):
 
 
 def as_label(role: str) -> str:
-    """What a column is for readers, who know texts, labels and steps."""
+    """The role of a column in the readers: text, label or step."""
     return "label" if role == "target" else role
 
 
 def is_one_text(source: str) -> bool:
-    """Whether the words are a text to be classified, and not the name of a file."""
+    """Whether the argument is a text to classify, not the name of a file."""
     if builtin.is_builtin(source) or "\n" in source:
         return "\n" in source
     if len(source) < 200 and Path(source).exists():
         return False
     looks_like_a_file = source.lower().endswith(SUFFIXES) and " " not in source.strip()
     if looks_like_a_file or ("/" in source and " " not in source):
-        raise DataError(f"there is no file {source!r} (a text of your own goes in quotation marks)")
+        raise DataError(f"there is no file {source!r} (put a text in quotation marks)")
     return True
 
 
 def answers_to(
     model: Classifier, wanted: Wanted, batch: Batch, found: Found, notes: Notes
 ) -> pl.DataFrame:
-    """The columns that are asked for, a line for each row that has something to read."""
+    """The requested columns, with a line for each row that has input."""
     chances, said = found
     for note in said:
         notes.say(note)
@@ -337,19 +335,19 @@ def answers_to(
 
 
 def explained(model: Reader, batch: Batch, said: Any, notes: Notes) -> list[str]:
-    """The steps that counted most for what was said of each row."""
+    """The steps that contributed most to the prediction of each row."""
     if model.model_.linear is not None:
-        notes.say("what counted is what the networks read; the linear model reads no steps")
+        notes.say("contributions are those of the networks; the linear model has no steps")
     return model.explain(batch.texts, said)
 
 
 def chances_of(model: Reader, batch: Batch) -> Found:
-    """Probabilities, or numbers, of the rows that have something to read, and what is noted."""
+    """Probabilities or numbers for the rows that have input, and notes."""
     if not batch.rows:
         return np.zeros((0, len(model.names))), []
     encoder = model.encoder_
     cut = (
-        f"texts of more than {encoder.longest:,} tokens were cut there"
+        f"texts of more than {encoder.longest:,} tokens were truncated"
         if isinstance(encoder, TextEncoder)
         else ""
     )
@@ -358,7 +356,7 @@ def chances_of(model: Reader, batch: Batch) -> Found:
 
 
 def say_folds(figures: list[dict[str, Any]], as_json: bool) -> None:
-    """Each fold, and the mean over them."""
+    """Print the metrics of each fold, and their mean."""
     titles = [(name, title) for name, title in OF_FOLDS.items() if name in figures[0]][:2]
     for number, one in enumerate(figures, 1):
         if as_json:

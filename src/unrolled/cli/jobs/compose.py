@@ -1,4 +1,4 @@
-"""Music on the command line. In: scores. Out: runs, figures."""
+"""Music on the command line. In: scores. Out: runs, metrics."""
 
 import argparse
 import shlex
@@ -17,7 +17,7 @@ from unrolled.training.run_folder import RunFolder
 
 
 class ComposeJob(CommandJob):
-    """`unrolled train compose`, and what is asked of its runs."""
+    """`unrolled train compose`, and the commands that use its runs."""
 
     name = "compose"
     summary = "music: pieces in MIDI, ABC or MusicXML"
@@ -44,15 +44,15 @@ class ComposeJob(CommandJob):
         estimator.fit(learned.pieces, test=other, data=table, resume=resume)
 
     def read(self, how: dict[str, Any], seed: int) -> tuple[Music, Music | None]:
-        """What to learn from, and what to test on."""
+        """The training data and the test set."""
         self.refuse_two_tests(how)
         data = music(how["source"])
         if how.get("test"):
             return data, music(how["test"])
         share = self.share_of(how)
         if share and len(data) == 1:
-            data.notes.say("there is only one piece, so nothing is held out: no figure of this "
-                           "run tells how it does on other pieces")  # fmt: skip
+            data.notes.say("there is only one piece, so nothing is held out: the metrics of this "
+                           "run do not apply to other pieces")  # fmt: skip
         return data.hold_out(share, seed)
 
     def evaluate(self, run: RunFolder, source: str, given: dict[str, Any]) -> Evaluation:
@@ -66,7 +66,7 @@ class ComposeJob(CommandJob):
         return shlex.join(["unrolled", "compose", str(run), "--out", "piece.mid"])
 
     def predict(self, run: RunFolder, arguments: argparse.Namespace) -> None:
-        raise UsageError(f"{run.path} composes: ask it with `unrolled compose {run.path}`")
+        raise UsageError(f"{run.path} composes music: use `unrolled compose {run.path}`")
 
 
 def music(source: str) -> Music:

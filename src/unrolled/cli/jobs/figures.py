@@ -1,4 +1,4 @@
-"""Figures below one another, for a terminal. In: figures by name. Out: lines; next: `evaluate`."""
+"""Tables of metrics for a terminal. In: metrics by name. Out: lines; next: `evaluate`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 
 
 def lines_of(figures: dict[str, Any]) -> list[str]:
-    """A line for each figure, then the confusion matrix if there is one."""
+    """A line for each metric, then the confusion matrix if there is one."""
     lines = []
     for name, value in figures.items():
         if name in ("classes", "confusion", "per_class", "per_label", "intervals"):
@@ -22,7 +22,7 @@ def lines_of(figures: dict[str, Any]) -> list[str]:
 
 
 def label_lines(labels: Sequence[dict[str, Any]]) -> list[str]:
-    """Of each label its rows and shares, below one another."""
+    """The number of rows and the metrics of each label, as a table."""
     wide = max(len("label"), *(len(one["label"]) for one in labels))
     lines = [f"{'label':<{wide}}     rows   recall  precision      F1  average precision"]
     for one in labels:
@@ -36,7 +36,7 @@ def label_lines(labels: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def per_class(names: Sequence[str], confusion: Any) -> list[dict[str, Any]]:
-    """Of each class its rows, and recall, precision and F1; None where nothing can be said."""
+    """The rows, recall, precision and F1 of each class; None where a metric is undefined."""
     counts, found = np.asarray(confusion), []
     for number, name in enumerate(names):
         rows, said = int(counts[number].sum()), int(counts[:, number].sum())
@@ -54,7 +54,7 @@ def per_class(names: Sequence[str], confusion: Any) -> list[dict[str, Any]]:
 
 
 def class_lines(names: Sequence[str], confusion: Any) -> list[str]:
-    """These figures below one another."""
+    """These metrics as a table."""
     wide = max(len("class"), *map(len, names))
     lines = [f"{'class':<{wide}}     rows   recall  precision      F1"]
     for one in per_class(names, confusion):
@@ -67,7 +67,7 @@ def class_lines(names: Sequence[str], confusion: Any) -> list[str]:
 
 
 def shown(name: str, value: Any) -> str:
-    """Shares in per cent, counts whole, the rest with four digits."""
+    """Format a metric: fractions in percent, counts in full, the rest with four digits."""
     if name in ("accuracy", "macro_f1", "micro_f1", "exact_match", "average_precision"):
         return f"{value:.1%}"
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"

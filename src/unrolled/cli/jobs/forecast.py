@@ -1,4 +1,4 @@
-"""Forecasts on the command line. In: tables of times and values. Out: runs, figures, what comes."""
+"""Forecasts on the command line. In: tables of times and values. Out: runs, metrics, forecasts."""
 
 import argparse
 import json
@@ -24,7 +24,7 @@ COLUMNS = ("time", "value", "series", "known", "past", "every")
 
 
 class ForecastJob(CommandJob):
-    """`unrolled train forecast`, and what is asked of its runs."""
+    """`unrolled train forecast`, and the commands that use its runs."""
 
     name = "forecast"
     summary = "forecast how a series continues"
@@ -37,7 +37,7 @@ class ForecastJob(CommandJob):
         add_from(parser)
         parser.add_argument("--time", metavar="COLUMN", help="column of the times")
         parser.add_argument(
-            "--value", metavar="COLUMN", nargs="+", help="what to forecast; several: a series each"
+            "--value", metavar="COLUMN", nargs="+", help="what to forecast; each column is a series"
         )
         parser.add_argument("--series", metavar="COLUMN", help="column that identifies the series")
         parser.add_argument(
@@ -106,13 +106,13 @@ class ForecastJob(CommandJob):
         )
 
     def reread(self, run: RunFolder, source: str, given: dict[str, Any]) -> TimeSeriesSet:
-        """Another source, read as the run's own was, where nothing else is said."""
+        """Another source, read like the run's own unless other options are given."""
         before = {} if builtin.is_builtin(source) else read_origin(run.config(), run.path)
         columns = {name: given.get(name) or before.get(name) for name in COLUMNS}
         return self.read({"source": source, **columns})
 
     def judges_unseen(self, source: str) -> bool:
-        """Of a series that was learned from, only the end that was left out is judged."""
+        """For a training series, only the held-out end is evaluated."""
         return True
 
     def evaluate(self, run: RunFolder, source: str, given: dict[str, Any]) -> Evaluation:
@@ -121,11 +121,11 @@ class ForecastJob(CommandJob):
         say_notes(data.notes)
         found = model.backtest(data)
         known = any(model.after_learning(data.series))
-        where = "On what comes after the part learned from" if known else "On the second half"
+        where = "After the training data" if known else "On the second half"
         return plain(found), lines_of(found, where)
 
     def example(self, run: Path) -> str:
-        """With covariates whose future is not in what was learned from, a file must bring it."""
+        """The command, with a file if the future of covariates is not in the training data."""
         line = shlex.join(["unrolled", "forecast", str(run)])
         model = Forecaster.load(run)
         known = RunFolder(run).config().get("data", {}).get("known")
@@ -146,7 +146,7 @@ class ForecastJob(CommandJob):
 
 
 def forgotten_series(before: Forecaster, after: Forecaster) -> dict[str, Any]:
-    """How well the last part of the series of the run before is forecast: then, and now."""
+    """The error on the last part of the series of the earlier run, before and after."""
     assert before.run_ is not None, "it was loaded from a run"
     starts = [tested or learned for learned, tested in zip(before.learned_, before.tested_)]
     was, now = (
@@ -158,7 +158,7 @@ def forgotten_series(before: Forecaster, after: Forecaster) -> dict[str, Any]:
 
 
 def write_forecasts(forecasts: list[Forecast], out: str | None) -> None:
-    """A table of what comes: a line for each series and step."""
+    """Write a table with a line for each series and step."""
     levels = forecasts[0].levels
     lines = [["series", "time", *(f"q{level:g}" for level in levels)]]
     for one in forecasts:

@@ -1,4 +1,4 @@
-"""How good forecasts are, in a terminal. In: a `Backtest`. Out: lines, plain data; next: `cli`."""
+"""Metrics of forecasts, for a terminal. In: a `Backtest`. Out: lines, plain data; next: `cli`."""
 
 import math
 from typing import Any
@@ -14,7 +14,7 @@ LEFT = "  "
 
 
 def lines_of(backtest: Backtest, where: str) -> list[str]:
-    """The figures of every method below one another, then its errors by steps ahead."""
+    """A table of the metrics of every method, then of its errors by steps ahead."""
     figures = backtest.figures
     origins = sum(len(one.origins) for one in backtest.series)
     rows = [
@@ -22,7 +22,7 @@ def lines_of(backtest: Backtest, where: str) -> list[str]:
         for method, values in figures.items()
     ]
     rows = [["", *TITLES.values(), "coverage"], *rows]
-    if len(backtest.levels) == 1:  # a point covers nothing
+    if len(backtest.levels) == 1:  # there is no interval
         rows = [row[:-1] for row in rows]
     bands = bands_of(backtest)
     errors = [
@@ -41,9 +41,9 @@ def lines_of(backtest: Backtest, where: str) -> list[str]:
 
 
 def said(backtest: Backtest) -> list[str]:
-    """What the figures should be, and what setting the quantiles right has changed."""
+    """How to read the metrics, and the effect of calibrating the quantiles."""
     share = f"{backtest.levels[-1] - backtest.levels[0]:.0%}"
-    lines = ["MASE below 1 beats the seasonal naive method of the part that was learned from."]
+    lines = ["MASE below 1 beats the seasonal naive method on the training data."]
     if len(backtest.levels) == 1:
         return lines
     before, after = backtest.as_said["coverage"], backtest.figures[NETWORK]["coverage"]
@@ -58,7 +58,7 @@ def said(backtest: Backtest) -> list[str]:
 
 
 def plain(backtest: Backtest) -> dict[str, Any]:
-    """Every figure under one name, and the errors of each step ahead."""
+    """Every metric by name, and the errors of each step ahead."""
     found: dict[str, Any] = {}
     for method, figures in backtest.figures.items():
         name = method.replace(" ", "_")
@@ -71,7 +71,7 @@ def plain(backtest: Backtest) -> dict[str, Any]:
 
 
 def bands_of(backtest: Backtest) -> list[tuple[int, int]]:
-    """First and last steps ahead of groups that are as good as equal."""
+    """First and last steps ahead of groups of nearly equal size."""
     horizon = len(backtest.mae_by_step[NETWORK])
     groups = np.array_split(np.arange(1, horizon + 1), min(BANDS, horizon))
     return [(int(group[0]), int(group[-1])) for group in groups]
@@ -84,7 +84,7 @@ def band_means(by_step: Any, bands: list[tuple[int, int]]) -> list[float]:
 
 
 def aligned(rows: list[list[str]]) -> list[str]:
-    """Names to the left, numbers to the right."""
+    """Align names left and numbers right."""
     widths = [max(map(len, column)) for column in zip(*rows)]
     return [
         (LEFT + row[0].ljust(widths[0])

@@ -1,4 +1,4 @@
-"""Text generation on the command line. In: running text. Out: runs and figures."""
+"""Text generation on the command line. In: running text. Out: runs and metrics."""
 
 import argparse
 import shlex
@@ -25,7 +25,7 @@ from unrolled.training.run_folder import RunFolder
 
 
 class GenerateJob(CommandJob):
-    """`unrolled train generate`, and what is asked of its runs."""
+    """`unrolled train generate`, and the commands that use its runs."""
 
     name = "generate"
     summary = "learn to continue a text"
@@ -56,12 +56,12 @@ class GenerateJob(CommandJob):
             say_forgotten(forgotten(before, estimator, self.judged_text), estimator.progress)
 
     def judged_text(self, how: dict[str, Any], seed: int) -> tuple[Corpus, None]:
-        """What a run was tested on, or else what it learned from."""
+        """The test set of a run, or its training data if it has none."""
         corpus, test = self.read(how, seed)
         return test or corpus, None
 
     def read(self, how: dict[str, Any], seed: int) -> tuple[Corpus, Corpus | None]:
-        """What to learn from, and what to test on."""
+        """The training data and the test set."""
         self.refuse_two_tests(how)
         corpus = sources.corpus(how["source"])
         if how.get("test"):
@@ -79,4 +79,4 @@ class GenerateJob(CommandJob):
         return shlex.join(["unrolled", "generate", str(run), "--length", "300"])
 
     def predict(self, run: RunFolder, arguments: argparse.Namespace) -> None:
-        raise UsageError(f"{run.path} continues texts: ask it with `unrolled generate {run.path}`")
+        raise UsageError(f"{run.path} continues texts: use `unrolled generate {run.path}`")

@@ -1,4 +1,4 @@
-"""What a task must say about itself for the command line. In: arguments. Out: a fitted run."""
+"""The base class of the jobs of the command line. In: arguments. Out: a fitted run."""
 
 import argparse
 import shlex
@@ -24,22 +24,22 @@ ASKED_WITH = (
     "labels_separated_by", "best", "temperature", "seed", "align",
 )  # fmt: skip
 
-Evaluation = tuple[dict[str, Any], list[str]]  # figures by name, and lines for people
+Evaluation = tuple[dict[str, Any], list[str]]  # metrics by name, and lines to print
 
 
 class CommandJob:
-    """One task; its subclasses read data, fit, measure and answer."""
+    """One task; its subclasses read data, fit, evaluate and predict."""
 
     name: ClassVar[str]
     summary: ClassVar[str]
     estimator: ClassVar[Any]
-    held_out: ClassVar[float] = 0.1  # of the data for the test, where no file is named for it
-    columns: ClassVar[Sequence[str]] = ()  # arguments that say how a source is read
-    asked_with: ClassVar[Sequence[str]] = ()  # those of them that a run is asked with
+    held_out: ClassVar[float] = 0.1  # share of the data held out for testing, without --test
+    columns: ClassVar[Sequence[str]] = ()  # options for reading a source
+    asked_with: ClassVar[Sequence[str]] = ()  # those that prediction takes, too
     idle: ClassVar[dict[str, tuple[str, str]]] = {}  # see `refuse_idle`
 
     def add_columns(self, parser: argparse._ActionsContainer) -> None:
-        """The options that say how a source is read."""
+        """Add the options for reading a source."""
         raise NotImplementedError
 
     def add_parameters(self, parser: argparse.ArgumentParser, skip: Sequence[str] = ()) -> None:
@@ -50,50 +50,50 @@ class CommandJob:
         return [one.name for one in fields(self.estimator) if one.name not in NOT_OPTIONS]
 
     def given(self, arguments: argparse.Namespace) -> dict[str, Any]:
-        """The parameters that stand on the command line."""
+        """The parameters given on the command line."""
         return {
             k: v for k, v in chosen(arguments, self.estimator).items() if k in self.parameters()
         }
 
     def refuse_idle(self, given: Sequence[str], estimator: Any) -> None:
-        """Of what stands on the command line, nothing may be without effect in silence.
+        """Refuse options that would have no effect.
 
-        `idle` and `IDLE` say of a parameter which other one must have which value.
+        `idle` and `IDLE` map a parameter to another one and the value that it must have.
         """
         for name, (other, value) in {**IDLE, **self.idle}.items():
             if name in given and getattr(estimator, other) != value:
                 raise UsageError(
-                    f"--{name} is of --{other} {value} alone, and this is --{other} "
-                    f"{getattr(estimator, other)}: leave it out, or say --{other} {value}"
+                    f"--{name} only applies to --{other} {value}, and this is --{other} "
+                    f"{getattr(estimator, other)}: leave it out, or use --{other} {value}"
                 )
 
     def refuse_strange(self, run: RunFolder, given: dict[str, Any]) -> None:
-        """A column that only runs of other jobs are asked with."""
+        """Refuse an option that only applies to runs of other jobs."""
         strange = [name for name in ASKED_WITH if given.get(name) and name not in self.asked_with]
         if strange:
             known = ", ".join(f"--{name}".replace("_", "-") for name in self.asked_with)
             raise UsageError(
-                f"--{strange[0].replace('_', '-')} says nothing to {run.path}, which is a run of "
+                f"--{strange[0].replace('_', '-')} does not apply to {run.path}, which is a run of "
                 f"{self.name!r}: "
-                f"leave it out ({f'it is asked with {known}' if known else 'it reads plain text'})"
+                f"leave it out ({f'it takes {known}' if known else 'it reads plain text'})"
             )
 
     def refuse_answers_of_classes(self, arguments: argparse.Namespace) -> None:
-        """Options of `predict` that only classes, or rows of a table, have."""
+        """Refuse options of `predict` that only apply to classes or to rows of a table."""
         for name in ("probabilities", "explain", "top", "threshold", "keep"):
             if getattr(arguments, name, None) not in (None, False):
-                raise UsageError(f"--{name} is of classes, and this is a run of {self.name!r}: "
+                raise UsageError(f"--{name} is for classes, and this is a run of {self.name!r}: "
                                  "leave it out")  # fmt: skip
 
     @staticmethod
     def refuse_two_tests(how: dict[str, Any]) -> None:
         if how.get("test_share") is not None and how.get("test"):
             raise UsageError(
-                "--test names what to test on, and --test-share a part of the data: choose one"
+                "--test names a test set, and --test-share holds out part of the data: choose one"
             )
 
     def add_test(self, parser: argparse._ActionsContainer) -> None:
-        """What to test on: a file of its own, or a part of the data."""
+        """Add the options for the test set: a separate file, or a part of the data."""
         parser.add_argument("--test", metavar="FILE", help="test set")
         parser.add_argument(
             "--test-share", type=float, metavar="SHARE",
@@ -101,21 +101,21 @@ class CommandJob:
         )  # fmt: skip
 
     def share_of(self, how: dict[str, Any]) -> float:
-        """The share of the data that is held out, where no test set is named."""
+        """The share of the data that is held out if no test set is given."""
         share: float | None = how.get("test_share")
         if share is None:
             known = builtin.is_builtin(how["source"]) and builtin.find(how["source"]).test
             share = known or self.held_out
         if not 0 <= share < 1:
-            raise DataError(f"--test-share is a share from 0 to below 1, not {share!r}")
+            raise DataError(f"--test-share must be a number from 0 to below 1, not {share!r}")
         return share
 
     def origin_of(
         self, estimator: Any, how: dict[str, Any], command: str, values: Iterable[Any],
         notes: Sequence[str], resume: bool,
     ) -> dict[str, Any]:  # fmt: skip
-        """Say what was done to the data, and where they came from, for the configuration of the
-        run. A run that is resumed refuses other data than it began with."""
+        """Print the notes on the data, and return their origin for the configuration of the run.
+        A resumed run refuses other data than it began with."""
         found = checksum(values)
         if resume:
             require_same(how, found, estimator.out)
@@ -127,26 +127,26 @@ class CommandJob:
         return origin(how["source"], command, **{**kept, "checksum": found, "notes": list(notes)})
 
     def how(self, arguments: argparse.Namespace) -> dict[str, Any]:
-        """The source, and how it is read."""
+        """The source, and the options for reading it."""
         values = {name: getattr(arguments, name) for name in ("source", *self.columns)}
         return {name: value for name, value in values.items() if value is not None}
 
     def make(self, given: dict[str, Any], **more: Any) -> Any:
-        """The estimator, its parameters checked."""
+        """The estimator, with checked parameters."""
         estimator = self.estimator(**given, **more)
         estimator.check()
         return estimator
 
     def reopen(self, run: RunFolder, config: dict[str, Any]) -> Any:
-        """The estimator of a run, nothing learned yet."""
+        """The unfitted estimator of a run."""
         return from_config(self.estimator, self.name, config, run)
 
     def cell_of(self, run: RunFolder, config: dict[str, Any]) -> Any:
-        """The cell of a run, as the equation that it keeps."""
+        """The cell of a run, as its stored equation."""
         return run_cell(run, config)
 
     def command(self, how: dict[str, Any], given: dict[str, Any], out: Path) -> str:
-        """The line that repeats a run."""
+        """The command that repeats a run."""
         values = {k: v for k, v in {**how, **given, "out": out}.items() if v is not None}
         source = values.pop("source")
         return shlex.join(["unrolled", "train", self.name, str(source), *self.words(values)])
@@ -175,27 +175,27 @@ class CommandJob:
         resume: bool,
         asked: Sequence[str] = (),
     ) -> None:
-        """Read the data and train; `asked` names the parameters that stand on the command line."""
+        """Read the data and train; `asked` names the parameters given on the command line."""
         raise NotImplementedError
 
     def judges_unseen(self, source: str) -> bool:
-        """Whether, of data that a run learned from, only what it did not see is measured."""
+        """Whether, on a run's own data, only the part that it did not train on is evaluated."""
         return False
 
     def evaluate(self, run: RunFolder, source: str, given: dict[str, Any]) -> Evaluation:
-        """Figures of a run on data with answers."""
+        """Metrics of a run on labeled data."""
         raise NotImplementedError
 
     def example(self, run: Path) -> str:
-        """A line that asks a run."""
+        """A command that uses a run."""
         return shlex.join(["unrolled", "predict", str(run)]) + " FILE"
 
     def predict(self, run: RunFolder, arguments: argparse.Namespace) -> None:
-        """Print an answer for each row of a file."""
+        """Print a prediction for each row of a file."""
         raise NotImplementedError
 
 
 def say_notes(notes: Any) -> None:
-    """What was done to the data, on stderr: the answers on stdout stay clean."""
+    """Print notes on the data to stderr, so that stdout contains only predictions."""
     for note in notes:
         print(f"note: {note}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Regression on the command line. In: files of texts or series. Out: runs, numbers, figures."""
+"""Regression on the command line. In: files of texts or series. Out: runs, numbers, metrics."""
 
 import argparse
 from collections.abc import Callable
@@ -23,7 +23,7 @@ DIGITS = 6  # of a prediction
 
 
 class RegressJob(ClassifyJob):
-    """`unrolled train regress`, and what is asked of its runs."""
+    """`unrolled train regress`, and the commands that use its runs."""
 
     name = "regress"
     summary = "predict a number from a text or a numeric series"
@@ -65,7 +65,7 @@ class RegressJob(ClassifyJob):
     ) -> tuple[Callable[[Batch, Found, Notes], pl.DataFrame], bool]:
         idle = [name for name in OF_CLASSES if getattr(arguments, name)]
         if idle:
-            raise UsageError(f"--{idle[0]} is of classes, and {run.path} predicts numbers")
+            raise UsageError(f"--{idle[0]} is for classes, and {run.path} predicts numbers")
         if arguments.keep is not None and not arguments.out:
             raise UsageError("--keep chooses columns for --out FILE: name the file, too")
 
@@ -82,7 +82,7 @@ def numbers_of(
     columns: dict[str, Any] = {"prediction": said}
     try:
         columns["low"], columns["high"] = model.interval_of(said)
-        notes.say(f"from low to high: the interval of {model.interval:.0%}")
+        notes.say(f"low and high are the ends of the {model.interval:.0%} interval")
     except NotCalibrated as reason:
         notes.say(str(reason))
     shown = {name: significant(values) for name, values in columns.items()}
@@ -94,5 +94,5 @@ def numbers_of(
 
 
 def significant(values: Any) -> pl.Series:
-    """With a few significant digits: more say nothing."""
+    """Round to a few significant digits, since more are not meaningful."""
     return pl.Series([float(f"{value:.{DIGITS}g}") for value in values], dtype=pl.Float64)

@@ -1,4 +1,4 @@
-"""Tagging on the command line. In: sentences with a tag for each word. Out: runs, tags, figures."""
+"""Tagging on the command line. In: sentences with a tag for each word. Out: runs, tags, metrics."""
 
 import argparse
 import shlex
@@ -25,12 +25,12 @@ from unrolled.training.fabric import is_first_process
 from unrolled.training.run_folder import RunFolder
 
 COLUMNS = ("word", "tag", "sentence")
-TOGETHER = 256  # sentences that are asked about at once
+TOGETHER = 256  # sentences that are tagged at once
 PLAIN = (".txt", ".md", "")  # what `predict` reads as running text
 
 
 class TagJob(CommandJob):
-    """`unrolled train tag`, and what is asked of its runs."""
+    """`unrolled train tag`, and the commands that use its runs."""
 
     name = "tag"
     summary = "tag each word: parts of speech, names"
@@ -43,7 +43,7 @@ class TagJob(CommandJob):
         for name in ("word", "tag"):
             parser.add_argument(
                 f"--{name}", metavar="COLUMN",
-                help=f"column of the {name}s: its name, or its number, counting from 1",
+                help=f"column of the {name}s: its name, or its number counting from 1",
             )  # fmt: skip
         parser.add_argument(
             "--sentence", metavar="COLUMN", help="column that identifies the sentence"
@@ -51,7 +51,7 @@ class TagJob(CommandJob):
         parser.add_argument("--scheme", choices=SCHEMES, help="tagging scheme of spans")
         parser.add_argument(
             "--restore", choices=restoring.KINDS,
-            help="learn from plain text to restore what was removed from it",
+            help="learn from plain text to restore what is removed from it",
         )  # fmt: skip
         self.add_test(parser)
 
@@ -80,20 +80,20 @@ class TagJob(CommandJob):
             say_forgotten(forgotten(before, estimator, self.judged_tags), estimator.progress)
 
     def judged_tags(self, how: dict[str, Any], seed: int) -> tuple[Any, Any]:
-        """The sentences that a run was tested on, or else those that it learned from."""
+        """The test set of a run, or its training data if it has none."""
         learned, test = self.read(how, seed)
         judged = test or learned
         return judged.sentences, judged.tags
 
     def read(self, how: dict[str, Any], seed: int) -> tuple[Tagged, Tagged | None]:
-        """What to learn from, and what to test on."""
+        """The training data and the test set."""
         self.refuse_two_tests(how)
         if how.get("scheme") and how.get("from_run"):
-            raise UsageError("--scheme is that of the run with --from: leave it out")
+            raise UsageError("with --from the scheme is that of the run: leave --scheme out")
         named = [name for name in (*COLUMNS, "scheme") if how.get(name)]
         if how.get("restore") and named:
             raise UsageError(
-                f"--{named[0]} is of files with tags, and --restore reads running text: leave one "
+                f"--{named[0]} is for files with tags, and --restore reads running text: leave one "
                 "of them out"
             )
         columns = Columns(**{name: how.get(name) for name in COLUMNS})
@@ -143,7 +143,7 @@ class TagJob(CommandJob):
 
     @staticmethod
     def restore(model: Tagger, kind: str, arguments: argparse.Namespace) -> None:
-        """Print the text, line by line, with what was taken away from it."""
+        """Print the restored text, line by line."""
         if arguments.format:
             raise UsageError("this run restores text, and prints text: leave --format out")
         source = arguments.source
@@ -160,7 +160,7 @@ class TagJob(CommandJob):
             print(line, flush=True)
 
     def sentences_of(self, run: RunFolder, arguments: argparse.Namespace) -> Iterable[Sentence]:
-        """Of running text, cut; of a file with a word a row, as they stand there."""
+        """Sentences: split from running text, or as given in a file with a word in each row."""
         source = arguments.source
         if source == "-":
             return (one for line in sys.stdin for one in sentences_in(line))
@@ -176,7 +176,7 @@ class TagJob(CommandJob):
 
     @staticmethod
     def columns_of(run: RunFolder, source: str, given: dict[str, Any]) -> Columns:
-        """The columns named now; those of training, where the file is of the same kind."""
+        """The given columns, or those of training if the file is of the same kind."""
         before = run.config().get("data", {})
         if kind_of(Path(source)) != kind_of(Path(str(before.get("source")))):
             before = {}
@@ -184,18 +184,18 @@ class TagJob(CommandJob):
 
 
 def is_one_text(source: str) -> bool:
-    """Whether the words are themselves a text, and not the name of a file."""
+    """Whether the argument is a text, not the name of a file."""
     if "\n" in source or (len(source) > 200 and " " in source):
         return True
     if Path(source).exists():
         return False
     if " " not in source.strip() and ("." in source or "/" in source):
-        raise DataError(f"there is no file {source!r} (a text of your own goes in quotation marks)")
+        raise DataError(f"there is no file {source!r} (put a text in quotation marks)")
     return True
 
 
 def written(model: Tagger, sentences: Iterable[Sentence], form: str) -> Iterator[str]:
-    """The answers in one of the forms, as they come."""
+    """The predictions in one of the formats, as they are computed."""
     has_spans = model.scheme_ != "plain"
     colours: dict[str, str] = {}
     if form == "html":

@@ -1,4 +1,4 @@
-"""Transcription on the command line. In: recordings and their texts. Out: runs, texts, figures."""
+"""Transcription on the command line. In: recordings and their texts. Out: runs, texts, metrics."""
 
 import argparse
 import shlex
@@ -18,7 +18,7 @@ COLUMNS = ("file", "text")
 
 
 class TranscribeJob(CommandJob):
-    """`unrolled train transcribe`, and what is asked of its runs."""
+    """`unrolled train transcribe`, and the commands that use its runs."""
 
     name = "transcribe"
     summary = "transcribe recordings of speech"
@@ -53,7 +53,7 @@ class TranscribeJob(CommandJob):
         )  # fmt: skip
 
     def read(self, how: dict[str, Any], seed: int) -> tuple[Speech, Speech | None]:
-        """What to learn from, and what to test on."""
+        """The training data and the test set."""
         self.refuse_two_tests(how)
         file, text = how.get("file"), how.get("text")
         data = read_speech(how["source"], file, text)

@@ -1,4 +1,4 @@
-"""Translation on the command line. In: pairs of texts. Out: runs, translations, figures."""
+"""Translation on the command line. In: pairs of texts. Out: runs, translations, metrics."""
 
 import argparse
 import json
@@ -23,11 +23,11 @@ from unrolled.training import settings as checks
 from unrolled.training.run_folder import RunFolder
 
 T = TypeVar("T")
-TOGETHER = 256  # sources that are translated before any is printed
+TOGETHER = 256  # sources in each group whose translations are printed together
 
 
 class TranslateJob(CommandJob):
-    """`unrolled train translate`, and what is asked of its runs."""
+    """`unrolled train translate`, and the commands that use its runs."""
 
     name = "translate"
     summary = "translate sequences: sentences, spellings, dates"
@@ -59,14 +59,14 @@ class TranslateJob(CommandJob):
         estimator.fit(learned.sources, learned.targets, other, data=table, resume=resume)
 
     def read(self, how: dict[str, Any], seed: int) -> tuple[Pairs, Pairs | None]:
-        """What to learn from, and what to test on."""
+        """The training data and the test set."""
         self.refuse_two_tests(how)
         columns = how.get("from_column"), how.get("to_column")
         data = pairs_of(how["source"], how.get("target"), columns)
         if how.get("test"):
             return data, pairs_of(how["test"], how.get("test_target"), columns)
         if how.get("test_target"):
-            raise UsageError("--test-target is what the lines of --test become: name both")
+            raise UsageError("--test-target contains the translations of --test: give both")
         share = self.share_of(how)
         return data.hold_out(share, seed)
 
@@ -101,8 +101,8 @@ class TranslateJob(CommandJob):
 
     @staticmethod
     def aligned(run: RunFolder, model: Translator, arguments: argparse.Namespace) -> Iterator[str]:
-        """A JSON object for each pair: its tokens, and which of the source each of the target
-        looked at most, counting from 0."""
+        """A JSON object for each pair: its tokens, and for each target token the source token with
+        the largest attention weight, counting from 0."""
         before = {} if arguments.target else run.config().get("data", {})
         names = ("from_column", "to_column")
         columns = [getattr(arguments, name) or before.get(name) for name in names]
@@ -121,7 +121,7 @@ class TranslateJob(CommandJob):
 
     @staticmethod
     def sources_of(run: RunFolder, arguments: argparse.Namespace) -> Iterable[str]:
-        """One text, the lines of stdin or of a file, or a column of a table."""
+        """A text, the lines of stdin or of a file, or a column of a table."""
         source = arguments.source
         if source == "-":
             return (" ".join(line.split()) for line in sys.stdin)
@@ -136,33 +136,33 @@ class TranslateJob(CommandJob):
 def pairs_of(
     source: str, target: str | None, columns: tuple[str | None, str | None] = (None, None)
 ) -> Pairs:
-    """Pairs of a file or two, or built-in ones."""
+    """Pairs from one or two files, or built-in ones."""
     if not builtin.is_builtin(source):
         return read_pairs(source, target, columns)
     if target is not None or any(columns):
-        raise UsageError(f"{source} has its pairs in itself: leave the targets and columns out")
+        raise UsageError(f"{source} contains pairs: leave the targets and columns out")
     found: Pairs = builtin.load(source, "translate")
     return found
 
 
 def refuse_what_goes_not_together(arguments: argparse.Namespace) -> None:
-    """Options of `predict` that answer different questions, or that nothing reads."""
+    """Refuse options of `predict` that exclude each other or have no effect."""
     checks.count("--best", arguments.best, optional=True)
     several = [one for one in ("best", "temperature") if getattr(arguments, one) is not None]
     if arguments.align and several:
-        raise UsageError(f"--align scores given translations, and --{several[0]} makes new ones: "
+        raise UsageError(f"--align uses given translations, and --{several[0]} makes new ones: "
                          "leave one of them out")  # fmt: skip
     for name in ("target", "to_column"):
         if getattr(arguments, name) and not arguments.align:
             option = f"--{name}".replace("_", "-")
-            raise UsageError(f"{option} names translations that are there: say --align with it, or "
+            raise UsageError(f"{option} names given translations: add --align, or "
                              "use `unrolled evaluate`")  # fmt: skip
     if arguments.seed is not None and arguments.temperature is None:
-        raise UsageError("--seed is of --temperature: without it nothing is random")
+        raise UsageError("--seed requires --temperature: without it nothing is random")
 
 
 def said(model: Translator, sources: Iterable[str]) -> Iterator[str]:
-    """A line for each source; an empty one for an empty one."""
+    """The translation of each source; empty for an empty source."""
     for batch in _in_groups(sources):
         asked = [text for text in batch if text]
         answers = iter(model.predict(asked) if asked else [])
@@ -172,7 +172,7 @@ def said(model: Translator, sources: Iterable[str]) -> Iterator[str]:
 def several(
     model: Translator, sources: Iterable[str], arguments: argparse.Namespace
 ) -> Iterator[str]:
-    """For each source a line for each answer, its score and its text, and an empty line."""
+    """For each source a line with the score and text of each translation, then an empty line."""
     draw = None
     if arguments.temperature is not None:
         draw = Draw.seeded(arguments.temperature, arguments.seed or 0)

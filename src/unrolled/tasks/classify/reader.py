@@ -100,7 +100,7 @@ class Reader(Estimator):
         for name in ("longest", "vocabulary", "embedding", "members"):
             checks.count(name, getattr(self, name))
         if self.members > MOST_MEMBERS:
-            raise ArgumentError(f"members is a whole number up to {MOST_MEMBERS}")
+            raise ArgumentError(f"members must be an integer of at most {MOST_MEMBERS}")
         checks.one_of("tokens", self.tokens, ("auto", *KINDS))
         checks.one_of("pooling", self.pooling, POOLINGS)
         self.named_ = takes_times(cell.equation) if self.timed else ()

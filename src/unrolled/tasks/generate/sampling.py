@@ -27,7 +27,7 @@ class Sampling:
         checks.not_negative("temperature", self.temperature)
         checks.count("top_k", self.top_k, optional=True)
         if self.top_p is not None and not 0 < self.top_p <= 1:
-            raise ArgumentError(f"top_p is a share above 0 and up to 1, not {self.top_p!r}")
+            raise ArgumentError(f"top_p must be above 0 and at most 1, not {self.top_p!r}")
 
     def choose(self, scores: Tensor, generator: torch.Generator) -> int:
         """The number of a token, from scores of shape (tokens,)."""

@@ -76,7 +76,9 @@ class Tagger(Estimator):
         for name in ("character_embedding", "character_size", "embedding", "vocabulary", "least"):
             checks.count(name, getattr(self, name))
         if self.character_size < 2:
-            raise ArgumentError("character_size is a whole number from 2 up: half for each end")
+            raise ArgumentError(
+                "character_size must be an integer of at least 2: half for each end"
+            )
         checks.share("word_dropout", self.word_dropout)
         checks.one_of("characters", self.characters, CHARACTERS)
         return cell

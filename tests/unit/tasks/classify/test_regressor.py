@@ -100,7 +100,7 @@ def test_the_report_compares_with_what_looks_at_nothing(run):
 def test_predict_writes_a_number_and_its_interval(run, capsys):
     rows, out = str(run.parent / "rows.csv"), run.parent / "answers.parquet"
     assert main(["predict", str(run), rows, "--out", str(out), "--explain"]) == 0
-    assert "the interval of 80%" in capsys.readouterr().err
+    assert "the 80% interval" in capsys.readouterr().err
     found = pl.read_parquet(out)
     assert found.columns == ["text", "price", "prediction", "low", "high", "counted"]
     said = Regressor.load(run).predict(found["text"].to_list())
@@ -114,13 +114,13 @@ def test_predict_writes_a_number_and_its_interval(run, capsys):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("train classify rows.csv --target price", "predicted by `unrolled train regress`"),
+        ("train classify rows.csv --target price", "use `unrolled train regress`"),
         ("train classify rows.csv --label price", "with `unrolled train regress`"),
         ("train regress rows.csv --target text", "which is not a number"),
         ("train regress rows.csv", "holds the numbers? name it with --target"),
         ("train regress builtin:languages", "holds classes, one a row, and no numbers"),
         ("train regress rows.csv --target price --interval 2", "lies between 0.02 and 0.98"),
-        ("predict run rows.csv --top 2", "--top is of classes"),
+        ("predict run rows.csv --top 2", "--top is for classes"),
         ("export run --to c", "train it with --members 1 --no-linear --no-bidirectional"),
     ],
 )

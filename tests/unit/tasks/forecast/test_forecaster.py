@@ -293,8 +293,8 @@ def test_it_is_an_estimator() -> None:
 @pytest.mark.parametrize(
     ("parameters", "data", "sentence"),
     [
-        ({"horizon": 0}, None, "horizon is a whole number from 1 up, not 0"),
-        ({"mode": "both"}, None, "mode is one of direct, fed-back, not 'both'"),
+        ({"horizon": 0}, None, "horizon must be an integer of at least 1, not 0"),
+        ({"mode": "both"}, None, "mode must be one of direct, fed-back, not 'both'"),
         ({"quantiles": (0.1, 0.9)}, None, r"0.5 is to be among the quantiles"),
         ({"quantiles": (0.9, 0.5)}, None, r"quantiles ascend between 0 and 1"),
         ({"quantiles": ("a",)}, None, "quantiles are numbers between 0 and 1"),
