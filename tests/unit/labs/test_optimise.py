@@ -81,6 +81,8 @@ def test_the_discussion_says_what_came_out(
     for sentence in says:
         assert sentence in text
     assert len(words.questions(measured)) == 4
+    *_, schedules = words.found(measured)
+    assert schedules.count("constant") == 1  # the best, or what the best is compared with
 
 
 @pytest.mark.exhaustive

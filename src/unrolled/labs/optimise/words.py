@@ -28,13 +28,14 @@ def found(measured: Measured) -> list[str]:
     first, *_, last = ranked(measured)
     schedule = min(measured.scheduled.values(), key=lambda one: one.final)
     name = next(name for name, one in measured.scheduled.items() if one is schedule)
+    constant = number(measured.scheduled["constant"].final, 3)
+    beside = "" if name == "constant" else f", a constant rate at {constant}"
     return [
         f"landscape: {lowest.name} gets lowest, to {number(lowest.end, 2)}; sgd to "
         f"{number(measured.paths['sgd'].end, 2)}",
         f"network: {first.name} ends lowest ({number(first.final, 2)} a bit at a rate of "
         f"{first.rate:g}), {last.name} highest ({number(last.final, 2)})",
-        f"schedules: {name} ends lowest ({number(schedule.final, 3)}); constant "
-        f"{number(measured.scheduled['constant'].final, 3)}",
+        f"schedules: {name} ends lowest ({number(schedule.final, 3)}){beside}",
     ]
 
 
