@@ -20,7 +20,7 @@ import numpy as np
 
 from unrolled.data.windows import drifts
 
-SEEN = 4  # times a season must be in the series, or any bend would be one
+SEEN = 3  # times a season must be in the series, or any bend would be one
 LEAST = 0.3  # of the correlation: less than a tenth of the variance repeats
 
 

@@ -11,6 +11,7 @@ Next: forecast.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -124,6 +125,11 @@ class Prepared:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    @cached_property
+    def mean_so_far(self) -> Any:
+        """(T,): of all values up to each step."""
+        return self.values.cumsum() / np.arange(1, len(self) + 1)
 
     def seen_as(self, values: Any) -> Any:
         """Values of the series as the network sees them: the inverse of `restored`."""

@@ -1,11 +1,12 @@
 """The last values of a series as a linear map to the next ones. In: prepared series. Out: points.
 
-Each window is seen from its last value and in units of its series, so that one map serves series of
-any height and size (Zeng et al. 2023, NLinear). The weights are those of ridge regressions, each
-shrunk not to zero but to a plain forecast (`priors`): few data leave it at that. They are tried on
-origins behind what they were fitted to, at several places, and averaged by how likely they make
-what came there; an average of linear maps is a linear map. They are then fitted once more to
-everything. Next: `shares`.
+Each window is seen from its last value and in units of its series, so that one map serves series
+of any height and size (Zeng et al. 2023, NLinear); beside it stand the mean of all values so far,
+to which a stationary series returns, and their mean step, with which a drift continues. The weights
+are those of ridge regressions, each shrunk not to zero but to a plain forecast (`priors`): few data
+leave it at that. They are tried on origins behind what they were fitted to, at several places, and
+averaged by how likely they make what came there; an average of linear maps is a linear map. They
+are then fitted once more to everything. Next: `shares`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from unrolled.data.windows import Prepared
-from unrolled.tasks.forecast.ridge import PENALTIES, Ridge, priors
+from unrolled.tasks.forecast.ridge import PENALTIES, SO_FAR, Ridge, priors
+from unrolled.tasks.forecast.stacking import A_WINDOW
 
 SEASONS = (14, 7, 4, 2, 1)  # that a map may look back on
 LENGTHS = (64, 32, 16, 8, 4)  # that it may look back on whatever the season is
@@ -42,24 +44,36 @@ class Choice(NamedTuple):
 
 @dataclass(frozen=True)
 class LinearMap:
-    """forecast = last value + unit * (window @ weight + bias)."""
+    """forecast = last value + unit * (window @ weight + so_far @ past + bias)."""
 
     weight: Any  # (back, H)
+    past: Any  # (SO_FAR, H)
     bias: Any  # (H,)
     error: float = math.nan  # of the best choice, on origins that were held out; in units
 
     def points(self, series: Prepared, origins: Any) -> Any:
         """(origins, H); before its first value a series is taken to have been that value."""
-        windows, now = _windows(series, np.asarray(origins), len(self.weight))
-        return now[:, None] + series.scale.unit * (windows @ self.weight + self.bias)
+        inputs, now = _inputs(series, np.asarray(origins), len(self.weight))
+        return now[:, None] + series.scale.unit * self.said(inputs)
+
+    def said(self, inputs: Any) -> Any:
+        """Distances from the last value, in units, from (..., back + SO_FAR)."""
+        back = len(self.weight)
+        return inputs[..., :back] @ self.weight + inputs[..., back:] @ self.past + self.bias
+
+    def arrays(self) -> dict[str, Any]:
+        """What it is made of, by name."""
+        return {"weight": self.weight, "past": self.past, "bias": self.bias}
 
     @classmethod
     def mean(cls, maps: Sequence[LinearMap], shares: Any = None) -> LinearMap:
         """Their average; what lies before the window of one has no weight in it."""
         back = max(len(one.weight) for one in maps)
         padded = [np.pad(one.weight, ((back - len(one.weight), 0), (0, 0))) for one in maps]
-        bias = np.average([one.bias for one in maps], 0, shares)
-        return cls(np.average(padded, 0, shares), bias, maps[0].error)
+        past, bias = (
+            np.average([getattr(one, name) for one in maps], 0, shares) for name in ("past", "bias")
+        )
+        return cls(np.average(padded, 0, shares), past, bias, maps[0].error)
 
 
 def fit_map(
@@ -116,10 +130,11 @@ def _averaged(
     like: Prepared,
     count: int,
 ) -> LinearMap:
-    """Of the choices, by their likelihood: of Laplace's distribution, with one error a window.
+    """Of the choices, by their likelihood: of Laplace's distribution, with two errors a window.
 
-    Errors of one window, and of windows that overlap, say much the same, and count as one.
+    Errors of one window, and of windows that overlap, say much the same (`stacking`).
     """
+    windows *= A_WINDOW
     logs = {one: -windows * math.log(max(size, 1e-300)) for one, size in distances.items()}
     best = max(logs, key=lambda one: logs[one])
     shares = {one: math.exp(size - logs[best]) for one, size in logs.items()}
@@ -130,7 +145,7 @@ def _averaged(
     for one in kept:
         prior = priors(one.back, like.layout.horizon, like.layout.season)[one.prior]
         weight = ridges[one.back].weights(one.penalty, prior)
-        maps.append(LinearMap(weight[:-1], weight[-1], error))
+        maps.append(LinearMap(weight[: one.back], weight[one.back : -1], weight[-1], error))
     return LinearMap.mean(maps, [shares[one] for one in kept])
 
 
@@ -145,11 +160,22 @@ def _backs(series: Sequence[Prepared], stops: Sequence[int]) -> list[int]:
     ]
 
 
-def _windows(series: Prepared, origins: Any, back: int) -> tuple[Any, Any]:
-    """(N, back) values before and at each origin, from the last one and in units; the last ones."""
+def _inputs(series: Prepared, origins: Any, back: int) -> tuple[Any, Any]:
+    """(N, back + SO_FAR), from the last value of each origin and in units; the last values.
+
+    The values before and at each origin, the mean of all of them, and their mean step, once for
+    each step ahead.
+    """
     steps = np.maximum(origins[:, None] + np.arange(1 - back, 1), 0)
-    now = series.values[origins]
-    return (series.values[steps] - now[:, None]) / series.scale.unit, now
+    values, now = series.values, series.values[origins]
+    past = so_far(now, values[0], series.mean_so_far[origins], origins, series.layout.horizon)
+    return np.concatenate([values[steps] - now[:, None], past], 1) / series.scale.unit, now
+
+
+def so_far(now: Any, first: Any, mean: Any, origins: Any, horizon: int) -> Any:
+    """(N, SO_FAR): the mean of all values, and their mean step times the horizon."""
+    drift = horizon * (now - first) / np.maximum(origins, 1)
+    return np.stack([mean - now, drift], -1)
 
 
 def _targets(series: Prepared, origins: Any) -> Any:
@@ -164,7 +190,7 @@ def _judged(
     total = sum(stop - first for first, stop in zip(firsts, stops))
     stride = max(1, -(-total // JUDGED))
     some = [np.arange(first, stop, stride) for first, stop in zip(firsts, stops)]
-    x = np.concatenate([_windows(one, origins, back)[0] for one, origins in zip(series, some)])
+    x = np.concatenate([_inputs(one, origins, back)[0] for one, origins in zip(series, some)])
     return x, np.concatenate([_targets(one, origins) for one, origins in zip(series, some)])
 
 
@@ -184,17 +210,18 @@ def _products(
     """
     horizon, found, longer = series[0].layout.horizon, {}, None
     for back in sorted(backs, reverse=True):
-        squares, crossed = np.zeros((back + 1, back + 1)), np.zeros((back + 1, horizon))
+        size = back + SO_FAR + 1
+        squares, crossed = np.zeros((size, size)), np.zeros((size, horizon))
         for one, (first, stop) in zip(series, spans):
             begin, end = max(first, back - 1), stop if longer is None else min(stop, longer - 1)
             for at in range(begin, end, ROWS):
                 part = np.arange(at, min(at + ROWS, end))
-                x = np.concatenate([_windows(one, part, back)[0], np.ones((len(part), 1))], 1)
+                x = np.concatenate([_inputs(one, part, back)[0], np.ones((len(part), 1))], 1)
                 squares += x.T @ x
                 crossed += x.T @ _targets(one, part)
         if longer is not None:
-            squares += found[longer][0][-back - 1 :, -back - 1 :]
-            crossed += found[longer][1][-back - 1 :]
+            squares += found[longer][0][-size:, -size:]
+            crossed += found[longer][1][-size:]
         found[back], longer = (squares, crossed), back
     return found
 

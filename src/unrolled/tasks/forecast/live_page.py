@@ -138,7 +138,7 @@ def _has_own_maps(model: Any) -> bool:
 
 
 def _map(linear: LinearMap | None) -> dict[str, Any] | None:
-    return None if linear is None else encoded({"weight": linear.weight, "bias": linear.bias})
+    return None if linear is None else encoded(linear.arrays())
 
 
 def _series(one: Prepared, has_own_map: bool) -> dict[str, Any]:

@@ -25,6 +25,8 @@ PENALTIES = (
     1e2,
 )  # times the mean square of the inputs
 
+SO_FAR = 2  # inputs that say what all values so far were like: their mean, their mean step
+
 
 class Ridge:
     """The inputs have a column of ones behind them."""
@@ -48,30 +50,38 @@ class Ridge:
         return self.vectors[:-1].T @ prior
 
     def weights(self, penalty: float, prior: Any) -> Any:
-        """(back + 1, H), the bias last."""
+        """(back + SO_FAR + 1, H), the bias last."""
         found = self.vectors @ self._turned(penalty, self._turned_prior(prior))
         found[-1] *= self.one
         return found
 
     def said(self, windows: Any, prior: Any) -> Any:
-        """What each penalty says of windows (N, back): (penalties, N, H)."""
+        """What each penalty says of inputs (N, back + SO_FAR): (penalties, N, H)."""
         inputs = windows @ self.vectors[:-1] + self.one * self.vectors[-1]
         turned = self._turned_prior(prior)
         return inputs @ np.stack([self._turned(penalty, turned) for penalty in PENALTIES])
 
 
 def priors(back: int, horizon: int, season: int) -> dict[str, Any]:
-    """Weights (back, H) of plain forecasts, as distances from the last value.
+    """Weights (back + SO_FAR, H) of plain forecasts, as distances from the last value.
 
-    The last value; the mean of the window; and where it holds a season, the last value of the same
-    place in the season, and the mean of all such values.
+    The last value; the mean of the window, and of all values so far; a drift like the mean step so
+    far; and where the window holds a season, the last value of the same place in the season,
+    without and with that drift, and the mean of all such values.
     """
-    found = {"last": np.zeros((back, horizon)), "mean": np.full((back, horizon), 1 / back)}
+    ahead = np.arange(1, horizon + 1)
+    names = ["last", "mean", "level", "drift"]
     if 1 < season <= back:
-        found["season"], found["seasons"] = np.zeros((2, back, horizon))
-        for ahead in range(1, horizon + 1):
-            lag = season * -(-ahead // season) - ahead  # steps before the last value
+        names += ["season", "season and drift", "seasons"]
+    found = {name: np.zeros((back + SO_FAR, horizon)) for name in names}
+    found["mean"][:back] = 1 / back
+    found["level"][back] = 1.0
+    found["drift"][back + 1] = ahead / horizon
+    if 1 < season <= back:
+        turns = -(-ahead // season)
+        found["season and drift"][back + 1] = season * turns / horizon
+        for h, lag in enumerate(season * turns - ahead):  # steps before the last value
             places = np.arange(back - 1 - lag, -1, -season)
-            found["season"][places[0], ahead - 1] = 1.0
-            found["seasons"][places, ahead - 1] = 1 / len(places)
+            found["season"][places[0], h] = found["season and drift"][places[0], h] = 1.0
+            found["seasons"][places, h] = 1 / len(places)
     return found

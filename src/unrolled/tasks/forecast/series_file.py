@@ -16,10 +16,12 @@ from unrolled.data.windows import Layout
 from unrolled.tasks.forecast.calibration import Calibration
 from unrolled.tasks.forecast.linear_map import LinearMap
 from unrolled.tasks.forecast.linear_path import MAP, OTHERS, PATHS, LinearPath
+from unrolled.tasks.forecast.ridge import SO_FAR
 from unrolled.tasks.forecast.shares import Shares
 from unrolled.training.manifest import NotARun
 
 DAMAGE = (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError)
+NO_MAP = ("past",)  # a run may have none
 MOST_STEPS = 1_000_000  # of a season or a horizon
 
 
@@ -41,16 +43,16 @@ def layout_plain(layout: Layout, calibration: Calibration, shares: Shares) -> di
 def _map_plain(linear: LinearMap | None) -> dict[str, Any] | None:
     if linear is None:
         return None
-    return {"weight": linear.weight.tolist(), "bias": linear.bias.tolist()}
+    return {name: value.tolist() for name, value in linear.arrays().items()}
 
 
 def shares_from(data: Any, layout: Layout, path: Path) -> Shares:
     """The shares that a run keeps."""
     try:
         kept = data["shares"]
-        if "share" in kept and "path" not in kept:
+        if "share" in kept and ("path" not in kept or "past" not in (kept["linear"] or NO_MAP)):
             raise NotARun(
-                f"{path} was trained by an earlier version, which had no linear path: train again"
+                f"{path} was trained by an earlier version, with another linear map: train again"
             )
         share = np.asarray(kept["share"], float)
         if share.shape != (layout.horizon, 1 + len(OTHERS)) or not np.allclose(share.sum(1), 1):
@@ -70,12 +72,13 @@ def shares_from(data: Any, layout: Layout, path: Path) -> Shares:
 def _map_from(kept: Any, layout: Layout) -> LinearMap | None:
     if kept is None:
         return None
-    weight, bias = np.asarray(kept["weight"], float), np.asarray(kept["bias"], float)
-    if weight.ndim != 2 or weight.shape[1:] != bias.shape or len(bias) != layout.horizon:
+    weight, past, bias = (np.asarray(kept[name], float) for name in ("weight", "past", "bias"))
+    horizon = layout.horizon
+    if weight.shape[1:] != (horizon,) or past.shape != (SO_FAR, horizon) or len(bias) != horizon:
         raise ValueError("a linear map of another shape")
-    if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
+    if not all(np.isfinite(one).all() for one in (weight, past, bias)):
         raise ValueError("a linear map that is not finite")
-    return LinearMap(weight, bias)
+    return LinearMap(weight, past, bias)
 
 
 def layout_from(data: Any, path: Path) -> tuple[Layout, Calibration]:

@@ -17,7 +17,7 @@ import numpy as np
 from unrolled.data.windows import Prepared
 from unrolled.tasks.forecast.baselines import OWN
 from unrolled.tasks.forecast.linear_map import fit_map
-from unrolled.tasks.forecast.linear_path import MAP, OTHERS, LinearPath, others
+from unrolled.tasks.forecast.linear_path import MAP, OTHERS, SEASONAL, LinearPath, others
 from unrolled.tasks.forecast.rolling import Roller
 from unrolled.tasks.forecast.stacking import shares_of
 
@@ -139,10 +139,14 @@ class Shared:
 
 
 def names_for(series: Sequence[Prepared], path: LinearPath) -> list[str]:
-    """The methods that may share: of the two kinds of maps, the one that the path is of."""
+    """The methods that may share: of the two kinds of maps, the one that the path is of.
+
+    Without a season the seasonal naive forecast is the last value, which shares once.
+    """
     of_all = path.linear is not None and path.name != OWN
     of_each = len(series) > 1 and path.name != MAP
-    without = [MAP] * (not of_all) + [OWN] * (not of_each)
+    twice = series[0].layout.season == 1 and path.name != SEASONAL
+    without = [MAP] * (not of_all) + [OWN] * (not of_each) + [SEASONAL] * twice
     return [name for name in OTHERS if name not in without]
 
 
@@ -167,8 +171,8 @@ def past_forecasts(
             origins = np.arange(max(begin - 1, 0), end - 1, stride)
             if not len(origins):
                 continue
-            points = others(one, origins, linear, {path.name, *names}, begin)
-            repeated = points["seasonal naive"]  # where the series are too short for a map
+            points = others(one, origins, linear, {path.name, SEASONAL, *names}, begin)
+            repeated = points[SEASONAL]  # where the series are too short for a map
             points = {name: points.get(name, repeated) for name in (*names, path.name)}
             said = roller.forecast(one, origins, points[path.name], path.size) if last else None
             found.append(Past(one, origins, end, points, said))

@@ -20,7 +20,7 @@ from unrolled.data.windows import Prepared, around_anchor, in_logs, memory, own_
 from unrolled.errors import ArgumentError
 from unrolled.tasks.forecast.baselines import OWN, constants_of, own_map
 from unrolled.tasks.forecast.calibration import shifted
-from unrolled.tasks.forecast.linear_map import LinearMap
+from unrolled.tasks.forecast.linear_map import LinearMap, so_far
 from unrolled.tasks.forecast.linear_path import MAP, OTHERS
 from unrolled.tasks.forecast.model import ForecastNetwork
 from unrolled.tasks.forecast.smoothing import Smoother
@@ -78,6 +78,7 @@ class ForecastStream:
         past = np.concatenate([np.full(self._size, prepared.values[0]), prepared.values])
         self._past = past[-self._size :]
         self._end = len(prepared)  # steps that were seen
+        self._first, self._sum = prepared.values[0], float(prepared.values.sum())
         self._smoother = None
         if self._share["smoothing"].any():
             self._smoother = Smoother(prepared.values, *constants_of(prepared, prepared.known))
@@ -106,7 +107,7 @@ class ForecastStream:
             raise ArgumentError(f"a value is a finite number, or None for a gap, not {value!r}")
         now = self._past[-1] if value is None else self._seen(float(value))
         self._past = np.append(self._past[1:], now)
-        self._end += 1
+        self._end, self._sum = self._end + 1, self._sum + now
         if self._smoother is not None:
             self._smoother.step(now)
         seen = np.full(self._size, is_seen)
@@ -146,9 +147,11 @@ class ForecastStream:
         points = {"naive": now, "seasonal naive": anchor}
         if self._smoother is not None:
             points["smoothing"] = self._smoother.ahead(self.layout.horizon)
+        mean, last = self._sum / self._end, self._end - 1
+        past = so_far(now, self._first, mean, last, self.layout.horizon)
         for name, linear in self._maps.items():
-            window = (self._past[-len(linear.weight) :] - now) / self.scale.unit
-            points[name] = now + self.scale.unit * (window @ linear.weight + linear.bias)
+            inputs = np.concatenate([self._past[-len(linear.weight) :] - now, past])
+            points[name] = now + self.scale.unit * linear.said(inputs / self.scale.unit)
         if OWN not in points:  # too short a series for a map of its own
             points[OWN] = anchor
         return points

@@ -13,7 +13,7 @@ from unrolled.tasks.forecast.baselines import own_map
 from unrolled.tasks.forecast.layout import better_in_logs
 from unrolled.tasks.forecast.linear_map import LinearMap, fit_map
 from unrolled.tasks.forecast.linear_path import OTHERS, LinearPath, choose_path
-from unrolled.tasks.forecast.ridge import PENALTIES, Ridge, priors
+from unrolled.tasks.forecast.ridge import PENALTIES, SO_FAR, Ridge, priors
 from unrolled.tasks.forecast.series_file import shares_from
 from unrolled.tasks.forecast.shares import Shared, Shares, learn_shares, past_forecasts
 from unrolled.tasks.forecast.stacking import shares_of
@@ -85,7 +85,7 @@ def test_a_ridge_regression_shrinks_to_its_prior():
 def test_priors_are_plain_forecasts():
     one, origins = prepared(wave(noise=0.3)), np.array([50, 61])
     found = {
-        name: LinearMap(weight, np.zeros(6)).points(one, origins)
+        name: LinearMap(weight[:8], weight[8:], np.zeros(6)).points(one, origins)
         for name, weight in priors(8, 6, 4).items()
     }
     now = one.values[origins][:, None]
@@ -96,7 +96,33 @@ def test_priors_are_plain_forecasts():
     assert_agrees(found["season"], seasonal, tolerance=FLOAT64)
     both = (window[:, 4 + np.arange(6) % 4] + window[:, np.arange(6) % 4]) / 2
     assert_agrees(found["seasons"], both, tolerance=FLOAT64)
-    assert set(priors(8, 6, 1)) == {"last", "mean"}
+    means = np.stack([one.values[:51].mean(), one.values[:62].mean()])
+    assert_agrees(found["level"], np.repeat(means[:, None], 6, 1), tolerance=FLOAT64)
+    step = (now - one.values[0]) / origins[:, None]
+    assert_agrees(found["drift"], now + step * np.arange(1, 7), tolerance=FLOAT64)
+    turns = np.array([4, 4, 4, 4, 8, 8])
+    assert_agrees(found["season and drift"], seasonal + step * turns, tolerance=FLOAT64)
+    assert set(priors(8, 6, 1)) == {"last", "mean", "level", "drift"}
+
+
+def test_what_is_stationary_returns_to_the_mean_of_all_that_came():
+    """An autoregression of order one, whose best forecast is known."""
+    draw, values = np.random.default_rng(4), np.zeros(700)
+    for t in range(1, 700):
+        values[t] = 0.8 * values[t - 1] + draw.normal()
+    one, origins = prepared(50 + values, season=1, learned=500), np.arange(500, 690)
+    best = 50 + values[origins][:, None] * 0.8 ** np.arange(1, 7)
+    away = np.abs(fit_map([one], [500]).points(one, origins) - best).mean()
+    assert away < 0.35  # of a standard deviation of 1.67
+    assert np.abs(one.values[origins][:, None] - best).mean() > 0.6
+
+
+def test_a_drift_goes_on():
+    draw = np.random.default_rng(5)
+    one = prepared(np.cumsum(1.0 + draw.normal(size=600)), season=1, learned=400)
+    origins = np.arange(400, 590)
+    said = fit_map([one], [400]).points(one, origins) - one.values[origins][:, None]
+    assert np.abs(said.mean(0) / np.arange(1, 7) - 1.0).max() < 0.15
 
 
 def test_a_series_that_is_too_short_has_no_map():
@@ -106,7 +132,8 @@ def test_a_series_that_is_too_short_has_no_map():
 def test_an_average_of_maps_says_the_average_of_what_they_say():
     one, origins = prepared(wave(noise=0.3)), np.array([50, 60])
     draw = np.random.default_rng(1)
-    maps = [LinearMap(draw.normal(size=(back, 6)), draw.normal(size=6)) for back in (5, 9)]
+    shapes = [((back, 6), (SO_FAR, 6), 6) for back in (5, 9)]
+    maps = [LinearMap(*(draw.normal(size=shape) for shape in one)) for one in shapes]
     expected = np.mean([each.points(one, origins) for each in maps], 0)
     assert_agrees(LinearMap.mean(maps).points(one, origins), expected, tolerance=FLOAT64)
 
@@ -243,5 +270,5 @@ def test_logarithms_are_for_what_grows_by_shares():
 def test_a_run_of_an_earlier_version_is_refused():
     one = prepared(wave(40))
     before = {"shares": {"share": np.ones((6, 5)).tolist(), "weight": [], "bias": []}}
-    with pytest.raises(NotARun, match="earlier version, which had no linear path: train again"):
+    with pytest.raises(NotARun, match="earlier version, with another linear map: train again"):
         shares_from(before, one.layout, Path("runs/old"))
