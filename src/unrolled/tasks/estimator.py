@@ -118,10 +118,12 @@ class Estimator(BaseEstimator):
         return int(getattr(self, "epochs_", self.USUAL))
 
     def plan_epochs(self, rows: int, fine_tuned: bool = False) -> None:
-        """As many epochs as it takes for enough steps, if no number was given."""
+        """As many epochs as it takes for enough steps, if no number was given; up to twice as many
+        where the time is limited instead."""
         steps = max(1, -(-rows // self.batch_size))
         least = 0 if fine_tuned else self.LEAST_STEPS
-        self.epochs_ = self.epochs or max(self.USUAL, -(-least // steps))
+        usual = max(self.USUAL, -(-least // steps))
+        self.epochs_ = self.epochs or (usual if self.minutes is None else 2 * usual)
 
     def settings_beside(self, another: bool) -> Settings:
         """A part of the minutes is left for another network that is trained beside this one."""

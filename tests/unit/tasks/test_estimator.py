@@ -24,6 +24,12 @@ def test_few_rows_are_read_more_often_so_that_the_optimizer_takes_enough_steps(k
     assert model.settings().epochs == kind.USUAL
 
 
+def test_a_limit_of_time_allows_more_epochs() -> None:
+    model = Translator(minutes=20)
+    model.plan_epochs(Translator.LEAST_STEPS * model.batch_size)
+    assert model.settings().epochs == 2 * Translator.USUAL
+
+
 def test_a_number_of_epochs_that_is_given_is_kept() -> None:
     model = Translator(epochs=3)
     model.plan_epochs(1)
