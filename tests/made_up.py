@@ -6,9 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from unrolled.data.scores import Note, Piece
+
 OPENINGS = ("the film was", "I found it", "they say it is", "what a story,", "the plot is")
 GOOD = ("good", "lovely", "splendid", "warm")
 BAD = ("bad", "awful", "dull", "cold")
+COLORS = {"red": (220, 30, 30), "green": (30, 200, 40), "blue": (20, 40, 230)}
 
 
 def opinions(count: int = 120, seed: int = 0) -> tuple[list[str], list[str]]:
@@ -70,3 +73,38 @@ def tones(count: int = 60, seed: int = 0) -> tuple[list[Any], list[str]]:
         sounds.append(np.concatenate(pieces).astype(np.float32))
         texts.append("".join(letters))
     return sounds, texts
+
+
+def bars(count: int = 80, seed: int = 0) -> tuple[list[Any], list[str]]:
+    """Two bars side by side, and their colors from left to right."""
+    draw = np.random.default_rng(seed)
+    pictures, texts = [], []
+    for _ in range(count):
+        names = [str(name) for name in draw.choice(list(COLORS), 2)]
+        picture = np.empty((6, 12, 3), np.uint8)
+        picture[:, :6], picture[:, 6:] = (COLORS[name] for name in names)
+        pictures.append(picture)
+        texts.append(" and ".join(names))
+    return pictures, texts
+
+
+def moving(count: int = 60, seed: int = 0) -> tuple[list[Any], list[str]]:
+    """A bright column that moves to the left or to the right, in clips of 3 to 5 frames."""
+    draw = np.random.default_rng(seed)
+    clips, labels = [], []
+    for number in range(count):
+        steps = int(draw.integers(3, 6))
+        clip = draw.integers(0, 60, (steps, 5, 8), np.uint8)
+        way, first = (1, 0) if number % 2 else (-1, 7)
+        for step in range(steps):
+            clip[step, :, first + way * step] = 250
+        clips.append(clip)
+        labels.append("right" if number % 2 else "left")
+    return clips, labels
+
+
+def tune(number: int) -> Piece:
+    """An accompanied scale that begins on another key in each piece."""
+    low = 48 + number % 5
+    notes = [Note(float(t), low + 12 + t % 7, 1.0) for t in range(12)]
+    return Piece(f"tune {number}", (*notes, *(Note(float(t), low, 2.0) for t in range(0, 12, 2))))

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.made_up import chatter, names_in_sentences, opinions, tones
+from tests.made_up import bars, chatter, moving, names_in_sentences, opinions, tones, tune
 from unrolled.tasks import estimator
+from unrolled.tasks.caption.captioner import Captioner
 from unrolled.tasks.classify.classifier import Classifier
+from unrolled.tasks.compose.composer import Composer
 from unrolled.tasks.forecast.forecaster import Forecaster
 from unrolled.tasks.generate.generator import Generator
 from unrolled.tasks.tag.tagger import Tagger
@@ -52,5 +54,11 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         Translator(out=place / "translate", beam=2, longest=6, **TINY).fit(
             X, [text[-9:] for text in X]
+        )
+        Classifier(out=place / "clips", members=1, **TINY).fit(*moving(16))
+        Captioner(out=place / "caption", embedding=3, channels=4, beam=2, longest=6,
+                  target_tokens="word", **TINY).fit(*bars(16))  # fmt: skip
+        Composer(out=place / "compose", units=2, steps=1, transpose=0, **TINY).fit(
+            [tune(number) for number in range(6)]
         )
     return place

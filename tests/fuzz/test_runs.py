@@ -21,7 +21,9 @@ from tests.fuzz.damage import changed, damaged
 from tests.fuzz.verdict import Endless, Failures, check_sentence, judge
 from unrolled.cli.jobs import of_run
 from unrolled.errors import UnrolledError
+from unrolled.tasks.caption.captioner import Captioner
 from unrolled.tasks.classify.classifier import Classifier
+from unrolled.tasks.compose.composer import Composer
 from unrolled.tasks.forecast.forecaster import Forecaster
 from unrolled.tasks.generate.generator import Generator
 from unrolled.tasks.tag.tagger import Tagger
@@ -37,6 +39,9 @@ ASK: dict[str, Callable[[Path], Any]] = {
     "tag": lambda run: Tagger.load(run).predict([["Ms", "N1", "came"]]),
     "transcribe": lambda run: Transcriber.load(run).predict([np.sin(np.arange(900.0))]),
     "translate": lambda run: Translator.load(run).predict(["a fine film"]),
+    "clips": lambda run: Classifier.load(run).predict([np.zeros((4, 5, 8), np.uint8)]),
+    "caption": lambda run: Captioner.load(run).predict([np.zeros((6, 12, 3), np.uint8)]),
+    "compose": lambda run: Composer.load(run).compose(2.0, pieces=1),
 }
 
 

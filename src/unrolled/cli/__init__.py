@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import os
 import sys
+import time
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
@@ -152,6 +153,7 @@ def unforeseen(error: BaseException) -> str:
 
 def dispatch(words: list[str]) -> int:
     """Find the command in the words, parse the rest with its own parser, and run it."""
+    began = time.monotonic()  # `--minutes` covers loading, too
     refuse_undecodable(words)
     if not words or words[0] in ("-h", "--help", "help"):
         print(overview())
@@ -166,6 +168,7 @@ def dispatch(words: list[str]) -> int:
     with extras(f"`unrolled {words[0]}`"):
         module = import_module(COMMANDS[words[0]][0])
         arguments = parse(parser_of(words[0]), words[1:])
+        arguments.began = began
         status: int = module.run(arguments)
     return status
 

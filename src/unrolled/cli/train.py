@@ -7,7 +7,6 @@ unrolled train --resume runs/reviews-1
 
 import argparse
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +57,6 @@ def add_shared(parser: argparse._ActionsContainer) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    began = time.monotonic()  # `--minutes` covers loading, reading, evaluation and the report
     require("jobs", "`unrolled train`")
     from unrolled.cli import jobs
     from unrolled.training.fabric import is_first_process
@@ -71,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     work = begin if arguments.resume is None else go_on
     try:
         with terminable():
-            path = work(arguments, began)
+            path = work(arguments, arguments.began)
     except Interrupted as stopped:
         print(f"unrolled: {stopped}", file=sys.stderr)
         return INTERRUPTED

@@ -167,6 +167,7 @@ class Estimator(BaseEstimator):
         if not resume:
             self.refuse_taken_place()
         self.notes_ = Notes((data or {}).get("notes", ()))
+        self.rows_read_: tuple[int, int] | None = None  # of how many, where there is time for few
 
     def learn(
         self,
@@ -229,8 +230,9 @@ class Estimator(BaseEstimator):
 
     def _files(self) -> dict[str, str]:
         """What a new run holds beside its configuration."""
+        rows = {} if self.rows_read_ is None else {"rows": self.rows_read_[0]}
         return {
-            VOCABULARY: json_text(self._vocabulary()),
+            VOCABULARY: json_text(self._vocabulary() | rows),
             "cell.json": self.cell_.equation.to_json(),
         }
 

@@ -11,6 +11,7 @@ import itertools
 import json
 import re
 import sys
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
@@ -110,11 +111,11 @@ class Tokens:
             letters = "".join(texts).encode("utf-32-le", "surrogatepass")
             numbers = self._by_letter[np.frombuffer(letters, np.uint32)]
         else:
-            found: list[int] = []
+            found = array("i")
             for place, some in enumerate(self._cut_all(texts)):
                 lengths[place] = len(some)
-                found += some
-            numbers = np.asarray(found, np.int32)
+                found.extend(some)
+            numbers = np.array(found, np.int32)
         empty = np.flatnonzero(lengths == 0)
         if len(empty):
             numbers = np.insert(numbers, (np.cumsum(lengths) - lengths)[empty], UNKNOWN)

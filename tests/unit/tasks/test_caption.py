@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.made_up import bars
 from tests.tolerances import FIGURE, assert_agrees
 from unrolled.cli import main
 from unrolled.errors import ArgumentError
@@ -19,24 +20,10 @@ from unrolled.tasks.tokens import DamagedVocabulary
 from unrolled.training.interrupts import Interrupted
 from unrolled.training.run_folder import RunFolder
 
-COLOURS = {"red": (220, 30, 30), "green": (30, 200, 40), "blue": (20, 40, 230)}
 SMALL = {
     "hidden": 16, "embedding": 8, "channels": 8, "epochs": 15, "lr": 0.02, "batch_size": 10,
     "dropout": 0.0, "augment": 0.0, "beam": 2, "longest": 6, "smoothing": 0.0,
 }  # fmt: skip
-
-
-def bars(count=80, seed=0):
-    """Two bars side by side, and their colours from left to right."""
-    draw = np.random.default_rng(seed)
-    pictures, texts = [], []
-    for _ in range(count):
-        names = [str(name) for name in draw.choice(list(COLOURS), 2)]
-        picture = np.empty((6, 12, 3), np.uint8)
-        picture[:, :6], picture[:, 6:] = (COLOURS[name] for name in names)
-        pictures.append(picture)
-        texts.append(" and ".join(names))
-    return pictures, texts
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.made_up import tune
 from tests.tolerances import FIGURE, FLOAT64, assert_agrees
 from unrolled.cells.choosing import choose_cell
 from unrolled.cli import main
@@ -34,13 +35,6 @@ def network(keys, seed=0):
         for weight in found.parameters():
             weight.copy_(torch.randn_like(weight))
     return found.eval()
-
-
-def tune(number):
-    """An accompanied scale that begins on another key in each piece."""
-    low = 48 + number % 5
-    notes = [Note(float(t), low + 12 + t % 7, 1.0) for t in range(12)]
-    return Piece(f"tune {number}", (*notes, *(Note(float(t), low, 2.0) for t in range(0, 12, 2))))
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,7 @@ from unrolled.data.pictures import LARGEST_SIDE
 from unrolled.data.splits import hold_out
 from unrolled.errors import ArgumentError, require
 from unrolled.networks.attention import SCORES
+from unrolled.tasks.budget import Rows, in_time
 from unrolled.tasks.caption.model import CaptionNetwork
 from unrolled.tasks.caption.page import Findings, Look, page_of
 from unrolled.tasks.estimator import seeded
@@ -106,7 +107,10 @@ class Captioner(TargetEstimator):
         """Learn from pictures and texts; `data` says for the run where they came from, `names` is
         what the pictures, and those of the test, are called in the report."""
         self.begin(data, resume)
-        raw = self._split(as_pictures(X), as_texts(y, len(X)), names)
+        columns = as_pictures(X), as_texts(y, len(X))
+        given = in_time(self, Rows(columns, test, names), resume)
+        (pictures, texts), test, names = given.columns, given.test, given.called
+        raw = self._split(pictures, texts, names)
         if test is not None:
             called = names[1] if names else numbered(len(test[0]))
             raw["test"] = as_pictures(test[0]), as_texts(test[1], len(test[0])), called

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from unrolled.networks.committee import Committee
 from unrolled.networks.linear_series import LinearSeries
+from unrolled.tasks.budget import taken
 from unrolled.tasks.classify.encoders import AnyEncoder, TextEncoder, as_inputs
 from unrolled.tasks.classify.job import Labelled
 from unrolled.tasks.classify.ngrams import LinearTexts
@@ -29,8 +30,10 @@ def learn_linear(
     train, linear = parts["train"], model.linear
     if isinstance(linear, LinearTexts):
         rarity = settings.rarity_
-        texts = settings.encoder_.beginnings(inputs["train"])
-        given = texts, rarity, train.targets, train.folds, weights
+        few = settings.linear_rows_
+        texts = settings.encoder_.beginnings(taken(inputs["train"], few))
+        folds = None if train.folds is None else train.folds[few]
+        given = texts, rarity, train.targets[few], folds, weights
         left_out = waiting_for(lambda: linear.fit(*given))  # solvers of other languages
     elif isinstance(linear, LinearSeries):
         x, lengths = train.sequences.batch(np.arange(len(train)))
@@ -40,7 +43,8 @@ def learn_linear(
         left_out = left_out.numpy()
     else:
         return parts
-    found = {"train": replace(train, linear=left_out)}
+    is_whole = left_out is None or len(left_out) == len(train)
+    found = {"train": replace(train, linear=left_out) if is_whole else train}
     for name in parts.keys() - found.keys():
         whole = name == "validation" and train.folds is not None
         data = parts[name]

@@ -5,6 +5,7 @@ In: labels, numbers of rows, a run's vocabulary. Out: checked values; next: `cla
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ MOST_MEMBERS = 100  # of a committee
 EPOCHS = 20  # where the steps below allow it
 EPOCHS_OF_WORDS = 6  # a network has learned what it can of words when it has seen them a few times
 USUAL_EPOCHS = f"{EPOCHS}, {EPOCHS_OF_WORDS} for words, more for few rows"
+LONG_TOKEN = 10  # characters: more than most tokens have
+MOST_READ = 25_000_000  # characters that a linear model learns from, in many times their memory
 LEAST_STEPS, MOST_STEPS = 250, 2_000  # of the optimizer: few rows are read more often
 
 
@@ -52,6 +55,24 @@ def split_rows(inputs: list[Any], named: list[str], settings: Any) -> tuple[Any,
     for fold, (_, held) in enumerate(folds(named, count, settings.seed, together)):
         numbers[held] = fold
     return every, every, numbers
+
+
+def rows_of_linear(texts: Sequence[Any], settings: Any) -> Any:
+    """The training rows that the linear model learns from, ascending."""
+    every = np.arange(len(texts))
+    if not settings.linear or not isinstance(texts[0], str):
+        return every
+    most = LONG_TOKEN * settings.longest
+    lengths = np.asarray([min(len(text), most) for text in texts], np.int64)
+    if lengths.sum() <= MOST_READ:
+        return every
+    order = np.random.default_rng([settings.seed, 8]).permutation(len(texts))
+    count = int(np.searchsorted(lengths[order].cumsum(), MOST_READ))
+    settings._note(
+        f"the linear model learns from {max(1, count):,} of the {len(texts):,} training rows: all "
+        "would take too much memory"
+    )
+    return np.sort(order[: max(1, count)])
 
 
 def shape_from(vocabulary: dict[str, Any], run: RunFolder) -> dict[str, Any]:

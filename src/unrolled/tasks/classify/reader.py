@@ -32,6 +32,7 @@ from unrolled.networks.random_convolutions import Plan
 from unrolled.networks.series_front import stride_for
 from unrolled.networks.timed import is_of_each, takes_times
 from unrolled.report.blocks import Live
+from unrolled.tasks.budget import rows_in_time, taken, test_in_time
 from unrolled.tasks.classify.beside import learn_linear, scores_beside
 from unrolled.tasks.classify.encoders import (
     LONGEST,
@@ -50,6 +51,7 @@ from unrolled.tasks.classify.plan import (
     MOST_MEMBERS,
     USUAL_EPOCHS,
     epochs_for,
+    rows_of_linear,
     shape_from,
     split_rows,
 )
@@ -135,7 +137,7 @@ class Reader(Estimator):
         `names` is what the sequences, and those of the test, are called in the report.
         """
         self.begin(data, resume)
-        inputs, parts = self._parts(X, y, test)
+        inputs, parts = self._parts(X, y, test, resume)
         self.epochs_ = self.epochs or epochs_for(len(parts["train"]), self)
         model = self._build()
         if self.before is not None:
@@ -155,16 +157,21 @@ class Reader(Estimator):
         self.write_report(lambda: page_of(self._findings(config, inputs, parts, beside, names)))
         return self
 
-    def _parts(self, X: Any, y: Any, test: Any) -> tuple[dict[str, list[Any]], dict[str, Labelled]]:
+    def _parts(
+        self, X: Any, y: Any, test: Any, resume: bool = False
+    ) -> tuple[dict[str, list[Any]], dict[str, Labelled]]:
         """Cut off the validation rows, fit the encoder on the rest, encode everything."""
         inputs = as_inputs(X)
         targets = self._learn_targets(y, len(inputs))
         before = self.before
         is_text = isinstance(inputs[0], str)
         refuse_times(self.timed, inputs)
+        every = rows_in_time(self, (inputs, y), resume, self._strata(targets))
+        if len(every) < len(inputs):
+            inputs, targets = taken(inputs, every), targets[every]
         rows, held, folds = split_rows(inputs, self._strata(targets), self)
-        self.rows_ = {"train": rows, "validation": held}
         raw = {"train": [inputs[row] for row in rows]}
+        few = self.linear_rows_ = rows_of_linear(raw["train"], self)
         if before is not None:
             self.encoder_: AnyEncoder = before.encoder_
             self.ngrams_, self.rarity_ = before.ngrams_, before.rarity_
@@ -172,20 +179,25 @@ class Reader(Estimator):
             kind = kind_for(raw["train"], self._note) if self.tokens == "auto" else self.tokens
             self.encoder_ = TextEncoder.fit(raw["train"], kind, self.vocabulary, self.longest)
             if self.linear:
-                self.ngrams_, self.rarity_ = NGrams.fit(self.encoder_.beginnings(raw["train"]))
+                texts = self.encoder_.beginnings(taken(raw["train"], few))
+                self.ngrams_, self.rarity_ = NGrams.fit(texts)
         else:
             self.encoder_ = encoder_of_numbers(raw["train"], self.named_)
         whole = Labelled(self.encoder_.encode(inputs, self._note), targets)
         self.shape_ = self._shape(whole.sequences)
         parts = {"train": replace(whole.rows(rows), folds=folds)}
+        if folds is not None:  # the linear model is judged by rows that it has left out
+            held, folds = held[few], folds[few]
+        self.rows_ = {"train": every[rows], "validation": every[held]}
         if len(held):
             raw["validation"] = [inputs[row] for row in held]
             judges = np.zeros(len(held), np.int64) if folds is None else folds
             parts["validation"] = replace(whole.rows(held), folds=judges)
         if test is not None:
-            raw["test"] = as_inputs(test[0])
-            self.rows_["test"] = np.arange(len(raw["test"]))
-            parts["test"] = self._encode_labelled(*test)
+            read = as_inputs(test[0])
+            some = test_in_time(self, len(read))
+            raw["test"], self.rows_["test"] = taken(read, some), some
+            parts["test"] = self._encode_labelled(raw["test"], taken(test[1], some))
         return raw, parts
 
     def _shape(self, sequences: Ragged) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from unrolled.data.piano_roll import fine_enough, heard, piece_of, roll_of
 from unrolled.data.scores import KEYS, Music, Piece
 from unrolled.errors import ArgumentError
 from unrolled.report.numbers import counted
+from unrolled.tasks.budget import Rows, in_time
 from unrolled.tasks.compose import sampling
 from unrolled.tasks.compose.job import MusicJob, begin_with, frequencies
 from unrolled.tasks.compose.model import MusicNetwork
@@ -82,7 +83,8 @@ class Composer(Estimator):
     ) -> Composer:
         """Learn from pieces; `data` says for the run where they came from."""
         self.begin(data, resume)
-        pieces = as_pieces(X)
+        given = in_time(self, Rows((as_pieces(X),), test), resume)
+        (pieces,), test = given.columns, given.test
         learned, held = Music(pieces).hold_out(self.validation, self.seed)
         self.steps_ = self.steps or fine_enough(learned.pieces)
         self.tempo_ = float(np.median([piece.tempo for piece in learned.pieces]))

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from unrolled.cells.choosing import ChosenCell
+from unrolled.data.labels import rarest_of
 from unrolled.data.schemes import kinds_of, may_follow, tags_for
 from unrolled.data.splits import hold_out
 from unrolled.data.tagged import Tagged, settle_scheme
@@ -26,6 +27,7 @@ from unrolled.errors import ArgumentError
 from unrolled.exports.export import Exported, Options
 from unrolled.networks.characters import READERS
 from unrolled.networks.crf import Grammar
+from unrolled.tasks.budget import Rows, in_time
 from unrolled.tasks.estimator import Estimator, seeded
 from unrolled.tasks.live import alive
 from unrolled.tasks.options import option
@@ -106,7 +108,10 @@ class Tagger(Estimator):
     ) -> Tagger:
         """Learn from sentences and tags; `scheme` is found by looking where it is not said."""
         self.begin(data, resume)
-        whole = Tagged(*as_sentences(X, y), notes=self.notes_)
+        sentences, tags = as_sentences(X, y)
+        given = in_time(self, Rows((sentences, tags), test), resume, rarest_of(tags), scheme=scheme)
+        (sentences, tags), test = given.columns, given.test
+        whole = Tagged(sentences, tags, notes=self.notes_)
         self.scheme_ = settle_scheme(whole, self.before.scheme_ if self.before else scheme)
         raw, parts = self._parts(whole, test)
         model = self._build()

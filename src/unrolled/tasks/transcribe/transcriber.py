@@ -23,6 +23,7 @@ from unrolled.data.splits import hold_out
 from unrolled.errors import ArgumentError
 from unrolled.networks import ctc
 from unrolled.report.numbers import counted
+from unrolled.tasks.budget import Rows, in_time
 from unrolled.tasks.estimator import Estimator, seeded
 from unrolled.tasks.options import option
 from unrolled.tasks.ragged import Ragged
@@ -93,7 +94,9 @@ class Transcriber(Estimator):
     ) -> Transcriber:
         """Learn from samples at `rate` a second, and texts; `names` is for the report."""
         self.begin(data, resume)
-        sounds, texts = as_sounds(X), as_texts(y, len(X))
+        columns = as_sounds(X), as_texts(y, len(X))
+        given = in_time(self, Rows(columns, test, names), resume, rate=rate)
+        (sounds, texts), test = given.columns, given.test
         rows, held = np.arange(len(sounds)), np.arange(0)
         if self.validation:
             rows, held = hold_out([""] * len(sounds), self.validation, self.seed)

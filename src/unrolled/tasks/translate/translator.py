@@ -20,6 +20,7 @@ from torch import Tensor
 from unrolled.cells.choosing import ChosenCell
 from unrolled.data.splits import hold_out
 from unrolled.errors import ArgumentError, require
+from unrolled.tasks.budget import Rows, in_time
 from unrolled.tasks.estimator import seeded
 from unrolled.tasks.options import option
 from unrolled.tasks.ragged import Ragged, batches_in_order
@@ -90,7 +91,8 @@ class Translator(TargetEstimator):
     ) -> Translator:
         """Learn from sources and targets; `data` says for the run where they came from."""
         self.begin(data, resume)
-        raw = self._split(as_texts(X), as_targets(y, len(X)))
+        given = in_time(self, Rows((as_texts(X), as_targets(y, len(X))), test), resume)
+        raw, test = self._split(*given.columns), given.test
         if test is not None:
             raw["test"] = as_texts(test[0]), as_targets(test[1], len(test[0]))
         if self.out is not None:  # its report measures, when all has been learned

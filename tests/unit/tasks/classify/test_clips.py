@@ -5,6 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.made_up import moving
 from tests.tolerances import FLOAT32, assert_agrees
 from unrolled import export
 from unrolled.cli import main
@@ -16,21 +17,6 @@ SMALL = {
     "hidden": 8, "members": 1, "epochs": 10, "lr": 0.02, "batch_size": 10, "dropout": 0.0,
     "schedule": "constant",
 }  # fmt: skip
-
-
-def moving(count=60, seed=0):
-    """A bright column that moves to the left or to the right, in clips of 3 to 5 frames."""
-    draw = np.random.default_rng(seed)
-    clips, labels = [], []
-    for number in range(count):
-        steps = int(draw.integers(3, 6))
-        clip = draw.integers(0, 60, (steps, 5, 8), np.uint8)
-        way, first = (1, 0) if number % 2 else (-1, 7)
-        for step in range(steps):
-            clip[step, :, first + way * step] = 250
-        clips.append(clip)
-        labels.append("right" if number % 2 else "left")
-    return clips, labels
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from tests.made_up import opinions
 from tests.tolerances import EXACT, FLOAT64, assert_agrees
-from unrolled.tasks.classify import counting
+from unrolled.tasks.classify import counting, plan
 from unrolled.tasks.classify.classifier import Classifier
 from unrolled.tasks.classify.ngrams import LinearTexts, NGrams
 from unrolled.tasks.tokens import Tokens
@@ -120,3 +120,15 @@ def test_what_foreign_code_fits_leaves_the_main_thread_free_for_signals(monkeypa
     Classifier(**SMALL | {"epochs": 1}).fit(*opinions(24))
     assert where
     assert threading.main_thread() not in where
+
+
+def test_of_many_texts_the_linear_model_reads_a_sample(monkeypatch, capsys):
+    monkeypatch.setattr(plan, "MOST_READ", 1_500)
+    X, y = opinions(80)
+    model = Classifier(hidden=3, epochs=1, members=2).fit(X, y)
+    few = model.linear_rows_
+    assert 0 < len(few) < 80
+    assert sum(len(X[row]) for row in model.rows_["train"][few]) <= 1_500
+    assert f"learns from {len(few)} of the 80 training rows" in capsys.readouterr().err
+    assert np.array_equal(model.rows_["validation"], model.rows_["train"][few])
+    assert model.model_.linear.weight.abs().max() > 0
