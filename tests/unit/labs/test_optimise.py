@@ -64,10 +64,10 @@ FALLING = {"constant": 0.2, "step": 0.11, "exponential": 0.19, "cosine": 0.18}
     [
         (EACH, ENDS, FALLING, ["as predicted, every other optimizer gets lower",
                                "every optimizer learned the task at some rate",
-                               "*Step* ends clearly lower", "**not** less particular"]),
+                               "*Step* ends clearly lower", "**not** less sensitive"]),
         (EACH | {"adam": [0.01, 0.05]}, ENDS | {"adam": 0.6}, FALLING | {"constant": 0.1},
          ["**against the prediction** not adam", "adam is clearly best",
-          "None of the falling rates helped", "are less particular about it"]),
+          "None of the decreasing rates helped", "are less sensitive to the learning rate"]),
         (EACH | {"sgd": [0.6, 0.6]}, ENDS | {"sgd": 0.01}, FALLING | {"constant": 0.112},
          ["no other optimizer gets lower", "sgd did **not** learn the task", "a little lower"]),
     ],

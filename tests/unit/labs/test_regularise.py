@@ -23,7 +23,7 @@ def made(**ends: tuple[list[float], list[float]]) -> Measured:
           "its best test loss is 0.20 bits lower", "**Weight drop** does **not** make the gap",
           "does **not** learn faster here", "does not close the gap"]),
         (made(nothing=([3.0, 2.5, 2.4], [3.2, 2.9, 2.8]), layer_norm=([3, 2, 1.9], [3, 2.4, 2.0])),
-         ["has **not** turned upwards in 3 epochs", "learns faster: after epoch 3",
+         ["has **not** started to rise in 3 epochs", "learns faster: after epoch 3",
           "**against the prediction**, it closes part of the gap"]),
     ],
 )  # fmt: skip

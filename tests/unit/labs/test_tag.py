@@ -59,7 +59,7 @@ def test_outcomes_are_counted() -> None:
     [
         (work_out(0), made(POOR, GOOD, replace(GOOD, broken=20, sentences=4), GOOD),
          ["give the same log Z", "as predicted ([@numbers], [@names])",
-          "changes little about single tags", "more sentences are wholly right",
+          "changes single tags little", "more sentences are entirely correct",
           "is within 0 points of it"]),
         (replace(work_out(0), by_crf=1.0), made(GOOD, GOOD, replace(GOOD, words=70), GOOD,
                                                possible=99),

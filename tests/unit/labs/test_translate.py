@@ -53,12 +53,12 @@ def test_shares_of_the_weight() -> None:
     ("worked", "measured", "says"),
     [
         (work_out(0), made(learned([0, 40, 60], 0.3), learned([10, 90, 99], 0.8)),
-         ["agrees with its slopes", "after 40 updates instead of 60", "39 points more",
+         ["agrees with finite", "after 40 updates instead of 60", "39 points higher",
           "as predicted, and more than equal weights would have there in each case"]),
         (work_out(0), made(learned([0, 0, 20], 0.3), learned([0, 0, 60], 0.4)),
          ["and never with even weights", "does **not** lie mostly on the part"]),
         (replace(work_out(0), largest_error=1.0), made(learned([60, 99], 0), learned([0, 9], 0.1)),
-         ["**does not agree with**", "**never** right", "90 points **fewer**", "**no** more"]),
+         ["**does not agree with**", "**never** correct", "90 points **lower**", "**no** more"]),
     ],
 )  # fmt: skip
 def test_the_discussion_says_what_came_out(

@@ -1,6 +1,6 @@
 """Lab `music`: why the keys of a chord are drawn from low to high.
 
-In: a seed, sizes. Out: an account. `measuring` trains the networks, `page` shows and says the rest.
+In: a seed, sizes. Out: an account. `measuring` trains the networks, `page` presents the results.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def run(seed: int, progress: Progress, hidden: int, rounds: int) -> Account:
         Section("Discussion", [Prose(page.discussion(measured))]),
         Section("Questions and answers", page.questions(measured)),
     ]
-    lead = "Two networks learn chords: one key by key from low to high, one each key on its own."
+    lead = "Two networks learn chords: one decides key by key from low to high, one independently."
     return Account(page.found(measured), sections, lead)
 
 

@@ -48,9 +48,9 @@ def harmonize() -> bool:
 EXERCISES = (
     Exercise(
         "easy",
-        "Two chords of three keys each, none in common, are equally probable. How many nats does "
-        "each step cost a network with independent keys at best, and how many one that goes from "
-        "low to high?",
+        "Two chords of three keys each, without a common key, are equally probable. What is the "
+        "lowest loss per step, in nats, of a network with independent keys, and of one that "
+        "decides from low to high?",
         two_chords,
         lambda nats: abs(nats[0] - 6 * nats[1]) < 1e-9,
     ),
@@ -62,8 +62,8 @@ EXERCISES = (
     ),
     Exercise(
         "hard",
-        "Train a composer on chords of your own, give it a melody, and show that the melody stands "
-        "in the piece unchanged.",
+        "Train a composer on chords of your own, give it a melody, and show that the piece "
+        "contains the melody unchanged.",
         harmonize,
         lambda kept: kept is True,
     ),

@@ -11,11 +11,11 @@ from unrolled.report.numbers import number
 from unrolled.report.piano_roll import piano_roll
 
 AIM = """
-A step of music is a chord: a set of keys. See why a network that decides about each key on its own
-plays wrong chords even when it has learned all there is to learn, and how deciding from the lowest
-key to the highest repairs that.
+A step of music is a chord: a set of keys. See why a network that decides about each key separately
+plays wrong chords even with the best possible probabilities, and how deciding from the lowest key
+to the highest solves the problem.
 """
-CLOSE = 0.15  # nats a step: nearer to the least that is possible is called close
+CLOSE = 0.15  # nats per step: within this of the entropy is called close
 
 
 def theory() -> list[Prose | Math]:
@@ -23,18 +23,18 @@ def theory() -> list[Prose | Math]:
         Prose(
             "With 24 keys there are more than 16 million sets of keys, too many for a softmax. A "
             "sigmoid for each key is cheap, but treats the keys as independent given the past. If "
-            "two chords are equally probable, each of their keys then sounds with probability "
-            "one half, and most draws are neither chord.\n\nThe product rule has no such limit "
-            "(Larochelle & Murray 2011; Boulanger-Lewandowski et al. 2012):"
+            "two chords are equally probable, each of their keys then sounds with probability one "
+            "half, and most samples are neither chord.\n\nThe product rule does not have this "
+            "limitation (Larochelle & Murray 2011; Boulanger-Lewandowski et al. 2012):"
         ),
         Math(
             r"p(v_1, \ldots, v_K) = \prod_{i=1}^{K} p(v_i \mid v_1, \ldots, v_{i-1})",
             "chain",
-            "Each key is given the lower ones; any distribution over chords can be written so.",
+            "Each key is conditioned on the lower ones; this can express any distribution.",
         ),
         Prose(
-            "The prediction: the independent network stays far above the entropy of the music, "
-            "the other one comes close to it, and only the other one composes whole chords."
+            "The predictions: the independent network stays far above the entropy of the music, "
+            "the other one comes close to it, and only the other one composes correct chords."
         ),
     ]
 
@@ -42,12 +42,12 @@ def theory() -> list[Prose | Math]:
 def steps(measured: Measured, hidden: int, rounds: int) -> list[Prose]:
     return [
         Prose(
-            "1. Make music from a table: four triads in two positions, and for each triad the "
-            "chance of the next one. Its entropy is known exactly: "
-            f"{number(measured.least, 4)} nats a step.\n"
+            "1. Draw music from a table: four triads in two positions, and for each triad the "
+            "probabilities of the next one. Its entropy is known exactly: "
+            f"{number(measured.least, 4)} nats per step.\n"
             f"2. Train two networks with a GRU of {hidden} units for {rounds} steps of the "
-            f"optimizer, each on {PIECES} new pieces of {STEPS} chords. In one of them, what a key "
-            "sees of the lower keys is set to zero.\n"
+            f"optimizer, each on {PIECES} new pieces of {STEPS} chords. In one of them, the input "
+            "from the lower keys is set to zero.\n"
             "3. Measure the negative log-likelihood on 64 unseen pieces, then let both compose."
         )
     ]
@@ -71,20 +71,20 @@ def result(measured: Measured) -> list[Prose | Table | Figure]:
     return [
         Figure(
             "curves",
-            "Nats a step on unseen music",
+            "Nats per step on unseen music",
             curves(
                 {kind: one.nats for kind, one in networks.items()},
                 x_label="step of the optimizer",
-                y_label="nats a step",
+                y_label="nats per step",
                 levels={"entropy": measured.least},
             ),
-            "the negative log-likelihood of both networks over the training",
-            "The level is the entropy of the music: on average no network can do better.",
+            "The negative log-likelihood of both networks during training.",
+            "The line is the entropy of the music: on average no network can do better.",
         ),
         Table(
             "numbers",
             "After training.",
-            ["keys", "nats a step", "above the entropy", "composed steps that are chords"],
+            ["keys", "nats per step", "above the entropy", "composed steps that are chords"],
             [
                 [kind, one.nats[-1], one.nats[-1] - measured.least, f"{100 * one.whole:.0f} %"]
                 for kind, one in networks.items()
@@ -95,9 +95,9 @@ def result(measured: Measured) -> list[Prose | Table | Figure]:
 
 
 def found(measured: Measured) -> list[str]:
-    lines = [f"entropy of the music: {number(measured.least, 3)} nats a step"]
+    lines = [f"entropy of the music: {number(measured.least, 3)} nats per step"]
     return lines + [
-        f"{kind}: {number(one.nats[-1], 3)} nats a step, {one.whole:.0%} of its steps are chords"
+        f"{kind}: {number(one.nats[-1], 3)} nats per step, {one.whole:.0%} of its steps are chords"
         for kind, one in measured.networks.items()
     ]
 
@@ -108,14 +108,15 @@ def discussion(measured: Measured) -> str:
     near = (
         f"comes within {number(gap, 2)} nats of the entropy, as predicted"
         if gap < CLOSE
-        else f"is still {number(gap, 2)} nats above the entropy: it needs a longer training"
+        else f"is still {number(gap, 2)} nats above the entropy: it needs longer training"
     )
     better = "as predicted" if chain.whole > alone.whole else "which contradicts the prediction"
     return (
-        f"The network that goes from low to high {near} ([@curves]). The independent one ends "
-        f"{number(alone.nats[-1] - measured.least, 2)} nats above it: the price of treating the "
-        f"keys of a chord as independent. Of the composed steps {alone.whole:.0%} and "
-        f"{chain.whole:.0%} are chords ([@numbers]), {better}."
+        f"The network that decides from low to high {near} ([@curves]). The independent one ends "
+        f"{number(alone.nats[-1] - measured.least, 2)} nats above it: this is the cost of treating "
+        f"the keys of a chord as independent. Of the steps that it composes {alone.whole:.0%} are "
+        f"correct chords; of those of the other network {chain.whole:.0%} are "
+        f"chords ([@numbers]), {better}."
     )
 
 
@@ -123,16 +124,17 @@ def questions(measured: Measured) -> list[Question]:
     alone, chain = (measured.networks[kind] for kind in KINDS)
     return [
         Question(
-            "Would a larger recurrent layer save the independent network?",
-            "No: the layer decides how probable each key is, and these probabilities may already "
-            f"be right. What is missing, {number(alone.nats[-1] - chain.nats[-1], 2)} nats a step "
-            "here, lies in how the keys of one step depend on one another.",
+            "Would a larger recurrent layer help the independent network?",
+            "No: the layer determines how probable each key is, and these probabilities may "
+            "already be right. What is missing, here "
+            f"{number(alone.nats[-1] - chain.nats[-1], 2)} nats per step, is the dependence "
+            "between the keys of one step.",
             ["numbers"],
         ),
         Question(
-            "Why is a melody harmonized by drawing several pieces at once?",
-            "The keys are drawn from low to high, and the melody lies on top: whether a bass fits "
-            "it is known only when the draw arrives there. Drawing many and keeping those in which "
+            "Why are several pieces sampled at once to harmonize a melody?",
+            "Keys are sampled from low to high, and the melody is on top, so whether a bass fits "
+            "is known only at the end of a step. Sampling many pieces and keeping those in which "
             "the melody is probable approximates the right distribution ([@chain]).",
             ["chain"],
         ),

@@ -20,7 +20,7 @@ def run(seed: int, progress: Progress, steps: int, updates: int, hidden: int) ->
     sections = [
         Section("Aim", [Prose(page.AIM)]),
         Section("Theory", page.theory()),
-        Section("A landscape of two numbers", page.landscape(measured)),
+        Section("A function of two numbers", page.landscape(measured)),
         Section("A recurrent network", page.network(measured)),
         Section("Schedules", page.schedules(measured)),
         Section("Code to read", page.code()),
@@ -30,8 +30,7 @@ def run(seed: int, progress: Progress, steps: int, updates: int, hidden: int) ->
     return Account(
         words.found(measured),
         sections,
-        "Seven ways to follow a gradient and four ways to slow down, each with the learning rate "
-        "that suits it best.",
+        "Seven optimizers and four schedules, each at its best learning rate.",
     )
 
 

@@ -60,8 +60,8 @@ EXERCISES = (
     ),
     Exercise(
         "medium",
-        "How long is the first step of Adam at a rate of 0.01, for gradients of 0.0001, 1 and "
-        "10,000?",
+        "How long is the first step of Adam at a learning rate of 0.01, for gradients of 0.0001, 1 "
+        "and 10,000?",
         first_step_of_adam,
         lambda moved: all(abs(step + 0.01) < 1e-5 for step in moved),
     ),

@@ -1,6 +1,6 @@
 """Optimizers and schedules, measured. In: a seed and sizes. Out: a `Measured`; next: `page`.
 
-Each optimizer is tried at several learning rates, and judged by the best of them: at one rate for
+Each optimizer is tried at several learning rates and judged by the best: with a single rate for
 all, the comparison would be one of rates. The landscape is the banana-shaped valley of Rosenbrock
 (1960), the network an Elman network that learns to add binary numbers (as in lab `bptt`).
 """
@@ -34,7 +34,7 @@ FLOOR = float(-np.log(1 - FLIPPED))  # the loss a correct bit then costs at best
 
 
 def height(point: Array) -> float:
-    """(1 - a)^2 + 20 (b - a^2)^2: a curved valley, steep across and nearly flat along."""
+    """(1 - a)^2 + 20 (b - a^2)^2: a curved valley with steep sides and a nearly flat floor."""
     a, b = point
     return float((1 - a) ** 2 + CURVATURE * (b - a**2) ** 2)
 
@@ -47,7 +47,7 @@ def slope(point: Array) -> Array:
 
 @dataclass(frozen=True)
 class Path:
-    """One optimizer on the landscape, at the rate that took it lowest."""
+    """One optimizer on the landscape, at the rate with the lowest final loss."""
 
     name: str
     rate: float
@@ -85,7 +85,7 @@ class Trained:
 
 @dataclass(frozen=True)
 class Measured:
-    """`trained[name]` has a run for each rate; `scheduled` one for each schedule."""
+    """`trained[name]` has a run for each rate, `scheduled` one for each schedule."""
 
     steps: int
     updates: int
@@ -95,7 +95,7 @@ class Measured:
 
     @property
     def rates(self) -> list[float]:
-        """The learning rates that every optimizer was tried at."""
+        """The learning rates at which every optimizer was tried."""
         return [one.rate for one in next(iter(self.trained.values()))]
 
     def best(self, name: str) -> Trained:
@@ -130,7 +130,7 @@ def train(
     schedule: Callable[[int, float], float] = schedules.constant,
     flipped: float = 0.0,
 ) -> Trained:
-    """Train one network; the loss and the accuracy at the end are those of new sums."""
+    """Train one network; the final loss and accuracy are measured on new sums."""
     random = np.random.default_rng(seed)
     seen, new = (binary_sums(count, BITS, random) for count in (SEQUENCES, UNSEEN))
     wrong = random.uniform(size=seen.targets.shape) < flipped
@@ -156,7 +156,7 @@ def train(
 
 
 def all_schedules(updates: int) -> dict[str, Callable[[int, float], float]]:
-    """Four ways to change the rate over a run of so many updates."""
+    """Four ways to change the learning rate over a run of this many updates."""
     epochs = max(1, updates // EPOCH)
     return {
         "constant": schedules.constant,

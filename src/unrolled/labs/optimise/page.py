@@ -33,9 +33,9 @@ ADAPTIVE = ("adagrad", "rmsprop", "adam", "adamw")
 
 AIM = """
 Compare seven optimizers (SGD, momentum, Nesterov, AdaGrad, RMSprop, Adam, AdamW) and four schedules
-of the learning rate: first on a landscape of two numbers, where the whole path can be seen, then on
-a recurrent network. Each optimizer gets the learning rate that suits it best, and what happens at
-the other rates is shown as well.
+of the learning rate: first on a function of two numbers, where the whole path can be drawn, then on
+a recurrent network. Each optimizer is shown at its best learning rate, and the results at the other
+rates are shown as well.
 """
 
 
@@ -46,47 +46,50 @@ def theory() -> list[Prose | Math]:
         ),
         Math(r"w \leftarrow w - \eta \, g", "sgd", "$\\eta$ is the learning rate"),
         Prose(
-            "**Momentum** averages over past gradients: what points to and fro cancels, what keeps "
-            "its direction adds up. **Nesterov** looks at the gradient a step ahead:"
+            "**Momentum** accumulates past gradients: components that alternate cancel, and those "
+            "that keep their direction add up. **Nesterov** evaluates the gradient a step ahead:"
         ),
         Math(r"v \leftarrow \mu v + g, \qquad w \leftarrow w - \eta \, v", "momentum"),
         Prose(
-            "**RMSprop** divides each number by its own recent size, so that steep and flat "
-            "directions get steps of similar length; **AdaGrad** divides by all of the past, which "
-            "only grows:"
+            "**RMSprop** divides each component by its recent magnitude, so that steps in steep "
+            "and flat directions have similar lengths. **AdaGrad** divides by a sum over all past "
+            "gradients, which only grows:"
         ),
         Math(
             r"s \leftarrow \beta s + (1 - \beta) g^2, \qquad "
             r"w \leftarrow w - \frac{\eta \, g}{\sqrt{s} + \epsilon}",
             "rmsprop",
         ),
-        Prose("**Adam** does both; **AdamW** also lets every weight shrink a little:"),
+        Prose("**Adam** combines the two; **AdamW** also decays every weight a little:"),
         Math(
             r"m \leftarrow \beta_{1} m + (1 - \beta_{1}) g, \qquad "
             r"s \leftarrow \beta_{2} s + (1 - \beta_{2}) g^2, \qquad "
             r"w \leftarrow w - \frac{\eta \, \hat{m}}{\sqrt{\hat{s}} + \epsilon}",
             "adam",
-            "The hats correct for the start from zero (Kingma & Ba 2015).",
+            "The hats correct the bias of starting from zero (Kingma & Ba 2015).",
         ),
         Prose(
-            "The predictions: in a narrow valley plain SGD must take small steps, since it is the "
-            "steep direction that limits the rate, so the others get further; and a falling rate "
-            "lets a run settle that a constant rate keeps moving."
+            "The predictions: in a narrow valley the steep direction limits the learning rate of "
+            "plain SGD, so the other optimizers get further. And a decreasing rate lets the "
+            "weights settle, while a constant rate keeps them moving."
         ),
     ]
 
 
 def landscape(measured: Measured) -> list[Prose | Math | Table | Figure]:
     return [
-        Prose("The landscape is a curved valley (Rosenbrock 1960), steep across, flat along:"),
+        Prose(
+            "The landscape is a curved valley (Rosenbrock 1960): its sides are steep, and its "
+            "floor is nearly flat:"
+        ),
         Math(
             r"L(a, b) = (1 - a)^2 + 20 (b - a^2)^2",
             "rosenbrock",
-            "its lowest point is $a = b = 1$, where $L = 0$",
+            "the minimum is at $a = b = 1$, where $L = 0$",
         ),
         Prose(
-            f"Each optimizer starts at (-1.2, 1) and takes {measured.steps} steps, at each of "
-            f"{len(measuring.LANDSCAPE_RATES)} learning rates from 0.0001 to 1; the rate that ends "
+            f"Each optimizer starts at (-1.2, 1) and takes {measured.steps} steps, with each of "
+            f"{len(measuring.LANDSCAPE_RATES)} learning rates from 0.0001 to 1. The run that ends "
             "lowest is shown."
         ),
         Figure(
@@ -98,7 +101,7 @@ def landscape(measured: Measured) -> list[Prose | Math | Table | Figure]:
                     measuring.height, x_range=(-1.8, 1.8), y_range=(-0.6, 2.2),
                     target=MINIMUM, x_label="a", y_label="b", title=title,
                 )
-                for names, title in ((PLAIN, "By the gradient"), (ADAPTIVE, "By its size as well"))
+                for names, title in ((PLAIN, "Not adaptive"), (ADAPTIVE, "Adaptive"))
             ],
             "Contour lines of a curved valley, and the path of each optimizer from the left to "
             "the minimum on the right.",
@@ -107,8 +110,8 @@ def landscape(measured: Measured) -> list[Prose | Math | Table | Figure]:
         Table(
             "descent",
             f"After {measured.steps} steps on the landscape.",
-            ["optimizer", "best rate", "loss at the end", "distance from the minimum",
-             "times it crossed the floor"],
+            ["optimizer", "best rate", "final loss", "distance from the minimum",
+             "crossings of the floor"],
             [[name, f"{path.rate:.2g}", path.end,
               float(np.linalg.norm(path.points[-1] - MINIMUM)), path.turns]
              for name, path in measured.paths.items()],
@@ -121,9 +124,9 @@ def network(measured: Measured) -> list[Prose | Table | Figure]:
     best = {name: measured.best(name) for name in measured.trained}
     return [
         Prose(
-            f"The same optimizers train an Elman network to add binary numbers of {BITS} bits: "
-            f"{SEQUENCES} sums to learn from in batches of {BATCH}, {UNSEEN} new ones to test "
-            f"with, gradients clipped at a norm of {CLIP:g}, {measured.updates} updates. All start "
+            f"The same optimizers train an Elman network to add binary numbers of {BITS} bits. "
+            f"There are {SEQUENCES} training sums in batches of {BATCH}, {UNSEEN} test sums, and "
+            f"{measured.updates} updates; gradients are clipped to a norm of {CLIP:g}. All start "
             "from the same weights and see the same batches."
         ),
         Figure(
@@ -135,7 +138,7 @@ def network(measured: Measured) -> list[Prose | Table | Figure]:
                     x_label="update", y_label="loss per bit (nats)", log_y=True,
                     levels={"guessing": GUESS}, title=title,
                 )
-                for names, title in ((PLAIN, "By the gradient"), (ADAPTIVE, "By its size as well"))
+                for names, title in ((PLAIN, "Not adaptive"), (ADAPTIVE, "Adaptive"))
             ],
             "The training loss over the updates, a line for each optimizer.",
             "Mean of ten updates.",
@@ -158,9 +161,8 @@ def network(measured: Measured) -> list[Prose | Table | Figure]:
                 columns=[f"{rate:g}" for rate in measured.rates], rows=list(measured.trained),
                 limits=(0.0, GUESS), show_values=True,
             ),
-            "A table of colours: optimizers in rows, learning rates in columns.",
-            "Dark is good. Guessing has 0.69; an empty field: a run whose loss became "
-            "infinite.",
+            "A heat map: optimizers in rows, learning rates in columns.",
+            "Dark is good. Guessing has 0.69. A field is empty if the loss became infinite.",
         ),
     ]  # fmt: skip
 
@@ -168,13 +170,13 @@ def network(measured: Measured) -> list[Prose | Table | Figure]:
 def schedules(measured: Measured) -> list[Prose | Table | Figure]:
     return [
         Prose(
-            "A schedule multiplies the learning rate by a factor after each epoch. It is about the "
-            "end of a run, when noise in the gradient keeps the weights moving. So the runs are "
-            f"{LONGER} times as long here, and {percent(FLIPPED, 0)} of the bits to learn from are "
-            "flipped: a network that knows this gets every new bit right and still has a loss of "
-            f"{FLOOR:.3f}, the lowest that can be expected. *{SCHEDULED}* starts at a rate of "
-            f"{SCHEDULED_RATE:g} each time: constant, in steps, falling exponentially, or along "
-            "half a cosine."
+            "A schedule multiplies the learning rate by a factor after each epoch. It matters at "
+            "the end of a run, when noise in the gradient keeps the weights moving. So these runs "
+            f"are {LONGER} times as long, and {percent(FLIPPED, 0)} of the training bits are "
+            "flipped. Even a network that predicts every new bit correctly then has a loss of "
+            f"{FLOOR:.3f}, the lowest that can be expected. *{SCHEDULED}* always starts at a rate "
+            f"of {SCHEDULED_RATE:g}, which stays constant, falls in steps, falls exponentially, or "
+            "follows half a cosine."
         ),
         Figure(
             "schedules",
@@ -187,16 +189,16 @@ def schedules(measured: Measured) -> list[Prose | Table | Figure]:
                 curves(
                     {name: _smooth(one) for name, one in measured.scheduled.items()},
                     x_label="update", y_label="loss per bit (nats)", log_y=True,
-                    levels={"guessing": GUESS}, title="The loss in training",
+                    levels={"guessing": GUESS}, title="The training loss",
                 ),
             ],
-            "On the left four falling rates, on the right the loss with each.",
-            "Mean of ten updates on the right.",
+            "On the left the learning rate of each schedule, on the right the loss.",
+            "Right: mean of ten updates.",
         ),
         Table(
             "scheduled",
             f"Each schedule with {SCHEDULED}.",
-            ["schedule", "last rate", "test loss per bit", "above the lowest", "bits correct"],
+            ["schedule", "last rate", "test loss per bit", "above the minimum", "bits correct"],
             [[name, one.rates[-1], one.final, one.final - FLOOR, percent(one.correct)]
              for name, one in measured.scheduled.items()],
             digits=3,

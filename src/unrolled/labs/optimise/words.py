@@ -10,7 +10,7 @@ from unrolled.labs.optimise.page import ADAPTIVE, GUESS, PLAIN
 from unrolled.report.blocks import Question
 from unrolled.report.numbers import counted, number, percent
 
-CLEAR = 1.5  # two losses differ clearly if one is so many times the other
+CLEAR = 1.5  # two losses differ clearly if their ratio is larger than this
 
 
 def ranked(measured: Measured) -> list[Trained]:
@@ -31,9 +31,9 @@ def found(measured: Measured) -> list[str]:
     constant = number(measured.scheduled["constant"].final, 3)
     beside = "" if name == "constant" else f", a constant rate at {constant}"
     return [
-        f"landscape: {lowest.name} gets lowest, to {number(lowest.end, 2)}; sgd to "
+        f"landscape: {lowest.name} ends lowest, at {number(lowest.end, 2)}; sgd at "
         f"{number(measured.paths['sgd'].end, 2)}",
-        f"network: {first.name} ends lowest ({number(first.final, 2)} a bit at a rate of "
+        f"network: {first.name} ends lowest ({number(first.final, 2)} per bit at a rate of "
         f"{first.rate:g}), {last.name} highest ({number(last.final, 2)})",
         f"schedules: {name} ends lowest ({number(schedule.final, 3)}){beside}",
     ]
@@ -52,11 +52,11 @@ def _valley(measured: Measured) -> str:
     if not behind:
         verdict = "as predicted, every other optimizer gets lower"
     elif ahead:
-        verdict = f"lower get {', '.join(ahead)}; **against the prediction** not {_and(behind)}"
+        verdict = f"{', '.join(ahead)} get lower, but **against the prediction** not {_and(behind)}"
     else:
         verdict = "**against the prediction**, no other optimizer gets lower"
     return (
-        f"**In the valley** SGD gets to {number(sgd.end, 2)} in {measured.steps} steps: "
+        f"**In the valley** SGD reaches {number(sgd.end, 2)} in {measured.steps} steps; "
         f"{verdict} ([@descent], [@valley])."
     )
 
@@ -83,14 +83,13 @@ def _rates(measured: Measured) -> str:
     adaptive = max(usable(measured, name) for name in ADAPTIVE)
     counts = ", ".join(f"{name} {usable(measured, name)}" for name in measured.trained)
     verdict = (
-        "the optimizers that divide by the size of the gradient are less particular about it"
+        "the adaptive optimizers are less sensitive to the learning rate"
         if adaptive > plain
-        else "the optimizers that divide by the size of the gradient are **not** less particular "
-        "about it here"
+        else "the adaptive optimizers are **not** less sensitive to the learning rate here"
     )
     return (
-        f"**The rate matters** as much as the method: of {len(measured.rates)} rates, the task was "
-        f"learned at {counts} ([@rates]). Taking the best of each group, {verdict}."
+        f"**The learning rate matters** as much as the method. Of {len(measured.rates)} rates, the "
+        f"task was learned at: {counts} ([@rates]). Comparing the best of each group, {verdict}."
     )
 
 
@@ -99,8 +98,8 @@ def _schedules(measured: Measured) -> str:
     name, best = min(measured.scheduled.items(), key=lambda pair: pair[1].final)
     if name == "constant":
         return (
-            "**Schedules.** None of the falling rates helped: the constant one ends lowest, at "
-            f"{number(constant, 2)}. A rate that falls too early stops a run that is still "
+            "**Schedules.** None of the decreasing rates helped: the constant one ends lowest, at "
+            f"{number(constant, 2)}. A rate that decreases too early stops a run that is still "
             "learning ([@scheduled], [@schedules])."
         )
     how = "clearly" if constant - FLOOR > CLEAR * (best.final - FLOOR) else "a little"
@@ -127,24 +126,24 @@ def questions(measured: Measured) -> list[Question]:
     lost = sum(not one.final < GUESS for one in high)
     return [
         Question(
-            "Which optimizer should one take?",
+            "Which optimizer should you use?",
             f"Here {first.name} at a rate of {first.rate:g}, with "
             f"{percent(first.correct)} of the bits of new sums correct. "
             + (
-                f"The quickest to learn was {fast[0].name}, after "
+                f"The fastest was {fast[0].name}, which learned the task in "
                 f"{counted(fast[0].learned_after or 0, 'update')}. "
                 if fast
                 else "None learned the task within these updates. "
             )
-            + "Adam is the usual first choice for recurrent networks; whatever one takes, several "
-            "rates have to be tried.",
+            + "Adam is the usual first choice for recurrent networks. With any optimizer, try "
+            "several learning rates.",
             ("trained", "rates"),
         ),
         Question(
             "What does momentum change in a narrow valley?",
-            f"It ends at {number(momentum.end, 2)}, where SGD without it ends at "
-            f"{number(sgd.end, 2)}; it crosses the floor of the valley "
-            f"{counted(momentum.turns, 'time')}, SGD {counted(sgd.turns, 'time')}.",
+            f"With momentum the loss ends at {number(momentum.end, 2)}, without it at "
+            f"{number(sgd.end, 2)}. The path crosses the floor of the valley "
+            f"{counted(momentum.turns, 'time')}, that of SGD {counted(sgd.turns, 'time')}.",
             ("descent", "valley"),
         ),
         Question(
@@ -154,8 +153,8 @@ def questions(measured: Measured) -> list[Question]:
             ("rates",),
         ),
         Question(
-            "When is a schedule worth it?",
-            "When the last steps of a constant rate are too long to settle. "
+            "When is a schedule useful?",
+            "When a constant rate is too large for the weights to settle at the end. "
             + _schedules(measured).removeprefix("**Schedules.** "),
             ("scheduled", "schedules"),
         ),

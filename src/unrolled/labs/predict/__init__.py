@@ -1,7 +1,7 @@
-"""Lab `predict`: what comes next, with each output fed back; and a mistake that a check finds.
+"""Lab `predict`: predict the next element, feed it back, and find a mistake by a gradient check.
 
-In: a seed, sizes, perhaps a text. Out: an account. `wave`, `text` and `mistakes` measure, `page`
-tells what came out.
+In: a seed, sizes, optionally a text. Out: an account. `wave`, `text` and `mistakes` measure, `page`
+presents the results.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ def run(seed: int, progress: Progress, hidden: int, epochs: int, text: str | Non
 
 LAB = Lab(
     name="predict",
-    title="What comes next",
-    summary="prediction and generation, each output fed back; a well-known mistake, caught",
+    title="Prediction and generation",
+    summary="predict, feed each output back, and catch a common mistake in the backward pass",
     run=run,
     exercises=EXERCISES,
     sizes=(
-        Size("hidden", 96, "units of the network that reads (a third for the wave)", most=512),
-        Size("epochs", 12, "times that the text is read", most=200),
+        Size("hidden", 96, "units of the text network (a third of them for the wave)", most=512),
+        Size("epochs", 12, "epochs on the text", most=200),
     ),
-    texts=(TextFile("text", "the text that is read", least=2000),),
+    texts=(TextFile("text", "the text to train on", least=2000),),
 )

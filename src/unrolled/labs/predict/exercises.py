@@ -17,7 +17,7 @@ def temperatures() -> dict[float, float]:
     return entropies
 
 
-def a_sine_goes_on() -> float:
+def continue_a_sine() -> float:
     import numpy as np
 
     from unrolled.cells import Elman
@@ -44,7 +44,7 @@ def a_wrong_gradient() -> dict[str, float]:
     _, d_ys = elman.squared_error(ys, targets)
     right = elman.backward(d_ys, caches, weights)
 
-    for cache in caches:  # the mistake: the last state at every step of the way back
+    for cache in caches:  # the mistake: use the last state at every step of the backward pass
         cache["h"] = caches[-1]["h"]
     wrong = elman.backward(d_ys, caches, weights)
     return {
@@ -63,15 +63,16 @@ EXERCISES = (
     ),
     Exercise(
         "medium",
-        "Teach an Elman network a sine of 16 steps a period, let it continue for 40 steps with its "
-        "own outputs, and compute the root mean square error. (Always saying 0 has 0.71.)",
-        a_sine_goes_on,
+        "Train an Elman network on a sine with a period of 16 steps, let it continue for 40 steps "
+        "from its own outputs, and compute the root mean square error. (Always predicting 0 has an "
+        "error of 0.71.)",
+        continue_a_sine,
         lambda error: error < 0.3,
     ),
     Exercise(
         "hard",
-        "Make the mistake of this page in `textbook.elman` yourself: use the last state at every "
-        "step back. Which gradients are wrong, and by how much?",
+        "Make the mistake of this page with `textbook.elman`: use the last state at every step of "
+        "the backward pass. Which gradients are wrong, and by how much?",
         a_wrong_gradient,
         lambda errors: errors["c"] == 0 and min(errors[name] for name in "WUbV") > 0.01,
     ),

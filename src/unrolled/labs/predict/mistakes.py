@@ -1,8 +1,8 @@
-"""A mistake that many published sheets make, and how it is found. In: a seed. Out: what it does.
+"""A common mistake in the backward pass, and how to find it. In: a seed. Out: a `Version` of each.
 
-`bptt` is backpropagation through time for the Elman network, written out. Two switches put the
-mistakes in: the last hidden state is used at every step of the backward pass, and the input is
-counted twice. The gradient check sees them at once; the falling loss does not.
+`bptt` is backpropagation through time for the Elman network, written out. Two switches make the
+mistakes: using the last hidden state at every step of the backward pass, and counting the input
+twice. The gradient check finds them at once; the falling loss does not reveal them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Gradients = dict[str, Array]
 STEPS, BATCH = 12, 40
 HIDDEN = 16
 RATE = 0.1
-DELAY = 3  # the target is the input of so many steps ago, times the present one
+DELAY = 3  # the target is the current input times the one this many steps earlier
 
 VERSIONS = {
     "right": (False, False),
@@ -40,7 +40,7 @@ VERSIONS = {
 
 @dataclass(frozen=True)
 class Version:
-    """One way to compute the gradient: its error for each weight, and the training with it."""
+    """One way to compute the gradient: its error for each weight, and the losses in training."""
 
     name: str
     errors: dict[str, float]
@@ -51,7 +51,7 @@ class Version:
 def bptt(
     weights: Gradients, xs: Array, targets: Array, last_everywhere: bool, input_twice: bool
 ) -> tuple[float, Gradients]:
-    """The loss and its gradient. Without the two mistakes, this is how it is done."""
+    """The loss and its gradient; correct if both switches are off."""
     W, U, b, V, c = weights.values()
     hs = [np.zeros((len(U), xs.shape[2]))]
     for x in xs:
@@ -74,7 +74,7 @@ def bptt(
 
 
 def delayed_product(count: int, random: np.random.Generator) -> tuple[Array, Array]:
-    """y_t = x_t * x_{t - 3}: it takes memory, and a product."""
+    """y_t = x_t * x_{t - 3}, which requires memory and a product."""
     xs = random.uniform(-1, 1, (STEPS, 1, count))
     before = np.concatenate([np.zeros((DELAY, 1, count)), xs[:-DELAY]])
     return xs, xs * before
@@ -103,6 +103,6 @@ def compare(seed: int, updates: int, done: Callable[[str], None]) -> list[Versio
 
 
 def cosine(first: Gradients, second: Gradients) -> float:
-    """1 for the same direction, 0 for a right angle."""
+    """The cosine of the angle: 1 for the same direction, 0 for a right angle."""
     a, b = (np.concatenate([g.ravel() for g in part.values()]) for part in (first, second))
     return float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)))

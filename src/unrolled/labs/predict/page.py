@@ -1,4 +1,4 @@
-"""What lab `predict` has to say. In: what was measured. Out: lines, and the sections of a page."""
+"""The page of lab `predict`. In: the measurements. Out: lines, and the sections of a page."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from unrolled.textbook import generate_symbols, generate_values
 
 WRONG = 1e-5  # a relative error above this is not rounding
 WIDTH = 44  # characters on a line
-SMOOTH = 50  # updates of which a curve shows the mean
+SMOOTH = 50  # updates averaged in a curve
 
 
 def found(sines: Wave, story: Text, versions: list[Version]) -> list[str]:
@@ -38,8 +38,8 @@ def found(sines: Wave, story: Text, versions: list[Version]) -> list[str]:
         f"the wave: error {near:.3f} over the next {BLOCKS[0][1]} values, {far:.3f} from "
         f"{BLOCKS[-1][0]} to {BLOCKS[-1][1]} steps ahead",
         f"the text: {story.bits_test:.2f} bits per character on the unseen tenth "
-        f"(a guess: {story.guess:.2f})",
-        f"the right gradient: largest relative error {max(right.errors.values()):.1e}, loss "
+        f"(guessing: {story.guess:.2f})",
+        f"the correct gradient: largest relative error {max(right.errors.values()):.1e}, loss "
         f"{_end(right):.4f} at the end",
         *(
             f"with the mistake “{one.name}”: largest relative error "
@@ -58,9 +58,9 @@ def sections(sines: Wave, story: Text, versions: list[Version]) -> list[Section]
     return [
         Section("Aim", [Prose(AIM)]),
         Section("Theory", _theory()),
-        Section("A wave goes on", _wave(sines)),
-        Section("A text goes on", _text(story)),
-        Section("A mistake, and how it is found", _mistake(versions)),
+        Section("Continue a wave", _wave(sines)),
+        Section("Continue a text", _text(story)),
+        Section("A mistake, and how to find it", _mistake(versions)),
         Section("Code to read", _code()),
         Section("Discussion", [Prose(_discussion(sines, story, versions))]),
         Section("Questions and answers", _questions(sines, story, versions)),
@@ -68,25 +68,26 @@ def sections(sines: Wave, story: Text, versions: list[Version]) -> list[Section]
 
 
 AIM = """
-A network that predicts the next element can continue by itself: its output becomes its next
-input. Do this with values (a wave continues) and with symbols (a text continues), and measure how
-the quality changes with the distance. Then look at a mistake that many published sheets make in
-the backward pass, at how far one gets with it, and at the check that finds it.
+A network that predicts the next element can continue a sequence by itself: its output becomes its
+next input. Do this with values (a wave) and with symbols (a text), and measure how the quality
+changes with the distance. Then study a mistake in the backward pass that many published lab sheets
+make: how well training works in spite of it, and the check that finds it.
 """
 
 
 def _theory() -> list[Prose | Math]:
     return [
-        Prose("In training the true next element is known at every step, and the target is that:"),
+        Prose("In training the target at every step is the true next element:"),
         Math(r"y_{t} = V h_{t} + c \approx x_{t+1}", "target", "one step ahead"),
         Prose(
-            "Afterwards the output takes the place of the input. Errors come back with it, so they "
-            "can grow; and small ones may be corrected by a state that knows the rhythm."
+            "To generate, the output replaces the next input. Errors are then fed back as well, so "
+            "they can grow; small ones may be corrected by a state that has learned the rhythm."
         ),
         Math(r"x_{t+1} \leftarrow y_{t}", "feedback", "each output is fed back"),
         Prose(
-            "For symbols the output is a score for each; one of them is drawn. The *temperature* "
-            r"$\tau$ says how boldly: near 0 always the likeliest, at 1 as the network believes."
+            "For symbols the output is a score for each, and one of them is sampled. The "
+            r"*temperature* $\tau$ sets how random the choice is: near 0 it is always the most "
+            "probable symbol, at 1 the probabilities of the network are used."
         ),
         Math(
             r"p_{k} = \frac{\exp(y_{k} / \tau)}{\sum_{j} \exp(y_{j} / \tau)}", "temperature",
@@ -109,14 +110,15 @@ def _wave(sines: Wave) -> list[Prose | Table | Figure]:
     ]
     return [
         Prose(
-            f"Two sines with periods of {slow:.2f} and {fast:.2f} steps, and noise of {NOISE:g} on "
-            f"top. {KNOWN} values are known; the network learned from windows of {LENGTH} of them "
-            f"({sines.history.stopped}). It then reads all {KNOWN}, and goes on alone."
+            f"The wave is the sum of two sines with periods of {slow:.2f} and {fast:.2f} steps, "
+            f"plus noise of {NOISE:g}. {KNOWN} values are known, and the network is trained on "
+            f"windows of {LENGTH} of them ({sines.history.stopped}). It then reads all {KNOWN} and "
+            "continues by itself."
         ),
         _continued(sines),
         Table(
             "ahead",
-            "root mean square error against the wave without noise, by steps ahead",
+            "root mean square error relative to the wave without noise, by steps ahead",
             ("", *(f"{first}–{last}" for first, last in BLOCKS)),
             rows,
             digits=3,
@@ -137,9 +139,9 @@ def _continued(sines: Wave, shown: int = 60) -> Figure:
             x_label="steps ahead",
             y_label="value",
         ),
-        alt="A wave of two periods; after step 0 the generated values and what came.",
-        caption="Solid black: what was known. Dotted: what came (without noise). Colour: each "
-        "value made from the one before.",
+        alt="A wave of two periods; after step 0 the generated values and the true ones.",
+        caption="Black: the known values. Dotted: the true continuation, without noise. Colored: "
+        "generated values, each from the previous one.",
     )
 
 
@@ -156,8 +158,8 @@ def _distance(sines: Wave) -> Figure:
             x_label="steps ahead",
             y_label="mean error of 20 steps",
         ),
-        alt="Two curves: the error with feedback and the error when the true value comes in.",
-        caption="“One step ahead” is given the true value at every step.",
+        alt="Two curves: the error with feedback, and the error with the true value as input.",
+        caption="“One step ahead” gets the true value as input at every step.",
     )
 
 
@@ -181,28 +183,28 @@ def _text(story: Text) -> list[Prose | Table | Figure | Code]:
     ]
     return [
         Prose(
-            f"{number(story.characters)} characters, {len(model.alphabet)} different ones; nine "
-            f"tenths were read {len(bits)} times, in windows of {text.LENGTH}, with the states "
-            f"carried from window to window."
+            f"The text has {number(story.characters)} characters, {len(model.alphabet)} of them "
+            f"different. The network is trained on nine tenths for {len(bits)} epochs, in windows "
+            f"of {text.LENGTH}; the states are passed from window to window."
         ),
         Figure(
             "bits",
-            "Learning to read",
+            "Training on the text",
             curves(
-                {"while learning": bits},
+                {"training": bits},
                 x_label="epoch",
                 y_label="bits per character",
-                levels={"unseen, at the end": story.bits_test, "all alike": story.guess},
+                levels={"unseen text, at the end": story.bits_test, "guessing": story.guess},
             ),
             alt=f"Bits per character fall from {bits[0]:.2f} to {bits[-1]:.2f}.",
         ),
-        Prose(f"After ▸ the network writes; the prompt is the beginning of what it has not read. "
-              f"{text.WRITTEN} characters each:"),
+        Prose(f"The prompt is the beginning of the unseen text. After ▸ the network writes "
+              f"{text.WRITTEN} characters:"),
         *samples,
         Table(
             "temperatures",
-            "how careful and how varied",
-            ("temperature", "words that the text has", "pieces of 8 that came before"),
+            "correctness and variety",
+            ("temperature", "words that occur in the text", "repeated pieces of 8 characters"),
             [(f"{s.temperature:g}", percent(s.known_words), percent(s.repeated))
              for s in story.samples],
         ),
@@ -210,7 +212,7 @@ def _text(story: Text) -> list[Prose | Table | Figure | Code]:
 
 
 def _wrapped(written: str) -> str:
-    """Lines that a phone can show; those of the text stay lines."""
+    """Wrap the lines so that a phone can show them; line breaks of the text are kept."""
     lines = [textwrap.wrap(line, WIDTH, drop_whitespace=False) for line in written.splitlines()]
     return "\n".join("\n".join(parts) for parts in lines)
 
@@ -220,21 +222,20 @@ def _mistake(versions: list[Version]) -> list[Prose | Table | Figure | Code]:
     series = {one.name: _mean_curve(one.losses) for one in versions}
     return [
         Prose(
-            "Here is backpropagation through time for the simple network, in full, with two "
-            "switches for two mistakes that are found in published sheets. With the first, the "
-            "*last* hidden state is used at every step of the way back, where each step needs its "
-            "own. With the second, the input is counted twice. Both run, and give gradients of the "
-            "right shapes."
+            "This is the complete backpropagation through time for the simple network, with two "
+            "switches for mistakes that occur in published lab sheets. The first uses the *last* "
+            "hidden state at every step of the backward pass, although each step needs its own. "
+            "The second counts the input twice. Both run, and give gradients of the right shapes."
         ),
-        code_of(mistakes.bptt, "right, unless a switch is set"),
+        code_of(mistakes.bptt, "correct, unless a switch is set"),
         Prose(
-            "The check moves each weight a little up and down and compares the slope of the loss "
-            "with what the code says:"
+            "The gradient check changes each weight a little and compares the slope of the loss "
+            "with the computed gradient:"
         ),
         Table(
             "check",
             "relative error of the gradient of each weight, and the cosine between the whole "
-            "gradient and the slope",
+            "gradient and the finite differences",
             ("", *(f"`{name.removesuffix('_l0')}`" for name in names), "cosine"),
             [
                 (one.name, *(f"{one.errors[name]:.0e}" for name in names), f"{one.cosine:.3f}")
@@ -242,19 +243,20 @@ def _mistake(versions: list[Version]) -> list[Prose | Table | Figure | Code]:
             ],
         ),
         Prose(
-            f"And this is training with each. The task takes memory: $y_{{t}} = x_{{t}} x_{{t-"
-            f"{mistakes.DELAY}}}$. Same first weights, same data, plain gradient descent."
+            f"Now train with each version. The task requires memory: $y_{{t}} = x_{{t}} x_{{t-"
+            f"{mistakes.DELAY}}}$. All versions start from the same weights and use the same data, "
+            "with plain gradient descent."
         ),
         Figure(
             "training",
-            "Learning with right and wrong gradients",
+            "Training with correct and wrong gradients",
             curves(
                 series,
                 x_label=f"update (mean of {SMOOTH})",
-                y_label="loss a step",
+                y_label="loss per step",
                 log_y=True,
             ),
-            alt="Loss over the updates for the right gradient and three wrong ones; at the end: "
+            alt="Loss over the updates for the correct gradient and three wrong ones; at the end: "
             + ", ".join(f"{one.name} {_end(one):.4f}" for one in versions),
         ),
     ]
@@ -268,10 +270,10 @@ def _mean_curve(losses: list[float]) -> tuple[np.ndarray, np.ndarray]:
 
 def _code() -> list[Prose | Code]:
     return [
-        Prose("Feeding back is a few lines."),
+        Prose("Feeding outputs back takes a few lines:"),
         code_of(generate_values, "values: each output is the next input"),
-        code_of(generate_symbols, "symbols: drawn, then fed back"),
-        code_of(wave.windows, "how the wave is cut for learning"),
+        code_of(generate_symbols, "symbols: sampled, then fed back"),
+        code_of(wave.windows, "how the wave is cut into training windows"),
     ]
 
 
@@ -287,8 +289,8 @@ def _discussion(sines: Wave, story: Text, versions: list[Version]) -> str:
 **The wave.** With feedback the error {growth} with the distance: {near:.3f} at first, {far:.3f} at
 the end. That is {beats} than repeating the last period, {period:.3f} ([@ahead], [@distance]).
 
-**The text.** The network needs {story.bits_test:.2f} bits for a character it has not seen, where a
-guess needs {story.guess:.2f}, and {story.bits_train:.2f} for what it has read ([@bits]).
+**The text.** The network needs {story.bits_test:.2f} bits per character on unseen text, and
+{story.bits_train:.2f} on the training text; guessing needs {story.guess:.2f} ([@bits]).
 {_tempered(story)} ([@temperatures])
 
 **The mistake.** {_caught(versions)} ([@check]) {_consequence(versions)} ([@training])
@@ -298,23 +300,23 @@ guess needs {story.guess:.2f}, and {story.bits_train:.2f} for what it has read (
 def _tempered(story: Text) -> str:
     coldest, hottest = story.samples[0], story.samples[-1]
     words = (
-        f"At temperature {coldest.temperature:g} {percent(coldest.known_words)} of its words are "
-        f"words of the text and {percent(coldest.repeated)} of its pieces repeat earlier ones; at "
+        f"At a temperature of {coldest.temperature:g}, {percent(coldest.known_words)} of its words "
+        f"occur in the text, and {percent(coldest.repeated)} of its pieces repeat earlier ones; at "
         f"{hottest.temperature:g} it is {percent(hottest.known_words)} and "
         f"{percent(hottest.repeated)}."
     )
     if coldest.repeated > hottest.repeated and coldest.known_words >= hottest.known_words:
-        return words + " Cold, it is correct and goes round in circles; hot, it invents."
-    return words + " The usual trade of correctness for variety does **not** show in this run."
+        return words + " At low temperatures it is correct but repetitive; at high ones it invents."
+    return f"{words} The usual trade of correctness for variety does **not** show in this run."
 
 
 def _caught(versions: list[Version]) -> str:
     wrong = [one for one in versions[1:] if max(one.errors.values()) > WRONG]
     right = max(versions[0].errors.values())
     return (
-        f"The right gradient agrees with the slope to {right:.0e}; {len(wrong)} of the "
-        f"{len(versions) - 1} wrong ones are off by "
-        f"{min(max(one.errors.values()) for one in wrong):.2f} and more in some weight."
+        f"The correct gradient has a relative error of {right:.0e}; {len(wrong)} of the "
+        f"{len(versions) - 1} wrong ones have an error of at least "
+        f"{min(max(one.errors.values()) for one in wrong):.2f} in some weight."
         if wrong
         else "The check did **not** find the mistakes in this run."
     )
@@ -327,13 +329,17 @@ def _consequence(versions: list[Version]) -> str:
     for one in versions[1:]:
         end = _end(one)
         if end > 1.5 * right:
-            words = f"ends at {end:.4f}, {end / right:.1f} times the loss of the right gradient"
+            words = f"ends at {end:.4f}, {end / right:.1f} times the loss of the correct gradient"
         elif end < right / 1.5:
             words = f"ends **lower**, at {end:.4f}"
         else:
-            words = f"gets as far, to {end:.4f}: the falling loss alone would not have shown it"
+            words = f"does as well ({end:.4f}): the falling loss alone does not reveal the mistake"
         parts.append(f"training with “{one.name}” {words}")
-    return f"From {start:.4f} the right gradient comes to {right:.4f}; " + "; ".join(parts) + "."
+    return (
+        f"With the correct gradient the loss falls from {start:.4f} to {right:.4f}; "
+        + "; ".join(parts)
+        + "."
+    )
 
 
 def _questions(sines: Wave, story: Text, versions: list[Version]) -> list[Question]:
@@ -345,36 +351,36 @@ def _questions(sines: Wave, story: Text, versions: list[Version]) -> list[Questi
     return [
         Question(
             "Why is the error with feedback larger than one step ahead?",
-            f"One step ahead the true value comes in each time, and the error stays at "
-            f"{taught:.3f}; with feedback the network builds on its own errors, and has {fed:.3f}."
+            f"One step ahead, each input is the true value, and the error stays at {taught:.3f}. "
+            f"With feedback the network builds on its own errors, and the error is {fed:.3f}."
             if fed > taught
-            else f"Here it is not: {fed:.3f} with feedback, {taught:.3f} one step ahead, where the "
-            f"noise of {NOISE:g} on every true value comes in as well.",
+            else f"Here it is not: it is {fed:.3f} with feedback, and {taught:.3f} one step ahead, "
+            f"where every input has noise of {NOISE:g}.",
             ("ahead", "distance"),
         ),
         Question(
             "What does the temperature change?",
-            f"Which symbol is drawn, not what the network believes. From {cold.temperature:g} to "
-            f"{hot.temperature:g} the share of real words goes from {percent(cold.known_words)} to "
-            f"{percent(hot.known_words)}, that of repeated pieces from {percent(cold.repeated)} to "
-            f"{percent(hot.repeated)}.",
+            f"Which symbol is sampled, not the scores of the network. From {cold.temperature:g} to "
+            f"{hot.temperature:g} the share of words that occur in the text goes from "
+            f"{percent(cold.known_words)} to {percent(hot.known_words)}, and that of repeated "
+            f"pieces from {percent(cold.repeated)} to {percent(hot.repeated)}.",
             ("temperatures",),
         ),
         Question(
-            "Why does the code with the last state everywhere not crash?",
-            "Because every hidden state has the same shape. Only a comparison of numbers can find "
-            f"it. What it gets right is the gradient of {' and '.join(spared) or 'no weight'}, and "
-            f"the cosine of {last.cosine:.3f} to the true direction looks harmless.",
+            "Why does the code that uses the last state everywhere not crash?",
+            "Because all hidden states have the same shape. Only a comparison of numbers finds the "
+            f"mistake. The gradient of {' and '.join(spared) or 'no weight'} is still correct, and "
+            f"the cosine of {last.cosine:.3f} to the correct gradient looks harmless.",
             ("check",),
         ),
         Question(
-            "Is a falling loss a proof of a right gradient?",
+            "Does a falling loss prove that the gradient is right?",
             "No. " + _consequence(versions),
             ("training", "check"),
         ),
         Question(
             "Why is the wrong input gradient off by just a third?",
-            "Twice $g$ beside $g$: the relative error is $|2g - g| / (|2g| + |g|) = 1/3$. "
+            "It is $2g$ instead of $g$, so its relative error is $|2g - g| / (|2g| + |g|) = 1/3$. "
             f"Measured: {max(versions[2].errors.values()):.4f}.",
             ("check",),
         ),

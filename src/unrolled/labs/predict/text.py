@@ -1,6 +1,6 @@
-"""A text that goes on. In: a text. Out: a network that has read it, and what it writes.
+"""Continue a text. In: a text. Out: a network trained on it, and the text it generates.
 
-Without a text of one's own it reads the documentation that comes with Python.
+The default is the documentation that comes with Python.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LENGTH, BATCH = 32, 32
 
 @dataclass(frozen=True)
 class Sample:
-    """What was written at one temperature."""
+    """The text generated at one temperature."""
 
     temperature: float
     text: str
@@ -45,17 +45,17 @@ class Text:
 
     @property
     def bits_by_epoch(self) -> list[float]:
-        """The mean bits per character in each epoch, measured while it learned."""
+        """The mean bits per character in each epoch, measured during training."""
         return [loss / LENGTH / float(np.log(2)) for loss in self.model.history.loss]
 
     @property
     def guess(self) -> float:
-        """What a character costs if all of the alphabet are as likely."""
+        """The bits per character if all characters are equally likely."""
         return float(np.log2(len(self.model.alphabet)))
 
 
 def python_documentation() -> str:
-    """A hundred thousand characters of the documentation that Python ships."""
+    """A hundred thousand characters of the documentation that comes with Python."""
     from pydoc_data.topics import topics
 
     return "\n".join(topics.values())[:CHARACTERS]
@@ -96,6 +96,6 @@ def _words(text: str) -> list[str]:
 
 
 def repetition(text: str, length: int = 8) -> float:
-    """The share of the pieces of eight characters that had come before."""
+    """The share of pieces of eight characters that occurred before."""
     pieces = [text[at : at + length] for at in range(len(text) - length + 1)]
     return 1 - len(set(pieces)) / len(pieces) if pieces else 0.0

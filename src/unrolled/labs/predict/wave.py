@@ -1,7 +1,7 @@
-"""A wave that goes on. In: a seed and sizes. Out: the next value, and many, each fed back.
+"""Continue a wave. In: a seed and sizes. Out: predictions one step ahead, and with feedback.
 
-Two sines of different periods and a little noise. The network learns to say the next value; then
-its own outputs become its inputs. Beside it: the last value again, and the last period again.
+The wave is two sines with different periods and a little noise. The network learns to predict the
+next value; then its own outputs become its inputs. Baselines: the last value, and the last period.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BLOCKS = ((1, 10), (11, 50), (51, 100), (101, AHEAD))
 
 @dataclass(frozen=True)
 class Wave:
-    """What was known, what came (without noise), and what was said would come."""
+    """The known values, the true continuation (without noise), and the predictions."""
 
     known: Array
     came: Array
@@ -36,7 +36,7 @@ class Wave:
 
     @property
     def guesses(self) -> dict[str, Array]:
-        """Every prediction of the whole way ahead, by name."""
+        """Every prediction of the whole continuation, by name."""
         period = round(max(self.periods))
         last = self.known[-period:]
         return {

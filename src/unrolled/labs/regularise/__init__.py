@@ -1,7 +1,7 @@
-"""Lab `regularise`: what modifiers of a cell do to the gap between training and test.
+"""Lab `regularise`: how modifiers of a cell affect the gap between training and test loss.
 
-In: a seed, sizes, perhaps a text. Out: an account. `measuring` trains the readers, `page` shows the
-numbers, `words` says what they mean.
+In: a seed, sizes, optionally a text. Out: an account. `measuring` trains the networks, `page` shows
+the numbers, `words` discusses them.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ def run(seed: int, progress: Progress, hidden: int, epochs: int, text: str | Non
     return Account(
         words.found(measured),
         sections,
-        "An LSTM reads a short text until it knows it by heart, plainly and with four modifiers.",
+        "An LSTM is trained on a short text until it overfits, without and with four modifiers.",
     )
 
 
 LAB = Lab(
     name="regularise",
-    title="What keeps a network from learning by heart?",
+    title="What keeps a network from overfitting?",
     summary="zoneout, variational dropout, weight drop and layer norm on a short text",
     run=run,
     exercises=EXERCISES,
     sizes=(
         Size("hidden", 96, "hidden units", least=2, most=1024),
-        Size("epochs", 40, "epochs of each reader", least=1, most=1000),
+        Size("epochs", 40, "epochs of each network", least=1, most=1000),
     ),
-    texts=(TextFile("text", "a text to read", least=2_000),),
+    texts=(TextFile("text", "a text to train on", least=2_000),),
 )

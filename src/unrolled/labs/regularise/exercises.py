@@ -31,14 +31,14 @@ def masks_over_time() -> tuple[bool, bool]:
                 parameter.zero_()
             layer.get_parameter("W_l0").copy_(
                 torch.eye(40)
-            )  # h = tanh(x): what is left out is 0, or the old value
+            )  # h = tanh(x): a dropped unit is 0, or keeps its old value
         y, _ = layer(0.1 + 0.1 * torch.arange(6.0)[:, None, None].expand(6, 1, 40))
         left_out = (y[1:] == 0) | (y[1:] == y[:-1])
         same.append(bool((left_out == left_out[0]).all()))
     return same[0], same[1]
 
 
-def modifier_of_ones_own() -> bool:
+def own_modifier() -> bool:
     from dataclasses import dataclass
 
     from unrolled import Equation, check_gradients, modify
@@ -48,7 +48,7 @@ def modifier_of_ones_own() -> bool:
     from unrolled.equations.rewriting import Made, Rule, rewrite
 
     def softsign_of(v: Node) -> Rule:
-        def rule(made: Made) -> Node:  # `made` says what a part of the old equation has become
+        def rule(made: Made) -> Node:  # `made` maps a node of the old equation to the new one
             return made(v) / (apply("abs", made(v)) + 1.0)
 
         return rule
@@ -70,8 +70,8 @@ def modifier_of_ones_own() -> bool:
 EXERCISES = (
     Exercise(
         "easy",
-        "A mask leaves out a number with the probability $p$, and divides what it keeps by "
-        "$1 - p$. Draw masks, and show that their mean is 1 whatever $p$ is.",
+        "A dropout mask is 0 with probability $p$, and $1 / (1 - p)$ otherwise. Draw masks, and "
+        "show that their mean is 1 for any $p$.",
         mean_of_a_mask,
         lambda kept: all(abs(mean - 1) < 0.03 for mean in kept.values()),
     ),
@@ -84,9 +84,9 @@ EXERCISES = (
     ),
     Exercise(
         "hard",
-        "Write a modifier of your own that replaces each named tanh of a cell with softsign, "
-        "$v / (1 + |v|)$, and prove the gradients of what it makes of an LSTM.",
-        modifier_of_ones_own,
+        "Write a modifier that replaces each named tanh of a cell by softsign, $v / (1 + |v|)$, "
+        "and check the gradients of the modified LSTM.",
+        own_modifier,
         lambda passed: passed is True,
     ),
 )

@@ -1,9 +1,9 @@
-"""Readers of a text, each with another modifier. In: a text, a seed, sizes. Out: a `Measured`;
-next: `page`.
+"""Networks that read a text, each with a different modifier. In: a text, a seed, sizes. Out: a
+`Measured`; next: `page`.
 
-All have the same first weights where they have the same weights, and see the same windows in the
-same order. After each epoch the bits per character are measured on both parts of the text without
-anything random.
+All have the same initial weights, as far as they have the same weights, and see the same windows in
+the same order. After each epoch the bits per character are measured on both parts of the text, in
+evaluation mode.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from unrolled.labs.predict.text import python_documentation
 from unrolled.labs.progress import Progress
 from unrolled.layers.recurrent import Recurrent
 
-CHARACTERS = 12_000  # that are read: few, so that there is something to learn by heart
+CHARACTERS = 12_000  # few, so that the network can memorize them
 HELD_OUT = 4  # one fourth
 STEPS, BATCH, EMBEDDING, RATE, CLIP = 40, 16, 24, 0.01, 1.0
 VARIANTS: dict[str, tuple[Modifier, ...]] = {
@@ -65,7 +65,7 @@ class Reading:
 
     @property
     def gap(self) -> float:
-        """Test above training, after the last epoch."""
+        """Test minus training loss, after the last epoch."""
         return self.test[-1] - self.train[-1]
 
     @property

@@ -11,9 +11,9 @@ from unrolled.report.blocks import Code, Figure, Math, Prose, Table, code_of
 from unrolled.report.figures import bars, curves
 
 AIM = """
-A network with enough weights learns a short text by heart: its loss keeps falling on what it learns
-from, and rises again on the rest. See what four modifiers of the cell do to that gap: zoneout,
-variational dropout, weight drop, and layer norm.
+A network with enough weights memorizes a short text: the training loss keeps falling, and the test
+loss rises again. Measure how four modifiers of the cell change that gap: zoneout, variational
+dropout, weight drop, and layer norm.
 """
 
 
@@ -21,20 +21,21 @@ def theory() -> list[Prose | Math]:
     zoneout = modified(equation(LSTM), VARIANTS["zoneout"])
     return [
         Prose(
-            "Each modifier changes the equation of the step. **Zoneout** (Krueger et al. 2017) "
-            "lets each unit keep its old value at random, so that none can be relied on to change:"
+            "Each modifier changes the equation of the step. With **zoneout** (Krueger et al. "
+            "2017) each unit keeps its old value at random, so the network cannot rely on any "
+            "single update:"
         ),
         Math(zoneout.latex, "zoneout", "The LSTM with zoneout: the masks are drawn at each step."),
         Prose(
-            "**Variational dropout** (Gal & Ghahramani 2016) leaves units out with one mask for "
-            "the whole sequence, on the input and on the state where it meets a matrix. **Weight "
-            "drop** (Merity et al. 2018) leaves out single numbers of the recurrent matrices. "
-            "Outside training all three are replaced with their means. **Layer norm** (Ba et al. "
+            "**Variational dropout** (Gal & Ghahramani 2016) drops units with one mask for the "
+            "whole sequence, on the input and on the state where it is multiplied by a matrix. "
+            "**Weight drop** (Merity et al. 2018) drops single entries of the recurrent matrices. "
+            "In evaluation all three masks are replaced by their means. **Layer norm** (Ba et al. "
             "2016) is not random: it scales every pre-activation, and gradients with it.\n\n"
-            "The predictions: without a modifier the test loss turns upwards while the training "
-            "loss falls. The three random ones make the gap smaller, at the price of a higher "
-            "training loss, and their best test loss is lower. Layer norm speeds up learning; it "
-            "has no reason to close the gap."
+            "The predictions: without a modifier the test loss starts to rise while the training "
+            "loss keeps falling. The three random modifiers reduce the gap, at the price of a "
+            "higher training loss, and reach a lower test loss. Layer norm speeds up training, but "
+            "there is no reason why it should reduce the gap."
         ),
     ]
 
@@ -42,12 +43,13 @@ def theory() -> list[Prose | Math]:
 def steps(measured: Measured, hidden: int, epochs: int) -> list[Prose]:
     return [
         Prose(
-            f"1. Cut {measured.characters:,} characters of text ({measured.symbols} different "
+            f"1. Split {measured.characters:,} characters of text ({measured.symbols} different "
             f"ones) into windows of {STEPS}; the last 1/{HELD_OUT} of the text is for testing.\n"
-            f"2. Train an LSTM of {hidden} units, with {EMBEDDING} numbers for each character, to "
-            f"predict the next one: {epochs} epochs in batches of {BATCH}, the same for each "
-            "variant.\n"
-            "3. After each epoch measure the bits per character on both parts, with nothing random."
+            f"2. Train an LSTM with {hidden} units and embeddings of {EMBEDDING} numbers to "
+            f"predict the next character, for {epochs} epochs in batches of {BATCH}, the same for "
+            "each variant.\n"
+            "3. After each epoch, measure the bits per character on both parts, without random "
+            "masks."
         )
     ]
 
@@ -65,12 +67,12 @@ def result(measured: Measured) -> list[Prose | Table | Figure]:
             "Bits per character over the epochs",
             [
                 curves({name: one.train for name, one in readings.items()},
-                       x_label="epoch", y_label="bits per character", title="Learned from"),
+                       x_label="epoch", y_label="bits per character", title="Training"),
                 curves({name: one.test for name, one in readings.items()},
-                       x_label="epoch", y_label="bits per character", title="Never seen"),
+                       x_label="epoch", y_label="bits per character", title="Test"),
             ],
             "On the left the training loss of each variant, on the right the test loss.",
-            "What falls on the left and rises on the right is learned by heart.",
+            "A variant overfits if its curve falls on the left and rises on the right.",
         ),
         Table(
             "numbers",

@@ -36,12 +36,12 @@ def _plain(measured: Measured) -> str:
         return (
             f"**Without a modifier** the test loss is lowest in epoch {plain.best + 1} and then "
             f"rises by {number(plain.lost, 2)} bits, while the training loss falls to "
-            f"{number(plain.train[-1], 3)}: the text is being learned by heart, as predicted "
+            f"{number(plain.train[-1], 3)}: the network memorizes the text, as predicted "
             "([@curves])."
         )
     return (
-        f"**Without a modifier** the test loss has **not** turned upwards in "
-        f"{len(plain.test)} epochs; a longer training would show it ([@curves])."
+        f"**Without a modifier** the test loss has **not** started to rise in "
+        f"{len(plain.test)} epochs; longer training would show it ([@curves])."
     )
 
 
@@ -81,11 +81,11 @@ def _norm(measured: Measured) -> str:
     )
     closes = norm.gap < plain.gap - NOTICEABLE
     gap = "and, **against the prediction**, it closes part of the gap" if closes else (
-        "and it does not close the gap, which it was not made for"
+        "and it does not close the gap, as expected"
     )  # fmt: skip
     return (
-        f"**Layer norm** {speed}, where the plain LSTM has {number(plain.train[early], 3)}; {gap} "
-        "([@gaps])."
+        f"**Layer norm** {speed}, and that of the plain LSTM {number(plain.train[early], 3)}; "
+        f"{gap} ([@gaps])."
     )
 
 
@@ -93,34 +93,34 @@ def questions(measured: Measured) -> list[Question]:
     best, plain = _best(measured), measured.plain
     return [
         Question(
-            "Which modifier reads unseen text best?",
-            f"Here {best.name}: {number(best.test[best.best], 3)} bits per character in epoch "
+            "Which modifier is best on unseen text?",
+            f"Here {best.name}, with {number(best.test[best.best], 3)} bits per character in epoch "
             f"{best.best + 1}; without a modifier it is {number(plain.test[plain.best], 3)}.",
             ("numbers",),
         ),
         Question(
-            "Is a small gap a good network?",
+            "Does a small gap mean a good network?",
             "No: a network that has learned nothing has no gap either. "
-            f"What counts is the test loss: {_both(measured)}",
+            f"What matters is the test loss: {_both(measured)}",
             ("numbers", "gaps"),
         ),
         Question(
-            "Would stopping early do as well?",
+            "Would early stopping do as well?",
             f"The plain LSTM at its best epoch ({plain.best + 1}) has "
             f"{number(plain.test[plain.best], 3)} bits; "
             + (
                 f"{best.name} gets {number(plain.test[plain.best] - best.test[best.best], 2)} "
                 "lower."
                 if best is not plain
-                else "no modifier gets lower here, so stopping early is enough."
+                else "no modifier gets lower here, so early stopping is enough."
             ),
             ("curves", "numbers"),
         ),
         Question(
             "Why is a mask of variational dropout the same at every step?",
-            "A new mask at each step would leave out other units each time, and after many steps "
-            "little of what was remembered would be left; with one mask the units that are there "
-            "are there for the whole sequence.",
+            "A new mask at each step would drop different units each time, so that after many "
+            "steps little of the memory would be left. With one mask, the units that are not "
+            "dropped stay available for the whole sequence.",
             ("zoneout",),
         ),
     ]
@@ -129,5 +129,5 @@ def questions(measured: Measured) -> list[Question]:
 def _both(measured: Measured) -> str:
     smallest, best = min(measured.readings.values(), key=lambda one: one.gap), _best(measured)
     if smallest is best:
-        return f"here {best.name} has the smallest gap and the best test loss as well."
+        return f"here {best.name} has both the smallest gap and the best test loss."
     return f"here {smallest.name} has the smallest gap, and {best.name} the best test loss."

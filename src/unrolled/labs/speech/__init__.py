@@ -1,7 +1,7 @@
-"""Lab `speech`: what CTC adds up, by hand on one word, and what that is good for.
+"""Lab `speech`: how CTC works, by hand on one word, and what it is good for.
 
 In: a seed, sizes. Out: an account. `by_hand` enumerates the paths of a word, `measuring` trains two
-networks, `page` shows it, `words` says what came out.
+networks, `page` shows the results, `words` discusses them.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ def run(seed: int, progress: Progress, hidden: int, updates: int) -> Account:
         Section("Discussion", [Prose(words.discussion(worked, measured))]),
         Section("Questions and answers", words.questions(worked, measured)),
     ]
-    lead = "Learn to spell what is heard without being told when each letter is spoken."
+    lead = "Learn to transcribe sound without knowing when each letter is spoken."
     return Account(words.found(worked, measured), sections, lead)
 
 
 LAB = Lab(
     name="speech",
-    title="How does a network learn to spell without being told when?",
-    summary="what CTC adds up, by hand on one word; then learned, beside an even split",
+    title="How does a network learn to transcribe without alignments?",
+    summary="CTC by hand on one word; then trained, and compared with an even split",
     run=run,
     exercises=EXERCISES,
     sizes=(

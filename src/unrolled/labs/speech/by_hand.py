@@ -38,7 +38,7 @@ class Worked:
 
     @property
     def forward(self) -> float:
-        """What the forward algorithm adds up: the last letter, or the blank behind it."""
+        """The result of the forward algorithm: the path ends in the last letter or the blank."""
         return float(self.table[-2:, -1].sum())
 
     @property
@@ -66,9 +66,9 @@ def all_paths(probabilities: Array, word: str) -> list[tuple[tuple[int, ...], fl
 
 
 def forward_table(probabilities: Array, word: str) -> tuple[Array, list[str]]:
-    """The forward algorithm: alpha[s, t] adds up the paths that are in state s at step t.
+    """The forward algorithm: alpha[s, t] is the sum over the paths that are in state s at step t.
 
-    The states are the letters with a blank before, between and behind them.
+    The states are the letters, with a blank before, between and after them.
     """
     states = [BLANK]
     for letter in word:

@@ -68,14 +68,14 @@ EXERCISES = (
     Exercise(
         "easy",
         "With the symbols –, a, b and o and five steps, how many paths spell *ab*, *boo* and "
-        "*baboo*? Count them by writing all of them down.",
+        "*baboo*? Enumerate them.",
         how_many_paths,
         lambda counts: counts["baboo"] == 0 and counts["ab"] > counts["boo"] > 0,
     ),
     Exercise(
         "medium",
         "Find probabilities for two steps, with the blank and one letter, such that the most "
-        "probable path spells nothing, but the most probable text is the letter.",
+        "probable path spells the empty text, but the most probable text is the letter.",
         a_path_that_misleads,
         lambda texts: texts == ("", "a"),
     ),

@@ -47,14 +47,14 @@ class Word:
 
 
 def tones(letter: int) -> np.ndarray:
-    """Where a letter sounds: two bumps over the bands."""
+    """The spectrum of a letter: two bumps over the bands."""
     bands = np.arange(BANDS)
     low, high = 1 + (letter - 1) % 3 * 2.5, 8 + (letter - 1) // 3 * 2.5
     return np.exp(-((bands - low) ** 2) / 2) + np.exp(-((bands - high) ** 2) / 2)
 
 
 def speak(letters: Sequence[int], draw: np.random.Generator) -> Word:
-    """Hold each letter for a time of its own."""
+    """Hold each letter for a random time."""
     parts, begins, at = [], [], 0
     for place, letter in enumerate(letters):
         if place and letter == letters[place - 1]:
@@ -69,7 +69,7 @@ def speak(letters: Sequence[int], draw: np.random.Generator) -> Word:
 
 
 def draw_words(count: int, draw: np.random.Generator) -> list[Word]:
-    """Words of two to six letters, any letters."""
+    """Words of two to six random letters."""
     lengths = draw.integers(2, 7, count)
     return [speak((1 + draw.integers(0, len(ALPHABET), n)).tolist(), draw) for n in lengths]
 
@@ -97,7 +97,7 @@ def ctc_loss(scores: Tensor, lengths: Tensor, words: Sequence[Word]) -> Tensor:
 
 
 def even_loss(scores: Tensor, lengths: Tensor, words: Sequence[Word]) -> Tensor:
-    """-log p of one path: each letter for an equal share of the time, a blank between equals."""
+    """-log p of one path: an equal time for each letter, a blank between two equal ones."""
     total = scores.new_zeros(())
     for place, word in enumerate(words):
         path = torch.tensor(even_path(word.letters, int(lengths[place])))
@@ -116,7 +116,7 @@ def even_path(letters: Sequence[int], frames: int) -> list[int]:
 
 @dataclass(frozen=True)
 class Learned:
-    """One network: wrong letters in percent over the training, and what it says of one word."""
+    """One network: letter errors in percent during training, and its output for one word."""
 
     at: list[int]
     errors: list[float]
@@ -131,7 +131,7 @@ class Measured:
 
 
 def wrong_letters(network: Speller, words: Sequence[Word]) -> tuple[float, float]:
-    """Edits in percent of the letters, and the share of frames where the blank comes first."""
+    """Edits in percent of the letters, and the share of frames with the blank on top."""
     with torch.no_grad():
         scores, lengths = network(words)
     said = [scores[:n, place] for place, n in enumerate(lengths.tolist())]

@@ -1,4 +1,4 @@
-"""What the page shows. In: the numbers of a run. Out: sections; next: `words` talks about them."""
+"""The page's tables and figures. In: the numbers of a run. Out: sections. Next: `words`."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from unrolled.report.drawing import Panel
 from unrolled.report.figures import curves, heat_map
 
 AIM = """
-Somebody says a word, and the network is told how it is spelled, but not when each letter is spoken.
-Connectionist temporal classification (CTC) adds up every way to place the letters in time. Write
-all of them down for one word, see that the forward algorithm adds up the same, and measure what it
-is worth against the obvious guess that all letters take equally long.
+The training data say how a spoken word is spelled, but not when each letter is spoken.
+Connectionist temporal classification (CTC) sums over all ways to place the letters in time. List
+all of them for one word, see that the forward algorithm computes the same sum, and compare CTC with
+the obvious guess that all letters take equally long.
 """
 MOST = 12  # paths that are printed
 
@@ -34,44 +34,44 @@ MOST = 12  # paths that are printed
 def theory() -> list[Prose | Math]:
     return [
         Prose(
-            "At each step the network gives a probability to each letter, and to one more symbol, "
-            "the **blank** (Graves et al. 2006). A *path* is one symbol for each step. What it "
-            "spells is found by leaving out repetitions, and then blanks: `tt–oo` spells *to*, and "
-            "`to–oo` spells *too*. Without the blank, no path could spell a letter twice in a row."
+            "At each step the network outputs a probability for each letter, and for one more "
+            "symbol, the **blank** (Graves et al. 2006). A *path* has one symbol for each step. To "
+            "find what it spells, remove repetitions, then blanks: `tt–oo` spells *to*, and "
+            "`to–oo` spells *too*. Without the blank, no path could spell a double letter."
             "\n\nThe probability of a word is the sum over all paths that spell it:"
         ),
         Math(
             r"p(w \mid x) = \sum_{\pi : \, \mathrm{spells}(\pi) = w} \; \prod_{t=1}^{T} "
             r"p_{t}(\pi_t)",
             "sum",
-            "the loss is the negative logarithm of it",
+            "the loss is its negative logarithm",
         ),
         Prose(
-            "There are far too many paths to write down, but they share their beginnings. Put a "
-            "blank before, between and behind the letters of the word; then each path walks "
-            "through these states from left to right, and the sums over all beginnings follow from "
-            "those of the step before:"
+            "There are far too many paths to list, but they share their beginnings. Put a blank "
+            "before, between and after the letters of the word. Each path moves through these "
+            "states from left to right, and the sums over all beginnings follow from those of the "
+            "previous step:"
         ),
         Math(
             r"\alpha_{t}(s) = \left( \alpha_{t-1}(s) + \alpha_{t-1}(s-1) + "
             r"\alpha_{t-1}(s-2) \right) p_{t}(w_s)",
             "forward",
-            "the last term only from one letter to another that differs from it",
+            "the last term only between two different letters",
         ),
         Prose(
             "The derivative of the loss with respect to the score of a symbol is its probability "
-            "minus its share among the paths that spell the word. So the network is taught by "
-            "its own best guesses of when each letter was spoken, and these get better with it:"
+            "minus its share among the paths that spell the word. So the targets are the network's "
+            "own estimates of when each letter was spoken, and improve along with it:"
         ),
         Math(
             r"\frac{\partial L}{\partial y_{t,k}} = p_{t}(k) - \gamma_{t}(k)",
             "derivative",
-            r"gamma: the share of the paths that have symbol k at step t",
+            r"$\gamma$ is the share of the paths that have symbol k at step t",
         ),
         Prose(
-            "The predictions: with letters of very different durations, a network that is taught "
-            "an even split learns wrong boundaries and spells worse. The network with CTC learns "
-            "to give each letter only a few frames, with blanks in between."
+            "The predictions: since letters have very different durations, a network trained on an "
+            "even split learns wrong boundaries and makes more errors. The network trained with "
+            "CTC learns to give each letter only a few frames, with blanks in between."
         ),
     ]
 
@@ -85,7 +85,7 @@ def by_hand(worked: Worked) -> list[Prose | Table | Code]:
         rows.append([f"{len(left)} more", sum(chance for _, chance in left)])
     rows.append(["**sum**", worked.total])
     return [
-        Prose(f"The word is *{WORD}*, and there are {STEPS} steps. The network says:"),
+        Prose(f"The word is *{WORD}*, and there are {STEPS} steps. The network outputs:"),
         Table(
             "probabilities", "probability of each symbol at each step; – is the blank",
             ["symbol", *steps],
@@ -94,14 +94,14 @@ def by_hand(worked: Worked) -> list[Prose | Table | Code]:
             digits=3,
         ),
         Prose(
-            f"Of the {worked.written_down} paths, {len(worked.paths)} spell the word. Each has the "
-            "product of its symbols' probabilities:"
+            f"Of the {worked.written_down} paths, {len(worked.paths)} spell the word. The "
+            "probability of each is the product of the probabilities of its symbols:"
         ),
         Table("paths", f"the paths that spell {WORD}", ["path", "probability"], rows, digits=4),
-        Prose("The forward algorithm gets there with one table, column by column:"),
+        Prose("The forward algorithm computes the same sum in one table, column by column:"),
         Table(
-            "alpha", "the sums of the beginnings that are in a state at a step; the last two "
-            "states of the last step together are the probability of the word",
+            "alpha", "the sum of all beginnings that are in a state at a step; the last two states "
+            "at the last step add up to the probability of the word",
             ["state", *steps],
             [[state, *map(float, row)]
              for state, row in zip(worked.states, worked.table, strict=True)],
@@ -109,7 +109,7 @@ def by_hand(worked: Worked) -> list[Prose | Table | Code]:
         ),
         code_of(hand.forward_table),
         Table(
-            "gradient", "derivative of the loss with respect to each score, by the shares of paths",
+            "gradient", "derivative of the loss with respect to each score, from the paths' shares",
             ["symbol", *steps],
             [[letter, *map(float, row)]
              for letter, row in zip(LETTERS, worked.gradient.T, strict=True)],
@@ -121,14 +121,14 @@ def by_hand(worked: Worked) -> list[Prose | Table | Code]:
 def steps(hidden: int, updates: int) -> list[Prose]:
     return [
         Prose(
-            f"1. Make speech: each of the letters {', '.join(ALPHABET)} is a pair of tones, held "
-            f"for {SHORTEST} to {LONGEST} frames, with noise of {NOISE:g}; two equal letters "
-            f"in a row have a pause of {PAUSE} frames in between.\n"
-            f"2. Train two networks with a GRU of {hidden} units in each direction for {updates} "
-            f"updates, each on {BATCH} new words. One is taught by CTC, the other by the path in "
-            "which every letter takes the same time.\n"
-            f"3. Read what each says of the same {UNSEEN} unseen words by its most probable path, "
-            "and count the wrong letters: inserted, left out, or replaced."
+            f"1. Synthesize speech: each of the letters {', '.join(ALPHABET)} is a pair of tones, "
+            f"held for {SHORTEST} to {LONGEST} frames, with noise of {NOISE:g}. Between two equal "
+            f"letters there is a pause of {PAUSE} frames.\n"
+            f"2. Train two networks, each with a GRU of {hidden} units per direction, for "
+            f"{updates} updates on {BATCH} new words each. One is trained with CTC, the other on "
+            "the path in which every letter takes the same time.\n"
+            f"3. Decode the same {UNSEEN} unseen words by the most probable path, and count letter "
+            "errors: insertions, deletions and substitutions."
         )
     ]
 
@@ -150,23 +150,23 @@ def result(measured: Measured) -> list[Prose | Table | Figure]:
     return [
         Figure(
             "curves",
-            "Wrong letters on unseen words",
+            "Letter errors on unseen words",
             curves(
                 {kind: (one.at, one.errors) for kind, one in networks.items()},
-                x_label="updates", y_label="wrong letters, %",
+                x_label="updates", y_label="letter errors, %",
             ),
-            "The share of wrong letters over the training, for both networks.",
+            "The letter error rate during training, for both networks.",
         ),
         Table(
             "numbers",
             "After training, on unseen words.",
-            ["taught by", "wrong letters, %", "frames where the blank comes first, %"],
+            ["trained with", "letter errors, %", "frames with the blank on top, %"],
             [[kind, networks[kind].errors[-1], 100 * networks[kind].blanks] for kind in KINDS],
             digits=3,
         ),
         Figure(
             "heard",
-            f"What is heard: {word.text}",
+            f"The sound of {word.text}",
             heat_map(
                 np.asarray(word.frames).T, x_label="frame", y_label="band", unit="loudness",
                 title="the sound",
@@ -176,7 +176,7 @@ def result(measured: Measured) -> list[Prose | Table | Figure]:
         ),
         Figure(
             "spelled",
-            "What each network says, frame by frame",
+            "The output of each network, frame by frame",
             _spelled(measured),
             "Probabilities of each symbol at each frame, for both networks.",
             "The same word. The first row is the blank.",

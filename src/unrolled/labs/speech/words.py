@@ -11,7 +11,7 @@ from unrolled.report.blocks import Question
 from unrolled.report.numbers import number
 
 SAME = 1e-9  # of two sums of the same numbers
-CLEAR = 1.0  # percentage points of wrong letters: less is noise between seeds
+CLEAR = 1.0  # percentage points of letter errors: less is noise between seeds
 SPIKY = 0.5  # the share of frames with the blank, above which letters are spikes
 
 
@@ -20,7 +20,7 @@ def found(worked: Worked, measured: Measured) -> list[str]:
         f"by hand: {len(worked.paths)} of {worked.written_down} paths spell “{WORD}”; they sum to "
         f"{number(worked.total, 4)}, the forward algorithm gives {number(worked.forward, 4)}",
         *(
-            f"taught by {_named(kind)}: {number(one.errors[-1], 3)} % of the letters wrong"
+            f"trained with {_named(kind)}: {number(one.errors[-1], 3)} % of the letters wrong"
             for kind, one in measured.networks.items()
         ),
     ]
@@ -43,8 +43,8 @@ def _sums(worked: Worked) -> str:
     )
     return (
         f"**By hand.** The sum over the paths ([@paths]), the forward algorithm ([@alpha]) and "
-        f"PyTorch's `ctc_loss` {agree}. The derivative by the shares of paths differs from the "
-        f"slope of the loss by at most {worked.largest_error:.0e} ([@gradient])."
+        f"PyTorch's `ctc_loss` {agree}. The derivative computed from the shares of the paths "
+        f"differs from finite differences by at most {worked.largest_error:.0e} ([@gradient])."
     )
 
 
@@ -58,7 +58,7 @@ def _errors(measured: Measured) -> str:
     return (
         f"**CTC does not spell better here**, against the prediction: {number(ctc, 3)} % of the "
         f"letters are wrong, {number(even, 3)} % with the even split ([@numbers]). Early in "
-        "training CTC often says nothing but blanks; more updates would show."
+        "training CTC often outputs only blanks; more updates may help."
     )
 
 
@@ -66,12 +66,12 @@ def _spikes(measured: Measured) -> str:
     share = measured.networks["CTC"].blanks
     if share > SPIKY:
         return (
-            f"**Letters are spikes**, as predicted: at {share:.0%} of the frames the network with "
-            "CTC says the blank ([@spelled]). One frame of a letter is enough to spell it."
+            f"**Letters are spikes**, as predicted: at {share:.0%} of the frames the blank is most "
+            "probable for the network with CTC ([@spelled]). One frame is enough for a letter."
         )
     return (
-        f"**Letters are not spikes here**, against the prediction: the network with CTC says the "
-        f"blank at only {share:.0%} of the frames ([@spelled])."
+        f"**Letters are not spikes here**, against the prediction: the blank is most probable at "
+        f"only {share:.0%} of the frames for the network with CTC ([@spelled])."
     )
 
 
@@ -80,36 +80,36 @@ def questions(worked: Worked, measured: Measured) -> list[Question]:
     return [
         Question(
             "Why is the blank needed?",
-            f"Because “{WORD}” has a letter twice. Every path in [@paths] has a blank between the "
-            "two; without it repetitions would become one letter, and the word would be “to”.",
+            f"Because “{WORD}” has a double letter. Every path in [@paths] has a blank between the "
+            "two; otherwise they would be merged into one, and the word would be “to”.",
             ("paths",),
         ),
         Question(
-            "Is the most probable path all that counts?",
-            f"No: the best path here, `{best}`, has {number(chance, 3)} of the "
-            f"{number(worked.total, 3)} that the word has in all. Another word with many "
-            "middling paths can be more probable than the word of the best path, which is why "
-            "texts are searched for with a beam over prefixes.",
+            "Does only the most probable path count?",
+            f"No: the best path here, `{best}`, contributes {number(chance, 3)} to the "
+            f"probability of the word, {number(worked.total, 3)}. A word with many moderately "
+            "probable paths can be more probable than the word of the best path. That is why "
+            "decoders search with a beam over prefixes.",
             ("paths",),
         ),
         Question(
             "What does the forward algorithm save?",
-            f"Writing down {worked.written_down} paths: its table has "
-            f"{worked.table.shape[0]} × {worked.table.shape[1]} numbers, and grows with the length "
-            "of the word times that of the sound, where the number of paths is a power.",
+            f"Listing {worked.written_down} paths. Its table has only {worked.table.shape[0]} × "
+            f"{worked.table.shape[1]} numbers. Its size grows with the length of the word times "
+            "that of the sound; the number of paths grows exponentially.",
             ("alpha",),
         ),
         Question(
-            "Can CTC say when a letter was spoken?",
-            "Only roughly: the loss does not ask for it. Any frame of the letter will do, and "
-            "the network chooses the ones where it is surest ([@spelled]).",
+            "Can CTC tell when a letter was spoken?",
+            "Only roughly, since the loss does not depend on it. Any frame of the letter will do, "
+            "and the network chooses those where it is most certain ([@spelled]).",
             ("spelled",),
         ),
         Question(
-            "What does CTC take for granted?",
+            "What does CTC assume?",
             "That the symbols of different steps are independent given the sound (the product in "
-            "the sum), and that letters come in the order in which they are spoken. So it knows "
-            "nothing about spelling by itself; a language model can be added to the search.",
+            "the sum), and that letters appear in the order in which they are spoken. So it knows "
+            "nothing about spelling; a language model can be added to the search.",
             ("sum",),
         ),
     ]

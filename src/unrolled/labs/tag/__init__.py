@@ -1,8 +1,8 @@
 """Lab `tag`: what a CRF adds to a network that reads in both directions.
 
-In: a seed, sizes. Out: an account. `by_hand` adds up all tags of three words, `sentences` makes
-words whose best tags are known, `measuring` trains four taggers, `page` shows it, `words` says what
-came out.
+In: a seed, sizes. Out: an account. `by_hand` enumerates all tags of three words, `sentences` makes
+sentences whose best tags are known, `measuring` trains four taggers, `page` shows the results,
+`words` discusses them.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ def run(seed: int, progress: Progress, hidden: int, updates: int) -> Account:
         Section("Discussion", [Prose(words.discussion(worked, measured))]),
         Section("Questions and answers", words.questions(worked, measured)),
     ]
-    lead = "Tag words one by one or as a whole, and compare with the best that is possible."
+    lead = "Choose tags one by one or jointly, and compare with the best possible tags."
     return Account(words.found(worked, measured), sections, lead)
 
 
 LAB = Lab(
     name="tag",
     title="What does a CRF add to a network that reads in both directions?",
-    summary="tags chosen one by one and as a whole, against the best that is possible",
+    summary="tags chosen one by one and jointly, compared with the best possible ones",
     run=run,
     exercises=EXERCISES,
     sizes=(

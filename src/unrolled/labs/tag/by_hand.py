@@ -1,7 +1,7 @@
 """The forward algorithm on three words, in NumPy. In: a seed. Out: a `Worked`; next: `page`.
 
-Every sequence of tags is written down, and its score is raised and added up; the forward algorithm
-gets the same sum, and Viterbi's the best sequence, from one column of numbers a word.
+Every sequence of tags is enumerated, and the exponentials of the scores are added up. The forward
+algorithm computes the same sum, and Viterbi's finds the best sequence, from one column per word.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ class Worked:
 
     @property
     def forward(self) -> float:
-        """What the forward algorithm adds up: log of the sum over the last column."""
+        """log Z by the forward algorithm: the log of the sum over the last column."""
         return log_sum(self.alpha[-1])
 
     @property
     def probability(self) -> float:
-        """Of the best sequence."""
+        """The probability of the best sequence."""
         return float(np.exp(self.sequences[0][1] - self.by_enumeration))
 
 
@@ -49,7 +49,7 @@ def log_sum(values: Array) -> float:
 
 
 def score(scores: Array, moves: Array, tags: tuple[int, ...]) -> float:
-    """What the words say of their tags, and what the tags say of one another."""
+    """The score of a sequence: of its tags at their words, and of its transitions."""
     return float(
         sum(scores[t, tag] for t, tag in enumerate(tags))
         + sum(moves[before, after] for before, after in itertools.pairwise(tags))
@@ -67,7 +67,7 @@ def forward(scores: Array, moves: Array) -> Array:
 
 
 def viterbi(scores: Array, moves: Array) -> tuple[int, ...]:
-    """The same with the greatest in place of the sum, and where it came from."""
+    """The best sequence: the same with the maximum in place of the sum, and back pointers."""
     best, came_from = scores[0], []
     for t in range(1, len(scores)):
         paths = best[:, None] + moves

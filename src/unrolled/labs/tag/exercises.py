@@ -60,8 +60,8 @@ def two_kinds_of_best() -> tuple[list[int], list[int]]:
 EXERCISES = (
     Exercise(
         "easy",
-        "Which names does *Ada Lovelace met Charles Babbage in London* hold, if its tags are B I O "
-        "B I O B?",
+        "Which names does *Ada Lovelace met Charles Babbage in London* contain, if its tags are B "
+        "I O B I O B?",
         names_of_a_sentence,
         lambda names: names == [("Ada", "Lovelace"), ("Charles", "Babbage"), ("London",)],
     ),

@@ -1,7 +1,7 @@
 """Four taggers. In: a seed, sizes. Out: a `Measured`; next: `page`.
 
-Two see each word alone, two read the sentence in both directions; of each kind one chooses every
-tag by itself, and one has a CRF on top. All are trained on the same sentences in the same order.
+Two see each word alone, two read the sentence in both directions. One of each kind chooses every
+tag separately, the other has a CRF on top. All are trained on the same sentences in the same order.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Tagger(nn.Module):
         return scores
 
     def loss(self, words: Tensor, tags: Tensor) -> Tensor:
-        """-log p of the right tags: of each by itself, or of all together."""
+        """-log p of the true tags: of each one separately, or of all jointly."""
         scores = self(words)
         if self.crf is None:
             return nn.functional.cross_entropy(scores.flatten(0, 1), tags.flatten())
@@ -64,8 +64,8 @@ class Tagger(nn.Module):
 class Outcome:
     """How good the tags of the unseen sentences are, each in percent."""
 
-    words: float  # tags that are right
-    sentences: float  # sentences in which all are
+    words: float  # correct tags
+    sentences: float  # sentences with correct tags only
     f1: float  # of whole names
     broken: float  # sentences in which a name begins with I
 

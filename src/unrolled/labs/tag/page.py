@@ -1,4 +1,4 @@
-"""What the page shows. In: the numbers of a run. Out: sections; next: `words` talks about them."""
+"""The page's tables and figures. In: the numbers of a run. Out: sections. Next: `words`."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from unrolled.report.blocks import Code, Figure, Math, Prose, Table, code_of
 from unrolled.report.figures import bars, heat_map
 
 AIM = """
-Find the names in a sentence: each word is outside of a name (O), begins one (B), or is inside of
-one (I). A network that reads the sentence in both directions can choose each tag by itself, or a
-conditional random field (CRF) can choose all of them together. Measure what the CRF adds, on
-sentences of which the best possible tags are known.
+Find the names in a sentence: each word is outside of a name (O), begins one (B), or is inside one
+(I). A network that reads the sentence in both directions can choose each tag separately, or a
+conditional random field (CRF) can choose all of them jointly. Measure what the CRF adds, on
+sentences whose best possible tags are known.
 """
 SHOWN = 5  # sequences of tags that are printed
 
@@ -25,10 +25,10 @@ SHOWN = 5  # sequences of tags that are printed
 def theory() -> list[Prose | Math]:
     return [
         Prose(
-            "A network gives each tag a score at each word. Chosen one by one, the tags know "
-            "nothing of one another: an I may follow an O, which is no name at all. A CRF "
-            "(Lafferty et al. 2001) adds a learned score for each pair of neighbouring tags, and "
-            "makes a probability of the sum:"
+            "A network outputs a score for each tag at each word. If tags are chosen one by one, "
+            "they may be inconsistent: an I may follow an O, which is not a name. A CRF (Lafferty "
+            "et al. 2001) adds a learned score for each pair of neighboring tags, and turns the "
+            "sum into a probability:"
         ),
         Math(
             r"p(y \mid x) = \frac{1}{Z} \exp \left( \sum_{t} s_{t}(y_t) + "
@@ -37,8 +37,8 @@ def theory() -> list[Prose | Math]:
             "s are the scores of the network, A those of the transitions",
         ),
         Prose(
-            "Z adds up all sequences of tags. Like the paths of a lattice they share their "
-            "beginnings, so one number for each tag and word is enough:"
+            "Z is the sum over all sequences of tags. Sequences share their beginnings, so one "
+            "number for each tag and word is enough:"
         ),
         Math(
             r"\alpha_{t}(k) = s_{t}(k) + \log \sum_{j} \exp \left( \alpha_{t-1}(j) + "
@@ -53,10 +53,10 @@ def theory() -> list[Prose | Math]:
         ),
         Prose(
             "The sentences here are drawn from a hidden Markov chain with known tables. The "
-            "predictions: a CRF over single words gains most, since the tags are all the context "
-            "there is. A network that reads in both directions gets close to the best possible "
-            "tags by itself; the CRF then adds little to single tags, but gets more sentences "
-            "wholly right, and breaks none."
+            "predictions: a CRF on top of single words gains most, since neighboring tags are its "
+            "only context. A network that reads in both directions gets close to the best possible "
+            "tags by itself. The CRF then improves single tags little, but gets more whole "
+            "sentences correct, and produces no invalid ones."
         ),
     ]
 
@@ -68,7 +68,7 @@ def by_hand(worked: Worked) -> list[Prose | Table | Code]:
         for name, (_, total) in zip(names, worked.sequences, strict=False)
     ]
     return [
-        Prose("Three words, with a score for each tag, and for each tag after another:"),
+        Prose("Three words, with a score for each tag, and for each pair of successive tags:"),
         Table("scores", "score of each tag at each word", ["word", *TAGS],
               _rows([str(t + 1) for t in range(len(worked.scores))], worked.scores), digits=3),
         Table("moves", "score of a tag (column) after another one (row)", ["", *TAGS],
@@ -97,13 +97,12 @@ def steps(hidden: int, updates: int) -> list[Prose]:
     return [
         Prose(
             f"1. Draw sentences of {STEPS} words: the tags from one table, and a word for each tag "
-            f"from another one. There are {WORDS} different words, and those of different tags "
+            f"from another one. There are {WORDS} different words, and the words of different tags "
             "overlap.\n"
-            f"2. Train four taggers for {updates} updates, each on {BATCH} new sentences: with a "
-            f"GRU of {hidden} units in each direction or without, with a CRF or without.\n"
-            f"3. Tag {UNSEEN} unseen sentences. With the true tables, compute the best tags that "
-            "anybody could give: for each word (forward-backward), and for each sentence "
-            "(Viterbi)."
+            f"2. Train four taggers for {updates} updates on {BATCH} new sentences each: with or "
+            f"without a GRU of {hidden} units per direction, with or without a CRF.\n"
+            f"3. Tag {UNSEEN} unseen sentences. From the true tables, compute the best possible "
+            "tags: for each word (forward-backward), and for each sentence (Viterbi)."
         )
     ]
 
@@ -119,15 +118,15 @@ def code() -> list[Prose | Code]:
 def result(measured: Measured) -> list[Prose | Table | Figure]:
     outcomes: dict[str, Outcome] = {
         **measured.taggers,
-        "possible, word by word": measured.possible,
-        "possible, whole": measured.possible_whole,
+        "best possible, word by word": measured.possible,
+        "best possible, jointly": measured.possible_whole,
     }
     return [
         Table(
             "numbers",
-            "On unseen sentences, in percent. F1 counts whole names. A sentence is broken where "
-            "an I follows an O.",
-            ["", "tags right", "sentences right", "F1 of names", "sentences broken"],
+            "On unseen sentences, in percent. F1 counts whole names. A sentence is invalid if an I "
+            "follows an O.",
+            ["", "tags correct", "sentences correct", "F1 of names", "sentences invalid"],
             [[name, one.words, one.sentences, one.f1, one.broken]
              for name, one in outcomes.items()],
             digits=3,
@@ -140,11 +139,11 @@ def result(measured: Measured) -> list[Prose | Table | Figure]:
         ),
         Figure(
             "learned",
-            "What the CRF has learned of tags that follow one another",
+            "What the CRF has learned about successive tags",
             heat_map(
-                measured.moves, x_label="tag", y_label="tag before", unit="score", rows=TAGS,
+                measured.moves, x_label="tag", y_label="previous tag", unit="score", rows=TAGS,
                 columns=TAGS, center=0.0, show_values=True,
             ),
-            "Scores of each tag after each other one, in the CRF over the network.",
+            "The score of each tag after each previous tag, in the CRF on top of the network.",
         ),
     ]  # fmt: skip

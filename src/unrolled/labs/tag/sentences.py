@@ -1,6 +1,6 @@
 """Sentences whose best tags are known. In: a generator of random numbers. Out: words and tags.
 
-The tags follow one another by a table (a hidden Markov chain), and each tag draws a word by
+Tags are drawn from a table of transitions (a hidden Markov chain), and each tag draws a word from
 another one; the words of different tags overlap, so a word alone does not tell its tag. Since both
 tables are known, so is the probability of every tag given the whole sentence: nothing that reads
 the words can be right more often than the most probable tag is.

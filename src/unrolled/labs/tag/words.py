@@ -21,11 +21,11 @@ def found(worked: Worked, measured: Measured) -> list[str]:
         f"{number(worked.by_enumeration, 4)}, the forward algorithm gives "
         f"{number(worked.forward, 4)}",
         *(
-            f"{kind}: {number(one.words, 3)} % of the tags right, F1 {number(one.f1, 3)}, "
-            f"{number(one.broken, 3)} % of the sentences broken"
+            f"{kind}: {number(one.words, 3)} % of the tags correct, F1 {number(one.f1, 3)}, "
+            f"{number(one.broken, 3)} % of the sentences invalid"
             for kind, one in measured.taggers.items()
         ),
-        f"possible: {number(measured.possible.words, 3)} % of the tags right",
+        f"best possible: {number(measured.possible.words, 3)} % of the tags correct",
     ]
 
 
@@ -45,7 +45,7 @@ def _sums(worked: Worked) -> str:
     if same:
         return (
             f"**By hand.** The sum over all sequences ([@sequences]), the forward algorithm "
-            "([@alpha]) and the CRF that taggers use give the same log Z, "
+            "([@alpha]) and the CRF of the taggers give the same log Z, "
             f"{number(worked.by_enumeration, 4)}. Viterbi's algorithm finds the best sequence, "
             f"{tags}."
         )
@@ -57,7 +57,7 @@ def _sums(worked: Worked) -> str:
 
 def _words(alone: Outcome, joint: Outcome) -> str:
     gain = joint.f1 - alone.f1
-    text = f"**Over single words** the CRF brings F1 from {number(alone.f1, 3)} to "
+    text = f"**On top of single words** the CRF changes F1 from {number(alone.f1, 3)} to "
     if gain > CLEAR:
         return text + f"{number(joint.f1, 3)}, as predicted ([@numbers], [@names])."
     return (
@@ -68,23 +68,23 @@ def _words(alone: Outcome, joint: Outcome) -> str:
 def _network(both: Outcome, joint: Outcome) -> str:
     tags, whole = joint.words - both.words, joint.sentences - both.sentences
     single = (
-        f"changes little about single tags ({number(both.words, 3)} and "
-        f"{number(joint.words, 3)} % right), as predicted"
+        f"changes single tags little ({number(both.words, 3)} and "
+        f"{number(joint.words, 3)} % correct), as predicted"
         if abs(tags) <= CLEAR
         else f"changes single tags by {tags:+.1f} points, **which was not predicted**"
     )
     sentences = (
-        f"more sentences are wholly right ({number(joint.sentences, 3)} instead of "
+        f"more sentences are entirely correct ({number(joint.sentences, 3)} instead of "
         f"{number(both.sentences, 3)} %)"
         if whole > 0
-        else f"**not** more sentences are wholly right ({number(joint.sentences, 3)} and "
+        else f"**not** more sentences are entirely correct ({number(joint.sentences, 3)} and "
         f"{number(both.sentences, 3)} %)"
     )
     broken = (
-        f"{number(joint.broken, 2)} % of the sentences are broken instead of "
+        f"{number(joint.broken, 2)} % of the sentences are invalid instead of "
         f"{number(both.broken, 2)} %"
     )
-    return f"**Over the network** the CRF {single}; {sentences}, and {broken} ([@numbers])."
+    return f"**On top of the network** the CRF {single}; {sentences}, and {broken} ([@numbers])."
 
 
 def _limit(measured: Measured) -> str:
@@ -93,13 +93,12 @@ def _limit(measured: Measured) -> str:
     near = (
         f"is within {number(max(left, 0.0), 2)} points of it"
         if left <= 2 * CLEAR
-        else f"is still {number(left, 2)} points below it: more updates would show how close it "
-        "can get"
+        else f"is still {number(left, 2)} points below it; more updates may help"
     )
     return (
-        f"**The limit.** Knowing the tables, {number(measured.possible.words, 3)} % of the tags "
-        f"can be right; the best tagger {near}. Choosing the most probable tag of each word gets "
-        "the most tags right, and choosing the most probable sequence the most sentences: "
+        f"**The limit.** With the true tables, {number(measured.possible.words, 3)} % of the tags "
+        f"can be correct; the best tagger {near}. Choosing the most probable tag of each word "
+        "maximizes correct tags, and choosing the most probable sequence correct sentences: "
         f"{number(measured.possible.sentences, 3)} and "
         f"{number(measured.possible_whole.sentences, 3)} % of them."
     )
@@ -112,34 +111,34 @@ def questions(worked: Worked, measured: Measured) -> list[Question]:
     expected = (least[1], least[2]) == (0, 2)
     return [
         Question(
-            "Has anybody told the CRF which tags may follow one another?",
-            f"No, it learned a score for each pair. The lowest is {number(least[0], 3)}, for "
+            "Does the CRF know in advance which tags may follow one another?",
+            f"No, it learns a score for each pair. The lowest is {number(least[0], 3)}, for "
             f"{TAGS[least[2]]} after {TAGS[least[1]]}"
             + (
-                ", the pair that never occurs. A tagger may also be told, by forbidding it."
+                ", the pair that never occurs. The pair could also be forbidden explicitly."
                 if expected
-                else "; the pair that never occurs is I after O, so it needs a longer training."
+                else "; the pair that never occurs is I after O, so it needs longer training."
             ),
             ("learned",),
         ),
         Question(
             "Why is the sum over all sequences affordable?",
-            f"For {len(worked.scores)} words there are {len(worked.sequences)} of them; the "
-            f"forward algorithm needs {worked.alpha.size} numbers. With n words and K tags it is "
-            "K² steps a word instead of a power of n.",
+            f"For {len(worked.scores)} words there are {len(worked.sequences)} sequences, but the "
+            f"forward algorithm needs only {worked.alpha.size} numbers. With n words and K tags it "
+            "takes n K² operations; there are Kⁿ sequences.",
             ("alpha",),
         ),
         Question(
             "When is a CRF worth it?",
-            "Where the tags say something about one another that the network does not know from "
-            f"the words, or where a whole sequence must be right. Here it changes F1 by "
-            f"{joint.f1 - both.f1:+.1f} over a network that reads in both directions.",
+            "If tags depend on each other in a way that the network does not see in the words, or "
+            f"if whole sequences must be correct. Here it changes F1 by {joint.f1 - both.f1:+.1f} "
+            "points for a network that reads in both directions.",
             ("names", "numbers"),
         ),
         Question(
-            "Is the most probable sequence made of the most probable tags?",
-            "Not always: a tag may be the most probable one when all sequences are added up, and "
-            "not stand in the best of them. That is why the two last rows differ.",
+            "Does the most probable sequence consist of the most probable tags?",
+            "Not always: a tag may be the most probable one summed over all sequences, and still "
+            "not be in the best sequence. That is why the last two rows differ.",
             ("numbers",),
         ),
     ]

@@ -1,7 +1,7 @@
-"""Lab `translate`: dates into ISO 8601, and where the network looks as it writes.
+"""Lab `translate`: dates into ISO 8601, and where the network attends while it writes.
 
-In: a seed, sizes. Out: an account. `by_hand` works out one look at three keys, `dates` makes the
-pairs, `measuring` trains two networks, `page` shows it, `words` says what came out.
+In: a seed, sizes. Out: an account. `by_hand` works out attention to three keys, `dates` makes the
+pairs, `measuring` trains two networks, `page` shows the results, `words` discusses them.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ def run(seed: int, progress: Progress, hidden: int, updates: int) -> Account:
     sections = [
         Section("Aim", [Prose(page.AIM)]),
         Section("Theory", page.theory()),
-        Section("One look, by hand", page.by_hand(worked)),
+        Section("One step of attention, by hand", page.by_hand(worked)),
         Section("Step by step", page.steps(hidden, updates)),
         Section("Code to read", page.code()),
         Section("Result", page.result(measured)),
         Section("Discussion", [Prose(words.discussion(worked, measured))]),
         Section("Questions and answers", words.questions(worked, measured)),
     ]
-    lead = "Translate dates letter by letter, and see where the network looks as it writes."
+    lead = "Translate dates letter by letter, and see where the network attends while it writes."
     return Account(words.found(measured), sections, lead)
 
 
 LAB = Lab(
     name="translate",
-    title="Where does a network look as it translates?",
-    summary="dates into ISO 8601, with attention and without; the weights, drawn",
+    title="Where does a network look while it translates?",
+    summary="translate dates into ISO 8601, with and without attention, and draw its weights",
     run=run,
     exercises=EXERCISES,
     sizes=(

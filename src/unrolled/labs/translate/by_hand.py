@@ -1,4 +1,4 @@
-"""One look at three keys, in NumPy. In: a seed. Out: a `Worked`; next: `page`."""
+"""Attention to three keys, in NumPy. In: a seed. Out: a `Worked`; next: `page`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NUDGE = 1e-6
 
 @dataclass(frozen=True)
 class Worked:
-    """What is looked at, with what, and what comes out; and two derivatives."""
+    """The keys, the query, the results, and two derivatives."""
 
     keys: Array  # (KEYS, SIZE)
     query: Array
@@ -44,7 +44,7 @@ def backward(d_context: Array, query: Array, keys: Array) -> tuple[Array, Array]
 
 
 def slopes(loss: Callable[[], float], numbers: Array) -> Array:
-    """Central differences with respect to an array that is changed in place."""
+    """Central differences with respect to an array, which is changed in place."""
     found = np.zeros_like(numbers)
     for place in np.ndindex(numbers.shape):
         kept, losses = numbers[place], []

@@ -1,7 +1,7 @@
 """Dates as people write them, and as ISO 8601 does. In: random numbers. Out: pairs; next:
 `measuring`.
 
-Of each source it is known which letters hold the year, the month and the day.
+For each source it is known which letters are the year, the month and the day.
 """
 
 from __future__ import annotations

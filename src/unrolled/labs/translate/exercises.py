@@ -65,15 +65,16 @@ EXERCISES = (
     ),
     Exercise(
         "medium",
-        "Show that the context is the same in whatever order the keys come. (The network knows the "
-        "order of the letters nevertheless: the encoder has put it into the keys.)",
+        "Show that the context does not depend on the order of the keys. (The network still knows "
+        "the order of the letters, because the encoder puts it into the keys.)",
         order_does_not_matter,
         lambda difference: difference < 1e-5,
     ),
     Exercise(
         "hard",
-        "Find probabilities of the next letter for which taking the best letter twice gives "
-        "another text than a beam of two, which finds the more probable one.",
+        "Find probabilities of the next letter for which greedily choosing the best letter twice "
+        "gives a different text than beam search with a width of two, which finds a more probable "
+        "one.",
         a_beam_beats_the_best_letter,
         lambda texts: texts[0] != texts[1] and texts[1] == "bb",
     ),

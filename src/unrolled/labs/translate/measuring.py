@@ -1,7 +1,7 @@
 """Two networks that write dates. In: a seed, sizes. Out: a `Measured`; next: `page`.
 
-One looks at the source anew for each letter that it writes; for the other the weights are all
-equal, so that it has the mean of all keys and nothing else. They have the same first weights, and
+One attends to the source for each letter that it writes. In the other all attention weights are
+equal, so it gets only the mean of all keys. They have the same initial weights, and
 see the same pairs in the same order.
 """
 
@@ -43,7 +43,7 @@ class Translator(nn.Module):
         )
 
     def encode(self, source: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """The keys (S, B, 2 H), and where there is none, (B, S)."""
+        """The keys (S, B, 2 H), and a mask of the padding, (B, S)."""
         keys, _ = self.encoder(self.read(source), lengths=lengths)
         return keys, torch.arange(len(source)) >= lengths[:, None]
 
@@ -64,7 +64,7 @@ class Translator(nn.Module):
 
 
 def source_of(pairs: Sequence[Pair]) -> tuple[Tensor, Tensor]:
-    """Letters as numbers, (S, B), padded with a letter of its own; and the lengths."""
+    """Letters as numbers, (S, B), padded with a special number; and the lengths."""
     rows = [torch.tensor([SOURCE.index(letter) for letter in pair.source]) for pair in pairs]
     padded = nn.utils.rnn.pad_sequence(rows, padding_value=len(SOURCE))
     return padded, torch.tensor([len(row) for row in rows])
@@ -91,7 +91,7 @@ def write_dates(network: Translator, pairs: Sequence[Pair]) -> tuple[list[str], 
 
 @dataclass(frozen=True)
 class Learned:
-    """One network: percent of unseen dates that are right over the training, and where it looks."""
+    """One network: percent of unseen dates that are correct during training, and its attention."""
 
     at: list[int]
     right: list[float]
@@ -108,7 +108,7 @@ class Measured:
 
 
 def shares(weights: np.ndarray, pairs: Sequence[Pair]) -> tuple[dict[str, float], dict[str, float]]:
-    """How much of the weight lies where a part of the date is, while that part is written."""
+    """The share of the weight on each part of the date, while that part is written."""
     found: dict[str, float] = {}
     even: dict[str, float] = {}
     for part, places in PARTS.items():

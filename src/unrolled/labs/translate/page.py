@@ -1,4 +1,4 @@
-"""What the page shows. In: the numbers of a run. Out: sections; next: `words` talks about them."""
+"""The page's tables and figures. In: the numbers of a run. Out: sections. Next: `words`."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from unrolled.report.figures import curves, heat_map
 
 AIM = """
 Translate dates such as *3 May 1987* into *1987-05-03*, letter by letter. One recurrent network
-reads the date, another one writes. See what it brings if the writer may look at every letter that
-was read, and where it looks as it writes.
+reads the date, another one writes the translation. Measure what is gained if the second network can
+attend to every letter that was read, and see where it attends while it writes.
 """
 
 
 def theory() -> list[Prose | Math]:
     return [
         Prose(
-            "The **encoder** reads the source in both directions and leaves a key for each letter. "
-            "The **decoder** writes: its state says what it is about to write. If all it gets of "
-            "the source is one vector, such as the mean of the keys, that vector must hold "
-            "everything. With **attention** (Bahdanau et al. 2015; Luong et al. 2015) it takes "
-            "another mean for each letter: a score for each key, the softmax of the scores as "
+            "The **encoder** reads the source in both directions and computes a key for each "
+            "letter. The **decoder** writes the target one letter at a time. If it gets only one "
+            "vector of the source, such as the mean of the keys, that vector must contain "
+            "everything. With **attention** (Bahdanau et al. 2015; Luong et al. 2015) it computes "
+            "a different mean for each letter: a score for each key, the softmax of the scores as "
             "weights, and the mean of the keys with these weights:"
         ),
         Math(r"e_{t,s} = y_{t}^{\top} W k_{s}", "score", "the score of key s for the letter t"),
@@ -34,13 +34,13 @@ def theory() -> list[Prose | Math]:
             r"a_{t,s} = \frac{\exp(e_{t,s})}{\sum_{r} \exp(e_{t,r})}, \quad "
             r"c_{t} = \sum_{s} a_{t,s} k_{s}",
             "context",
-            "the weights, and the context that the letter is chosen from",
+            "the weights, and the context from which the letter is predicted",
         ),
         Prose(
-            "Nobody tells the network where to look: the weights are learned from the loss alone, "
-            "since all of this has a derivative. The predictions: with attention it learns "
-            "faster, and most of the weight lies on the letters that hold the year while the year "
-            "is written, and likewise for the month and the day."
+            "The network is not told where to attend: all of this is differentiable, so the "
+            "weights are learned from the loss alone. The predictions: with attention it learns "
+            "faster. While the year is written, most of the weight lies on the letters of the "
+            "year, and likewise for the month and the day."
         ),
     ]
 
@@ -72,11 +72,11 @@ def steps(hidden: int, updates: int) -> list[Prose]:
     return [
         Prose(
             f"1. Draw days from 1900 on, and write each in one of five ways: {examples} ...\n"
-            f"2. Train two networks with GRUs of {hidden} units for {updates} updates, each on "
-            f"{BATCH} new dates. In one of them all weights are equal; everything else is the "
-            "same.\n"
-            f"3. Let both write {UNSEEN} unseen dates, each letter fed back, and count those that "
-            "are right from the first letter to the last."
+            f"2. Train two networks with GRUs of {hidden} units for {updates} updates on {BATCH} "
+            "new dates each. In one of them all attention weights are equal; everything else is "
+            "the same.\n"
+            f"3. Let both translate {UNSEEN} unseen dates, feeding each letter back, and count the "
+            "dates in which every letter is correct."
         )
     ]
 
@@ -87,7 +87,7 @@ def _examples() -> list[Pair]:
 
 def code() -> list[Prose | Code]:
     return [
-        Prose("The network, and how it writes:"),
+        Prose("The network, and how it generates a translation:"),
         code_of(measuring.Translator),
         code_of(measuring.write_dates),
     ]
@@ -99,33 +99,33 @@ def result(measured: Measured) -> list[Prose | Table | Figure]:
     return [
         Figure(
             "curves",
-            "Unseen dates that are right",
+            "Correct translations of unseen dates",
             curves(
                 {kind: (one.at, one.right) for kind, one in networks.items()},
-                x_label="updates", y_label="dates right, %", y_range=(0, 105),
+                x_label="updates", y_label="dates correct, %", y_range=(0, 105),
             ),
-            "The share of dates that are right over the training, for both networks.",
+            "The share of correct dates during training, for both networks.",
         ),
         Table(
             "numbers",
             f"After training. The date is *{pair.source}*.",
-            ["weights", "dates right, %", "it writes"],
+            ["weights", "dates correct, %", "output"],
             [[kind, networks[kind].right[-1], f"`{networks[kind].says}`"] for kind in KINDS],
             digits=3,
         ),
         Figure(
             "weights",
-            "Where the network looks",
+            "Where the network attends",
             heat_map(
-                last.shown, x_label="letter that was read", y_label="letter that is written",
+                last.shown, x_label="letter of the source", y_label="letter of the translation",
                 unit="weight", columns=list(pair.source), rows=list(last.says), limits=(0, 1),
             ),
-            "The weight of each letter of the source as each letter of the date is written.",
-            "A row is a letter that is written; its weights sum to 1.",
+            "The weight of each letter of the source for each letter of the translation.",
+            "Each row is a letter of the translation; its weights sum to 1.",
         ),
         Table(
             "shares",
-            "The share of the weight on the letters that hold a part, while it is written.",
+            "The share of the weight on the letters of a part, while that part is written.",
             ["part", "attention", "if all weights were equal"],
             [[part, f"{last.on_part[part]:.0%}", f"{last.even[part]:.0%}"] for part in PARTS],
         ),

@@ -21,7 +21,7 @@ def found(measured: Measured) -> list[str]:
     attention = measured.networks["attention"]
     return [
         *(
-            f"{kind}: {number(one.right[-1], 3)} % of the unseen dates right"
+            f"{kind}: {number(one.right[-1], 3)} % of the unseen dates correct"
             for kind, one in measured.networks.items()
         ),
         "weight on the part that is being written: "
@@ -36,7 +36,7 @@ def discussion(worked: Worked, measured: Measured) -> str:
 def _hand(worked: Worked) -> str:
     agree = "agrees with" if worked.largest_error < EXACT else "**does not agree with**"
     return (
-        f"**By hand.** The derivative of the look {agree} its slopes; they differ by at most "
+        f"**By hand.** The derivative {agree} finite differences; they differ by at most "
         f"{worked.largest_error:.0e} ([@look])."
     )
 
@@ -45,21 +45,22 @@ def _speed(measured: Measured) -> str:
     even, attention = (measured.networks[kind] for kind in KINDS)
     first, second = (_half(one) for one in (even, attention))
     when = (
-        f"half of the dates are right after {second} updates instead of {first}"
+        f"half of the dates are correct after {second} updates instead of {first}"
         if first and second and second < first
-        else f"half of the dates are right after {second} updates, and never with even weights"
+        else f"half of the dates are correct after {second} updates, and never with even weights"
         if second and not first
-        else "half of the dates are **not** right any earlier"
+        else "half of the dates are **not** correct any earlier"
         if second
-        else "half of the dates are **never** right: it needs a longer training"
+        else "half of the dates are **never** correct: it needs longer training"
     )
     gain = attention.right[-1] - even.right[-1]
     end = (
-        f"at the end it has {number(gain, 3)} points more"
+        f"at the end its accuracy is {number(gain, 3)} points higher"
         if gain > CLEAR
-        else "at the end both are about as good: one vector can hold a date"
+        else "at the end both are about equally good: one vector is enough for a date"
         if gain >= -CLEAR
-        else f"at the end it has {number(-gain, 3)} points **fewer**, against the prediction"
+        else f"at the end its accuracy is {number(-gain, 3)} points **lower**, against the "
+        "prediction"
     )
     return f"**With attention** {when} ([@curves]); {end} ([@numbers])."
 
@@ -85,9 +86,9 @@ def _looks(attention: Learned) -> str:
         else "**no** more than equal weights would have there"
     )
     return (
-        f"**Where it looks:** {text}, and {beside} ([@shares], [@weights]). A key knows its "
-        "neighbours as well, since the encoder reads in both directions; so a look beside the "
-        "right letter can find all it needs."
+        f"**Where it attends:** {text}, and {beside} ([@shares], [@weights]). The encoder reads in "
+        "both directions, so a key also contains information about its neighbors. Attending next "
+        "to the right letter can therefore be enough."
     )
 
 
@@ -101,28 +102,29 @@ def questions(worked: Worked, measured: Measured) -> list[Question]:
     return [
         Question(
             "What does the decoder know without attention?",
-            "The same vector at each letter, the mean of all keys, and what it has written so far. "
-            f"With that, {number(even.right[-1], 3)} % of the unseen dates are right.",
+            "The mean of all keys, which is the same at each letter, and what it has written so "
+            f"far. With that, {number(even.right[-1], 3)} % of the unseen dates are correct.",
             ("numbers",),
         ),
         Question(
             "Are the weights an explanation?",
-            "They say which keys the context is made of, and a key is made of the whole source. "
-            f"Most weight lies on the right letters for the {surest}: "
-            f"{attention.on_part[surest]:.0%}.",
+            "Only in part: they show which keys the context is made of, but each key depends on "
+            "the whole source. The weight on the right letters is largest for the "
+            f"{surest}: {attention.on_part[surest]:.0%}.",
             ("shares", "weights"),
         ),
         Question(
             "Why is the whole target given in training?",
             "So that all steps can be computed at once, and an early mistake does not spoil the "
-            "rest: teacher forcing. When the network writes by itself, each letter is fed back, "
-            "and a date counts only if all of them are right ([@curves]).",
+            "rest; this is called teacher forcing. When the network generates, each letter is fed "
+            "back, and a date counts only if all letters are correct ([@curves]).",
             ("curves",),
         ),
         Question(
             "Why a softmax, and not the best key alone?",
-            "The best key has no derivative with respect to the scores. The softmax has one, which "
-            f"is checked in [@look] to {worked.largest_error:.0e}.",
+            "The choice of the best key has no useful derivative with respect to the scores. The "
+            "softmax has one; by hand ([@look]) it agrees with finite differences to "
+            f"{worked.largest_error:.0e}.",
             ("look", "context"),
         ),
     ]
