@@ -48,9 +48,9 @@ def many(count: int, line: Callable[[int], str]) -> bytes:
 
 # Name, content, columns, what the sentence says ({path} is the file).
 LABELLED: list[tuple[str, bytes, dict[str, Any], str]] = [
-    ("empty.csv", b"", TEXTS, "{path} is empty: it holds 0 bytes"),
-    ("empty.csv.gz", gzip.compress(b"", mtime=0), TEXTS, "{path} is empty: it unpacks to 0 bytes"),
-    ("blank.csv", b"\n\n  \n", TEXTS, "{path} holds nothing but blank lines"),
+    ("empty.csv", b"", TEXTS, "{path} is empty (0 bytes)"),
+    ("empty.csv.gz", gzip.compress(b"", mtime=0), TEXTS, "{path} is empty (it unpacks to 0 bytes)"),
+    ("blank.csv", b"\n\n  \n", TEXTS, "{path} contains only blank lines"),
     (
         "header.csv",
         b"text,label\n",
@@ -74,20 +74,20 @@ LABELLED: list[tuple[str, bytes, dict[str, Any], str]] = [
         "which.csv",
         b"a,b,c\nd,e,f\n",
         {},
-        "which column of {path} holds the labels? name it with --label: there are 'a', 'b', 'c'",
+        "which column of {path} has the labels? name it with --label: there are 'a', 'b', 'c'",
     ),
     (
         "which.csv",
         b"a,b,label\nd,e,f\n",
         {},
-        "which column of {path} holds the texts? name it with --text: there are 'a', 'b', 'label'",
+        "which column of {path} has the texts? name it with --text: there are 'a', 'b', 'label'",
     ),
     (
         "wide.csv",
         b"text,label\na,b\nfine, but with a comma,c\n",
         TEXTS,
-        "line 3 of {path} has 3 columns where the header has 2: put quotation marks round texts "
-        "that hold a ','",
+        "line 3 of {path} has 3 columns where the header has 2: put quotation marks around texts "
+        "that have a ','",
     ),
     (
         "open.csv",
@@ -100,7 +100,7 @@ LABELLED: list[tuple[str, bytes, dict[str, Any], str]] = [
         "quote.csv",
         b'text,label\n"5" disk,b\n',
         TEXTS,
-        "line 2 of {path}: a quotation mark stands inside a quoted text: double it",
+        "line 2 of {path}: a quotation mark is inside a quoted text: double it",
     ),
     (
         "twice.csv",
@@ -118,14 +118,14 @@ LABELLED: list[tuple[str, bytes, dict[str, Any], str]] = [
         "noheader.csv",
         b"1,2\n3,4\n",
         TEXTS,
-        "the first line of {path} is '1', '2': numbers, and no names of columns; put a line with "
+        "the first line of {path} is '1', '2': numbers, not names of columns; add a line with "
         "the names above it",
     ),
     (
         "one.csv",
         b"text,label\na,x\nb,x\n",
         TEXTS,
-        "every row has the same label in 'label' ('x'): there is nothing to tell apart; name "
+        "every row has the same label in 'label' ('x'): there is nothing to learn; name "
         "another column, or add rows of another class",
     ),
     (
@@ -144,18 +144,18 @@ LABELLED: list[tuple[str, bytes, dict[str, Any], str]] = [
         "quantity.csv",
         many(60, lambda i: f"word,{i / 7}"),
         TEXTS,
-        "the column 'label' holds 60 different numbers in 60 rows, such as '0.0', "
-        "'0.14285714285714285': that is a quantity and no class; name another column as the "
-        "label, or learn to estimate it with `unrolled train regress`",
+        "the column 'label' has 60 different numbers in 60 rows, such as '0.0', "
+        "'0.14285714285714285': that is a quantity, not a class; name another column as the "
+        "label, or predict it with `unrolled train regress`",
     ),
     (
         "names.csv",
         many(60, lambda i: f"word,name {i}"),
         TEXTS,
-        "the column 'label' holds 60 different labels in 60 rows: most classes have a single "
-        "example, so that it is not a label; name another column",
+        "the column 'label' has 60 different labels in 60 rows: most classes have a single "
+        "example, so it is not a label; name another column",
     ),
-    ("binary.csv", b"text,label\n\x00\x01,x\n", TEXTS, "{path} is not text: byte 11 of it is 0"),
+    ("binary.csv", b"text,label\n\x00\x01,x\n", TEXTS, "{path} is not text: byte 11 is 0"),
     ("book.csv", b"%PDF-1.7 ...", TEXTS, "{path} is not text but a PDF: save its text"),
     ("cat.csv", b"\x89PNG\r\n", TEXTS, "{path} is not text but a picture"),
     (
@@ -180,7 +180,7 @@ LABELLED: list[tuple[str, bytes, dict[str, Any], str]] = [
         "two.csv.zip",
         zipped(a_dot_csv=b"x", b_dot_csv=b"y"),
         TEXTS,
-        "{path} holds 2 files ('a.csv', 'b.csv'): unpack it, and name one",
+        "{path} contains 2 files ('a.csv', 'b.csv'): unpack it and name one",
     ),
     (
         "table.xlsx",
@@ -192,7 +192,7 @@ LABELLED: list[tuple[str, bytes, dict[str, Any], str]] = [
         "table.ods",
         b"text,label\na,b\n",
         TEXTS,
-        "{path} ends in '.ods', and a table's name ends in '.csv'",
+        "{path} ends in '.ods', and the name of a table ends in '.csv'",
     ),
     (
         "table.parquet",
@@ -204,7 +204,7 @@ LABELLED: list[tuple[str, bytes, dict[str, Any], str]] = [
         "nested.parquet",
         parquet(pl.DataFrame({"text": [["a"], ["b"]], "label": ["x", "y"]})),
         TEXTS,
-        "{path}: the column 'text' holds lists or structures: write one column for each part",
+        "{path}: the column 'text' has lists or structures: write one column for each part",
     ),
     (
         "lines.jsonl",
@@ -216,33 +216,33 @@ LABELLED: list[tuple[str, bytes, dict[str, Any], str]] = [
         "lines.jsonl",
         b'{"text": "a", "label": "x"}\n[1, 2]\n',
         TEXTS,
-        "line 2 of {path} is [1, 2], and each line is to be an object: "
+        "line 2 of {path} is [1, 2], and each line must be an object: "
         '{{"text": ..., "label": ...}}',
     ),
     (
         "lines.jsonl",
         b'{"text": {"en": "a"}, "label": "x"}\n',
         TEXTS,
-        'line 1 of {path}: \'text\' holds {{"en": "a"}}, and a cell holds a text or a number: '
+        'line 1 of {path}: \'text\' is {{"en": "a"}}, and a cell must be a text or a number: '
         "write one column for each part",
     ),
-    ("whole.json", b"{}", TEXTS, "{path} must hold a list of objects, [{{...}}, {{...}}]"),
+    ("whole.json", b"{}", TEXTS, "{path} must contain a list of objects, [{{...}}, {{...}}]"),
     ("whole.json", b"[1", TEXTS, "{path} is not JSON ("),
-    ("whole.json", b"[]", TEXTS, "{path} holds no rows: nothing stands between its brackets"),
-    ("lines.jsonl", b"{}\n", TEXTS, "{path} holds no rows"),
+    ("whole.json", b"[]", TEXTS, "{path} has no rows: its list is empty"),
+    ("lines.jsonl", b"{}\n", TEXTS, "{path} has no rows"),
     ("deep.json", b"[" * 100_000 + b"]" * 100_000, TEXTS, "{path} is nested too deeply"),
     ("deep.jsonl", b'{"text":' * 100_000 + b"\n", TEXTS, "line 1 of {path} is nested too deeply"),
     (
         "half.jsonl",
         b'{"text": "a", "label": "x"}\n{"text": "b\\ud83d", "label": "y"}\n',
         TEXTS,
-        "line 2 of {path} holds \\ud83d, which is half of a letter (a lone surrogate)",
+        "line 2 of {path} contains \\ud83d, which is half of a character (a lone surrogate)",
     ),
     (
         "half.json",
         b'[{"te\\udc00xt": "a"}]',
         TEXTS,
-        "line 1 of {path} holds \\udc00, which is half of a letter",
+        "line 1 of {path} contains \\udc00, which is half of a character",
     ),
     (
         "names.jsonl",
@@ -256,14 +256,14 @@ LABELLED: list[tuple[str, bytes, dict[str, Any], str]] = [
         "plain.txt",
         b"a text\n",
         {},
-        "{path} is plain text and has no labels: training wants a table (CSV, TSV, JSON lines, "
+        "{path} is plain text and has no labels: training needs a table (CSV, TSV, JSON lines, "
         "Parquet) or a folder with a file or a folder for each class",
     ),
     (
         "cut.csv.gz",
         gzip.compress(b"text,label\na,b\n" * 100, mtime=0)[:40],
         TEXTS,
-        "{path} is damaged or cut short (",
+        "{path} is damaged or truncated (",
     ),
     (
         "half.csv",
@@ -273,20 +273,20 @@ LABELLED: list[tuple[str, bytes, dict[str, Any], str]] = [
     ),
     # numeric series
     ("a.ts", b"1,2,3:1\n", {}, "line 1 of {path} is '1,2,3:1': above @data each line begins"),
-    ("a.ts", b"@classLabel true a b\n", {}, "{path} has no line @data: it is no .ts file"),
+    ("a.ts", b"@classLabel true a b\n", {}, "{path} has no line @data: it is not a .ts file"),
     ("a.ts", b"@classLabel true a b\n@data\n", {}, "{path} has no series below @data"),
     ("a.ts", b"@timeStamps true\n@data\n", {}, "{path} has time stamps (@timeStamps true)"),
     (
         "a.ts",
         b"@classLabel true a\n@data\n(0,1.5),(1,2):a\n",
         {},
-        "line 3 of {path} has time stamps, (time,value): write the values alone",
+        "line 3 of {path} has time stamps, (time,value): write only the values",
     ),
     (
         "a.ts",
         b"@classLabel true a b\n@data\n1,2:c\n",
         {},
-        "line 3 of {path} ends in 'c', which is none of the classes that @classLabel names (a, b)",
+        "line 3 of {path} ends in 'c', which is not one of the classes of @classLabel (a, b)",
     ),
     (
         "a.ts",
@@ -304,46 +304,61 @@ LABELLED: list[tuple[str, bytes, dict[str, Any], str]] = [
         "a.ts",
         b"@classLabel true a b\n@data\n1,two:a\n",
         {},
-        "line 3 of {path} holds 'two', which is not a number",
+        "line 3 of {path} has 'two', which is not a number",
     ),
     (
         "a.ts",
         b"@targetlabel true\n@data\n1,2:0.5\n",
         {},
-        "{path} has @targetlabel: numbers to predict and no classes",
+        "{path} has @targetlabel: numbers to predict, not classes",
     ),
-    ("a.ts", b"@data\n1,2\n", {}, "{path} has no labels, and training wants one for each series"),
+    ("a.ts", b"@data\n1,2\n", {}, "{path} has no labels, and training needs one for each series"),
     ("a.npz", b"PK\x03\x04 no zip", {}, "{path} is not a complete .npz file ("),
     ("a.npz", bare(np.zeros(3)), {}, "{path} is one array: save it with numpy.savez(x=..., y=...)"),
     (
         "a.npz",
         saved(x=np.array([[1], [1, 2]], object), y=[0, 1]),
         {},
-        "{path} holds Python objects, which can hold code and are never loaded",
+        "{path} holds Python objects, which can contain code and are never loaded",
     ),
-    ("a.npz", saved(z=np.zeros(3)), {}, "{path} holds 'z': name the series x"),
-    ("a.npz", saved(x=np.zeros((2, 3)), y=[0, 1, 2]), {}, "{path} holds 2 series and y of shape"),
+    ("a.npz", saved(z=np.zeros(3)), {}, "{path} contains 'z': name the series x"),
+    (
+        "a.npz",
+        saved(x=np.zeros((2, 3)), y=[0, 1, 2]),
+        {},
+        "{path} contains 2 series, but y has the shape",
+    ),
     ("a.npz", saved(x=np.zeros(3), y=[0, 1, 2]), {}, "{path}: x has the shape (3,)"),
     ("a.npz", saved(x=np.array(["a"]), y=[0]), {}, "{path}: x is of type <U1"),
     (
         "a.npz",
         saved(x=np.full((2, 3), np.inf), y=[0, 1]),
         {},
-        "{path}: x holds infinite numbers, or some beyond 3.4e+38; NaN stands for missing",
+        "{path}: x contains infinite numbers, or some beyond 3.4e+38: use NaN for missing",
     ),
-    ("a.npz", saved(x=np.full((2, 3), 1e300), y=[0, 1]), {}, "{path}: x holds infinite numbers"),
-    ("a.npz", saved(x=np.zeros((0, 3)), y=[]), {}, "{path}: x has the shape (0, 3): there is no"),
-    ("a.npz", saved(x=np.zeros((2, 0)), y=[0, 1]), {}, "{path}: x has the shape (2, 0): there is"),
+    ("a.npz", saved(x=np.full((2, 3), 1e300), y=[0, 1]), {}, "{path}: x contains infinite numbers"),
+    ("a.npz", saved(x=np.zeros((0, 3)), y=[]), {}, "{path}: x is empty: its shape is (0, 3)"),
+    ("a.npz", saved(x=np.zeros((2, 0)), y=[0, 1]), {}, "{path}: x is empty: its shape is (2, 0)"),
     ("a.npz", saved(x=np.zeros(()), y=[0]), {}, "{path}: x has the shape ()"),
-    ("a.npz", saved(x=np.zeros((2, 3)), y=[[0], [1]]), {}, "{path} holds 2 series and y of shape"),
+    (
+        "a.npz",
+        saved(x=np.zeros((2, 3)), y=[[0], [1]]),
+        {},
+        "{path} contains 2 series, but y has the shape",
+    ),
     ("a.npz", saved(x=np.zeros((2, 3)), y=[1j, 2]), {}, "{path}: y is of type complex128"),
-    ("a.npz", saved(x=np.zeros((2, 3)), y=[b"\xff", b"a"]), {}, "{path}: y holds bytes that are"),
+    (
+        "a.npz",
+        saved(x=np.zeros((2, 3)), y=[b"\xff", b"a"]),
+        {},
+        "{path}: y contains bytes that are",
+    ),
     ("a.npz", saved(x=np.zeros((2, 3), complex), y=[0, 1]), {}, "{path}: x is of type complex128"),
     ("a.npz", saved(x=np.zeros((2, 3), bool), y=[0, 1]), {}, "{path}: x is of type bool"),
     *(
         ("a.npz", saved(x=np.zeros((5, 2)), lengths=np.array(lengths), y=[0, 1]), {}, wanted)
         for lengths, wanted in (
-            ([7, -2], "{path}: lengths is of type int64 and shape (2,), and is to be one whole"),
+            ([7, -2], "{path}: lengths is of type int64 and shape (2,), and must have one integer"),
             ([2.5, 2.5], "{path}: lengths is of type float64 and shape (2,)"),
             ([[2, 3]], "{path}: lengths is of type int64 and shape (1, 2)"),
             (["2", "3"], "{path}: lengths is of type <U1"),
@@ -367,21 +382,21 @@ LABELLED: list[tuple[str, bytes, dict[str, Any], str]] = [
         "long.csv",
         b"series,step,label,v\n1,1,a,0\n1,2,a,wet\n2,1,b,0\n",
         {"series": "series", "label": "label"},
-        "row 2 of {path} has 'wet' in the column 'v', which is not a number: put it right, leave "
+        "row 2 of {path} has 'wet' in the column 'v', which is not a number: correct it, leave "
         "the cell empty, or name another column",
     ),
     (
         "long.csv",
         b"series,step,label,v\n1,1,a,0\n1,2,a,inf\n2,1,b,0\n",
         {"series": "series", "label": "label"},
-        "row 2 of {path} has 'inf' in the column 'v': no network can learn from an infinite",
+        "row 2 of {path} has 'inf' in the column 'v': a network cannot learn from an infinite",
     ),
     (
         "large.csv",
         b"label,v1,v2\na,0,1\nb,-1e300,2\n",
         {"label": "label"},
-        "row 2 of {path} has '-1e300' in the column 'v1': no network can learn from numbers beyond "
-        "3.4e+38; leave the cell empty, or rescale the column",
+        "row 2 of {path} has '-1e300' in the column 'v1': a network cannot learn from numbers "
+        "beyond 3.4e+38; leave the cell empty, or rescale the column",
     ),
-    ("a.ts", b"@classLabel true a b\n@data\n1,1e300:a\n", {}, "line 3 of {path} holds an infinite"),
+    ("a.ts", b"@classLabel true a b\n@data\n1,1e300:a\n", {}, "line 3 of {path} has an infinite"),
 ]

@@ -19,8 +19,8 @@ FORECAST: list[tuple[str, bytes, dict[str, Any], str]] = [
         "s.csv",
         b"date,a,b\n2024-01-01,1,2\n",
         {},
-        "which column of {path} is to be forecast? name it with --value, and the one "
-        "that holds the times with --time: there are 'a', 'b'",
+        "which column of {path} should be forecast? name it with --value, and the one "
+        "with the times with --time: there are 'a', 'b'",
     ),
     (
         "s.csv",
@@ -69,8 +69,8 @@ FORECAST: list[tuple[str, bytes, dict[str, Any], str]] = [
         "s.csv",
         b"date,value\n2024-01-01,1\n2024-01-02,2\n2024-03-05,3\n2024-07-09,4\n2024-09-30,5\n",
         {},
-        "the times of 's' in {path} have no even step: the commonest distance is 1 day, and 5 of "
-        "274 such steps have a row; say with --every (1h, 1d, 1w, 1mo)",
+        "the times of 's' in {path} have no even step: the most frequent distance is 1 day, and "
+        "5 of 274 such steps have a row; name a step over which to average with --every (1h, 1d",
     ),
     (
         "s.csv",
@@ -89,7 +89,7 @@ FORECAST: list[tuple[str, bytes, dict[str, Any], str]] = [
         ("date,value\n1024-01-01,1\n" + DAYS).encode(),
         {"every": "15min"},
         "'s' in {path} has 21 times between 1024-01-01 00:00:00 and 2024-01-20 00:00:00, which are "
-        "35,065,153 steps of 15 minutes: name a longer one with --every, or put right the time",
+        "35,065,153 steps of 15 minutes: name a longer one with --every, or correct the time",
     ),
     (
         "s.csv",
@@ -100,9 +100,9 @@ FORECAST: list[tuple[str, bytes, dict[str, Any], str]] = [
 ]
 
 TEXT: list[tuple[str, bytes, str]] = [
-    ("book.txt", b"", "{path} is empty: it holds 0 bytes"),
-    ("book.txt", b" \n \n", "{path} holds nothing but blanks: there is nothing to learn from"),
-    ("book.txt", b"ab\x00cd", "{path} is not text: byte 2 of it is 0; name a text file"),
+    ("book.txt", b"", "{path} is empty (0 bytes)"),
+    ("book.txt", b" \n \n", "{path} contains only white space: there is no text to train on"),
+    ("book.txt", b"ab\x00cd", "{path} is not text: byte 2 is 0; name a text file"),
 ]
 
 
@@ -163,9 +163,9 @@ def test_folders(tmp_path: Path) -> None:
     check(
         lambda: sources.labelled(folder),
         folder,
-        f"{folder} must hold a folder or a .txt file for each class, and has 0 of them",
+        f"{folder} must contain a folder or a .txt file for each class, and has 0 of them",
     )
-    check(lambda: sources.corpus(folder), folder, f"{folder} holds no text files (.txt, ")
+    check(lambda: sources.corpus(folder), folder, f"{folder} contains no text files (.txt, ")
 
 
 def test_builtin_names(tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_two_kinds(tmp_path: Path) -> None:
     check(
         lambda: sources.labelled(texts, test=series),
         texts,
-        f"{texts} and {series} are of two kinds: one holds texts, one holds series",
+        f"{texts} and {series} are different: one contains texts, the other series",
     )
 
 

@@ -1,8 +1,8 @@
-"""Data: a file or `builtin:NAME` goes in; sequences, labels and sentences about them come out.
+"""Data readers. In: a file or `builtin:NAME`. Out: sequences, labels, and notes about them.
 
-From the file upwards: `opening` (bytes: compression, encoding), `tables` (rows and columns), then
+From low level to high: `opening` (bytes: compression, encoding), `tables` (rows and columns), then
 one reader for each kind of job: `texts` (texts with labels), `series` (numeric series with labels),
 `timeseries` (series to forecast), `corpus` (running text). `sources` chooses between a file and
 `builtin`. Next to them `vocabulary`, `splits`, `windows` and `tokens`, which the tasks build on.
-Nothing is left out, filled or cut in silence: `Notes` counts it, and says so in a sentence.
+Whatever is left out, filled or truncated is counted and reported in a sentence by `Notes`.
 """

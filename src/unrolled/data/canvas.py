@@ -1,7 +1,7 @@
-"""Pictures of any size onto one canvas. In: arrays of any sizes. Out: arrays of one size.
+"""Fits pictures of any size onto one canvas. In: arrays of any sizes. Out: arrays of one size.
 
-A picture is scaled until it fits and laid into the middle; what stays free around it has the colour
-of its edge. Whether the canvas has colours, and its shape, follow from the training pictures.
+A picture is scaled to fit and centered; the space around it is filled with the color of its edge.
+The shape of the canvas, and whether it has colors, are determined by the training pictures.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import numpy as np
 from unrolled.data.pictures import LARGEST_SIDE, WHITE
 from unrolled.errors import ArgumentError, extras
 
-LUMA = (0.299, 0.587, 0.114)  # of red, green and blue in grey (ITU-R BT.601)
-FLATTEST = 16  # times as long as high: beyond, a picture is squeezed
+LUMA = (0.299, 0.587, 0.114)  # of red, green and blue in gray (ITU-R BT.601)
+FLATTEST = 16  # ratio of the sides: beyond it, a picture is squeezed
 
 
 @dataclass(frozen=True)
 class Canvas:
-    """Height, width, and 1 channel (grey) or 3."""
+    """Height, width, and 1 channel (gray) or 3."""
 
     height: int
     width: int
@@ -33,11 +33,11 @@ class Canvas:
             if type(value) is not int or not 1 <= value <= LARGEST_SIDE:
                 raise ArgumentError(f"{name} must be an integer from 1 to {LARGEST_SIDE}")
         if self.channels not in (1, 3):
-            raise ArgumentError("channels is 1 for grey and 3 for colours")
+            raise ArgumentError("channels must be 1 (gray) or 3 (colors)")
 
     @classmethod
     def fit(cls, pictures: Sequence[Any], size: int) -> Canvas:
-        """For pictures like these: of their middle shape, the longer side at most `size`."""
+        """The canvas for these pictures: their median shape, the longer side at most `size`."""
         heights, widths = (np.array([one.shape[axis] for one in pictures]) for axis in (0, 1))
         shape = float(np.median(widths / heights))
         shape = min(max(shape, 1 / FLATTEST), FLATTEST)
@@ -53,11 +53,11 @@ class Canvas:
 
     @property
     def values(self) -> int:
-        """How many numbers a picture has."""
+        """The number of values in a picture."""
         return self.height * self.width * self.channels
 
     def __call__(self, picture: Any) -> Any:
-        """The picture on this canvas, uint8."""
+        """The picture on this canvas, as uint8."""
         picture = self._in_channels(picture)
         high, wide = picture.shape[:2]
         if (high, wide) == (self.height, self.width):
@@ -84,11 +84,11 @@ class Canvas:
         return asdict(self)
 
     def __str__(self) -> str:
-        return f"{self.width} x {self.height} pixels, {'grey' if self.channels == 1 else 'colour'}"
+        return f"{self.width} x {self.height} pixels, {'gray' if self.channels == 1 else 'color'}"
 
 
 def resized(picture: Any, height: int, width: int) -> Any:
-    """At another size, smoothly."""
+    """The picture resampled to another size."""
     if picture.shape[:2] == (height, width):
         return picture
     with extras("scaling pictures"):
@@ -100,51 +100,51 @@ def resized(picture: Any, height: int, width: int) -> Any:
 
 
 def edge_colour(picture: Any) -> Any:
-    """The middle of the colours along its edge."""
+    """The median color along its edge."""
     sides = (picture[0], picture[-1], picture[:, 0], picture[:, -1])
     return np.median(np.concatenate(sides), axis=0).astype(np.uint8)
 
 
 def as_pictures(X: Any) -> list[Any]:
-    """Arrays (height, width[, 1 or 3 or 4]) of uint8, or of floats from 0 to 1; others refused."""
+    """Check arrays (height, width[, 1, 3 or 4]) of uint8, or of floats from 0 to 1."""
     pictures = [as_picture(number, one) for number, one in enumerate(X, 1)]
     if not pictures:
-        raise ArgumentError("there is nothing to look at: X is empty")
+        raise ArgumentError("X is empty: it must contain pictures")
     return pictures
 
 
 def as_picture(number: int, one: Any) -> Any:
-    """One of them, of 8 bits and with 1 or 3 channels; `number` is its place in X."""
+    """One picture with 8 bits and 1 or 3 channels; `number` is its index in X."""
     pixels = np.asarray(one)
     shown = pixels[:, :, None] if pixels.ndim == 2 else pixels
     if shown.ndim != 3 or shown.shape[2] not in (1, 3) or not shown.size:
         raise ArgumentError(
-            f"picture {number} has the shape {pixels.shape}: it is to be (height, width), or "
+            f"picture {number} has the shape {pixels.shape}: it must be (height, width), or "
             "(height, width, 3) with red, green and blue"
         )
     return in_8_bits(shown, f"picture {number}")
 
 
 def as_clip(one: Any, called: str) -> Any:
-    """Frames (frames, height, width[, 1 or 3]) of 8 bits; `called` is said where it is none."""
+    """Frames (frames, height, width[, 1 or 3]) of 8 bits; `called` is the clip's name in errors."""
     values = np.asarray(one)
     shown = values[..., None] if values.ndim == 3 else values
     if shown.ndim != 4 or shown.shape[3] not in (1, 3) or not shown.size:
         raise ArgumentError(
-            f"{called} has the shape {values.shape}: a clip is (frames, height, width), or "
+            f"{called} has the shape {values.shape}: a clip must be (frames, height, width), or "
             "(frames, height, width, 3) with red, green and blue"
         )
     return in_8_bits(shown, called)
 
 
 def in_8_bits(shown: Any, called: str) -> Any:
-    """Whole numbers from 0 to 255; fractions from 0 to 1 are scaled to them."""
+    """Integers from 0 to 255; floats from 0 to 1 are scaled to them."""
     if shown.dtype == np.uint8:
         return shown
     if shown.dtype.kind != "f" or not (np.isfinite(shown).all() and _from_0_to_1(shown)):
         raise ArgumentError(
-            f"{called} is of type {shown.dtype}: write whole numbers from 0 to 255 (uint8), or "
-            "fractions from 0 to 1"
+            f"{called} is of type {shown.dtype}: use integers from 0 to 255 (uint8), or "
+            "floats from 0 to 1"
         )
     return np.round(shown * WHITE).astype(np.uint8)
 

@@ -30,14 +30,14 @@ from unrolled.data.tables import Table
 from unrolled.errors import ArgumentError, DataError
 
 SIDE = 48  # pixels of the longer side of a frame, at most
-FRAMES = 64  # of a clip: of a longer one so many are read, evenly spaced
+FRAMES = 64  # of a clip: a longer one is sampled at this many evenly spaced frames
 FILE_NAMES = ("clip", "video", "file", "path", "file_name", "filename")
 CLIPS = (*ENDINGS, ".npz")
-LOOKED_AT = 1_000  # entries of a folder, to see what it holds
+LOOKED_AT = 1_000  # entries of a folder that are checked to find out what it contains
 
 
 def holds_clips(source: str | Path | Table) -> bool:
-    """Whether a folder, a table or a file of arrays holds clips, and neither texts nor series."""
+    """Whether a folder, a table or a file of arrays contains clips, not texts or series."""
     if isinstance(source, Table):
         return _column_of_files(source) is not None
     path = Path(source)
@@ -79,7 +79,7 @@ def read_clips(
         labels.append(said)
     total = len(found) + len(failed)
     if not len(found):
-        raise DataError(f"{source} holds no clip that can be read: {(failed or ['no file'])[0]}")
+        raise DataError(f"{source} contains no readable clip: {(failed or ['no file'])[0]}")
     if failed:
         notes.count(len(failed), total, "clips", f"were left out (the first: {failed[0]})")
     note_thinned(notes, thinned, total)
@@ -94,8 +94,8 @@ def read_clips(
 
 
 def clip_stream(source: str | Path | Table, notes: Notes) -> Iterator[tuple[str, Any]]:
-    """The name and the frames of each clip of a source without labels, one after the other; None
-    for one that cannot be read."""
+    """The name and the frames of each clip of an unlabeled source, one by one; None for the frames
+    of an unreadable one."""
     failed, total, thinned = [], 0, 0
     for name, content in _unlabelled(source):
         total += 1
@@ -109,10 +109,10 @@ def clip_stream(source: str | Path | Table, notes: Notes) -> Iterator[tuple[str,
         yield name, clip
     note_thinned(notes, thinned, total)
     if failed:
-        notes.count(len(failed), total, "clips", f"have an empty answer (the first: {failed[0]})")
+        notes.count(len(failed), total, "clips", f"have no prediction (the first: {failed[0]})")
     if len(failed) == total:
         first = failed[0] if failed else "no file"
-        raise DataError(f"{source} holds no clip that can be read: {first}")
+        raise DataError(f"{source} contains no readable clip: {first}")
 
 
 def note_thinned(notes: Notes, count: int, total: int) -> None:
@@ -122,11 +122,11 @@ def note_thinned(notes: Notes, count: int, total: int) -> None:
 
 
 def read_clip(path: Path) -> tuple[Any, int]:
-    """The frames of one clip, and how many it has in all."""
+    """The frames that are read of a clip, and the total number of its frames."""
     if path.is_dir():
         frames = [one for one in sorted(path.iterdir(), key=natural) if _is_picture(one)]
         if not frames:
-            raise DataError(f"the folder {path} holds no frame: name one with PNG or JPEG files")
+            raise DataError(f"the folder {path} contains no frame: name one with PNG or JPEG files")
         kept = [read_picture(frames[place], SIDE).pixels for place in spread(len(frames))]
         return _of_one_size(kept), len(frames)
     path = existing(path)
@@ -134,7 +134,7 @@ def read_clip(path: Path) -> tuple[Any, int]:
         arrays = npz_arrays(path)
         frames_of = arrays.get("frames", arrays.get("x", next(iter(arrays.values()), None)))
         if frames_of is None:
-            raise DataError(f"{path} holds no array: save the frames with numpy.savez(x=...)")
+            raise DataError(f"{path} contains no array: save the frames with numpy.savez(x=...)")
         return _from_array(frames_of, path)
     with opened_picture(path) as image:
         count = getattr(image, "n_frames", 1)
@@ -146,14 +146,14 @@ def read_clip(path: Path) -> tuple[Any, int]:
 
 
 def spread(count: int) -> list[int]:
-    """Which of so many frames are read."""
+    """The indices of the frames to read, out of `count`."""
     if count <= FRAMES:
         return list(range(count))
     return [int(place) for place in np.linspace(0, count - 1, FRAMES).round()]
 
 
 def natural(path: Path) -> list[Any]:
-    """By which frames are sorted: `frame10` comes after `frame9`."""
+    """The key for natural sorting: `frame10` comes after `frame9`."""
     parts = re.split(r"(\d+)", path.name)
     return [int(part) if number % 2 else part for number, part in enumerate(parts)]
 
@@ -163,7 +163,7 @@ def _is_picture(path: Path) -> bool:
 
 
 def _of_one_size(frames: Sequence[Any]) -> Any:
-    """Frames as one array, those of another size laid onto that of the first."""
+    """Frames as one array; all are fitted to the size of the first."""
     high, wide = frames[0].shape[:2]
     canvas = Canvas(high, wide, max(one.shape[2] for one in frames))
     return np.stack([canvas(one) for one in frames])
@@ -190,15 +190,15 @@ def _smaller(frame: Any) -> Any:
 def _labelled(
     source: str | Path | Table, label: str | None
 ) -> Iterator[tuple[str, Any, str | None]]:
-    """The name of each clip, where it is (or its frames), and its label."""
+    """The name of each clip, its path or frames, and its label."""
     if isinstance(source, Table):
         column = _column_of_files(source)
-        assert column is not None, "it was asked whether it has one"
+        assert column is not None, "the caller has checked that it has one"
         by_name = {name.lower(): name for name in source.columns}
         named = label or next((by_name[one] for one in LABEL_NAMES if one in by_name), None)
         if named is None:
             raise DataError(
-                f"which column of {source.path} holds the labels? name it with --label: there are "
+                f"which column of {source.path} has the labels? name it with --label: there are "
                 f"{listed(source.columns)}"
             )
         source.require(named, "--label")
@@ -216,11 +216,11 @@ def _labelled(
 
 def _of_arrays(path: Path) -> Iterator[tuple[str, Any, str | None]]:
     if path.suffix.lower() in ENDINGS:
-        raise DataError(f"{path} is one clip: to learn, name a folder with a folder for each class")
+        raise DataError(f"{path} is a single clip: name a folder with a folder for each class")
     arrays = npz_arrays(path)
     x, y = arrays["x"], arrays.get("y")
     if y is None or y.shape != (len(x),) or y.dtype.kind not in "USiub":
-        raise DataError(f"{path} holds {len(x)} clips in x and no label for each of them in y")
+        raise DataError(f"{path} contains {len(x)} clips in x, but not as many labels in y")
     for number, (frames, said) in enumerate(zip(x, y.tolist()), 1):
         yield f"clip {number}", _from_array(frames, path)[0], str(said)
 
@@ -230,7 +230,7 @@ def _unlabelled(source: str | Path | Table) -> Iterator[tuple[str, Any]]:
         column = _column_of_files(source)
         if column is None:
             raise DataError(
-                f"{source.path} has no column with names of clips: call it file; there are "
+                f"{source.path} has no column with names of clips: name it file; there are "
                 f"{listed(source.columns)}"
             )
         for file in source.texts(column):
@@ -263,7 +263,7 @@ def _clips_in(folder: Path) -> list[Path]:
 
 
 def _column_of_files(table: Table) -> str | None:
-    """The column with a usual name whose cells are names of clips."""
+    """The column with a known name whose cells are names of clips."""
     for name in table.columns:
         if name.lower() in FILE_NAMES:
             cells = [cell for cell in table.texts(name)[:LOOKED_AT] if cell]

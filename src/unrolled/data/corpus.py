@@ -1,7 +1,7 @@
 """Running text. In: a file, a folder of files. Out: `Corpus`; next: generate.
 
-A corpus is a list of documents, each read when it is asked for. What is held out is whole documents
-where there are ten or more, for then no sentence of a held-out one was ever seen; else the end.
+A corpus is a list of documents that are read when needed. With ten or more documents, whole ones
+are held out, so that none of their sentences is seen in training; otherwise the end is held out.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from unrolled.data.notes import Notes
 from unrolled.data.opening import existing, note_encoding, survey, text_blocks
 from unrolled.errors import DataError
 
-ENOUGH = 10  # documents: from here on whole ones are held out
+ENOUGH = 10  # documents: with this many, whole ones are held out
 BOOK_BEGINS = re.compile(r"\*\*\* ?START OF TH(?:E|IS) PROJECT GUTENBERG[^\n]*\n")
 BOOK_ENDS = re.compile(r"\*\*\* ?END OF TH(?:E|IS) PROJECT GUTENBERG")
 SUFFIXES = (".txt", ".md", ".rst", ".py", ".csv", ".html", ".tex", ".json", ".abc")
@@ -36,7 +36,7 @@ class Document:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Documents one after the other."""
+    """A sequence of documents."""
 
     documents: list[Document]
     notes: Notes
@@ -45,16 +45,16 @@ class Corpus:
         return len(self.documents)
 
     def blocks(self) -> Iterator[str]:
-        """The text block by block: never more than one in memory."""
+        """The text block by block, with only one block in memory."""
         for document in self.documents:
             yield from document.blocks()
 
     def text(self) -> str:
-        """All of it."""
+        """The whole text."""
         return "".join(self.blocks())
 
     def hold_out(self, share: float, seed: int = 0) -> tuple[Corpus, Corpus]:
-        """What to learn from, and about a `share` of it to be tested on."""
+        """The training data and the test data, about a `share` of the whole."""
         count = len(self.documents)
         if count >= ENOUGH:
             held = np.random.default_rng([seed, 3]).permutation(count)
@@ -81,7 +81,7 @@ def read_corpus(path: str | Path) -> Corpus:
         return Corpus([_document(existing(path), notes)], notes)
     files = sorted(p for p in Path(path).rglob("*") if p.is_file() and p.suffix in SUFFIXES)
     if not files:
-        raise DataError(f"{path} holds no text files ({', '.join(SUFFIXES)})")
+        raise DataError(f"{path} contains no text files ({', '.join(SUFFIXES)})")
     filled = [p for p in files if p.stat().st_size]
     notes.count(len(files) - len(filled), len(files), "files", "were empty and were left out")
     return Corpus([_document(p, notes) for p in filled], notes)
@@ -96,14 +96,14 @@ def _document(path: Path, notes: Notes) -> Document:
 
     start = next(blocks(), "")
     if not start.strip() and not "".join(blocks()).strip():
-        raise DataError(f"{path} holds nothing but blanks: there is nothing to learn from")
+        raise DataError(f"{path} contains only white space: there is no text to train on")
     if BOOK_BEGINS.search(start[:20_000]):
-        notes.say(f"the licence before and after the book in {path.name} was left out")
+        notes.say(f"the license before and after the book in {path.name} was left out")
         return Document(path.name, lambda: iter([_book("".join(blocks()))]))
     return Document(path.name, blocks)
 
 
 def _book(text: str) -> str:
-    """What stands between the marks of Project Gutenberg."""
+    """The text between the markers of Project Gutenberg."""
     begin, end = BOOK_BEGINS.search(text), BOOK_ENDS.search(text)
     return text[begin.end() if begin else 0 : end.start() if end else len(text)].strip() + "\n"

@@ -1,8 +1,8 @@
-"""Files and a text for each of them. In: a table of files and texts, a folder. Out: `Described`.
+"""Files with a text for each of them. In: a table of files and texts, a folder. Out: `Described`.
 
-A table names a file and its text in each row; paths are seen from the table's own folder. In a
-folder, the text of `a.wav` stands in `a.txt` beside it. What cannot be read is left out and
-counted. Next: `speech`, `pictures`.
+A table has a file and its text in each row; paths are relative to the table's folder. In a folder,
+the text of `a.wav` is in `a.txt` beside it. Unreadable files are left out and counted.
+Next: `speech`, `pictures`.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ D = TypeVar("D", bound="Described")
 
 @dataclass(frozen=True)
 class Kind:
-    """What the files hold, in words and by their endings."""
+    """The content of the files: its names, and their extensions."""
 
     one: str  # "recording"
     many: str
     formats: str  # "WAV or FLAC files"
     endings: tuple[str, ...]
-    names: tuple[str, ...]  # of columns that hold such files
+    names: tuple[str, ...]  # of columns with such files
 
 
 @dataclass
 class Described:
-    """What files hold, the names of the files, and their texts (empty where none are asked)."""
+    """The contents of files, their names, and their texts (empty if not requested)."""
 
     names: list[str] = field(default_factory=list)
     contents: list[Any] = field(default_factory=list)
@@ -48,7 +48,7 @@ class Described:
         return len(self.contents)
 
     def select(self: D, rows: list[int]) -> D:
-        """Some of them, in this order."""
+        """The items at `rows`, in this order."""
         return replace(
             self,
             names=[self.names[row] for row in rows],
@@ -57,7 +57,7 @@ class Described:
         )
 
     def hold_out(self: D, share: float, seed: int) -> tuple[D, D | None]:
-        """What to learn from, and about a `share` to be tested on."""
+        """The training data and the test data, about a `share` of the whole."""
         if share == 0:
             return self, None
         learned, held = hold_out([""] * len(self), share, seed)
@@ -66,7 +66,7 @@ class Described:
 
 @dataclass(frozen=True)
 class DescribedParts:
-    """What to learn from, and the test set that comes with it."""
+    """The training data, and their own test set."""
 
     train: Described
     test: Described
@@ -81,7 +81,7 @@ def fill(
     text: str | None,
     labelled: bool,
 ) -> None:
-    """Read all files of a source; those that cannot be read, or have no text, are counted."""
+    """Read all files of a source; those that are unreadable or have no text are counted."""
     failed, total = [], 0
     for path, words in files_of(source, kind, file, text, labelled, found.notes):
         total += 1
@@ -98,7 +98,7 @@ def fill(
         found.texts.append(words)
     if not len(found):
         raise DataError(
-            f"{source} holds no {kind.one} that can be read: {failed[0] if failed else 'no file'}"
+            f"{source} contains no readable {kind.one}: {failed[0] if failed else 'no file'}"
         )
     if failed:
         found.notes.count(
@@ -121,7 +121,7 @@ def files_of(
     if path.suffix.lower() in kind.endings:
         if labelled:
             raise DataError(
-                f"{path} is one {kind.one}: to learn, name a table of files and texts, or a folder"
+                f"{path} is a single {kind.one}: name a table of files and texts, or a folder"
             )
         yield path, ""
         return
@@ -137,7 +137,7 @@ def files_of(
 def _of_folder(source: Path, kind: Kind, labelled: bool) -> Iterator[tuple[Path, str]]:
     paths = sorted(path for path in source.rglob("*") if path.suffix.lower() in kind.endings)
     if not paths:
-        raise DataError(f"the folder {source} holds no {kind.one}: name one with {kind.formats}")
+        raise DataError(f"the folder {source} contains no {kind.one}: name one with {kind.formats}")
     for path in paths:
         beside = path.with_suffix(".txt")
         words = ""
@@ -149,7 +149,7 @@ def _of_folder(source: Path, kind: Kind, labelled: bool) -> Iterator[tuple[Path,
 def _column(
     path: Path, there: list[str], asked: str | None, usual: tuple[str, ...], option: str
 ) -> str:
-    """The column that was asked for, or one with a usual name."""
+    """The requested column, or one with a known name."""
     by_name = {name.lower(): name for name in there}
     for name in [asked] if asked else usual:
         if name in there:
@@ -157,5 +157,5 @@ def _column(
         if not asked and name in by_name:
             return by_name[name]
     raise DataError(
-        f"{path} has the columns {listed(there)}: say which holds the {option}s with --{option}"
+        f"{path} has the columns {listed(there)}: name the one with the {option}s with --{option}"
     )

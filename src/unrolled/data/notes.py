@@ -1,4 +1,4 @@
-"""What was done to the data, in sentences that count. In: treatments. Out: text; next: tasks.
+"""Notes on changes to the data, with counts. In: changes. Out: sentences; next: tasks.
 
 12 of 8,530 rows had no text and were left out
 """
@@ -12,7 +12,7 @@ from unrolled.literal import quoted
 
 
 class Notes:
-    """Sentences, each said once, in the order in which things happened."""
+    """Distinct sentences, in the order of the events."""
 
     def __init__(self, sentences: Sequence[str] = ()) -> None:
         self.sentences: list[str] = []
@@ -24,7 +24,7 @@ class Notes:
             self.sentences.append(sentence)
 
     def count(self, count: int, total: int, what: str, did: str) -> None:
-        """`count(12, 8530, "rows", "had no text and were left out")`; silent when count is 0."""
+        """`count(12, 8530, "rows", "had no text and were left out")`; nothing if count is 0."""
         if count:
             self.say(f"{count:,} of {total:,} {what} {did}")
 
@@ -39,7 +39,7 @@ class Notes:
 
 
 def nearest(word: str, known: Sequence[str]) -> str:
-    """The half sentence that helps after a name that does not exist."""
+    """The part of a message that helps with an unknown name."""
     by_lower = {name.lower(): name for name in known}
     found = get_close_matches(word.lower(), by_lower, n=1)
     if found:
@@ -48,6 +48,6 @@ def nearest(word: str, known: Sequence[str]) -> str:
 
 
 def listed(names: Sequence[str], most: int = 12) -> str:
-    """Names in quotation marks, not endlessly many, and none endlessly long."""
+    """Names in quotation marks, limited in number and length."""
     shown = ", ".join(quoted(name) for name in names[:most])
     return shown + (f" and {len(names) - most:,} more" if len(names) > most else "")

@@ -1,9 +1,9 @@
-"""Cells that are to be numbers. In: texts. Out: float64, NaN where one is missing; next: readers.
+"""Cells as numbers. In: texts. Out: float64, NaN where one is missing; next: readers.
 
-A cell that says that there is nothing (empty, NA, NaN, null, ?, -) is missing. Anything else that
-is not a number is refused, with its row; so is one that float32, in which networks compute, cannot
-hold. Commas are decimal points ("1,5") or
-marks of thousands ("1,500,000") where all numbers of the column agree, and the choice is reported.
+Cells that are empty, NA, NaN, null, ? or - are missing. An error names the row of any other cell
+that is not a number, or that float32, in which networks compute, cannot represent. Commas are
+decimal points ("1,5") or thousands separators ("1,500,000") if all numbers of the column agree, and
+the choice is reported.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from unrolled.literal import quoted
 
 MISSING = ("", "na", "n/a", "#n/a", "nan", "null", "none", "?", "-", ".", "nat", "missing")
 LARGEST = float(np.finfo(np.float32).max)
-AT_ONCE = 1 << 20  # cells that are read together
+AT_ONCE = 1 << 20  # cells that are parsed together
 DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
 
 
 class TooLarge(DataError):
-    """A number, but none that a network can compute with."""
+    """A number that is too large for float32."""
 
 
 def scaling(mean: Any, deviation: Any) -> tuple[Any, Any]:
-    """Means and deviations that a run keeps; a ValueError where no number can be scaled by them."""
+    """The stored means and deviations of a run; raises ValueError if they are invalid."""
     found, spread = np.asarray(mean, np.float64), np.asarray(deviation, np.float64)
     if found.ndim != 1 or not len(found) or found.shape != spread.shape:
-        raise ValueError("a mean and a deviation for each channel")
+        raise ValueError("each channel needs a mean and a deviation")
     if not (np.isfinite(found).all() and np.isfinite(spread).all() and (spread > 0).all()):
-        raise ValueError("a mean or a deviation is no finite number")
+        raise ValueError("a mean or a deviation is not finite")
     return found, spread
 
 
@@ -65,7 +65,7 @@ def as_numbers(
         raise TooLarge(
             f"row {place + 1 if rows is None else rows[place]:,} of {path} has "
             f"{str(series[place])[:40]!r} in the column "
-            f"{quoted(column)}: no network can learn from {what}; {cure}"
+            f"{quoted(column)}: a network cannot learn from {what}; {cure}"
         )
     return values
 
@@ -73,7 +73,7 @@ def as_numbers(
 def as_matrix(
     columns: Sequence[pl.Series], path: Path | str, notes: Notes, rows: Any = None
 ) -> Any:
-    """Several columns as numbers, (rows, columns): what many short ones share is done once."""
+    """Several columns as numbers, (rows, columns); faster than one by one for many short ones."""
     height = len(columns[0]) if columns else 0
     matrix = np.empty((height, len(columns)))
     at_once = max(1, AT_ONCE // max(1, height))
@@ -88,7 +88,7 @@ def as_matrix(
 
 
 def plain_numbers(cells: pl.Series) -> tuple[Any, Any]:
-    """Cells as numbers, NaN where one is missing; and which of them are that without a question."""
+    """Cells as numbers, NaN where one is missing; and which of them are valid."""
     words, numbers = _read(cells)
     values = numbers.to_numpy().astype(np.float64)
     plain = (numbers.is_not_null() | words.is_null()).to_numpy()
@@ -96,21 +96,21 @@ def plain_numbers(cells: pl.Series) -> tuple[Any, Any]:
 
 
 def _read(cells: pl.Series) -> tuple[pl.Series, pl.Series]:
-    """Trimmed cells, null where one is missing; and what of them is a number."""
+    """Trimmed cells, null where one is missing; and their values as numbers."""
     words = cells.str.strip_chars()
     words = words.set(words.str.to_lowercase().is_in(list(MISSING)), None)
     return words, words.cast(pl.Float64, strict=False)
 
 
 def _with_commas(series: pl.Series, column: str, place: int, where: str, notes: Notes) -> pl.Series:
-    """Numbers written with commas, if that is what all of them are."""
+    """Numbers with commas, if all of them agree in their meaning."""
     words = series.drop_nulls()
     with_comma = words.filter(words.str.contains(",", literal=True)).to_list()
     if with_comma and all(DECIMAL_COMMA.fullmatch(word) for word in with_comma):
         if any(not THOUSANDS.fullmatch(word) for word in with_comma):
             changed = series.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
             if changed.null_count() == series.null_count():
-                notes.say(f"the commas in the column {quoted(column)} were read as decimal points")
+                notes.say(f"commas in the column {quoted(column)} were read as decimal points")
                 return changed
         else:
             raise DataError(
@@ -121,23 +121,23 @@ def _with_commas(series: pl.Series, column: str, place: int, where: str, notes: 
     elif with_comma and all(THOUSANDS.fullmatch(word) for word in with_comma):
         changed = series.str.replace_all(",", "", literal=True).cast(pl.Float64, strict=False)
         if changed.null_count() == series.null_count():
-            notes.say(f"the commas in the column {quoted(column)} were read as marks of thousands")
+            notes.say(f"commas in the column {quoted(column)} were read as thousands separators")
             return changed
     raise DataError(
         f"{where} has {str(series[place])[:40]!r} in the column {quoted(column)}, which "
-        "is not a number: put it right, leave the cell empty, or name another column"
+        "is not a number: correct it, leave the cell empty, or name another column"
     )
 
 
 def is_switch(values: Any) -> bool:
-    """Whether a series holds nothing but 0 and 1: a holiday, say, of which there is no half."""
+    """Whether a series contains only 0 and 1, such as holidays, which are not interpolated."""
     return bool(np.isin(values[~np.isnan(values)], (0.0, 1.0)).all())
 
 
 def held(values: Any) -> Any:
-    """A series (T,) without gaps (NaN), each filled with the last value before it; at first 0.
+    """A series (T,) whose gaps (NaN) are filled with the last value before them, or 0 at the start.
 
-    What fills a gap was known when the gap came: nothing of the future is in it.
+    No future value is used.
     """
     there = ~np.isnan(values)
     last = np.maximum.accumulate(np.where(there, np.arange(len(values)), -1))
@@ -145,9 +145,9 @@ def held(values: Any) -> Any:
 
 
 def filled(values: Any) -> Any:
-    """A series (T,) without gaps (NaN): drawn straight from neighbour to neighbour.
+    """A series (T,) whose gaps (NaN) are interpolated linearly.
 
-    In a series of 0 and 1 the one before a gap holds, at its beginning the first one.
+    In a series of 0 and 1 a gap gets the value before it, or the first value at the start.
     """
     gaps = np.isnan(values)
     if not gaps.any():

@@ -1,10 +1,10 @@
-"""A file as text, however it is packed and encoded. In: a path. Out: bytes, text; next: readers.
+"""Opens files of any compression and encoding. In: a path. Out: bytes, text; next: readers.
 
-Compression is recognised by the first bytes, not by the name: gzip, bzip2, xz, zstd, and a zip that
-holds one file. An encoding is a byte order mark's, else UTF-8 if the whole file is valid UTF-8,
-else UTF-16 where every other byte of the beginning is 0, else cp1252 (latin-1 where cp1252 has no
-character); that last guess is counted and reported. Files are read in blocks: none need fit into
-memory until a reader wants it whole.
+Compression is recognized by the first bytes, not by the name: gzip, bzip2, xz, zstd, and a zip with
+one file. The encoding is given by a byte order mark; without one it is UTF-8 if the whole file is
+valid UTF-8, UTF-16 if every other byte at the beginning is 0, and otherwise cp1252 (latin-1 where
+cp1252 has no character), which is reported as a guess. Files are read in blocks, so they need not
+fit into memory unless a reader needs the whole file.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from unrolled.errors import DataError
 from unrolled.literal import because
 
 BLOCK = 1 << 20
-LONGEST_LINE = 1 << 27  # bytes: a line is held in memory, and no table or text has one of 128 MiB
-BOMB = 100  # times its size: what unpacks to more is not read on beyond what memory holds
-SURE = 8  # characters: fewer are too few to tell UTF-16 from binary
+LONGEST_LINE = 1 << 27  # bytes: a line is kept in memory, and no real text has one of 128 MiB
+BOMB = 100  # compression ratio beyond which reading stops once memory would be full
+SURE = 8  # characters: fewer are not enough to tell UTF-16 from binary data
 PACKED = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "zstd", ".zip": "zip"}
 MARKS = (  # UTF-32's little-endian mark begins with UTF-16's
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -39,7 +39,7 @@ MARKS = (  # UTF-32's little-endian mark begins with UTF-16's
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-KINDS = (  # first bytes of files that people mistake for text
+KINDS = (  # first bytes of files that are often mistaken for text
     (b"%PDF", "a PDF: save its text"),
     (b"\x89PNG", "a picture"),
     (b"\xff\xd8\xff", "a picture"),
@@ -55,17 +55,17 @@ KINDS = (  # first bytes of files that people mistake for text
 
 @dataclass(frozen=True)
 class Survey:
-    """How a file is to be read as text."""
+    """How to read a file as text."""
 
     encoding: str
-    is_guess: bool  # neither marked nor valid UTF-8
-    odd_lines: int  # with characters beyond ASCII, where the encoding is a guess
+    is_guess: bool  # no byte order mark, and not valid UTF-8
+    odd_lines: int  # with non-ASCII characters, if the encoding is a guess
     lines: int
     longest_line: int  # bytes
 
 
 def existing(path: str | Path) -> Path:
-    """The path, if a file that can be read is there."""
+    """The path of an existing, non-empty file; raises an error otherwise."""
     path = Path(path)
     if path.is_dir():
         raise DataError(f"{path} is a folder: name a file in it")
@@ -78,24 +78,24 @@ def existing(path: str | Path) -> Path:
         hint = f": did you mean {str(folder / found[0])!r}?" if found else ""
         raise DataError(f"there is no file {str(path)!r}{hint}")
     if path.stat().st_size == 0:
-        raise DataError(f"{path} is empty: it holds 0 bytes")
+        raise DataError(f"{path} is empty (0 bytes)")
     return path
 
 
 def kind_of(path: Path) -> str:
-    """The ending that says what is in the file: `.csv` for `sales.CSV.gz`."""
+    """The extension without compression: `.csv` for `sales.CSV.gz`."""
     endings = _endings(path.name)
     if not endings and path.is_file():
         with opened_as_it_is(path) as raw:
             is_zip = raw.read(4) == b"PK\x03\x04"
         if is_zip and zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:  # of which the one file inside has the ending
+            with zipfile.ZipFile(path) as archive:  # the extension is that of the file inside
                 endings = _endings(PurePath(_only_name(path, archive)).name)
     return endings[-1] if endings else ""
 
 
 def _endings(name: str) -> list[str]:
-    """`.csv` of `sales.csv.gz`; a name that is nothing but an ending (`.zip`) is one, too."""
+    """The extensions of a name; a name such as `.zip` counts as one, too."""
     endings = [f".{part.lower()}" for part in name.split(".")[1:]]
     while endings and endings[-1] in PACKED:
         endings.pop()
@@ -109,7 +109,7 @@ DAMAGE: tuple[type[Exception], ...] = (
 
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
-    """The bytes of a file, unpacked; damage becomes a sentence."""
+    """The uncompressed bytes of a file; raises DataError if it is damaged."""
     with opened_as_it_is(path) as raw:
         try:
             start = raw.read(8)
@@ -118,12 +118,12 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
                 yield stream
         except DAMAGE as error:
             why = because(error)
-            raise DataError(f"{path} is damaged or cut short ({why}): fetch it again") from error
+            raise DataError(f"{path} is damaged or truncated ({why}): download it again") from error
 
 
 @contextlib.contextmanager
 def opened_as_it_is(path: Path) -> Iterator[IO[bytes]]:
-    """The bytes of a file, packed or not; what the system refuses becomes a sentence."""
+    """The bytes of a file as stored; raises DataError if it cannot be read."""
     try:
         with path.open("rb") as raw:
             yield raw
@@ -168,22 +168,22 @@ def _zipped(path: Path, raw: Any) -> Iterator[Any]:
             raise DataError(f"{path} is locked with a password: unpack it first")
         try:
             stream = archive.open(name)
-        except (NotImplementedError, RuntimeError) as error:  # a method that is not known
+        except (NotImplementedError, RuntimeError) as error:  # an unknown compression method
             raise zipfile.BadZipFile(str(error)) from error
         with stream:
             yield stream
 
 
 def _only_name(path: Path, archive: zipfile.ZipFile) -> str:
-    """The one file of an archive, or a sentence."""
+    """The name of the only file in an archive; raises DataError if there are several."""
     names = [one for one in archive.namelist() if not one.endswith("/")]
     if "[Content_Types].xml" in names:
         raise DataError(f"{path} is an Excel or Word file: save it as CSV (UTF-8)")
     if names and all(one.endswith(".npy") for one in names):
-        raise DataError(f"{path} holds NumPy arrays: give its name the ending .npz")
+        raise DataError(f"{path} contains NumPy arrays: give its name the extension .npz")
     if len(names) != 1:
         raise DataError(
-            f"{path} holds {len(names)} files ({listed(names, 4)}): unpack it, and name one"
+            f"{path} contains {len(names)} files ({listed(names, 4)}): unpack it and name one"
         )
     return names[0]
 
@@ -194,16 +194,16 @@ def blocks_of(stream: IO[bytes]) -> Iterator[bytes]:
 
 
 def survey(path: Path) -> Survey:
-    """Read the file once, and find out how it is written."""
+    """Read the file once to determine its encoding and lines."""
     with opened(path) as stream:
         start = stream.read(BLOCK)
     if not start:
-        raise DataError(f"{path} is empty: it unpacks to 0 bytes")
+        raise DataError(f"{path} is empty (it unpacks to 0 bytes)")
     _refuse_other_kinds(path, start)
     marked = next((name for mark, name in MARKS if start.startswith(mark)), None)
     encoding = marked or _looks_like_utf16(start)
     if encoding is None and b"\x00" in start:
-        raise DataError(f"{path} is not text: byte {start.index(0):,} of it is 0; name a text file")
+        raise DataError(f"{path} is not text: byte {start.index(0):,} is 0; name a text file")
     decodes, lines, longest_line = _read_through(path, encoding or "utf-8")
     if encoding is not None and not decodes:
         raise DataError(f"{path} begins like {encoding.upper()} but is not: save it again as UTF-8")
@@ -220,7 +220,7 @@ def _refuse_other_kinds(path: Path, start: bytes) -> None:
 
 
 def _looks_like_utf16(start: bytes) -> str | None:
-    """UTF-16 without a mark: in most writing systems, every other byte is 0 in half the places."""
+    """Recognize UTF-16 without a mark: in most scripts, half of every other bytes are 0."""
     head = start[:4000]
     even, odd = head[0::2].count(0), head[1::2].count(0)
     half = len(head) // 2
@@ -234,10 +234,10 @@ def _looks_like_utf16(start: bytes) -> str | None:
 
 
 def _read_through(path: Path, encoding: str) -> tuple[bool, int, int]:
-    """Whether all is of this encoding; its lines; the bytes of the longest, if over a block."""
+    """Whether the encoding is valid; the number of lines; the longest line if over a block."""
     decoder = codecs.getincrementaldecoder(encoding)()
     decodes, lines, line, longest, size = True, 0, 0, 0, 0
-    dense = BOMB * path.stat().st_size  # bytes that it unpacks to without arousing suspicion
+    dense = BOMB * path.stat().st_size  # bytes of a plausible unpacked size
     with opened(path) as stream:
         for block in blocks_of(stream):
             size += len(block)
@@ -263,11 +263,11 @@ def _decodes(decoder: codecs.IncrementalDecoder, block: bytes, final: bool = Fal
 
 
 def _odd_lines(path: Path) -> int:
-    """On how many lines the encoding bears."""
+    """The number of lines that depend on the encoding."""
     odd = 0
     is_odd = False
     with opened(path) as stream:
-        while piece := stream.readline(BLOCK):  # a line, or as much of it
+        while piece := stream.readline(BLOCK):  # a line, or a block of it
             is_odd = is_odd or not piece.isascii()
             if piece.endswith(b"\n"):
                 odd, is_odd = odd + is_odd, False
@@ -275,11 +275,11 @@ def _odd_lines(path: Path) -> int:
 
 
 def note_encoding(path: Path, found: Survey, notes: Notes) -> None:
-    """Say so where the encoding is no more than a guess."""
+    """Add a note if the encoding is a guess."""
     if found.is_guess:
         notes.say(
-            f"{path.name} is not UTF-8: it was read as {found.encoding}, which decides the "
-            f"letters of {found.odd_lines:,} of {found.lines:,} lines; save it as UTF-8 if "
+            f"{path.name} is not UTF-8: {found.odd_lines:,} of {found.lines:,} lines contain "
+            f"characters that were decoded as {found.encoding}; save it as UTF-8 if "
             "they look wrong"
         )
 
@@ -300,7 +300,7 @@ def text_lines(path: Path, found: Survey) -> Iterator[str]:
 
 
 def refuse_what_does_not_fit(path: Path, size: int) -> None:
-    """What is read whole is smaller than the memory: a small file can unpack to any size."""
+    """Raise an error if a file does not fit into memory: a small file can unpack to any size."""
     memory = memory_of_the_machine()
     if size > memory:
         raise DataError(
@@ -315,16 +315,16 @@ def memory_of_the_machine() -> int:
 
 
 def refuse_endless_lines(path: Path, found: Survey) -> None:
-    """What is read line by line has lines."""
+    """Raise an error if a line is too long to read line by line."""
     if found.longest_line > LONGEST_LINE:
         raise DataError(
-            f"{path} has a line of {found.longest_line:,} bytes, and lines of up to "
-            f"{LONGEST_LINE:,} are read: break it into lines, a text or a row on each"
+            f"{path} has a line of {found.longest_line:,} bytes, and the limit is "
+            f"{LONGEST_LINE:,}: break it into lines, with a text or a row on each"
         )
 
 
 def whole_text(path: Path, notes: Notes) -> str:
-    """All of it, in memory."""
+    """The whole text, in memory."""
     found = survey(path)
     note_encoding(path, found, notes)
     return "".join(text_blocks(path, found))

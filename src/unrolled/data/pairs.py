@@ -1,7 +1,7 @@
 """Pairs of texts: a source and its target. In: a table, or two files of lines. Out: `Pairs`.
 
-A table has a column for each, with any names; of two plain files, line i of the one belongs to line
-i of the other. A pair without a partner is left out and counted. Next: translate.
+A table has a column for each, with any names; in two plain files, line i of one corresponds to line
+i of the other. Incomplete pairs are left out and counted. Next: translate.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TO_NAMES = ("target", "tgt", "to", "output", "translation", "pronunciation")
 
 @dataclass
 class Pairs:
-    """Texts, and what each becomes (none, where targets were not asked for)."""
+    """Source texts and their targets (no targets if they were not requested)."""
 
     sources: list[str] = field(default_factory=list)
     targets: list[str] = field(default_factory=list)
@@ -33,12 +33,12 @@ class Pairs:
         return len(self.sources)
 
     def select(self, rows: Any) -> Pairs:
-        """Some of them, in this order."""
+        """The items at `rows`, in this order."""
         sources = [self.sources[row] for row in rows]
         return Pairs(sources, [self.targets[row] for row in rows], self.notes)
 
     def hold_out(self, share: float, seed: int) -> tuple[Pairs, Pairs | None]:
-        """What to learn from, and about a `share` to be tested on; equal sources together."""
+        """The training data and about a `share` for testing, with equal sources kept together."""
         if share == 0:
             return self, None
         learned, held = hold_out([""] * len(self), share, seed, self.sources)
@@ -58,8 +58,8 @@ def read_pairs(
         sources, targets = (_lines(one, found.notes) for one in (source, target))
         if len(sources) != len(targets):
             raise DataError(
-                f"{source} has {len(sources):,} lines and {target} {len(targets):,}: line by line "
-                "they are to belong together"
+                f"{source} has {len(sources):,} lines and {target} has {len(targets):,}: their "
+                "lines must correspond"
             )
     else:
         sources, targets = _columns(Path(source), columns, found.notes)
@@ -72,13 +72,13 @@ def read_pairs(
             lone += 1
     total = len(found) + lone
     if not len(found):
-        raise DataError(f"{source} holds no pair of texts")
-    found.notes.count(lone, total, "pairs", "have no partner and were left out")
+        raise DataError(f"{source} contains no pair of texts")
+    found.notes.count(lone, total, "pairs", "are incomplete and were left out")
     return found
 
 
 def read_sources(source: str | Path, column: str | None = None) -> list[str]:
-    """What is to be translated: the lines of a file, or a column of a table."""
+    """The texts to translate: the lines of a file, or a column of a table."""
     path = existing(source)
     if kind_of(path) not in TABLES:
         return _lines(path, Notes())
@@ -105,7 +105,7 @@ def _columns(
         )
     table = read_table(path, notes)
     if len(table.columns) < 2:
-        raise DataError(f"{path} has one column ({quoted(table.columns[0])}): pairs take two")
+        raise DataError(f"{path} has one column ({quoted(table.columns[0])}): pairs need two")
     names = (
         _named(path, table.columns, columns[0], FROM_NAMES, "from", 0),
         _named(path, table.columns, columns[1], TO_NAMES, "to", 1),
@@ -117,7 +117,7 @@ def _columns(
 def _named(
     path: Path, there: list[str], asked: str | None, usual: tuple[str, ...], option: str, place: int
 ) -> str:
-    """The column that was asked for, one with a usual name, or of two columns the one there."""
+    """The requested column, one with a known name, or the one at its usual place of two columns."""
     if asked is not None:
         if asked not in there:
             raise DataError(
@@ -130,4 +130,4 @@ def _named(
         return found
     if len(there) <= 2:
         return there[min(place, len(there) - 1)]
-    raise DataError(f"{path} has the columns {listed(there)}: say which with --{option}")
+    raise DataError(f"{path} has the columns {listed(there)}: name one with --{option}")

@@ -1,8 +1,8 @@
 """Notes as a grid of steps and keys, and back. In: a piece. Out: (steps, 88) of 0, 1, 2.
 
-0 is silence, 1 a key that is held, 2 one that is struck. A step is heard where it begins, as the
-papers on polyphonic music sample it: of a quarter note in two halves, one step a quarter hears the
-first. A note between two steps is left out and counted. Next: compose.
+0 is silence, 1 a held key, 2 a struck key. A piece is sampled at the beginning of each step, as in
+the papers on polyphonic music: of a quarter note in two halves, one step per quarter note samples
+the first. A note between two steps is left out and counted. Next: compose.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from unrolled.data.scores import KEYS, LOWEST, TEMPO, Note, Piece
 from unrolled.errors import DataError
 
 SILENT, HELD, STRUCK = 0, 1, 2
-LATE = 0.125  # of a step: a hand may strike that much after the beat
-GRIDS = (1, 2, 3, 4, 6, 8, 12)  # steps in a quarter note that are tried
-ENOUGH = 0.75  # of the notes: a grid that hears so many is fine enough
-MOST_STEPS = 200_000  # of a piece: no longer one is music
+LATE = 0.125  # of a step: a note may start that much after the beat
+GRIDS = (1, 2, 3, 4, 6, 8, 12)  # numbers of steps in a quarter note to try
+ENOUGH = 0.75  # of the notes: a grid that samples this share is fine enough
+MOST_STEPS = 200_000  # of a piece: longer ones are not real
 
 
 def roll_of(piece: Piece, steps: int) -> Any:
-    """The grid with so many steps in a quarter note."""
+    """The grid with this number of steps in a quarter note."""
     if piece.length * steps > MOST_STEPS:
         raise DataError(
-            f"{piece.name} lasts {piece.length:,.0f} quarter notes, and a piece may have "
-            f"{MOST_STEPS:,} steps: its times are damaged, or take a lower --steps"
+            f"{piece.name} lasts {piece.length:,.0f} quarter notes, and the limit is "
+            f"{MOST_STEPS:,} steps: its times are wrong, or use a lower --steps"
         )
     spans = [(note, *_span(note, steps)) for note in piece.notes]
     roll = np.zeros((max((end for _, _, end in spans), default=0), KEYS), np.uint8)
@@ -40,20 +40,20 @@ def roll_of(piece: Piece, steps: int) -> Any:
 
 
 def _span(note: Note, steps: int) -> tuple[int, int]:
-    """The steps at whose beginning it sounds, half-open."""
+    """The steps at whose beginning the note sounds, half-open."""
     first = math.ceil(note.start * steps - LATE)
     end = math.ceil((note.start + note.length) * steps - LATE)
     return max(first, 0), max(end, first, 0)
 
 
 def heard(pieces: Sequence[Piece], steps: int) -> float:
-    """The share of the notes that a grid hears."""
+    """The share of the notes that a grid samples."""
     spans = [_span(note, steps) for piece in pieces for note in piece.notes]
     return sum(end > first for first, end in spans) / max(1, len(spans))
 
 
 def fine_enough(pieces: Sequence[Piece]) -> int:
-    """The fewest steps in a quarter note that hear most of the notes."""
+    """The smallest number of steps in a quarter note that samples most of the notes."""
     return next((steps for steps in GRIDS if heard(pieces, steps) >= ENOUGH), GRIDS[-1])
 
 
@@ -82,11 +82,11 @@ def bars_of(roll: Any) -> list[tuple[int, int, int]]:
 
 
 def transposed(roll: Any, semitones: int) -> Any:
-    """All keys moved; what would leave the piano is an error of the caller."""
+    """Shift all keys; the caller must make sure that they stay on the piano."""
     return np.roll(roll, semitones, 1)
 
 
 def room(roll: Any) -> tuple[int, int]:
-    """How far down and up a grid can be moved."""
+    """How far down and up a grid can be shifted."""
     keys = np.flatnonzero(np.asarray(roll).any(0))
     return (int(keys[0]), KEYS - 1 - int(keys[-1])) if len(keys) else (0, 0)

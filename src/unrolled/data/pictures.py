@@ -1,9 +1,9 @@
 """Pictures from files. In: PNG, JPEG, GIF and others. Out: arrays of 8 bits; next: the tasks.
 
-Pillow reads. What a camera or a program may have done to a picture is undone here: it is turned as
-its EXIF says, palettes become colours, what is see-through is laid over white, 16 bits become 8,
-and of an animation the first frame is read. A picture is never larger in memory than what is asked
-for, and what would unpack to more than `Image.MAX_IMAGE_PIXELS` is refused before it is unpacked.
+Uses Pillow. Pictures are normalized: they are rotated according to EXIF, palettes become colors,
+transparency is laid over white, 16 bits become 8, and only the first frame of an animation is read.
+A picture takes no more memory than requested, and one that would unpack to more than
+`Image.MAX_IMAGE_PIXELS` is refused before unpacking.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from unrolled.literal import because
 if TYPE_CHECKING:
     from PIL import Image
 
-# Formats that are whole pictures: none that runs a program (EPS) or names other files.
+# Self-contained formats: none that runs a program (EPS) or refers to other files.
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
 ENDINGS = (
     ".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"
@@ -43,23 +43,23 @@ PICTURES = Kind(
     ("file", "path", "file_name", "filename", "picture", "image", "img"),
 )
 WHITE = 255
-LARGEST_SIDE = 1024  # to which a picture is read: networks here see far less
+LARGEST_SIDE = 1024  # of a picture that is read; networks use far less
 DAMAGE = (
     OSError, EOFError, ValueError, SyntaxError, IndexError, KeyError, TypeError, OverflowError,
     struct.error, zlib.error,
 )  # fmt: skip
-# What was done to a picture, as it is said of several.
+# Changes to pictures, as they are noted.
 DONE = {
-    "turned": "were turned as their EXIF data say",
-    "see-through": "are see-through in places: they were laid over white",
-    "animated": "are animated: their first frame is read",
-    "16 bits": "have more than 8 bits a colour: they were brought to 8",
+    "turned": "were rotated according to their EXIF data",
+    "see-through": "are partly transparent: they were laid over white",
+    "animated": "are animated: their first frame was read",
+    "16 bits": "have more than 8 bits per color: they were reduced to 8",
 }
 
 
 @dataclass(frozen=True)
 class Picture:
-    """Pixels (height, width, 1 or 3) of 8 bits, and what was done to them, by name."""
+    """Pixels (height, width, 1 or 3) of 8 bits, and the names of the changes made to them."""
 
     pixels: Any
     done: tuple[str, ...] = ()
@@ -73,7 +73,7 @@ def read_pictures(
     labelled: bool = True,
     most: int = LARGEST_SIDE,
 ) -> Described:
-    """All pictures of a table or a folder, with their texts; contents are arrays of pixels."""
+    """All pictures of a table or folder, with their texts; the contents are arrays of pixels."""
     found = Described()
     fill(found, source, PICTURES, lambda path: read_picture(path, most), file, text, labelled)
     counts = Counter(name for one in found.contents for name in one.done)
@@ -85,8 +85,8 @@ def read_pictures(
 def picture_stream(
     source: str | Path, file: str | None, notes: Notes, most: int
 ) -> Iterator[tuple[str, Any]]:
-    """The name and the pixels of each picture of a source, one after the other; None for one that
-    cannot be read. What was done is counted, and noted after the last."""
+    """The name and the pixels of each picture of a source, one by one; None for the pixels of an
+    unreadable one. Changes are counted, and noted after the last picture."""
     counts: Counter[str] = Counter()
     failed, total = [], 0
     for path, _ in files_of(source, PICTURES, file, None, False, notes):
@@ -101,28 +101,26 @@ def picture_stream(
         yield path.name, one.pixels
     note_treatments(notes, counts, total)
     if failed:
-        notes.count(
-            len(failed), total, "pictures", f"have an empty answer (the first: {failed[0]})"
-        )
+        notes.count(len(failed), total, "pictures", f"have no prediction (the first: {failed[0]})")
         if len(failed) == total:
-            raise DataError(f"{source} holds no picture that can be read: {failed[0]}")
+            raise DataError(f"{source} contains no readable picture: {failed[0]}")
 
 
 def note_treatments(notes: Notes, counts: Counter[str], total: int) -> None:
-    """Say of how many pictures what was done to them."""
+    """Note each change and the number of pictures."""
     for name, words in DONE.items():
         notes.count(counts[name], total, "pictures", words)
 
 
 def read_picture(path: str | Path, most: int = LARGEST_SIDE) -> Picture:
-    """One picture, made smaller where a side is longer than `most`."""
+    """Read a picture; it is scaled down if a side is longer than `most`."""
     path = existing(path)
     with opened_picture(path) as image:
         return _read(image, path, most)
 
 
 def picture_in(data: bytes, name: str, most: int, most_pixels: int) -> Picture:
-    """The same from the bytes of a file, which may be anything; `name` is what errors call it."""
+    """The same from the bytes of any file; `name` is used in errors."""
     with opened_picture(Path(name), io.BytesIO(data)) as image:
         width, height = image.size
         if width * height > most_pixels:
@@ -134,9 +132,9 @@ def picture_in(data: bytes, name: str, most: int, most_pixels: int) -> Picture:
 
 
 def _read(image: Any, path: Path, most: int) -> Picture:
-    """A picture that is open."""
+    """Read an open picture."""
     done = ["animated"] if getattr(image, "n_frames", 1) > 1 else []
-    image.draft("RGB" if image.mode != "L" else "L", (most, most))  # of JPEG: less to unpack
+    image.draft("RGB" if image.mode != "L" else "L", (most, most))  # JPEG decodes at less
     turned = _turned(image)
     if turned is not image:
         done.append("turned")
@@ -146,14 +144,14 @@ def _read(image: Any, path: Path, most: int) -> Picture:
 
 @contextlib.contextmanager
 def opened_picture(path: Path, file: io.BytesIO | None = None) -> Iterator[Image.Image]:
-    """A file as Pillow opens it; whatever is wrong with it becomes a sentence. `file`: its bytes,
-    where they are at hand."""
+    """A picture opened by Pillow; raises DataError for any problem. `file`: its bytes, if they are
+    in memory."""
     with extras(f"reading the picture {path}"):
         from PIL import Image, UnidentifiedImageError
     bombs = (Image.DecompressionBombWarning, Image.DecompressionBombError)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of metadata that is odd
+            warnings.simplefilter("ignore")  # about unusual metadata
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path if file is None else file, formats=FORMATS) as image:
                 yield image
@@ -163,22 +161,20 @@ def opened_picture(path: Path, file: io.BytesIO | None = None) -> Iterator[Image
             f"{path} would unpack to more than {most:.0f} million pixels: make it smaller"
         ) from None
     except UnidentifiedImageError:
-        raise DataError(
-            f"{path} is not a picture that can be read: save it as PNG or JPEG"
-        ) from None
+        raise DataError(f"{path} is not a readable picture: save it as PNG or JPEG") from None
     except PermissionError:
         raise DataError(f"{path} cannot be opened: you have no permission to read it") from None
     except MemoryError:
         raise DataError(f"{path} does not fit into memory: make the picture smaller") from None
     except DAMAGE as error:
         raise DataError(
-            f"{path} is damaged or cut short ({because(error)}): fetch it again"
+            f"{path} is damaged or truncated ({because(error)}): download it again"
         ) from None
 
 
 def _turned(image: Any) -> Any:
-    """As it is to be looked at, by its EXIF data; the picture itself where they say nothing."""
-    orientation = 0x0112  # the tag, and 1 is upright
+    """The picture rotated according to its EXIF data, if any."""
+    orientation = 0x0112  # the tag; 1 means upright
     if image.getexif().get(orientation, 1) == 1:
         return image
     from PIL import ImageOps
@@ -187,16 +183,16 @@ def _turned(image: Any) -> Any:
 
 
 def flat(image: Any, path: Path) -> tuple[Any, list[str]]:
-    """In grey ("L") or colours ("RGB") of 8 bits, and what was done to make it so."""
+    """The picture in gray ("L") or colors ("RGB") of 8 bits, and the changes made to it."""
     done = []
     if image.mode == "F":
-        raise DataError(f"{path} holds fractions and no colours: save it with 8 bits a colour")
-    if image.mode.startswith("I"):  # 16 or 32 bits, of which PNG and TIFF use 16
+        raise DataError(f"{path} contains fractions, not colors: save it with 8 bits per color")
+    if image.mode.startswith("I"):  # 16 or 32 bits; PNG and TIFF use 16
         from PIL import Image
 
         values = np.asarray(image).astype(np.float64)
         if values.min() < 0 or values.max() > 0xFFFF:
-            raise DataError(f"{path} has more than 16 bits a colour: save it with 8")
+            raise DataError(f"{path} has more than 16 bits per color: save it with 8")
         image = Image.fromarray(np.round(values / 257).astype(np.uint8))
         done.append("16 bits")
     if image.has_transparency_data:

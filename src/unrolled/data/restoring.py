@@ -1,10 +1,10 @@
-"""Tags that any text brings along: what was taken away from it. In: text. Out: `Tagged`, and back.
+"""Tags that restore what is removed from a text. In: text. Out: `Tagged`, and back.
 
-    punctuation   words in small letters, without marks     the tag: its capitals and its mark
-    diacritics    letters without their accents             the tag: the letter as it was
+    punctuation   words in lower case, without punctuation  the tag: its case and its punctuation
+    diacritics    letters without their accents             the tag: the original letter
     spaces        letters without the spaces between words  the tag: whether a space came before
 
-A line is a sentence; a long one is cut. `restored` puts tags back into text. Next: tag.
+A line is a sentence; a long one is split. `restored` applies tags to a text. Next: tag.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from unrolled.errors import DataError
 KINDS = ("punctuation", "diacritics", "spaces")
 MARKS = ".,?!;:"
 LONGEST = {"punctuation": 60, "diacritics": 150, "spaces": 150}  # words or letters of a sentence
-SAME = "="  # the tag of a letter that was as it is
+SAME = "="  # the tag of an unchanged letter
 
 
 def restoring(blocks: Iterable[str], kind: str) -> Tagged:
-    """Sentences without what is to be restored, and tags that say what it was."""
+    """Sentences without what is to be restored, and tags that restore it."""
     found = Tagged(scheme="plain", notes=Notes())
     for line in lines_of(blocks):
         for items, tags in _taken(line, kind):
             found.sentences.append(items)
             found.tags.append(tags)
     if not found.sentences:
-        raise DataError("the text holds no words: there is nothing to restore")
+        raise DataError("the text contains no words: there is nothing to restore")
     return found
 
 
 def lines_of(blocks: Iterable[str]) -> Iterator[str]:
-    """Lines of a text that comes in blocks."""
+    """The lines of a text that is given in blocks."""
     rest = ""
     for block in blocks:
         *whole, rest = (rest + block).split("\n")
@@ -44,7 +44,7 @@ def lines_of(blocks: Iterable[str]) -> Iterator[str]:
 
 
 def _taken(line: str, kind: str) -> Iterator[tuple[list[str], list[str]]]:
-    """The items of a line and their tags, cut where the line is long."""
+    """The items of a line and their tags; a long line is split."""
     pairs = [*(_words(line) if kind == "punctuation" else _letters(line, kind))]
     for start in range(0, len(pairs), LONGEST[kind]):
         part = pairs[start : start + LONGEST[kind]]
@@ -78,13 +78,13 @@ def _letters(line: str, kind: str) -> Iterator[tuple[str, str]]:
 
 
 def without_accents(letter: str) -> str:
-    """The letter below its accents; itself if there is none."""
+    """The letter without its accents."""
     bare = "".join(c for c in unicodedata.normalize("NFD", letter) if not unicodedata.combining(c))
     return bare if len(bare) == 1 else letter
 
 
 def restored(items: Sequence[str], tags: Sequence[str], kind: str) -> str:
-    """The text that items and tags stand for."""
+    """The text that items and tags represent."""
     if kind == "diacritics":
         return "".join(item if tag == SAME else tag for item, tag in zip(items, tags))
     if kind == "spaces":

@@ -1,12 +1,12 @@
-"""Spans written as a tag for each word. In: tags. Out: their scheme, spans, what may follow what.
+"""Spans as a tag for each word. In: tags. Out: their scheme, spans, allowed transitions.
 
-    IO      I-per I-per O          spans that touch cannot be told apart
+    IO      I-per I-per O          adjacent spans cannot be distinguished
     BIO     B-per I-per O          each span begins with B (also called IOB2)
     BIOES   B-per E-per O S-loc    the last word is E, and a span of one word is S
-    plain   NOUN VERB              a tag is what it is; there are no spans
+    plain   NOUN VERB              there are no spans
 
-Spans are read as conlleval reads them (Tjong Kim Sang & Buchholz 2000): where tags break their
-scheme, a span begins wherever a tag cannot go on with the one before. Next: `tagged`, tag.
+Spans are read like conlleval does (Tjong Kim Sang & Buchholz 2000): where tags violate their
+scheme, a span begins wherever a tag cannot continue the previous one. Next: `tagged`, tag.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Span(NamedTuple):
 
 
 def parts(tag: str) -> tuple[str, str]:
-    """The letter of a tag and what it is about: ("B", "per"); ("O", ""). A bare kind is inside."""
+    """The prefix and the kind of a tag: ("B", "per"); ("O", ""). Without a prefix it is inside."""
     if tag == OUTSIDE:
         return OUTSIDE, ""
     found = PREFIXED.fullmatch(tag)
@@ -40,7 +40,7 @@ def parts(tag: str) -> tuple[str, str]:
 
 
 def scheme_of(sentences: Sequence[Sequence[str]]) -> str:
-    """The scheme in which these tags are written."""
+    """The scheme of these tags."""
     tags = {tag for sentence in sentences for tag in sentence}
     inside = tags - {OUTSIDE}
     if not inside or (OUTSIDE not in tags and not all(map(PREFIXED.fullmatch, inside))):
@@ -54,7 +54,7 @@ def scheme_of(sentences: Sequence[Sequence[str]]) -> str:
 
 
 def spans(tags: Sequence[str]) -> list[Span]:
-    """The spans of a sentence, in whatever scheme it is written."""
+    """The spans of a sentence, for any scheme."""
     found: list[Span] = []
     begin, open_kind, before = 0, "", OUTSIDE
     for place, tag in enumerate([*tags, OUTSIDE]):
@@ -70,7 +70,7 @@ def spans(tags: Sequence[str]) -> list[Span]:
 
 
 def tags_of(found: Sequence[Span], length: int, scheme: str) -> list[str]:
-    """The tags of a sentence of so many words with these spans."""
+    """The tags of a sentence of `length` words with these spans."""
     tags = [OUTSIDE] * length
     for begin, end, kind in found:
         letters = ["I"] * (end - begin)
@@ -83,18 +83,18 @@ def tags_of(found: Sequence[Span], length: int, scheme: str) -> list[str]:
 
 
 def kinds_of(tags: Sequence[str]) -> list[str]:
-    """What the spans of these tags are about, in the order of the alphabet."""
+    """The kinds of spans in these tags, in alphabetical order."""
     return sorted({parts(tag)[1] for tag in tags} - {""})
 
 
 def tags_for(kinds: Sequence[str], scheme: str) -> list[str]:
-    """Every tag that a scheme has for these kinds of spans."""
+    """All tags of a scheme for these kinds of spans."""
     letters = {"io": "I", "bio": "BI", "bioes": "BIES"}[scheme]
     return [OUTSIDE, *(f"{letter}-{kind}" for kind in kinds for letter in letters)]
 
 
 def may_follow(before: str | None, after: str | None, scheme: str) -> bool:
-    """Whether a tag may come after another; None stands for the edges of the sentence."""
+    """Whether a tag may follow another; None stands for the start or end of the sentence."""
     if scheme in ("plain", "io"):
         return True
     left, kind_left = (OUTSIDE, "") if before is None else parts(before)

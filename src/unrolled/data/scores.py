@@ -1,7 +1,7 @@
 """Pieces of music as notes. In: MIDI, ABC and MusicXML files, folders of them. Out: `Music`.
 
-Time is counted in quarter notes from the beginning of the piece, pitch as MIDI counts it (60 is
-middle C). Drums and what cannot be read are left out and counted. Next: `piano_roll`, then compose.
+Time is in quarter notes from the beginning of the piece; pitch is a MIDI number (60 is middle C).
+Drums and unreadable files are left out and counted. Next: `piano_roll`, then compose.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from unrolled.errors import DataError
 from unrolled.literal import because
 
 LOWEST, KEYS = 21, 88  # of a piano, from A0 to C8
-TEMPO = 100.0  # quarter notes in a minute, where a file does not say
-MOST_BYTES = 64 << 20  # of a file: a score of that size is none
+TEMPO = 100.0  # quarter notes per minute, if the file gives no tempo
+MOST_BYTES = 64 << 20  # of a file: scores are smaller
 NUMBER = re.compile(r"[+-]?[0-9]{1,9}(\.[0-9]{1,9}|/[0-9]{1,9})?")
-FINEST = 1 << 20  # parts of a quarter note that are told apart
+FINEST = 1 << 20  # resolution: parts of a quarter note
 MIDI, ABC, XML = (".mid", ".midi"), (".abc",), (".musicxml", ".mxl", ".xml")
 
 
 @dataclass(frozen=True, order=True)
 class Note:
-    """A key that is struck and held."""
+    """A key that is struck and then held."""
 
     start: float  # quarter notes
     pitch: int
@@ -37,7 +37,7 @@ class Note:
 
 @dataclass(frozen=True)
 class Piece:
-    """Notes in the order in which they begin; `left_out` counts what is no key of a piano."""
+    """Notes in the order of their start; `left_out` counts those that are not keys of a piano."""
 
     name: str
     notes: tuple[Note, ...]
@@ -46,17 +46,17 @@ class Piece:
 
     @property
     def length(self) -> float:
-        """Quarter notes until the last one is over."""
+        """Quarter notes until the end of the last note."""
         return max((note.start + note.length for note in self.notes), default=0.0)
 
 
 class NoNotes(DataError):
-    """A score that can be read and has nothing to learn from."""
+    """A readable score without notes."""
 
 
 @dataclass
 class Music:
-    """Pieces, and what was done to them."""
+    """Pieces, and notes on how they were changed."""
 
     pieces: list[Piece] = field(default_factory=list)
     notes: Notes = field(default_factory=Notes)
@@ -65,7 +65,7 @@ class Music:
         return len(self.pieces)
 
     def hold_out(self, share: float, seed: int) -> tuple[Music, Music | None]:
-        """What to learn from, and about a `share` of the pieces to test on.
+        """The training data and the test data, about a `share` of the pieces.
 
         Pieces with the same notes stay together.
         """
@@ -89,19 +89,19 @@ def read_music(source: str | Path) -> Music:
             silent.append(error)
         except DataError as error:
             failed.append(error)
-    for errors, kind in ((silent, "hold no note of a pitch"), (failed, "cannot be read")):
+    for errors, kind in ((silent, "have no pitched note"), (failed, "cannot be read")):
         if errors and not found.pieces and (len(paths) == 1 or len(errors) == len(paths)):
             raise errors[0]
         if errors:
             did = f"{kind} and were left out (the first: {errors[0]})"
             found.notes.count(len(errors), len(paths), "files", did)
     if not found.pieces:
-        raise DataError(f"{source} holds no piece that can be learned from: {failed[0]}")
+        raise DataError(f"{source} contains no usable piece: {failed[0]}")
     return checked(found)
 
 
 def checked(music: Music) -> Music:
-    """Notes beyond the keys of a piano are left out and counted."""
+    """Leave out and count notes beyond the keys of a piano."""
     total = sum(len(one.notes) + one.left_out for one in music.pieces)
     outside = 0
     for row, piece in enumerate(music.pieces):
@@ -109,26 +109,26 @@ def checked(music: Music) -> Music:
         outside += len(piece.notes) - len(kept)
         music.pieces[row] = replace(piece, notes=kept)
     drums = sum(one.left_out for one in music.pieces)
-    music.notes.count(drums, total, "notes", "are percussion without a pitch and were left out")
-    music.notes.count(outside, total, "notes", "lie beyond the 88 keys of a piano: left out")
+    music.notes.count(drums, total, "notes", "are unpitched percussion and were left out")
+    music.notes.count(outside, total, "notes", "are beyond the 88 keys of a piano: left out")
     music.pieces = [piece for piece in music.pieces if piece.notes]
     if not music.pieces:
-        raise NoNotes("every note lies beyond the 88 keys of a piano: bring other pieces")
+        raise NoNotes("every note is beyond the 88 keys of a piano: choose other pieces")
     return music
 
 
 def read_pieces(path: Path) -> list[Piece]:
-    """The pieces of one file, in the format that its ending names."""
+    """The pieces of one file, in the format given by its extension."""
     path = existing(path)
     if path.stat().st_size > MOST_BYTES:
-        raise DataError(f"{path} is larger than the {MOST_BYTES:,} bytes that a score may have")
+        raise DataError(f"{path} is larger than the limit of {MOST_BYTES:,} bytes for a score")
     pieces = _reader(path)(path)
     drums = sum(one.left_out for one in pieces)
     pieces = [piece for piece in pieces if piece.notes]
     if not pieces and drums:
-        raise NoNotes(f"{path} holds percussion alone: choose a piece that has notes of a pitch")
+        raise NoNotes(f"{path} contains only percussion: choose a piece with pitched notes")
     if not pieces:
-        raise NoNotes(f"{path} holds no notes: choose another file")
+        raise NoNotes(f"{path} contains no notes: choose another file")
     return pieces
 
 
@@ -140,8 +140,8 @@ def _reader(path: Path) -> Callable[[Path], list[Piece]]:
         if ending in endings:
             return read
     raise DataError(
-        f"{path} is not a score that can be read: its name ends in {ending or 'nothing'!r}, and "
-        f"what is read is {listed([*MIDI, *ABC, *XML])}"
+        f"{path} is not a supported score: its extension is {ending or 'missing'!r}, and "
+        f"supported are {listed([*MIDI, *ABC, *XML])}"
     )
 
 
@@ -149,19 +149,19 @@ def _paths(folder: Path) -> Iterator[Path]:
     endings = (*MIDI, *ABC, *XML)
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in endings)
     if not paths:
-        raise DataError(f"the folder {folder} holds no score: name one with {listed(endings)}")
+        raise DataError(f"the folder {folder} contains no score: name one with {listed(endings)}")
     yield from paths
 
 
 def number_of(text: str) -> Fraction:
-    """A number as scores write one. Others are refused: 1e999999 alone would take minutes."""
+    """Parse a number of a score. Others are refused: 1e999999 alone would take minutes."""
     if NUMBER.fullmatch(text.strip()) is None:
         raise ValueError(f"{because(text, 20)} is not a number")
     return Fraction(text.strip())
 
 
 def settled(time: Fraction) -> Fraction:
-    """A time as finely as it is counted: denominators do not grow from note to note."""
+    """Round a time to the resolution, so that denominators do not grow from note to note."""
     return time.limit_denominator(FINEST)
 
 

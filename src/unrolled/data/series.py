@@ -1,12 +1,12 @@
 """Numeric series with labels. In: CSV, .npz, .ts. Out: `SeriesSet`; next: classify.
 
-    wide CSV   a row a series: a label, and a column for each step (x_1 x_2 ... y_1 y_2 ... for two
-               channels); empty cells at the end: the series is shorter
-    long CSV   a row a step: which series it is part of, when (or in the order of the file), the
-               label, and a column for each channel
+    wide CSV   a row for each series: a label, and a column for each step (x_1 x_2 ... y_1 y_2 ...
+               for two channels); empty cells at the end mean a shorter series
+    long CSV   a row for each step: its series, its time (or the order of the file), the label,
+               and a column for each channel
     .npz       x (series, steps[, channels]) or x (steps, channels) with `lengths`, and y
 
-Gaps inside a series are drawn straight from neighbour to neighbour, counted and reported.
+Gaps inside a series are interpolated linearly, counted and reported.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class SeriesSet:
     values: list[Any]
     labels: list[str] | None
     channels: list[str]
-    rows: list[str]  # what each series is called: its row, line or name
+    rows: list[str]  # the name of each series, or its row or line
     notes: Notes
     lines: list[Any] = field(default_factory=list)  # of a table: the rows of each, from 1
 
@@ -64,9 +64,9 @@ def read_series(
     learning: bool = True,
     answers: Answers = CLASSES,
 ) -> SeriesSet:
-    """The series of one file or table; `learning` from them takes several classes. `times` names a
-    column of dates or numbers, which orders the rows and becomes the last channel: the time since
-    the first row of the series. Then values that are missing stay so."""
+    """The series of one file or table; with `learning`, several classes are required. `times` names
+    a column of dates or numbers, which orders the rows and becomes the last channel: the time since
+    the first row of the series. Missing values are then kept."""
     notes = path.notes if isinstance(path, Table) else Notes()
     where = path.path if isinstance(path, Table) else existing(path)
     kind = ".csv" if isinstance(path, Table) else kind_of(where)
@@ -82,7 +82,7 @@ def read_series(
             table, label, series, time, times, labelled, answers
         )
     if labelled and labels is None:
-        raise DataError(f"{where} has no {answers.what}s, and training wants one for each series")
+        raise DataError(f"{where} has no {answers.what}s, and training needs one for each series")
     if labels is not None and labelled:
         column = label or answers.what
         kept, labels = _with_answers(labels, column, where, answers, notes, learning)
@@ -115,9 +115,9 @@ def _of_table(
     if time is not None or times is not None:
         option = "--time" if times is None else "--times"
         raise DataError(
-            f"{option} says when a step of a series was, where {table.path} has a row for each "
-            "step: name the column that says which series a row is part of with --series, too; "
-            f"or leave {option} out where each row is a whole series"
+            f"{option} names the time of each step, for tables with a row for each step: if "
+            f"{table.path} is one, name the column that identifies the series with --series, too; "
+            f"if each row is a whole series, leave {option} out"
         )
     return *_wide(table, label, found, answers), label
 
@@ -125,7 +125,7 @@ def _of_table(
 def _with_answers(
     labels: Sequence[Any], column: str, where: Path, answers: Answers, notes: Notes, learning: bool
 ) -> tuple[list[int], list[str]]:
-    """The series that have an answer, by number, and what it is."""
+    """The indices of the series that have a target, and the targets."""
     said = answers.read(labels, column, where, notes)
     kept = [i for i, one in enumerate(said) if one is not None]
     notes.count(
@@ -139,7 +139,7 @@ def _with_answers(
 
 def _one_time(time: str | None, times: str | None) -> str | None:
     if time is not None and times is not None and time != times:
-        raise DataError(f"--times {times} orders the rows by itself: leave --time {time} out")
+        raise DataError(f"--times {times} already orders the rows: leave --time {time} out")
     return times or time
 
 
@@ -147,8 +147,8 @@ def _refuse_columns(path: Path, **columns: str | None) -> None:
     given = [name for name, value in columns.items() if value]
     if given:
         raise DataError(
-            f"--{given[0]} names a column of a table, and {path} has none (what it holds is called "
-            "x and y, or stands in its lines): leave it out"
+            f"--{given[0]} names a column of a table, and {path} has no columns (its content is "
+            "named x and y, or is in its lines): leave it out"
         )
 
 
@@ -167,11 +167,11 @@ def _without_gaps(values: Sequence[Any], notes: Notes) -> list[Any]:
         results.append(np.stack(columns, 1).astype(np.float32))
     notes.count(
         gaps - held, total, "values",
-        "were missing and were drawn straight between their neighbours",
+        "were missing and were interpolated linearly",
     )  # fmt: skip
     notes.count(
         held, total, "values",
-        "were missing in a column of 0 and 1, and the one before them holds",
+        "were missing in a column of 0 and 1 and were replaced by the value before them",
     )  # fmt: skip
     return results
 
@@ -182,14 +182,14 @@ def _named(table: Table, names: Sequence[str], but: str | None = None) -> str | 
 
 
 def _label_column(table: Table, label: str | None, labelled: bool, answers: Answers) -> str | None:
-    """Where it is not named, it is found by its name, as in training: what is to be predicted is
-    not an input."""
+    """The column of the targets; if not given, it is found by its name, as in training, since the
+    target must not be an input."""
     if label is not None:
         return table.require(label, answers.option) if labelled or table.has(label) else None
     found = _named(table, LABEL_NAMES)
     if found is None and labelled:
         raise DataError(
-            f"which column of {table.path} holds the {answers.what}s? name it with "
+            f"which column of {table.path} contains the {answers.what}s? name it with "
             f"{answers.option}: there are "
             f"{listed(table.columns)}"
         )
@@ -207,20 +207,20 @@ def _has_one_row_each(table: Table, series: str) -> bool:
 def _refuse_names_of_rows(table: Table, series: str) -> None:
     if _has_one_row_each(table, series):
         raise DataError(
-            f"the column {quoted(series)} of {table.path} has another value in each row, so that "
+            f"the column {quoted(series)} of {table.path} has a different value in each row, so "
             "each "
-            "series would have a single step: leave --series out where each row is a whole series"
+            "series would have a single step: leave --series out if each row is a whole series"
         )
 
 
 def _wide(table: Table, label: str | None, called: str | None, answers: Answers) -> Read:
-    """A row a series; the column `called` holds their names, if there is one."""
+    """A table with a row for each series; the column `called` has their names, if given."""
     names = [name for name in table.columns if name not in (label, called)]
     if called is not None:
         table.notes.say(
-            f"the column {quoted(called)} has another value in each row: it was taken for the "
-            "name of a "
-            "series, of which each row is a whole one"
+            f"the column {quoted(called)} has a different value in each row: it was read as the "
+            "name of "
+            "the series, with a whole series in each row"
         )
     channels = _channels(names)
     labels = table.texts(label) if label is not None else None
@@ -246,7 +246,7 @@ def _wide(table: Table, label: str | None, called: str | None, answers: Answers)
 
 
 def _channels(names: Sequence[str]) -> dict[str, list[str]]:
-    """The columns of each channel in the order of the file: one channel, unless names say more."""
+    """The columns of each channel in file order: one channel, unless their names differ."""
     groups: dict[str, list[str]] = {}
     for name in names:
         groups.setdefault(_channel(name), []).append(name)
@@ -257,7 +257,7 @@ def _channels(names: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _channel(name: str) -> str:
-    """`x` of `x_12`: the name of a column without the number of its step."""
+    """`x` for `x_12`: the name of a column without the number of its step."""
     stem = name.rstrip("0123456789")
     if stem == name:
         return name
@@ -273,7 +273,7 @@ def _long(
     *,
     timed: bool = False,
 ) -> Read:
-    """A row a step. What is `timed` has the time of each step as its last channel."""
+    """A table with a row for each step. If `timed`, the last channel is the time of each step."""
     option = "--times" if timed else "--time"
     time = table.require(time, option) if time else _named(table, TIME_NAMES, label)
     names = [name for name in table.columns if name not in (series, label, time)]
@@ -307,8 +307,8 @@ def _long(
 
 
 def _in_time(table: Table, time: str | None) -> tuple[list[int], Any]:
-    """The rows that have a time, in its order, and the time of each row of the table in numbers, of
-    dates in seconds."""
+    """The rows that have a time, sorted by it, and the time of each row of the table as a number
+    (seconds for dates)."""
     if time is None:
         return list(range(len(table))), np.arange(len(table), dtype=np.float64)
     cells = table.texts(time)
@@ -325,9 +325,7 @@ def _in_time(table: Table, time: str | None) -> tuple[list[int], Any]:
     if np.issubdtype(found.dtype, np.datetime64):
         found = found.astype("datetime64[us]").astype(np.int64) / 1e6
     if not np.isfinite(found).all():
-        raise DataError(
-            f"the column {quoted(time)} of {table.path} holds a time that is not finite"
-        )
+        raise DataError(f"the column {quoted(time)} of {table.path} has a time that is not finite")
     every = np.full(len(table), np.nan)
     every[there] = found
     return [there[i] for i in np.argsort(found, kind="stable")], every
@@ -340,48 +338,48 @@ def _one_label(table: Table, key: str, said: set[str | None], answers: Answers) 
     if len(known) != 1:
         raise DataError(
             f"the series {quoted(key)} of {table.path} has "
-            f"{listed(known) or f'no {answers.what}'}: each series has one {answers.what}, the "
-            "same in all of its rows"
+            f"{listed(known) or f'no {answers.what}'}: each series has one {answers.what}, the"
+            " same in all of its rows"
         )
     return known[0]
 
 
 def read_npz(path: Path) -> tuple[list[Any], list[str] | None]:
-    """Arrays of a .npz; pickled objects are never loaded."""
+    """The arrays of a .npz file; pickled objects are never loaded."""
     arrays = npz_arrays(path)
     by_name = {name.lower(): array for name, array in arrays.items()}
     x = next((by_name[n] for n in ("x", "data", "series", "values") if n in by_name), None)
     y = next((by_name[n] for n in ("y", "labels", "label", "target") if n in by_name), None)
     if x is None:
         raise DataError(
-            f"{path} holds {listed(list(arrays))}: name the series x (series, steps, channels) "
+            f"{path} contains {listed(list(arrays))}: name the series x (series, steps, channels) "
             "and the labels y"
         )
     if not np.issubdtype(x.dtype, np.number) or np.issubdtype(x.dtype, np.complexfloating):
-        raise DataError(f"{path}: x is of type {x.dtype}, and series are real numbers")
+        raise DataError(f"{path}: x is of type {x.dtype}, and series must be real numbers")
     series = _split(path, x.astype(np.float64), by_name.get("lengths"))
     if not series or not series[0].size:
-        raise DataError(f"{path}: x has the shape {x.shape}: there is no number in it")
+        raise DataError(f"{path}: x is empty: its shape is {x.shape}")
     if any(not len(one) for one in series):
         raise DataError(f"{path}: a series has 0 steps")
     if any((np.abs(one) > LARGEST).any() for one in series):
         raise DataError(
-            f"{path}: x holds infinite numbers, or some beyond {LARGEST:.1e}; NaN stands for "
-            "missing, and larger ones are to be rescaled"
+            f"{path}: x contains infinite numbers, or some beyond {LARGEST:.1e}: use NaN for "
+            "missing values, and rescale larger ones"
         )
     return series, None if y is None else _labels(path, y, len(series))
 
 
 def _labels(path: Path, y: Any, count: int) -> list[str]:
-    """One label for each series, which is a text or a number."""
+    """One label for each series, a text or a number."""
     if y.shape != (count,):
-        raise DataError(f"{path} holds {count} series and y of shape {y.shape}")
+        raise DataError(f"{path} contains {count} series, but y has the shape {y.shape}")
     if y.dtype.kind not in "USiufb":
-        raise DataError(f"{path}: y is of type {y.dtype}, and labels are texts or numbers")
+        raise DataError(f"{path}: y is of type {y.dtype}, and labels must be texts or numbers")
     try:
         return [one.decode() if isinstance(one, bytes) else str(one) for one in y.tolist()]
     except UnicodeDecodeError:
-        raise DataError(f"{path}: y holds bytes that are not UTF-8: write texts") from None
+        raise DataError(f"{path}: y contains bytes that are not UTF-8: write texts") from None
 
 
 def npz_arrays(path: Path) -> dict[str, Any]:
@@ -395,16 +393,16 @@ def npz_arrays(path: Path) -> dict[str, Any]:
     except ValueError as error:
         if "allow_pickle" in str(error) or "Object arrays" in str(error):
             raise DataError(
-                f"{path} holds Python objects, which can hold code and are never loaded: save "
-                "plain numbers, with all series behind one another in x and their `lengths`"
+                f"{path} holds Python objects, which can contain code and are never loaded: save "
+                "plain numbers, with all series concatenated in x and their `lengths`"
             ) from None
         raise DataError(f"{path} is not a .npz file ({because(error)})") from None
     except NPZ_DAMAGE as error:
         raise DataError(f"{path} is not a complete .npz file ({because(error)})") from None
     except MemoryError:
         raise DataError(
-            f"{path} says that it holds an array that does not fit into memory: it is damaged, or "
-            "is to be split"
+            f"{path} declares an array that does not fit into memory: it is damaged, or must be "
+            "split"
         ) from None
 
 
@@ -420,21 +418,21 @@ def _split(path: Path, x: Any, lengths: Any) -> list[Any]:
         x = x[:, None] if x.ndim == 1 else x
         if lengths.ndim != 1 or lengths.dtype.kind not in "iu" or (lengths < 0).any():
             raise DataError(
-                f"{path}: lengths is of type {lengths.dtype} and shape {lengths.shape}, and is to "
-                "be one whole number from 1 up for each series"
+                f"{path}: lengths is of type {lengths.dtype} and shape {lengths.shape}, and must "
+                "have one integer of at least 1 for each series"
             )
         total = sum(lengths.tolist())
         if x.ndim != 2 or total != len(x):
             raise DataError(
                 f"{path}: lengths add up to {total}, and x has the shape {x.shape}; "
-                "with lengths, x is (all steps, channels)"
+                "with lengths, x must be (all steps, channels)"
             )
         return list(np.split(x, np.cumsum(lengths)[:-1])) if total else []
     if x.ndim == 2:
         x = x[:, :, None]
     if x.ndim != 3:
         raise DataError(
-            f"{path}: x has the shape {x.shape}, and is to be (series, steps) or (series, steps, "
+            f"{path}: x has the shape {x.shape}, and must be (series, steps) or (series, steps, "
             "channels)"
         )
     return list(x)

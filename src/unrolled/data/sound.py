@@ -1,7 +1,7 @@
 """Sound from a file. In: WAV, FLAC. Out: `Sound`, one channel from -1 to 1; next: `speech`.
 
-WAV is read here (whole numbers of 8 to 32 bits, floats of 32 and 64, any number of channels); FLAC
-and others by the package soundfile. Several channels become their mean.
+WAV is read here (integers of 8 to 32 bits, floats of 32 and 64 bits, any number of channels); FLAC
+and others are read by soundfile. Several channels are averaged.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from unrolled.data.opening import existing
 from unrolled.errors import DataError, extras
 from unrolled.literal import because
 
-PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE  # formats by number, as the header has them
+PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE  # numbers of formats in the header
 ENDINGS = (".wav", ".flac", ".ogg")
-BY_SOUNDFILE = (b"fLaC", b"OggS")  # how files begin that go to it: it would guess at others
-RATES = (1_000, 1_000_000)  # samples in a second, at least and at most
+BY_SOUNDFILE = (b"fLaC", b"OggS")  # first bytes of files for soundfile, which would guess at others
+RATES = (1_000, 1_000_000)  # samples per second, minimum and maximum
 MOST_SAMPLES = 1 << 30  # over all channels
 
 
 class CutShort(DataError):
-    """A file that ends before its header says."""
+    """A file that ends earlier than its header declares."""
 
 
 @dataclass(frozen=True)
 class Sound:
-    """Samples from -1 to 1, and how many there are in a second."""
+    """Samples from -1 to 1, and the sampling rate."""
 
     samples: Any  # (n,) float32
     rate: int
-    channels: int = 1  # that the file had
+    channels: int = 1  # in the file
 
     @property
     def seconds(self) -> float:
@@ -47,24 +47,24 @@ def read_sound(path: str | Path) -> Sound:
     data = path.read_bytes()
     sound = _wav(path, data) if data[:4] == b"RIFF" else _by_soundfile(path, data)
     if not len(sound.samples):
-        raise DataError(f"{path} is a recording of no length: it holds 0 samples")
+        raise DataError(f"{path} is an empty recording (0 samples)")
     if not RATES[0] <= sound.rate <= RATES[1]:
         raise DataError(
-            f"{path} says that it has {sound.rate:,} samples in a second, and recordings have "
-            f"{RATES[0]:,} to {RATES[1]:,}: it is damaged, or save it again"
+            f"{path} declares a sampling rate of {sound.rate:,} Hz, and the range is "
+            f"{RATES[0]:,} to {RATES[1]:,} Hz: it may be damaged; save it again"
         )
     if not np.isfinite(sound.samples).all():
-        raise DataError(f"{path} holds samples that are infinite or no numbers: save it again")
+        raise DataError(f"{path} contains samples that are not finite: save it again")
     return sound
 
 
 def _wav(path: Path, data: bytes) -> Sound:
     if data[8:12] != b"WAVE":
-        raise DataError(f"{path} is a RIFF file but no WAV file: save the sound as WAV")
+        raise DataError(f"{path} is a RIFF file but not a WAV file: save the sound as WAV")
     chunks = _chunks(path, data)
     form = chunks.get(b"fmt ", b"")
     if len(form) < 16 or b"data" not in chunks:
-        raise CutShort(f"{path} is a WAV file without its sound: it is cut short; fetch it again")
+        raise CutShort(f"{path} is a WAV file without sound: it is truncated; download it again")
     kind, channels, _, bits = (
         int.from_bytes(form[a:b], "little") for a, b in ((0, 2), (2, 4), (8, 12), (14, 16))
     )
@@ -89,8 +89,8 @@ def _chunks(path: Path, data: bytes) -> dict[bytes, bytes]:
         body = data[at + 8 : at + 8 + size]
         if name == b"data" and len(body) < size and size not in (0xFFFFFFFF, 0x7FFFFFFF):
             raise CutShort(
-                f"{path} is cut short: its header promises {size:,} bytes of sound, and "
-                f"{len(body):,} are there; fetch it again"
+                f"{path} is truncated: its header declares {size:,} bytes of sound, and it has "
+                f"{len(body):,}; download it again"
             )
         found.setdefault(name, body)
         at += 8 + size + size % 2
@@ -104,12 +104,12 @@ def _numbers(path: Path, body: bytes, kind: int, bits: int) -> Any:
         return np.frombuffer(body[: len(body) // size * size], f"<f{size}").astype(np.float64)
     if kind != PCM or bits not in (8, 16, 24, 32):
         raise DataError(
-            f"{path} holds samples of format {kind} with {bits} bits, and what is read is whole "
-            "numbers of 8, 16, 24 or 32 bits and floats: save it as 16-bit WAV"
+            f"{path} has samples of format {kind} with {bits} bits, and supported are integers "
+            "of 8, 16, 24 or 32 bits and floats: save it as 16-bit WAV"
         )
     size = bits // 8
     raw = np.frombuffer(body[: len(body) // size * size], np.uint8).reshape(-1, size)
-    if bits == 8:  # the only one without a sign
+    if bits == 8:  # the only unsigned format
         return (raw[:, 0].astype(np.float64) - 128) / 128
     wide = np.zeros((len(raw), 4), np.uint8)
     wide[:, 4 - size :] = raw
@@ -123,20 +123,20 @@ def _by_soundfile(path: Path, data: bytes) -> Sound:
         import soundfile
     try:
         with soundfile.SoundFile(str(path)) as file:
-            if file.frames * file.channels > MOST_SAMPLES:  # which may be a lie of its header
+            if file.frames * file.channels > MOST_SAMPLES:  # the header may be wrong
                 raise DataError(
-                    f"{path} says that it holds {file.frames:,} samples of {file.channels} "
-                    "channels, more than fit into memory: cut it into shorter recordings"
+                    f"{path} declares {file.frames:,} samples of {file.channels} "
+                    "channels, more than fit into memory: split it into shorter recordings"
                 )
             samples, rate = file.read(dtype="float32", always_2d=True), file.samplerate
     except soundfile.SoundFileError as error:
         why = because(error)
-        raise DataError(f"{path} is not a sound that can be read ({why}): save it as WAV") from None
+        raise DataError(f"{path} is not a readable sound file ({why}): save it as WAV") from None
     return Sound(samples.mean(1), int(rate), samples.shape[1])
 
 
 def resampled(sound: Sound, rate: int) -> Sound:
-    """The same at another rate, what that cannot hold filtered out (polyphase)."""
+    """The sound resampled to another rate, with an anti-aliasing filter (polyphase)."""
     if sound.rate == rate:
         return sound
     from scipy.signal import resample_poly

@@ -1,4 +1,4 @@
-"""Where data come from. In: a path or `builtin:NAME`, columns. Out: data of a task; next: tasks.
+"""Loads data for a task. In: a path or `builtin:NAME`, columns. Out: data of a task; next: tasks.
 
 labelled("reviews.csv", text="review", label="sentiment")     Labelled
 unlabelled("new.csv", text="review")                          Texts or SeriesSet
@@ -33,7 +33,7 @@ from unrolled.data.timeseries import TimeSeriesSet, read_time_series
 from unrolled.errors import DataError
 
 Source = str | Path
-LOOKED_AT = 50  # columns, before all of them are read
+LOOKED_AT = 50  # columns that are checked before all are read
 WITHOUT_COLUMNS = (*PLAIN, ".npz", ".ts")
 
 
@@ -49,10 +49,10 @@ def labelled(
     learning: bool = True,
     answers: Answers = CLASSES,
 ) -> Labelled:
-    """What to learn from, with a test set of its own if `test` names one.
+    """Labeled data, with a separate test set if `test` names one.
 
-    Not `learning`: what is only measured by, of which a single class is enough. `answers` says how
-    the column of the labels is read.
+    Without `learning`, the data are only for evaluation, and a single class is enough. `answers`
+    defines how the column of the labels is read.
     """
     if builtin.is_builtin(source):
         _refuse_columns(source, text=text, label=label, series=series, time=time, times=times)
@@ -81,7 +81,7 @@ def labelled(
         columns = {}
     other = labelled(test, **columns, learning=False, answers=replace(answers, fold=False))
     if other.is_text != data.is_text:
-        raise DataError(f"{source} and {test} are of two kinds: one holds texts, one holds series")
+        raise DataError(f"{source} and {test} are different: one contains texts, the other series")
     both = replace(data, test=other.train)
     return both.written_alike() if answers.fold else both
 
@@ -96,7 +96,7 @@ def unlabelled(
     label: str | None = None,
     texts: bool = True,
 ) -> Sequences:
-    """What is to be predicted; `texts` says what the model was trained on."""
+    """Inputs for prediction; `texts` says whether the model was trained on texts."""
     if not isinstance(source, Table) and builtin.is_builtin(source):
         _refuse_columns(source, text=text, label=label, series=series, time=time, times=times)
         data = builtin.load(str(source), "classify")
@@ -110,7 +110,7 @@ def unlabelled(
 
 
 def unlabelled_texts(source: Source, text: str | None, notes: Notes) -> Iterator[Batch]:
-    """Texts that are to be predicted, batch by batch, where their source can be read so."""
+    """Texts for prediction, batch by batch if the source can be read so."""
     if not builtin.is_builtin(source) and not Path(source).is_dir():
         yield from text_batches(source, text, notes)
         return
@@ -122,7 +122,7 @@ def unlabelled_texts(source: Source, text: str | None, notes: Notes) -> Iterator
 
 
 def unlabelled_series(source: Source, notes: Notes, **columns: Any) -> Batch:
-    """Series that are to be predicted, and the rows of the table that each was read from."""
+    """Series for prediction, and the rows of the table that each was read from."""
     read = read_table(source) if has_columns(source) else source
     data = unlabelled(read, texts=False, **columns)
     assert isinstance(data, SeriesSet)
@@ -133,13 +133,13 @@ def unlabelled_series(source: Source, notes: Notes, **columns: Any) -> Batch:
         lines = np.full(frame.height, -1)
         for number, rows in enumerate(data.lines):
             lines[np.asarray(rows) - 1] = number
-    else:  # without columns, the names of the series stand for them
+    else:  # without columns, the names of the series are used
         frame, lines = pl.DataFrame({"series": data.rows}), np.arange(len(data))
     return Batch(data.values, list(data.rows), frame.height, frame, lines)
 
 
 def unlabelled_clips(source: Source, notes: Notes, size: int = 256) -> Iterator[Batch]:
-    """Clips that are to be predicted, some at a time; one that cannot be read has no answer."""
+    """Clips for prediction, some at a time; an unreadable one has no prediction."""
     if builtin.is_builtin(source):
         yield unlabelled_series(source, notes, series=None, time=None, text=None, label=None)
         return
@@ -186,41 +186,41 @@ def corpus(source: Source) -> Corpus:
 
 
 def has_columns(source: Source) -> bool:
-    """Whether a source is a table, in which columns can be named."""
+    """Whether a source is a table with named columns."""
     if builtin.is_builtin(source) or Path(source).is_dir():
         return False
     return kind_of(existing(source)) not in WITHOUT_COLUMNS
 
 
 def _refuse_other_answers(source: Source, answers: Answers) -> None:
-    """Each row of a built-in set has one class."""
+    """Refuse other targets for built-in sets, whose rows have one class."""
     if answers.numbers or answers.separator is not None:
-        what = "numbers" if answers.numbers else "several labels a row"
-        raise DataError(f"{source} holds classes, one a row, and no {what}: name a file")
+        what = "numbers" if answers.numbers else "several labels per row"
+        raise DataError(f"{source} has one class per row, not {what}: name a file")
 
 
 def _refuse_columns(source: Source, **columns: object) -> None:
     given = [name for name, value in columns.items() if value]
     if given:
         what = "says how a file is read" if given[0] == "every" else "names a column of a file"
-        raise DataError(f"--{given[0]} {what}, and {source} is none: leave it out")
+        raise DataError(f"--{given[0]} {what}, and {source} is not one: leave it out")
 
 
 def _refuse_columns_of_clips(source: Source, **columns: str | None) -> None:
-    """Clips stand in files, or in folders; a table names them in a column with a usual name."""
+    """Refuse columns: clips are files or folders, and tables name them in a known column."""
     given = [name for name, value in columns.items() if value]
     if given:
-        raise DataError(f"--{given[0]} is of texts or series, and {source} holds clips: leave it "
-                        "out")  # fmt: skip
+        raise DataError(f"--{given[0]} is for texts or series, and {source} contains clips: "
+                        "leave it out")  # fmt: skip
 
 
 def refuse_columns_of_series(source: Source | Table, **columns: str | None) -> None:
-    """Texts have no steps."""
+    """Refuse the columns of series for texts, which have no steps."""
     given = [name for name, value in columns.items() if value]
     if given:
         raise DataError(
-            f"--{given[0]} says how steps make up a series, and {source} is read as texts: leave "
-            "it out, or leave --text out if it holds numbers"
+            f"--{given[0]} is for series, and {source} is read as texts: leave "
+            "it out, or leave --text out if the table contains numbers"
         )
 
 
@@ -229,16 +229,16 @@ def _refuse_column_of_texts(source: Source | Table, text: str | None, series: st
         return
     if series is not None:
         raise DataError(
-            "--text names a column of texts, and --series is of numbers: choose one of them"
+            "--text names a column of texts, and --series is for numbers: choose one of them"
         )
     where = source.path if isinstance(source, Table) else source
-    raise DataError(f"--text names a column of texts, and {where} holds series: leave it out")
+    raise DataError(f"--text names a column of texts, and {where} contains series: leave it out")
 
 
 def is_text(
     source: Source | Table, text: str | None, label: str | None, series: str | None
 ) -> bool:
-    """Whether a file or a table holds texts: else it holds numeric series."""
+    """Whether a file or a table contains texts rather than numeric series."""
     if not isinstance(source, Table):
         if Path(source).is_dir():
             return True
@@ -259,9 +259,9 @@ def is_text(
 
 def _are_numbers(table: Table, names: Sequence[str]) -> bool:
     try:
-        table.matrix(names[:LOOKED_AT], Notes())  # which tells most texts
+        table.matrix(names[:LOOKED_AT], Notes())  # enough to recognize most texts
         table.matrix(names[LOOKED_AT:], Notes())
-    except TooLarge:  # which will be said when it is read
+    except TooLarge:  # reading will report it
         return True
     except DataError:
         return False

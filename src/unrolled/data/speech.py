@@ -1,4 +1,4 @@
-"""Recordings and what is said in them. In: a table of files and texts, a folder. Out: `Speech`.
+"""Recordings and their texts. In: a table of files and texts, a folder. Out: `Speech`.
 
 Next: transcribe.
 """
@@ -23,7 +23,7 @@ RECORDINGS = Kind(
 
 @dataclass
 class Speech(Described):
-    """Recordings at one rate, their names, and their texts (empty ones where none are asked)."""
+    """Recordings at one rate, their names, and their texts (empty if not requested)."""
 
     rate: int = 0
 
@@ -40,7 +40,7 @@ def read_speech(
     labelled: bool = True,
     rate: int | None = None,
 ) -> Speech:
-    """All recordings, brought to one rate: the one given, else the most frequent."""
+    """All recordings, resampled to one rate: the given one, or else the most frequent."""
     found = Speech()
     fill(found, source, RECORDINGS, read_sound, file, text, labelled)
     _bring_to(found, rate)
@@ -52,7 +52,7 @@ def _bring_to(found: Speech, rate: int | None) -> None:
     found.rate = rate or rates.most_common(1)[0][0]
     total = len(found)
     several = sum(sound.channels > 1 for sound in found.sounds)
-    found.notes.count(several, total, "recordings", "have several channels: their mean is read")
+    found.notes.count(several, total, "recordings", "have several channels: their mean was used")
     others = sorted(set(rates) - {found.rate})
     heard = ", ".join(f"{one:,} Hz" for one in others[:4])
     changed = total - rates[found.rate]

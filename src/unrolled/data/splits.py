@@ -1,7 +1,7 @@
-"""What is learned from and what is tested on. In: labels, texts. Out: row numbers; next: tasks.
+"""Splits data into training and test rows. In: labels, texts. Out: row numbers; next: tasks.
 
-Seeded, every class by its share, and what is equal stays together: a text that stands twice in the
-file is never in both parts. A class with one example is learned from.
+Splits are seeded and stratified by class, and equal rows stay together: a text that is twice in the
+file is never in both parts. A class with one example is in the training data.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from unrolled.errors import DataError
 def hold_out(
     labels: Sequence[str], share: float, seed: int, together: Sequence[Hashable] | None = None
 ) -> tuple[Any, Any]:
-    """Rows to learn from and about a `share` of each class to be tested on, both ascending."""
+    """Training rows and test rows, about a `share` of each class, both in ascending order."""
     if not 0 < share < 1:
-        raise DataError(f"the share of the test rows is between 0 and 1, not {share!r}")
+        raise DataError(f"the share of the test rows must be between 0 and 1, not {share!r}")
     draw = np.random.default_rng([seed, 4])
     held: list[int] = []
     for groups in _groups_of_classes(labels, together):
         wanted = share * sum(map(len, groups))
-        whole = int(wanted) + int(draw.random() < wanted % 1)  # fractions even out over classes
+        whole = int(wanted) + int(draw.random() < wanted % 1)  # rounding evens out over classes
         taken = 0
         for number in draw.permutation(len(groups))[: len(groups) - 1]:
             if taken >= whole:
@@ -39,7 +39,7 @@ def hold_out(
 def folds(
     labels: Sequence[str], count: int, seed: int, together: Sequence[Hashable] | None = None
 ) -> list[tuple[Any, Any]]:
-    """Each row is held out once; every class is spread over the folds."""
+    """Folds that hold out each row once, stratified by class."""
     groups = _groups_of_classes(labels, together)
     largest = max(map(len, groups))
     if not 2 <= count <= largest:
@@ -54,16 +54,16 @@ def folds(
 
 
 def largest_class(labels: Sequence[str], together: Sequence[Hashable] | None = None) -> int:
-    """How many groups the largest class has: more folds cannot be made."""
+    """The number of groups in the largest class, which is the largest number of folds."""
     return max(map(len, _groups_of_classes(labels, together)))
 
 
 def _groups_of_classes(
     labels: Sequence[str], together: Sequence[Hashable] | None
 ) -> list[list[list[int]]]:
-    """For each class, in order of its name, the groups of rows that stay together.
+    """For each class, sorted by name, the groups of rows that stay together.
 
-    A group whose rows have different labels counts for the class of its first row.
+    A group whose rows have different labels belongs to the class of its first row.
     """
     keys: Sequence[Hashable] = range(len(labels)) if together is None else together
     groups: dict[Hashable, list[int]] = {}

@@ -1,8 +1,8 @@
-"""Texts batch by batch, in the order of their file. In: a path. Out: batches of rows; to: predict.
+"""Reads texts batch by batch, in file order. In: a path. Out: batches of rows; next: predict.
 
-Only one batch is in memory, whatever the size of the file, where it is read row by row: plain text,
-CSV, TSV and JSON lines, packed or not, and Parquet. A file of another kind is read whole, then cut.
-What was done to the rows is counted over all of them, and noted after the last.
+Only one batch is in memory for formats that are read row by row: plain text, CSV, TSV and JSON
+lines, compressed or not, and Parquet. Files of other kinds are read whole and then split. Changes
+to the rows are counted over all batches, and noted after the last.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ from unrolled.data.tables import (
 from unrolled.data.texts import LONGEST, PLAIN, refuse_columns, text_column
 from unrolled.errors import DataError
 
-ROWS = 1 << 14  # in a batch: enough to sort by length, and little memory
+ROWS = 1 << 14  # in a batch: enough to sort by length, with little memory
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Some rows that have a text; `rows` counts from 1, `read` is all rows up to here."""
+    """A batch of rows with a text; `rows` counts from 1, `read` is the number of rows so far."""
 
     texts: list[Any]
     rows: list[Any]
     read: int
-    frame: pl.DataFrame  # every row read since the batch before, with all of its columns
-    lines: Any  # for each row of the frame: the number of its text in this batch; -1: it has none
+    frame: pl.DataFrame  # every row read since the previous batch, with all columns
+    lines: Any  # for each row of the frame: the index of its text in this batch, or -1
 
 
 def text_batches(
@@ -69,11 +69,11 @@ def text_batches(
     notes.count(read - found, read, "rows", "had no text and were left out")
     if not found:
         raise DataError(f"none of {read:,} rows has a text: name another column with --text")
-    notes.count(cut, found, "texts", f"were longer than {longest:,} characters and were cut there")
+    notes.count(cut, found, "texts", f"were longer than {longest:,} characters and were truncated")
 
 
 def _frames(path: Path, text: str | None, notes: Notes, size: int) -> Iterator[pl.DataFrame]:
-    """All rows of a file and all of their columns, up to `size` rows at a time."""
+    """All rows of a file with all columns, up to `size` rows at a time."""
     kind = kind_of(path)
     if kind in (".parquet", ".pq"):
         yield from parquet_batches(path, size)
@@ -83,7 +83,7 @@ def _frames(path: Path, text: str | None, notes: Notes, size: int) -> Iterator[p
         separator = separator_of(path, kind, found, notes)
         with contextlib.closing(rows_of(path, found, separator)) as rows:
             names = [str(name) for name in next(rows)]
-            text_column(path, names, text, None)  # said before any row is read
+            text_column(path, names, text, None)  # raises before any row is read
             yield from _in_frames(names, rows, size)
     elif kind in (".jsonl", ".ndjson"):
         found = survey(path)
@@ -109,7 +109,7 @@ def _in_frames(
 def _of_objects(
     path: Path, objects: Iterator[dict[str, str | None]], notes: Notes, size: int
 ) -> Iterator[pl.DataFrame]:
-    """The names of the first objects are the columns."""
+    """Frames from JSON objects; the first objects determine the columns."""
     names: list[str] = []
     read = 0
     while some := list(itertools.islice(objects, size)):
@@ -118,7 +118,7 @@ def _of_objects(
         for name in every:
             if name not in names:
                 notes.say(
-                    f"{path.name} has {name!r} first after row {read:,}: it is not kept as a column"
+                    f"{path.name} has {name!r} only after row {read:,}: it was not read as a column"
                 )
         yield pl.DataFrame(
             {name: [row.get(name) for row in some] for name in names},
@@ -128,7 +128,7 @@ def _of_objects(
 
 
 def whole_frame(table: Table) -> pl.DataFrame:
-    """A table that was read whole, with the empty rows that it left out."""
+    """A whole table, with the empty rows that it left out."""
     columns = {name: table.cells(name) for name in table.columns}
     places = np.full(int(table.rows[-1]), len(table))
     places[table.rows - 1] = np.arange(len(table))
@@ -137,7 +137,7 @@ def whole_frame(table: Table) -> pl.DataFrame:
 
 
 def batch_of_lines(texts: Sequence[str], rows: Sequence[int]) -> Batch:
-    """Texts that stand in no table, at these rows."""
+    """A batch of texts without a table, at these rows."""
     cells: list[str | None] = [None] * max(rows)
     lines = np.full(len(cells), -1)
     for number, (text, row) in enumerate(zip(texts, rows)):

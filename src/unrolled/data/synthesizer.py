@@ -1,6 +1,6 @@
-"""Music as sound. In: a piece. Out: samples, a WAV file; next: `unrolled compose`.
+"""Synthesizes music. In: a piece. Out: samples, a WAV file; next: `unrolled compose`.
 
-Each note is a few partials that fade, the higher ones faster, as those of a plucked string do.
+Each note is a few decaying partials; higher ones decay faster, like those of a plucked string.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from unrolled.files import write_whole
 
 RATE = 22_050
 PARTIALS = (1.0, 0.5, 0.3, 0.15, 0.08, 0.04)  # loudness of the tone and its overtones
-FADING = 1.2  # seconds until the lowest partial has a third of its loudness
+FADING = 1.2  # seconds until the lowest partial has decayed to a third
 ATTACK, RELEASE = 0.008, 0.12  # seconds
 LOUDEST = 0.9
 A4 = 69, 440.0
@@ -46,7 +46,7 @@ def _tone(pitch: int, count: int, rate: int) -> Any:
     frequency = A4[1] * 2 ** ((pitch - A4[0]) / 12)
     found = np.zeros(count)
     for number, loudness in enumerate(PARTIALS, 1):
-        if number * frequency < rate / 2:  # what a rate cannot hold would sound elsewhere
+        if number * frequency < rate / 2:  # avoid aliasing
             fading = np.exp(-time * number**0.7 / FADING)
             found += loudness * fading * np.sin(2 * np.pi * number * frequency * time)
     edges = np.minimum(time / ATTACK, (time[-1:] - time) / RELEASE if count else time)

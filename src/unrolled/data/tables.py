@@ -1,9 +1,10 @@
-"""Rows and columns, every cell a text. In: CSV, TSV, JSON, Parquet, Excel. Out: `Table`.
+"""Tables whose cells are texts. In: CSV, TSV, JSON, Parquet, Excel. Out: `Table`.
 
 Next: readers.
-polars reads; what it refuses, `csv` reads row by row and names the line. Numbers are read later, by
-the reader that wants numbers, so that "0" and "1.0" in a column of labels are what they were. A
-table of a few rows and very many columns is kept on its side: no frame has 100,000 columns.
+Files are read with polars; those that it refuses are read row by row with `csv`, which names the
+line of an error. Numbers are parsed later, where they are needed, so that "0" and "1.0" in a column
+of labels stay unchanged. A table of few rows and very many columns is stored transposed, since no
+frame has 100,000 columns.
 """
 
 from __future__ import annotations
@@ -42,22 +43,22 @@ from unrolled.errors import DataError
 from unrolled.literal import because, quoted
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
-SPARSE = 0.01  # of the cells of a table that is none
-AT_ONCE = 50_000  # rows that are Python's own texts for a moment
-MANY_COLUMNS = 1_000  # from here on a table of fewer rows lies on its side
+SPARSE = 0.01  # of the cells: with fewer filled ones, the data are not a table
+AT_ONCE = 50_000  # rows that are Python strings at the same time
+MANY_COLUMNS = 1_000  # from here on, a table of fewer rows is stored transposed
 HALF_LETTER = re.compile("[\ud800-\udfff]")
 TABLES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".json", ".parquet", ".pq", ".xlsx")
 
 
 @dataclass(frozen=True)
 class Table:
-    """A frame of texts, and the row of the file that each came from, the header not counted."""
+    """A frame of texts, and the row of each in the file, without the header."""
 
     path: Path
     frame: pl.DataFrame
     rows: Any  # counted from 1
     notes: Notes
-    names: list[str] | None = None  # of the columns, where each column of the frame is a row
+    names: list[str] | None = None  # of the columns, if the frame is transposed
 
     @property
     def columns(self) -> list[str]:
@@ -74,18 +75,18 @@ class Table:
         return name in self._places
 
     def require(self, name: str, option: str) -> str:
-        """The name, if there is such a column."""
+        """The name of an existing column; raises DataError otherwise."""
         return required(self.path, self.columns, name, option)
 
     def cells(self, name: str) -> pl.Series:
-        """A column as it stands; null is a missing cell."""
+        """A column without conversion; null is a missing cell."""
         if self.names is None:
             return self.frame[name]
         place = self._places[name]
         return pl.Series(name, [row[place] for row in self.frame.get_columns()], dtype=pl.String)
 
     def texts(self, name: str) -> list[str | None]:
-        """A column as it stands; None is a missing cell."""
+        """A column without conversion; None is a missing cell."""
         return self.cells(name).to_list()
 
     def numbers(self, name: str) -> Any:
@@ -108,7 +109,7 @@ class Table:
 
 
 def required(path: Path, columns: Sequence[str], name: str, option: str) -> str:
-    """The name, if there is such a column."""
+    """The name of an existing column; raises DataError otherwise."""
     if name not in columns:
         raise DataError(
             f"{path} has no column {quoted(name)} for {option}; {nearest(name, columns)}"
@@ -117,7 +118,7 @@ def required(path: Path, columns: Sequence[str], name: str, option: str) -> str:
 
 
 def read_table(path: str | Path | Table, notes: Notes | None = None) -> Table:
-    """A file of rows and columns; one that has been read already is what it is."""
+    """Read a file of rows and columns; a `Table` is returned unchanged."""
     if isinstance(path, Table):
         return path
     path, notes = existing(path), Notes() if notes is None else notes
@@ -133,7 +134,7 @@ def read_table(path: str | Path | Table, notes: Notes | None = None) -> Table:
             return _whole(path, _json(path, kind, found), notes)
         return _separated(path, kind, found, notes)
     raise DataError(
-        f"{path} ends in {kind!r}, and a table's name ends in {listed(TABLES)} (packed: .gz "
+        f"{path} ends in {kind!r}, and the name of a table ends in {listed(TABLES)} (packed: .gz "
         ".bz2 .xz .zst .zip): rename it, or save it as CSV"
     )
 
@@ -141,7 +142,7 @@ def read_table(path: str | Path | Table, notes: Notes | None = None) -> Table:
 def _whole(path: Path, frame: pl.DataFrame, notes: Notes) -> Table:
     """The table of a frame, without its empty rows."""
     if not frame.columns:
-        raise DataError(f"{path} holds no rows: nothing stands between its brackets")
+        raise DataError(f"{path} has no rows: its list is empty")
     if not frame.height:
         raise DataError(f"{path} has a header ({listed(frame.columns)}) and no rows")
     frame, rows = _without_empty_rows(path, frame, notes)
@@ -149,7 +150,7 @@ def _whole(path: Path, frame: pl.DataFrame, notes: Notes) -> Table:
 
 
 def _without_empty_rows(path: Path, frame: pl.DataFrame, notes: Notes) -> tuple[pl.DataFrame, Any]:
-    """Rows in which every cell is missing or blank: empty lines of the file."""
+    """Remove rows in which every cell is missing or blank, such as empty lines."""
     empty = np.ones(frame.height, bool)
     for column in frame.iter_columns():
         empty &= (column.str.strip_chars().fill_null("") == "").to_numpy()
@@ -178,7 +179,7 @@ def _separated(path: Path, kind: str, found: Survey, notes: Notes) -> Table:
 
 
 def separator_of(path: Path, kind: str, found: Survey, notes: Notes) -> str:
-    """What stands between the columns of a text file."""
+    """The separator of the columns of a text file."""
     refuse_endless_lines(path, found)
     if kind in (".tsv", ".tab"):
         return "\t"
@@ -199,7 +200,7 @@ def _row_by_row(names: list[str], rows: Iterator[list[str | None]]) -> pl.DataFr
 def _upright(
     path: Path, found: Survey, separator: str, names: Sequence[str]
 ) -> pl.DataFrame | None:
-    """The table as polars reads it, where it finds the same columns."""
+    """The table as read by polars, if it finds the same columns."""
     source = _utf8(path, found)
     try:
         frame = pl.read_csv(source, separator=separator, infer_schema=False, null_values=[""])
@@ -224,7 +225,7 @@ def _on_its_side(path: Path, names: list[str], rows: Iterator[Any], notes: Notes
 
 
 def _separator(line: str) -> str:
-    """What stands oftenest between the names of the header, outside quotation marks."""
+    """The most frequent separator in the header, outside quotation marks."""
     outside = "".join(line.split('"')[0::2])
     best = max(SEPARATORS, key=outside.count)
     return best if outside.count(best) else ","
@@ -241,8 +242,8 @@ def _check_header(path: Path, names: Sequence[str]) -> None:
         )
     if all(_is_number(name) for name in names):
         raise DataError(
-            f"the first line of {path} is {listed(names, 4)}: numbers, and no names of columns; "
-            "put a line with the names above it"
+            f"the first line of {path} is {listed(names, 4)}: numbers, not names of columns; "
+            "add a line with the names above it"
         )
 
 
@@ -255,7 +256,7 @@ def _is_number(word: str) -> bool:
 
 
 def _utf8(path: Path, found: Survey) -> Any:
-    """The path itself where polars can read it, else its text in memory."""
+    """The path if polars can read it, or else its text in memory."""
     with opened(path) as stream, path.open("rb") as raw:
         start = stream.read(1 << 16)
         is_packed = raw.read(4) != start[:4]
@@ -266,11 +267,11 @@ def _utf8(path: Path, found: Survey) -> Any:
 
 
 def rows_of(path: Path, found: Survey, separator: str) -> Generator[list[str | None], None, None]:
-    """The names of the columns, then row by row and strictly, with the line in every refusal."""
+    """The names of the columns, then each row, parsed strictly; errors name the line."""
     with contextlib.closing(_rows(path, found, separator)) as rows:
         header = next(rows, None)
         if header is None:
-            raise DataError(f"{path} holds nothing but blank lines")
+            raise DataError(f"{path} contains only blank lines")
         names = [(name or "").strip() for name in header]
         _check_header(path, names)
         yield [*names]
@@ -293,7 +294,7 @@ def _rows(path: Path, found: Survey, separator: str) -> Generator[list[str | Non
                 if len(row) > width:
                     raise DataError(
                         f"line {line} of {path} has {len(row)} columns where the header has "
-                        f"{width}: put quotation marks round texts that hold a {quoted(separator)}"
+                        f"{width}: put quotation marks around texts that have a {quoted(separator)}"
                     )
                 yield [cell or None for cell in row] + [None] * (width - len(row))
                 line = reader.line_num + 1
@@ -304,7 +305,7 @@ def _rows(path: Path, found: Survey, separator: str) -> Generator[list[str | Non
 def _quotation(message: str) -> str:
     if "end of data" in message:
         return "a quotation mark is opened here and never closed: close it, or double it"
-    return "a quotation mark stands inside a quoted text: double it"
+    return "a quotation mark is inside a quoted text: double it"
 
 
 def _json(path: Path, kind: str, found: Survey) -> pl.DataFrame:
@@ -313,26 +314,26 @@ def _json(path: Path, kind: str, found: Survey) -> pl.DataFrame:
     if len(names) > MANY_COLUMNS and sum(map(len, rows)) < SPARSE * len(names) * len(rows):
         raise DataError(
             f"the {len(rows):,} objects of {path} have {len(names):,} different names, such as "
-            f"{listed(names, 3)}, and hardly two the same ones: a name is a column, so give what "
-            "belongs together one name"
+            f"{listed(names, 3)}, and hardly any in common: each name is a column, so use the "
+            "same names in all objects"
         )
     columns = {name: [row.get(name) for row in rows] for name in names}
     return pl.DataFrame(columns, schema=dict.fromkeys(names, pl.String))
 
 
 def json_rows(path: Path, kind: str, found: Survey) -> Iterator[dict[str, str | None]]:
-    """The objects of a JSON file, each cell a text."""
+    """The objects of a JSON file, with each cell as text."""
     if kind == ".json":
         values = _json_value("".join(text_blocks(path, found)), f"{path}")
         if not isinstance(values, list):
-            raise DataError(f"{path} must hold a list of objects, [{{...}}, {{...}}]")
+            raise DataError(f"{path} must contain a list of objects, [{{...}}, {{...}}]")
         numbered: Any = enumerate(values, 1)
     else:
         numbered = _json_lines(path, found)
     for number, value in numbered:
         if not isinstance(value, dict):
             raise DataError(
-                f"line {number} of {path} is {_short(value)}, and each line is to be an object: "
+                f"line {number} of {path} is {_short(value)}, and each line must be an object: "
                 '{"text": ..., "label": ...}'
             )
         yield {
@@ -355,7 +356,7 @@ def _json_value(text: str, where: str) -> Any:
         raise DataError(f"{where} is not JSON ({because(error)})") from None
     except RecursionError:
         raise DataError(
-            f"{where} is nested too deeply: a table is made of objects whose values are texts and "
+            f"{where} is nested too deeply: a table consists of objects whose values are texts and "
             "numbers"
         ) from None
 
@@ -368,19 +369,19 @@ def _cell(path: Path, number: int, name: str, value: Any) -> str | None:
     if isinstance(value, (bool, int, float)):
         return json.dumps(value)
     raise DataError(
-        f"line {number} of {path}: {quoted(name)} holds {_short(value)}, and a cell holds a text "
+        f"line {number} of {path}: {quoted(name)} is {_short(value)}, and a cell must be a text "
         "or a "
         "number: write one column for each part"
     )
 
 
 def _whole_letters(path: Path, number: int, text: str) -> str:
-    """JSON can write half of a letter; nothing else can hold it."""
+    """Refuse lone surrogates, which JSON can write but UTF-8 cannot encode."""
     half = HALF_LETTER.search(text)
     if half:
         raise DataError(
-            f"line {number} of {path} holds \\u{ord(half[0]):04x}, which is half of a letter "
-            "(a lone surrogate): write the other half behind it, or leave it out"
+            f"line {number} of {path} contains \\u{ord(half[0]):04x}, which is half of a character "
+            "(a lone surrogate): add the other half, or leave it out"
         )
     return text
 
@@ -394,7 +395,7 @@ def _short(value: Any) -> str:
 
 
 def parquet_batches(path: Path, size: int) -> Iterator[pl.DataFrame]:
-    """A Parquet file in frames of up to `size` rows, each column of the type that it has."""
+    """A Parquet file in frames of up to `size` rows, with the types of its columns."""
     try:
         lazy = pl.scan_parquet(path)
         schema = lazy.collect_schema()
@@ -411,7 +412,7 @@ def _refuse_nested(path: Path, schema: Any) -> None:
     nested = [name for name, kind in schema.items() if kind.is_nested()]
     if nested:
         raise DataError(
-            f"{path}: the column {quoted(nested[0])} holds lists or structures: write one column "
+            f"{path}: the column {quoted(nested[0])} has lists or structures: write one column "
             "for "
             "each part"
         )
@@ -428,7 +429,7 @@ def _parquet(path: Path) -> pl.DataFrame:
 
 
 def as_text(name: str, kind: Any) -> pl.Expr:
-    """A column of a typed file as texts."""
+    """A typed column as texts."""
     if kind == pl.Datetime:
         return pl.col(name).dt.to_string("%Y-%m-%dT%H:%M:%S%.f")
     return pl.col(name).cast(pl.String)

@@ -1,10 +1,10 @@
-"""Sentences with a tag for each word. In: CoNLL, CoNLL-U, JSON lines, a table with a row a word.
+"""Sentences with a tag for each word. In: CoNLL, CoNLL-U, JSON lines, a table of words.
 
     EU      B-org        {"tokens": ["EU", "rejects"], "tags": ["B-org", "O"]}       word,tag
     rejects O                                                                        EU,B-org
 
-Lines of columns have a blank line between sentences; a table has an empty row there, or a column
-that names the sentence. A sentence in which a tag is missing is left out and counted.
+CoNLL files have a blank line between sentences; a table has an empty row there, or a column that
+identifies the sentence. A sentence with a missing tag is left out and counted.
 Out: `Tagged`; next: tag.
 """
 
@@ -39,7 +39,7 @@ CONLLU = {  # the columns of a CoNLL-U file
 
 @dataclass(frozen=True)
 class Columns:
-    """Which columns hold what; None: to be found."""
+    """The names of the columns; None: find them."""
 
     word: str | None = None
     tag: str | None = None
@@ -48,7 +48,7 @@ class Columns:
 
 @dataclass
 class Tagged:
-    """Words and tags of each sentence; no tags where they were not asked for."""
+    """Words and tags of each sentence; no tags if they were not requested."""
 
     sentences: list[list[str]] = field(default_factory=list)
     tags: list[list[str]] = field(default_factory=list)
@@ -59,12 +59,12 @@ class Tagged:
         return len(self.sentences)
 
     def select(self, rows: Any) -> Tagged:
-        """Some of them, in this order."""
+        """The items at `rows`, in this order."""
         tags = [self.tags[row] for row in rows] if self.tags else []
         return Tagged([self.sentences[row] for row in rows], tags, self.scheme, self.notes)
 
     def hold_out(self, share: float, seed: int) -> tuple[Tagged, Tagged | None]:
-        """What to learn from, and about a `share` to be tested on; equal sentences together."""
+        """The training data and about a `share` for testing, with equal sentences kept together."""
         if share == 0:
             return self, None
         together = [tuple(one) for one in self.sentences]
@@ -82,7 +82,7 @@ def read_tagged(
     labelled: bool = True,
     scheme: str | None = None,
 ) -> Tagged:
-    """The sentences of a file; `scheme` says how spans are written where looking would err."""
+    """The sentences of a file; `scheme` overrides the detected scheme of spans."""
     path, notes, columns = existing(source), Notes(), columns or Columns()
     read = _reader(kind_of(path))
     found, left_out, total = Tagged(notes=notes), 0, 0
@@ -97,7 +97,7 @@ def read_tagged(
         if labelled:
             found.tags.append([str(tag) for tag in tags])
     if not total:
-        raise DataError(f"{path} holds no sentence: it is to have a word and its tag on each line")
+        raise DataError(f"{path} has no sentence: each line must have a word and its tag")
     if left_out == total:
         raise DataError(
             f"{path}: no sentence has a tag for every word (the first begins at line {first}): "
@@ -117,9 +117,9 @@ def _reader(kind: str) -> Callable[[Path, Columns, bool, Notes], Rows]:
 
 
 def settle_scheme(found: Tagged, asked: str | None) -> str:
-    """The scheme of the tags; where they break it, they are written anew as conlleval reads them.
+    """The scheme of the tags; tags that violate it are rewritten as conlleval reads them.
 
-    Tags in the older form in which B stands only between spans that touch come out as BIO.
+    Tags in the older form, in which B only separates adjacent spans, are converted to BIO.
     """
     if asked is not None and asked not in SCHEMES:
         raise DataError(f"--scheme must be one of {', '.join(SCHEMES)}, not {asked!r}")
@@ -132,8 +132,8 @@ def settle_scheme(found: Tagged, asked: str | None) -> str:
     if scheme in ("bio", "bioes"):
         found.notes.count(
             changed, len(written), "sentences",
-            f"have tags that break {scheme.upper()}, and were read as conlleval reads them: a "
-            "span begins wherever a tag cannot go on with the one before",
+            f"have tags that violate {scheme.upper()}, and were read like conlleval does: a "
+            "span begins wherever a tag cannot continue the previous one",
         )  # fmt: skip
     found.tags = written
     return scheme
@@ -162,7 +162,7 @@ def _lines(path: Path, columns: Columns, labelled: bool, notes: Notes) -> Rows:
             words, tags = [], []
             continue
         if is_universal and (line.startswith("#") or not cells[0].isdigit()):
-            continue  # comments, words that were written as one, words that are only meant
+            continue  # comments, contractions, and empty nodes
         if not words:
             begin = number
         word, tag = choose(number, cells, labelled)
@@ -181,7 +181,7 @@ Choose = Callable[[int, list[str], bool], tuple[str, str | None]]
 
 
 def _chooser(path: Path, columns: Columns, is_universal: bool) -> Choose:
-    """Word and tag of a line: by number, by name in CoNLL-U, else the first and the last."""
+    """The word and the tag of a line: by number, by name in CoNLL-U, or the first and last cell."""
     word = _place(path, columns.word, "word", is_universal)
     tag = _place(path, columns.tag, "tag", is_universal)
     if is_universal:
@@ -195,8 +195,8 @@ def _chooser(path: Path, columns: Columns, is_universal: bool) -> Choose:
             return cells[first], None
         if len(cells) <= least:
             raise DataError(
-                f"line {number} of {path} has {len(cells)} columns, and column {least + 1} is "
-                "asked for: name others with --word and --tag"
+                f"line {number} of {path} has {len(cells)} columns, and column {least + 1} was "
+                "requested: name others with --word and --tag"
             )
         found = cells[-1 if tag is None else tag] if labelled else None
         return cells[first], None if is_universal and found == "_" else found
@@ -213,7 +213,7 @@ def _place(path: Path, name: str | None, option: str, is_universal: bool) -> int
         return int(name) - 1
     names = f", or one of {', '.join(CONLLU)}" if is_universal else ""
     raise DataError(
-        f"--{option} is the number of a column of {path}, from 1 up{names}, not {quoted(name)}"
+        f"--{option} must be the number of a column of {path}, from 1{names}, not {quoted(name)}"
     )
 
 
@@ -250,7 +250,7 @@ def _table(path: Path, columns: Columns, labelled: bool, notes: Notes) -> Rows:
 def _named(
     path: Path, there: Sequence[str], asked: str | None, usual: Sequence[str], option: str
 ) -> str:
-    """The column that was asked for, or one with a usual name."""
+    """The requested column, or one with a known name."""
     if asked is not None:
         if asked not in there:
             raise DataError(f"{path} has no {asked!r} for --{option}; {nearest(asked, there)}")
@@ -259,7 +259,7 @@ def _named(
     found = next((by_name[name] for name in usual if name in by_name), None)
     if found is None:
         raise DataError(
-            f"{path} has {listed(there)}: say which holds the {option}s with --{option}"
+            f"{path} has {listed(there)}: name the one with the {option}s with --{option}"
         )
     return found
 
@@ -271,7 +271,7 @@ def _json_lines(path: Path, columns: Columns, labelled: bool, notes: Notes) -> R
     for number, row in _objects(path, found):
         if not isinstance(row, dict):
             raise DataError(
-                f"line {number} of {path} is to be an object with a list of words and a list of "
+                f"line {number} of {path} must be an object with a list of words and a list of "
                 'tags: {"tokens": [...], "tags": [...]}'
             )
         total += 1
@@ -285,12 +285,12 @@ def _json_lines(path: Path, columns: Columns, labelled: bool, notes: Notes) -> R
             unequal.append(number)
         elif words:
             yield number, words, tags
-    notes.count(len(unequal), total, "lines", f"have not as many tags as words (the first is line "
-                f"{unequal[0] if unequal else 0}) and were left out")  # fmt: skip
+    notes.count(len(unequal), total, "lines", "differ in the number of tags and words (the first "
+                f"is line {unequal[0] if unequal else 0}) and were left out")  # fmt: skip
 
 
 def _objects(path: Path, found: Any) -> Iterator[tuple[int, Any]]:
-    """The objects of JSON lines, or of one list of them."""
+    """The objects of JSON lines, or of one JSON list."""
     if kind_of(path) == ".json":
         try:
             values = json.loads("\n".join(text_lines(path, found)))
@@ -308,5 +308,5 @@ def _objects(path: Path, found: Any) -> Iterator[tuple[int, Any]]:
 
 def _list(path: Path, number: int, name: str, value: Any) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(one, str | int) for one in value):
-        raise DataError(f"line {number} of {path}: {quoted(name)} must hold a list of texts")
+        raise DataError(f"line {number} of {path}: {quoted(name)} must be a list of texts")
     return [str(one) for one in value]

@@ -1,8 +1,8 @@
 """Texts with labels. In: a table, lines, a folder of classes. Out: `Texts`; next: classify.
 
 reviews.csv      columns with any names
-lines.txt        a text on each line, no labels: for predictions
-folder/          a class each: `Greek.txt` with a text on each line, or `pos/` with a file each
+lines.txt        a text on each line, without labels, for prediction
+folder/          a class in each of `Greek.txt` with a text on each line, or `pos/` with files
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from unrolled.data.tables import Table, read_table, required
 from unrolled.errors import DataError
 from unrolled.literal import quoted
 
-LONGEST = 100_000  # characters of a text that are kept: 50 pages; recurrence over more is in vain
+LONGEST = 100_000  # characters of a text that are kept (50 pages): more do not help an RNN
 TEXT_NAMES = ("text", "texts", "review", "sentence", "message", "phrase", "content", "comment")
 LABEL_NAMES = ("label", "labels", "class", "category", "sentiment", "target", "y")
 PLAIN = (".txt", ".text", ".md", "")
@@ -33,11 +33,11 @@ PLAIN = (".txt", ".text", ".md", "")
 
 @dataclass(frozen=True)
 class Texts:
-    """Texts, the label of each (None: there are none), and the row of the file it came from."""
+    """Texts, their labels (None: there are none), and their rows in the file."""
 
     texts: list[str]
     labels: list[str] | None
-    rows: list[int]  # counted from 1, the header not counted
+    rows: list[int]  # counted from 1, without the header
     notes: Notes
 
     def __len__(self) -> int:
@@ -54,21 +54,21 @@ def read_texts(
     answers: Answers = CLASSES,
     longest: int = LONGEST,
 ) -> Texts:
-    """Texts of a file, a table or a folder. Not `labelled`: labels are read if `label` names them.
+    """Texts of a file, table or folder. Not `labelled`: labels are read only if `label` is given.
 
-    `learning` from them takes several classes, each with a few examples.
+    With `learning`, several classes are required.
     """
     notes = path.notes if isinstance(path, Table) else Notes()
     if isinstance(path, Table):
         cells, labels, rows = _columns(path, text, label, labelled, labelled and learning, answers)
     elif Path(path).is_dir():
-        refuse_columns(path, text, label, "a folder's texts have their class from its names")
+        refuse_columns(path, text, label, "a folder gives texts their class by its file names")
         _refuse_other_answers(path, answers)
         cells, labels, rows = _folder(Path(path), notes, learning)
     elif kind_of(existing(path)) in PLAIN:
         if labelled:
             raise DataError(
-                f"{path} is plain text and has no labels: training wants a table (CSV, TSV, JSON "
+                f"{path} is plain text and has no labels: training needs a table (CSV, TSV, JSON "
                 "lines, Parquet) or a folder with a file or a folder for each class"
             )
         refuse_columns(path, text, label, "plain text has a text on each line")
@@ -80,20 +80,20 @@ def read_texts(
 
 
 def refuse_columns(path: str | Path, text: str | None, label: str | None, why: str) -> None:
-    """Columns are named of tables alone."""
+    """Refuse columns for a source that is not a table."""
     given = "--text" if text is not None else "--label" if label is not None else None
     if given:
         raise DataError(
-            f"{given} names a column of a table, and {path} is none ({why}): leave it out"
+            f"{given} names a column of a table, and {path} is not one ({why}): leave it out"
         )
 
 
 def _refuse_other_answers(path: str | Path, answers: Answers) -> None:
-    """A folder gives each text one class."""
+    """Refuse other targets for a folder, which gives each text one class."""
     if answers.numbers or answers.separator is not None:
         what = "a number" if answers.numbers else "several labels"
         raise DataError(
-            f"{path} is a folder of classes, and no text in it has {what}: name a table"
+            f"{path} is a folder of classes, so its texts cannot have {what}: name a table"
         )
 
 
@@ -143,14 +143,14 @@ def _label_column(
     if text is not None and len(others) == 1:
         return others[0]
     raise DataError(
-        f"which column of {table.path} holds the {answers.what}s? name it with "
+        f"which column of {table.path} has the {answers.what}s? name it with "
         f"{answers.option}: there are "
         f"{listed(table.columns)}"
     )
 
 
 def text_column(path: Path, columns: Sequence[str], text: str | None, label: str | None) -> str:
-    """The column that is named, or the one that is called so, or the only one."""
+    """The given column, one with a known name, or the only one."""
     if text is not None:
         return required(path, columns, text, "--text")
     by_name = {name.lower(): name for name in reversed(columns) if name != label}
@@ -161,7 +161,7 @@ def text_column(path: Path, columns: Sequence[str], text: str | None, label: str
     if len(others) == 1:
         return others[0]
     raise DataError(
-        f"which column of {path} holds the texts? name it with --text: there are {listed(columns)}"
+        f"which column of {path} has the texts? name it with --text: there are {listed(columns)}"
     )
 
 
@@ -192,7 +192,7 @@ def _folder(folder: Path, notes: Notes, learning: bool) -> Raw:
             labels += [one.name.partition(".")[0]] * len(lines)
     if len(set(labels)) < 2:
         raise DataError(
-            f"{folder} must hold a folder or a .txt file for each class, and has "
+            f"{folder} must contain a folder or a .txt file for each class, and has "
             f"{len(set(labels))} of them"
         )
     if learning:
@@ -207,7 +207,7 @@ def _cleaned(
     notes: Notes,
     longest: int,
 ) -> Texts:
-    """Without rows that have no text, and with the longest texts cut."""
+    """Leave out rows without a text, and truncate the longest texts."""
     kept = [i for i, cell in enumerate(cells) if cell is not None and cell.strip()]
     notes.count(len(cells) - len(kept), len(cells), "rows", "had no text and were left out")
     if not kept:
@@ -215,9 +215,9 @@ def _cleaned(
     texts = [str(cells[i]) for i in kept]
     too_long = sum(len(one) > longest for one in texts)
     notes.count(
-        too_long, len(texts), "texts", f"were longer than {longest:,} characters and were cut there"
+        too_long, len(texts), "texts", f"were longer than {longest:,} characters and were truncated"
     )
-    repeated = 0 if labels is None else len(texts) - len(set(texts))  # only labels lead to parts
+    repeated = 0 if labels is None else len(texts) - len(set(texts))  # only labeled data are split
     notes.count(
         repeated, len(texts), "texts", "repeat an earlier one; equal texts stay in the same part"
     )

@@ -1,9 +1,9 @@
 """Points in time. In: cells such as `2010-01-01 00:00`. Out: datetime64, and the step between them.
 
-Read are ISO dates and times (with or without an offset: then they become UTC), 2010/01/31,
-31.01.2010, 01/31/2010, 20100131, years, seconds and milliseconds since 1970; whole numbers that are
-none of these are steps. Whether 01/02/2010 is in January or in February is decided by which of the
-two gives more even steps, and said. Next: `timeseries`.
+Supported are ISO dates and times (those with an offset become UTC), 2010/01/31, 31.01.2010,
+01/31/2010, 20100131, years, seconds and milliseconds since 1970; other integers are steps. Whether
+01/02/2010 is in January or in February is decided by which of the two gives more even steps, and
+reported. Next: `timeseries`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ LETTERS = {"s": "second", "min": "minute", "h": "hour", "d": "day", "w": "week",
 
 @dataclass(frozen=True)
 class Step:
-    """From one point to the next: `count` times a unit ("step": the points are plain numbers)."""
+    """The distance between points: `count` times a unit ("step": the points are plain numbers)."""
 
     count: int
     unit: str  # "step", "second", "weekday" or "month"
@@ -47,7 +47,7 @@ class Step:
         return f"{count} {unit}{'' if count == 1 else 's'}"
 
     def index(self, times: Any, first: Any) -> Any:
-        """How many steps each point is after the first; fractions where it lies between two."""
+        """The number of steps from the first to each point; fractional between two steps."""
         if self.unit == "step":
             return (times - first) / self.count
         if self.unit == "month":
@@ -59,7 +59,7 @@ class Step:
         return (times - first) / np.timedelta64(self.count * 1_000_000, "us")
 
     def at(self, first: Any, index: Any) -> Any:
-        """The points that are so many steps after the first."""
+        """The points at these numbers of steps after the first."""
         index = np.asarray(index)
         if self.unit == "step":
             return first + self.count * index
@@ -85,7 +85,7 @@ def _last_day(month: Any) -> Any:
 def parse_times(
     cells: pl.Series, column: str, path: Path | str, notes: Notes, rows: Any = None
 ) -> Any:
-    """datetime64[us], or int64 where the cells are plain step numbers; no cell may be missing."""
+    """Parse cells to datetime64[us], or to int64 for step numbers; no cell may be missing."""
     words = _with_days(cells.str.strip_chars())
     numbers = words.cast(pl.Int64, strict=False)
     if numbers.null_count() == 0:
@@ -123,7 +123,7 @@ def _with_days(words: pl.Series) -> pl.Series:
 
 
 def _parsed(words: pl.Series, day: str) -> pl.Series:
-    """What the day's format, with any time of day behind it, can read; the rest is null."""
+    """Cells that match the format of the day with any time of day; the rest is null."""
     best = pl.Series([None] * len(words), dtype=pl.Datetime("us"))
     for hours in HOURS:
         form = day + hours
@@ -170,7 +170,7 @@ def _from_numbers(numbers: Any) -> Any:
 def _decide(
     words: pl.Series, both: Sequence[Any], column: str, path: Path | str, notes: Notes
 ) -> Any:
-    """The day before the month, or after it: the reading that gives more even steps."""
+    """Choose day first or month first, whichever gives more even steps."""
     if np.array_equal(both[0], both[1]):
         return both[0]
     evenness = [_evenness(np.unique(times)) for times in both]
@@ -197,7 +197,7 @@ def _evenness(times: Any) -> float:
 
 
 def floored(time: Any, step: Step) -> Any:
-    """Where the step begins that a point lies in: weeks on Mondays, days at 0:00."""
+    """The beginning of the step that contains a point: weeks begin on Mondays, days at 0:00."""
     if step.unit == "month":
         months = time.astype("datetime64[M]").astype(np.int64)
         return np.datetime64(int(months // step.count * step.count), "M").astype("datetime64[us]")
@@ -219,7 +219,7 @@ def parse_step(text: str) -> Step:
 
 
 def infer_step(times: Any) -> Step:
-    """The commonest distance between sorted, different points."""
+    """The most frequent distance between sorted, distinct points."""
     if not np.issubdtype(times.dtype, np.datetime64):
         return Step(int(_commonest(np.diff(times))), "step")
     months = np.diff(times.astype("datetime64[M]").astype(np.int64))

@@ -4,9 +4,9 @@
     time    shop    units          one series for each shop: --series shop
     time    north   south          one series for each column: --value north south
 
-The points of a series come to lie on even steps: rows of the same time are averaged, a step
-without a row is a gap, a point beside the steps is moved to the nearest. Each is counted. Where
-fewer than half of the steps have a row, `every` must name a step: values are averaged in it.
+Points are aligned to even steps: rows with the same time are averaged, a step without a row is a
+gap, and a point between steps is moved to the nearest. All of these are counted. If fewer than half
+of the steps have a row, `every` must name a step, over which values are averaged.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ TIME_NAMES = ("time", "date", "datetime", "timestamp", "ds", "day", "month", "ye
 VALUE_NAMES = ("value", "values", "y", "target")
 SERIES_NAMES = ("series", "series_id", "unique_id", "id")
 DATE = re.compile(r"\d{4}[-/]\d{1,2}\b|\d{1,2}([-/.])\d{1,2}\1(\d{4}|\d\d)\b")
-LOOKED_AT = 50  # cells of a column, to see whether they are dates
-MANY = 0.1  # of the rows: more that repeat a time are hardly a slip
-SPARSEST = 1_000  # steps for each row: with more, a time is a slip or the step is
-LEAST = 4  # points: two to learn a step from, two to try it on
+LOOKED_AT = 50  # cells of a column that are checked for dates
+MANY = 0.1  # of the rows: more repeated times are not an accident
+SPARSEST = 1_000  # steps for each row: with more, a time or the step is wrong
+LEAST = 4  # points: two for training, two for testing
 
 
 @dataclass(frozen=True)
 class TimeSeries:
-    """One series on even steps; `known` goes on for as many as are known of the future."""
+    """One series on even steps; `known` extends as far into the future as it is known."""
 
     name: str
-    first: Any  # the time of step 0: datetime64[us], or a whole number
+    first: Any  # the time of step 0: datetime64[us], or an integer
     step: Step
-    values: Any  # (T,) float64; NaN where there is none
+    values: Any  # (T,) float64; NaN is missing
     known: Any = field(default_factory=lambda: np.zeros((0, 0)))  # (T + future, K)
     past: Any = field(default_factory=lambda: np.zeros((0, 0)))  # (T, P)
 
@@ -55,25 +55,25 @@ class TimeSeries:
         return bool(np.issubdtype(np.asarray(self.first).dtype, np.datetime64))
 
     def times(self, start: int, stop: int) -> Any:
-        """The times of steps start ... stop - 1, beyond the end too."""
+        """The times of steps start ... stop - 1, which may be beyond the end."""
         return self.step.at(self.first, np.arange(start, stop))
 
     def without_gaps(self) -> Any:
-        """The values; in a gap the last one before it holds: the next one is not known yet."""
+        """The values, with gaps filled by the last value before them: the next is not known."""
         there = ~np.isnan(self.values)
         last = np.maximum.accumulate(np.where(there, np.arange(len(self)), 0))
         last[: np.argmax(there)] = np.argmax(there)
         return self.values[last]
 
     def until(self, end: int) -> TimeSeries:
-        """The series as it was known after `end` steps; what is known of the future stays."""
+        """The series as known after `end` steps; known future covariates are kept."""
         past = self.past[:end] if self.past.size else self.past
         return TimeSeries(self.name, self.first, self.step, self.values[:end], self.known, past)
 
 
 @dataclass(frozen=True)
 class TimeSeriesSet:
-    """The series of a file, what their covariates are called, and what was done to them."""
+    """The series of a file, the names of their covariates, and notes on changes."""
 
     series: list[TimeSeries]
     value: str
@@ -108,7 +108,7 @@ def read_time_series(
     step = parse_step(every) if every else None
     others = [one for one in table.columns if one not in (time, *values, *known, *past)]
     hint = (
-        f"; if several series stand in it, name the column that tells them apart with --series "
+        f"; if it has several series, name the column that identifies them with --series "
         f"(there are {listed(others)})"
     )
     wanted = Wanted(
@@ -127,21 +127,21 @@ def read_time_series(
 
 
 def series_at(name: str, times: Any, values: Any) -> TimeSeries:
-    """Values in memory at their times, brought onto even steps like those of a file."""
+    """A series of values in memory at their times, aligned to even steps like those of a file."""
     wanted = Wanted("the data", [], [], None, Notes())
     return _one(name, times, np.arange(len(times)), {name: values}, name, wanted)
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What every series of a file shares while it is read."""
+    """What the series of a file have in common while they are read."""
 
     path: str | Path
     known: list[str]
     past: list[str]
     step: Step | None
     notes: Notes
-    hint: str = ""  # what to do where many rows repeat a time
+    hint: str = ""  # what to do if many rows repeat a time
 
 
 def _by_name(table: Table, names: Sequence[str]) -> str | None:
@@ -150,14 +150,14 @@ def _by_name(table: Table, names: Sequence[str]) -> str | None:
 
 
 def _time_column(table: Table, notes: Notes) -> str | None:
-    """The column that has the name of one, or the only one that holds dates."""
+    """The column with a known name, or the only one with dates."""
     found = _by_name(table, TIME_NAMES)
     if found is not None:
         return found
     dates = [name for name in table.columns if _holds_dates(table.cells(name))]
     if len(dates) != 1:
         return None
-    notes.say(f"the column {dates[0]!r} holds dates and was taken for the times")
+    notes.say(f"the column {dates[0]!r} contains dates and was used for the times")
     return dates[0]
 
 
@@ -179,16 +179,16 @@ def _value_columns(
     if len(others) == 1:
         return others
     raise DataError(
-        f"which column of {table.path} is to be forecast? name it with --value, and the one that "
-        f"holds the times with --time: there are {listed(others)}"
+        f"which column of {table.path} should be forecast? name it with --value, and the one "
+        f"with the times with --time: there are {listed(others)}"
     )
 
 
 def _times(table: Table, time: str | None) -> tuple[Any, Any]:
-    """The time of each row (0 where there is none), and the rows that have one."""
+    """The time of each row (0 if missing), and the rows that have one."""
     if time is None:
         table.notes.say(
-            "no column is known to hold times (--time names one): rows were taken as even steps, "
+            "no column of times was found (--time names one): rows were read as even steps, "
             "in their order"
         )
         return np.arange(len(table)), np.arange(len(table))
@@ -226,7 +226,7 @@ def _groups(table: Table, series: str | None, there: Any) -> dict[str, Any]:
 def _one(
     label: str, times: Any, rows: Any, columns: dict[str, Any], value: str, wanted: Wanted
 ) -> TimeSeries:
-    """The rows of one series, brought onto even steps."""
+    """The rows of one series, aligned to even steps."""
     rows = rows[np.argsort(times[rows], kind="stable")]
     mine = times[rows]
     different = np.unique(mine)
@@ -274,12 +274,12 @@ def _one(
 
 
 def _check_dense(label: str, different: Any, length: int, wanted: Wanted) -> None:
-    """A single time that lies a thousand years off would make a million steps of an hour."""
+    """Refuse sparse times: one that is a thousand years off would add millions of hourly steps."""
     if length > SPARSEST * (len(different) + LEAST):
         raise DataError(
             f"{quoted(label)} in {wanted.path} has {len(different):,} times between "
             f"{_shown(different[0])} and {_shown(different[-1])}, which are {length:,} steps of "
-            f"{wanted.step}: name a longer one with --every, or put right the time that lies far "
+            f"{wanted.step}: name a longer one with --every, or correct the time that lies far "
             "off"
         )
 
@@ -289,24 +289,24 @@ def _shown(time: Any) -> str:
 
 
 def _check_even(label: str, exact: Any, index: Any, step: Step, wanted: Wanted) -> None:
-    """Enough points must lie on the steps, and enough steps must have a point."""
+    """Require enough points on the steps, and enough steps with a point."""
     beside = np.abs(exact - index) > 1e-6
     used, length = len(np.unique(index)), int(index[-1]) + 1
     if beside.mean() > 0.1 or used < 0.5 * length:
         raise DataError(
-            f"the times of {quoted(label)} in {wanted.path} have no even step: the commonest "
+            f"the times of {quoted(label)} in {wanted.path} have no even step: the most frequent "
             "distance "
-            f"is {step}, and {used:,} of {length:,} such steps have a row; say with --every (1h, "
-            "1d, 1w, 1mo) in which steps values are to be averaged"
+            f"is {step}, and {used:,} of {length:,} such steps have a row; name a step over which "
+            "to average with --every (1h, 1d, 1w, 1mo)"
         )
     wanted.notes.count(
         int(beside.sum()), len(index), "rows",
-        f"of {quoted(label)} lay beside a step of {step} and were moved to the nearest",
+        f"of {quoted(label)} were between steps of {step} and were moved to the nearest",
     )  # fmt: skip
 
 
 def _averaged(values: Any, index: Any, length: int) -> Any:
-    """The mean of the values of each step; NaN where there is none."""
+    """The mean of the values of each step; NaN without values."""
     there = ~np.isnan(values)
     sums = np.bincount(index[there], values[there], minlength=length)
     counts = np.bincount(index[there], minlength=length)
@@ -314,7 +314,7 @@ def _averaged(values: Any, index: Any, length: int) -> Any:
 
 
 def _columns(columns: Sequence[Any], length: int, fill: Callable[[Any], Any] = filled) -> Any:
-    """Covariates without gaps; those of the past are filled with what was known at the time."""
+    """Covariates without gaps; past ones are filled only with values known at the time."""
     if not columns:
         return np.zeros((length, 0))
     return np.stack([fill(column) for column in columns], 1)
@@ -355,5 +355,5 @@ def _tell_gaps(series: Sequence[TimeSeries], notes: Notes) -> None:
         gaps,
         total,
         "steps",
-        "had no value: the last one before them stands in, and they are never judged",
+        "had no value: the last one before them is used, and they are not evaluated",
     )

@@ -1,8 +1,8 @@
-"""A text of any size as numbers in a file. In: blocks of text, `encode`. Out: a mapped array.
+"""Token files for texts of any size. In: blocks of text, `encode`. Out: a memory-mapped array.
 
-Never more than one block is in memory, so a text may be larger than the memory: characters are
-encoded block by block, and words or BPE up to the last line end of a block. Next: generate, which
-reads windows of the mapped file.
+Only one block is in memory, so a text may be larger than the memory: characters are encoded block
+by block, and words or BPE up to the last line end of a block. Next: generate, which reads windows
+of the mapped file.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from unrolled.errors import DataError
 
 
 def write_tokens(path: Path, blocks: Iterable[str], encode: Callable[[str], Any], size: int) -> Any:
-    """The tokens of the blocks behind one another, mapped; `size` is the vocabulary's."""
+    """The concatenated tokens of the blocks, memory-mapped; `size` is the vocabulary's."""
     kind = np.dtype(np.uint16 if size <= 2**16 else np.uint32)
     half = path.with_name(path.name + ".part")
     try:
@@ -29,21 +29,21 @@ def write_tokens(path: Path, blocks: Iterable[str], encode: Callable[[str], Any]
     except OSError as error:
         with contextlib.suppress(OSError):
             half.unlink()
-        raise DataError(f"the tokens cannot be kept in {path} ({error.strerror})") from error
+        raise DataError(f"cannot write the tokens to {path} ({error.strerror})") from error
     return map_tokens(path, size)
 
 
 def map_tokens(path: Path, size: int) -> Any:
-    """The tokens of a file that `write_tokens` made, read where they are looked at."""
+    """Memory-map a file of `write_tokens`."""
     kind = np.dtype(np.uint16 if size <= 2**16 else np.uint32)
     length = path.stat().st_size
     if length == 0 or length % kind.itemsize:
-        raise DataError(f"{path} is not a file of tokens: it holds {length} bytes")
+        raise DataError(f"{path} is not a file of tokens: it has {length} bytes")
     return np.memmap(path, kind, mode="r")
 
 
 def whole_lines(blocks: Iterable[str], most: int = 1 << 24) -> Iterator[str]:
-    """Blocks that end where a line ends (a line longer than `most` is cut)."""
+    """Blocks that end at line ends (a line longer than `most` is split)."""
     waiting = ""
     for block in blocks:
         waiting += block

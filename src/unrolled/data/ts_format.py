@@ -5,8 +5,8 @@
     @data
     1.86,1.89,1.93:0.2,?,0.4:3        channels between colons, steps between commas, the label last
 
-Lengths may differ from line to line, `?` and `NaN` are missing. Time stamps, `(2007-01-02,1.5)`,
-are refused: nothing here would know what to do with them.
+Lengths may differ between lines; `?` and `NaN` are missing. Time stamps, `(2007-01-02,1.5)`, are
+not supported.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from unrolled.errors import DataError
 
 @dataclass
 class Header:
-    """What stands above `@data`."""
+    """The content above `@data`."""
 
     timestamps: bool = False
     labelled: bool = False
@@ -56,7 +56,7 @@ def read_ts(path: str | Path, notes: Notes) -> tuple[list[Any], list[str] | None
         series.append(values)
         labels.append(label)
     if not header.seen_data:
-        raise DataError(f"{path} has no line @data: it is no .ts file")
+        raise DataError(f"{path} has no line @data: it is not a .ts file")
     if not series:
         raise DataError(f"{path} has no series below @data")
     return series, labels if header.labelled else None
@@ -80,7 +80,7 @@ def _read_header(path: Path, number: int, line: str, header: Header) -> None:
         header.seen_data = True
         if header.target:
             raise DataError(
-                f"{path} has @targetlabel: numbers to predict and no classes; name a file with "
+                f"{path} has @targetlabel: numbers to predict, not classes; name a file with "
                 "@classLabel"
             )
     elif name == "@timestamps":
@@ -91,16 +91,16 @@ def _read_header(path: Path, number: int, line: str, header: Header) -> None:
         header.labelled, header.classes = is_true, words[2:]
     if name == "@timestamps" and is_true:
         raise DataError(
-            f"{path} has time stamps (@timeStamps true), which are not read: write the values "
-            "alone, at equal steps, or a CSV with one row for each step"
+            f"{path} has time stamps (@timeStamps true), which are not supported: write only the "
+            "values, at equal steps, or a CSV with one row for each step"
         )
 
 
 def _read_case(path: Path, number: int, line: str, header: Header) -> tuple[Any, str]:
-    """One line: the channels, padded with nothing, and the label."""
+    """One line: the channels, without padding, and the label."""
     if "(" in line:
         raise DataError(
-            f"line {number} of {path} has time stamps, (time,value): write the values alone"
+            f"line {number} of {path} has time stamps, (time,value): write only the values"
         )
     parts = line.split(":")
     label = parts.pop().strip() if header.labelled else ""
@@ -108,8 +108,8 @@ def _read_case(path: Path, number: int, line: str, header: Header) -> tuple[Any,
         raise DataError(f"line {number} of {path} has a label and no values")
     if header.labelled and header.classes and label not in header.classes:
         raise DataError(
-            f"line {number} of {path} ends in {label[:30]!r}, which is none of the classes that "
-            f"@classLabel names ({', '.join(header.classes[:8])})"
+            f"line {number} of {path} ends in {label[:30]!r}, which is not one of the classes of "
+            f"@classLabel ({', '.join(header.classes[:8])})"
         )
     channels = [_channel(path, number, part) for part in parts]
     if len({len(one) for one in channels}) > 1:
@@ -128,10 +128,10 @@ def _channel(path: Path, number: int, part: str) -> Any:
         )
     except ValueError as error:
         wrong = str(error).rpartition(":")[2].strip()
-        raise DataError(f"line {number} of {path} holds {wrong}, which is not a number") from None
+        raise DataError(f"line {number} of {path} has {wrong}, which is not a number") from None
     if (np.abs(values) > LARGEST).any():
         raise DataError(
-            f"line {number} of {path} holds an infinite number, or one beyond {LARGEST:.1e}: write "
-            "? for missing, and rescale what is so large"
+            f"line {number} of {path} has an infinite number, or one beyond {LARGEST:.1e}: write "
+            "? for missing values, and rescale larger ones"
         )
     return values

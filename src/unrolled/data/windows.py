@@ -1,10 +1,10 @@
-"""A series as a network sees it. In: a `TimeSeries`. Out: inputs, what is known ahead, targets.
+"""The inputs and targets of a forecaster. In: a `TimeSeries`. Out: inputs, known future, targets.
 
-At every step t the network reads the inputs of t and forecasts t+1 ... t+H. Beside what is known of
-those steps stands the anchor, the seasonal naive forecast: the value one season before. Targets are
-distances from a linear path, the anchor or what a linear map says, in units of the series' own
-usual distance, so that series of any size share a network, and a network that says 0 is as good as
-that path. All of it may be of logarithms, in which what grows by a share each year grows evenly.
+At every step t the network reads the inputs of t and forecasts t+1 ... t+H. It is also given the
+known covariates of those steps and the anchor, the seasonal naive forecast (the value one season
+earlier). Targets are differences from a baseline path (the anchor, or a linear map) in units of the
+series' typical difference, so that one network serves series of any scale, and a network with
+output 0 equals the baseline. All values may be logarithms, in which exponential growth is linear.
 Next: forecast.
 """
 
@@ -19,69 +19,69 @@ import numpy as np
 from unrolled.data.calendar import features
 from unrolled.data.timeseries import TimeSeries
 
-DRIFT = 0.5  # share of the variance that a straight line explains: from here on a series drifts
-ROUNDING = 1e-9  # of the largest value: smaller differences are none
+DRIFT = 0.5  # share of the variance explained by a straight line above which a series drifts
+ROUNDING = 1e-9  # of the largest value: smaller differences are rounding errors
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What the inputs are, fixed when a forecaster is fitted."""
+    """The layout of the inputs, fixed when a forecaster is fitted."""
 
     horizon: int
     season: int
     cycles: list[str]
-    level: bool  # whether the height of the series is told: not where it drifts away
-    gaps: bool  # whether gaps are told
+    level: bool  # whether the level of the series is an input: not if it drifts
+    gaps: bool  # whether gaps are an input
     known_means: list[float]
     known_scales: list[float]
     past_means: list[float]
     past_scales: list[float]
-    logs: bool = False  # whether a series is seen in logarithms
+    logs: bool = False  # whether a series is transformed to logarithms
 
     @property
     def ahead(self) -> int:
-        """How many numbers are known of each step ahead: what is told, the anchor, its change."""
+        """The number of known values for each step ahead: `told`, the anchor, and its change."""
         return self.told + 2
 
     @property
     def told(self) -> int:
-        """How many of them the person or the calendar tells."""
+        """How many of them are calendar features and known covariates."""
         return 2 * len(self.cycles) + len(self.known_means)
 
     @property
     def inputs(self) -> int:
-        """How many numbers each step brings."""
+        """The number of inputs at each step."""
         return 2 + self.level + self.gaps + self.told + len(self.past_means)
 
 
 @dataclass(frozen=True)
 class Scale:
-    """What one series is measured by, from its part that may be learned from."""
+    """The scale of one series, computed from its training part."""
 
     mean: float
     spread: float
-    unit: float  # the mean distance from the value one season before
-    floor: float = 0.0  # of logarithms: the least value that one is taken of
+    unit: float  # the mean absolute difference from the value one season earlier
+    floor: float = 0.0  # of logarithms: the smallest value that is transformed
 
 
 def scale_of(values: Any, season: int) -> Scale:
-    """From values without gaps; a constant series is measured by 1."""
+    """The scale of values without gaps; 1 for a constant series."""
     spread = float(values.std())
     lag = season if len(values) > season else 1
     unit = float(np.abs(values[lag:] - values[:-lag]).mean()) if len(values) > 1 else 0.0
-    # where each season repeats the one before, what is left is rounding, and no unit
+    # if the seasons are identical, the rest is rounding error, not a unit
     unit = unit if unit > ROUNDING * np.abs(values).max(initial=0.0) else 0.0
     return Scale(float(values.mean()), spread or 1.0, unit or spread or 1.0)
 
 
 def floor_of(values: Any) -> float:
-    """Half the least positive value: what lies below it is taken to be that when logs are taken."""
+    """Half the smallest positive value, to which smaller values are raised before logarithms."""
     positive = values[values > 0]
     return float(positive.min()) / 2 if len(positive) else 1.0
 
 
 def in_logs(values: Any, floor: float) -> Any:
-    """Logarithms of values, none of less than `floor`."""
+    """Logarithms of values that are first raised to at least `floor`."""
     return np.log(np.maximum(values, floor))
 
 
@@ -93,14 +93,14 @@ def drifts(values: Any) -> bool:
 
 
 def anchors(values: Any, origins: Any, horizon: int, season: int) -> Any:
-    """The seasonal naive forecast from each origin, (origins, horizon); an early one repeats."""
+    """The seasonal naive forecast from each origin, (origins, horizon); early origins repeat."""
     ahead = np.arange(1, horizon + 1)
     back = season * -(-ahead // season)
     return values[np.maximum(np.asarray(origins)[:, None] + ahead - back, 0)]
 
 
 def around_anchor(told: Any, anchor: Any, before: Any, now: Any, unit: float) -> Any:
-    """What is told of a step, how high its anchor is, and how the anchor changed in a season."""
+    """The known features of a step, the level of its anchor, and the anchor's seasonal change."""
     height, change = (anchor - now) / unit, (anchor - before) / unit
     return np.concatenate([told, np.stack([height, change], -1)], -1).astype(np.float32)
 
@@ -109,8 +109,7 @@ def around_anchor(told: Any, anchor: Any, before: Any, now: Any, unit: float) ->
 class Prepared:
     """One series with its arrays.
 
-    The network has learned from the steps before `learned`, plain methods may from those before
-    `known`.
+    The network is trained on the steps before `learned`; simple methods use those before `known`.
     """
 
     series: TimeSeries
@@ -118,8 +117,8 @@ class Prepared:
     scale: Scale
     learned: int
     known: int
-    values: Any  # (T,) without gaps; logarithms where the layout says so
-    seen: Any  # (T,) whether a value is not a gap
+    values: Any  # (T,) without gaps; logarithms if the layout has `logs`
+    seen: Any  # (T,) whether a value is present
     inputs: Any  # (T, inputs) float32
     ahead: Any  # (T + horizon, told) float32: calendar and known covariates of each step
 
@@ -132,7 +131,7 @@ class Prepared:
         return self.values.cumsum() / np.arange(1, len(self) + 1)
 
     def seen_as(self, values: Any) -> Any:
-        """Values of the series as the network sees them: the inverse of `restored`."""
+        """Values of the series as seen by the network: the inverse of `restored`."""
         return in_logs(values, self.scale.floor) if self.layout.logs else values
 
     def restored(self, forecast: Any) -> Any:
@@ -140,7 +139,7 @@ class Prepared:
         return np.exp(forecast) if self.layout.logs else forecast
 
     def around(self, origins: Any) -> Any:
-        """What is known ahead of each origin, (N, H, ahead)."""
+        """The known values ahead of each origin, (N, H, ahead)."""
         origins = np.asarray(origins)
         steps = origins[:, None] + 1 + np.arange(self.layout.horizon)
         season, horizon = self.layout.season, self.layout.horizon
@@ -150,7 +149,7 @@ class Prepared:
         return around_anchor(told, anchor, before, self.values[origins][:, None], unit)
 
     def targets(self, origins: Any, path: Any, end: int, size: float = 1.0) -> tuple[Any, Any]:
-        """Distances from the linear path, and where they count: seen, and before `end`.
+        """Differences from the baseline path, and a mask: values that are present and before `end`.
 
         They are in units of the scale, times `size`.
         """
@@ -164,7 +163,7 @@ class Prepared:
 def prepare(
     series: TimeSeries, layout: Layout, learned: int | None = None, known: int | None = None
 ) -> Prepared:
-    """Everything about a series that does not depend on where a window lies."""
+    """Compute everything about a series that does not depend on the window."""
     learned = len(series) if learned is None else learned
     known = learned if known is None else known
     values, seen, floor = series.without_gaps(), ~np.isnan(series.values), 0.0
@@ -180,19 +179,19 @@ def prepare(
 
 
 def memory(layout: Layout) -> int:
-    """Over how many values the mean of the inputs goes: the last season, and two at least."""
+    """The number of values in the moving average of the inputs: one season, at least two."""
     return max(layout.season, 2)
 
 
 def own_inputs(values: Any, seen: Any, scale: Scale, layout: Layout, last: int = 0) -> Any:
-    """(T, 2 ...): distance from one season before, from the mean of the last season, height, gap.
+    """(T, 2 ...): differences from one season earlier and from the last season's mean, level, gap.
 
-    Values may be (T,) or (T, N); of the latter only the `last` steps come back, (last, N, ...).
+    Values may be (T,) or (T, N); for the latter only the `last` steps are returned, (last, N, ...).
     """
     season, around = layout.season, memory(layout)
     before = np.concatenate([np.repeat(values[:1], season, 0), values])[: len(values)]
     longer = np.concatenate([np.repeat(values[:1], around, 0), values])
-    sums = longer.cumsum(0)  # before its first value a series is taken to have been that value
+    sums = longer.cumsum(0)  # before its start a series is assumed to equal its first value
     mean = (sums[around:] - sums[:-around]) / around
     columns = [(values - before) / scale.unit, (values - mean) / scale.unit]
     if layout.level:
@@ -203,7 +202,7 @@ def own_inputs(values: Any, seen: Any, scale: Scale, layout: Layout, last: int =
 
 
 def _ahead(series: TimeSeries, layout: Layout) -> Any:
-    """Calendar and known covariates, for as many steps as the last origin looks ahead."""
+    """Calendar features and known covariates, up to the horizon of the last origin."""
     length = len(series) + layout.horizon
     calendar = (
         features(series.times(0, length), layout.cycles) if layout.cycles else np.zeros((length, 0))
@@ -213,7 +212,7 @@ def _ahead(series: TimeSeries, layout: Layout) -> Any:
 
 
 def _scaled(values: Any, means: list[float], scales: list[float], length: int) -> Any:
-    """Covariates in standard units; beyond their end the last ones hold."""
+    """Standardized covariates; beyond their end the last values are repeated."""
     if not means:
         return np.zeros((length, 0))
     scaled = (values[:length] - np.array(means)) / np.array(scales)

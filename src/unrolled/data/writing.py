@@ -1,8 +1,8 @@
-"""Answers as tables, written batch by batch as what the file's name says. In: frames. Out: a file.
+"""Writes predictions as tables, batch by batch. In: frames. Out: a file, its format by extension.
 
-CSV and TSV hold texts, and a cell that a spreadsheet would compute is marked as text. Parquet, JSON
-and Excel know numbers: a column of texts that are all numbers is written as numbers, which is known
-when the last row has come, so the batches wait on the disk, and memory holds one of them.
+CSV and TSV contain texts; a cell that a spreadsheet would evaluate is marked as text. Parquet, JSON
+and Excel have numbers: a column of texts that are all numbers is written as numbers. This is known
+only after the last row, so the batches are stored on disk, and only one is in memory.
 Next: `cli`.
 """
 
@@ -26,12 +26,12 @@ from unrolled.files import CannotWrite, is_there, make_folder, part_of, write_wh
 
 WHOLE = r"^-?(0|[1-9][0-9]{0,17})$"
 NUMBER = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]{1,2})?$"
-EXCEL_ROWS = 1_048_576  # of a sheet, the header among them
+EXCEL_ROWS = 1_048_576  # of a sheet, including the header
 EXCEL_CELL = 32_767  # characters
 
 
 def csv_text(rows: Iterable[Sequence[str]], separator: str = ",") -> str:
-    """Rows as lines; a cell that a spreadsheet would compute is marked as text."""
+    """Rows as lines; a cell that a spreadsheet would evaluate is marked as text."""
     text = io.StringIO()
     writer = csv.writer(text, delimiter=separator, lineterminator="\n")
     writer.writerows([_cell(one) for one in row] for row in rows)
@@ -39,12 +39,12 @@ def csv_text(rows: Iterable[Sequence[str]], separator: str = ",") -> str:
 
 
 def _cell(text: str) -> str:
-    """With line feeds alone: `csv` does not quote a carriage return, at which readers end a row."""
+    """Use line feeds only: `csv` does not quote a carriage return, which ends a row for readers."""
     return literal.cell(text).replace("\r\n", "\n").replace("\r", "\n")
 
 
 def writer_of(path: str | Path) -> Callable[[Path, Iterable[pl.DataFrame]], None]:
-    """What writes a file of this name; a name that no table has is refused before any work."""
+    """The writer for a file of this name; raises an error for an unknown extension."""
     if is_there(Path(path)) and Path(path).is_dir():
         raise CannotWrite(f"{path} is a folder: name a file in it")
     endings = [one.lower() for one in Path(path).suffixes]
@@ -53,8 +53,8 @@ def writer_of(path: str | Path) -> Callable[[Path, Iterable[pl.DataFrame]], None
     writer = WRITERS.get(ending[0]) if ending else None
     if writer is None or (is_packed and ending[0] not in PACKABLE):
         raise DataError(
-            f"--out {path}: the ending of the name says how a table is written; use one of "
-            f"{listed(list(WRITERS), 20)} (those of text can be packed: .csv.gz)"
+            f"--out {path}: the extension determines the format; use one of "
+            f"{listed(list(WRITERS), 20)} (text formats can be compressed: .csv.gz)"
         )
     if ending[0] == ".xlsx":
         require("excel", f"writing {path}")
@@ -62,7 +62,7 @@ def writer_of(path: str | Path) -> Callable[[Path, Iterable[pl.DataFrame]], None
 
 
 def write_table(path: str | Path, frames: Iterable[pl.DataFrame]) -> None:
-    """Frames of the same columns, below one another: the whole file is there, or none of it."""
+    """Write frames with the same columns as one table, atomically."""
     writer_of(path)(Path(path), frames)
 
 
@@ -126,7 +126,7 @@ def _write_excel(path: Path, frames: Iterable[pl.DataFrame]) -> None:
                 sheet.write_row(0, 0, frame.columns)
             if line + frame.height >= EXCEL_ROWS:
                 raise DataError(
-                    f"{path} would have more rows than a sheet of Excel can hold "
+                    f"{path} would have more rows than the limit of an Excel sheet "
                     f"({EXCEL_ROWS:,}): write CSV or Parquet"
                 )
             for row in frame.iter_rows():
@@ -145,8 +145,8 @@ def _write_excel_cell(sheet: Any, path: Path, line: int, place: int, value: Any)
     text = str(value)
     if len(text) > EXCEL_CELL:
         raise DataError(
-            f"row {line:,} of {path} would have a text of {len(text):,} characters, and a cell of "
-            f"Excel holds {EXCEL_CELL:,}: write CSV or Parquet, or choose columns with --keep"
+            f"row {line:,} of {path} would have a text of {len(text):,} characters, and the limit "
+            f"of Excel is {EXCEL_CELL:,}: write CSV or Parquet, or choose columns with --keep"
         )
     sheet.write_string(line, place, text)
 
@@ -166,7 +166,7 @@ PACKABLE = (".csv", ".tsv", ".jsonl", ".ndjson", ".json")
 
 @contextlib.contextmanager
 def _packing(path: Path) -> Iterator[IO[bytes]]:
-    """The file, packed where its name ends in .gz."""
+    """The file, compressed if its name ends in .gz."""
     with writing_whole(path) as file:
         if path.suffix.lower() != ".gz":
             yield file
@@ -179,8 +179,8 @@ def _packing(path: Path) -> Iterator[IO[bytes]]:
 def _waiting(
     path: Path, frames: Iterable[pl.DataFrame]
 ) -> Iterator[tuple[list[Path], list[pl.Expr]]]:
-    """The frames as files beside the path, and which of their columns are numbers."""
-    write_whole(path_beside := part_of(path), b"")  # a place that cannot be written to is said now
+    """Temporary files of the frames beside the path, and which of their columns are numbers."""
+    write_whole(path_beside := part_of(path), b"")  # fails now if the path is not writable
     path_beside.unlink()
     folder = part_of(path.with_name(f"{path.name}.rows"))
     make_folder(folder)
@@ -200,7 +200,7 @@ def _waiting(
 
 
 def _kind(cells: pl.Series) -> int:
-    """2: texts that are all whole numbers; 1: all numbers; 0: others, or no texts."""
+    """2: texts that are all integers; 1: all numbers; 0: others, or no texts."""
     if cells.dtype == pl.Null:
         return 2
     if cells.dtype != pl.String:

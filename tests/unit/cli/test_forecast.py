@@ -109,7 +109,7 @@ def test_what_a_forecast_refuses(place: Path, capsys: pytest.CaptureFixture[str]
     assert "has no column 'unit' for --value; did you mean 'units'?" in said(
         "train", "forecast", "sales.csv", "--value", "unit"
     )
-    assert "which column of sales.csv is to be forecast?" in said("train", "forecast", "sales.csv")
+    assert "which column of sales.csv should be forecast?" in said("train", "forecast", "sales.csv")
     assert "--quantiles is written like 0.1,0.5,0.9, not 'low'" in said(
         "train", "forecast", "sales.csv", "--value", "units", "--quantiles", "low"
     )

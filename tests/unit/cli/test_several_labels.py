@@ -83,7 +83,7 @@ def test_a_server_gives_all_labels(place: Path) -> None:
         (["train", "classify", "rows.csv", "--label", "tags", "--labels-separated-by", " "],
          "--labels-separated-by must be a separator of labels"),
         (["train", "classify", "builtin:languages", "--labels-separated-by", "|"],
-         "builtin:languages holds classes, one a row"),
+         "builtin:languages has one class per row"),
         (["export", "run", "--to", "c"], "what is exported to c is one network that reads forward"),
     ],
 )  # fmt: skip

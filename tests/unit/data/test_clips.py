@@ -63,7 +63,7 @@ def test_a_table_names_clips(folder):
     with pytest.raises(DataError, match="name it with --label: there are 'file', 'way'"):
         sources.labelled(folder / "other.csv")
     assert sources.labelled(folder / "other.csv", label="way").train.labels == found.labels
-    with pytest.raises(DataError, match="--series is of texts or series"):
+    with pytest.raises(DataError, match="--series is for texts or series"):
         sources.labelled(folder / "all.csv", series="file")
 
 
@@ -73,10 +73,10 @@ def test_one_file_of_arrays(tmp_path):
     found = sources.labelled(tmp_path / "all.npz").train
     assert [clip.shape for clip in found.values] == [(5, 3, 4, 3)] * 4
     np.savez(tmp_path / "all.npz", x=x)
-    with pytest.raises(DataError, match="no label for each of them in y"):
+    with pytest.raises(DataError, match="not as many labels in y"):
         sources.labelled(tmp_path / "all.npz")
     np.savez(tmp_path / "all.npz", x=x.astype(int), y=np.array(["a", "b", "a", "b"]))
-    with pytest.raises(DataError, match="write whole numbers from 0 to 255"):
+    with pytest.raises(DataError, match="use integers from 0 to 255"):
         read_clips(tmp_path / "all.npz", None)
 
 
@@ -106,9 +106,9 @@ def test_a_stream_has_a_line_for_each(folder):
     assert {name: clip is None for name, clip in found.items()} == {
         "b.npz": False, "bad.gif": True, "frames": True, "still.png": False,
     }  # fmt: skip
-    assert "2 of 4 clips have an empty answer" in " ".join(notes)
+    assert "2 of 4 clips have no prediction" in " ".join(notes)
     assert [name for name, _ in clip_stream(folder / "brighter" / "a.gif", notes)] == ["a.gif"]
-    with pytest.raises(DataError, match="holds no clip that can be read"):
+    with pytest.raises(DataError, match="contains no readable clip"):
         list(clip_stream(folder / "darker" / "bad.gif", notes))
 
 

@@ -27,7 +27,7 @@ def test_texts_of_a_table(tmp_path: Path) -> None:
     assert found.labels == ["1", "0", "1"]
     assert found.rows == [1, 3, 5]
     assert found.notes.sentences == [
-        "labels of 'mood' such as '1' and '1.0' were taken for one class",
+        "labels of 'mood' such as '1' and '1.0' were read as one class",
         "1 of 5 rows had no label and were left out",
         "1 of 4 rows had no text and were left out",
     ]
@@ -43,8 +43,8 @@ def test_columns_are_found_by_their_names(tmp_path: Path) -> None:
 def test_a_class_with_one_example(tmp_path: Path) -> None:
     path = table(tmp_path / "r.csv", "text,label\n" + "x,a\n" * 9 + "y,b\n")
     assert read_texts(path).notes.sentences[0] == (
-        "1 class has a single example ('b'): it is learned from, and nothing can be said about how "
-        "well it is recognised"
+        "1 class has a single example ('b'): it is used for training, so its "
+        "accuracy cannot be measured"
     )
 
 
@@ -53,8 +53,8 @@ def test_labels_that_look_alike_are_told(tmp_path: Path) -> None:
     found = read_texts(path, text="text", label="mood")
     assert set(found.labels or ()) == {"ham", "HAM", "spam"}
     assert found.notes.sentences[0] == (
-        "the labels 'HAM', 'ham' of 'mood' differ in capitals or spaces alone and are taken for 2 "
-        "classes (the rarer one, 'HAM', has 1): if they are one, --fold-labels makes them one"
+        "the labels 'HAM', 'ham' of 'mood' differ only in capitals or spaces and are 2 different "
+        "classes (the rarest, 'HAM', has 1 rows): --fold-labels merges them"
     )
 
 
@@ -69,7 +69,7 @@ def test_long_texts_are_cut(tmp_path: Path) -> None:
     path = table(tmp_path / "r.csv", "text,label\n" + "x" * 50 + ",a\ny,b\n")
     found = read_texts(path, longest=20)
     assert [len(one) for one in found.texts] == [20, 1]
-    assert "1 of 2 texts were longer than 20 characters and were cut there" in found.notes.sentences
+    assert "1 of 2 texts were longer than 20 characters and were truncated" in found.notes.sentences
 
 
 def test_lines_to_predict(tmp_path: Path) -> None:
@@ -112,9 +112,7 @@ def test_ts(tmp_path: Path) -> None:
     assert found.labels == ["a", "b", "a", "b"]
     assert [one.shape for one in found.values] == [(4, 2), (2, 2), (1, 2), (1, 2)]
     assert found.values[0][:, 0].tolist() == [1, 2, 3, 4]
-    assert found.notes.sentences == [
-        "1 of 16 values were missing and were drawn straight between their neighbours"
-    ]
+    assert found.notes.sentences == ["1 of 16 values were missing and were interpolated linearly"]
 
 
 def test_npz(tmp_path: Path) -> None:
@@ -200,8 +198,8 @@ def test_a_name_in_each_row_is_no_series_of_one_step(tmp_path: Path) -> None:
     found = read_series(path)
     assert [one.shape for one in found.values] == [(3, 1)] * 4
     assert found.rows == ["a", "b", "c", "d"]
-    assert any("'id' has another value in each row" in note for note in found.notes)
-    with pytest.raises(DataError, match="leave --series out where each row is a whole series"):
+    assert any("'id' has a different value in each row" in note for note in found.notes)
+    with pytest.raises(DataError, match="leave --series out if each row is a whole series"):
         read_series(path, series="id")
     path.write_text("id,label,s1,s2\na,up,1,2\na,up,3,2\nb,down,4,5\n")
     assert [one.shape for one in read_series(path).values] == [(2, 2), (1, 2)]

@@ -59,7 +59,7 @@ def test_a_guess_is_counted(tmp_path: Path) -> None:
     notes = Notes()
     assert whole_text(path, notes) == TEXT
     assert notes.sentences == [
-        "old.csv is not UTF-8: it was read as cp1252, which decides the letters of 6 of 9 lines; "
+        "old.csv is not UTF-8: 6 of 9 lines contain characters that were decoded as cp1252; "
         "save it as UTF-8 if they look wrong"
     ]
 
@@ -97,7 +97,7 @@ def test_a_zip_has_the_ending_of_what_is_in_it(tmp_path: Path) -> None:
     assert kind_of(path) == ".csv"
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("other.csv", TEXT)
-    with pytest.raises(DataError, match="holds 2 files"):
+    with pytest.raises(DataError, match="contains 2 files"):
         kind_of(path)
     assert kind_of(tmp_path / "nothere.zip") == ""
 
@@ -120,7 +120,7 @@ def test_an_endless_line_is_refused_where_lines_are_read(
     assert survey(path).longest_line >= 995
     assert len(list(text_lines(path, survey(path)))) == 3
     path.write_text("short\n" + "long " * 202 + "\nshort\n")
-    with pytest.raises(DataError, match=r"has a line of 1,010 bytes, and lines of up to 1,000"):
+    with pytest.raises(DataError, match=r"has a line of 1,010 bytes, and the limit is 1,000"):
         list(text_lines(path, survey(path)))
     assert "".join(text_blocks(path, survey(path))) == path.read_text()  # a corpus may be one line
 

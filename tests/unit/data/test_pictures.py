@@ -111,12 +111,12 @@ def png_bytes(tmp_path):
     ("name", "make", "words"),
     [
         ("bomb.png", lambda place: huge_png(), "would unpack to more than 89 million pixels"),
-        ("short.png", lambda place: png_bytes(place)[:300], "is damaged or cut short"),
-        ("torn.png", lambda place: png_bytes(place)[:60] + b"x" * 200, "is damaged or cut short"),
-        ("text.png", lambda place: b"this is a text", "is not a picture that can be read"),
-        ("none.png", lambda place: b"", "is empty: it holds 0 bytes"),
+        ("short.png", lambda place: png_bytes(place)[:300], "is damaged or truncated"),
+        ("torn.png", lambda place: png_bytes(place)[:60] + b"x" * 200, "is damaged or truncated"),
+        ("text.png", lambda place: b"this is a text", "is not a readable picture"),
+        ("none.png", lambda place: b"", r"is empty \(0 bytes\)"),
         ("code.png", lambda place: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
-         "is not a picture that can be read"),
+         "is not a readable picture"),
     ],
 )  # fmt: skip
 def test_what_is_no_picture_gets_a_sentence(tmp_path, name, make, words):
@@ -129,7 +129,7 @@ def test_what_is_no_picture_gets_a_sentence(tmp_path, name, make, words):
 
 def test_fractions_are_refused(tmp_path):
     Image.fromarray(np.array([[0.5, 1.5]], np.float32)).save(tmp_path / "a.tiff")
-    with pytest.raises(DataError, match="holds fractions and no colours"):
+    with pytest.raises(DataError, match="contains fractions, not colors"):
         read_picture(tmp_path / "a.tiff")
 
 
@@ -156,9 +156,9 @@ def test_a_table_and_a_folder_hold_the_same_and_count_what_is_wrong(folder):
     assert table.texts == all_of_it.texts == ["picture a", "picture b", "picture c"]
     assert table.names == all_of_it.names == ["a.png", "b.png", "c.png"]
     notes = " ".join(table.notes)
-    assert "1 of 3 pictures are see-through in places: they were laid over white" in notes
+    assert "1 of 3 pictures are partly transparent: they were laid over white" in notes
     assert "2 of 5 pictures were left out (the first: " in notes
-    with pytest.raises(DataError, match="is one picture: to learn, name a table"):
+    with pytest.raises(DataError, match="is a single picture: name a table"):
         read_pictures(folder / "a.png")
 
 
@@ -167,8 +167,8 @@ def test_a_stream_has_a_line_for_each(folder):
     found = list(picture_stream(folder, None, notes, 64))
     assert [name for name, _ in found] == ["a.png", "b.png", "c.png", "d.png", "e.png"]
     assert [pixels is None for _, pixels in found] == [False, False, False, True, False]
-    assert "1 of 5 pictures have an empty answer" in " ".join(notes)
-    with pytest.raises(DataError, match="holds no picture that can be read"):
+    assert "1 of 5 pictures have no prediction" in " ".join(notes)
+    with pytest.raises(DataError, match="contains no readable picture"):
         list(picture_stream(folder / "d.png", None, notes, 64))
 
 
@@ -190,7 +190,7 @@ def test_what_is_given_in_python():
     assert as_pictures([np.zeros((3, 4))])[0].shape == (3, 4, 1)
     assert as_pictures([np.ones((3, 4, 3))])[0].max() == 255
     for X, words in (
-        ([], "there is nothing to look at"),
+        ([], "X is empty"),
         ([np.zeros((3, 4, 2))], "picture 1 has the shape"),
         ([np.full((3, 4), 7.0)], "picture 1 is of type float64"),
         ([np.zeros((3, 4), np.uint8), np.zeros((3, 4), int)], "picture 2 is of type int64"),

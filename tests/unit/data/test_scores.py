@@ -130,17 +130,17 @@ def test_a_note_sounds_at_its_frequency(tmp_path):
     ("name", "content", "sentence"),
     [
         ("a.mid", b"no MIDI", "it does not begin with MThd"),
-        ("a.mid", b"MThd\0\0\0\6\0\1\0\1\1\xe0MTrk\0\0\0\x40\0\x90", "damaged or cut short"),
-        ("a.mp3", b"ID3", "is not a score that can be read"),
-        ("a.xml", b"<score-partwise><part>", "no XML, or cut short"),
-        ("a.xml", b"<html></html>", "it holds <html>"),
+        ("a.mid", b"MThd\0\0\0\6\0\1\0\1\1\xe0MTrk\0\0\0\x40\0\x90", "damaged or truncated"),
+        ("a.mp3", b"ID3", "is not a supported score"),
+        ("a.xml", b"<score-partwise><part>", "not XML, or is truncated"),
+        ("a.xml", b"<html></html>", "it has <html>"),
         ("a.xml", b'<!DOCTYPE x [<!ENTITY a "b">]><x/>', "defines entities"),
         ("a.xml", score(NOTE.format("", "C", "x", 2, "")).encode(), "is not a number"),
-        ("a.mxl", b"PK\x03\x04 cut", "damaged or cut short"),
-        ("a.abc", b"no tune", "no line in it begins with X:"),
-        ("a.abc", b"X:1\nL:0\nK:C\nC", "is no length of a note"),
+        ("a.mxl", b"PK\x03\x04 cut", "damaged or truncated"),
+        ("a.abc", b"no tune", "no line begins with X:"),
+        ("a.abc", b"X:1\nL:0\nK:C\nC", "is not the length of a note"),
         ("a.abc", b"X:1\nK:C\n[CE", "never closed"),
-        ("a.abc", b"X:1\nK:C\nz4", "holds no notes"),
+        ("a.abc", b"X:1\nK:C\nz4", "contains no notes"),
     ],
 )
 def test_what_cannot_be_read_is_said(tmp_path, name, content, sentence):
@@ -150,22 +150,22 @@ def test_what_cannot_be_read_is_said(tmp_path, name, content, sentence):
 
 
 def test_midi_without_notes_and_with_drums_alone(tmp_path):
-    with pytest.raises(NoNotes, match="holds no notes"):
+    with pytest.raises(NoNotes, match="contains no notes"):
         read_music(midi_file(tmp_path / "a.mid", []))
     drums = [(40, 90, 0), (40, 0, 480)]
-    with pytest.raises(NoNotes, match="percussion alone"):
+    with pytest.raises(NoNotes, match="only percussion"):
         read_music(midi_file(tmp_path / "b.mid", drums, channel=9))
     midi_file(tmp_path / "c.mid", [(60, 90, 0), (60, 0, 480)])
     (tmp_path / "d.mid").write_bytes(b"MThd")
     found = read_music(tmp_path)
     assert len(found) == 1
     said = " ".join(found.notes)
-    assert "2 of 4 files hold no note of a pitch" in said
+    assert "2 of 4 files have no pitched note" in said
     assert "1 of 4 files cannot be read" in said
 
 
 def test_a_piece_of_endless_length_is_refused():
-    with pytest.raises(DataError, match="its times are damaged"):
+    with pytest.raises(DataError, match="its times are wrong"):
         roll_of(Piece("x", (Note(0.0, 60, 1e9),)), 1)
 
 
@@ -173,4 +173,4 @@ def test_notes_beyond_a_piano_are_counted(tmp_path):
     path = midi_file(tmp_path / "a.mid", [(5, 90, 0), (60, 90, 0), (5, 0, 480), (60, 0, 0)])
     found = read_music(path)
     assert [note.pitch for note in found.pieces[0].notes] == [60]
-    assert "1 of 2 notes lie beyond the 88 keys" in next(iter(found.notes))
+    assert "1 of 2 notes are beyond the 88 keys" in next(iter(found.notes))

@@ -79,11 +79,11 @@ def test_a_tone_is_the_same_tone_at_another_rate():
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (wav(WAVE, promise=1000), "is cut short"),
-        (wav(WAVE)[:30], "without its sound"),
+        (wav(WAVE, promise=1000), "is truncated"),
+        (wav(WAVE)[:30], "without sound"),
         (wav([]), "0 samples"),
         (wav(WAVE, bits=12), "format 1 with 12 bits"),
-        (b"RIFF1234AVI ....", "no WAV file"),
+        (b"RIFF1234AVI ....", "not a WAV file"),
         (b"something else", "is not a WAV file|is not a sound"),
     ],
 )
@@ -92,7 +92,7 @@ def test_what_is_no_sound_is_answered_in_a_sentence(tmp_path, data, words):
     path.write_bytes(data)
     with pytest.raises(DataError, match=words) as error:
         read_sound(path)
-    assert isinstance(error.value, CutShort) == ("cut short" in str(error.value))
+    assert isinstance(error.value, CutShort) == ("truncated" in str(error.value))
 
 
 def test_a_table_and_a_folder_hold_the_same_and_count_what_is_wrong(tmp_path):
@@ -118,9 +118,9 @@ def test_a_table_and_a_folder_hold_the_same_and_count_what_is_wrong(tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
-        ("a.csv", "sound,text\nx.wav,y\n", "say which holds the files with --file"),
-        ("a.csv", "file,text\nx.wav,y\n", "no recording that can be read: there is no file"),
-        ("folder", None, "holds no recording"),
+        ("a.csv", "sound,text\nx.wav,y\n", "name the one with the files with --file"),
+        ("a.csv", "file,text\nx.wav,y\n", "no readable recording: there is no file"),
+        ("folder", None, "contains no recording"),
     ],
 )
 def test_data_without_sound(tmp_path, name, text, words):

@@ -85,7 +85,7 @@ def test_the_old_form_and_broken_tags_are_counted_and_written_anew(tmp_path):
     path.write_text("a I-x\nb B-x\n\nc B-x\n\nd B-y\ne I-x\n")
     found = read_tagged(path)
     assert found.tags == [["B-x", "B-x"], ["B-x"], ["B-y", "B-x"]]
-    assert "2 of 3 sentences have tags that break BIO" in " ".join(found.notes)
+    assert "2 of 3 sentences have tags that violate BIO" in " ".join(found.notes)
 
 
 def test_what_lacks_a_tag_is_left_out_and_counted(tmp_path):
@@ -100,7 +100,7 @@ def test_what_lacks_a_tag_is_left_out_and_counted(tmp_path):
     path.write_text('{"tokens": ["a"], "tags": ["X"]}\n{"tokens": ["a", "b"], "tags": ["X"]}\n')
     found = read_tagged(path)
     assert len(found) == 1
-    assert "1 of 2 lines have not as many tags as words (the first is line 2)" in next(
+    assert "1 of 2 lines differ in the number of tags and words (the first is line 2)" in next(
         iter(found.notes)
     )
 
@@ -108,16 +108,16 @@ def test_what_lacks_a_tag_is_left_out_and_counted(tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "columns", "words"),
     [
-        ("a.conll", "\n\n", {}, "holds no sentence"),
+        ("a.conll", "\n\n", {}, "has no sentence"),
         ("a.conll", "a\nb\n", {}, "no sentence has a tag for every word"),
         ("a.conll", "a X\n", {"tag": "5"}, "line 1 of"),
-        ("a.conll", "a X\n", {"tag": "ner"}, "--tag is the number of a column"),
+        ("a.conll", "a X\n", {"tag": "ner"}, "--tag must be the number of a column"),
         ("a.conll", "a X\n", {"sentence": "s"}, "--sentence names a column of a table"),
         ("a.conllu", UNIVERSAL, {"tag": "pos"}, "or one of id, form"),
-        ("a.csv", "word,kind\na,X\n", {}, "say which holds the tags with --tag"),
+        ("a.csv", "word,kind\na,X\n", {}, "name the one with the tags with --tag"),
         ("a.csv", "word,tag\na,X\n", {"word": "wrod"}, "did you mean 'word'"),
-        ("a.jsonl", '["a"]\n', {}, "is to be an object"),
-        ("a.jsonl", '{"tokens": "a", "tags": "X"}\n', {}, "must hold a list of texts"),
+        ("a.jsonl", '["a"]\n', {}, "must be an object"),
+        ("a.jsonl", '{"tokens": "a", "tags": "X"}\n', {}, "must be a list of texts"),
         ("a.jsonl", '{"tokens": ["a"]\n', {}, "line 1 of"),
     ],
 )

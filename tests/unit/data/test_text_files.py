@@ -70,5 +70,5 @@ def test_tokens_in_a_file(tmp_path: Path, size: int, kind: type) -> None:
 def test_what_is_no_file_of_tokens(tmp_path: Path) -> None:
     path = tmp_path / "tokens"
     path.write_bytes(b"abc")
-    with pytest.raises(DataError, match="is not a file of tokens: it holds 3 bytes"):
+    with pytest.raises(DataError, match="is not a file of tokens: it has 3 bytes"):
         map_tokens(path, 300)

@@ -120,7 +120,7 @@ def test_gaps_and_repeats(tmp_path: Path) -> None:
     assert one.without_gaps()[3:7].tolist() == [4, 4, 4, 7]
     assert found.notes.sentences == [
         "2 of 20 rows of 's' repeat a time and were averaged with it",
-        "2 of 20 steps had no value: the last one before them stands in, and they are never judged",
+        "2 of 20 steps had no value: the last one before them is used, and they are not evaluated",
     ]
     assert str(one.times(20, 21)[0])[:10] == "2024-01-21"
 
@@ -195,7 +195,7 @@ def test_the_only_column_of_dates_holds_the_times(tmp_path: Path) -> None:
     found = read_time_series(path)
     assert found.value == "Umsatz"
     assert found.series[0].step == Step(86_400, "second")
-    assert "the column 'Tag' holds dates and was taken for the times" in list(found.notes)
+    assert "the column 'Tag' contains dates and was used for the times" in list(found.notes)
     path.write_text("a,b,v\n" + "".join(f"{d},{d},{k}\n" for k, d in enumerate(days)))
     found = read_time_series(path, value="v")  # two of them: nothing is guessed
     assert not found.series[0].has_dates

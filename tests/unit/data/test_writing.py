@@ -52,7 +52,7 @@ def test_one_text_among_many_rows_keeps_a_column_of_texts(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("name", ["a.doc", "a", "a.parquet.gz", "a.xlsx.gz", "a.csv.zip"])
 def test_a_name_that_says_nothing_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(DataError, match="the ending of the name says how a table is written"):
+    with pytest.raises(DataError, match="the extension determines the format"):
         write_table(tmp_path / name, [FIRST])
     assert not list(tmp_path.iterdir())
 

@@ -135,7 +135,7 @@ BOMB = base64.b64encode(b"P5 5000 5000 255\n").decode()
     ("address", "body", "said"),
     [
         ("captioner/predict", '{"pictures": ["no base64!"]}', "picture 1 is not base64"),
-        ("captioner/predict", '{"pictures": ["aGVsbG8="]}', "not a picture that can be read"),
+        ("captioner/predict", '{"pictures": ["aGVsbG8="]}', "not a readable picture"),
         ("captioner/predict", f'{{"pictures": ["{BOMB}"]}}', "more than 16 million"),
         ("captioner/predict", f'{{"pictures": {["a"] * 9}}}'.replace("'", '"'), "at most 8"),
         ("captioner/predict", '{"pictures": []}', "at least 1"),

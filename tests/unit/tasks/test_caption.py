@@ -67,7 +67,7 @@ def test_a_table_is_answered_row_by_row(run, capsys):
     lines = said.out.split("\n")
     assert lines[1] == "" != lines[0]
     assert len(lines) == 4
-    assert "1 of 3 pictures have an empty answer" in said.err
+    assert "1 of 3 pictures have no prediction" in said.err
     out = str(place / "out.csv")
     assert main(["predict", str(run), str(place / "new.csv"), "--out", out]) == 0
     rows = (place / "out.csv").read_text().splitlines()
@@ -137,12 +137,12 @@ def test_what_cannot_be_learned(X, y, words):
     ("line", "words"),
     [
         ("predict {run} gone.png", "there is no file 'gone.png'"),
-        ("predict {run} {run}/../bad.png", "is not a picture that can be read"),
+        ("predict {run} {run}/../bad.png", "is not a readable picture"),
         ("predict {run} {run}/../0.png --tag x", "no option '--tag'"),
         ("predict {run} {run}/../0.png --word x", "--word does not apply to"),
-        ("evaluate {run} {run}/../0.png", "to learn, name a table"),
-        ("train caption {run}/../0.png", "to learn, name a table"),
-        ("train caption {run}/../all.csv", "say which holds the texts with --text"),
+        ("evaluate {run} {run}/../0.png", "name a table of files"),
+        ("train caption {run}/../0.png", "name a table of files"),
+        ("train caption {run}/../all.csv", "name the one with the texts with --text"),
         ("train caption {run}/../all.csv --size 0", "size must be an integer"),
         ("train caption {run}/../all.csv --size 99999", "size"),
         ("train caption builtin:digit-strips --text a", "--text names a column of a file"),

@@ -188,7 +188,7 @@ def test_it_resumes_to_the_same_bits(tmp_path, monkeypatch):
         ("compose {run} --out a.mid --temperature -1", "temperature"),
         ("predict {run} x", "composes music: use"),
         ("train compose gone.mid", "there is no file"),
-        ("train compose {run}", "holds no score"),
+        ("train compose {run}", "contains no score"),
         ("train compose {run}/../scores --steps 0", "steps must be an integer"),
     ],
 )

@@ -199,7 +199,7 @@ def test_plain_text_is_cut_and_found_again():
         ([["a"], []], [["O"], []], "sentence 2 holds no word"),
         ([["a"]], [["O"], ["O"]], "there are 1 sentences, and tags of 2"),
         ([["a", "b"]], [["O"]], "sentence 1 has 2 words and 1 tags"),
-        ([["a"], ["b"]], [["O"], ["O"]], "nothing to tell apart"),
+        ([["a"], ["b"]], [["O"], ["O"]], "nothing to learn"),
     ],
 )
 def test_sentences_that_make_no_sense(X, y, words):
@@ -214,7 +214,7 @@ def test_sentences_that_make_no_sense(X, y, words):
         ("predict {run} gone.conll", "there is no file 'gone.conll'"),
         ("predict {run} text --probabilities", "--probabilities is for classes"),
         ("predict {run} text --text x", "--text does not apply to"),
-        ("evaluate {run} {run}/../names.conll --tag 9", "column 9 is asked for"),
+        ("evaluate {run} {run}/../names.conll --tag 9", "column 9 was requested"),
         ("train tag {run}/../names.conll --characters word", "no choice 'word'"),
         ("train tag {run}/../names.conll --test-share 2", "must be a number from 0 to below 1"),
         ("train tag {run}/../names.conll --word-dropout 1", "word_dropout must be a number from 0"),

@@ -237,7 +237,7 @@ def test_recordings_too_short_for_their_text_are_counted_and_left_out():
         ("transcribe {run} gone.wav", "there is no file 'gone.wav'"),
         ("transcribe {run} {run}/../0.wav --rate 8000", "--rate is for raw samples"),
         ("transcribe {run} {run}/../0.wav --beam 0", "beam must be an integer"),
-        ("train transcribe {run}/../0.wav", "to learn, name a table"),
+        ("train transcribe {run}/../0.wav", "name a table of files"),
         ("train transcribe {run}/../all.csv --stride 0", "stride must be an integer"),
         ("predict {run} {run}/../0.wav --tag x", "no option '--tag'"),
     ],

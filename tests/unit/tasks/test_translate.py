@@ -176,9 +176,9 @@ def test_two_files_and_what_has_no_partner(tmp_path):
     (tmp_path / "b").write_text("eins\n\n\nvier\n")
     found = read_pairs(tmp_path / "a", tmp_path / "b")
     assert (found.sources, found.targets) == (["one", "four"], ["eins", "vier"])
-    assert list(found.notes) == ["1 of 3 pairs have no partner and were left out"]
+    assert list(found.notes) == ["1 of 3 pairs are incomplete and were left out"]
     (tmp_path / "b").write_text("eins\n")
-    with pytest.raises(DataError, match=r"has 4 lines and .* 1: line by line"):
+    with pytest.raises(DataError, match=r"has 4 lines and .* has 1: their lines"):
         read_pairs(tmp_path / "a", tmp_path / "b")
     with pytest.raises(DataError, match="is not a table"):
         read_pairs(tmp_path / "a")

@@ -208,7 +208,7 @@ def test_parameters_that_make_no_sense(parameters, words):
     ("X", "y", "words"),
     [
         ("one text", ["a"], "list of texts"), ([], [], "empty"),
-        (["a", "b"], ["x", "x"], "nothing to tell apart"), (["a", "b"], ["x"], "one label each"),
+        (["a", "b"], ["x", "x"], "nothing to learn"), (["a", "b"], ["x"], "one label each"),
         (["a", 3], ["x", "y"], "mixes texts"), ([[[1.0], [2.0]], [[]]], [0, 1], "row 2"),
         ([object(), object()], [0, 1], "row 1"),
         ([[[1.0, 2.0]], [[1.0]]] * 8, [0, 1] * 8, "channel"),

@@ -48,7 +48,7 @@ def test_it_learns_and_is_asked(run, capsys):
     assert len(lines) == 31
     assert lines[-1] == ""
     assert lines.count("left") > 25
-    assert "1 of 31 clips have an empty answer" in said.err
+    assert "1 of 31 clips have no prediction" in said.err
     assert main(["predict", str(run), str(place / "right" / "1.npz"), "--probabilities"]) == 0
     assert "p(right)" in capsys.readouterr().out
 

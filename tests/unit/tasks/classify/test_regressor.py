@@ -118,7 +118,7 @@ def test_predict_writes_a_number_and_its_interval(run, capsys):
         ("train classify rows.csv --label price", "with `unrolled train regress`"),
         ("train regress rows.csv --target text", "which is not a number"),
         ("train regress rows.csv", "holds the numbers? name it with --target"),
-        ("train regress builtin:languages", "holds classes, one a row, and no numbers"),
+        ("train regress builtin:languages", "has one class per row, not numbers"),
         ("train regress rows.csv --target price --interval 2", "lies between 0.02 and 0.98"),
         ("predict run rows.csv --top 2", "--top is for classes"),
         ("export run --to c", "train it with --members 1 --no-linear --no-bidirectional"),

@@ -121,7 +121,7 @@ def test_a_run_is_trained_resumed_asked_and_measured(
     [
         (["--times", "when", "--cell", "gru"], "GRU takes none: choose --cell cfc"),
         (["--times", "hour", "--cell", "cfc"], "has no column 'hour' for --times"),
-        (["--times", "when", "--time", "id", "--cell", "cfc"], "orders the rows by itself"),
+        (["--times", "when", "--time", "id", "--cell", "cfc"], "already orders the rows"),
     ],
 )
 def test_what_has_no_sense_is_refused(
@@ -142,5 +142,5 @@ def test_times_that_go_back_are_refused() -> None:
 
 def test_a_row_that_is_a_whole_series_has_no_times(tmp_path: Path) -> None:
     (tmp_path / "wide.csv").write_text("label,x1,x2\na,1,2\nb,3,4\n")
-    with pytest.raises(DataError, match="--times says when a step of a series was"):
+    with pytest.raises(DataError, match="--times names the time of each step"):
         read_series(tmp_path / "wide.csv", "label", times="x1")
