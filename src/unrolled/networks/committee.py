@@ -25,7 +25,9 @@ UNKNOWN = torch.linspace(1, -1, QUANTILES)  # they fall, which no quantiles do; 
 class Committee(nn.Module):
     """Members with one input and one set of classes, and what their opinions are worth."""
 
-    errors: Tensor  # (QUANTILES,), of numbers: quantiles of the error on rows not learned from
+    # of numbers, on rows not learned from:
+    errors: Tensor  # (QUANTILES,): quantiles of the error, divided by the scale of the row
+    log_scales: Tensor  # (2,): the least and the largest logarithm of a scale; zeros: all are 1
     blend: Tensor  # (2,): what the scores of the networks and of the linear model are scaled with
 
     def __init__(
@@ -41,6 +43,7 @@ class Committee(nn.Module):
         self.register_buffer("blend", torch.tensor([1.0, 0.0]))
         if aim.name == "number":
             self.register_buffer("errors", UNKNOWN.clone())
+            self.register_buffer("log_scales", torch.zeros(2))
         self.share = 1.0  # of the networks, between calibrated opinions; known once it is fitted
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
@@ -67,9 +70,15 @@ class Committee(nn.Module):
             scores = scores + self.blend[1] * linear
         return self.aim.opinion(scores)
 
+    def scales(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """Of numbers: by what the quantiles of errors are multiplied for each row, (B,)."""
+        logs = [member.log_scale(x, lengths) for member in self.members]  # type: ignore[operator]
+        low, high = self.log_scales.tolist()
+        return torch.stack(logs).mean(0).clamp(low, high).exp()
+
     def error_range(self, level: float) -> tuple[float, float] | None:
-        """Of numbers: between which errors a share `level` of those on rows not learned from lies;
-        None where too few rows were set aside to say."""
+        """Of numbers: between which errors a share `level` of those on rows not learned from lies,
+        for a scale of 1; None where too few rows were set aside to say."""
         if self.aim.name != "number" or self.errors[0] > self.errors[-1]:
             return None
         levels = torch.arange(1, QUANTILES + 1, dtype=torch.float64) / (QUANTILES + 1)

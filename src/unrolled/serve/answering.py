@@ -77,7 +77,7 @@ class Regress(Task):
     def answer(self, model: Any, items: list[Any]) -> list[Any]:
         said = model.answers(items, ignore)[:, 0]
         try:
-            ends = model.interval_of(said)
+            ends = model.interval_of(items, said)
         except NotCalibrated:
             return [{"value": value} for value in said.tolist()]
         rows = zip(said.tolist(), ends[0].tolist(), ends[1].tolist(), strict=True)

@@ -81,7 +81,7 @@ def numbers_of(
         notes.say(note)
     columns: dict[str, Any] = {"prediction": said}
     try:
-        columns["low"], columns["high"] = model.interval_of(said)
+        columns["low"], columns["high"] = model.interval_of(batch.texts, said)
         notes.say(f"low and high are the ends of the {model.interval:.0%} interval")
     except NotCalibrated as reason:
         notes.say(str(reason))

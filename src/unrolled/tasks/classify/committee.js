@@ -69,7 +69,10 @@ function readBy(member, given) {
   const [vector, back] = pooled(member, outputs);
   const scores = Float64Array.from(member.c);
   addProduct(scores, member.V, vector, scores.length, vector.length);
-  return { xs, outputs, trace, back, width: vector.length, said: opinion(scores) };
+  const logScale = member.spread
+    ? vector.reduce((sum, value, k) => sum + value * member.spread[k], member.spread[vector.length])
+    : 0;
+  return { xs, outputs, trace, back, width: vector.length, said: opinion(scores), logScale };
 }
 
 /** For each step the derivative of the score of a class by its input, times that input. */
@@ -107,12 +110,19 @@ function classify(input) {
     unit * run.blend[0] * parts.reduce((sum, one) => sum + one[t], 0) / members.length);
   const ngrams = beside?.counted?.(best)
     .map(([name, part]) => [name, unit * run.blend[1] * part]) ?? [];
-  return { chances, best, counted, ngrams, outputs: readings[0].outputs };
+  return { chances, best, counted, ngrams, outputs: readings[0].outputs, scale: scaleOf(readings) };
+}
+
+/** By what the quantiles of errors are multiplied for this input. */
+function scaleOf(readings) {
+  const [low, high] = run.logScales ?? [0, 0];
+  const mean = readings.reduce((sum, { logScale }) => sum + logScale, 0) / readings.length;
+  return Math.exp(Math.min(Math.max(mean, low), high));
 }
 
 /** The number of a text or a series, and the ends of its interval where they are calibrated. */
 function regress(input) {
-  const [value] = classify(input).chances;
+  const { chances: [value], scale } = classify(input);
   if (!run.errors) return { value };
-  return { value, low: value + run.errors[0], high: value + run.errors[1] };
+  return { value, low: value + scale * run.errors[0], high: value + scale * run.errors[1] };
 }

@@ -76,7 +76,7 @@ def _aim(committee: Committee, level: float | None) -> dict[str, Any]:
         return {"aim": aim.name}
     range_ = None if level is None else committee.error_range(level)
     return {"aim": aim.name, "center": aim.center, "unit": aim.unit, "level": level,
-            "errors": range_}  # fmt: skip
+            "errors": range_, "logScales": committee.log_scales.tolist()}  # fmt: skip
 
 
 def refuse_bpe(encoder: Encoder) -> None:
@@ -92,6 +92,8 @@ def _arrays(member: Labeller, int8: bool) -> dict[str, object]:
     found: dict[str, Any] = {"V": member.readout.weight, "c": member.readout.bias}
     if member.pool.kind == "attention":
         found["query"] = member.pool.query
+    if "spread" in dict(member.named_buffers(recurse=False)):
+        found["spread"] = member.spread
     if member.embed is not None:
         found["embedding"] = member.embed.weight
     if member.front is not None:

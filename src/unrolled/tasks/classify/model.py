@@ -34,6 +34,8 @@ HIDDEN_WORDS = 0.1  # words that a network is not shown while it learns (Iyyer e
 class Labeller(nn.Module):
     """The recurrent classifier."""
 
+    spread: Tensor  # (out + 1,), of numbers: what reads out the logarithm of a row's error
+
     def __init__(
         self,
         cell: ChosenCell,
@@ -50,6 +52,7 @@ class Labeller(nn.Module):
         stride: int = 0,
         canvas: Canvas | None = None,
         named: tuple[str, ...] = (),
+        is_number: bool = False,
     ) -> None:
         """`stride`: steps of a series that the convolutions make one; 0: no convolutions. `canvas`:
         each step is a frame of this size. `named`: what the cell takes by name of a series with
@@ -69,6 +72,8 @@ class Labeller(nn.Module):
         out = self.recurrent.output_size * self.recurrent.directions
         self.pool = Pooling(pooling, out, bidirectional)
         self.readout = nn.Linear(out, classes)
+        if is_number:
+            self.register_buffer("spread", torch.zeros(out + 1))
 
     def inputs(self, x: Tensor, lengths: Tensor) -> Tensor:
         """What the recurrent layers see, without dropout."""
@@ -100,6 +105,15 @@ class Labeller(nn.Module):
         return 1 if self.front is None else int(self.front.stride)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        scores: Tensor = self.readout(self.drop(self.summary(x, lengths)))
+        return scores
+
+    def log_scale(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """Of numbers: the logarithm of how far off each row may be, (B,)."""
+        return self.summary(x, lengths) @ self.spread[:-1] + self.spread[-1]
+
+    def summary(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """One vector for each sequence, (B, out)."""
         seen = x if self.embed is not None else self.inputs(x, lengths)
         if self.front is not None:
             lengths = self.front.shorter(lengths)
@@ -115,20 +129,17 @@ class Labeller(nn.Module):
             self._dropped(tokens if self.embed is None else self.embed(tokens)), batch
         )
         if self.pool.kind == "last":
-            pooled = self._ends(states)
-        elif self.pool.kind == "max" and not torch.is_grad_enabled():
-            pooled = batch.largest(y)
-        else:
-            pooled = self.pool(batch.scatter(y), lengths)
-        scores: Tensor = self.readout(self.drop(pooled))
-        return scores
+            return self._ends(states)
+        if self.pool.kind == "max" and not torch.is_grad_enabled():
+            return batch.largest(y)
+        pooled: Tensor = self.pool(batch.scatter(y), lengths)
+        return pooled
 
     def _of_equal(self, seen: Tensor) -> Tensor:
         """Of sequences of one length, such as a single one: the same without gathering tokens."""
         y, states = self.recurrent(self._dropped(seen if self.embed is None else self.embed(seen)))
-        pooled = self._ends(states) if self.pool.kind == "last" else self.pool(y, None)
-        scores: Tensor = self.readout(self.drop(pooled))
-        return scores
+        pooled: Tensor = self._ends(states) if self.pool.kind == "last" else self.pool(y, None)
+        return pooled
 
     def _ends(self, states: Tensor | tuple[Tensor, ...]) -> Tensor:
         """Where each direction of the last layer ended: its output there, (B, directions H)."""

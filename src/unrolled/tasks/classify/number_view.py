@@ -132,9 +132,9 @@ def _intervals(found: Findings) -> list[Block]:
         Table(
             "intervals",
             "Intervals are calibrated on the errors of rows by networks that were not trained on "
-            "them (split conformal prediction), and equally wide for every row. Coverage is the "
-            "fraction of the test set that lies inside.",
-            ["level", "coverage", "width"],
+            "them (split conformal prediction), and wider for rows with larger errors. Coverage is "
+            "the fraction of the test set that lies inside.",
+            ["level", "coverage", "mean width"],
             rows,
         )
     ]

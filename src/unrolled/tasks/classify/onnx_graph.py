@@ -43,7 +43,8 @@ def reader_model(model: Committee, encoder: Encoder, level: float | None) -> Any
     shape = ["batch", "time", encoder.inputs] if is_series else ["batch", "time"]
     results = [g.fresh(name) for name in _results(model, level)]
     shared = _scaled(g, given, encoder) if isinstance(encoder, SeriesEncoder) else given
-    said = [_scores(g, member, shared, lengths) for member in members]
+    summaries = [_summary(g, member, shared, lengths) for member in members]
+    said = [_read_out(g, *one) for one in zip(members, summaries)]
     if model.aim.name == "class":
         said = [g.add("LogSoftmax", scores, axis=-1) for scores in said]
     mean = said[0] if len(said) == 1 else g.add("Mean", *said)
@@ -55,7 +56,8 @@ def reader_model(model: Committee, encoder: Encoder, level: float | None) -> Any
         scores = g.add("Add", scores, g.add("Mul", beside, g.constant(float(model.blend[1]))))
     shape = ["batch"] if model.aim.name == "number" else ["batch", members[0].readout.out_features]
     outputs = [g.value(result, shape) for result in results]
-    for answer, result in zip(_answers(g, model, scores, level), results, strict=True):
+    ends = _errors(g, model, summaries, level)
+    for answer, result in zip(_answers(g, model, scores, ends), results, strict=True):
         g.rename(answer, result)
     what = "regressor" if model.aim.name == "number" else "classifier"
     about = f"A {what} of sequences.\n\n{network.equation.text}"
@@ -70,8 +72,25 @@ def _results(model: Committee, level: float | None) -> list[str]:
     return ["number", "low", "high"] if has_interval else ["number"]
 
 
-def _answers(g: Graph, model: Committee, scores: str, level: float | None) -> list[str]:
-    """As many as there are results."""
+def _errors(g: Graph, model: Committee, summaries: list[str], level: float | None) -> list[str]:
+    """Between which errors a row of an interval of this level lies, (batch,) each."""
+    errors = None if level is None else model.error_range(level)
+    if errors is None:
+        return []
+    logs = []
+    for member, summary in zip(model.members, summaries):
+        assert isinstance(member, Labeller)
+        spread = _array(member.spread)
+        product = g.add("MatMul", summary, g.constant(spread[:-1], "spread"))
+        logs.append(g.add("Add", product, g.constant(spread[-1])))
+    mean = logs[0] if len(logs) == 1 else g.add("Mean", *logs)
+    low, high = (g.constant(float(end)) for end in model.log_scales)
+    scale = g.add("Exp", g.add("Min", g.add("Max", mean, low), high))
+    return [g.add("Mul", scale, g.constant(error)) for error in errors]
+
+
+def _answers(g: Graph, model: Committee, scores: str, errors: list[str]) -> list[str]:
+    """As many as there are results; `errors` are the ends of an interval, if it is calibrated."""
     aim = model.aim
     if not isinstance(aim, Number):
         if aim.name == "labels":
@@ -79,8 +98,7 @@ def _answers(g: Graph, model: Committee, scores: str, level: float | None) -> li
         return [g.add("Softmax", scores, axis=-1)]
     scaled = g.add("Mul", g.add("Squeeze", scores, g.integers(1)), g.constant(aim.unit))
     number = g.add("Add", scaled, g.constant(aim.center))
-    errors = None if level is None else model.error_range(level)
-    return [number, *(g.add("Add", number, g.constant(error)) for error in errors or ())]
+    return [number, *(g.add("Add", number, error) for error in errors)]
 
 
 def _beside(g: Graph, linear: Any, shared: str, lengths: str, inputs: list[Any]) -> str:
@@ -96,8 +114,8 @@ def _beside(g: Graph, linear: Any, shared: str, lengths: str, inputs: list[Any])
     return g.add("Add", total, g.constant(_array(linear.bias), "bias"))
 
 
-def _scores(g: Graph, model: Labeller, given: str, lengths: str) -> str:
-    """What one network says, (batch, classes)."""
+def _summary(g: Graph, model: Labeller, given: str, lengths: str) -> str:
+    """What one network reads, (batch, out)."""
     network = network_of(model.recurrent)
     inputs = given
     if model.embed is not None:
@@ -109,9 +127,13 @@ def _scores(g: Graph, model: Labeller, given: str, lengths: str) -> str:
     batch = g.add("Gather", g.add("Shape", x), g.integers(1), axis=0)
     layers = Layers(g, network)
     y, finals = layers.write(x, first_states(g, network, batch), lengths)
-    pooled = _pooled(g, model, layers, y, finals[0], x, lengths)
+    return _pooled(g, model, layers, y, finals[0], x, lengths)
+
+
+def _read_out(g: Graph, model: Labeller, summary: str) -> str:
+    """What one network says, (batch, classes)."""
     weight, bias = _array(model.readout.weight), _array(model.readout.bias)
-    product = g.add("MatMul", pooled, g.constant(weight.T, "V"))
+    product = g.add("MatMul", summary, g.constant(weight.T, "V"))
     return g.add("Add", product, g.constant(bias, "c"))
 
 

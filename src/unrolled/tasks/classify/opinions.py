@@ -6,7 +6,7 @@ Rows that were learned from are judged by the member that did not, where there i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,13 @@ from unrolled.tasks.classify.job import SHOWN, Labelled
 from unrolled.tasks.ragged import Ragged, batches_in_order
 
 PREDICTING = 256  # sequences in a batch when nothing is learned
+
+
+@torch.no_grad()
+def in_batches(function: Callable[[Tensor, Tensor], Tensor], sequences: Ragged) -> Tensor:
+    """What a function of (T, B, ...) and lengths says of each row, (rows, ...)."""
+    said = [function(*sequences.batch(rows)) for rows in _batches(sequences)]
+    return torch.cat(said)[_back(sequences)]
 
 
 @torch.no_grad()

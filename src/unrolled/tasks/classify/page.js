@@ -19,11 +19,11 @@ const asInput = text => isSeries ? linesOf(text).map(numbersOf) : text;
 window.classify = text => classify(asInput(text));
 window.regress = text => regress(asInput(text));
 
-function showNumber(value) {
+function showNumber(value, scale) {
   const made = element("p", "number-large", shortNumber(value, 5));
   const shown = [made];
   if (run.errors) {
-    const [low, high] = run.errors.map(error => shortNumber(value + error, 5));
+    const [low, high] = run.errors.map(error => shortNumber(value + scale * error, 5));
     shown.push(element("p", "hint", `${Math.round(100 * run.level)} % interval: ${low} to ${high}`));
   }
   $("classes").replaceChildren(...shown);
@@ -45,7 +45,7 @@ function show() {
   const read = Math.min(Number(slider.value), steps.length);
   const found = classify(read ? input.slice(0, steps[read - 1].end) : input);
   $("read").textContent = `${read} of ${steps.length} steps read`;
-  if (isNumber) showNumber(found.chances[0]);
+  if (isNumber) showNumber(found.chances[0], found.scale);
   else showBars($("classes"), run.classes, found.chances);
   // where convolutions read first, one step of the network is several of the series
   const stride = isSeries ? Math.max(1, run.members[0].stride) : 1;

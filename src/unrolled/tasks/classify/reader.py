@@ -269,7 +269,7 @@ class Reader(Estimator):
         """Of numbers: the level of the intervals that answers have."""
         return None
 
-    def _intervals(self, said: Any) -> dict[float, Any]:
+    def _intervals(self, said: Any, data: Labelled) -> dict[float, Any]:
         """Of numbers: for each level the low and high ends of the intervals."""
         return {}
 
@@ -307,6 +307,7 @@ class Reader(Estimator):
             stride=shape.get("stride", 0) if self.convolutions and not masked else 0,
             canvas=self.encoder_.canvas,
             named=self.named_,
+            is_number=self.aim_.name == "number",
         )
 
     def _train_baseline(self, parts: Any, weights: Any) -> nn.Module | None:
@@ -364,7 +365,7 @@ class Reader(Estimator):
             notes=self.notes_.sentences,
             live=alive(lambda: self._live(raw)),
             command=str(config["data"].get("command", repr(self))),
-            intervals=self._intervals(said),
+            intervals=self._intervals(said, data),
         )
 
     # ---------------------------------------------------------------------------------- asking

@@ -6,8 +6,8 @@
     low, high = model.predict_interval(["a house by the sea"])
 
 The networks are trained on the squared error. Intervals are calibrated on the errors that the model
-makes on rows by networks that were not trained on them (split conformal prediction): they are
-equally wide for every row. `Reader` says how the networks learn; next: `cli`.
+makes on rows by networks that were not trained on them (split conformal prediction), and are wider
+for rows whose errors are larger (`scales`). `Reader` says how the networks learn; next: `cli`.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from unrolled.tasks.classify.job import Labelled
 from unrolled.tasks.classify.live_page import live_part
 from unrolled.tasks.classify.opinions import chances
 from unrolled.tasks.classify.reader import Reader
+from unrolled.tasks.classify.scales import learn_scales, scales_of
 from unrolled.tasks.conformal import LEAST, conformal
 from unrolled.tasks.options import option
 from unrolled.tasks.tokens import DamagedVocabulary
@@ -103,8 +104,9 @@ class Regressor(RegressorMixin, Reader):
 
     def _calibrate(self, data: Labelled) -> None:
         """Keep the quantiles of the errors on rows that were not learned from."""
-        errors = np.sort((data.targets - chances(self.model_, data))[:, 0]).tolist()
+        errors = (data.targets - chances(self.model_, data))[:, 0]
         if len(errors) >= LEAST:
+            errors = np.sort(errors / learn_scales(self.model_, data, errors)).tolist()
             levels = np.arange(1, len(self.model_.errors) + 1) / (len(self.model_.errors) + 1)
             found = [conformal(errors, float(level)) for level in levels]
             self.model_.errors.copy_(torch.tensor(found))
@@ -116,10 +118,11 @@ class Regressor(RegressorMixin, Reader):
     def level(self) -> float | None:
         return self.interval
 
-    def _intervals(self, said: Any) -> dict[float, Any]:
+    def _intervals(self, said: Any, data: Labelled) -> dict[float, Any]:
         if self.model_.error_range(self.interval) is None:
             return {}
-        return {level: self._ends(said, level) for level in sorted({*SHOWN, self.interval})}
+        scales = scales_of(self.model_, data.sequences)[:, None]
+        return {level: self._ends(said, level, scales) for level in sorted({*SHOWN, self.interval})}
 
     # ---------------------------------------------------------------------------------- asking
 
@@ -130,20 +133,26 @@ class Regressor(RegressorMixin, Reader):
     def predict_interval(self, X: Sequence[Any], level: float | None = None) -> tuple[Any, Any]:
         """The low and high end of an interval for each; `level` as in `interval` if not given."""
         self.require_fitted("model_")
-        return self.interval_of(self.predict(X), level)
+        return self.interval_of(X, self.predict(X), level)
 
-    def interval_of(self, said: Any, level: float | None = None) -> tuple[Any, Any]:
-        """The same, of predictions that were made."""
+    def interval_of(
+        self, X: Sequence[Any], said: Any, level: float | None = None
+    ) -> tuple[Any, Any]:
+        """The same, of predictions that were made for these sequences."""
         level = self._checked_level(self.interval if level is None else level)
-        return self._ends(said, level)
+        scales = 1.0
+        if len(said):
+            sequences = self.encoder_.encode(as_inputs(X), lambda note: None)
+            scales = scales_of(self.model_, sequences)
+        return self._ends(said, level, scales)
 
-    def _ends(self, said: Any, level: float) -> tuple[Any, Any]:
+    def _ends(self, said: Any, level: float, scales: Any) -> tuple[Any, Any]:
         errors = self.model_.error_range(level)
         if errors is None:
             raise NotCalibrated(
                 f"there are no intervals: fewer than {LEAST} rows were set aside to calibrate them"
             )
-        return said + errors[0], said + errors[1]
+        return said + scales * errors[0], said + scales * errors[1]
 
     @staticmethod
     def _checked_level(level: float) -> float:
@@ -161,7 +170,8 @@ class Regressor(RegressorMixin, Reader):
         said = self._chances(data, inputs)
         found = {**numbers_measured(said, data.targets), "rows": len(data)}
         if self.model_.error_range(self.interval) is not None:
-            low, high = self._ends(said, self.interval)
+            scales = scales_of(self.model_, data.sequences)[:, None]
+            low, high = self._ends(said, self.interval, scales)
             inside = (low <= data.targets) & (data.targets <= high)
             found |= {"interval": self.interval, "coverage": float(inside.mean()),
                       "width": float((high - low).mean())}  # fmt: skip

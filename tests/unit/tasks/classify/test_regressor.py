@@ -6,12 +6,16 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+import torch
 from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
 from tests.tolerances import FIGURE, FLOAT64, assert_agrees
 from unrolled.cli import main
 from unrolled.errors import ArgumentError
+from unrolled.tasks.classify.encoders import as_inputs
+from unrolled.tasks.classify.opinions import in_batches
 from unrolled.tasks.classify.regressor import Regressor
+from unrolled.tasks.classify.scales import scales_of
 
 SMALL = {"hidden": 4, "embedding": 4, "epochs": 1, "members": 2, "batch_size": 16, "tokens": "word"}
 WORTH = {"sea": 300.0, "garden": 120.0, "attic": -80.0}
@@ -88,6 +92,43 @@ def test_intervals_hold_what_they_should_of_rows_not_learned_from():
         assert abs(held - level) < 0.15, level
         assert (high > low).all()
     assert (model.predict_interval(X, 0.9)[1] > model.predict_interval(X, 0.5)[1]).all()
+
+
+@pytest.fixture(scope="module")
+def uneven() -> tuple[Regressor, list[np.ndarray], np.ndarray]:
+    """Series whose size says how noisy their target is, and a regressor of most of them."""
+    draw = np.random.default_rng(3)
+    sizes = draw.uniform(0.2, 3.0, 900)
+    X = [size * np.sin(np.arange(8) + draw.uniform(0, 6)) for size in sizes]
+    y = draw.normal(0.0, sizes)
+    options = SMALL | {"hidden": 8, "members": 2, "batch_size": 64, "linear": False}
+    model = Regressor(convolutions=False, **options).fit(X[:600], y[:600])
+    return model, X[600:], y[600:]
+
+
+def test_intervals_are_wide_where_errors_are_large(uneven):
+    """As wide for all they would cover nearly all calm rows, and two thirds of the noisy ones."""
+    model, X, y = uneven
+    low, high = model.predict_interval(X, 0.8)
+    inside, sizes = (low <= y) & (y <= high), np.array([np.abs(x).max() for x in X])
+    calm, noisy = sizes < np.quantile(sizes, 0.33), sizes > np.quantile(sizes, 0.67)
+    assert (high - low)[noisy].mean() > 1.8 * (high - low)[calm].mean()
+    for rows in (inside, inside[calm], inside[noisy]):
+        assert abs(rows.mean() - 0.8) < 3 * (0.16 / len(rows)) ** 0.5
+
+
+def test_scales_are_of_rows_that_a_network_did_not_learn_from(uneven):
+    """Each network's `spread` is a ridge regression of what it read of its own fold."""
+    model, X, _ = uneven
+    sequences, logs = model.encoder_.encode(as_inputs(X), str), []
+    for member in model.model_.members:
+        summary = in_batches(member.summary, sequences)
+        logs.append(summary @ member.spread[:-1] + member.spread[-1])
+        assert float(member.spread.abs().max()) > 0
+    low, high = model.model_.log_scales.tolist()
+    expected = torch.stack(logs).mean(0).clamp(low, high).exp()
+    found = scales_of(model.model_, sequences)
+    assert_agrees(found, expected.double().numpy(), tolerance=FIGURE)
 
 
 def test_the_report_compares_with_what_looks_at_nothing(run):
