@@ -179,7 +179,7 @@ class _DropIn(Fixable, nn.RNNBase):
             return super().forward(input, hx)
         form = form_of(input, lengths, self.batch_first, seen)
         checks.input(form.x, self.input_size, like)
-        made = self._stacked(cell)
+        made = self._stacked(cell, like)
         states = cell.state_sizes(made.sizes)
         initial: list[Tensor | None] = [None] * len(states)
         if hx is not None:
@@ -201,10 +201,9 @@ class _DropIn(Fixable, nn.RNNBase):
         return Stream(self._stack(), {}, self._asked, batch)
 
     def _stack(self) -> Stack:
-        return self._stacked(self._cell())
+        return self._stacked(self._cell(), self._like())
 
-    def _stacked(self, cell: Parameterized) -> Stack:
-        like = self._like()
+    def _stacked(self, cell: Parameterized, like: Tensor) -> Stack:
         engine = engine_for(self._asked, like.device, like.dtype)
         sizes = {"1": 1, "input_size": self.input_size, "hidden_size": self.hidden_size}
         if self.proj_size:

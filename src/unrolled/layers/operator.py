@@ -120,7 +120,8 @@ class KernelSequence(torch.autograd.Function):
         ctx.outputs, ctx.version = results.outputs.detach(), results.outputs._version
         # torch notices when one of these is changed in place
         ctx.save_for_backward(xs, *initial, *weights)
-        ctx.save_for_forward(xs, *initial, *weights)
+        if forward_ad._current_level >= 0:
+            ctx.save_for_forward(xs, *initial, *weights)
         return results.outputs, *results.finals, *results.records
 
     @staticmethod
@@ -172,7 +173,8 @@ def by_argument(
     may be wider than the weights, and are rounded here."""
     norms = [found.norms[name] for name in direction.norms]
     states = found.states or [None] * direction.states
-    sums = [total.to(weight.dtype) for total, weight in zip(found.arrays, weights, strict=True)]
+    sums = [total if total.dtype is weight.dtype else total.to(weight.dtype)
+            for total, weight in zip(found.arrays, weights, strict=True)]  # fmt: skip
     every = [found.inputs, *states, *sums, *norms]
     return [g if need else None for g, need in zip(every, needed, strict=True)]
 

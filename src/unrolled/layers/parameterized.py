@@ -146,8 +146,10 @@ class Parameterized:
     def weights(self, parameters: Sequence[Tensor], sizes: dict[str, int]) -> list[Tensor]:
         """What an engine is given for a direction's parameters. What the cell makes of weights
         alone is made here, for all engines, and autograd finds its way back through it."""
+        if self.packing is not None:
+            return [*parameters]
         step = self.lowered(sizes)
-        if self.packing is not None or not step.prelude:
+        if not step.prelude:
             return [*parameters]
         known = self.named(parameters, sizes)
         known |= prelude(step.prelude, known, sizes)

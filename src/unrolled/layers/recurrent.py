@@ -153,6 +153,8 @@ class Recurrent(Fixable, nn.Module):
         if self.equation.noise:
             self._quiet = Parameterized(without_noise(self.equation))
         self._has_named = bool(self.equation.named_inputs)
+        # 1 where the first of an engine's states is an output that is none of the cell's
+        self._unread = len(self.equation.states) - len(self.equation.carried)
 
     def _make_parameters(self, device: Any, dtype: Any) -> None:
         for (layer, _), names in self._names.items():
@@ -244,19 +246,21 @@ class Recurrent(Fixable, nn.Module):
             )
         record = checks.record(self.equation, record, self.num_layers)
         like = self._like()
-        if is_autocast() and self.engine == "cpu":
+        engine = engine_name(self._asked, like.device, like.dtype)
+        if engine == "cpu" and is_autocast():
             more = {"lengths": lengths, "record": record, "reset": reset, **named}
             return cast(functools.partial(self.forward, **more), x, states, like, always=False)
-        is_written = torch.onnx.is_in_onnx_export()  # as operations of torch's: it knows no others
-        if is_written:
+        seen = engine == "cpu" and is_observed(x, like, states)
+        is_written = (seen or engine != "cpu") and torch.onnx.is_in_onnx_export()
+        if is_written:  # as operations of torch's: it knows no others
             checks.can_be_written(x, lengths)
-        seen = self.engine == "cpu" and not is_written and is_observed(x, like, states)
+            seen = False
         form = form_of(x, lengths, self.batch_first, seen)
         checks.input(form.x, self.input_size, like)
         given = None if states is None else checks.states(states)
         initial = self._initial(form, given, like)
         probes = form.probes(record, self.directions)
-        made = self._stack()
+        made = self._stack(like)
         if is_written:
             made = replace(made, engine=AUTOGRAD)
         outputs, finals, records = stack.run(
@@ -301,8 +305,8 @@ class Recurrent(Fixable, nn.Module):
             f"this layer"
         )
 
-    def _stack(self) -> Stack:
-        like = self._like()
+    def _stack(self, like: Tensor | None = None) -> Stack:
+        like = self._like() if like is None else like
         engine = engine_for(self._asked, like.device, like.dtype)
         dropout = self.dropout if self.training else 0.0
         noisy = self.training and bool(self.equation.noise)
@@ -332,11 +336,6 @@ class Recurrent(Fixable, nn.Module):
                 for name, shape in shapes.items()
             ]
         return [*nobody, *form.given_states(given, shapes, like)]
-
-    @property
-    def _unread(self) -> int:
-        """1 where the first of an engine's states is an output that is none of the cell's."""
-        return len(self.equation.states) - len(self.equation.carried)
 
     def _like(self) -> Tensor:
         """A parameter, for its dtype and device."""

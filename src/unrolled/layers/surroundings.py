@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -36,7 +37,7 @@ class Surroundings:
         """Whether one of them is of this kind."""
         return any(isinstance(modifier, kind) for modifier in self.modifiers)
 
-    @property
+    @cached_property
     def learns_states(self) -> bool:
         """Whether first states are parameters."""
         return self.has(LearnedState)
@@ -73,6 +74,8 @@ class Surroundings:
 
     def join(self, layer: nn.Module) -> Callable[[int, Tensor, Tensor], Tensor] | None:
         """What makes the input of the next layer of a layer's number, its input and its output."""
+        if not self.modifiers:
+            return None
         if self.has(Residual):
             return lambda number, below, above: below + above
         if not self.has(Highway):

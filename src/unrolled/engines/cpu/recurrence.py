@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
 from unrolled.engines.cpu.call import backward, forward
 from unrolled.engines.cpu.call.bind import Bound, Template
@@ -116,7 +116,7 @@ class Recurrence:
         library.parallel(lent.launches, lent.words, *addresses, *lent.addresses)
         if packs is not None:
             packs[made] = lent.packed  # not before it is filled: another thread may be waiting
-        if isinstance(schedule, Ragged) and schedule.steps:
+        if type(schedule) is Ragged and schedule.steps:
             _never_begun(schedule, finals, starts)
         for number, place in enumerate(made.call.made.records.values()):
             records[number] = library.contiguous(records[number][..., : sizes.length(place.size)])
@@ -246,7 +246,7 @@ class Recurrence:
         self, width: int, inside: bool, record: tuple[str, ...], keep: bool, resets: bool = False
     ) -> Forward:
         key = width, inside, record, keep, resets
-        found = self._calls.get(key)
+        found: Forward | None = self._calls.get(key)
         if found is None:
             made, kernel = self.program.forward(
                 inside=inside, record=record, keep=keep, stored=self.stored, resets=resets
@@ -254,7 +254,7 @@ class Recurrence:
             call = forward.forward(made, self.sizes, self._wide(width), self.team, keep=keep)
             found = Forward(call, Template(call.call, kernel, self.program.bits))
             self._calls[key] = found
-        return cast(Forward, found)
+        return found
 
     def _backward_call(
         self,
@@ -270,7 +270,7 @@ class Recurrence:
             units = sum(self.sizes.inputs.values())
             inputs = Inputs.INSIDE if self._is_inside(units, schedule) else Inputs.OUTSIDE
         key = left, norms, inputs, need_states, resets
-        found = self._calls.get(key)
+        found: Backward | None = self._calls.get(key)
         if found is None:
             made, kernel = self.program.backward(norms, inputs, self.stored, resets=resets)
             call = backward.backward(
@@ -279,7 +279,7 @@ class Recurrence:
             whole = {n for n, count in call.covered.items() if count == self.sizes.numbers[n]}
             template = Template(call.call, kernel, self.program.bits)
             found = self._calls[key] = Backward(call, template, frozenset(whole))
-        return cast(Backward, found)
+        return found
 
     def _wide(self, width: int) -> int:
         """From one token's input to the next, as the kernels read it."""
