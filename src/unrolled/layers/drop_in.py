@@ -190,8 +190,8 @@ class _DropIn(Fixable, nn.RNNBase):
         probes = form.probes(names, made.directions) if names else {}
         outputs, finals, records = stack.run(
             made, form.batch, form.tokens(), initial,
-            [name for name in names if name not in probes],
-            {name: tokens for name, (_, tokens) in probes.items()},
+            [name for name in names if name not in probes] if names else (),
+            {name: tokens for name, (_, tokens) in probes.items()} if probes else {},
             reset=() if reset is None else reset_tokens(form, reset, like, made.directions),
         )  # fmt: skip
         return form.answer(outputs, finals, records, names, probes)

@@ -7,6 +7,7 @@ Forward mode, and derivatives of any order, run the tangent of the step.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -132,7 +133,8 @@ class KernelSequence(torch.autograd.Function):
         xs, *rest = ctx.saved_tensors
         initial, weights = rest[: direction.states], rest[direction.states :]
         needed, end = ctx.needs_input_grad[1:], 1 + direction.states
-        with torch.no_grad():
+        # entering a context is a twentieth of a small call, and seldom needed
+        with torch.no_grad() if torch.is_grad_enabled() else contextlib.nullcontext():
             outputs = _unchanged(ctx, xs, initial)
             d_outputs = torch.zeros_like(outputs) if d_results[0] is None else d_results[0]
             found = direction.recurrence.backward(

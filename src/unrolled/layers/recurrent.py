@@ -259,14 +259,14 @@ class Recurrent(Fixable, nn.Module):
         checks.input(form.x, self.input_size, like)
         given = None if states is None else checks.states(states)
         initial = self._initial(form, given, like)
-        probes = form.probes(record, self.directions)
+        probes = form.probes(record, self.directions) if record else {}
         made = self._stack(like)
         if is_written:
             made = replace(made, engine=AUTOGRAD)
         outputs, finals, records = stack.run(
             made, form.batch, form.tokens(), initial,
-            [name for name in record if name not in probes],
-            {name: tokens for name, (_, tokens) in probes.items()},
+            [name for name in record if name not in probes] if record else (),
+            {name: tokens for name, (_, tokens) in probes.items()} if probes else {},
             named_tokens(self._step.equation, self._sizes, form, named, like)
             if self._has_named or named else {},
             () if reset is None else reset_tokens(form, reset, like, self.directions),
@@ -320,17 +320,19 @@ class Recurrent(Fixable, nn.Module):
         return self._cell if self.training else self._quiet
 
     def _initial(self, form: Form, given: list[Tensor] | None, like: Tensor) -> list[Tensor | None]:
+        if given is None and self._around.learns_states:
+            return self._around.states(self, [*self._beside()], self.equation, form.rows)
+        start = self.equation.initial_state
+        if given is None and not start:
+            return [None] * len(self.equation.states)
         count = self.num_layers * self.directions
         shapes = {
             name: (count, form.rows, units)
             for name, units in self._cell.state_sizes(self._sizes)
             if name != self.equation.output
         }
-        if given is None and self._around.learns_states:
-            return self._around.states(self, [*self._beside()], self.equation, form.rows)
         nobody: list[Tensor | None] = [None] * self._unread
         if given is None:
-            start = self.equation.initial_state
             return nobody + [
                 like.new_full(shape, start[name]) if start.get(name) else None
                 for name, shape in shapes.items()
