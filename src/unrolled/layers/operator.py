@@ -133,7 +133,7 @@ class KernelSequence(torch.autograd.Function):
         xs, *rest = ctx.saved_tensors
         initial, weights = rest[: direction.states], rest[direction.states :]
         needed, end = ctx.needs_input_grad[1:], 1 + direction.states
-        # entering a context is a twentieth of a small call, and seldom needed
+        # entering a context takes microseconds, and is seldom needed
         with torch.no_grad() if torch.is_grad_enabled() else contextlib.nullcontext():
             outputs = _unchanged(ctx, xs, initial)
             d_outputs = torch.zeros_like(outputs) if d_results[0] is None else d_results[0]

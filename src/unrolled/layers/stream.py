@@ -109,9 +109,10 @@ class Stream:
             self._refuse(x)
         if self._is_copied or not x.is_contiguous():
             self._wide_x.copy_(x.detach())
-            x = self._x
+            self._run_step(self._address, self._own)
+            return self._narrowed(y) if self._is_half else y
         self._run_step(self._address, x.data_ptr())
-        return self._narrowed(y) if self._is_half else y
+        return y
 
     def _narrowed(self, y: Tensor) -> Tensor:
         """The output in the layer's dtype."""
