@@ -12,7 +12,7 @@ from tests.unit.engines.cpu.call.calls import Calls
 from unrolled.cells import GRU, LSTM, Elman
 from unrolled.engines.cpu.call.text import on_batch, text
 from unrolled.engines.plan.directions import Inputs
-from unrolled.engines.plan.schedule import dense, ragged
+from unrolled.engines.plan.schedule import dense_schedule, ragged_schedule
 
 FOLDER = Path(__file__).parent / "calls"
 CELLS = {"elman": Elman, "gru": GRU, "lstm": LSTM}
@@ -31,7 +31,7 @@ def of_a_cell(name: str) -> str:
 
 def of_a_ragged_batch() -> str:
     """An LSTM's sequences of 5, 2, 0 and 3 steps, in two jobs."""
-    calls, schedule = Calls(LSTM, 9, 12), ragged(np.array([5, 2, 0, 3]), 2)
+    calls, schedule = Calls(LSTM, 9, 12), ragged_schedule(np.array([5, 2, 0, 3]), 2)
     back = calls.backward(Inputs.INSIDE).call
     return (f"# forward\n\n{on_batch(calls.forward.call, schedule)}\n"
             f"# backward\n\n{on_batch(back, schedule)}")  # fmt: skip
@@ -40,7 +40,7 @@ def of_a_ragged_batch() -> str:
 def of_a_recomputed_segment() -> str:
     """A GRU's steps 4000 to 7999 of a single sequence: forward that keeps nothing, forward again
     that does, and back."""
-    schedule = dense(12_000, 1, 1).window(4000, 8000)
+    schedule = dense_schedule(12_000, 1, 1).window(4000, 8000)
     first, again = Calls(GRU, 9, 300, inside=False, keep=False), Calls(GRU, 9, 300, inside=False)
     calls = {"forward": first.forward.call, "forward again": again.forward.call,
              "backward": again.backward().call}  # fmt: skip

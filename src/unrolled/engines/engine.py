@@ -30,7 +30,7 @@ Packs = dict[Any, Any]  # weights as an engine has packed them, to serve for sev
 
 
 @dataclass
-class Results:
+class ForwardResults:
     """Outputs, (tokens, n); final states, (1, rows, n) each; values that were asked for, by token;
     and what backward needs beside them: the engine alone knows what it is."""
 
@@ -41,7 +41,7 @@ class Results:
 
 
 @dataclass
-class Gradients:
+class BackwardResults:
     """With respect to the input, the initial states and the caller's arrays of weights, in their
     forms. `norms`: how long the derivative with respect to a state was at each token, (tokens, 1).
     """
@@ -69,7 +69,7 @@ class Recurrence(Protocol):
         into: Array | None = None,
         room: Array | None = None,
         reset: Array | None = None,
-    ) -> Results:
+    ) -> ForwardResults:
         """xs: (tokens, I), or dense (T, B, I), contiguous; initial: (1, rows, n) each, None for
         zeros. `keep`: backward follows. `into`: where the outputs go, contiguous. `room`: where
         what backward needs goes, flat, as large as `kept` says. `reset`: a boolean for each
@@ -97,7 +97,7 @@ class Recurrence(Protocol):
         need_states: bool = True,
         reuse: Sequence[Array] = (),
         reset: Array | None = None,
-    ) -> Gradients:
+    ) -> BackwardResults:
         """`left`: what forward has left. d_finals: None for zeros. `norms` names states to be
         measured. `reuse`: arrays of an earlier result, which may be overwritten."""
 
@@ -124,7 +124,7 @@ class Traced(Protocol):
         initial: Sequence[Array | None],
         record: tuple[str, ...] = (),
         probes: Mapping[str, Array] | None = None,
-    ) -> Results:
+    ) -> ForwardResults:
         """As `Recurrence.forward`. `probes`, by state: (tokens, 1), whose gradient will be how long
         the derivative with respect to the state is."""
 

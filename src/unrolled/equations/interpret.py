@@ -57,7 +57,7 @@ def _value(node: Node, values: Mapping[Node, Any], sizes: Mapping[str, int]) -> 
 
 
 @dataclass
-class Run:
+class InterpretedRun:
     """A forward pass and what it leaves for the backward one.
 
     `values[t]` holds every named value of step t; `before[t]` the states before it. `outputs` and
@@ -92,7 +92,7 @@ class Run:
 
 
 @dataclass
-class Gradients:
+class InterpretedGradients:
     """Derivatives of the loss with respect to weights, the input, initial states and, by name, the
     named inputs; `steps[t]` has all of step t."""
 
@@ -110,7 +110,7 @@ def forward(
     states: Sequence[Any] | None = None,
     named: Mapping[str, Any] | None = None,
     **sizes: int,
-) -> Run:
+) -> InterpretedRun:
     """Run the equation over xs, (T, I) or (T, I, B), and the named inputs that go with it."""
     xs = np.asarray(xs)
     if not np.issubdtype(xs.dtype, np.floating):
@@ -123,7 +123,7 @@ def forward(
     first = next(iter(equation.inputs))
     beside = named_columns(equation, named or {}, known, xs)
     inputs = {first: columns} | {n: a if batched else a[:, :, None] for n, a in beside.items()}
-    run = Run(equation, arrays, inputs, known, batched, initial)
+    run = InterpretedRun(equation, arrays, inputs, known, batched, initial)
     fixed: dict[Node, Any] = {v: arrays[v.name] for v in equation.given if v.role == "weight"}
     fixed |= _constants(run)
     now = initial
@@ -143,7 +143,9 @@ def forward(
     return run
 
 
-def backward(run: Run, d_outputs: Any, d_states: Sequence[Any] | None = None) -> Gradients:
+def backward(
+    run: InterpretedRun, d_outputs: Any, d_states: Sequence[Any] | None = None
+) -> InterpretedGradients:
     """Backpropagate through the run: `d_outputs` like its outputs, `d_states` like its states."""
     equation, known = run.equation, run.sizes
     derived = equation.backward
@@ -172,7 +174,7 @@ def backward(run: Run, d_outputs: Any, d_states: Sequence[Any] | None = None) ->
         }
     steps.reverse()
     d_xs, *d_named = (_given_form(d, run.batched) for d in d_inputs.values())
-    return Gradients(
+    return InterpretedGradients(
         {name: gradients[name].reshape([known[size] for size in shape])
          for name, shape in equation.weights.items()},
         d_xs,
@@ -182,7 +184,7 @@ def backward(run: Run, d_outputs: Any, d_states: Sequence[Any] | None = None) ->
     )  # fmt: skip
 
 
-def _left_by_forward(run: Run, t: int, carried: Arrays) -> dict[Node, Any]:
+def _left_by_forward(run: InterpretedRun, t: int, carried: Arrays) -> dict[Node, Any]:
     """What the backward step is given: all that the forward step knew, and the derivatives."""
     given = _constants(run)
     arriving = dict(zip((v.name for v in run.equation.backward.given if v.role == "cotangent"),
@@ -199,7 +201,7 @@ def _left_by_forward(run: Run, t: int, carried: Arrays) -> dict[Node, Any]:
     return given
 
 
-def _constants(run: Run) -> dict[Node, Any]:
+def _constants(run: InterpretedRun) -> dict[Node, Any]:
     """The constant arrays, in the run's type of number."""
     return {node: _column(node.array).astype(run.xs.dtype)
             for node in run.equation.constants.values()}  # fmt: skip

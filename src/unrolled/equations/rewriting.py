@@ -105,8 +105,8 @@ def _ordered(equation: Equation) -> Equation:
     return replace(equation, statements=tuple(order))
 
 
-def terms_of(node: Node) -> list[Node]:
+def summands_of(node: Node) -> list[Node]:
     """The terms of a sum, from left to right."""
     if isinstance(node, Apply) and node.op == "add":
-        return [term for argument in arguments(node) for term in terms_of(argument)]
+        return [term for argument in arguments(node) for term in summands_of(argument)]
     return [node]

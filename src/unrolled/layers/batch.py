@@ -26,7 +26,7 @@ class Dense:
         self.steps, self.rows = steps, rows
 
     def schedule(self, jobs: int, reverse: bool) -> Schedule:
-        return schedule.dense(self.steps, self.rows, jobs, reverse)
+        return schedule.dense_schedule(self.steps, self.rows, jobs, reverse)
 
     def gather(self, x: Tensor) -> Tensor:
         return x
@@ -94,8 +94,8 @@ class Ragged:
         self.jobs = jobs
 
     @cached_property
-    def _schedule(self) -> schedule.Ragged:
-        return schedule.ragged(self.lengths, self.jobs)
+    def _schedule(self) -> schedule.RaggedSchedule:
+        return schedule.ragged_schedule(self.lengths, self.jobs)
 
     def schedule(self, jobs: int, reverse: bool) -> Schedule:
         return self._schedule

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from unrolled.engines.engine import Gradients
+from unrolled.engines.engine import BackwardResults
 from unrolled.layers.mapped import is_mapped, one_by_one
 from unrolled.layers.operator import (
     Direction,
@@ -217,7 +217,7 @@ def moved(
 def recomputed(
     direction: Direction, bptt: str | int, xs: Tensor, initial: list[Any], weights: list[Tensor],
     d_results: Sequence[Tensor | None], *, moving: int, need_input: bool,
-) -> Gradients:  # fmt: skip
+) -> BackwardResults:  # fmt: skip
     """The derivatives of what `pieces` gives, by a forward pass of their own. xs: (tokens, I);
     moving: how many of the states are derivatives, as a tangent has them."""
     length = segment(direction.schedule.steps) if bptt == "recompute" else int(bptt)
@@ -230,13 +230,13 @@ def recomputed(
 
 def _backward(
     cut: _Cut, xs: Tensor, d_results: Sequence[Tensor | None], *, need_input: bool
-) -> Gradients:
+) -> BackwardResults:
     """Segment by segment from the end. What a segment needs for itself alone is allocated once: the
     system takes freed memory back, and clears it for the next."""
     direction = cut.direction
     d_xs = torch.zeros_like(xs) if need_input else None
     norms = {name: xs.new_empty(len(xs), 1) for name in direction.norms}
-    total = Gradients(d_xs, d_results[1 : 1 + direction.states], [], norms)
+    total = BackwardResults(d_xs, d_results[1 : 1 + direction.states], [], norms)
     last: list[Tensor] = []
     room: dict[int, tuple[Tensor, Tensor]] = {}  # outputs and zeros, by the number of tokens
     for window, before in reversed([*zip(cut.windows, cut.between, strict=True)]):

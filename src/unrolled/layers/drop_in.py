@@ -26,7 +26,7 @@ from unrolled.layers.forms import form_of
 from unrolled.layers.observed import (
     answer_of,
     cast,
-    constant,
+    compile_time,
     is_autocast,
     is_foreign,
     is_left_out,
@@ -67,8 +67,10 @@ def _rnn_cell(bias: bool, nonlinearity: str) -> Parameterized:
     return Parameterized(_equation(cell, bias), Gates(("W",), ("U",), names, names))
 
 
-Kind = tuple[str, bool, Any]  # of a cell: its name, whether it has biases, what else there is to it
-_CELLS: dict[Kind, Parameterized] = {}
+CellKind = tuple[
+    str, bool, Any
+]  # of a cell: its name, whether it has biases, what else there is to it
+_CELLS: dict[CellKind, Parameterized] = {}
 _MAKERS: dict[str, Callable[[bool, Any], Parameterized]] = {
     "LSTM": _lstm_cell,
     "GRU": _gru_cell,
@@ -76,20 +78,20 @@ _MAKERS: dict[str, Callable[[bool, Any], Parameterized]] = {
 }
 
 
-def cell_of(kind: Kind) -> Parameterized:
+def cell_of(kind: CellKind) -> Parameterized:
     """A cell of torch.nn's."""
     if torch.compiler.is_compiling():
         _known(kind)
     return _CELLS[kind] if kind in _CELLS else _made(kind)
 
 
-@constant
-def _known(kind: Kind) -> bool:
+@compile_time
+def _known(kind: CellKind) -> bool:
     """For compilers, which read what is there, and make nothing."""
     return kind in _CELLS or _made(kind) is not None
 
 
-def _made(kind: Kind) -> Parameterized:
+def _made(kind: CellKind) -> Parameterized:
     name, bias, more = kind
     found = _CELLS[kind] = _MAKERS[name](bias, more)
     return found
@@ -133,7 +135,7 @@ class _DropIn(Fixable, nn.RNNBase):
         self._cell()  # a compiler is to find it made
         self._expected = checks.Expected(self)
 
-    def _kind(self) -> Kind:
+    def _kind(self) -> CellKind:
         raise NotImplementedError
 
     def _cell(self) -> Parameterized:
@@ -239,7 +241,7 @@ class RNN(_DropIn, nn.RNN):
     kernels do not run (a GPU), torch.nn's own computation does, and `layer.engine` is "torch.nn".
     """
 
-    def _kind(self) -> Kind:
+    def _kind(self) -> CellKind:
         return "RNN", self.bias, self.nonlinearity
 
 
@@ -254,7 +256,7 @@ class GRU(_DropIn, nn.GRU):
     kernels do not run (a GPU), torch.nn's own computation does, and `layer.engine` is "torch.nn".
     """
 
-    def _kind(self) -> Kind:
+    def _kind(self) -> CellKind:
         return "GRU", self.bias, None
 
 
@@ -269,7 +271,7 @@ class LSTM(_DropIn, nn.LSTM):
     kernels do not run (a GPU), torch.nn's own computation does, and `layer.engine` is "torch.nn".
     """
 
-    def _kind(self) -> Kind:
+    def _kind(self) -> CellKind:
         return "LSTM", self.bias, self.proj_size > 0
 
 

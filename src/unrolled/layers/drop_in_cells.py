@@ -18,7 +18,7 @@ from unrolled.equations.equation import Equation
 from unrolled.errors import ShapeError
 from unrolled.layers import checks, stack
 from unrolled.layers.batch import Dense, Padded
-from unrolled.layers.drop_in import Kind, as_torch, cell_of
+from unrolled.layers.drop_in import CellKind, as_torch, cell_of
 from unrolled.layers.fixed import Fixable
 from unrolled.layers.observed import (
     answer_of,
@@ -50,7 +50,7 @@ class _DropInCell(Fixable, nn.RNNCellBase):
         self._cell()  # a compiler is to find it made
         self._expected = checks.Expected(self)
 
-    def _kind(self) -> Kind:
+    def _kind(self) -> CellKind:
         raise NotImplementedError
 
     def _cell(self) -> Parameterized:
@@ -139,7 +139,7 @@ class RNNCell(_DropInCell, nn.RNNCell):
     the steps of a sequence, `unrolled.RNN` does the same in one call, and far faster.
     """
 
-    def _kind(self) -> Kind:
+    def _kind(self) -> CellKind:
         return "RNN", self.bias, self.nonlinearity
 
 
@@ -152,7 +152,7 @@ class GRUCell(_DropInCell, nn.GRUCell):
     the steps of a sequence, `unrolled.GRU` does the same in one call, and far faster.
     """
 
-    def _kind(self) -> Kind:
+    def _kind(self) -> CellKind:
         return "GRU", self.bias, None
 
 
@@ -165,7 +165,7 @@ class LSTMCell(_DropInCell, nn.LSTMCell):
     the steps of a sequence, `unrolled.LSTM` does the same in one call, and far faster.
     """
 
-    def _kind(self) -> Kind:
+    def _kind(self) -> CellKind:
         return "LSTM", self.bias, False
 
 

@@ -104,7 +104,7 @@ def _to(value: Any, dtype: torch.dtype) -> Any:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def constant(function: F) -> F:
+def compile_time(function: F) -> F:
     """A compiler calls this once, and takes the result for a constant.
 
     What `torch.compiler.assume_constant_result` does, without the seconds that it takes to import
@@ -123,7 +123,7 @@ def left_out(name: str, forward: Callable[..., Any]) -> Callable[..., Any]:
     return _as_it_is[name]
 
 
-@constant
+@compile_time
 def _prepare(name: str, forward: Callable[..., Any]) -> bool:
     if name not in _as_it_is:
         disable: Callable[..., Any] = torch.compiler.disable

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from unrolled.engines.engine import Gradients, Packs
+from unrolled.engines.engine import BackwardResults, Packs
 from unrolled.engines.plan.schedule import Schedule
 from unrolled.layers.mapped import is_mapped, one_by_one
 
@@ -169,7 +169,7 @@ def _unchanged(ctx: Any, xs: Tensor, initial: list[Tensor | None]) -> Tensor:
 
 
 def by_argument(
-    direction: Direction, found: Gradients, needed: Sequence[bool], weights: Sequence[Tensor]
+    direction: Direction, found: BackwardResults, needed: Sequence[bool], weights: Sequence[Tensor]
 ) -> list[Tensor | None]:
     """In the order of the arguments: input, initial states, weights, probes. Sums over all tokens
     may be wider than the weights, and are rounded here."""

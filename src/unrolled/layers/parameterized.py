@@ -33,7 +33,7 @@ from unrolled.equations.equation import Equation
 from unrolled.equations.reset import with_reset
 from unrolled.errors import ShapeError
 from unrolled.layers.library import of_bits
-from unrolled.layers.observed import constant
+from unrolled.layers.observed import compile_time
 from unrolled.layers.written import write
 
 AnyEngine = Engine[Recurrence] | Engine[Traced]
@@ -41,13 +41,13 @@ KERNELS: StreamingEngine = CPU(of_bits)
 AUTOGRAD: Engine[Traced] = Torch()
 
 
-@constant
+@compile_time
 def engine_name(asked: str, device: torch.device, dtype: torch.dtype) -> str:
     """The name of who runs a layer."""
     return engine_for(asked, device, dtype).name
 
 
-@constant
+@compile_time
 def engine_for(asked: str, device: torch.device, dtype: torch.dtype) -> AnyEngine:
     """Who runs a layer, from device and dtype alone."""
     return _engine_for(asked, device, dtype)
@@ -129,7 +129,7 @@ class Parameterized:
             return self.packing.sources(sizes)
         return {weight: (Source(n),) for n, weight in enumerate(self.lowered(sizes).weights)}
 
-    @constant
+    @compile_time
     def text(self, sizes: dict[str, int], resets: bool, kept: str | None = None) -> str:
         """The recurrence, as operators know it; `resets`: of `with_reset`."""
         cell = self.with_reset if resets else self
@@ -164,7 +164,7 @@ class Parameterized:
             return [*getattr(_GRAPHS, key)(*parameters)] if key else [*parameters]
         return (self.with_reset if resets else self).weights(parameters, sizes)
 
-    @constant
+    @compile_time
     def _made(self, sizes: dict[str, int], dtype: torch.dtype, device: str, resets: bool) -> str:
         """What is made of weights alone, as a graph that compilers can read: its name."""
         cell = self.with_reset if resets else self
@@ -183,7 +183,7 @@ class Parameterized:
         setattr(_GRAPHS, name, torch.fx.GraphModule(made, made.graph))
         return name
 
-    @constant
+    @compile_time
     def state_sizes(self, sizes: dict[str, int]) -> tuple[tuple[str, int], ...]:
         """Each state's name, and how many units it has."""
         key = tuple(sizes.values())

@@ -43,7 +43,7 @@ class Cache:
     states: States
     next_states: States
     values: Mapping[str, Array]
-    run: interpret.Run | None
+    run: interpret.InterpretedRun | None
     readout: Readout | None
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from unrolled.cells.base import Cell, equation
 from unrolled.compile import NUMPY_KERNELS, lowered
 from unrolled.engines.engine import Recurrence, Source
-from unrolled.engines.plan.schedule import Schedule, dense
+from unrolled.engines.plan.schedule import Schedule, dense_schedule
 from unrolled.equations.derive import adjoints, cotangents
 from unrolled.equations.equation import Equation
 from unrolled.equations.inputs import columns
@@ -59,7 +59,10 @@ def forward(
     if nobody and readout is not None:
         refuse_output(cell)
     beside = columns(equation(cell), named or {}, sizes_of(cell), xs)
-    schedule, rows = dense(steps, batch, 1), _rows(np.concatenate([xs, *beside.values()], 1))
+    schedule, rows = (
+        dense_schedule(steps, batch, 1),
+        _rows(np.concatenate([xs, *beside.values()], 1)),
+    )
     found = recurrence.forward(
         schedule, [*weights.values()], rows, [*nobody, *map(_row, states)], keep=True
     )

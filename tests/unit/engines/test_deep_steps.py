@@ -33,8 +33,8 @@ def test_kernels_run_a_step_that_is_deeper_than_the_stack_of_python() -> None:
     narrow = lower.narrow(lowered)
     with few_calls():
         graphs = lower.backward_graphs(narrow)
-        directions.forward(narrow, graphs, (), inside=False)
-        directions.backward(narrow, graphs)
+        directions.plan_forward(narrow, graphs, (), inside=False)
+        directions.plan_backward(narrow, graphs)
     x = torch.randn(3, 2, 2, dtype=torch.float64)
     layers = [Recurrent(cell, 2, 3, engine=name).double() for name in ("cpu", "torch")]
     layers[1].load_state_dict(layers[0].state_dict())

@@ -39,7 +39,7 @@ def made() -> Apart:
     return cell
 
 
-def expected(cell: Cell) -> interpret.Run:
+def expected(cell: Cell) -> interpret.InterpretedRun:
     weights = {name: value.astype(np.float64) for name, value in cell.weights.items()}
     with np.errstate(all="ignore"):
         return interpret.forward(unrolled.equation(cell), weights, XS, wild=2, input_size=3,

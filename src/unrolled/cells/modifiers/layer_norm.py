@@ -16,7 +16,7 @@ from unrolled.cells.modifiers.modifier import (
 from unrolled.equations.equation import Equation
 from unrolled.equations.nodes import Apply, Node, Variable, apply, constant, rebuild
 from unrolled.equations.ops import shape_of
-from unrolled.equations.rewriting import Made, rewrite, terms_of
+from unrolled.equations.rewriting import Made, rewrite, summands_of
 from unrolled.errors import CellError
 
 EPSILON = 1e-5  # added to the variance, as torch.nn.LayerNorm has it
@@ -67,7 +67,7 @@ def normalized(equation: Equation, modifier: Modifier, norm: Callable[[Node], No
 
 
 def _rule(total: Node, gain: Variable, norm: Callable[[Node], Node], made: Made) -> Node:
-    terms = terms_of(total)
+    terms = summands_of(total)
     products = [
         # a single product is the sum itself, whose rule this is
         rebuild(term, tuple(map(made, term.args)))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from unrolled.equations.equation import Equation
 from unrolled.equations.nodes import Apply, Node, Variable, arguments, topological, variable
 from unrolled.equations.ops import FUNCTION, OPS, REDUCTIONS, shape_of
-from unrolled.equations.rewriting import terms_of
+from unrolled.equations.rewriting import summands_of
 from unrolled.equations.verify import varies
 from unrolled.errors import ArgumentError, CellError
 
@@ -71,9 +71,9 @@ def _sums_below(node: Node) -> Iterator[Node]:
     """The sums with products below a node, as far as arithmetic unit by unit goes."""
     if not isinstance(node, Apply) or not varies(node):
         return
-    if any(is_product(term) for term in terms_of(node)):
+    if any(is_product(term) for term in summands_of(node)):
         yield node
-        below = [term for term in terms_of(node) if not is_product(term)]
+        below = [term for term in summands_of(node) if not is_product(term)]
     elif _is_activation(node):
         return
     else:

@@ -14,7 +14,7 @@ from typing import Any
 
 from unrolled.engines.cpu.machine.arrays import Library
 from unrolled.engines.cpu.recurrence import Left, Recurrence
-from unrolled.engines.engine import Array, Gradients, Packs, Results
+from unrolled.engines.engine import Array, BackwardResults, ForwardResults, Packs
 from unrolled.engines.plan.schedule import Schedule
 
 WEIGHTS = "widened weights"  # among the packs that calls share
@@ -41,7 +41,7 @@ class Half:
         into: Array | None = None,
         room: Array | None = None,
         reset: Array | None = None,
-    ) -> Results:
+    ) -> ForwardResults:
         """As the protocol says."""
         results = self.wide.forward(
             schedule, self._weights(weights, packs), self._widened(xs),
@@ -53,7 +53,7 @@ class Half:
             into[...] = outputs
             outputs = into
         finals, records = map(self._narrowed, results.finals), map(self._narrowed, results.records)
-        return Results(outputs, [*finals], [*records], results.left)
+        return ForwardResults(outputs, [*finals], [*records], results.left)
 
     def backward(
         self,
@@ -71,7 +71,7 @@ class Half:
         need_states: bool = True,
         reuse: Sequence[Array] = (),
         reset: Array | None = None,
-    ) -> Gradients:
+    ) -> BackwardResults:
         """As the protocol says; derivatives with respect to weights are sums and stay float32, for
         whoever adds up several calls."""
         found = self.wide.backward(
@@ -81,7 +81,7 @@ class Half:
         )  # fmt: skip
         inputs = None if found.inputs is None else self._narrowed(found.inputs)
         measured = {name: self._narrowed(norm) for name, norm in found.norms.items()}
-        return Gradients(inputs, [*map(self._narrowed, found.states)], found.arrays, measured)
+        return BackwardResults(inputs, [*map(self._narrowed, found.states)], found.arrays, measured)
 
     def kept(self, record: tuple[str, ...]) -> tuple[int, int, int]:
         """As the protocol says: two of these numbers have room for one of float32."""

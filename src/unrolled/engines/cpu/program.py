@@ -71,8 +71,8 @@ class Program:
         self.bits = bits
         self.lanes = host().lanes(bits)
         self._json = lowered.step.json
-        self._forwards: dict[tuple[object, ...], tuple[directions.Forward, Kernel]] = {}
-        self._backwards: dict[tuple[object, ...], tuple[directions.Backward, Kernel]] = {}
+        self._forwards: dict[tuple[object, ...], tuple[directions.ForwardPlan, Kernel]] = {}
+        self._backwards: dict[tuple[object, ...], tuple[directions.BackwardPlan, Kernel]] = {}
         self._lock = threading.Lock()
         self._refuse_too_long()
 
@@ -93,17 +93,17 @@ class Program:
     def forward_plan(
         self, *, inside: bool, record: tuple[str, ...], keep: bool = True, stored: Stored = WHOLE,
         resets: bool = False,
-    ) -> directions.Forward:  # fmt: skip
+    ) -> directions.ForwardPlan:  # fmt: skip
         """What the forward kernel is compiled from."""
         graphs = self.graphs if keep else None
         halved = self.halves if keep and stored.kept else frozenset()
-        made = directions.forward(self.narrow, graphs, record, inside=inside, halved=halved)
+        made = directions.plan_forward(self.narrow, graphs, record, inside=inside, halved=halved)
         return anew.forward(made, self.narrow.step) if resets else made
 
     def forward(
         self, *, inside: bool = False, record: tuple[str, ...] = (), keep: bool = True,
         stored: Stored = WHOLE, resets: bool = False,
-    ) -> tuple[directions.Forward, Kernel]:  # fmt: skip
+    ) -> tuple[directions.ForwardPlan, Kernel]:  # fmt: skip
         """The forward kernel; `inside` computes the input's products in the loop, and `keep` stores
         what backward needs; with `resets` states may start anew before a step."""
         with self._lock:
@@ -119,13 +119,13 @@ class Program:
     def backward(
         self, norms: tuple[str, ...] = (), inputs: Inputs = Inputs.OUTSIDE, stored: Stored = WHOLE,
         *, resets: bool = False,
-    ) -> tuple[directions.Backward, Kernel]:  # fmt: skip
+    ) -> tuple[directions.BackwardPlan, Kernel]:  # fmt: skip
         """The backward kernel; `norms` names states whose derivative it measures."""
         with self._lock:
             key = norms, inputs, stored, resets
             if key not in self._backwards:
                 halved = self.halves if stored.kept else frozenset()
-                made = directions.backward(self.narrow, self.graphs, norms, inputs, halved)
+                made = directions.plan_backward(self.narrow, self.graphs, norms, inputs, halved)
                 made = anew.backward(made, self.narrow.step) if resets else made
                 what = f"backward {norms} {inputs}{stored}{_said(resets)}"
                 self._backwards[key] = made, self._compile(made.plan, what, stored, descending=True)

@@ -15,16 +15,16 @@ from typing import Any
 from unrolled.engines.cpu.call import backward, forward
 from unrolled.engines.cpu.call.bind import Bound, Template
 from unrolled.engines.cpu.call.call import Call, Owner, Per
-from unrolled.engines.cpu.call.sizes import Sizes
+from unrolled.engines.cpu.call.sizes import CallSizes
 from unrolled.engines.cpu.code import team
 from unrolled.engines.cpu.machine.arrays import Library
 from unrolled.engines.cpu.machine.launches import Launches
 from unrolled.engines.cpu.machine.memory import LINE, Given, Lease, laid_out
 from unrolled.engines.cpu.program import WHOLE, Program, Stored, program
-from unrolled.engines.engine import Array, Gradients, Packs, Results, Source, Sources
+from unrolled.engines.engine import Array, BackwardResults, ForwardResults, Packs, Source, Sources
 from unrolled.engines.plan.directions import Inputs
 from unrolled.engines.plan.lower import tangent
-from unrolled.engines.plan.schedule import Ragged, Schedule
+from unrolled.engines.plan.schedule import RaggedSchedule, Schedule
 from unrolled.equations.tangent import dots
 
 # Up to this many inputs, W x is done in the loop: alone it would only move memory.
@@ -36,18 +36,18 @@ CACHE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
-class Forward:
+class ForwardTemplate:
     """A forward call, and how it is laid out."""
 
-    call: forward.Forward
+    call: forward.ForwardCall
     template: Template
 
 
 @dataclass(frozen=True, eq=False)
-class Backward:
+class BackwardTemplate:
     """A backward call, and how it is laid out. `whole`: the caller's arrays that it fills."""
 
-    call: backward.Backward
+    call: backward.BackwardCall
     template: Template
     whole: frozenset[int]
 
@@ -56,7 +56,7 @@ class Backward:
 class Left:
     """What a forward pass leaves for backward: where it lies, and the memory."""
 
-    made: Forward
+    made: ForwardTemplate
     lease: Lease | Given | None
 
 
@@ -69,7 +69,7 @@ class Recurrence:
         stored: Stored = WHOLE,
     ) -> None:  # fmt: skip
         self.program, self.library, self.stored = kernels, library, stored
-        self.sizes = Sizes(kernels.narrow, sizes, sources, kernels.lanes, half=stored.weights)
+        self.sizes = CallSizes(kernels.narrow, sizes, sources, kernels.lanes, half=stored.weights)
         self.is_small = sum(self.sizes.numbers) * kernels.bits // 8 <= CACHE_BYTES
         self.reads_input_by_unit = kernels.narrow.reads_input_by_unit
         self.has_named = len(self.sizes.inputs) > 1
@@ -90,7 +90,7 @@ class Recurrence:
         into: Array | None = None,
         room: Array | None = None,
         reset: Array | None = None,
-    ) -> Results:
+    ) -> ForwardResults:
         """As the protocol says."""
         library, sizes, tokens = self.library, self.sizes, xs.shape[:-1]
         pointer = library.pointer
@@ -116,11 +116,11 @@ class Recurrence:
         library.parallel(lent.launches, lent.words, *addresses, *lent.addresses)
         if packs is not None:
             packs[made] = lent.packed  # not before it is filled: another thread may be waiting
-        if type(schedule) is Ragged and schedule.steps:
+        if type(schedule) is RaggedSchedule and schedule.steps:
             _never_begun(schedule, finals, starts)
         for number, place in enumerate(made.call.made.records.values()):
             records[number] = library.contiguous(records[number][..., : sizes.length(place.size)])
-        return Results(outputs, finals, records, Left(made, kept))
+        return ForwardResults(outputs, finals, records, Left(made, kept))
 
     def backward(
         self,
@@ -138,7 +138,7 @@ class Recurrence:
         need_states: bool = True,
         reuse: Sequence[Array] = (),
         reset: Array | None = None,
-    ) -> Gradients:
+    ) -> BackwardResults:
         """As the protocol says."""
         library, sizes = self.library, self.sizes
         assert left.lease is not None, "forward was asked to keep nothing"
@@ -169,7 +169,7 @@ class Recurrence:
         for number in made.call.numbers:
             sums[number] = sums[number].sum().reshape(weights[number].shape)
         inputs = None if d_xs is None else self._narrow(d_xs)
-        return Gradients(inputs, states, sums, measured)
+        return BackwardResults(inputs, states, sums, measured)
 
     def left(self, schedule: Schedule, record: tuple[str, ...], room: Array, width: int) -> Left:
         """As the protocol says."""
@@ -184,7 +184,7 @@ class Recurrence:
             counts = []
             for inside in (False, True):
                 made = self.program.forward_plan(inside=inside, record=record, stored=self.stored)
-                call = forward.forward(made, self.sizes, wide, self.team, keep=True).call
+                call = forward.forward_call(made, self.sizes, wide, self.team, keep=True).call
                 counts.append(_kept_by(call))
             token, row, more = map(max, zip(*counts, strict=True))
             found = self._kept[record] = token, row, more
@@ -234,51 +234,51 @@ class Recurrence:
     def forward_call(
         self, width: int, schedule: Schedule, record: tuple[str, ...] = (), *, keep: bool,
         resets: bool = False,
-    ) -> Forward:  # fmt: skip
+    ) -> ForwardTemplate:  # fmt: skip
         """The forward call for inputs of this width."""
         return self._forward_call(width, self._is_inside(width, schedule), record, keep, resets)
 
-    def stream_call(self, width: int, record: tuple[str, ...]) -> Forward:
+    def stream_call(self, width: int, record: tuple[str, ...]) -> ForwardTemplate:
         """The forward call of a stream, whose kernel computes everything."""
         return self._forward_call(width, True, record, False)
 
     def _forward_call(
         self, width: int, inside: bool, record: tuple[str, ...], keep: bool, resets: bool = False
-    ) -> Forward:
+    ) -> ForwardTemplate:
         key = width, inside, record, keep, resets
-        found: Forward | None = self._calls.get(key)
+        found: ForwardTemplate | None = self._calls.get(key)
         if found is None:
             made, kernel = self.program.forward(
                 inside=inside, record=record, keep=keep, stored=self.stored, resets=resets
             )
-            call = forward.forward(made, self.sizes, self._wide(width), self.team, keep=keep)
-            found = Forward(call, Template(call.call, kernel, self.program.bits))
+            call = forward.forward_call(made, self.sizes, self._wide(width), self.team, keep=keep)
+            found = ForwardTemplate(call, Template(call.call, kernel, self.program.bits))
             self._calls[key] = found
         return found
 
     def _backward_call(
         self,
-        left: Forward,
+        left: ForwardTemplate,
         schedule: Schedule,
         norms: tuple[str, ...],
         need_input: bool,
         need_states: bool,
         resets: bool,
-    ) -> Backward:
+    ) -> BackwardTemplate:
         inputs = Inputs.NONE
         if need_input:
             units = sum(self.sizes.inputs.values())
             inputs = Inputs.INSIDE if self._is_inside(units, schedule) else Inputs.OUTSIDE
         key = left, norms, inputs, need_states, resets
-        found: Backward | None = self._calls.get(key)
+        found: BackwardTemplate | None = self._calls.get(key)
         if found is None:
             made, kernel = self.program.backward(norms, inputs, self.stored, resets=resets)
-            call = backward.backward(
+            call = backward.backward_call(
                 made, self.sizes, left.call, self.team, need_states=need_states
             )
             whole = {n for n, count in call.covered.items() if count == self.sizes.numbers[n]}
             template = Template(call.call, kernel, self.program.bits)
-            found = self._calls[key] = Backward(call, template, frozenset(whole))
+            found = self._calls[key] = BackwardTemplate(call, template, frozenset(whole))
         return found
 
     def _wide(self, width: int) -> int:
@@ -332,14 +332,18 @@ class Recurrence:
             yield slice(start, start + units), slice(column, column + units)
             start += units
 
-    def _d_inputs(self, made: Backward, xs: Array) -> Array:
+    def _d_inputs(self, made: BackwardTemplate, xs: Array) -> Array:
         """Room for the derivative with respect to the input, in whole vectors; zeros if nothing
         depends on it."""
         make = self.library.zeros if made.call.d_x is None else self.library.empty
         return make(*xs.shape[:-1], self.sizes.row)
 
     def _sums(
-        self, made: Backward, schedule: Schedule, weights: Sequence[Array], reuse: Sequence[Array]
+        self,
+        made: BackwardTemplate,
+        schedule: Schedule,
+        weights: Sequence[Array],
+        reuse: Sequence[Array],
     ) -> list[Array]:
         """Room for the derivatives with respect to the caller's arrays: zeros where nothing will be
         written, for an array may be longer than what depends on it."""
@@ -389,7 +393,9 @@ def _kept_by(call: Call) -> tuple[int, int, int]:
     return token, row, LINE * len(kept)  # each begins at a line of the cache
 
 
-def _never_begun(schedule: Ragged, finals: Sequence[Array], starts: Sequence[Array | None]) -> None:
+def _never_begun(
+    schedule: RaggedSchedule, finals: Sequence[Array], starts: Sequence[Array | None]
+) -> None:
     """Sequences of no steps, beside others, end where they start."""
     empty = schedule.empty_rows
     if len(empty):

@@ -16,9 +16,9 @@ from unrolled.engines.cpu.call.bind import Bound
 from unrolled.engines.cpu.call.call import Buffer, Owner
 from unrolled.engines.cpu.half import Half
 from unrolled.engines.cpu.machine.steps import Shared, Steps, step
-from unrolled.engines.cpu.recurrence import Forward, Recurrence
+from unrolled.engines.cpu.recurrence import ForwardTemplate, Recurrence
 from unrolled.engines.engine import Array
-from unrolled.engines.plan.schedule import dense
+from unrolled.engines.plan.schedule import dense_schedule
 
 
 class Stepper:
@@ -47,7 +47,7 @@ class Stepper:
         self.x = library.zeros(batch, sizes.whole(inputs) if by_unit else inputs)
         self.is_widened = by_unit and inputs % lanes != 0
         self.y = library.zeros(batch, self.widths[self.first])
-        self._schedule = dense(2, batch, 1)
+        self._schedule = dense_schedule(2, batch, 1)
         self.run: Callable[[int, int], None] = step()
 
     def prepare(self, weights: Sequence[Sequence[Array]]) -> None:
@@ -100,7 +100,7 @@ class Stepper:
         given = layer.given(weights) if isinstance(layer, Half) else weights
         return [*map(self._library.contiguous, given)]
 
-    def _beside(self, made: Forward, at: Mapping[str, int], width: int) -> None:
+    def _beside(self, made: ForwardTemplate, at: Mapping[str, int], width: int) -> None:
         """Several inputs lie in buffers of their own here, and not in one row."""
         if not self.named:
             return
@@ -115,7 +115,12 @@ class Stepper:
                 ctypes.c_int64.from_address(at[f"at {name}"]).value = address
 
     def _filled(
-        self, layer: int, made: Forward, bound: Bound, weights: Sequence[Array], below: Array
+        self,
+        layer: int,
+        made: ForwardTemplate,
+        bound: Bound,
+        weights: Sequence[Array],
+        below: Array,
     ) -> int:
         """The address of a layer's words, when its weights are packed."""
         library, call = self._library, made.call

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from unrolled.engines.plan.directions import Backward, Forward
+from unrolled.engines.plan.directions import BackwardPlan, ForwardPlan
 from unrolled.engines.plan.plan import Kind, Place
 from unrolled.equations.equation import Equation
 from unrolled.equations.nodes import ONE
@@ -16,14 +16,14 @@ from unrolled.equations.nodes import ONE
 RESET = Place(Kind.TOKEN, "reset", ONE)
 
 
-def forward(made: Forward, step: Equation) -> Forward:
+def forward(made: ForwardPlan, step: Equation) -> ForwardPlan:
     """The states before a step."""
     starts = {place: _start(step, place) for place in made.plan.places
               if place.kind in (Kind.BEFORE, Kind.NOW)}  # fmt: skip
     return replace(made, plan=replace(made.plan, reset=RESET, anew=starts))
 
 
-def backward(made: Backward, step: Equation) -> Backward:
+def backward(made: BackwardPlan, step: Equation) -> BackwardPlan:
     """The states before a step, also as right sides of outer products; and no derivative goes on
     to the step before."""
     states = [place for place in made.plan.places if place.kind is Kind.BEFORE]

@@ -15,7 +15,7 @@ from enum import StrEnum
 from unrolled.engines.plan.layout import plan
 from unrolled.engines.plan.lower import Graphs, Lowered, replace_nodes
 from unrolled.engines.plan.plan import Kind, Place, Plan, Target
-from unrolled.engines.plan.rewrite import terms_of
+from unrolled.engines.plan.rewrite import addends_of
 from unrolled.equations.derive import cotangents
 from unrolled.equations.equation import Equation
 from unrolled.equations.nodes import ONE, Apply, Constant, Node, Variable, apply, constant, variable
@@ -27,7 +27,7 @@ def _place(kind: Kind, v: Node, name: str) -> Place:
 
 
 @dataclass(frozen=True)
-class Forward:
+class ForwardPlan:
     """`inputs`: by name, where an input of each token lies. `states`: likewise. `shared`: a kept
     value -> the hoisted product whose memory it takes over, read by then. `lasts`: by name, states
     that are kept in bfloat16, and where the last one lies; from step to step they take turns."""
@@ -62,7 +62,7 @@ class Inputs(StrEnum):
 
 
 @dataclass(frozen=True)
-class Backward:
+class BackwardPlan:
     """`lefts`: the left sides of outer products in rows, side by side in this order; and again in
     panels, by the same names. `inner`: for each input d_x += left @ matrix, for each; `d_inputs`:
     where the kernel writes a part of it too. `olds`: by name, the state before each token."""
@@ -93,7 +93,7 @@ def leaf_places(lowered: Lowered) -> dict[Variable, Place]:
 def halves(lowered: Lowered, graphs: Graphs) -> frozenset[Place]:
     """What forward may keep in bfloat16: everything that the backward kernel reads unit by unit,
     and neither a product nor an outer product. The output is the caller's."""
-    found = [backward(lowered, graphs, inputs=how) for how in (Inputs.INSIDE, Inputs.OUTSIDE)]
+    found = [plan_backward(lowered, graphs, inputs=how) for how in (Inputs.INSIDE, Inputs.OUTSIDE)]
     whole = {outer.right for made in found for outer in made.outers}
     whole |= {o for made in found for _, block in made.plan.blocks for o in block.operands}
     states = dict(zip(lowered.step.results, _states(lowered).values(), strict=True))
@@ -106,10 +106,10 @@ def halves(lowered: Lowered, graphs: Graphs) -> frozenset[Place]:
     return frozenset(place for place in every if place not in whole and place.size != ONE)
 
 
-def forward(
+def plan_forward(
     lowered: Lowered, graphs: Graphs | None, record: Iterable[str] = (), *, inside: bool = False,
     halved: Collection[Place] = (),
-) -> Forward:  # fmt: skip
+) -> ForwardPlan:  # fmt: skip
     """The forward kernel; `inside` takes the input's products into the loop (small inputs), and
     what is `halved` is kept in bfloat16."""
     step = lowered.step
@@ -136,7 +136,7 @@ def forward(
         halved=halved,
     )
     shared = {} if halved else _share(result, set(places.values()))
-    return Forward(result, inputs, states, places, records, shared, lasts)
+    return ForwardPlan(result, inputs, states, places, records, shared, lasts)
 
 
 def _states(lowered: Lowered) -> dict[str, Place]:
@@ -177,13 +177,13 @@ def _share(layout: Plan, kept: set[Place]) -> dict[str, str]:
     return shared
 
 
-def backward(
+def plan_backward(
     lowered: Lowered,
     graphs: Graphs,
     norms: Iterable[str] = (),
     inputs: Inputs = Inputs.OUTSIDE,
     halved: Collection[Place] = (),
-) -> Backward:
+) -> BackwardPlan:
     """The backward kernel, and the products that follow it; `norms` names states whose derivative's
     length is wanted at every step; what is `halved` forward has kept in bfloat16."""
     step, places = lowered.step, _known_places(lowered, graphs)
@@ -230,7 +230,9 @@ def backward(
     layout = plan(targets, places, lambda v: False, _rank(lowered), order, halved)
     olds = {v.name: place for v, place in places.items() if v.role == "state"}
     d_output = next(place for v, place in places.items() if v.name == "d output")
-    return Backward(layout, olds, d_output, order, panels, outers, inner, d_inputs, added, measured)
+    return BackwardPlan(
+        layout, olds, d_output, order, panels, outers, inner, d_inputs, added, measured
+    )
 
 
 def _known_places(lowered: Lowered, graphs: Graphs) -> dict[Variable, Place]:
@@ -299,7 +301,7 @@ def _terms(node: Node) -> list[Node]:
     def is_sum(node: Node) -> bool:
         return isinstance(node, Apply) and node.op == "add"
 
-    return terms_of(node, is_sum) if isinstance(node, Apply) and is_sum(node) else [node]
+    return addends_of(node, is_sum) if isinstance(node, Apply) and is_sum(node) else [node]
 
 
 def _outers(matrix: str, d: Node, lefts: _Lefts, places: Mapping[Variable, Place]) -> list[Outer]:

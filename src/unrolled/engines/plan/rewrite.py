@@ -28,7 +28,7 @@ from unrolled.equations.ops import REDUCTIONS, shape_of
 Steps = Generator[Node, Node, Node]  # asks for nodes, is sent them rewritten, and returns one
 
 
-def terms_of(total: Apply, is_inside: Callable[[Node], bool]) -> list[Node]:
+def addends_of(total: Apply, is_inside: Callable[[Node], bool]) -> list[Node]:
     """What a sum adds up, from left to right; `is_inside`: an argument that is itself a part."""
     found: list[Node] = []
     waiting: list[Node] = [*reversed(total.args)]
@@ -131,7 +131,7 @@ class Rewriting:
             nested = isinstance(argument, Apply) and argument.op == "add"
             return nested and self.uses[argument] == 1 and shape_of(argument) == shape_of(node)
 
-        return terms_of(node, is_inside)
+        return addends_of(node, is_inside)
 
     def _is_in_loop(self, node: Apply) -> bool:
         operand = node.args[-1]

@@ -78,7 +78,7 @@ class Schedule(ABC):
         return self._chunks[most_tokens]
 
 
-class Dense(Schedule):
+class DenseSchedule(Schedule):
     """All sequences are `steps` long, and are read from either end."""
 
     def __init__(self, steps: int, rows: int, jobs: int, reverse: bool) -> None:
@@ -103,13 +103,13 @@ class Dense(Schedule):
         return slice(first * self.rows, last * self.rows)
 
     def window(self, first: int, last: int) -> Schedule:
-        return dense(last - first, self.rows, self.jobs, self.reverse)
+        return dense_schedule(last - first, self.rows, self.jobs, self.reverse)
 
     def _cut(self, first: int, most_tokens: int) -> int:
         return first + most_tokens // max(1, self.rows)
 
 
-class Ragged(Schedule):
+class RaggedSchedule(Schedule):
     """Sequences of their own lengths. `order[r]` is the sequence that lies in row r; `starts[s]`:
     the first token of step s."""
 
@@ -169,7 +169,7 @@ class Ragged(Schedule):
         return rows[: self.starts[1]]
 
     def window(self, first: int, last: int) -> Schedule:
-        return Ragged(
+        return RaggedSchedule(
             self.base,
             self._offsets[:, first:last] - self.starts[first],
             self.active[:, first:last],
@@ -184,12 +184,12 @@ class Ragged(Schedule):
 
 
 @functools.lru_cache(maxsize=256)
-def dense(steps: int, rows: int, jobs: int, reverse: bool = False) -> Schedule:
+def dense_schedule(steps: int, rows: int, jobs: int, reverse: bool = False) -> Schedule:
     """All sequences are `steps` long."""
-    return Dense(steps, rows, jobs, reverse)
+    return DenseSchedule(steps, rows, jobs, reverse)
 
 
-def ragged(lengths: Ints, jobs: int) -> Ragged:
+def ragged_schedule(lengths: Ints, jobs: int) -> RaggedSchedule:
     """Sequences of their own lengths."""
     rows = len(lengths)
     jobs = max(1, min(jobs, rows))
@@ -206,4 +206,4 @@ def ragged(lengths: Ints, jobs: int) -> Ragged:
     per_step = active.sum(0)
     starts = np.concatenate([[0], np.cumsum(per_step)]).astype(np.int64)
     offsets = starts[None, :-1] + np.cumsum(active, axis=0) - active
-    return Ragged(base, offsets, active, starts, order, lengths[order])
+    return RaggedSchedule(base, offsets, active, starts, order, lengths[order])

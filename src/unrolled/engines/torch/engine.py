@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from unrolled.engines.engine import Results, Source, Sources
+from unrolled.engines.engine import ForwardResults, Source, Sources
 from unrolled.engines.plan.lower import Lowered
-from unrolled.engines.plan.schedule import Dense, Ragged, Schedule
+from unrolled.engines.plan.schedule import DenseSchedule, RaggedSchedule, Schedule
 from unrolled.engines.torch.graph import unroll
 from unrolled.equations.nodes import ONE
 
@@ -47,7 +47,7 @@ class Traced:
         initial: Sequence[Tensor | None],
         record: tuple[str, ...] = (),
         probes: Mapping[str, Tensor] | None = None,
-    ) -> Results:
+    ) -> ForwardResults:
         """As the protocol says."""
         form, tokens = xs.shape[:-1], xs.flatten(0, -2)
         units = [self.sizes[shape[0]] for shape in self.lowered.step.states.values()]
@@ -64,7 +64,7 @@ class Traced:
         )  # fmt: skip
         by_token = [grid.as_tokens(values) for values in (outputs, *records)]
         by_token = [values.reshape(*form, values.shape[-1]) for values in by_token]
-        return Results(by_token[0], [final.unsqueeze(0) for final in finals], by_token[1:])
+        return ForwardResults(by_token[0], [final.unsqueeze(0) for final in finals], by_token[1:])
 
     def _rows(self, shape: Sequence[str]) -> int:
         return 1 if not shape or shape[0] == ONE else self.sizes[shape[0]]
@@ -85,10 +85,10 @@ class _Grid:
 
     def __init__(self, schedule: Schedule, device: torch.device) -> None:
         self.steps, self.rows = schedule.steps, schedule.rows
-        self.is_turned = isinstance(schedule, Dense) and schedule.reverse
+        self.is_turned = isinstance(schedule, DenseSchedule) and schedule.reverse
         self.places: Tensor | None = None
         self.going: Tensor | None = None
-        if isinstance(schedule, Ragged):
+        if isinstance(schedule, RaggedSchedule):
             steps, rows = schedule.table
             self.places = torch.from_numpy(steps * self.rows + rows).to(device)
             going = torch.zeros(self.steps * self.rows, dtype=torch.bool, device=device)

@@ -20,7 +20,7 @@ from torch.autograd.forward_ad import _set_fwd_grad_enabled
 from torch.autograd.function import _SingleLevelFunction
 
 from unrolled.layers.opaque import tangents
-from unrolled.layers.opaque.call import Backward, Run
+from unrolled.layers.opaque.call import OperatorBackward, OperatorRun
 from unrolled.layers.opaque.kernels import LIBRARY, names_of
 
 
@@ -36,7 +36,7 @@ class _Run(_SingleLevelFunction):
     """`unrolled::run`, or `run_keeping`, with the way back. In: the call, its tensors."""
 
     @staticmethod
-    def forward(ctx: Any, call: Run, *tensors: Tensor) -> tuple[Tensor, ...]:
+    def forward(ctx: Any, call: OperatorRun, *tensors: Tensor) -> tuple[Tensor, ...]:
         with _below():
             if call.bptt == "whole":
                 *results, room = replace(call, keeps=True)(tensors)
@@ -56,7 +56,7 @@ class _Run(_SingleLevelFunction):
     def backward(ctx: Any, *d_results: Tensor | None) -> tuple[Tensor | None, ...]:
         saved, tensors = ctx.saved_tensors[: ctx.saved], ctx.saved_tensors[ctx.saved :]
         needed = ctx.needs_input_grad[1:]
-        call = Backward(ctx.call, needed[0], any(needed[1 : 1 + ctx.call.states]))
+        call = OperatorBackward(ctx.call, needed[0], any(needed[1 : 1 + ctx.call.states]))
         found = call(tensors, saved, d_results[: ctx.count])
         return None, *call.by_argument(found)
 
@@ -67,7 +67,11 @@ class _Backward(_SingleLevelFunction):
 
     @staticmethod
     def forward(
-        ctx: Any, call: Backward, saved: Sequence[Tensor], count: int, *tensors: Tensor | None
+        ctx: Any,
+        call: OperatorBackward,
+        saved: Sequence[Tensor],
+        count: int,
+        *tensors: Tensor | None,
     ) -> tuple[Tensor, ...]:
         ctx.call, ctx.count = call, count
         ctx.set_materialize_grads(False)
@@ -90,7 +94,7 @@ def _run(
     reverse: bool, record: str, bptt: str,
 ) -> list[Tensor]:  # fmt: skip
     initial = initial or []  # AOTInductor gives None for a list that is empty
-    call = Run(text, len(initial), len(weights), lengths is not None, reverse, record, bptt)
+    call = OperatorRun(text, len(initial), len(weights), lengths is not None, reverse, record, bptt)
     return _differentiated(call, x, initial, weights, lengths)
 
 
@@ -98,13 +102,17 @@ def _run_keeping(
     text: str, x: Tensor, initial: list[Tensor], weights: list[Tensor], lengths: Tensor | None,
     reverse: bool, record: str,
 ) -> list[Tensor]:  # fmt: skip
-    call = Run(text, len(initial), len(weights), lengths is not None, reverse, record, "whole",
-               keeps=True)  # fmt: skip
+    call = OperatorRun(text, len(initial), len(weights), lengths is not None, reverse, record,
+                       "whole", keeps=True)  # fmt: skip
     return _differentiated(call, x, initial, weights, lengths)
 
 
 def _differentiated(
-    call: Run, x: Tensor, initial: list[Tensor], weights: list[Tensor], lengths: Tensor | None
+    call: OperatorRun,
+    x: Tensor,
+    initial: list[Tensor],
+    weights: list[Tensor],
+    lengths: Tensor | None,
 ) -> list[Tensor]:
     tensors = [x, *initial, *weights, *([] if lengths is None else [lengths])]
     dots = tangents.of(tensors)
@@ -121,8 +129,8 @@ def _backward(
     reverse: bool, record: str, bptt: str, saved: list[Tensor], d_outputs: Tensor | None,
     d_finals: list[Tensor | None], need_input: bool, need_states: bool,
 ) -> list[Tensor]:  # fmt: skip
-    run = Run(text, len(initial), len(weights), lengths is not None, reverse, record, bptt)
-    call = Backward(run, need_input, need_states)
+    run = OperatorRun(text, len(initial), len(weights), lengths is not None, reverse, record, bptt)
+    call = OperatorBackward(run, need_input, need_states)
     tensors = [x, *initial, *weights, *([] if lengths is None else [lengths])]
     arrived = [d_outputs, *d_finals]
     every = [t for t in (*tensors, *arrived) if t is not None]

@@ -19,7 +19,7 @@ OPERATORS: Any = torch.ops.unrolled
 
 
 @dataclass(eq=False)
-class Run:
+class OperatorRun:
     """A call of `run`, or with `keeps` of `run_keeping`."""
 
     text: str
@@ -49,17 +49,17 @@ class Run:
                 self.record)  # fmt: skip
 
     @property
-    def tangent(self) -> Run:
+    def tangent(self) -> OperatorRun:
         """The same sequence and how it moves, together."""
         return replace(self, text=written.tangent(self.text), states=2 * self.states,
                        weights=2 * self.weights, record="", keeps=False)  # fmt: skip
 
 
 @dataclass(eq=False)
-class Backward:
+class OperatorBackward:
     """A call of `backward`."""
 
-    run: Run
+    run: OperatorRun
     need_input: bool
     need_states: bool
 

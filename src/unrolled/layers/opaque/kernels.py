@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from unrolled.engines.engine import Gradients, Sources
+from unrolled.engines.engine import BackwardResults, Sources
 from unrolled.engines.plan.lower import Lowered
 from unrolled.engines.plan.schedule import Schedule
 from unrolled.equations.ops import shape_of
@@ -209,7 +209,7 @@ def _backward(
         outputs = laid.gathered(saved[0]).contiguous()
         left = recurrence.left(laid.schedule, names_of(record), saved[1][HEAD:], x.shape[2])
         arrived = torch.zeros_like(outputs) if arrived is None else arrived
-        gradients: Gradients = recurrence.backward(
+        gradients: BackwardResults = recurrence.backward(
             laid.schedule, weights, laid.tokens, outputs, left, arrived, ends,
             need_input=need_input, need_states=need_states,
         )  # fmt: skip

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from unrolled.layers.opaque.call import Backward, Run
+from unrolled.layers.opaque.call import OperatorBackward, OperatorRun
 
 Dots = Sequence[Tensor | None]  # how the tensors of a row move; None for what does not
 _unpack: Callable[[Tensor], Any] = forward_ad.unpack_dual
@@ -35,7 +35,7 @@ def still(tensors: Sequence[Any]) -> list[Any]:
     return [None if tensor is None else _unpack(tensor).primal for tensor in tensors]
 
 
-def run(call: Run, row: Sequence[Tensor], dots: Dots) -> list[Tensor]:
+def run(call: OperatorRun, row: Sequence[Tensor], dots: Dots) -> list[Tensor]:
     """Results, which move; recorded values and what is kept do not."""
     results = call(row)
     moved, _ = _along(call, row, dots)
@@ -43,7 +43,7 @@ def run(call: Run, row: Sequence[Tensor], dots: Dots) -> list[Tensor]:
 
 
 def backward(
-    call: Backward, row: Sequence[Tensor], saved: Sequence[Tensor], arrived: Dots
+    call: OperatorBackward, row: Sequence[Tensor], saved: Sequence[Tensor], arrived: Dots
 ) -> list[Tensor]:
     """J^T v, moving: the gradient of <v, J u>, and J^T v_dot."""
     dots, arriving = of(row) or [None] * len(row), of(arrived) or [None] * len(arrived)
@@ -66,14 +66,14 @@ def backward(
 
 
 def pull_back(
-    call: Run, row: Sequence[Tensor], dots: Dots, arrived: Dots
+    call: OperatorRun, row: Sequence[Tensor], dots: Dots, arrived: Dots
 ) -> tuple[list[Tensor], list[Tensor | None]]:
     """J u, and the gradient of <v, J u> by each tensor of the row."""
     tangent, both = call.tangent, _both(call, row, dots)
     results = replace(tangent, keeps=call.bptt == "whole")(both)
     moved = list(results[: len(arrived)])
     saved = [results[0], results[-1]] if call.bptt == "whole" else []
-    back = Backward(tangent, need_input=True, need_states=call.states > 0)
+    back = OperatorBackward(tangent, need_input=True, need_states=call.states > 0)
     nothing = [None] * len(arrived[1:])
     d_x, *rest = back.by_argument(back(both, saved, [*arrived, *nothing]))
     assert d_x is not None
@@ -83,14 +83,16 @@ def pull_back(
     return moved, [d_input, *d_states, *d_weights, *([None] if call.has_lengths else [])]
 
 
-def _along(call: Run, row: Sequence[Tensor], dots: Dots) -> tuple[list[Tensor], list[Tensor]]:
+def _along(
+    call: OperatorRun, row: Sequence[Tensor], dots: Dots
+) -> tuple[list[Tensor], list[Tensor]]:
     """How outputs and final states move, and the row that was run."""
     both = _both(call, row, dots)
     results = call.tangent(both)
     return list(results[: len(results) // 2 + 1]), both
 
 
-def _both(call: Run, row: Sequence[Tensor], dots: Dots) -> list[Tensor]:
+def _both(call: OperatorRun, row: Sequence[Tensor], dots: Dots) -> list[Tensor]:
     """The row of the tangent's call: inputs and how they move; how states move, and states; weights
     and how they move."""
     moving = [torch.zeros_like(tensor) if dot is None else dot

@@ -6,19 +6,21 @@ from unrolled import equation
 from unrolled.cells import GRU, LSTM, Elman, GRUCho2014, LayerNormLSTM
 from unrolled.cells.base import Cell
 from unrolled.engines.plan import directions
-from unrolled.engines.plan.directions import Backward, Forward, Inputs
+from unrolled.engines.plan.directions import BackwardPlan, ForwardPlan, Inputs
 from unrolled.engines.plan.lower import backward_graphs, lower
 from unrolled.engines.plan.plan import WIDEST, Kind, Place
 
 
-def forward(cell: type[Cell], *, inside: bool = True, keep: bool = True) -> Forward:
+def forward(cell: type[Cell], *, inside: bool = True, keep: bool = True) -> ForwardPlan:
     lowered = lower(equation(cell))
-    return directions.forward(lowered, backward_graphs(lowered) if keep else None, inside=inside)
+    return directions.plan_forward(
+        lowered, backward_graphs(lowered) if keep else None, inside=inside
+    )
 
 
-def backward(cell: type[Cell], inputs: Inputs, norms: tuple[str, ...] = ()) -> Backward:
+def backward(cell: type[Cell], inputs: Inputs, norms: tuple[str, ...] = ()) -> BackwardPlan:
     lowered = lower(equation(cell))
-    return directions.backward(lowered, backward_graphs(lowered), norms, inputs)
+    return directions.plan_backward(lowered, backward_graphs(lowered), norms, inputs)
 
 
 @pytest.mark.parametrize(("cell", "stages"), [(Elman, 1), (LSTM, 1), (GRU, 1), (GRUCho2014, 2)])
@@ -57,7 +59,7 @@ def test_hoisted_products_are_ready_before_the_kernel_and_their_memory_serves_ag
 
 def test_records_are_stored_by_token() -> None:
     lowered = lower(equation(LSTM))
-    made = directions.forward(lowered, None, ("f",))
+    made = directions.plan_forward(lowered, None, ("f",))
     assert made.records == {"f": Place(Kind.TOKEN, "record f", "hidden_size")}
     assert made.records["f"] in made.plan.places
 

@@ -5,9 +5,14 @@ import itertools
 import numpy as np
 import pytest
 
-from unrolled.engines.plan.schedule import Schedule, dense, ragged
+from unrolled.engines.plan.schedule import Schedule, dense_schedule, ragged_schedule
 
 LENGTHS = [[3, 0, 5, 2, 5, 1], [4], [0, 0], [2, 2, 2]]
+BATCHES = [
+    dense_schedule(7, 3, 2),
+    dense_schedule(7, 3, 2, True),
+    ragged_schedule(np.array(LENGTHS[0], np.int64), 2),
+]
 
 
 def tokens(schedule: Schedule) -> list[tuple[int, int]]:
@@ -24,7 +29,7 @@ def tokens(schedule: Schedule) -> list[tuple[int, int]]:
 @pytest.mark.parametrize("jobs", [1, 2, 4])
 @pytest.mark.parametrize("lengths", LENGTHS)
 def test_ragged_rows_are_all_there_and_each_follows_itself(lengths: list[int], jobs: int) -> None:
-    schedule = ragged(np.array(lengths, np.int64), jobs)
+    schedule = ragged_schedule(np.array(lengths, np.int64), jobs)
     listed = tokens(schedule)
     expected = {(s, r) for r, n in enumerate(schedule.lengths) for s in range(n)}
     assert set(listed) == expected
@@ -46,15 +51,14 @@ def test_ragged_rows_are_all_there_and_each_follows_itself(lengths: list[int], j
 def test_dense_tokens_are_the_rows_of_time_by_batch(
     steps: int, rows: int, jobs: int, reverse: bool
 ) -> None:
-    schedule = dense(steps, rows, jobs, reverse)
+    schedule = dense_schedule(steps, rows, jobs, reverse)
     for number, (step, row) in enumerate(tokens(schedule)):
         time = steps - 1 - step if reverse else step
         assert number == time * rows + row
 
 
 @pytest.mark.parametrize("most", [1, 4, 7, 1000])
-@pytest.mark.parametrize("batch", [dense(7, 3, 2), dense(7, 3, 2, True), ragged(
-    np.array(LENGTHS[0], np.int64), 2)])  # fmt: skip
+@pytest.mark.parametrize("batch", BATCHES)
 def test_chunks_cover_the_steps_and_stay_below_their_bound(batch: Schedule, most: int) -> None:
     runs = batch.chunks(most)
     assert [first for first, _ in runs] == [0, *(last for _, last in runs[:-1])]
@@ -64,8 +68,7 @@ def test_chunks_cover_the_steps_and_stay_below_their_bound(batch: Schedule, most
         assert last == first + 1 or span.stop - span.start <= most
 
 
-@pytest.mark.parametrize("batch", [dense(7, 3, 2), dense(7, 3, 2, True), ragged(
-    np.array(LENGTHS[0], np.int64), 2)])  # fmt: skip
+@pytest.mark.parametrize("batch", BATCHES)
 def test_a_window_has_the_tokens_of_its_span(batch: Schedule) -> None:
     whole = tokens(batch)
     for first, last in itertools.combinations(range(batch.steps + 1), 2):

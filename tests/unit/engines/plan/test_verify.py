@@ -8,7 +8,7 @@ import pytest
 
 from unrolled import equation
 from unrolled.cells import LSTM, GRUCho2014, LayerNormLSTM
-from unrolled.engines.plan.directions import Forward, backward, forward
+from unrolled.engines.plan.directions import ForwardPlan, plan_backward, plan_forward
 from unrolled.engines.plan.lower import Lowered, backward_graphs, lower, narrow
 from unrolled.engines.plan.plan import Group, Kind, Matrix, Place, Plan
 from unrolled.engines.plan.verify import verify
@@ -18,8 +18,8 @@ from unrolled.errors import PlanError
 LOWERED = {cell: narrow(lower(equation(cell))) for cell in (LSTM, GRUCho2014, LayerNormLSTM)}
 
 
-def made(lowered: Lowered) -> Forward:
-    return forward(lowered, backward_graphs(lowered), inside=True)
+def made(lowered: Lowered) -> ForwardPlan:
+    return plan_forward(lowered, backward_graphs(lowered), inside=True)
 
 
 def wide(plan: Plan) -> Group:
@@ -110,7 +110,7 @@ def test_a_broken_plan_is_refused(mutate: Callable[[Plan], None], sentence: str)
 @pytest.mark.parametrize("cell", [GRUCho2014, LayerNormLSTM])
 def test_a_stage_too_early_is_refused(cell: type) -> None:
     lowered = LOWERED[cell]
-    for plan in (made(lowered).plan, backward(lowered, backward_graphs(lowered)).plan):
+    for plan in (made(lowered).plan, plan_backward(lowered, backward_graphs(lowered)).plan):
         verify(plan, lowered.weights)
         assert len(plan.stages) > 1
         swap_stages(plan)

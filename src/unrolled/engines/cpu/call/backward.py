@@ -26,7 +26,7 @@ from unrolled.engines.cpu.call.call import (
     Step,
     View,
 )
-from unrolled.engines.cpu.call.forward import Forward
+from unrolled.engines.cpu.call.forward import ForwardCall
 from unrolled.engines.cpu.call.parts import (
     anew,
     call_of,
@@ -35,7 +35,7 @@ from unrolled.engines.cpu.call.parts import (
     scratch,
     side_by_side,
 )
-from unrolled.engines.cpu.call.sizes import Sizes
+from unrolled.engines.cpu.call.sizes import CallSizes
 from unrolled.engines.cpu.call.weights import Packed, alone, packed
 from unrolled.engines.plan import directions
 from unrolled.engines.plan.anew import right_panel
@@ -43,13 +43,13 @@ from unrolled.engines.plan.plan import Kind, Matrix, Place
 
 
 @dataclass(frozen=True, eq=False)
-class Backward:
+class BackwardCall:
     """`d_x`: the derivative with respect to the input, in whole vectors; None if nobody asked or
     nothing depends on it. `covered`: of each of the caller's arrays, how many numbers get a sum.
     `numbers`: arrays of a single number -> how many parts of its sum the call leaves."""
 
     call: Call
-    made: directions.Backward
+    made: directions.BackwardPlan
     d_x: Buffer | None
     covered: dict[int, int]
     numbers: dict[int, int]
@@ -58,7 +58,7 @@ class Backward:
 class _Parts:
     """A backward call that is being put together."""
 
-    def __init__(self, made: directions.Backward, sizes: Sizes, left: Forward) -> None:
+    def __init__(self, made: directions.BackwardPlan, sizes: CallSizes, left: ForwardCall) -> None:
         self.made, self.sizes, self.left = made, sizes, left
         self.y = replace(left.y, owner=Owner.GIVEN)
         self.views: dict[Place, tuple[View, ...]] = {
@@ -77,9 +77,14 @@ class _Parts:
                      for n, width in enumerate(sizes.numbers)]  # fmt: skip
 
 
-def backward(
-    made: directions.Backward, sizes: Sizes, left: Forward, team: int, *, need_states: bool
-) -> Backward:
+def backward_call(
+    made: directions.BackwardPlan,
+    sizes: CallSizes,
+    left: ForwardCall,
+    team: int,
+    *,
+    need_states: bool,
+) -> BackwardCall:
     """`team`: the numbers at which a team meets. With `need_states` there are derivatives with
     respect to the initial states, too."""
     parts = _Parts(made, sizes, left)
@@ -113,7 +118,7 @@ def backward(
         [Clear(meeting), *parts.before], [*each, *sums, *products], parts.after,
         sum(buffer.width for buffer in wide), sizes.lanes,
     )  # fmt: skip
-    return Backward(call, made, d_x, parts.covered, parts.numbers)
+    return BackwardCall(call, made, d_x, parts.covered, parts.numbers)
 
 
 def _states(parts: _Parts, need_states: bool) -> tuple[list[Buffer], list[Buffer]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from unrolled.engines.cpu.call.call import Buffer, Call, CopyLast, CopyPanels, Per
-from unrolled.engines.plan.schedule import Ragged, Schedule
+from unrolled.engines.plan.schedule import RaggedSchedule, Schedule
 
 # What a chunk's hoisted products, or left sides, may take: the second-level caches of two cores.
 CHUNK_BYTES = 2 << 20
@@ -70,7 +70,7 @@ class Now:
         schedule, at = self.schedule, self.positions
         if not schedule.steps:
             return at[step.start], 0, step.start.width, 0
-        if isinstance(schedule, Ragged):
+        if isinstance(schedule, RaggedSchedule):
             return at[step.state], 0, step.state.width, schedule.last_tokens.ctypes.data
         start = schedule.span(schedule.steps - 1, schedule.steps).start
         return at[step.state], start * step.state.step * self.bytes, step.state.width, 0
@@ -91,9 +91,9 @@ class Now:
         if step.start is None:
             distance, index = span.start * source.buffer.step, 0
         elif is_first:
-            index = schedule.first_rows.ctypes.data if isinstance(schedule, Ragged) else 0
+            index = schedule.first_rows.ctypes.data if isinstance(schedule, RaggedSchedule) else 0
             return here, count, at[step.start], 0, index
-        elif isinstance(schedule, Ragged):
+        elif isinstance(schedule, RaggedSchedule):
             distance, index = 0, int(schedule.previous.ctypes.data) + 8 * span.start
         else:
             distance, index = schedule.span(begin - 1, end - 1).start * source.buffer.step, 0

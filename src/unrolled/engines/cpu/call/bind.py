@@ -29,7 +29,7 @@ from unrolled.engines.cpu.call.call import (
     RunKernel,
     Step,
 )
-from unrolled.engines.cpu.call.words import Dictionary, Table, Word, Words, share
+from unrolled.engines.cpu.call.words import Dictionary, Word, Words, WordTable, share
 from unrolled.engines.cpu.code import arrange, outer, pairs, rows
 from unrolled.engines.cpu.code.half_tiles import half_tiles
 from unrolled.engines.cpu.code.team import MEMBERS
@@ -79,12 +79,12 @@ class Bound:
 
 
 @dataclass(frozen=True, eq=False)
-class Group:
+class LaunchGroup:
     """Neighbouring steps of one sort: one launch. `work`: multiplications for each token of the
     chunk; `vectors`, `by_token`: how many a copy writes, beside those by row."""
 
     sort: type[Step]
-    table: Table
+    table: WordTable
     function: int
     work: int = 0
     vectors: int = 0
@@ -122,10 +122,10 @@ class Template:
             bound[threads] = _bind(self, schedule, threads)
         return bound[threads]
 
-    def _group(self, sort: type[Step], steps: Sequence[Step]) -> Group:
+    def _group(self, sort: type[Step], steps: Sequence[Step]) -> LaunchGroup:
         if sort is RunKernel:
             words = self.words.kernel(self.call.kernel, self.kernel)
-            return Group(sort, Table(words), self.kernel.address)
+            return LaunchGroup(sort, WordTable(words), self.kernel.address)
         entries = [entry for step in steps for entry in self.words.entries(step)]
         header: list[Word] = [(share, 0), len(entries)]
         fields: tuple[str, ...]
@@ -139,9 +139,11 @@ class Template:
             fields, address = outer.FIELDS, outer.outer(self.bits).address("outer")
         else:
             fields, address = arrange.FIELDS, arrange.arrange(self.bits).address("arrange")
-        table = Table([*header, *(entry.get(field, 0) for entry in entries for field in fields)])
+        table = WordTable(
+            [*header, *(entry.get(field, 0) for entry in entries for field in fields)]
+        )
         work = _work(self.call.each_chunk if sort is CopyPanels else steps)
-        return Group(sort, table, address, work, *_vectors(steps, self.call.lanes))
+        return LaunchGroup(sort, table, address, work, *_vectors(steps, self.call.lanes))
 
 
 def _sort(step: Step) -> type[Step]:
@@ -179,7 +181,7 @@ def _bind(template: Template, schedule: Schedule, threads: int) -> Bound:
     numbers: list[Words] = []
     positions: list[Words] = []
 
-    def launch(group: Group) -> None:
+    def launch(group: LaunchGroup) -> None:
         now.jobs, now.is_team = group.jobs(now, threads), False
         if group.sort is RunKernel:
             now.jobs, now.is_team = (members, True) if members > 1 else (schedule.jobs, False)

@@ -31,19 +31,19 @@ from unrolled.engines.cpu.call.parts import (
     scratch,
     side_by_side,
 )
-from unrolled.engines.cpu.call.sizes import Sizes
+from unrolled.engines.cpu.call.sizes import CallSizes
 from unrolled.engines.cpu.call.weights import alone, packed
 from unrolled.engines.plan import directions
 from unrolled.engines.plan.plan import Kind, Place
 
 
 @dataclass(frozen=True, eq=False)
-class Forward:
+class ForwardCall:
     """`x`, `y`: the input, the output. `states`: where a state's rows lie, by name; `starts`: those
     before the first step. `tokens`: where else the kernel writes a value of each token."""
 
     call: Call
-    made: directions.Forward
+    made: directions.ForwardPlan
     x: Buffer
     y: Buffer
     states: dict[str, Buffer]
@@ -52,9 +52,9 @@ class Forward:
     records: tuple[Buffer, ...]
 
 
-def forward(
-    made: directions.Forward, sizes: Sizes, x_width: int, team: int, *, keep: bool
-) -> Forward:
+def forward_call(
+    made: directions.ForwardPlan, sizes: CallSizes, x_width: int, team: int, *, keep: bool
+) -> ForwardCall:
     """`x_width`: from one token's input to the next; `team`: the numbers at which a team meets."""
     owner = Owner.KEPT if keep else Owner.PASSING
     weights = packed(made.plan, sizes)
@@ -94,10 +94,10 @@ def forward(
         [*sizes.arrays, x, *given, *reset.values(), y, *finals, *records.values()], weights.steps,
         [Clear(meeting), *ends.before], [*chunk, kernel], ends.after, columns, sizes.lanes,
     )  # fmt: skip
-    return Forward(call, made, x, y, states, ends.starts, tokens, tuple(records.values()))
+    return ForwardCall(call, made, x, y, states, ends.starts, tokens, tuple(records.values()))
 
 
-def _state(sizes: Sizes, name: str, owner: Owner, y: Buffer, *, half: bool) -> Buffer:
+def _state(sizes: CallSizes, name: str, owner: Owner, y: Buffer, *, half: bool) -> Buffer:
     """The rows of the first state are the output, and the user's, where they are whole vectors; the
     others stay here, and give the user their last rows."""
     wide = sizes.whole(sizes.states[name])
@@ -120,7 +120,11 @@ class _Ends:
 
 
 def _ends(
-    made: directions.Forward, sizes: Sizes, states: Mapping[str, Buffer], owner: Owner, y: Buffer
+    made: directions.ForwardPlan,
+    sizes: CallSizes,
+    states: Mapping[str, Buffer],
+    owner: Owner,
+    y: Buffer,
 ) -> _Ends:
     found = _Ends()
     for name, units in sizes.states.items():
@@ -144,7 +148,7 @@ def _ends(
     return found
 
 
-def _columns(made: directions.Forward, sizes: Sizes, owner: Owner) -> dict[Place, View]:
+def _columns(made: directions.ForwardPlan, sizes: CallSizes, owner: Owner) -> dict[Place, View]:
     """Hoisted products and kept values lie in one buffer for each size, a column for each, and a
     kept value in the column of a product that is no longer needed; what is halved lies apart."""
     hoisted = {place.name: place for *_, place in made.plan.hoisted}

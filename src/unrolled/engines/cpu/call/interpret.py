@@ -33,7 +33,7 @@ from unrolled.engines.cpu.call.call import (
     View,
 )
 from unrolled.engines.plan.plan import Block, Group, Kind, Place, Store
-from unrolled.engines.plan.schedule import Ragged, Schedule
+from unrolled.engines.plan.schedule import RaggedSchedule, Schedule
 from unrolled.equations.nodes import ONE, Apply, Constant, Length, Node
 from unrolled.equations.ops import OPS
 
@@ -119,7 +119,7 @@ class _Machine:
         schedule = self.now.schedule
         if not schedule.steps:
             return self.memory[step.start]
-        if isinstance(schedule, Ragged):
+        if isinstance(schedule, RaggedSchedule):
             return self.memory[step.state][schedule.last_tokens]
         return self.memory[step.state][schedule.span(schedule.steps - 1, schedule.steps)]
 

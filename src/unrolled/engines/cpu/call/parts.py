@@ -7,13 +7,19 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from unrolled.engines.cpu.call.call import Buffer, Call, Owner, Per, RunKernel, Step, View
-from unrolled.engines.cpu.call.sizes import Sizes
+from unrolled.engines.cpu.call.sizes import CallSizes
 from unrolled.engines.cpu.call.weights import Packed
 from unrolled.engines.plan.plan import Kind, Place, Plan
 
 
 def side_by_side(
-    name: str, places: Iterable[Place], sizes: Sizes, owner: Owner, per: Per, *, half: bool = False
+    name: str,
+    places: Iterable[Place],
+    sizes: CallSizes,
+    owner: Owner,
+    per: Per,
+    *,
+    half: bool = False,
 ) -> dict[Place, View]:
     """Places of one size in one buffer, a column for each."""
     by_size: dict[str, list[Place]] = {}
@@ -27,7 +33,7 @@ def side_by_side(
     return views
 
 
-def scratch(plan: Plan, sizes: Sizes, placed: Collection[Place] = ()) -> dict[Place, View]:
+def scratch(plan: Plan, sizes: CallSizes, placed: Collection[Place] = ()) -> dict[Place, View]:
     """What a step needs for itself alone, beside what has a place already."""
     return {
         place: View(Buffer(place.name, Owner.PASSING, Per.ROW, sizes.padded(place.size)))
@@ -43,7 +49,7 @@ def reset_of(plan: Plan) -> dict[Place, Buffer]:
     return {plan.reset: Buffer("reset", Owner.GIVEN, Per.TOKEN, 1)}
 
 
-def anew(plan: Plan, sizes: Sizes, state: Place) -> tuple[View, ...]:
+def anew(plan: Plan, sizes: CallSizes, state: Place) -> tuple[View, ...]:
     """Where a state lies before a step at which some of its rows start anew."""
     if plan.reset is None:
         return ()
@@ -55,7 +61,7 @@ def run_kernel(
     plan: Plan,
     bind: Mapping[Place, tuple[View, ...]],
     weights: Packed,
-    sizes: Sizes,
+    sizes: CallSizes,
     team: Buffer,
     *,
     descending: bool,

@@ -17,7 +17,7 @@ from unrolled.equations.nodes import ONE, Apply, topological
 from unrolled.equations.ops import shape_of
 
 
-class Sizes:
+class CallSizes:
     """`lanes`: how many numbers a vector has. `arrays`: the caller's, flat; with `half` those that
     hold nothing but matrices are of bfloat16, and so are packed weights."""
 

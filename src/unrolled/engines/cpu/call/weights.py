@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from unrolled.engines.cpu.call.call import Buffer, CopyRows, Owner, Pack, Per, Step, View
-from unrolled.engines.cpu.call.sizes import Sizes
+from unrolled.engines.cpu.call.sizes import CallSizes
 from unrolled.engines.plan.plan import Block, Kind, Matrix, Place, Plan
 
 
@@ -28,7 +28,7 @@ class Packed:
         return [*self.blocks, *self.others]
 
 
-def packed(plan: Plan, sizes: Sizes) -> Packed:
+def packed(plan: Plan, sizes: CallSizes) -> Packed:
     """Everything of weights that the kernel reads."""
     found = Packed()
     for number, (_, block) in enumerate(plan.blocks):
@@ -48,12 +48,12 @@ def _buffer(name: str, width: int, *, half: bool = False) -> Buffer:
     return Buffer(name, Owner.PACKED, Per.ONCE, width, half=half)
 
 
-def _high(length: int, sizes: Sizes) -> int:
+def _high(length: int, sizes: CallSizes) -> int:
     """How many vectors a panel has for so many numbers: whole pairs, where there are pairs."""
     return length + length % 2 if sizes.half else length
 
 
-def _block(found: Packed, name: str, block: Block, sizes: Sizes) -> None:
+def _block(found: Packed, name: str, block: Block, sizes: CallSizes) -> None:
     """In a panel accumulator after accumulator, K vectors each. Operands side by side are whole
     vectors long: so are the rows that they meet."""
     lanes, count, operands = sizes.lanes, len(block.matrices), len(block.operands)
@@ -70,7 +70,7 @@ def _block(found: Packed, name: str, block: Block, sizes: Sizes) -> None:
             found.steps += _pack(to, matrix, height, count * stream, sizes)
 
 
-def alone(found: Packed, name: str, matrix: Matrix, sizes: Sizes) -> tuple[Buffer, int, int]:
+def alone(found: Packed, name: str, matrix: Matrix, sizes: CallSizes) -> tuple[Buffer, int, int]:
     """Pack one more matrix, for a `Multiply`: its buffer, units (in whole vectors) and length."""
     length, units = sizes.length_and_units(matrix)
     height = _high(length, sizes)
@@ -80,7 +80,7 @@ def alone(found: Packed, name: str, matrix: Matrix, sizes: Sizes) -> tuple[Buffe
     return buffer, sizes.whole(units), length
 
 
-def _pack(to: View, matrix: Matrix, height: int, distance: int, sizes: Sizes) -> list[Pack]:
+def _pack(to: View, matrix: Matrix, height: int, distance: int, sizes: CallSizes) -> list[Pack]:
     """Blocks are whole vectors of units, so each has panels of its own; only where they are
     transposed do they lie in another order than the rows of one matrix."""
     length, units = sizes.length_and_units(matrix)

@@ -40,7 +40,7 @@ Word = int | tuple[Known, int]
 Entry = Mapping[str, Word]
 
 
-class Table:
+class WordTable:
     """The words of one launch."""
 
     def __init__(self, words: Iterable[Word]) -> None:

@@ -31,7 +31,7 @@ from unrolled.engines.cpu.machine.target import Target, host
 
 ROWS = 8  # rows of scratch for each stream; no tile has more
 STREAMS = 4
-Step = Callable[[list[ir.Value], ir.Value], list[ir.Value]]
+TileStep = Callable[[list[ir.Value], ir.Value], list[ir.Value]]
 SIGNATURE = ir.FunctionType(VOID, [POINTER, I64, POINTER, I64, I64, POINTER, I1])
 
 
@@ -174,7 +174,7 @@ Sums = list[list[ir.Value]]
 
 
 def loop_over(
-    builder: ir.IRBuilder, sums: Sums, length: ir.Value, step: Step
+    builder: ir.IRBuilder, sums: Sums, length: ir.Value, step: TileStep
 ) -> tuple[ir.Value, Sums]:
     """While as many steps of k are left as there are sums, add one to each."""
     turns = len(sums)
@@ -204,7 +204,7 @@ def loop_over(
 
 
 def odd_one(
-    builder: ir.IRBuilder, sums: list[ir.Value], k: ir.Value, length: ir.Value, step: Step
+    builder: ir.IRBuilder, sums: list[ir.Value], k: ir.Value, length: ir.Value, step: TileStep
 ) -> list[ir.Value]:
     """The last step of k, where two at a time have left one."""
     before = builder.block

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 import unrolled
-from unrolled.engines.cpu.call.backward import Backward, backward
+from unrolled.engines.cpu.call.backward import BackwardCall, backward_call
 from unrolled.engines.cpu.call.call import Buffer, Owner
-from unrolled.engines.cpu.call.forward import Forward, forward
+from unrolled.engines.cpu.call.forward import ForwardCall, forward_call
 from unrolled.engines.cpu.call.interpret import interpret
-from unrolled.engines.cpu.call.sizes import Sizes
+from unrolled.engines.cpu.call.sizes import CallSizes
 from unrolled.engines.engine import Source
 from unrolled.engines.plan import anew, directions
 from unrolled.engines.plan.directions import Inputs
@@ -39,21 +39,21 @@ class Calls:
         self.graphs = backward_graphs(self.narrow)
         sources = {name: (Source(number),) for number, name in enumerate(lowered.weights)}
         self.weights = list(lowered.weights)
-        self.sizes = Sizes(self.narrow, known, sources, LANES, half=weights)
+        self.sizes = CallSizes(self.narrow, known, sources, LANES, half=weights)
         wide = self.sizes.whole(inputs) if self.narrow.reads_input_by_unit else inputs
         wide = self.sizes.row if len(self.sizes.inputs) > 1 else wide
         self.halved = directions.halves(self.narrow, self.graphs) if half else frozenset()
-        made = directions.forward(self.narrow, self.graphs if keep else None, inside=inside,
+        made = directions.plan_forward(self.narrow, self.graphs if keep else None, inside=inside,
                                   halved=self.halved)  # fmt: skip
         self.resets = resets
         made = anew.forward(made, self.narrow.step) if resets else made
-        self.forward: Forward = forward(made, self.sizes, wide, TEAM, keep=keep)
+        self.forward: ForwardCall = forward_call(made, self.sizes, wide, TEAM, keep=keep)
 
-    def backward(self, inputs: Inputs = Inputs.OUTSIDE) -> Backward:
+    def backward(self, inputs: Inputs = Inputs.OUTSIDE) -> BackwardCall:
         """The backward call; `inputs`: who computes the derivative with respect to the input."""
-        made = directions.backward(self.narrow, self.graphs, (), inputs, self.halved)
+        made = directions.plan_backward(self.narrow, self.graphs, (), inputs, self.halved)
         made = anew.backward(made, self.narrow.step) if self.resets else made
-        return backward(made, self.sizes, self.forward, TEAM, need_states=True)
+        return backward_call(made, self.sizes, self.forward, TEAM, need_states=True)
 
     def interpret_forward(
         self, schedule: Schedule, weights: dict[str, Any], xs: Any, reset: Any = None
@@ -70,7 +70,7 @@ class Calls:
     def interpret_backward(
         self, schedule: Schedule, before: dict[Buffer, Any], d_outputs: Any,
         inputs: Inputs = Inputs.OUTSIDE,
-    ) -> tuple[Backward, dict[str, Any]]:  # fmt: skip
+    ) -> tuple[BackwardCall, dict[str, Any]]:  # fmt: skip
         """The call, and its results by name, as it finds what forward has left."""
         call = self.backward(inputs)
         by_name = {buffer.name: buffer for buffer in before}

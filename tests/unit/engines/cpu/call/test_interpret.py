@@ -20,7 +20,7 @@ from unrolled.cells import (
 from unrolled.engines.cpu.call.interpret import rounded
 from unrolled.engines.cpu.call.verify import verify
 from unrolled.engines.plan.directions import Inputs
-from unrolled.engines.plan.schedule import Schedule, dense, ragged
+from unrolled.engines.plan.schedule import Schedule, dense_schedule, ragged_schedule
 from unrolled.equations.interpret import backward as equation_backward
 from unrolled.equations.interpret import forward as equation_forward
 
@@ -39,11 +39,11 @@ def tokens_of(schedule: Schedule, row: int) -> list[int]:
 
 
 SCHEDULES = {
-    "dense": dense(4, 3, 2),
-    "reverse": dense(4, 3, 2, reverse=True),
-    "single": dense(5, 1, 1),
-    "ragged": ragged(np.array([2, 5, 0, 3]), 2),
-    "no steps": dense(0, 2, 1),
+    "dense": dense_schedule(4, 3, 2),
+    "reverse": dense_schedule(4, 3, 2, reverse=True),
+    "single": dense_schedule(5, 1, 1),
+    "ragged": ragged_schedule(np.array([2, 5, 0, 3]), 2),
+    "no steps": dense_schedule(0, 2, 1),
 }
 
 
