@@ -11,7 +11,7 @@ import unrolled
 from tests.browser.conftest import DESK, PHONE, Opened
 from tests.tolerances import FIGURE, assert_agrees
 from unrolled import Forecaster
-from unrolled.data.times import Step
+from unrolled.data.times import TimeStep
 from unrolled.data.timeseries import TimeSeries
 from unrolled.errors import ArgumentError
 from unrolled.tasks.live import rounded
@@ -25,7 +25,7 @@ def monthly(count: int) -> TimeSeries:
     values = 20 + 5 * np.sin(2 * np.pi * steps / 12) + 0.05 * steps + noise
     empty = np.zeros((count, 0))
     start = np.datetime64("2001-01-31T00:00:00", "us")
-    return TimeSeries("units", start, Step(1, "month"), values, empty, empty)
+    return TimeSeries("units", start, TimeStep(1, "month"), values, empty, empty)
 
 
 def with_more(series: TimeSeries, more: list[float]) -> TimeSeries:

@@ -22,7 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from unrolled.cli.jobs.forecast import ForecastJob, write_forecasts
+    from unrolled.cli.jobs.forecast import ForecastCommand, write_forecasts
     from unrolled.cli.jobs.job import say_notes
     from unrolled.errors import UsageError
     from unrolled.tasks.forecast.forecaster import Forecaster
@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     folder = RunFolder.open(arguments.run)
     model = Forecaster.load(folder.path)
-    named = [name for name in ForecastJob.asked_with if getattr(arguments, name)]
+    named = [name for name in ForecastCommand.asked_with if getattr(arguments, name)]
     if named and arguments.source is None:
         raise UsageError(
             f"--{named[0]} says how a file is read, and no file is given: leave it out, or name "
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     data = None
     if arguments.source is not None:
-        data = ForecastJob().reread(folder, arguments.source, vars(arguments))
+        data = ForecastCommand().reread(folder, arguments.source, vars(arguments))
         say_notes(data.notes)
     write_forecasts(model.forecast(data), arguments.out)
     return 0

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from unrolled.data.times import Step
+from unrolled.data.times import TimeStep
 
 DAY, WEEK, YEAR = 86_400.0, 604_800.0, 365.2425 * 86_400.0  # seconds
 CYCLES = {"day": DAY, "week": WEEK, "year": YEAR}
@@ -20,7 +20,7 @@ SEASONS = {60: 60, 600: 144, 900: 96, 1800: 48, 3600: 24, 86_400: 7, 604_800: 52
 SEEN = 2  # times that a series must cover a cycle
 
 
-def season_of(step: Step) -> int:
+def season_of(step: TimeStep) -> int:
     """The number of steps in the usual season of this step; 1 if there is none."""
     if step.unit == "month":
         return 12 // step.count if 12 % step.count == 0 else 1
@@ -31,14 +31,14 @@ def season_of(step: Step) -> int:
     return 1
 
 
-def seconds_of(step: Step) -> float:
+def seconds_of(step: TimeStep) -> float:
     """The length of a step; 0 if steps are plain numbers."""
     if step.unit == "month":
         return step.count * MONTH_SECONDS
     return {"second": float(step.count), "weekday": DAY}.get(step.unit, 0.0)
 
 
-def cycles_of(step: Step, steps: int) -> list[str]:
+def cycles_of(step: TimeStep, steps: int) -> list[str]:
     """The cycles that are used for a series of this many steps."""
     length = seconds_of(step)
     if not length:

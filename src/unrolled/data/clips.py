@@ -26,7 +26,7 @@ from unrolled.data.notes import Notes, listed
 from unrolled.data.opening import existing, kind_of
 from unrolled.data.pictures import ENDINGS, flat, opened_picture, pixels_of, read_picture
 from unrolled.data.series import LABEL_NAMES, SeriesSet, npz_arrays
-from unrolled.data.tables import Table
+from unrolled.data.tables import FileTable
 from unrolled.errors import ArgumentError, DataError
 
 SIDE = 48  # pixels of the longer side of a frame, at most
@@ -36,9 +36,9 @@ CLIPS = (*ENDINGS, ".npz")
 LOOKED_AT = 1_000  # entries of a folder that are checked to find out what it contains
 
 
-def holds_clips(source: str | Path | Table) -> bool:
+def holds_clips(source: str | Path | FileTable) -> bool:
     """Whether a folder, a table or a file of arrays contains clips, not texts or series."""
-    if isinstance(source, Table):
+    if isinstance(source, FileTable):
         return _column_of_files(source) is not None
     path = Path(source)
     if path.is_dir():
@@ -54,7 +54,7 @@ def holds_clips(source: str | Path | Table) -> bool:
 
 
 def read_clips(
-    source: str | Path | Table,
+    source: str | Path | FileTable,
     label: str | None,
     *,
     learning: bool = True,
@@ -83,7 +83,7 @@ def read_clips(
     if failed:
         notes.count(len(failed), total, "clips", f"were left out (the first: {failed[0]})")
     note_thinned(notes, thinned, total)
-    where = source.path if isinstance(source, Table) else Path(source)
+    where = source.path if isinstance(source, FileTable) else Path(source)
     read = answers.read(labels, label or answers.what, where, notes)
     kept = [row for row, one in enumerate(read) if one is not None]
     names = [str(read[row]) for row in kept]
@@ -93,7 +93,7 @@ def read_clips(
     return replace(found, values=values, rows=rows, labels=names)
 
 
-def clip_stream(source: str | Path | Table, notes: Notes) -> Iterator[tuple[str, Any]]:
+def clip_stream(source: str | Path | FileTable, notes: Notes) -> Iterator[tuple[str, Any]]:
     """The name and the frames of each clip of an unlabeled source, one by one; None for the frames
     of an unreadable one."""
     failed, total, thinned = [], 0, 0
@@ -188,10 +188,10 @@ def _smaller(frame: Any) -> Any:
 
 
 def _labelled(
-    source: str | Path | Table, label: str | None
+    source: str | Path | FileTable, label: str | None
 ) -> Iterator[tuple[str, Any, str | None]]:
     """The name of each clip, its path or frames, and its label."""
-    if isinstance(source, Table):
+    if isinstance(source, FileTable):
         column = _column_of_files(source)
         assert column is not None, "the caller has checked that it has one"
         by_name = {name.lower(): name for name in source.columns}
@@ -225,8 +225,8 @@ def _of_arrays(path: Path) -> Iterator[tuple[str, Any, str | None]]:
         yield f"clip {number}", _from_array(frames, path)[0], str(said)
 
 
-def _unlabelled(source: str | Path | Table) -> Iterator[tuple[str, Any]]:
-    if isinstance(source, Table):
+def _unlabelled(source: str | Path | FileTable) -> Iterator[tuple[str, Any]]:
+    if isinstance(source, FileTable):
         column = _column_of_files(source)
         if column is None:
             raise DataError(
@@ -262,7 +262,7 @@ def _clips_in(folder: Path) -> list[Path]:
     )  # fmt: skip
 
 
-def _column_of_files(table: Table) -> str | None:
+def _column_of_files(table: FileTable) -> str | None:
     """The column with a known name whose cells are names of clips."""
     for name in table.columns:
         if name.lower() in FILE_NAMES:

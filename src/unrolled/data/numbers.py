@@ -27,7 +27,7 @@ DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
 
 
-class TooLarge(DataError):
+class NumberTooLarge(DataError):
     """A number that is too large for float32."""
 
 
@@ -62,7 +62,7 @@ def as_numbers(
         infinite = bool(np.isinf(values[place]))
         what = "an infinite number" if infinite else f"numbers beyond {LARGEST:.1e}"
         cure = "leave the cell empty" if infinite else "leave the cell empty, or rescale the column"
-        raise TooLarge(
+        raise NumberTooLarge(
             f"row {place + 1 if rows is None else rows[place]:,} of {path} has "
             f"{str(series[place])[:40]!r} in the column "
             f"{quoted(column)}: a network cannot learn from {what}; {cure}"

@@ -39,7 +39,7 @@ MARKS = (  # UTF-32's little-endian mark begins with UTF-16's
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-KINDS = (  # first bytes of files that are often mistaken for text
+MISTAKEN = (  # first bytes of files that are often mistaken for text
     (b"%PDF", "a PDF: save its text"),
     (b"\x89PNG", "a picture"),
     (b"\xff\xd8\xff", "a picture"),
@@ -214,7 +214,7 @@ def survey(path: Path) -> Survey:
 
 
 def _refuse_other_kinds(path: Path, start: bytes) -> None:
-    for mark, kind in KINDS:
+    for mark, kind in MISTAKEN:
         if start.startswith(mark):
             raise DataError(f"{path} is not text but {kind}")
 

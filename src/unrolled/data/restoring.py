@@ -16,7 +16,7 @@ from unrolled.data.notes import Notes
 from unrolled.data.tagged import Tagged
 from unrolled.errors import DataError
 
-KINDS = ("punctuation", "diacritics", "spaces")
+RESTORED = ("punctuation", "diacritics", "spaces")
 MARKS = ".,?!;:"
 LONGEST = {"punctuation": 60, "diacritics": 150, "spaces": 150}  # words or letters of a sentence
 SAME = "="  # the tag of an unchanged letter

@@ -26,7 +26,7 @@ from unrolled.data.labels import CLASSES, Answers
 from unrolled.data.notes import Notes, listed
 from unrolled.data.numbers import LARGEST, filled, is_switch
 from unrolled.data.opening import existing, kind_of, refuse_what_does_not_fit
-from unrolled.data.tables import Table, read_table
+from unrolled.data.tables import FileTable, read_table
 from unrolled.data.ts_format import read_ts
 from unrolled.errors import DataError
 from unrolled.literal import because, quoted
@@ -54,7 +54,7 @@ class SeriesSet:
 
 
 def read_series(
-    path: str | Path | Table,
+    path: str | Path | FileTable,
     label: str | None = None,
     series: str | None = None,
     time: str | None = None,
@@ -67,9 +67,9 @@ def read_series(
     """The series of one file or table; with `learning`, several classes are required. `times` names
     a column of dates or numbers, which orders the rows and becomes the last channel: the time since
     the first row of the series. Missing values are then kept."""
-    notes = path.notes if isinstance(path, Table) else Notes()
-    where = path.path if isinstance(path, Table) else existing(path)
-    kind = ".csv" if isinstance(path, Table) else kind_of(where)
+    notes = path.notes if isinstance(path, FileTable) else Notes()
+    where = path.path if isinstance(path, FileTable) else existing(path)
+    kind = ".csv" if isinstance(path, FileTable) else kind_of(where)
     if kind in (".ts", ".npz"):
         _refuse_columns(where, label=label, series=series, time=time, times=times)
     lines: list[Any] = []
@@ -93,7 +93,7 @@ def read_series(
 
 
 def _of_table(
-    table: Table,
+    table: FileTable,
     label: str | None,
     series: str | None,
     time: str | None,
@@ -176,12 +176,14 @@ def _without_gaps(values: Sequence[Any], notes: Notes) -> list[Any]:
     return results
 
 
-def _named(table: Table, names: Sequence[str], but: str | None = None) -> str | None:
+def _named(table: FileTable, names: Sequence[str], but: str | None = None) -> str | None:
     by_name = {name.lower(): name for name in reversed(table.columns) if name != but}
     return next((by_name[name] for name in names if name in by_name), None)
 
 
-def _label_column(table: Table, label: str | None, labelled: bool, answers: Answers) -> str | None:
+def _label_column(
+    table: FileTable, label: str | None, labelled: bool, answers: Answers
+) -> str | None:
     """The column of the targets; if not given, it is found by its name, as in training, since the
     target must not be an input."""
     if label is not None:
@@ -199,12 +201,12 @@ def _label_column(table: Table, label: str | None, labelled: bool, answers: Answ
 Read = tuple[list[Any], list[Any] | None, list[str], list[str], list[Any]]
 
 
-def _has_one_row_each(table: Table, series: str) -> bool:
+def _has_one_row_each(table: FileTable, series: str) -> bool:
     cells = [cell for cell in table.texts(series) if cell is not None]
     return len(cells) > 1 and len(set(cells)) == len(cells)
 
 
-def _refuse_names_of_rows(table: Table, series: str) -> None:
+def _refuse_names_of_rows(table: FileTable, series: str) -> None:
     if _has_one_row_each(table, series):
         raise DataError(
             f"the column {quoted(series)} of {table.path} has a different value in each row, so "
@@ -213,7 +215,7 @@ def _refuse_names_of_rows(table: Table, series: str) -> None:
         )
 
 
-def _wide(table: Table, label: str | None, called: str | None, answers: Answers) -> Read:
+def _wide(table: FileTable, label: str | None, called: str | None, answers: Answers) -> Read:
     """A table with a row for each series; the column `called` has their names, if given."""
     names = [name for name in table.columns if name not in (label, called)]
     if called is not None:
@@ -265,7 +267,7 @@ def _channel(name: str) -> str:
 
 
 def _long(
-    table: Table,
+    table: FileTable,
     series: str,
     label: str | None,
     time: str | None,
@@ -306,7 +308,7 @@ def _long(
     return values, labels, [*names, str(time)], list(groups), lines
 
 
-def _in_time(table: Table, time: str | None) -> tuple[list[int], Any]:
+def _in_time(table: FileTable, time: str | None) -> tuple[list[int], Any]:
     """The rows that have a time, sorted by it, and the time of each row of the table as a number
     (seconds for dates)."""
     if time is None:
@@ -331,7 +333,7 @@ def _in_time(table: Table, time: str | None) -> tuple[list[int], Any]:
     return [there[i] for i in np.argsort(found, kind="stable")], every
 
 
-def _one_label(table: Table, key: str, said: set[str | None], answers: Answers) -> str:
+def _one_label(table: FileTable, key: str, said: set[str | None], answers: Answers) -> str:
     known = sorted(one for one in said if one)
     if not known and answers.separator is not None:
         return ""

@@ -23,11 +23,11 @@ from unrolled.data.corpus import Corpus, read_corpus
 from unrolled.data.labelled import Labelled, Sequences
 from unrolled.data.labels import CLASSES, Answers
 from unrolled.data.notes import Notes
-from unrolled.data.numbers import TooLarge
+from unrolled.data.numbers import NumberTooLarge
 from unrolled.data.opening import existing, kind_of
 from unrolled.data.series import LABEL_NAMES, SERIES_NAMES, SeriesSet, read_series
 from unrolled.data.streaming import Batch, batch_of_lines, text_batches, whole_frame
-from unrolled.data.tables import Table, read_table
+from unrolled.data.tables import FileTable, read_table
 from unrolled.data.texts import PLAIN, TEXT_NAMES, Texts, read_texts
 from unrolled.data.timeseries import TimeSeriesSet, read_time_series
 from unrolled.errors import DataError
@@ -87,7 +87,7 @@ def labelled(
 
 
 def unlabelled(
-    source: Source | Table,
+    source: Source | FileTable,
     *,
     text: str | None = None,
     series: str | None = None,
@@ -97,7 +97,7 @@ def unlabelled(
     texts: bool = True,
 ) -> Sequences:
     """Inputs for prediction; `texts` says whether the model was trained on texts."""
-    if not isinstance(source, Table) and builtin.is_builtin(source):
+    if not isinstance(source, FileTable) and builtin.is_builtin(source):
         _refuse_columns(source, text=text, label=label, series=series, time=time, times=times)
         data = builtin.load(str(source), "classify")
         found: Sequences = data.train if data.test is None else data.test
@@ -128,7 +128,7 @@ def unlabelled_series(source: Source, notes: Notes, **columns: Any) -> Batch:
     assert isinstance(data, SeriesSet)
     for note in data.notes:
         notes.say(note)
-    if isinstance(read, Table):
+    if isinstance(read, FileTable):
         frame = whole_frame(read)
         lines = np.full(frame.height, -1)
         for number, rows in enumerate(data.lines):
@@ -214,7 +214,7 @@ def _refuse_columns_of_clips(source: Source, **columns: str | None) -> None:
                         "leave it out")  # fmt: skip
 
 
-def refuse_columns_of_series(source: Source | Table, **columns: str | None) -> None:
+def refuse_columns_of_series(source: Source | FileTable, **columns: str | None) -> None:
     """Refuse the columns of series for texts, which have no steps."""
     given = [name for name, value in columns.items() if value]
     if given:
@@ -224,22 +224,24 @@ def refuse_columns_of_series(source: Source | Table, **columns: str | None) -> N
         )
 
 
-def _refuse_column_of_texts(source: Source | Table, text: str | None, series: str | None) -> None:
+def _refuse_column_of_texts(
+    source: Source | FileTable, text: str | None, series: str | None
+) -> None:
     if text is None:
         return
     if series is not None:
         raise DataError(
             "--text names a column of texts, and --series is for numbers: choose one of them"
         )
-    where = source.path if isinstance(source, Table) else source
+    where = source.path if isinstance(source, FileTable) else source
     raise DataError(f"--text names a column of texts, and {where} contains series: leave it out")
 
 
 def is_text(
-    source: Source | Table, text: str | None, label: str | None, series: str | None
+    source: Source | FileTable, text: str | None, label: str | None, series: str | None
 ) -> bool:
     """Whether a file or a table contains texts rather than numeric series."""
-    if not isinstance(source, Table):
+    if not isinstance(source, FileTable):
         if Path(source).is_dir():
             return True
         kind = kind_of(existing(source))
@@ -257,11 +259,11 @@ def is_text(
     return not others or not _are_numbers(table, others)
 
 
-def _are_numbers(table: Table, names: Sequence[str]) -> bool:
+def _are_numbers(table: FileTable, names: Sequence[str]) -> bool:
     try:
         table.matrix(names[:LOOKED_AT], Notes())  # enough to recognize most texts
         table.matrix(names[LOOKED_AT:], Notes())
-    except TooLarge:  # reading will report it
+    except NumberTooLarge:  # reading will report it
         return True
     except DataError:
         return False

@@ -20,7 +20,7 @@ import polars as pl
 from unrolled.data.notes import Notes
 from unrolled.data.opening import existing, kind_of, note_encoding, survey, text_lines
 from unrolled.data.tables import (
-    Table,
+    FileTable,
     as_text,
     json_rows,
     parquet_batches,
@@ -127,7 +127,7 @@ def _of_objects(
         read += len(some)
 
 
-def whole_frame(table: Table) -> pl.DataFrame:
+def whole_frame(table: FileTable) -> pl.DataFrame:
     """A whole table, with the empty rows that it left out."""
     columns = {name: table.cells(name) for name in table.columns}
     places = np.full(int(table.rows[-1]), len(table))

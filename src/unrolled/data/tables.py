@@ -51,7 +51,7 @@ TABLES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".json", ".parquet", ".pq
 
 
 @dataclass(frozen=True)
-class Table:
+class FileTable:
     """A frame of texts, and the row of each in the file, without the header."""
 
     path: Path
@@ -117,9 +117,9 @@ def required(path: Path, columns: Sequence[str], name: str, option: str) -> str:
     return name
 
 
-def read_table(path: str | Path | Table, notes: Notes | None = None) -> Table:
+def read_table(path: str | Path | FileTable, notes: Notes | None = None) -> FileTable:
     """Read a file of rows and columns; a `Table` is returned unchanged."""
-    if isinstance(path, Table):
+    if isinstance(path, FileTable):
         return path
     path, notes = existing(path), Notes() if notes is None else notes
     kind = kind_of(path)
@@ -139,14 +139,14 @@ def read_table(path: str | Path | Table, notes: Notes | None = None) -> Table:
     )
 
 
-def _whole(path: Path, frame: pl.DataFrame, notes: Notes) -> Table:
+def _whole(path: Path, frame: pl.DataFrame, notes: Notes) -> FileTable:
     """The table of a frame, without its empty rows."""
     if not frame.columns:
         raise DataError(f"{path} has no rows: its list is empty")
     if not frame.height:
         raise DataError(f"{path} has a header ({listed(frame.columns)}) and no rows")
     frame, rows = _without_empty_rows(path, frame, notes)
-    return Table(path, frame, rows, notes)
+    return FileTable(path, frame, rows, notes)
 
 
 def _without_empty_rows(path: Path, frame: pl.DataFrame, notes: Notes) -> tuple[pl.DataFrame, Any]:
@@ -166,7 +166,7 @@ def _note_empty_rows(path: Path, empty: Any, notes: Notes) -> None:
         raise DataError(f"all {len(empty):,} rows of {path} are empty")
 
 
-def _separated(path: Path, kind: str, found: Survey, notes: Notes) -> Table:
+def _separated(path: Path, kind: str, found: Survey, notes: Notes) -> FileTable:
     separator = separator_of(path, kind, found, notes)
     with contextlib.closing(rows_of(path, found, separator)) as rows:
         names = [str(name) for name in next(rows)]
@@ -212,7 +212,7 @@ def _upright(
     return frame
 
 
-def _on_its_side(path: Path, names: list[str], rows: Iterator[Any], notes: Notes) -> Table:
+def _on_its_side(path: Path, names: list[str], rows: Iterator[Any], notes: Notes) -> FileTable:
     kept, empty = [], []
     for row in rows:
         empty.append(all(cell is None or not cell.strip() for cell in row))
@@ -221,7 +221,7 @@ def _on_its_side(path: Path, names: list[str], rows: Iterator[Any], notes: Notes
     if not empty:
         raise DataError(f"{path} has a header ({listed(names)}) and no rows")
     _note_empty_rows(path, np.array(empty), notes)
-    return Table(path, pl.DataFrame(kept), np.flatnonzero(~np.array(empty)) + 1, notes, names)
+    return FileTable(path, pl.DataFrame(kept), np.flatnonzero(~np.array(empty)) + 1, notes, names)
 
 
 def _separator(line: str) -> str:

@@ -21,7 +21,7 @@ from unrolled.data.opening import (
     text_lines,
     whole_text,
 )
-from unrolled.data.tables import Table, read_table, required
+from unrolled.data.tables import FileTable, read_table, required
 from unrolled.errors import DataError
 from unrolled.literal import quoted
 
@@ -45,7 +45,7 @@ class Texts:
 
 
 def read_texts(
-    path: str | Path | Table,
+    path: str | Path | FileTable,
     text: str | None = None,
     label: str | None = None,
     *,
@@ -58,8 +58,8 @@ def read_texts(
 
     With `learning`, several classes are required.
     """
-    notes = path.notes if isinstance(path, Table) else Notes()
-    if isinstance(path, Table):
+    notes = path.notes if isinstance(path, FileTable) else Notes()
+    if isinstance(path, FileTable):
         cells, labels, rows = _columns(path, text, label, labelled, labelled and learning, answers)
     elif Path(path).is_dir():
         refuse_columns(path, text, label, "a folder gives texts their class by its file names")
@@ -101,7 +101,7 @@ Raw = tuple[list[str | None], list[str | None] | None, list[int]]
 
 
 def _columns(
-    table: Table,
+    table: FileTable,
     text: str | None,
     label: str | None,
     labelled: bool,
@@ -129,7 +129,7 @@ def _columns(
 
 
 def _label_column(
-    table: Table, text: str | None, label: str | None, labelled: bool, answers: Answers
+    table: FileTable, text: str | None, label: str | None, labelled: bool, answers: Answers
 ) -> str | None:
     if label is not None:
         return table.require(label, answers.option)

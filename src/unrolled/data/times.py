@@ -31,7 +31,7 @@ LETTERS = {"s": "second", "min": "minute", "h": "hour", "d": "day", "w": "week",
 
 
 @dataclass(frozen=True)
-class Step:
+class TimeStep:
     """The distance between points: `count` times a unit ("step": the points are plain numbers)."""
 
     count: int
@@ -196,7 +196,7 @@ def _evenness(times: Any) -> float:
     return len(times) / (float(step.index(times[-1:], times[0])[0]) + 1)
 
 
-def floored(time: Any, step: Step) -> Any:
+def floored(time: Any, step: TimeStep) -> Any:
     """The beginning of the step that contains a point: weeks begin on Mondays, days at 0:00."""
     if step.unit == "month":
         months = time.astype("datetime64[M]").astype(np.int64)
@@ -206,7 +206,7 @@ def floored(time: Any, step: Step) -> Any:
     return step.at(monday, index)[0]
 
 
-def parse_step(text: str) -> Step:
+def parse_step(text: str) -> TimeStep:
     """`15min`, `1h`, `1d`, `1w`, `1mo`, `1y`."""
     count, letters = text.rstrip("abcdefghijklmnopqrstuvwxyz"), text.lstrip("0123456789")
     unit = LETTERS.get(letters)
@@ -214,26 +214,26 @@ def parse_step(text: str) -> Step:
         raise DataError(f"{text!r} is not a step: write 15min, 1h, 1d, 1w, 1mo or 1y")
     number = int(count or 1)
     if unit in ("month", "year"):
-        return Step(number * (12 if unit == "year" else 1), "month")
-    return Step(number * SECONDS[unit], "second")
+        return TimeStep(number * (12 if unit == "year" else 1), "month")
+    return TimeStep(number * SECONDS[unit], "second")
 
 
-def infer_step(times: Any) -> Step:
+def infer_step(times: Any) -> TimeStep:
     """The most frequent distance between sorted, distinct points."""
     if not np.issubdtype(times.dtype, np.datetime64):
-        return Step(int(_commonest(np.diff(times))), "step")
+        return TimeStep(int(_commonest(np.diff(times))), "step")
     months = np.diff(times.astype("datetime64[M]").astype(np.int64))
     days = times.astype("datetime64[D]")
     of_month = (days - days.astype("datetime64[M]").astype("datetime64[D]")).astype(int)
     is_last = days == _last_day(days.astype("datetime64[M]"))
     if (months > 0).all() and (len(np.unique(of_month)) == 1 or is_last.all()):
-        return Step(int(_commonest(months)), "month")
+        return TimeStep(int(_commonest(months)), "month")
     gaps = np.diff(times)
     step = _commonest(gaps.astype(np.int64))
     seconds = max(1, round(int(step) / 1e6))
     if seconds == SECONDS["day"] and len(times) > 14 and np.is_busday(days).all():
-        return Step(1, "weekday")
-    return Step(seconds, "second")
+        return TimeStep(1, "weekday")
+    return TimeStep(seconds, "second")
 
 
 def _commonest(values: Any) -> Any:

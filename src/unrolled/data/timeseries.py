@@ -21,8 +21,8 @@ import numpy as np
 
 from unrolled.data.notes import Notes, listed
 from unrolled.data.numbers import filled, held, is_switch
-from unrolled.data.tables import Table, read_table
-from unrolled.data.times import Step, floored, infer_step, parse_step, parse_times
+from unrolled.data.tables import FileTable, read_table
+from unrolled.data.times import TimeStep, floored, infer_step, parse_step, parse_times
 from unrolled.errors import DataError
 from unrolled.literal import quoted
 
@@ -42,7 +42,7 @@ class TimeSeries:
 
     name: str
     first: Any  # the time of step 0: datetime64[us], or an integer
-    step: Step
+    step: TimeStep
     values: Any  # (T,) float64; NaN is missing
     known: Any = field(default_factory=lambda: np.zeros((0, 0)))  # (T + future, K)
     past: Any = field(default_factory=lambda: np.zeros((0, 0)))  # (T, P)
@@ -139,17 +139,17 @@ class Wanted:
     path: str | Path
     known: list[str]
     past: list[str]
-    step: Step | None
+    step: TimeStep | None
     notes: Notes
     hint: str = ""  # what to do if many rows repeat a time
 
 
-def _by_name(table: Table, names: Sequence[str]) -> str | None:
+def _by_name(table: FileTable, names: Sequence[str]) -> str | None:
     by_name = {name.lower(): name for name in reversed(table.columns)}
     return next((by_name[name] for name in names if name in by_name), None)
 
 
-def _time_column(table: Table, notes: Notes) -> str | None:
+def _time_column(table: FileTable, notes: Notes) -> str | None:
     """The column with a known name, or the only one with dates."""
     found = _by_name(table, TIME_NAMES)
     if found is not None:
@@ -167,7 +167,7 @@ def _holds_dates(cells: Any) -> bool:
 
 
 def _value_columns(
-    table: Table, value: str | Sequence[str] | None, taken: set[str | None]
+    table: FileTable, value: str | Sequence[str] | None, taken: set[str | None]
 ) -> list[str]:
     if value:
         names = [value] if isinstance(value, str) else list(value)
@@ -184,7 +184,7 @@ def _value_columns(
     )
 
 
-def _times(table: Table, time: str | None) -> tuple[Any, Any]:
+def _times(table: FileTable, time: str | None) -> tuple[Any, Any]:
     """The time of each row (0 if missing), and the rows that have one."""
     if time is None:
         table.notes.say(
@@ -206,7 +206,7 @@ def _times(table: Table, time: str | None) -> tuple[Any, Any]:
     return times, there
 
 
-def _groups(table: Table, series: str | None, there: Any) -> dict[str, Any]:
+def _groups(table: FileTable, series: str | None, there: Any) -> dict[str, Any]:
     if series is None:
         return {table.path.name.partition(".")[0]: there}
     cells = table.texts(series)
@@ -237,7 +237,7 @@ def _one(
         first = floored(first, wanted.step)
     if len(different) < 2:
         has_dates = np.issubdtype(mine.dtype, np.datetime64)
-        step = wanted.step or Step(1, "second" if has_dates else "step")
+        step = wanted.step or TimeStep(1, "second" if has_dates else "step")
     else:
         step = wanted.step or infer_step(different)
     exact = step.index(mine, first)
@@ -288,7 +288,7 @@ def _shown(time: Any) -> str:
     return str(time).replace("T", " ").removesuffix(".000000")
 
 
-def _check_even(label: str, exact: Any, index: Any, step: Step, wanted: Wanted) -> None:
+def _check_even(label: str, exact: Any, index: Any, step: TimeStep, wanted: Wanted) -> None:
     """Require enough points on the steps, and enough steps with a point."""
     beside = np.abs(exact - index) > 1e-6
     used, length = len(np.unique(index)), int(index[-1]) + 1

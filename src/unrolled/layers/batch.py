@@ -19,7 +19,7 @@ from unrolled.engines.plan.schedule import Schedule
 from unrolled.errors import ShapeError
 
 
-class Dense:
+class DenseBatch:
     """Every sequence is T steps long, and (T, B, .) holds the tokens as it is."""
 
     def __init__(self, steps: int, rows: int) -> None:
@@ -46,11 +46,11 @@ class Dense:
     def going(self) -> Tensor | None:
         return None
 
-    def window(self, first: int, last: int) -> Dense:
-        return Dense(last - first, self.rows)
+    def window(self, first: int, last: int) -> DenseBatch:
+        return DenseBatch(last - first, self.rows)
 
 
-class Padded:
+class PaddedBatch:
     """A batch of which nothing but the shape may be known now, since a compiler looks at it, and of
     which the operator finds the tokens when it runs. `lengths`: (B,), or (B, 2) first and end."""
 
@@ -84,7 +84,7 @@ class Padded:
         return state
 
 
-class Ragged:
+class RaggedBatch:
     """Sequences of their own lengths, from `starts[b]` on, in a padded (T, B, .)."""
 
     def __init__(self, steps: int, starts: Any, lengths: Any, jobs: int) -> None:
@@ -157,13 +157,13 @@ class Ragged:
         return torch.argsort(self._order)
 
 
-def padded(lengths: Any, steps: int, rows: int) -> Padded:
+def padded(lengths: Any, steps: int, rows: int) -> PaddedBatch:
     """As `ragged`, of lengths whose numbers the operator checks when it runs."""
     found = torch.as_tensor(lengths)
     is_whole = not (found.is_floating_point() or found.is_complex() or found.dtype == torch.bool)
     if not is_whole or found.dim() not in (1, 2) or found.shape[0] != rows:
         raise _no_lengths(tuple(found.shape), found.dtype, rows)
-    return Padded(steps, rows, found.detach().to("cpu", torch.int64))
+    return PaddedBatch(steps, rows, found.detach().to("cpu", torch.int64))
 
 
 def _no_lengths(shape: Any, dtype: Any, rows: int) -> ShapeError:
@@ -173,7 +173,7 @@ def _no_lengths(shape: Any, dtype: Any, rows: int) -> ShapeError:
     )
 
 
-def ragged(lengths: Any, steps: int, rows: int, jobs: int | None = None) -> Ragged:
+def ragged(lengths: Any, steps: int, rows: int, jobs: int | None = None) -> RaggedBatch:
     """From what the user gave as `lengths`: (B,) numbers of steps, or (B, 2) first and end."""
     if isinstance(lengths, Tensor):
         lengths = lengths.detach().cpu().numpy()
@@ -189,4 +189,4 @@ def ragged(lengths: Any, steps: int, rows: int, jobs: int | None = None) -> Ragg
         b = int(np.flatnonzero(wrong)[0])
         found = array[b].tolist()
         raise ShapeError(f"lengths[{b}] is {found}, but the sequences have 0 to {steps} steps")
-    return Ragged(steps, starts, ends - starts, jobs or torch.get_num_threads())
+    return RaggedBatch(steps, starts, ends - starts, jobs or torch.get_num_threads())

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from unrolled.equations.equation import Equation
 from unrolled.errors import ShapeError
 from unrolled.layers import checks, stack
-from unrolled.layers.batch import Dense, Padded
+from unrolled.layers.batch import DenseBatch, PaddedBatch
 from unrolled.layers.drop_in import CellKind, as_torch, cell_of
 from unrolled.layers.fixed import Fixable
 from unrolled.layers.observed import (
@@ -92,7 +92,7 @@ class _DropInCell(Fixable, nn.RNNCellBase):
         if hx is not None:
             initial = [*self._given(hx, names, x, single)]
         seen = is_observed(input, self.weight_ih, hx) and self.engine == "cpu"
-        batch = Padded(1, len(x), None) if seen else Dense(1, len(x))
+        batch = PaddedBatch(1, len(x), None) if seen else DenseBatch(1, len(x))
         y, finals, _ = stack.run(made, batch, x.unsqueeze(0), initial)
         states = [state.squeeze(0) for state in (y, *finals[1:])]  # the first state is the output
         states = [state.squeeze(0) for state in states] if single else states

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from unrolled.errors import ShapeError
-from unrolled.layers.batch import Dense, Padded, Ragged, padded, ragged
+from unrolled.layers.batch import DenseBatch, PaddedBatch, RaggedBatch, padded, ragged
 from unrolled.layers.checks import refuse_probes, same_kind
 
 
@@ -25,7 +25,7 @@ class Form:
     """A batch, time first, and how it was given."""
 
     x: Tensor  # (T, B, I), or a PackedSequence's (N, I)
-    batch: Dense | Ragged | Padded
+    batch: DenseBatch | RaggedBatch | PaddedBatch
     rows: int
     batch_first: bool = False
     single: bool = False
@@ -39,7 +39,7 @@ class Form:
     def _placed(self, given: Tensor) -> Tensor:
         """A PackedSequence's data as the batch has it."""
         assert self.places is not None
-        if not isinstance(self.batch, Padded):
+        if not isinstance(self.batch, PaddedBatch):
             return given.index_select(0, self.places)
         empty = given.new_zeros(self.batch.steps * self.rows, given.shape[1])
         padded = empty.index_copy(0, self.places, given)
@@ -84,7 +84,7 @@ class Form:
 
     def probes(self, names: Sequence[str], width: int) -> dict[str, tuple[Any, Tensor]]:
         """A probe for each `d_...` among the names."""
-        if isinstance(self.batch, Padded):
+        if isinstance(self.batch, PaddedBatch):
             refuse_probes(names)
             return {}
         return {name: self.probe(width) for name in names if name.startswith("d_")}
@@ -110,7 +110,7 @@ class Form:
         """Tokens in the form in which x was given."""
         if self.packed is not None:
             assert self.places is not None
-            if isinstance(self.batch, Padded):
+            if isinstance(self.batch, PaddedBatch):
                 data = tokens.flatten(0, 1).index_select(0, self.places)
             else:
                 data = tokens.index_select(0, torch.argsort(self.places))
@@ -173,12 +173,12 @@ def form_of(x: Any, lengths: Any, batch_first: bool, is_observed: bool = False) 
     single = x.dim() == 2
     x = x.unsqueeze(1) if single else x.transpose(0, 1) if batch_first else x
     steps, rows = x.shape[:2]
-    batch: Dense | Ragged | Padded = Dense(steps, rows)
+    batch: DenseBatch | RaggedBatch | PaddedBatch = DenseBatch(steps, rows)
     if lengths is not None:
         lengths = [lengths] if single and not _has_axis(lengths) else lengths
         batch = padded(lengths, steps, rows) if is_observed else ragged(lengths, steps, rows)
     elif is_observed:
-        batch = Padded(steps, rows, None)
+        batch = PaddedBatch(steps, rows, None)
     return Form(x, batch, rows, batch_first, single)
 
 
@@ -193,7 +193,7 @@ def _packed(x: PackedSequence, is_observed: bool) -> Form:
     lengths = going.sum(0)
     if is_observed:
         places = going.flatten().nonzero().squeeze(1).to(x.data.device)
-        return Form(x.data, Padded(steps, rows, lengths), rows, packed=x, places=places)
+        return Form(x.data, PaddedBatch(steps, rows, lengths), rows, packed=x, places=places)
     batch = ragged(lengths, steps, rows)
     # place of (step, sequence) in the packed data: the step's first, plus the sequence's number
     first = torch.cumsum(sizes, 0) - sizes

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from unrolled.equations.equation import Equation
-from unrolled.layers.batch import Dense, Padded, Ragged
+from unrolled.layers.batch import DenseBatch, PaddedBatch, RaggedBatch
 
 LEVELS = 1 << 16
 
@@ -23,7 +23,7 @@ LEVELS = 1 << 16
 def masks(
     equation: Equation,
     sizes: Mapping[str, int],
-    batch: Dense | Ragged | Padded,
+    batch: DenseBatch | RaggedBatch | PaddedBatch,
     tokens: Tensor,
     given: Mapping[str, Tensor],
 ) -> dict[str, Tensor]:
@@ -39,7 +39,9 @@ def masks(
     return found
 
 
-def noisy(equation: Equation, batch: Dense | Ragged | Padded, tokens: Tensor) -> Tensor:
+def noisy(
+    equation: Equation, batch: DenseBatch | RaggedBatch | PaddedBatch, tokens: Tensor
+) -> Tensor:
     """The input, with the units left out that its noise says."""
     x = next(iter(equation.inputs))
     if x not in equation.noise:
@@ -60,7 +62,12 @@ def dropped(equation: Equation, names: Sequence[str], weights: Sequence[Tensor])
 
 
 def _mask(
-    per: str, share: float, mean: float, width: int, batch: Dense | Ragged | Padded, tokens: Tensor
+    per: str,
+    share: float,
+    mean: float,
+    width: int,
+    batch: DenseBatch | RaggedBatch | PaddedBatch,
+    tokens: Tensor,
 ) -> Tensor:
     """(..., width), by token."""
     if per == "step":

@@ -22,7 +22,7 @@ from unrolled.equations.equation import Equation
 from unrolled.equations.inputs import without_noise
 from unrolled.errors import CellError, ShapeError, UnrolledError
 from unrolled.layers import checks, stack
-from unrolled.layers.batch import Ragged
+from unrolled.layers.batch import RaggedBatch
 from unrolled.layers.fixed import Fixable
 from unrolled.layers.forms import Form, form_of
 from unrolled.layers.inputs import named_tokens
@@ -273,7 +273,7 @@ class Recurrent(Fixable, nn.Module):
         )  # fmt: skip
         return form.answer(outputs, finals[self._unread :], records, record, probes)
 
-    def over(self, tokens: Tensor, batch: Ragged, **named: Any) -> tuple[Tensor, Any]:
+    def over(self, tokens: Tensor, batch: RaggedBatch, **named: Any) -> tuple[Tensor, Any]:
         """The same over tokens that have been gathered, (N, I), for whoever makes them of something
         smaller: outputs of each token, and final states.
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from unrolled.errors import ShapeError
-from unrolled.layers.batch import Dense, Padded
+from unrolled.layers.batch import DenseBatch, PaddedBatch
 from unrolled.layers.forms import Form
 
 
@@ -22,14 +22,14 @@ def reset_tokens(form: Form, given: Any, like: Tensor, directions: int) -> tuple
     after the step that has been marked, before the one that ends the stretch before.
     """
     reset, batch = _checked(form, given, like), form.batch
-    if isinstance(batch, Dense):
+    if isinstance(batch, DenseBatch):
         tokens = form.gathered(reset)
     else:
         tokens = form.gathered(reset.unsqueeze(-1))
     if directions == 1:
         return (tokens,)
     # false beyond the end of a sequence
-    padded = batch.bounded(tokens) if isinstance(batch, Padded) else batch.scatter(tokens)
+    padded = batch.bounded(tokens) if isinstance(batch, PaddedBatch) else batch.scatter(tokens)
     earlier = torch.cat([padded[1:], torch.zeros_like(padded[:1])])
     return tokens, batch.gather(earlier)
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from unrolled.equations.equation import Equation
 from unrolled.equations.lengths import known_length
 from unrolled.layers import opaque
-from unrolled.layers.batch import Dense, Padded, Ragged
+from unrolled.layers.batch import DenseBatch, PaddedBatch, RaggedBatch
 from unrolled.layers.bptt import pieces
 from unrolled.layers.fixed import Fixed
 from unrolled.layers.noise import dropped, masks, noisy
@@ -67,7 +67,7 @@ def with_width(equation: Equation, sizes: dict[str, int], width: int) -> dict[st
 
 def run(
     stack: Stack,
-    batch: Dense | Ragged | Padded,
+    batch: DenseBatch | RaggedBatch | PaddedBatch,
     tokens: Tensor,
     states: Sequence[Tensor | None],
     names: Sequence[str] = (),
@@ -81,7 +81,7 @@ def run(
     the first; reset: booleans, where states start anew, for either direction."""
     finals: list[Tensors] = []
     records: dict[str, Tensor] = {}
-    in_kernels = stack.engine is not AUTOGRAD and not isinstance(batch, Padded)
+    in_kernels = stack.engine is not AUTOGRAD and not isinstance(batch, PaddedBatch)
     for layer in range(stack.num_layers):
         below = tokens
         if layer and stack.dropout:
@@ -118,7 +118,7 @@ def run(
 
 
 def _one(
-    stack: Stack, batch: Dense | Ragged | Padded, width: int, xs: Tensor,
+    stack: Stack, batch: DenseBatch | RaggedBatch | PaddedBatch, width: int, xs: Tensor,
     states: Sequence[Tensor | None], probes: Sequence[Tensor], layer: int, reverse: bool,
     wanted: Mapping[str, str], norms: Mapping[str, str], *, resets: bool, marks: Tensor | None,
 ) -> Tensors:  # fmt: skip
@@ -127,14 +127,14 @@ def _one(
     where states start anew, which kernels are given as `marks`."""
     place = layer * stack.directions + reverse
     initial = [None if state is None else state[place : place + 1] for state in states]
-    if isinstance(batch, Padded):
+    if isinstance(batch, PaddedBatch):
         sizes = stack.layer_sizes(layer, width)
         return _observed(stack, batch, xs, initial, sizes, place, [*wanted], resets=resets)
     cell = stack.cell.with_reset if resets else stack.cell
     direction, weights = _direction(stack, cell, batch, xs, width, layer, reverse, wanted, norms)
     if marks is not None:
         direction.reset = batch.turned(marks, reverse).reshape(-1)
-    if isinstance(batch, Dense):  # whose tokens and rows lie as they were given
+    if isinstance(batch, DenseBatch):  # whose tokens and rows lie as they were given
         first, others = xs, [*initial, *weights, *probes]
     else:
         first = batch.turned(xs, reverse)
@@ -151,7 +151,7 @@ def _one(
         results = KernelSequence.apply(direction, first.contiguous(), *others)  # type: ignore[no-untyped-call]
     else:
         results = infer(direction, first, *others)
-    if isinstance(batch, Dense):
+    if isinstance(batch, DenseBatch):
         return results
     outputs, *rest = results
     finals, records = rest[: len(states)], rest[len(states) :]
@@ -162,7 +162,10 @@ def _one(
 
 
 def _beside(
-    stack: Stack, batch: Dense | Ragged | Padded, tokens: Tensor, named: Mapping[str, Tensor]
+    stack: Stack,
+    batch: DenseBatch | RaggedBatch | PaddedBatch,
+    tokens: Tensor,
+    named: Mapping[str, Tensor],
 ) -> Tensor:
     """The input and what is given, or drawn, beside it."""
     found = stack.cell.equation
@@ -173,7 +176,7 @@ def _beside(
 
 
 def _observed(
-    stack: Stack, batch: Padded, xs: Tensor, initial: Sequence[Tensor | None],
+    stack: Stack, batch: PaddedBatch, xs: Tensor, initial: Sequence[Tensor | None],
     sizes: dict[str, int], place: int, record: list[str], *, resets: bool,
 ) -> Tensors:  # fmt: skip
     """A direction as an operator, for whoever follows what happens."""
@@ -195,8 +198,8 @@ def _observed(
 
 
 def _direction(
-    stack: Stack, cell: Parameterized, batch: Dense | Ragged, xs: Tensor, width: int, layer: int,
-    reverse: bool, wanted: Mapping[str, str], norms: Mapping[str, str],
+    stack: Stack, cell: Parameterized, batch: DenseBatch | RaggedBatch, xs: Tensor, width: int,
+    layer: int, reverse: bool, wanted: Mapping[str, str], norms: Mapping[str, str],
 ) -> tuple[Direction, list[Tensor]]:  # fmt: skip
     """What runs, but for its tensors, and its weights."""
     sizes = stack.layer_sizes(layer, width)

@@ -18,7 +18,7 @@ from unrolled.errors import UnrolledError
 from unrolled.layers.recurrent import Recurrent
 
 
-class TooLarge(UnrolledError):
+class NetworkTooLarge(UnrolledError):
     """A network that does not fit into the machine."""
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ def _refuse_what_does_not_fit(
     count = sum(math.prod(known.get(size, hidden_size) for size in shape) for shape in shapes)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if count * layers * directions * torch.float32.itemsize > memory:
-        raise TooLarge()
+        raise NetworkTooLarge()
 
 
 def detach(states: Any) -> Any:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from unrolled.equations.equation import Equation
 from unrolled.errors import ArgumentError
-from unrolled.layers.batch import Ragged
+from unrolled.layers.batch import RaggedBatch
 from unrolled.layers.recurrent import Recurrent
 
 FORMS = (("mask", "delta"), ("dt",))
@@ -64,7 +64,7 @@ class TimedRecurrent(nn.Module):
         found: tuple[Tensor, Any] = self.recurrent(first, **named)
         return found
 
-    def over(self, tokens: Tensor, batch: Ragged) -> tuple[Tensor, Any]:
+    def over(self, tokens: Tensor, batch: RaggedBatch) -> tuple[Tensor, Any]:
         """As `Recurrent.over`."""
         first, named = self._apart(tokens)
         return self.recurrent.over(first, batch, **named)

@@ -36,7 +36,7 @@ from unrolled.report.markup import inline, literal, paragraphs
 from unrolled.report.mathml import mathml
 from unrolled.report.numbers import number
 
-KINDS = {Table: "Table", Figure: "Figure", Math: "Equation"}
+CAPTIONED = {Table: "Table", Figure: "Figure", Math: "Equation"}
 KEY = re.compile(r"[a-z][a-z0-9-]*")
 
 
@@ -211,9 +211,9 @@ class Rendering:
 def labels_of(sections: Iterable[Section]) -> dict[str, str]:
     """Key -> "Figure 2", counted kind by kind through the whole page."""
     labels: dict[str, str] = {}
-    counts = dict.fromkeys(KINDS.values(), 0)
+    counts = dict.fromkeys(CAPTIONED.values(), 0)
     for block in (block for section in sections for block in section.blocks):
-        key, kind = getattr(block, "key", ""), KINDS.get(type(block), "")
+        key, kind = getattr(block, "key", ""), CAPTIONED.get(type(block), "")
         if not key and kind != "Equation" and kind:
             raise ArgumentError(f"a {kind.lower()} has no key: give it one, so that it is numbered")
         if not key:

@@ -27,7 +27,7 @@ from unrolled.errors import ArgumentError, ShapeError, UnrolledError
 from unrolled.exports.export import Exported, Options
 from unrolled.layers.recurrent import Recurrent
 from unrolled.literal import because
-from unrolled.networks.recurrent import TooLarge
+from unrolled.networks.recurrent import NetworkTooLarge
 from unrolled.report.blocks import Page
 from unrolled.report.page import render
 from unrolled.tasks.options import option
@@ -365,4 +365,4 @@ def seeded(seed: int) -> Iterator[None]:
         except RuntimeError as error:
             if "allocate memory" not in str(error):  # torch has no class for it on the CPU
                 raise
-            raise TooLarge() from error
+            raise NetworkTooLarge() from error

@@ -30,7 +30,7 @@ from unrolled.bench.tables import as_text, tables
 from unrolled.data.labelled import Labelled
 from unrolled.data.notes import Notes
 from unrolled.data.texts import Texts
-from unrolled.data.times import Step
+from unrolled.data.times import TimeStep
 from unrolled.data.timeseries import TimeSeries
 
 pytestmark = pytest.mark.exhaustive
@@ -246,7 +246,7 @@ def test_jobs_learn_from_so_many_rows() -> None:
 def test_the_ridge_of_jobs_continues_what_is_linear() -> None:
     """A sine is a linear recurrence, so hardly an error is left; a later step changes no map."""
     values = np.sin(0.37 * np.arange(400))
-    one = TimeSeries("x", np.int64(0), Step(1, "step"), values)
+    one = TimeSeries("x", np.int64(0), TimeStep(1, "step"), values)
     assert jobs.ridge_error([one], [300], 6) < 0.01
 
 

@@ -11,7 +11,7 @@ import pytest
 from tests.tolerances import FIGURE, assert_agrees
 from unrolled.data.calendar import cycles_of, features, season_of
 from unrolled.data.notes import Notes
-from unrolled.data.times import Step, infer_step, parse_step, parse_times
+from unrolled.data.times import TimeStep, infer_step, parse_step, parse_times
 from unrolled.data.timeseries import read_time_series
 
 
@@ -60,28 +60,28 @@ def test_day_or_month_first() -> None:
 def test_plain_numbers_are_steps() -> None:
     times = parse_times(pl.Series(["0", "5", "10"]), "t", "file", Notes())
     assert times.tolist() == [0, 5, 10]
-    assert infer_step(times) == Step(5, "step")
+    assert infer_step(times) == TimeStep(5, "step")
 
 
-def times_from(first: str, step: Step, count: int) -> np.ndarray:  # type: ignore[type-arg]
+def times_from(first: str, step: TimeStep, count: int) -> np.ndarray:  # type: ignore[type-arg]
     return np.asarray(step.at(np.datetime64(first, "us"), np.arange(count)))
 
 
 @pytest.mark.parametrize(
     ("first", "step", "words", "season"),
     [
-        ("2010-01-01T00:30", Step(3600, "second"), "1 hour", 24),
-        ("2010-01-01", Step(900, "second"), "15 minutes", 96),
-        ("2010-01-01", Step(86_400, "second"), "1 day", 7),
-        ("2010-01-01", Step(604_800, "second"), "1 week", 52),
-        ("2010-01-15", Step(1, "month"), "1 month", 12),
-        ("2010-01-31", Step(1, "month"), "1 month", 12),
-        ("2010-01-01", Step(3, "month"), "3 months", 4),
-        ("2010-01-01", Step(12, "month"), "1 year", 1),
-        ("2010-01-01", Step(1, "weekday"), "1 weekday", 5),
+        ("2010-01-01T00:30", TimeStep(3600, "second"), "1 hour", 24),
+        ("2010-01-01", TimeStep(900, "second"), "15 minutes", 96),
+        ("2010-01-01", TimeStep(86_400, "second"), "1 day", 7),
+        ("2010-01-01", TimeStep(604_800, "second"), "1 week", 52),
+        ("2010-01-15", TimeStep(1, "month"), "1 month", 12),
+        ("2010-01-31", TimeStep(1, "month"), "1 month", 12),
+        ("2010-01-01", TimeStep(3, "month"), "3 months", 4),
+        ("2010-01-01", TimeStep(12, "month"), "1 year", 1),
+        ("2010-01-01", TimeStep(1, "weekday"), "1 weekday", 5),
     ],
 )
-def test_steps(first: str, step: Step, words: str, season: int) -> None:
+def test_steps(first: str, step: TimeStep, words: str, season: int) -> None:
     times = times_from(first, step, 40)
     assert infer_step(times) == step
     assert str(step) == words
@@ -90,17 +90,17 @@ def test_steps(first: str, step: Step, words: str, season: int) -> None:
 
 
 def test_the_last_day_of_each_month() -> None:
-    times = times_from("2010-01-31", Step(1, "month"), 4)
+    times = times_from("2010-01-31", TimeStep(1, "month"), 4)
     assert [str(one)[:10] for one in times] == [
         "2010-01-31", "2010-02-28", "2010-03-31", "2010-04-30"
     ]  # fmt: skip
 
 
 def test_steps_that_are_named() -> None:
-    assert parse_step("15min") == Step(900, "second")
-    assert parse_step("h") == Step(3600, "second")
-    assert parse_step("2w") == Step(1_209_600, "second")
-    assert parse_step("1y") == Step(12, "month")
+    assert parse_step("15min") == TimeStep(900, "second")
+    assert parse_step("h") == TimeStep(3600, "second")
+    assert parse_step("2w") == TimeStep(1_209_600, "second")
+    assert parse_step("1y") == TimeStep(12, "month")
 
 
 def written(path: Path, rows: list[str]) -> Path:
@@ -177,11 +177,11 @@ def test_a_series_in_each_column(tmp_path: Path) -> None:
 
 
 def test_the_calendar() -> None:
-    hour = Step(3600, "second")
+    hour = TimeStep(3600, "second")
     assert cycles_of(hour, 24 * 10) == ["day"]
     assert cycles_of(hour, 24 * 30) == ["day", "week"]
-    assert cycles_of(Step(1, "month"), 48) == ["year"]
-    assert cycles_of(Step(1, "step"), 999) == []
+    assert cycles_of(TimeStep(1, "month"), 48) == ["year"]
+    assert cycles_of(TimeStep(1, "step"), 999) == []
     told = features(times_from("2010-01-01", hour, 49), ["day"])
     assert_agrees(told[0].astype(float), told[48].astype(float), tolerance=FIGURE)
     assert_agrees((told**2).sum(1).astype(float), np.ones(len(told)), tolerance=FIGURE)
@@ -194,7 +194,7 @@ def test_the_only_column_of_dates_holds_the_times(tmp_path: Path) -> None:
     path.write_text("Tag,Umsatz\n" + "".join(f"{d},{1000.5 + k}\n" for k, d in enumerate(days)))
     found = read_time_series(path)
     assert found.value == "Umsatz"
-    assert found.series[0].step == Step(86_400, "second")
+    assert found.series[0].step == TimeStep(86_400, "second")
     assert "the column 'Tag' contains dates and was used for the times" in list(found.notes)
     path.write_text("a,b,v\n" + "".join(f"{d},{d},{k}\n" for k, d in enumerate(days)))
     found = read_time_series(path, value="v")  # two of them: nothing is guessed

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.tolerances import EXACT, FIGURE, FLOAT32, FLOAT64, assert_agrees
-from unrolled.data.times import Step
+from unrolled.data.times import TimeStep
 from unrolled.data.timeseries import TimeSeries
 from unrolled.data.windows import (
     Layout,
@@ -34,8 +34,8 @@ def series(count: int = 40, *, gaps: bool = True) -> TimeSeries:
     if gaps:
         values[[4, 5, 17]] = np.nan
     known, past = draw.normal(size=(count + 9, 1)), draw.normal(size=(count, 2))
-    return TimeSeries("s", np.datetime64("2024-01-01", "us"), Step(3600, "second"), values, known,
-                      past)  # fmt: skip
+    start = np.datetime64("2024-01-01", "us")
+    return TimeSeries("s", start, TimeStep(3600, "second"), values, known, past)
 
 
 def anchor_of(one: Prepared, origins: Any) -> Any:

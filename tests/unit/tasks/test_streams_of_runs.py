@@ -8,7 +8,7 @@ import pytest
 from tests import served
 from tests.tolerances import FIGURE, assert_agrees
 from unrolled import Forecaster, Generator
-from unrolled.data.times import Step
+from unrolled.data.times import TimeStep
 from unrolled.data.timeseries import TimeSeries
 from unrolled.data.windows import prepare
 from unrolled.errors import ArgumentError
@@ -27,7 +27,7 @@ def daily(count: int) -> TimeSeries:
     values[[9, 61]] = np.nan
     empty = np.zeros((count, 0))
     first = np.datetime64("2024-02-26", "us")
-    return TimeSeries("days", first, Step(86_400, "second"), values, empty, empty)
+    return TimeSeries("days", first, TimeStep(86_400, "second"), values, empty, empty)
 
 
 @pytest.fixture(scope="module")

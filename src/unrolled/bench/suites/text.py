@@ -24,7 +24,7 @@ from unrolled.cells.choosing import choose_cell
 from unrolled.data.builtin import load
 from unrolled.errors import MissingExtra
 from unrolled.tasks.classify.encoders import TextEncoder
-from unrolled.tasks.classify.job import Labelled, LabellingJob
+from unrolled.tasks.classify.job import LabellingJob, TargetedSequences
 from unrolled.tasks.classify.model import Labeller
 from unrolled.training import settings as training
 from unrolled.training.loop import train
@@ -54,7 +54,7 @@ def measure(settings: Settings) -> Iterator[Record]:
         yield record
 
 
-def spent(data: Labelled) -> dict[str, float]:
+def spent(data: TargetedSequences) -> dict[str, float]:
     """What one of our epochs goes to: shares, in the order in which a step does them."""
     job = LabellingJob(network(data), {"train": data}, torch.ones(classes_of(data)), BATCH, seed=0)
     epoch = train(job, HOW, None, Quiet()).history[-1]
@@ -63,18 +63,18 @@ def spent(data: Labelled) -> dict[str, float]:
     return {what: seconds / epoch["seconds"] for what, seconds in parts.items()}
 
 
-def labelled(name: str, count: int) -> Labelled:
+def labelled(name: str, count: int) -> TargetedSequences:
     """So many texts, from all over the data, as numbers of words."""
     part = load(name).train
     rows = np.linspace(0, len(part.texts) - 1, min(count, len(part.texts))).astype(int).tolist()
     texts, labels = [part.texts[row] for row in rows], [part.labels[row] for row in rows]
     encoder = TextEncoder.fit(texts, "word", VOCABULARY)
-    return Labelled(
+    return TargetedSequences(
         encoder.encode(texts, lambda note: None), np.unique(labels, return_inverse=True)[1]
     )
 
 
-def network(data: Labelled) -> Labeller:
+def network(data: TargetedSequences) -> Labeller:
     """Ours, with the same first weights each time."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -85,11 +85,11 @@ def network(data: Labelled) -> Labeller:
         )  # fmt: skip
 
 
-def classes_of(data: Labelled) -> int:
+def classes_of(data: TargetedSequences) -> int:
     return int(data.targets.max()) + 1
 
 
-def ours(data: Labelled) -> Contestant:
+def ours(data: TargetedSequences) -> Contestant:
     model = network(data)
     job = LabellingJob(model, {"train": data}, torch.ones(classes_of(data)), BATCH, seed=0)
     weights = {name: f"recurrent.{name}_l0" for name in recurrent_weights(model)}
@@ -130,7 +130,7 @@ class Plain(nn.Module):
         return scores
 
 
-def plain(data: Labelled) -> Contestant:
+def plain(data: TargetedSequences) -> Contestant:
     model = Plain(network(data))
     texts = [torch.from_numpy(data.sequences[row].copy()) for row in range(len(data))]
     classes = torch.from_numpy(data.targets)
@@ -160,7 +160,7 @@ def plain(data: Labelled) -> Contestant:
 def compared(
     model: nn.Module,
     batch: tuple[Tensor, Tensor],
-    data: Labelled,
+    data: TargetedSequences,
     weights: dict[str, Any],
     embedding: Any,
     readout: nn.Linear,

@@ -4,31 +4,31 @@
 estimator is fitted, and how its predictions are printed. These parts are here, one file per task.
 """
 
-from unrolled.cli.jobs.caption import CaptionJob
-from unrolled.cli.jobs.classify import ClassifyJob
-from unrolled.cli.jobs.compose import ComposeJob
-from unrolled.cli.jobs.forecast import ForecastJob
-from unrolled.cli.jobs.generate import GenerateJob
+from unrolled.cli.jobs.caption import CaptionCommand
+from unrolled.cli.jobs.classify import ClassifyCommand
+from unrolled.cli.jobs.compose import ComposeCommand
+from unrolled.cli.jobs.forecast import ForecastCommand
+from unrolled.cli.jobs.generate import GenerateCommand
 from unrolled.cli.jobs.job import CommandJob
-from unrolled.cli.jobs.regress import RegressJob
-from unrolled.cli.jobs.tag import TagJob
-from unrolled.cli.jobs.transcribe import TranscribeJob
-from unrolled.cli.jobs.translate import TranslateJob
+from unrolled.cli.jobs.regress import RegressCommand
+from unrolled.cli.jobs.tag import TagCommand
+from unrolled.cli.jobs.transcribe import TranscribeCommand
+from unrolled.cli.jobs.translate import TranslateCommand
 from unrolled.training.manifest import NotARun
 from unrolled.training.run_folder import RunFolder
 
 JOBS: dict[str, CommandJob] = {
     job.name: job
     for job in (
-        CaptionJob(),
-        ClassifyJob(),
-        ComposeJob(),
-        ForecastJob(),
-        GenerateJob(),
-        RegressJob(),
-        TagJob(),
-        TranscribeJob(),
-        TranslateJob(),
+        CaptionCommand(),
+        ClassifyCommand(),
+        ComposeCommand(),
+        ForecastCommand(),
+        GenerateCommand(),
+        RegressCommand(),
+        TagCommand(),
+        TranscribeCommand(),
+        TranslateCommand(),
     )
 }
 

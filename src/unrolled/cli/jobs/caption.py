@@ -22,7 +22,7 @@ COLUMNS = ("file", "text")
 TOGETHER = 256  # pictures in each group whose texts are printed together
 
 
-class CaptionJob(CommandJob):
+class CaptionCommand(CommandJob):
     """`unrolled train caption`, and the commands that use its runs."""
 
     name = "caption"

@@ -50,7 +50,7 @@ SUFFIXES = (
 )
 
 
-class ClassifyJob(CommandJob):
+class ClassifyCommand(CommandJob):
     """`unrolled train classify`, and the commands that use its runs."""
 
     name = "classify"

@@ -16,7 +16,7 @@ from unrolled.tasks.compose.composer import Composer
 from unrolled.training.run_folder import RunFolder
 
 
-class ComposeJob(CommandJob):
+class ComposeCommand(CommandJob):
     """`unrolled train compose`, and the commands that use its runs."""
 
     name = "compose"

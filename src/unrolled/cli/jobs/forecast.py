@@ -23,7 +23,7 @@ from unrolled.training.run_folder import RunFolder
 COLUMNS = ("time", "value", "series", "known", "past", "every")
 
 
-class ForecastJob(CommandJob):
+class ForecastCommand(CommandJob):
     """`unrolled train forecast`, and the commands that use its runs."""
 
     name = "forecast"

@@ -24,7 +24,7 @@ from unrolled.training.fabric import is_first_process
 from unrolled.training.run_folder import RunFolder
 
 
-class GenerateJob(CommandJob):
+class GenerateCommand(CommandJob):
     """`unrolled train generate`, and the commands that use its runs."""
 
     name = "generate"

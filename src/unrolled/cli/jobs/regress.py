@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
-from unrolled.cli.jobs.classify import ClassifyJob, Found, explained
+from unrolled.cli.jobs.classify import ClassifyCommand, Found, explained
 from unrolled.cli.jobs.figures import lines_of
 from unrolled.cli.jobs.job import Evaluation
 from unrolled.data.labels import Answers
@@ -22,7 +22,7 @@ OF_CLASSES = ("top", "threshold", "probabilities")
 DIGITS = 6  # of a prediction
 
 
-class RegressJob(ClassifyJob):
+class RegressCommand(ClassifyCommand):
     """`unrolled train regress`, and the commands that use its runs."""
 
     name = "regress"

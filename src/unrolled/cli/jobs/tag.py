@@ -29,7 +29,7 @@ TOGETHER = 256  # sentences that are tagged at once
 PLAIN = (".txt", ".md", "")  # what `predict` reads as running text
 
 
-class TagJob(CommandJob):
+class TagCommand(CommandJob):
     """`unrolled train tag`, and the commands that use its runs."""
 
     name = "tag"
@@ -50,7 +50,7 @@ class TagJob(CommandJob):
         )
         parser.add_argument("--scheme", choices=SCHEMES, help="tagging scheme of spans")
         parser.add_argument(
-            "--restore", choices=restoring.KINDS,
+            "--restore", choices=restoring.RESTORED,
             help="learn from plain text to restore what is removed from it",
         )  # fmt: skip
         self.add_test(parser)

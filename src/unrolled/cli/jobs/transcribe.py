@@ -17,7 +17,7 @@ from unrolled.training.run_folder import RunFolder
 COLUMNS = ("file", "text")
 
 
-class TranscribeJob(CommandJob):
+class TranscribeCommand(CommandJob):
     """`unrolled train transcribe`, and the commands that use its runs."""
 
     name = "transcribe"

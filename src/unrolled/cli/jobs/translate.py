@@ -26,7 +26,7 @@ T = TypeVar("T")
 TOGETHER = 256  # sources in each group whose translations are printed together
 
 
-class TranslateJob(CommandJob):
+class TranslateCommand(CommandJob):
     """`unrolled train translate`, and the commands that use its runs."""
 
     name = "translate"

@@ -24,7 +24,7 @@ from unrolled.engines.plan.lower import Lowered
 from unrolled.engines.plan.schedule import Schedule
 from unrolled.equations.ops import shape_of
 from unrolled.errors import UnrolledError
-from unrolled.layers.batch import Dense, Ragged, ragged
+from unrolled.layers.batch import DenseBatch, RaggedBatch, ragged
 from unrolled.layers.bptt import moved, recomputed
 from unrolled.layers.operator import Direction, contiguous, jobs_for
 from unrolled.layers.parameterized import KERNELS
@@ -107,7 +107,7 @@ def opened(text: str) -> Opened:
 class _Laid:
     """A padded batch as the engine takes it."""
 
-    batch: Dense | Ragged
+    batch: DenseBatch | RaggedBatch
     schedule: Schedule
     tokens: Tensor
     initial: list[Tensor | None]
@@ -126,7 +126,7 @@ def _lay(
 ) -> _Laid:  # fmt: skip
     steps, rows = x.shape[:2]
     jobs = jobs_for(x, found.sizes) if jobs is None else jobs
-    batch = Dense(steps, rows) if lengths is None else ragged(lengths, steps, rows, jobs)
+    batch = DenseBatch(steps, rows) if lengths is None else ragged(lengths, steps, rows, jobs)
     starts: list[Tensor | None] = [*initial] or [None] * len(found.states)
     tokens = batch.turned(batch.gather(x), reverse).contiguous()
     return _Laid(

@@ -16,7 +16,7 @@ from unrolled.networks.committee import Committee
 from unrolled.networks.linear_series import LinearSeries
 from unrolled.tasks.budget import taken
 from unrolled.tasks.classify.encoders import AnyEncoder, TextEncoder, as_inputs
-from unrolled.tasks.classify.job import Labelled
+from unrolled.tasks.classify.job import TargetedSequences
 from unrolled.tasks.classify.ngrams import LinearTexts
 from unrolled.tasks.classify.opinions import linear_scores, parts_alone
 from unrolled.tasks.ragged import Ragged
@@ -24,8 +24,12 @@ from unrolled.training.interrupts import waiting_for
 
 
 def learn_linear(
-    model: Committee, inputs: Any, parts: dict[str, Labelled], weights: Tensor, settings: Any
-) -> dict[str, Labelled]:
+    model: Committee,
+    inputs: Any,
+    parts: dict[str, TargetedSequences],
+    weights: Tensor,
+    settings: Any,
+) -> dict[str, TargetedSequences]:
     """Fit the linear model; the parts with its scores, left-out ones where it learned."""
     train, linear = parts["train"], model.linear
     if isinstance(linear, LinearTexts):
@@ -67,4 +71,4 @@ def without_one_another(model: Any, X: Any) -> dict[str, Any]:
     inputs = as_inputs(X)
     sequences = model.encoder_.encode(inputs, lambda note: None)
     scores = scores_beside(model.model_, model.encoder_, inputs, sequences)
-    return parts_alone(model.model_, Labelled(sequences, None, linear=scores))
+    return parts_alone(model.model_, TargetedSequences(sequences, None, linear=scores))

@@ -15,14 +15,16 @@ import torch
 from torch import Tensor, nn
 
 from unrolled.tasks.classify.encoders import AnyEncoder
-from unrolled.tasks.classify.job import Labelled
+from unrolled.tasks.classify.job import TargetedSequences
 from unrolled.tasks.classify.model import Labeller
 from unrolled.tasks.looking import read_closely
 
 SHOWN = 5  # steps, those that counted most
 
 
-def inputs_of_row(model: Labeller, data: Labelled, row: int, most: int | None = None) -> Tensor:
+def inputs_of_row(
+    model: Labeller, data: TargetedSequences, row: int, most: int | None = None
+) -> Tensor:
     """What the recurrent layers see of one sequence, (T, 1, size)."""
     x, lengths = data.sequences.batch(np.array([row]))
     return model.inputs(x, lengths)[:most].detach()
@@ -39,7 +41,7 @@ def read_row(model: Labeller, inputs: Tensor, said: int) -> tuple[Any, Any]:
 
 
 def counted_steps(
-    members: nn.ModuleList, encoder: AnyEncoder, data: Labelled, inputs: Any, said: Any
+    members: nn.ModuleList, encoder: AnyEncoder, data: TargetedSequences, inputs: Any, said: Any
 ) -> list[str]:
     """For each row the steps that counted most: `lovely (41%), film (20%)`."""
     found = []

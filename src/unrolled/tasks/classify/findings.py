@@ -14,7 +14,7 @@ import numpy as np
 from unrolled.cells.choosing import ChosenCell
 from unrolled.networks.committee import Committee
 from unrolled.report.blocks import Live, Section
-from unrolled.tasks.classify.job import Labelled
+from unrolled.tasks.classify.job import TargetedSequences
 from unrolled.training.job import State
 
 LISTED = 6  # best and worst examples
@@ -24,7 +24,7 @@ LISTED = 6  # best and worst examples
 class Told:
     """What a model said about a part of the data."""
 
-    data: Labelled
+    data: TargetedSequences
     chances: Any  # (rows, classes): probabilities; of numbers (rows, 1)
 
     @property
@@ -48,7 +48,7 @@ class Findings:
     model: Committee
     state: State
     classes: Sequence[Any]
-    parts: Mapping[str, Labelled]
+    parts: Mapping[str, TargetedSequences]
     told: Told
     told_part: str  # which part `told` is about
     alone: Mapping[str, Told]  # what the parts of the model say without the others

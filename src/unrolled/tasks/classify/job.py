@@ -40,7 +40,7 @@ def line_of(aim: Aim) -> tuple[Shown, ...]:
 
 
 @dataclass(frozen=True)
-class Labelled:
+class TargetedSequences:
     """Sequences, the target of each, and what a committee needs to know of them."""
 
     sequences: Ragged
@@ -51,10 +51,10 @@ class Labelled:
     def __len__(self) -> int:
         return len(self.sequences)
 
-    def rows(self, rows: Any) -> Labelled:
+    def rows(self, rows: Any) -> TargetedSequences:
         """Some of them, in this order."""
         values = [self.sequences[index] for index in rows]
-        return Labelled(
+        return TargetedSequences(
             Ragged.of(values, self.sequences.values.dtype),
             self.targets[rows],
             None if self.folds is None else self.folds[rows],
@@ -70,7 +70,7 @@ class LabellingJob(Stateless):
     def __init__(
         self,
         model: nn.Module,
-        parts: Mapping[str, Labelled],
+        parts: Mapping[str, TargetedSequences],
         weights: Tensor,
         batch_size: int,
         seed: int,
@@ -155,7 +155,7 @@ def class_weights(kind: str | None, classes: Any, count: int) -> Tensor:
     return torch.from_numpy(len(classes) / (count * np.maximum(numbers, 1))).float()
 
 
-def without_folds(parts: dict[str, Labelled]) -> dict[str, Labelled]:
+def without_folds(parts: dict[str, TargetedSequences]) -> dict[str, TargetedSequences]:
     """The parts for one network: the first fold is for validation, and only for that."""
     train = parts["train"]
     if train.folds is None:

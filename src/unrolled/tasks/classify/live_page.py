@@ -19,7 +19,7 @@ from unrolled.networks.committee import Committee
 from unrolled.report.blocks import Live
 from unrolled.tasks.classify.beside import scores_beside
 from unrolled.tasks.classify.encoders import Encoder, SeriesEncoder, without_clips
-from unrolled.tasks.classify.job import Labelled
+from unrolled.tasks.classify.job import TargetedSequences
 from unrolled.tasks.classify.live_facts import reader_script
 from unrolled.tasks.classify.opinions import chances
 from unrolled.tasks.live import LARGE, rounded, source, weights_of
@@ -139,7 +139,7 @@ def int8_error(committee: Committee, encoder: Encoder, inputs: Sequence[Any]) ->
     sequences = encoder.encode(some, lambda note: None)
     said = []
     for model in (committee, rounded(committee)):
-        data = Labelled(sequences, None)
+        data = TargetedSequences(sequences, None)
         scores = scores_beside(model, encoder, some, sequences)
         said.append(chances(model, replace(data, linear=scores)))
     if committee.aim.name == "number":

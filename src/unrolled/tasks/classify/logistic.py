@@ -27,7 +27,7 @@ ABSENT = -1.0  # the score of a class that the rows do not have
 
 
 @dataclass(frozen=True)
-class Rows:
+class FeatureRows:
     """Sparse features, what each score is to be, and how much each row counts."""
 
     features: Any  # (N, F)
@@ -35,9 +35,11 @@ class Rows:
     weights: Any  # (N,)
     of_classes: bool  # of which a row has one; else each column is by itself
 
-    def of(self, which: Any) -> Rows:
+    def of(self, which: Any) -> FeatureRows:
         """Some of them."""
-        return Rows(self.features[which], self.wanted[which], self.weights[which], self.of_classes)
+        return FeatureRows(
+            self.features[which], self.wanted[which], self.weights[which], self.of_classes
+        )
 
 
 class Linear(NamedTuple):
@@ -50,7 +52,7 @@ class Linear(NamedTuple):
         return (features @ self.weight + self.bias).astype(np.float32)
 
 
-def fitted(rows: Rows, way: str, strength: float) -> Linear:
+def fitted(rows: FeatureRows, way: str, strength: float) -> Linear:
     """One model for each column of what is wanted."""
     if way == "ridge":
         ridge = Ridge(alpha=1 / strength, solver="lsqr").fit(rows.features, rows.wanted)
@@ -72,7 +74,7 @@ def fitted(rows: Rows, way: str, strength: float) -> Linear:
     return Linear(weight, bias)
 
 
-def _column(rows: Rows, is_so: Any, strength: float, ratio: Any) -> tuple[Any, Any]:
+def _column(rows: FeatureRows, is_so: Any, strength: float, ratio: Any) -> tuple[Any, Any]:
     features = rows.features
     if ratio is not None:
         features = features.copy()
@@ -86,7 +88,7 @@ def _column(rows: Rows, is_so: Any, strength: float, ratio: Any) -> tuple[Any, A
     return weight, model.intercept_[0]
 
 
-def log_ratios(rows: Rows) -> Any:
+def log_ratios(rows: FeatureRows) -> Any:
     """(K, F): the logarithm of how much more often a feature stands in rows that have a class.
 
     A feature counts once a row, and once more in rows with the class and without it.

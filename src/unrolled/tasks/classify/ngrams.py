@@ -29,7 +29,7 @@ from unrolled.tasks.classify.counting import (
     WordNGrams,
     counts_of,
 )
-from unrolled.tasks.classify.logistic import STRENGTHS, USUAL, Linear, Rows, fitted
+from unrolled.tasks.classify.logistic import STRENGTHS, USUAL, FeatureRows, Linear, fitted
 from unrolled.tasks.tokens import DamagedVocabulary
 from unrolled.training.run_folder import RunFolder
 
@@ -128,7 +128,7 @@ class LinearTexts(nn.Module):
         features, known = self.ngrams.features(texts, rarity), torch.from_numpy(targets)
         wanted = self.aim.indicators(known, len(self.bias)).numpy()
         counts = weights.numpy()[targets] if targets.ndim == 1 else np.ones(len(targets))
-        rows = Rows(features, wanted, counts, self.aim.name == "class")
+        rows = FeatureRows(features, wanted, counts, self.aim.name == "class")
         ways = ("ridge",) if self.aim.name == "number" else ("plain", "rated")
         found = [self._one(rows, way, known, folds) for way in ways]
         shares, left_out = [1.0 / len(ways)] * len(ways), None
@@ -145,7 +145,7 @@ class LinearTexts(nn.Module):
             self.bias += share * torch.from_numpy(model.bias)
         return left_out
 
-    def _one(self, rows: Rows, way: str, known: Tensor, folds: Any) -> tuple[Linear, Any]:
+    def _one(self, rows: FeatureRows, way: str, known: Tensor, folds: Any) -> tuple[Linear, Any]:
         """A model of all rows, and the scores of each by a fit without its fold.
 
         The penalty is the one whose calibrated scores are the best on the first fold.

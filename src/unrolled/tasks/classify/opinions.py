@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from unrolled.networks.aims import ONE_CLASS, Aim
 from unrolled.networks.committee import Committee
 from unrolled.tasks.classify.figures import measures_of
-from unrolled.tasks.classify.job import SHOWN, Labelled
+from unrolled.tasks.classify.job import SHOWN, TargetedSequences
 from unrolled.tasks.ragged import Ragged, batches_in_order
 
 PREDICTING = 256  # sequences in a batch when nothing is learned
@@ -37,7 +37,7 @@ def opinions(model: nn.Module, sequences: Ragged) -> Tensor:
 
 
 @torch.no_grad()
-def of_networks(model: nn.Module, data: Labelled) -> Tensor:
+def of_networks(model: nn.Module, data: TargetedSequences) -> Tensor:
     """The scores of the networks together, each row by those that did not learn from it."""
     if data.folds is None or not isinstance(model, Committee):
         return opinions(model, data.sequences).mean(0)
@@ -72,7 +72,7 @@ def _back(sequences: Ragged) -> Tensor:
     return torch.from_numpy(np.argsort(order, kind="stable"))
 
 
-def chances(model: nn.Module, data: Labelled, aim: Aim = ONE_CLASS) -> Any:
+def chances(model: nn.Module, data: TargetedSequences, aim: Aim = ONE_CLASS) -> Any:
     """The probability of each class or label, or the number, a row each."""
     network = of_networks(model, data)
     if not isinstance(model, Committee):
@@ -80,7 +80,7 @@ def chances(model: nn.Module, data: Labelled, aim: Aim = ONE_CLASS) -> Any:
     return model.aim.chances(model.blended(network, _tensor(data.linear))).numpy()
 
 
-def parts_alone(model: Committee, data: Labelled) -> dict[str, Any]:
+def parts_alone(model: Committee, data: TargetedSequences) -> dict[str, Any]:
     """What one network, all networks, and the linear model would say without the others."""
     found = {}
     if len(model.members) > 1 and data.folds is None:
@@ -95,14 +95,14 @@ def parts_alone(model: Committee, data: Labelled) -> dict[str, Any]:
     return {name: model.aim.chances(scores).numpy() for name, scores in found.items()}
 
 
-def learn_blend(model: Committee, data: Labelled, weights: Tensor) -> None:
+def learn_blend(model: Committee, data: TargetedSequences, weights: Tensor) -> None:
     """Calibrate the parts, and weigh them, by rows that were not learned from."""
     network = of_networks(model, data).float()
     linear = None if data.linear is None else torch.from_numpy(data.linear)
     model.fit_blend(network, linear, torch.from_numpy(data.targets), weights)
 
 
-def figures_with_linear(model: Committee, parts: Mapping[str, Labelled]) -> str:
+def figures_with_linear(model: Committee, parts: Mapping[str, TargetedSequences]) -> str:
     """What the networks and the linear model reach together: epochs tell of the networks alone."""
     measure, title, form = SHOWN[model.aim.name]
     found = []

@@ -42,7 +42,7 @@ from unrolled.tasks.classify.encoders import (
 )
 from unrolled.tasks.classify.explaining import counted_steps
 from unrolled.tasks.classify.findings import Findings, Told
-from unrolled.tasks.classify.job import Labelled, LabellingJob, without_folds
+from unrolled.tasks.classify.job import LabellingJob, TargetedSequences, without_folds
 from unrolled.tasks.classify.model import FeedForward, Labeller
 from unrolled.tasks.classify.ngrams import LinearTexts, NGrams, ngrams_from
 from unrolled.tasks.classify.opinions import chances, figures_with_linear, learn_blend, parts_alone
@@ -159,7 +159,7 @@ class Reader(Estimator):
 
     def _parts(
         self, X: Any, y: Any, test: Any, resume: bool = False
-    ) -> tuple[dict[str, list[Any]], dict[str, Labelled]]:
+    ) -> tuple[dict[str, list[Any]], dict[str, TargetedSequences]]:
         """Cut off the validation rows, fit the encoder on the rest, encode everything."""
         inputs = as_inputs(X)
         targets = self._learn_targets(y, len(inputs))
@@ -183,7 +183,7 @@ class Reader(Estimator):
                 self.ngrams_, self.rarity_ = NGrams.fit(texts)
         else:
             self.encoder_ = encoder_of_numbers(raw["train"], self.named_)
-        whole = Labelled(self.encoder_.encode(inputs, self._note), targets)
+        whole = TargetedSequences(self.encoder_.encode(inputs, self._note), targets)
         self.shape_ = self._shape(whole.sequences)
         parts = {"train": replace(whole.rows(rows), folds=folds)}
         if folds is not None:  # the linear model is judged by rows that it has left out
@@ -216,11 +216,11 @@ class Reader(Estimator):
         self.notes_.say(text)
         self.watcher().note(text)
 
-    def _encode_labelled(self, X: Any, y: Any) -> Labelled:
+    def _encode_labelled(self, X: Any, y: Any) -> TargetedSequences:
         """Sequences whose targets are known; what cannot be a target is refused."""
         inputs = as_inputs(X)
         targets = self._known_targets(y, len(inputs), "the test data")
-        return Labelled(self.encoder_.encode(inputs, self._note), targets)
+        return TargetedSequences(self.encoder_.encode(inputs, self._note), targets)
 
     # ------------------------------------------------------------------ what a kind of answer says
 
@@ -257,7 +257,7 @@ class Reader(Estimator):
         """How much each score's class counts."""
         return torch.ones(len(self._outputs()))
 
-    def _calibrate(self, data: Labelled) -> None:
+    def _calibrate(self, data: TargetedSequences) -> None:
         """Learn from rows that were not learned from how sure an answer is."""
 
     def _live(self, raw: Any) -> tuple[Live, Any]:
@@ -269,7 +269,7 @@ class Reader(Estimator):
         """Of numbers: the level of the intervals that answers have."""
         return None
 
-    def _intervals(self, said: Any, data: Labelled) -> dict[float, Any]:
+    def _intervals(self, said: Any, data: TargetedSequences) -> dict[float, Any]:
         """Of numbers: for each level the low and high ends of the intervals."""
         return {}
 
@@ -374,15 +374,15 @@ class Reader(Estimator):
         """Probabilities, or numbers, (rows, scores); what is done to the data is told to `note`."""
         self.require_fitted("model_")
         inputs = as_inputs(X)
-        return self._chances(Labelled(self.encoder_.encode(inputs, note), None), inputs)
+        return self._chances(TargetedSequences(self.encoder_.encode(inputs, note), None), inputs)
 
     def explain(self, X: Sequence[Any], said: Any) -> list[str]:
         """For each row the steps that counted most for a score, given by its number."""
         inputs = as_inputs(X)
-        data = Labelled(self.encoder_.encode(inputs, lambda note: None), None)
+        data = TargetedSequences(self.encoder_.encode(inputs, lambda note: None), None)
         return counted_steps(self.model_.members, self.encoder_, data, inputs, said)
 
-    def _chances(self, data: Labelled, inputs: Any) -> Any:
+    def _chances(self, data: TargetedSequences, inputs: Any) -> Any:
         """Probabilities of rows that were not learned from."""
         scores = scores_beside(self.model_, self.encoder_, inputs, data.sequences)
         return chances(self.model_, replace(data, linear=scores))

@@ -31,7 +31,7 @@ from unrolled.report.blocks import Live
 from unrolled.tasks.classify.encoders import as_inputs
 from unrolled.tasks.classify.exporting import export_reader
 from unrolled.tasks.classify.figures import numbers_measured
-from unrolled.tasks.classify.job import Labelled
+from unrolled.tasks.classify.job import TargetedSequences
 from unrolled.tasks.classify.live_page import live_part
 from unrolled.tasks.classify.opinions import chances
 from unrolled.tasks.classify.reader import Reader
@@ -102,7 +102,7 @@ class Regressor(RegressorMixin, Reader):
     def _outputs(self) -> list[Any]:
         return [self.target_]
 
-    def _calibrate(self, data: Labelled) -> None:
+    def _calibrate(self, data: TargetedSequences) -> None:
         """Keep the quantiles of the errors on rows that were not learned from."""
         errors = (data.targets - chances(self.model_, data))[:, 0]
         if len(errors) >= LEAST:
@@ -118,7 +118,7 @@ class Regressor(RegressorMixin, Reader):
     def level(self) -> float | None:
         return self.interval
 
-    def _intervals(self, said: Any, data: Labelled) -> dict[float, Any]:
+    def _intervals(self, said: Any, data: TargetedSequences) -> dict[float, Any]:
         if self.model_.error_range(self.interval) is None:
             return {}
         scales = scales_of(self.model_, data.sequences)[:, None]

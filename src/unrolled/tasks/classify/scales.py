@@ -19,7 +19,7 @@ import torch
 
 from unrolled.networks.committee import Committee
 from unrolled.networks.ridge import fit_ridge
-from unrolled.tasks.classify.job import Labelled
+from unrolled.tasks.classify.job import TargetedSequences
 from unrolled.tasks.classify.model import Labeller
 from unrolled.tasks.classify.opinions import in_batches
 from unrolled.tasks.ragged import Ragged
@@ -28,7 +28,7 @@ ENOUGH = 40  # rows of each network: with fewer, intervals are equally wide
 FLOOR = 0.1  # of the mean absolute error: which of the errors below it is smaller is chance
 
 
-def learn_scales(model: Committee, data: Labelled, errors: Any) -> Any:
+def learn_scales(model: Committee, data: TargetedSequences, errors: Any) -> Any:
     """Fit each network's `spread`; the scale of each row, (rows,), by a fit without that row."""
     folds = np.zeros(len(data), np.int64) if data.folds is None else data.folds
     parts = [np.flatnonzero(folds == number) for number in range(len(model.members))]

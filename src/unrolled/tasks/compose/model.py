@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from unrolled.cells.choosing import ChosenCell
 from unrolled.data.piano_roll import SILENT, STRUCK
-from unrolled.layers.batch import Ragged
+from unrolled.layers.batch import RaggedBatch
 from unrolled.networks.pitch_chain import PitchChain
 from unrolled.networks.recurrent import make_recurrent
 
@@ -39,7 +39,7 @@ class MusicNetwork(nn.Module):
         self.recurrent = make_recurrent(cell, 2 * keys + 1 + steps, hidden, layers, False, dropout)
         self.chain = PitchChain(keys, self.recurrent.output_size, units)
 
-    def forward(self, before: Tensor, now: Tensor, places: Tensor, batch: Ragged) -> Any:
+    def forward(self, before: Tensor, now: Tensor, places: Tensor, batch: RaggedBatch) -> Any:
         """Of all steps of a batch: the ones before, the steps themselves, their numbers."""
         y, _ = self.recurrent.over(self.drop(self.inputs(before, places)), batch)
         return self.chain(self.drop(y), sounding_and_struck(before), (now != SILENT).float())

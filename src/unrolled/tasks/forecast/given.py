@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from unrolled.data.times import Step
+from unrolled.data.times import TimeStep
 from unrolled.data.timeseries import TimeSeries, TimeSeriesSet, series_at
 from unrolled.errors import ArgumentError
 from unrolled.literal import quoted
@@ -121,7 +121,7 @@ def _numbers(column: Any, name: str) -> Any:
 def _at(name: str, times: Any, values: Any) -> TimeSeries:
     if times is None:
         empty = np.zeros((len(values), 0))
-        return TimeSeries(name, np.int64(0), Step(1, "step"), values, empty, empty)
+        return TimeSeries(name, np.int64(0), TimeStep(1, "step"), values, empty, empty)
     if times.dtype.kind == "M":
         if np.isnat(times).any():
             raise ArgumentError(

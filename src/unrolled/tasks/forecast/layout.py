@@ -13,7 +13,7 @@ import numpy as np
 
 from unrolled.data.calendar import cycles_of, season_of
 from unrolled.data.seasons import found_season
-from unrolled.data.times import Step
+from unrolled.data.times import TimeStep
 from unrolled.data.timeseries import TimeSeries
 from unrolled.data.windows import Layout, drifts
 from unrolled.errors import ArgumentError, DataError
@@ -144,7 +144,7 @@ def better_in_logs(pasts: Sequence[Any], season: int) -> bool:
     return bool(found) and float(np.mean(found)) < -CLEARLY
 
 
-def _season_of_data(pasts: Sequence[Any], step: Step, note: Callable[[str], None]) -> int:
+def _season_of_data(pasts: Sequence[Any], step: TimeStep, note: Callable[[str], None]) -> int:
     found = found_season(pasts)
     if found is None:
         return 1

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from unrolled.data.times import Step
+from unrolled.data.times import TimeStep
 from unrolled.data.timeseries import TimeSeries
 from unrolled.data.windows import Layout
 from unrolled.tasks.forecast.calibration import Calibration
@@ -159,7 +159,7 @@ def _series(one: Any) -> TimeSeries:
     start = np.datetime64(first, "us") if isinstance(first, str) else np.int64(first)
     values = np.array([np.nan if value is None else value for value in one["values"]], np.float64)
     known, past = np.array(one["known"], np.float64), np.array(one["past"], np.float64)
-    step = Step(int(one["step"][0]), str(one["step"][1]))
+    step = TimeStep(int(one["step"][0]), str(one["step"][1]))
     if step.unit not in ("step", "second", "weekday", "month") or not 1 <= step.count < 2**40:
         raise ValueError(f"a step of {step.count!r} {step.unit!r:.20}")
     if np.isnat(start) if isinstance(first, str) else abs(int(start)) > 2**53:

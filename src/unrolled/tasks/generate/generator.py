@@ -23,7 +23,7 @@ from unrolled.errors import ArgumentError
 from unrolled.exports.export import Exported, Options
 from unrolled.tasks.estimator import Estimator, seeded
 from unrolled.tasks.generate.exporting import export_generator
-from unrolled.tasks.generate.job import LanguageJob, Stream
+from unrolled.tasks.generate.job import LanguageJob, TokenStream
 from unrolled.tasks.generate.live_page import live_part
 from unrolled.tasks.generate.model import LanguageModel
 from unrolled.tasks.generate.page import Findings, page_of
@@ -41,7 +41,7 @@ from unrolled.training.optimizers import OPTIMIZERS
 from unrolled.training.run_folder import RunFolder
 from unrolled.training.schedules import SCHEDULES
 
-KINDS = ("char", "bpe")
+TOKENS_OFFERED = ("char", "bpe")
 BYTES = 4  # at most, of a character in UTF-8
 PROMPT, SAMPLE, WARMTHS = 20, 300, (0.5, 0.8, 1.0)  # of the report's samples
 LEAST = 2  # tokens: one to begin with, one to predict
@@ -60,7 +60,7 @@ class Generator(Estimator):
     schedule: str = option("warmup", "learning rate schedule", choices=tuple(SCHEDULES))
     epochs: int = option(10, "maximum number of epochs", int)
     embedding: int = option(64, "size of the embedding", int)
-    tokens: str = option("char", "tokens of the text", choices=KINDS)
+    tokens: str = option("char", "tokens of the text", choices=TOKENS_OFFERED)
     vocabulary: int = option(1_000, "maximum size of the vocabulary", int)
     window: int = option(64, "tokens of truncated backpropagation", int)
     tied: bool = option(False, "tie the input and output embeddings", bool)
@@ -69,7 +69,7 @@ class Generator(Estimator):
         cell = super().check()
         for name in ("embedding", "vocabulary", "window"):
             checks.count(name, getattr(self, name))
-        checks.one_of("tokens", self.tokens, KINDS)
+        checks.one_of("tokens", self.tokens, TOKENS_OFFERED)
         return cell
 
     # -------------------------------------------------------------------------------- learning
@@ -108,7 +108,7 @@ class Generator(Estimator):
             self.write_report(lambda: page_of(self._findings(config, parts)))
         return self
 
-    def _parts(self, corpus: Corpus, test: Corpus | None, folder: Path) -> dict[str, Stream]:
+    def _parts(self, corpus: Corpus, test: Corpus | None, folder: Path) -> dict[str, TokenStream]:
         """Hold out a part for validation, make the vocabulary of the rest, encode everything."""
         for text in (corpus, test):
             if text is not None and not any(text.blocks()):
@@ -134,8 +134,8 @@ class Generator(Estimator):
             raise ArgumentError("the test text is too short: it takes at least 2 tokens")
         return {part: stream for part, stream in parts.items() if len(stream) >= LEAST}
 
-    def _stream(self, corpus: Corpus, path: Path) -> Stream:
-        return Stream(*tokens_in_file(corpus, self.tokens_, path))
+    def _stream(self, corpus: Corpus, path: Path) -> TokenStream:
+        return TokenStream(*tokens_in_file(corpus, self.tokens_, path))
 
     def _build(self) -> LanguageModel:
         with seeded(self.seed):

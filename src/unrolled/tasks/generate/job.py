@@ -31,7 +31,7 @@ LINE = (
 
 
 @dataclass(frozen=True)
-class Stream:
+class TokenStream:
     """Tokens behind one another, and how many characters one stands for on average."""
 
     tokens: Any
@@ -58,7 +58,7 @@ class LanguageJob:
     line: Sequence[Shown] = LINE
 
     def __init__(
-        self, model: nn.Module, parts: Mapping[str, Stream], lanes: int, window: int, seed: int
+        self, model: nn.Module, parts: Mapping[str, TokenStream], lanes: int, window: int, seed: int
     ) -> None:
         self.model, self.parts, self.seed = model, parts, seed
         self.lanes, self.window = lanes, window
@@ -114,7 +114,7 @@ class LanguageJob:
         return {"loss": loss, "bits_per_character": bits, "perplexity": perplexity}
 
 
-def gather(stream: Stream, window: Window, share: Share) -> tuple[Tensor, Tensor, int]:
+def gather(stream: TokenStream, window: Window, share: Share) -> tuple[Tensor, Tensor, int]:
     """Tokens and the ones after them, (T, lanes) each, and how many of them count."""
     starts, ends = share.of(window.starts), share.of(window.ends)
     places = starts + np.arange(window.steps)[:, None]

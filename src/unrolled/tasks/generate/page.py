@@ -14,7 +14,7 @@ from torch import Tensor
 
 from unrolled.cells.choosing import ChosenCell
 from unrolled.report.blocks import Block, Code, Live, Page, Prose, Section, Table
-from unrolled.tasks.generate.job import Stream
+from unrolled.tasks.generate.job import TokenStream
 from unrolled.tasks.generate.model import LanguageModel
 from unrolled.tasks.live import with_reason
 from unrolled.tasks.looking import Reading, norms_by_lag, read_closely
@@ -42,7 +42,7 @@ class Findings:
     cell: ChosenCell
     model: LanguageModel
     state: State
-    parts: Mapping[str, Stream]
+    parts: Mapping[str, TokenStream]
     part: str  # which one the figures are of
     tokens: Tokens
     start: str
@@ -118,7 +118,7 @@ def _how_good(found: Findings, kept: Mapping[str, Any]) -> Section:
     )
 
 
-def _row(loss: float, stream: Stream) -> list[float]:
+def _row(loss: float, stream: TokenStream) -> list[float]:
     bits = loss / math.log(2) / stream.characters
     return [loss, bits, math.exp(min(loss, 700.0))]
 

@@ -5,13 +5,15 @@ from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 
 from tests.tolerances import FLOAT32, FLOAT64, assert_agrees
-from unrolled.tasks.classify.logistic import ABSENT, Rows, fitted, log_ratios
+from unrolled.tasks.classify.logistic import ABSENT, FeatureRows, fitted, log_ratios
 
 
 def rows_of(of_classes, wanted, features=9):
     draw = np.random.default_rng(0)
     values = draw.random((len(wanted), features)) * (draw.random((len(wanted), features)) < 0.4)
-    return Rows(csr_matrix(values), np.asarray(wanted, float), np.ones(len(wanted)), of_classes)
+    return FeatureRows(
+        csr_matrix(values), np.asarray(wanted, float), np.ones(len(wanted)), of_classes
+    )
 
 
 def indicators(classes, count):

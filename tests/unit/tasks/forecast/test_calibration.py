@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.tolerances import FLOAT64, assert_agrees
-from unrolled.data.times import Step
+from unrolled.data.times import TimeStep
 from unrolled.data.timeseries import TimeSeries
 from unrolled.data.windows import Layout, prepare
 from unrolled.tasks.forecast.calibrated import errors as errors_of
@@ -181,7 +181,7 @@ def test_no_quantile_crosses_the_median_or_another() -> None:
 def test_a_gap_and_the_future_say_nothing() -> None:
     values = np.arange(40.0)
     values[30] = np.nan
-    series = TimeSeries("s", np.int64(0), Step(1, "step"), values)
+    series = TimeSeries("s", np.int64(0), TimeStep(1, "step"), values)
     one = prepare(series, Layout(2, 1, [], True, True, [], [], [], []), 20)
     found = errors_of(one, np.zeros((3, 2, 1)), np.array([28, 29, 38]))[..., 0]
     assert np.isnan(found).tolist() == [[False, True], [True, False], [False, True]]

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from tests.tolerances import FIGURE, FLOAT64, assert_agrees
-from unrolled.data.times import Step
+from unrolled.data.times import TimeStep
 from unrolled.data.timeseries import TimeSeries
 from unrolled.data.windows import Layout, Prepared, prepare
 from unrolled.tasks.forecast.baselines import METHODS, baselines, known_origins, methods
@@ -70,7 +70,7 @@ def test_smoothing_finds_a_season() -> None:
 
 def prepared(season: int = 12) -> Prepared:
     values = wave(200, 1.0)
-    series = TimeSeries("s", np.int64(0), Step(1, "step"), values)
+    series = TimeSeries("s", np.int64(0), TimeStep(1, "step"), values)
     return prepare(series, Layout(6, season, [], True, False, [], [], [], []), 150)
 
 

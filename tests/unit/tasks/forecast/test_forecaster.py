@@ -16,7 +16,7 @@ from sklearn.base import clone
 
 from tests.tolerances import FLOAT32, assert_agrees
 from unrolled.cells.choosing import choose_cell
-from unrolled.data.times import Step
+from unrolled.data.times import TimeStep
 from unrolled.data.timeseries import TimeSeries
 from unrolled.data.windows import anchors, prepare
 from unrolled.errors import UnrolledError
@@ -31,7 +31,7 @@ from unrolled.training.job import Share
 
 SMALL: dict[str, Any] = {"horizon": 6, "season": 8, "hidden": 11, "window": 32, "batch_size": 8,
                          "epochs": 30, "lr": 0.01}  # fmt: skip
-HOURS = Step(3600, "second")
+HOURS = TimeStep(3600, "second")
 
 
 def series(count: int = 240, name: str = "s", *, size: float = 1.0, sale: bool = False) -> Any:
@@ -315,7 +315,7 @@ def test_what_makes_no_sense(parameters: Any, data: Any, sentence: str) -> None:
 
 
 def test_series_of_other_steps_do_not_mix() -> None:
-    other = replace(series(), step=Step(86_400, "second"))
+    other = replace(series(), step=TimeStep(86_400, "second"))
     with pytest.raises(UnrolledError, match="all series are to have the same step"):
         Forecaster(**SMALL).fit([series(), other])
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.tolerances import FLOAT64, assert_agrees
-from unrolled.data.times import Step
+from unrolled.data.times import TimeStep
 from unrolled.data.timeseries import TimeSeries
 from unrolled.data.windows import Layout, prepare
 from unrolled.tasks.forecast.baselines import own_map
@@ -37,7 +37,7 @@ class Constant:
 def prepared(values, horizon=6, season=4, learned=None):
     layout = Layout(horizon, season, [], True, False, [], [], [], [])
     nothing = np.zeros((len(values) + horizon, 0))
-    series = TimeSeries("x", 0, Step(1, "step"), np.asarray(values, float), nothing, nothing)
+    series = TimeSeries("x", 0, TimeStep(1, "step"), np.asarray(values, float), nothing, nothing)
     return prepare(series, layout, learned)
 
 

@@ -14,14 +14,14 @@ from collections.abc import Callable, Mapping
 from llvmlite import ir
 
 from unrolled.engines.cpu.code import halves
-from unrolled.engines.cpu.code.arguments import Now
+from unrolled.engines.cpu.code.arguments import StepPlace
 from unrolled.engines.cpu.code.team import Team
 from unrolled.engines.cpu.machine.loops import I1, I64, POINTER, loop, parts
 from unrolled.engines.plan.plan import Kind, Place, Plan
 from unrolled.equations.nodes import ONE
 
 I8 = ir.IntType(8)
-Address = Callable[[Place, Now, ir.Value, ir.Value], ir.Value]
+Address = Callable[[Place, StepPlace, ir.Value, ir.Value], ir.Value]
 
 
 class Anew:
@@ -35,7 +35,7 @@ class Anew:
         self.known, self.address = known, address
         self.found = builder.alloca(I1)
 
-    def before(self, now: Now, team: Team) -> None:
+    def before(self, now: StepPlace, team: Team) -> None:
         """Ask the rows of this step, and bring states where it finds them."""
         builder = self.builder
         builder.store(I1(0), self.found)
@@ -49,20 +49,20 @@ class Anew:
             if place in self.plan.anew:
                 self._turn(place, now)
 
-    def after(self, now: Now, team: Team) -> None:
+    def after(self, now: StepPlace, team: Team) -> None:
         """Let no derivative pass."""
         if any(place.kind is Kind.NEXT for place in self.plan.anew):
             with self.builder.if_then(self.any, likely=False):
                 self._each_row(now, team, lambda place: place.kind is Kind.NEXT)
 
-    def _is_new(self, now: Now, row: ir.Value) -> ir.Value:
+    def _is_new(self, now: StepPlace, row: ir.Value) -> ir.Value:
         assert self.plan.reset is not None
         builder, token = self.builder, self.builder.add(now.offset, row)
         at = builder.add(self.known[f"at {self.plan.reset.name}"], token)  # a byte each
         byte = builder.load(builder.inttoptr(at, POINTER), typ=I8)
         return builder.icmp_unsigned("!=", byte, I8(0))
 
-    def _each_row(self, now: Now, team: Team, is_meant: Callable[[Place], bool]) -> None:
+    def _each_row(self, now: StepPlace, team: Team, is_meant: Callable[[Place], bool]) -> None:
         builder = self.builder
         with builder.if_then(team.is_first), loop(builder, I64(0), now.rows) as row:
             is_new = self._is_new(now, row)
@@ -77,7 +77,7 @@ class Anew:
         team.wait()
 
     def _start(
-        self, place: Place, now: Now, row: ir.Value, unit: ir.Value, is_new: ir.Value
+        self, place: Place, now: StepPlace, row: ir.Value, unit: ir.Value, is_new: ir.Value
     ) -> None:
         """One vector, or one number."""
         builder = self.builder
@@ -99,7 +99,7 @@ class Anew:
         to = builder.gep(start_of_row, [number], source_etype=self.vector.element)
         builder.store(builder.select(is_new, value, old), to, align=4)
 
-    def _own(self, place: Place, now: Now) -> tuple[ir.Value, ir.Value]:
+    def _own(self, place: Place, now: StepPlace) -> tuple[ir.Value, ir.Value]:
         """Where a state that may have started anew lies: its first row, and from row to row."""
         builder, name = self.builder, f"anew {place.name}"
         stride = self.known[f"stride {name}"]
@@ -107,7 +107,7 @@ class Anew:
         distance = builder.mul(builder.mul(now.first_row, stride), I64(bytes_))
         return builder.add(self.known[f"at {name}"], distance), stride
 
-    def _turn(self, place: Place, now: Now) -> None:
+    def _turn(self, place: Place, now: StepPlace) -> None:
         """From here on the step finds this state there, if there is a reset."""
         builder = self.builder
         address, stride = self._own(place, now)

@@ -48,7 +48,7 @@ def sizes_of(plan: Plan) -> list[str]:
 
 
 @dataclass
-class Now:
+class StepPlace:
     """Where a time step stands: addresses that hold for all its rows."""
 
     first_row: ir.Value  # of this job

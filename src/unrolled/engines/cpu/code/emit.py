@@ -32,7 +32,7 @@ from llvmlite import ir
 
 from unrolled.engines.cpu.code import halves
 from unrolled.engines.cpu.code.anew import Anew
-from unrolled.engines.cpu.code.arguments import Now, Words, parts, sizes_of
+from unrolled.engines.cpu.code.arguments import StepPlace, Words, parts, sizes_of
 from unrolled.engines.cpu.code.pointwise import Pointwise
 from unrolled.engines.cpu.code.team import Team
 from unrolled.engines.cpu.code.tiles import ROWS, SIGNATURE, STREAMS, index, most_rows, spread
@@ -105,7 +105,9 @@ class _Kernel:
             step = builder.sub(last, turn) if self.descending else builder.add(known["first"], turn)
             at = builder.add(builder.mul(job, known["table"]), step)
             is_odd = builder.icmp_signed("!=", builder.and_(step, I64(1)), I64(0))
-            now = Now(row, self._word("offsets", at), self._word("active", at), is_odd, {}, {})
+            now = StepPlace(
+                row, self._word("offsets", at), self._word("active", at), is_odd, {}, {}
+            )
             before = self._word("offsets", builder.sub(at, I64(1)))
             for place in self.plan.places:
                 self._locate(place, now, step, before)
@@ -124,7 +126,7 @@ class _Kernel:
     def _pointer(self, word: ir.Value) -> ir.Value:
         return self.builder.inttoptr(word, POINTER)
 
-    def _locate(self, place: Place, now: Now, step: ir.Value, before: ir.Value) -> None:
+    def _locate(self, place: Place, now: StepPlace, step: ir.Value, before: ir.Value) -> None:
         """The address of the place's first row at this step, and the stride from row to row."""
         builder, known = self.builder, self.known
         names = parts(place, self.plan)
@@ -157,7 +159,7 @@ class _Kernel:
 
     # --------------------------------------------------------------------------------------- stages
 
-    def _stage(self, stage: Stage, now: Now) -> None:
+    def _stage(self, stage: Stage, now: StepPlace) -> None:
         if stage.reductions or stage.scalars.stores:
             with self.builder.if_then(self.team.is_first):
                 for reduction in stage.reductions:
@@ -172,7 +174,7 @@ class _Kernel:
                 self._group(group, now)
         self.team.wait()
 
-    def _reduce(self, reduction: Reduction, now: Now, row: ir.Value) -> None:
+    def _reduce(self, reduction: Reduction, now: StepPlace, row: ir.Value) -> None:
         builder = self.builder
         length = self.known[f"size {reduction.operand.size}"]
         start = self.address(reduction.operand, now, row, I64(0))
@@ -221,7 +223,7 @@ class _Kernel:
         of = of or self.lanes
         return self.builder.sdiv(self.builder.add(length, I64(of - 1)), I64(of))
 
-    def _group(self, group: Group, now: Now) -> None:
+    def _group(self, group: Group, now: StepPlace) -> None:
         builder = self.builder
         panels = self._panels(self.known[f"size {group.size}"])
         width = panel_width(group) if group.accumulators else 1
@@ -245,7 +247,7 @@ class _Kernel:
         self,
         block: Block,
         group: Group,
-        now: Now,
+        now: StepPlace,
         rows: tuple[ir.Value, ir.Value],
         panels: tuple[ir.Value, ir.Value],
     ) -> None:
@@ -284,7 +286,7 @@ class _Kernel:
     def _values(
         self,
         group: Group,
-        now: Now,
+        now: StepPlace,
         row: ir.Value,
         panel: ir.Value | None,
         at: tuple[ir.Value, ir.Value] | None,
@@ -311,7 +313,7 @@ class _Kernel:
 
     # ------------------------------------------------------------------------------------ addresses
 
-    def address(self, place: Place, now: Now, row: ir.Value, unit: ir.Value) -> ir.Value:
+    def address(self, place: Place, now: StepPlace, row: ir.Value, unit: ir.Value) -> ir.Value:
         """Where a place holds this row's unit; ADD, UNIT and NUMBER are the same for every row."""
         builder = self.builder
         if place.kind in (Kind.ADD, Kind.UNIT, Kind.NUMBER):
