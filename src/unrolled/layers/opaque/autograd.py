@@ -14,12 +14,14 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch._functorch.utils import enable_single_level_autograd_function
+from torch.autograd import forward_ad
 from torch.autograd.forward_ad import _set_fwd_grad_enabled
 from torch.autograd.function import _SingleLevelFunction
 
-from unrolled.layers.opaque import tangents
+from unrolled.layers.observed import is_observed
+from unrolled.layers.opaque import kernels, tangents
 from unrolled.layers.opaque.call import OperatorBackward, OperatorRun
 from unrolled.layers.opaque.kernels import LIBRARY, names_of
 
@@ -89,11 +91,28 @@ class _Backward(_SingleLevelFunction):
         return None, None, None, *gradients, *by_arrived
 
 
+_PLAIN = {Tensor, nn.Parameter, type(None)}
+
+
+def is_plain(x: Tensor, *others: Tensor | None) -> bool:
+    """Whether there is nothing but numbers to a call, as when compiled programs run: it then goes
+    straight to the kernels. To ask torch which function is next would take as long as they do."""
+    return not (
+        torch.is_grad_enabled()
+        or forward_ad._current_level >= 0
+        or not x.is_cpu
+        or is_observed()
+        or not _PLAIN.issuperset(map(type, (x, *others)))
+    )
+
+
 def _run(
     text: str, x: Tensor, initial: list[Tensor], weights: list[Tensor], lengths: Tensor | None,
     reverse: bool, record: str, bptt: str,
 ) -> list[Tensor]:  # fmt: skip
     initial = initial or []  # AOTInductor gives None for a list that is empty
+    if is_plain(x, *initial, *weights):
+        return kernels.run(text, x, initial, weights, lengths, reverse, record, bptt)
     call = OperatorRun(text, len(initial), len(weights), lengths is not None, reverse, record, bptt)
     return _differentiated(call, x, initial, weights, lengths)
 
@@ -102,6 +121,8 @@ def _run_keeping(
     text: str, x: Tensor, initial: list[Tensor], weights: list[Tensor], lengths: Tensor | None,
     reverse: bool, record: str,
 ) -> list[Tensor]:  # fmt: skip
+    if is_plain(x, *initial, *weights):
+        return kernels.run_keeping(text, x, initial, weights, lengths, reverse, record)
     call = OperatorRun(text, len(initial), len(weights), lengths is not None, reverse, record,
                        "whole", keeps=True)  # fmt: skip
     return _differentiated(call, x, initial, weights, lengths)
@@ -129,6 +150,11 @@ def _backward(
     reverse: bool, record: str, bptt: str, saved: list[Tensor], d_outputs: Tensor | None,
     d_finals: list[Tensor | None], need_input: bool, need_states: bool,
 ) -> list[Tensor]:  # fmt: skip
+    if is_plain(x, *initial, *weights, d_outputs, *d_finals):
+        return kernels.backward(
+            text, x, initial, weights, lengths, reverse, record, bptt, saved, d_outputs, d_finals,
+            need_input, need_states,
+        )  # fmt: skip
     run = OperatorRun(text, len(initial), len(weights), lengths is not None, reverse, record, bptt)
     call = OperatorBackward(run, need_input, need_states)
     tensors = [x, *initial, *weights, *([] if lengths is None else [lengths])]

@@ -168,18 +168,20 @@ def _check(recurrence: Any, weights: Sequence[Tensor]) -> None:
         )
 
 
-def _run(
+def run(
     text: str, x: Tensor, initial: Sequence[Tensor], weights: list[Tensor], lengths: Tensor | None,
     reverse: bool, record: str, bptt: str,
 ) -> list[Tensor]:  # fmt: skip
+    """Outputs, final states, recorded values."""
     # AOTInductor gives None for a list that is empty
     return _forward(text, x, initial or [], weights, lengths, reverse, record, bptt)
 
 
-def _run_keeping(
+def run_keeping(
     text: str, x: Tensor, initial: Sequence[Tensor], weights: list[Tensor], lengths: Tensor | None,
     reverse: bool, record: str,
 ) -> list[Tensor]:  # fmt: skip
+    """The same, and what is kept for backward."""
     room = _room(text, x, record)
     return [*_forward(text, x, initial, weights, lengths, reverse, record, "whole", room), room]
 
@@ -192,12 +194,13 @@ def _room(text: str, x: Tensor, record: str) -> Tensor:
     return x.new_empty(steps * rows * by_token + rows * by_row + once + HEAD)
 
 
-def _backward(
+def backward(
     text: str, x: Tensor, initial: Sequence[Tensor], weights: list[Tensor], lengths: Tensor | None,
     reverse: bool, record: str, bptt: str, saved: Sequence[Tensor],
     d_outputs: Tensor | None, d_finals: Sequence[Tensor | None], need_input: bool,
     need_states: bool,
 ) -> list[Tensor]:  # fmt: skip
+    """Derivatives with respect to the input and the states, where they are needed; and weights."""
     found = opened(text)
     recurrence, weights = found.recurrence(x.dtype), contiguous(weights)
     _check(recurrence, weights)
@@ -231,9 +234,9 @@ def _backward(
     return result + [total.to(weight.dtype) for total, weight in sums]
 
 
-LIBRARY.impl("run", _run, "CPU")
-LIBRARY.impl("run_keeping", _run_keeping, "CPU")
-LIBRARY.impl("backward", _backward, "CPU")
+LIBRARY.impl("run", run, "CPU")
+LIBRARY.impl("run_keeping", run_keeping, "CPU")
+LIBRARY.impl("backward", backward, "CPU")
 
 
 # ---------------------------------------------------------------------------------- the shapes only
