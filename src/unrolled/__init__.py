@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from unrolled.errors import CellError as CellError
     from unrolled.errors import EquationError as EquationError
     from unrolled.errors import GradientError as GradientError
+    from unrolled.errors import LoopWarning as LoopWarning
     from unrolled.errors import MissingExtra as MissingExtra
     from unrolled.errors import ShapeError as ShapeError
     from unrolled.errors import UnrolledError as UnrolledError
@@ -125,6 +126,7 @@ NAMES = {
     "CellError": "unrolled.errors",
     "EquationError": "unrolled.errors",
     "GradientError": "unrolled.errors",
+    "LoopWarning": "unrolled.errors",
     "MissingExtra": "unrolled.errors",
     "ShapeError": "unrolled.errors",
     "UnrolledError": "unrolled.errors",

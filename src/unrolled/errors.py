@@ -14,6 +14,10 @@ class UnrolledError(Exception):
     """Anything a user can get wrong; `str(error)` is the whole message."""
 
 
+class LoopWarning(UserWarning):
+    """A cell is called in a loop where a layer would do."""
+
+
 class UsageError(UnrolledError):
     """A command line that cannot be understood."""
 

@@ -35,6 +35,7 @@ from unrolled.layers.observed import (
 )
 from unrolled.layers.packing import Gates
 from unrolled.layers.parameterized import Parameterized, engine_for, engine_name
+from unrolled.layers.loops import LAST
 from unrolled.layers.reset import reset_tokens
 from unrolled.layers.stack import Stack
 from unrolled.layers.stream import Stream
@@ -109,7 +110,7 @@ def as_torch(module: Any, base: type[nn.Module]) -> nn.Module:
     if not kind.__module__.startswith("torch.nn."):
         return module  # type: ignore[no-any-return]
     made: nn.Module = kind.__new__(kind)
-    own = ("_asked", "bptt", "_expected", "_names", "fixed")
+    own = ("_asked", "bptt", "_expected", "_names", "fixed", LAST)
     made.__dict__.update({k: v for k, v in module.__dict__.items() if k not in own})
     return made
 

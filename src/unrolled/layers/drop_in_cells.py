@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from unrolled.equations.equation import Equation
@@ -20,6 +21,7 @@ from unrolled.layers import checks, stack
 from unrolled.layers.batch import DenseBatch, PaddedBatch
 from unrolled.layers.drop_in import CellKind, as_torch, cell_of
 from unrolled.layers.fixed import Fixable
+from unrolled.layers.loops import WATCH
 from unrolled.layers.observed import (
     answer_of,
     cast,
@@ -70,14 +72,20 @@ class _DropInCell(Fixable, nn.RNNCellBase):
         return self._cell().equation
 
     def forward(self, input: Tensor, hx: Tensor | tuple[Tensor, Tensor] | None = None) -> Any:
+        result = self._step(input, hx)
+        if not torch.compiler.is_compiling() and WATCH.is_on and isinstance(input, Tensor):
+            WATCH.look(self, input, hx, result)
+        return result
+
+    def _step(self, input: Tensor, hx: Any) -> Any:
         if type(input) is not Tensor and is_foreign(input):
             return answer_of(input, self, hx)
         if self._asked == "auto":
             return super().forward(input, hx)
         if is_left_out(self, input):
-            return left_out("drop-in cell", _DropInCell.forward)(self, input, hx)
+            return left_out("drop-in cell", _DropInCell._step)(self, input, hx)
         if is_autocast() and self.engine == "cpu":
-            return cast(self.forward, input, hx, self.weight_ih, always=False)
+            return cast(self._step, input, hx, self.weight_ih, always=False)
         if input.dim() not in (1, 2):
             raise ShapeError(
                 f"the input of a cell is (batch, input), or (input,) for one sequence; this has "
