@@ -23,6 +23,7 @@ from unrolled.equations.equation import Equation
 from unrolled.layers import checks, stack
 from unrolled.layers.fixed import Fixable
 from unrolled.layers.forms import form_of
+from unrolled.layers.loops import LAST
 from unrolled.layers.observed import (
     answer_of,
     cast,
@@ -35,7 +36,6 @@ from unrolled.layers.observed import (
 )
 from unrolled.layers.packing import Gates
 from unrolled.layers.parameterized import Parameterized, engine_for, engine_name
-from unrolled.layers.loops import LAST
 from unrolled.layers.reset import reset_tokens
 from unrolled.layers.stack import Stack
 from unrolled.layers.stream import Stream

@@ -33,7 +33,7 @@ def test_it_is_given_once(name: str, engine: str) -> None:
     cell, x = getattr(unrolled, name)(I, H, engine=engine), torch.randn(2 * STEPS, 2, I)
     with pytest.warns(unrolled.LoopWarning, match=f"{name} has taken {STEPS} steps") as seen:
         run(cell, x)
-        run(copy.deepcopy(cell), x)
+    run(copy.deepcopy(cell), x)  # warnings are errors
     assert len(seen) == 1
     assert seen[0].filename == __file__, "it points at the loop"
     assert f"unrolled.{name.removesuffix('Cell')} runs all" in str(seen[0].message)
