@@ -24,6 +24,7 @@ class Fixed:
 
     def __init__(self) -> None:
         self._found: dict[int, tuple[list[tuple[int, int]], Packs | None]] = {}
+        self.alone: Any = None  # what reads one sequence, once it has been asked for
 
     def packs(self, place: int, parameters: Sequence[Tensor]) -> Packs | None:
         """Of a direction, which are to be as they were; None where they are made anew at each call,

@@ -22,6 +22,7 @@ from unrolled.equations.equation import Equation
 from unrolled.equations.inputs import without_noise
 from unrolled.errors import CellError, ShapeError, UnrolledError
 from unrolled.layers import checks, stack
+from unrolled.layers.alone import alone
 from unrolled.layers.batch import RaggedBatch
 from unrolled.layers.fixed import Fixable
 from unrolled.layers.forms import Form, form_of
@@ -244,6 +245,10 @@ class Recurrent(Fixable, nn.Module):
             return left_out("Recurrent", Recurrent.forward)(
                 self, x, states, lengths, record, reset, **named
             )
+        if self.fixed is not None and not (record or named):
+            found = alone(self, x) if states is lengths is reset is None else None
+            if found is not None:
+                return found
         record = checks.record(self.equation, record, self.num_layers)
         like = self._like()
         engine = engine_name(self._asked, like.device, like.dtype)

@@ -75,14 +75,19 @@ class NGrams:
     def scores(self, texts: Sequence[str], rarity: Any, weight: Any) -> Any:
         """(texts, classes): the same times weights, without making the whole matrix."""
         total = np.zeros((len(texts), weight.shape[1]))
+        if len(texts) == 1:  # a request often has one text, and arrays of many take their time
+            for (find, some), its in zip(self._halves(rarity), self._halves(weight), strict=True):
+                found = find(texts[0])
+                if found:
+                    numbers, counts = np.unique(np.array(found), return_counts=True)
+                    values = (1.0 + np.log(counts)) * some[numbers].astype(np.float64)
+                    total[0] += values @ its[1][numbers] / np.sqrt(values @ values)
+            return total
         for (find, some), its in zip(self._halves(rarity), self._halves(weight), strict=True):
             first = 0
             for lengths, numbers, values in _weighed(find, texts, some):
-                if len(lengths) == 1:  # a request often has one text, and a matrix takes its time
-                    total[first] += values @ its[1][numbers]
-                else:
-                    rows = _sparse(lengths, numbers, values, len(some))
-                    total[first : first + len(lengths)] += rows @ its[1]
+                rows = _sparse(lengths, numbers, values, len(some))
+                total[first : first + len(lengths)] += rows @ its[1]
                 first += len(lengths)
         return total
 
