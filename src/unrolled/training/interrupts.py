@@ -81,6 +81,12 @@ class Interrupt:
     """Whether a stop was requested."""
 
     asked: bool = False
+    number: int = signal.SIGINT  # of the signal that asked
+
+    def obey(self) -> None:
+        """Stop, if that was asked for too late for anything in between to see it."""
+        if self.asked:
+            raise Terminated if self.number == signal.SIGTERM else KeyboardInterrupt
 
 
 @contextmanager
@@ -94,7 +100,7 @@ def interruptible() -> Iterator[Interrupt]:
     def ask(number: int, frame: FrameType | None) -> None:
         if interrupt.asked:
             raise KeyboardInterrupt
-        interrupt.asked = True
+        interrupt.asked, interrupt.number = True, number
 
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number in before:

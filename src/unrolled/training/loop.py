@@ -65,6 +65,7 @@ def train(
             loop.is_done()  # so that the last checkpoint says why training ended
             loop.save()
         loop.finish()
+    interrupt.obey()  # asked for in the last evaluation
     return loop.state
 
 

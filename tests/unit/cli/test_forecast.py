@@ -87,6 +87,7 @@ def test_train_forecast_move_forecast_again(
     assert rows[2].split()[:2] == ["naive", numbers.number(mean)]
 
 
+@pytest.mark.exhaustive
 def test_a_training_on_built_in_data_goes_on(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

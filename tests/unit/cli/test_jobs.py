@@ -68,6 +68,7 @@ def test_train_predict_move_predict_again(place, capsys):
     assert (place / "runs" / "reviews-1").is_dir()  # the name is free again
 
 
+@pytest.mark.exhaustive
 def test_the_command_in_a_run_repeats_it_to_the_same_bits(place, capsys):
     words = ["train", "classify", "reviews.csv", *SMALL, "--no-baseline", "--dropout", "0.2"]
     assert main([*words, "--out", "one", "--quiet"]) == 0
@@ -80,6 +81,7 @@ def test_the_command_in_a_run_repeats_it_to_the_same_bits(place, capsys):
     assert first.read_bytes() == second.read_bytes()
 
 
+@pytest.mark.exhaustive
 def test_resume_goes_on_to_more_epochs_with_the_same_data_only(place, capsys):
     assert main(["train", "classify", "reviews.csv", *SMALL, "--out", "run", "--quiet"]) == 0
     assert main(["train", "--resume", "run", "--epochs", "4", "--json"]) == 0
@@ -91,6 +93,7 @@ def test_resume_goes_on_to_more_epochs_with_the_same_data_only(place, capsys):
     assert "no longer holds the data" in capsys.readouterr().err
 
 
+@pytest.mark.exhaustive
 def test_a_configuration_is_taken_over(place, capsys):
     assert main(["train", "classify", "reviews.csv", *SMALL, "--out", "run", "--quiet"]) == 0
     again = ["train", "classify", "reviews.csv", "--config", "run", "--epochs", "1"]
@@ -99,6 +102,7 @@ def test_a_configuration_is_taken_over(place, capsys):
     assert (parameters["hidden"], parameters["epochs"]) == (8, 1)
 
 
+@pytest.mark.exhaustive
 def test_clipping_can_be_switched_off_and_stays_off(place, capsys):
     words = ["train", "classify", "reviews.csv", *SMALL, "--out", "run", "--no-baseline"]
     assert main([*words, "--clip-norm", "0", "--quiet"]) == 0
@@ -113,6 +117,7 @@ def test_in_python_none_switches_clipping_off_and_is_kept(place):
     assert not Classifier.load("run").clip_norm
 
 
+@pytest.mark.exhaustive
 def test_folds_are_told(place, capsys):
     words = ["classify", "reviews.csv", *SMALL, "--epochs", "1", "--folds", "2", "--no-baseline"]
     assert main(["train", *words]) == 0
@@ -135,6 +140,7 @@ def test_a_cell_of_ones_own_is_kept_as_its_equation(place, capsys):
     assert capsys.readouterr().out == first
 
 
+@pytest.mark.exhaustive
 def test_a_cell_of_ones_own_is_set_and_a_run_needs_no_file_for_it(place, capsys):
     (place / "mine.py").write_text(
         "import numpy as np\nfrom unrolled import Cell, tanh\n\n\nclass Mine(Cell):\n"

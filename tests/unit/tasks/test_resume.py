@@ -10,6 +10,7 @@ from tests.made_up import chatter, opinions
 from unrolled.tasks import estimator
 from unrolled.tasks.classify.classifier import Classifier
 from unrolled.tasks.classify.job import LabellingJob
+from unrolled.tasks.classify.model import FeedForward
 from unrolled.tasks.generate.generator import Generator
 from unrolled.tasks.generate.job import LanguageJob
 from unrolled.training.interrupts import Interrupted
@@ -73,3 +74,21 @@ def test_classify(tmp_path, monkeypatch):
             model(tmp_path / "cut").fit(X, y)
     model(tmp_path / "cut").fit(X, y, resume=True)
     assert_same(tmp_path / "whole", tmp_path / "cut")
+
+
+def test_a_stop_while_the_baseline_learns_keeps_the_run(tmp_path, monkeypatch):
+    """It is not said that nothing was kept, as of a training without a folder."""
+    compute = LabellingJob.compute
+
+    def stopping(job, model, batch, share):
+        if isinstance(job.model, FeedForward):
+            os.kill(os.getpid(), signal.SIGINT)
+        return compute(job, model, batch, share)
+
+    monkeypatch.setattr(LabellingJob, "compute", stopping)
+    X, y = opinions(40)
+    settings = {"hidden": 3, "epochs": 1, "members": 1, "linear": False, "baseline": True}
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        Classifier(out=tmp_path / "run", **settings).fit(X, y)
+    assert not isinstance(stopped.value, Interrupted)
+    assert RunFolder.open(tmp_path / "run").read_weights()

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from tests.toy_job import ToyJob
-from unrolled.training.interrupts import Interrupted
+from unrolled.training.interrupts import Interrupted, Terminated
 from unrolled.training.loop import train
 from unrolled.training.planning import Planner
 from unrolled.training.run_folder import RunFolder
@@ -24,12 +24,12 @@ SETTINGS = {"epochs": 4, "optimizer": "adam", "schedule": "cosine", "checkpoint_
 class Stopping(ToyJob):
     """Sends itself a signal in the midst of a step."""
 
-    stop_at = 9
+    stop_at, number = 9, signal.SIGINT
 
     def compute(self, model, batch, share):
         result = super().compute(model, batch, share)
         if self.calls == self.stop_at:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), self.number)
         return result
 
 
@@ -52,6 +52,20 @@ def whole(tmp_path):
     run = RunFolder.create(tmp_path / "whole", {})
     train(ToyJob(), Settings(**SETTINGS), run)
     return run
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_in_the_last_evaluation_is_obeyed_and_loses_nothing(tmp_path, whole, number):
+    job = Stopping()
+    job.number = number
+    job.stop_at = 4 * (len(job.batches("train", 0)) + 1)  # the validation part is one batch
+    run = RunFolder.create(tmp_path / "cut", {})
+    expected = Terminated if number == signal.SIGTERM else KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        train(job, Settings(**SETTINGS), run)
+    assert type(stopped.value) is expected
+    assert job.calls == job.stop_at
+    assert_same_run(run, whole)
 
 
 @pytest.mark.exhaustive

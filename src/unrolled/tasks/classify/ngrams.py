@@ -34,7 +34,8 @@ from unrolled.tasks.tokens import DamagedVocabulary
 from unrolled.training.run_folder import RunFolder
 
 MOST_WORDS, MOST_CHARACTERS = 100_000, 200_000  # n-grams, the most frequent ones
-MUCH = 10_000_000  # characters in all: beyond, those within words would take minutes to count
+MUCH = 10_000_000  # characters in all: beyond, those within words would take minutes to count,
+# and of words only as many are counted
 
 
 class NGrams:
@@ -49,11 +50,15 @@ class NGrams:
 
     @classmethod
     def fit(cls, texts: Sequence[str]) -> tuple[NGrams | None, Tensor]:
-        """The n-grams of these texts, and how rare each is; None where no text holds a sign."""
+        """The n-grams of these texts, and how rare each is; None where no text holds a sign.
+
+        Of many texts some, from all over, tell which n-grams are frequent, in far less memory.
+        """
         if not any(text.strip() for text in texts):
             return None, torch.zeros(0)
-        found = [_of_words(max_features=MOST_WORDS).fit(texts)]
-        if sum(map(len, texts)) <= MUCH:
+        size = sum(map(len, texts))
+        found = [_of_words(max_features=MOST_WORDS).fit(texts[:: max(1, -(-size // MUCH))])]
+        if size <= MUCH:
             found.append(_of_characters(max_features=MOST_CHARACTERS).fit(texts))
         terms = [one.get_feature_names_out().tolist() for one in found]
         rarity = np.concatenate([one.idf_ for one in found])

@@ -24,7 +24,7 @@ EPOCHS = 20  # where the steps below allow it
 EPOCHS_OF_WORDS = 6  # a network has learned what it can of words when it has seen them a few times
 USUAL_EPOCHS = f"{EPOCHS}, {EPOCHS_OF_WORDS} for words, more for few rows"
 LONG_TOKEN = 10  # characters: more than most tokens have
-MOST_READ = 25_000_000  # characters that a linear model learns from, in many times their memory
+MOST_READ = 20_000_000  # characters that a linear model learns from, in many times their memory
 LEAST_STEPS, MOST_STEPS = 250, 2_000  # of the optimizer: few rows are read more often
 
 

@@ -64,6 +64,7 @@ from unrolled.tasks.tokens import KINDS, kind_for
 from unrolled.training import settings as checks
 from unrolled.training.diagnosis import Diverged
 from unrolled.training.fabric import is_first_process
+from unrolled.training.interrupts import Interrupted
 from unrolled.training.loop import train
 from unrolled.training.progress import Beside
 from unrolled.training.run_folder import RunFolder
@@ -331,6 +332,8 @@ class Reader(Estimator):
         except Diverged as stopped:  # the run itself is whole
             watcher.note(f"the report goes without it: {stopped}")
             return None
+        except Interrupted as stopped:  # of this network nothing is kept, of the run everything
+            raise KeyboardInterrupt from stopped
         return model.eval()
 
     def _findings(self, config: Any, inputs: Any, parts: Any, beside: Any, names: Any) -> Findings:

@@ -41,8 +41,15 @@ def test_it_learns_texts(tokens):
     assert set(model.predict(X[:4])) <= {"good", "bad"}
 
 
-@pytest.mark.parametrize("pooling", ["last", "mean", "max", "attention"])
-@pytest.mark.parametrize("bidirectional", [False, True])
+POOLINGS = ("last", "mean", "max", "attention")
+FEW = {("last", False), ("max", True), ("attention", True)}  # of the ways to read, in `make test`
+WAYS = [(pooling, both) for both in (False, True) for pooling in POOLINGS]
+
+
+@pytest.mark.parametrize(
+    ("pooling", "bidirectional"),
+    [pytest.param(*w, marks=() if w in FEW else pytest.mark.exhaustive) for w in WAYS],
+)
 def test_it_learns_series(pooling, bidirectional):
     X, y = waves()
     longer = SMALL | {"epochs": 14}

@@ -82,7 +82,7 @@ def test_a_class_that_a_fold_does_not_have():
     assert model.scores(["odd"]).argmax() == 2
 
 
-@pytest.mark.parametrize("linear", [True, False])
+@pytest.mark.parametrize("linear", [True, pytest.param(False, marks=pytest.mark.exhaustive)])
 def test_a_run_with_and_without_the_linear_model(tmp_path, linear):
     X, y = opinions(40)
     model = Classifier(linear=linear, out=tmp_path / "run", **SMALL).fit(X, y)

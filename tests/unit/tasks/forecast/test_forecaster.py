@@ -134,6 +134,7 @@ def test_who_is_judged_on_the_validation_part_has_not_seen_it() -> None:
     assert not np.array_equal(right[40:, 0], said[40:, 0])
 
 
+@pytest.mark.exhaustive
 def test_without_a_validation_part_nothing_is_set_right(tmp_path: Path) -> None:
     model = Forecaster(**{**SMALL, "epochs": 1}, validation=0.0, out=tmp_path / "run")
     backtest = model.fit(uneasy().series_, test=0.25).backtest()
@@ -250,6 +251,7 @@ def test_arrays_and_constants() -> None:
     assert times.tolist() == list(range(80, 86))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.drawn
 def test_a_run_can_be_moved(tmp_path: Path) -> None:
     place = tmp_path / "run"

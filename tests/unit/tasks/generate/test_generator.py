@@ -35,6 +35,7 @@ def test_bpe_gives_whole_characters_back():
     assert "größ" in model.generate_text("größer, ", 30, temperature=0)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.drawn
 def test_a_run_that_was_moved_writes_the_same(tmp_path):
     text = chatter(1500)
