@@ -20,7 +20,6 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
-from unrolled.equations.equation import Equation
 from unrolled.equations.nodes import (
     ONE,
     Apply,
@@ -36,10 +35,11 @@ from unrolled.equations.nodes import (
 )
 from unrolled.equations.ops import FUNCTION, OPS, WHOLE, shape_of
 from unrolled.equations.simplify import simplified
+from unrolled.equations.statements import S, Statements
 from unrolled.equations.verify import is_condition, varies, verify
 
 
-def cotangents(equation: Equation) -> dict[str, Variable]:
+def cotangents(equation: Statements) -> dict[str, Variable]:
     """State -> the derivative of the loss by its new value, as it arrives at this step.
 
     Where the step itself goes on to use the new value, more is added to it here: then what arrives
@@ -59,7 +59,7 @@ def cotangents(equation: Equation) -> dict[str, Variable]:
     }
 
 
-def adjoints(equation: Equation) -> dict[Node, Node]:
+def adjoints(equation: Statements) -> dict[Node, Node]:
     """Each value of the step -> the derivative of the loss by it, latest value first."""
     values = equation.locals
     arriving: dict[Node, list[Node]] = {}
@@ -120,7 +120,7 @@ def _fit(term: Node, shape: Shape) -> Node:
 # --------------------------------------------------------------------- as an equation, with names
 
 
-def derive(equation: Equation) -> Equation:
+def derive(equation: S) -> S:
     """The backward step: derivatives by the input, the old states and the weights."""
     found = adjoints(equation)
     names = _Names(equation, found)
@@ -159,7 +159,7 @@ def derive(equation: Equation) -> Equation:
 class _Names:
     """What the derivative of a value is called: d_i for a value with a name, else by its place."""
 
-    def __init__(self, equation: Equation, found: dict[Node, Node]) -> None:
+    def __init__(self, equation: Statements, found: dict[Node, Node]) -> None:
         self.words = _Words(equation)
         self.arriving = {v.name: v for v in cotangents(equation).values()}
         self.uses = Counter(
@@ -195,7 +195,7 @@ class _Names:
 class _Words:
     """A name for a value that the user has left without one, from its place in the equation."""
 
-    def __init__(self, equation: Equation) -> None:
+    def __init__(self, equation: Statements) -> None:
         self.names: dict[Node, str] = {v: v.name for v in equation.given}
         self.owners: dict[Node, str] = {}
         self.nets: set[Node] = set()
@@ -237,7 +237,7 @@ WORDS = {
 }
 
 
-def _kept(equation: Equation) -> dict[Node, Variable]:
+def _kept(equation: Statements) -> dict[Node, Variable]:
     """The forward step's named values, as what they are for the backward step: given."""
     kept: dict[Node, Variable] = {}
     for name, node in equation.statements:
@@ -249,7 +249,7 @@ def _kept(equation: Equation) -> dict[Node, Variable]:
 
 
 def _keep_names(
-    equation: Equation, statements: list[tuple[str, Node]]
+    equation: Statements, statements: list[tuple[str, Node]]
 ) -> Iterable[tuple[str, Node]]:
     kept = _kept(equation)
     done: dict[Node, Node] = {}
@@ -266,7 +266,7 @@ def _keep_names(
         yield name, done[root]
 
 
-def _given(equation: Equation, roots: list[Node]) -> tuple[Variable, ...]:
+def _given(equation: Statements, roots: list[Node]) -> tuple[Variable, ...]:
     """What the backward step needs: the forward step's given and kept values, and derivatives."""
     kept = _kept(equation)
     return (*equation.given, *kept.values(), *cotangents(equation).values())
@@ -275,7 +275,7 @@ def _given(equation: Equation, roots: list[Node]) -> tuple[Variable, ...]:
 # ------------------------------------------------- what the forward step must give a name to
 
 
-def name_what_backward_needs(equation: Equation) -> Equation:
+def name_what_backward_needs(equation: S) -> S:
     """Name each product and each sum over units that the derivative uses, and each that is cut into
     parts: no step does it twice.
 
@@ -311,7 +311,7 @@ def _costly(node: Node, named: Collection[Node]) -> set[str]:
     return found & WHOLE
 
 
-def _add_statements(equation: Equation, wanted: list[Node]) -> Equation:
+def _add_statements(equation: S, wanted: list[Node]) -> S:
     words = _Words(equation)
     statements: list[tuple[str, Node]] = []
     taken = set(equation.values)

@@ -10,10 +10,10 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-from unrolled.equations.equation import Equation
 from unrolled.equations.lengths import terms_of
 from unrolled.equations.nodes import Apply, Constant, ConstantArray, Eye, Length, Node, Variable
 from unrolled.equations.ops import FUNCTION, OPS, shape_of
+from unrolled.equations.statements import Statements
 from unrolled.equations.text import cut, number, statements_of
 from unrolled.equations.verify import varies
 
@@ -26,7 +26,7 @@ GREEK = frozenset((
 LATEX_NAMES = {"dt": "Delta t", "lam": "lambda", "Lam": "Lambda", "eps": "epsilon"}
 
 
-def to_latex(equation: Equation) -> str:
+def to_latex(equation: Statements) -> str:
     names: dict[Node, str] = {}
     rows = []
     for name, node in statements_of(equation):
@@ -38,14 +38,14 @@ def to_latex(equation: Equation) -> str:
     return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
 
 
-def _result(name: str, node: Node, equation: Equation) -> str:
+def _result(name: str, node: Node, equation: Statements) -> str:
     if name.startswith("d_"):
         of = name.removeprefix("d_")
         return f"\\delta {symbol(of, 't' if _has_time(of, equation) else '')}"
     return symbol(name, "t" if varies(node) else "")
 
 
-def _has_time(name: str, equation: Equation) -> bool:
+def _has_time(name: str, equation: Statements) -> bool:
     """Weights, and what is made of them alone (A = U - U.T), are the same at every step."""
     node = equation.values.get(name)
     return node is None or varies(node)

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from unrolled.equations.equation import Equation
 from unrolled.equations.nodes import (
     Apply,
     Constant,
@@ -32,6 +31,7 @@ from unrolled.equations.nodes import (
     variable,
 )
 from unrolled.equations.ops import OPS
+from unrolled.equations.statements import S, Statements
 from unrolled.equations.verify import MOST_NUMBERS, ROLES, verify
 from unrolled.errors import EquationError
 from unrolled.literal import because
@@ -40,7 +40,7 @@ FORMAT = 1
 MOST_NODES = 5_000  # of what is read: the deepest cells of papers have some hundreds
 
 
-def to_json(equation: Equation) -> str:
+def to_json(equation: Statements) -> str:
     roots: list[Node] = [*equation.given, *(node for _, node in equation.statements)]
     position: dict[Node, int] = {}
     rows: list[list[Any]] = []
@@ -84,9 +84,9 @@ def _row(node: Node, position: dict[Node, int]) -> list[Any]:
     return [node.op, *(position[argument] for argument in node.args)]
 
 
-def from_json(text: str) -> Equation:
+def from_json(text: str, kind: type[S]) -> S:
     try:
-        equation = _read(json.loads(text))
+        equation = _read(json.loads(text), kind)
     except (
         KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, RecursionError
     ) as error:  # fmt: skip
@@ -98,7 +98,7 @@ def from_json(text: str) -> Equation:
     return equation
 
 
-def _read(data: dict[str, Any]) -> Equation:
+def _read(data: dict[str, Any], kind: type[S]) -> S:
     if data["unrolled_equation"] != FORMAT:
         raise ValueError(f"format {data['unrolled_equation']!r}; this version reads {FORMAT}")
     if len(data["nodes"]) > MOST_NODES:
@@ -110,7 +110,7 @@ def _read(data: dict[str, Any]) -> Equation:
     variables = tuple(v for v in given if isinstance(v, Variable))
     if len(variables) != len(given):
         raise ValueError("something given is not a variable")
-    return Equation(
+    return kind(
         _string(data["name"]),
         variables,
         tuple((_string(name), _at(nodes, index)) for name, index in data["statements"]),

@@ -14,7 +14,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from unrolled.equations.equation import Equation
 from unrolled.equations.nodes import (
     ONE,
     Apply,
@@ -28,10 +27,11 @@ from unrolled.equations.nodes import (
     topological,
 )
 from unrolled.equations.ops import OPS, shape_of
+from unrolled.equations.statements import S
 from unrolled.equations.verify import varies
 
 
-def simplify(equation: Equation) -> Equation:
+def simplify(equation: S) -> S:
     """Simplify every statement; names stay on the values they named."""
     done = simplified([node for _, node in equation.statements])
     statements = tuple((name, done[node]) for name, node in equation.statements)

@@ -22,7 +22,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from unrolled.equations.derive import fresh, name_what_backward_needs, varying_nodes
-from unrolled.equations.equation import Equation
 from unrolled.equations.nodes import (
     Apply,
     Constant,
@@ -36,10 +35,11 @@ from unrolled.equations.nodes import (
 )
 from unrolled.equations.ops import OPS, elementwise, shape_of
 from unrolled.equations.simplify import simplified
+from unrolled.equations.statements import S, Statements
 from unrolled.equations.verify import verify
 
 
-def tangent(equation: Equation) -> Equation:
+def tangent(equation: S) -> S:
     """The step and its directional derivative."""
     names = dots(equation)
     moving = {v: variable(names[v.name], v.role, v.shape) for v in equation.given}
@@ -64,13 +64,13 @@ def tangent(equation: Equation) -> Equation:
     return result
 
 
-def dots(equation: Equation) -> dict[str, str]:
+def dots(equation: Statements) -> dict[str, str]:
     """Every name of the equation -> the name of its directional derivative."""
     taken = set(equation.values)
     return {name: fresh(f"{name}_dot", taken) for name in equation.values}
 
 
-def _movements(equation: Equation, moving: Mapping[Variable, Variable]) -> dict[Node, Node]:
+def _movements(equation: Statements, moving: Mapping[Variable, Variable]) -> dict[Node, Node]:
     """Each value of the step -> how it moves; values that do not move are left out."""
     roots = [node for _, node in equation.statements]
     order = list(topological(roots))
@@ -129,7 +129,7 @@ def _widen(term: Node, node: Node) -> Node:
 
 
 def _statements(
-    equation: Equation, names: Mapping[str, str], found: Mapping[Node, Node]
+    equation: Statements, names: Mapping[str, str], found: Mapping[Node, Node]
 ) -> list[tuple[str, Node]]:
     """Each named value, and then its movement. A value that does not move, but is returned, has a
     movement of zeros."""

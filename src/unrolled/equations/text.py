@@ -11,7 +11,6 @@ import math
 from collections import Counter
 
 from unrolled.equations.derive import fresh
-from unrolled.equations.equation import Equation
 from unrolled.equations.lengths import place_of
 from unrolled.equations.nodes import (
     Apply,
@@ -25,12 +24,13 @@ from unrolled.equations.nodes import (
     topological,
 )
 from unrolled.equations.ops import FUNCTION, OPS, shape_of
+from unrolled.equations.statements import Statements
 
 LONG = 1_000  # characters of a term that is used twice: from here on it gets a line of its own
 DEEP = 60  # brackets inside one another
 
 
-def statements_of(equation: Equation) -> list[tuple[str, Node]]:
+def statements_of(equation: Statements) -> list[tuple[str, Node]]:
     """The statements to be printed: a term that is too long, or too deep, is said before.
 
     A term is written out wherever it is used, so a few dozen terms that use each other twice would
@@ -56,7 +56,7 @@ def statements_of(equation: Equation) -> list[tuple[str, Node]]:
     return said
 
 
-def to_text(equation: Equation) -> str:
+def to_text(equation: Statements) -> str:
     """One line for each statement; a value that has a name is called by it."""
     names: dict[Node, str] = {}
     lines = []

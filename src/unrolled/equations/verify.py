@@ -14,7 +14,6 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from unrolled.equations.equation import Equation
 from unrolled.equations.lengths import is_size, terms_of
 from unrolled.equations.nodes import (
     ONE,
@@ -29,6 +28,7 @@ from unrolled.equations.nodes import (
     topological,
 )
 from unrolled.equations.ops import OPS, ShapeMismatch, shape_of
+from unrolled.equations.statements import Statements
 from unrolled.errors import EquationError
 from unrolled.literal import because
 
@@ -38,7 +38,7 @@ AXES = {"input": (1,), "state": (1,), "weight": (0, 1, 2)}  # of what is given
 ROLES = ("input", "state", "weight", "value", "cotangent")
 
 
-def verify(equation: Equation) -> None:
+def verify(equation: Statements) -> None:
     """Raise EquationError where an invariant is broken."""
     _verify_given(equation)
     given, seen = set(equation.given), set[Node]()
@@ -61,7 +61,7 @@ def verify(equation: Equation) -> None:
             _demand(same, equation, f"the new {result} has another shape than the old one")
 
 
-def _verify_given(equation: Equation) -> None:
+def _verify_given(equation: Statements) -> None:
     """Names are names, and what is given has the axes that its role has."""
     names = [v.name for v in equation.given if v.role != "state"]
     names += [name for name, _ in equation.statements]
@@ -82,7 +82,7 @@ def _verify_given(equation: Equation) -> None:
         _verify_step(equation)
 
 
-def _verify_constants(equation: Equation) -> None:
+def _verify_constants(equation: Statements) -> None:
     """Constant arrays hold what their forms say, and sizes have one number each."""
     nodes = topological(node for _, node in equation.statements)
     arrays = [node for node in nodes if isinstance(node, ConstantArray)]
@@ -103,7 +103,7 @@ def _verify_constants(equation: Equation) -> None:
     _demand(numbers <= MOST_NUMBERS, equation, most)
 
 
-def _verify_step(equation: Equation) -> None:
+def _verify_step(equation: Statements) -> None:
     """What holds of a step, and not of what is derived from one."""
     shapes = list(equation.inputs.values())
     fits = bool(shapes) and shapes[0] in (("input_size",), ("hidden_size",))
@@ -121,7 +121,7 @@ def _verify_step(equation: Equation) -> None:
     _verify_noise(equation)
 
 
-def _verify_noise(equation: Equation) -> None:
+def _verify_noise(equation: Statements) -> None:
     """What is random is a named input with a default, the first input, or a weight."""
     for name, (per, share) in equation.noise.items():
         is_input = name in equation.defaults or name == next(iter(equation.inputs))
@@ -131,7 +131,7 @@ def _verify_noise(equation: Equation) -> None:
         _demand(0 < share <= 1, equation, f"{name} is on with the probability {share}")
 
 
-def _demand(holds: bool, equation: Equation, sentence: str) -> None:
+def _demand(holds: bool, equation: Statements, sentence: str) -> None:
     if not holds:
         raise EquationError(because(f"{equation.name}: {sentence}", 300))
 

@@ -11,7 +11,6 @@ from unrolled.compile import lowered
 from unrolled.engines.engine import Source, Sources
 from unrolled.engines.plan.lower import Lowered
 from unrolled.equations.equation import Equation
-from unrolled.equations.plain import from_json
 
 
 def write(
@@ -34,5 +33,5 @@ def read(text: str) -> tuple[Lowered, dict[str, int], Sources, int, str]:
     data = json.loads(text)
     sources = {w: tuple([Source(*source) for source in some])
                for w, some in data["sources"].items()}  # fmt: skip
-    found = lowered(from_json(data["equation"]), data["sizes"])
+    found = lowered(Equation.from_json(data["equation"]), data["sizes"])
     return found, data["sizes"], sources, data["order"], data.get("kept", "")
