@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,45 @@ def named(path: Path, package: str) -> set[str]:
     return {name.split(".")[2] for name in imports(path) if name.startswith(package)}
 
 
+def needed(path: Path, known: set[str]) -> Iterator[str]:
+    """The files that a file imports, also inside functions, but not for a type checker alone."""
+    tree = ast.parse(path.read_text())
+    unseen = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in known)
+        elif isinstance(node, ast.ImportFrom) and node.module and id(node) not in unseen:
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                yield from {name if name in known else node.module} & known
+
+
+def circle(source: Path) -> list[str]:
+    """Files that import one another, if there are any."""
+    names = {
+        path: ".".join(path.relative_to(source.parent).with_suffix("").parts)
+        for path in sorted(source.rglob("*.py"))
+    }
+    names = {path: name.removesuffix(".__init__") for path, name in names.items()}
+    known = set(names.values())
+    try:
+        TopologicalSorter(
+            {name: {*needed(path, known)} - {name} for path, name in names.items()}
+        ).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_no_files_import_one_another() -> None:
+    assert circle(SOURCE) == []
+
+
 def test_expensive_packages_stay_in_their_place() -> None:
     assert misplaced(SOURCE) == []
 
@@ -90,6 +130,16 @@ def test_these_rules_can_fail(tmp_path: Path) -> None:
         "tasks/estimator.py imports tag",
         "tasks/tag/job.py imports classify",
     ]
+
+
+def test_a_circle_is_noticed(tmp_path: Path) -> None:
+    room = tmp_path / "room"
+    room.mkdir()
+    (room / "a.py").write_text("from room.b import f")
+    (room / "b.py").write_text("def f():\n    from room import a")
+    assert {*circle(room)} == {"room.a", "room.b"}
+    (room / "b.py").write_text("if TYPE_CHECKING:\n    from room import a")
+    assert circle(room) == []
 
 
 @pytest.mark.parametrize("wrong", ["", "from unrolled import cli"])

@@ -24,7 +24,7 @@ from unrolled.data.opening import survey, text_lines
 from unrolled.data.pairs import read_pairs, read_sources
 from unrolled.data.piano_roll import fine_enough, roll_of
 from unrolled.data.pictures import read_picture, read_pictures
-from unrolled.data.scores import read_music
+from unrolled.data.score_files import read_music
 from unrolled.data.sound import read_sound
 from unrolled.data.speech import read_speech
 from unrolled.data.tagged import Columns, read_tagged

@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _piece(name: str | None) -> Any:
     """The piece in a file."""
-    from unrolled.data.scores import read_music
+    from unrolled.data.score_files import read_music
 
     if name is None:
         return None

@@ -16,7 +16,8 @@ from unrolled.data.made_digits import read_digits
 from unrolled.data.notes import Notes
 from unrolled.data.packages import file_in, folder_in
 from unrolled.data.piano_roll import roll_of
-from unrolled.data.scores import Music, Piece, read_music
+from unrolled.data.score_files import read_music
+from unrolled.data.scores import Music, Piece
 from unrolled.data.series import SeriesSet, read_series
 from unrolled.data.tables import read_table
 from unrolled.data.texts import Texts

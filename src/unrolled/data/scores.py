@@ -1,19 +1,17 @@
-"""Pieces of music as notes. In: MIDI, ABC and MusicXML files, folders of them. Out: `Music`.
+"""Pieces of music as notes. In: what `midi`, `abc_tunes` and `musicxml` read. Out: `Music`.
 
 Time is in quarter notes from the beginning of the piece; pitch is a MIDI number (60 is middle C).
-Drums and unreadable files are left out and counted. Next: `piano_roll`, then compose.
+Drums are left out and counted. Next: `score_files`, `piano_roll`, then compose.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from pathlib import Path
 
-from unrolled.data.notes import Notes, listed
-from unrolled.data.opening import existing
+from unrolled.data.notes import Notes
 from unrolled.data.splits import hold_out
 from unrolled.errors import DataError
 from unrolled.literal import because
@@ -23,7 +21,6 @@ TEMPO = 100.0  # quarter notes per minute, if the file gives no tempo
 MOST_BYTES = 64 << 20  # of a file: scores are smaller
 NUMBER = re.compile(r"[+-]?[0-9]{1,9}(\.[0-9]{1,9}|/[0-9]{1,9})?")
 FINEST = 1 << 20  # resolution: parts of a quarter note
-MIDI, ABC, XML = (".mid", ".midi"), (".abc",), (".musicxml", ".mxl", ".xml")
 
 
 @dataclass(frozen=True, order=True)
@@ -77,29 +74,6 @@ class Music:
         return Music(learned, self.notes), Music(held, self.notes) if held else None
 
 
-def read_music(source: str | Path) -> Music:
-    """Every piece of a file, or of all files in a folder."""
-    source = Path(source)
-    paths = list(_paths(source)) if source.is_dir() else [existing(source)]
-    found, failed, silent = Music(), [], []
-    for path in paths:
-        try:
-            found.pieces += read_pieces(path)
-        except NoNotes as error:
-            silent.append(error)
-        except DataError as error:
-            failed.append(error)
-    for errors, kind in ((silent, "have no pitched note"), (failed, "cannot be read")):
-        if errors and not found.pieces and (len(paths) == 1 or len(errors) == len(paths)):
-            raise errors[0]
-        if errors:
-            did = f"{kind} and were left out (the first: {errors[0]})"
-            found.notes.count(len(errors), len(paths), "files", did)
-    if not found.pieces:
-        raise DataError(f"{source} contains no usable piece: {failed[0]}")
-    return checked(found)
-
-
 def checked(music: Music) -> Music:
     """Leave out and count notes beyond the keys of a piano."""
     total = sum(len(one.notes) + one.left_out for one in music.pieces)
@@ -115,42 +89,6 @@ def checked(music: Music) -> Music:
     if not music.pieces:
         raise NoNotes("every note is beyond the 88 keys of a piano: choose other pieces")
     return music
-
-
-def read_pieces(path: Path) -> list[Piece]:
-    """The pieces of one file, in the format given by its extension."""
-    path = existing(path)
-    if path.stat().st_size > MOST_BYTES:
-        raise DataError(f"{path} is larger than the limit of {MOST_BYTES:,} bytes for a score")
-    pieces = _reader(path)(path)
-    drums = sum(one.left_out for one in pieces)
-    pieces = [piece for piece in pieces if piece.notes]
-    if not pieces and drums:
-        raise NoNotes(f"{path} contains only percussion: choose a piece with pitched notes")
-    if not pieces:
-        raise NoNotes(f"{path} contains no notes: choose another file")
-    return pieces
-
-
-def _reader(path: Path) -> Callable[[Path], list[Piece]]:
-    from unrolled.data import abc_tunes, midi, musicxml
-
-    ending = path.suffix.lower()
-    for endings, read in ((MIDI, midi.read), (ABC, abc_tunes.read), (XML, musicxml.read)):
-        if ending in endings:
-            return read
-    raise DataError(
-        f"{path} is not a supported score: its extension is {ending or 'missing'!r}, and "
-        f"supported are {listed([*MIDI, *ABC, *XML])}"
-    )
-
-
-def _paths(folder: Path) -> Iterator[Path]:
-    endings = (*MIDI, *ABC, *XML)
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in endings)
-    if not paths:
-        raise DataError(f"the folder {folder} contains no score: name one with {listed(endings)}")
-    yield from paths
 
 
 def number_of(text: str) -> Fraction:

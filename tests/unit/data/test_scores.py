@@ -9,7 +9,8 @@ import pytest
 
 from unrolled.data import abc_tunes, midi, synthesizer
 from unrolled.data.piano_roll import HELD, SILENT, STRUCK, fine_enough, piece_of, roll_of
-from unrolled.data.scores import LOWEST, Music, NoNotes, Note, Piece, read_music, read_pieces
+from unrolled.data.score_files import read_music, read_pieces
+from unrolled.data.scores import LOWEST, Music, NoNotes, Note, Piece
 from unrolled.errors import DataError
 
 NOTE = "<note>{}<pitch><step>{}</step><octave>{}</octave></pitch><duration>{}</duration>{}</note>"

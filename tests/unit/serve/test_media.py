@@ -17,7 +17,8 @@ from tests.unit.serve.conftest import LIMITS
 from tests.unit.serve.test_app import asked
 from tests.unit.serve.test_hostile import refused
 from unrolled import Captioner, Composer, Regressor, Transcriber, Translator
-from unrolled.data.scores import Note, Piece, read_music
+from unrolled.data.score_files import read_music
+from unrolled.data.scores import Note, Piece
 from unrolled.errors import ArgumentError
 from unrolled.serve.app import Application
 from unrolled.serve.metrics import Metrics

@@ -13,7 +13,8 @@ from unrolled.cells.choosing import choose_cell
 from unrolled.cli import main
 from unrolled.data import midi
 from unrolled.data.piano_roll import SILENT, roll_of
-from unrolled.data.scores import Note, Piece, read_music
+from unrolled.data.score_files import read_music
+from unrolled.data.scores import Note, Piece
 from unrolled.errors import ArgumentError
 from unrolled.networks.pitch_chain import PitchChain
 from unrolled.tasks import estimator

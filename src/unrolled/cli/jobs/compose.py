@@ -10,7 +10,8 @@ from unrolled.cli.jobs.figures import lines_of
 from unrolled.cli.jobs.job import CommandJob, Evaluation, say_notes
 from unrolled.data import builtin
 from unrolled.data.notes import Notes
-from unrolled.data.scores import Music, read_music
+from unrolled.data.score_files import read_music
+from unrolled.data.scores import Music
 from unrolled.errors import UsageError
 from unrolled.tasks.compose.composer import Composer
 from unrolled.training.run_folder import RunFolder

@@ -14,7 +14,8 @@ from unrolled.cli.jobs.job import CommandJob, Evaluation, say_notes
 from unrolled.data import builtin, sources
 from unrolled.data.timeseries import TimeSeriesSet
 from unrolled.data.writing import csv_text, frame_of, write_table
-from unrolled.tasks.forecast.forecaster import Forecast, Forecaster
+from unrolled.tasks.forecast.answer import Forecast
+from unrolled.tasks.forecast.forecaster import Forecaster
 from unrolled.tasks.forecast.page import shown_time
 from unrolled.tasks.origin import checksum, origin, read_origin, require_same
 from unrolled.training.fabric import is_first_process

@@ -29,6 +29,7 @@ from unrolled.data.windows import Layout, Prepared, prepare
 from unrolled.exports.export import Exported, Options
 from unrolled.tasks import estimator as shared
 from unrolled.tasks.estimator import Estimator, seeded
+from unrolled.tasks.forecast.answer import Forecast
 from unrolled.tasks.forecast.backtests import Backtest, judge
 from unrolled.tasks.forecast.calibrated import Calibrated, of_past
 from unrolled.tasks.forecast.calibration import Calibration
@@ -68,17 +69,6 @@ from unrolled.training.run_folder import RunFolder, json_text
 SERIES = "series.json"
 MODES = ("direct", "fed-back")
 MOST_ORIGINS = 5_000  # of a series in a backtest, where nothing else is said
-
-
-@dataclass(frozen=True)
-class Forecast:
-    """What comes after the end of one series."""
-
-    name: str
-    times: Any  # (H,)
-    median: Any  # (H,)
-    quantiles: Any  # (H, Q)
-    levels: list[float]
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

@@ -18,6 +18,7 @@ from unrolled.data.calendar import features
 from unrolled.data.timeseries import TimeSeries
 from unrolled.data.windows import Prepared, around_anchor, in_logs, memory, own_inputs, prepare
 from unrolled.errors import ArgumentError
+from unrolled.tasks.forecast.answer import Forecast
 from unrolled.tasks.forecast.baselines import OWN, constants_of, own_map
 from unrolled.tasks.forecast.calibration import shifted
 from unrolled.tasks.forecast.linear_map import LinearMap, so_far
@@ -26,7 +27,7 @@ from unrolled.tasks.forecast.model import ForecastNetwork
 from unrolled.tasks.forecast.smoothing import Smoother
 
 if TYPE_CHECKING:
-    from unrolled.tasks.forecast.forecaster import Forecast, Forecaster
+    from unrolled.tasks.forecast.forecaster import Forecaster
 
 AHEAD = 512  # steps whose calendar is worked out at once
 
@@ -123,8 +124,6 @@ class ForecastStream:
 
     def forecast(self) -> Forecast:
         """What comes after the last value."""
-        from unrolled.tasks.forecast.forecaster import Forecast
-
         horizon, season = self.layout.horizon, self.layout.season
         anchor, before = self._past[self._anchors], self._past[self._anchors - season]
         told = self._told_of(self._end, horizon)

@@ -9,8 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from unrolled.errors import ArgumentError
 from unrolled.exports.c_code import c_files
 from unrolled.exports.c_inputs import with_tokens
@@ -18,7 +16,8 @@ from unrolled.exports.export import NO_INT8, Exported, Options, c_name_of, write
 from unrolled.exports.network import network_of
 from unrolled.files import write_whole
 from unrolled.tasks.generate.live_page import generator_script, live_part, moved_by_int8
-from unrolled.tasks.generate.model import LanguageModel
+from unrolled.tasks.generate.onnx_graph import generator_model
+from unrolled.tasks.generate.readout import readout_of
 from unrolled.tasks.live import array, write_alone, write_module
 from unrolled.training.run_folder import json_text
 
@@ -55,8 +54,6 @@ def _in_c(model: Any, path: Path, options: Options, notes: list[str]) -> Exporte
 def _graph(model: Any, path: Path, int8: bool) -> Exported:
     if int8:
         raise ArgumentError(NO_INT8)
-    from unrolled.tasks.generate.onnx_graph import generator_model
-
     write_whole(path, generator_model(model.model_).SerializeToString())
     said = "tokens and states in, the scores of each next token and the next states out"
     return Exported((path, _vocabulary(model, path)), (said,))
@@ -67,14 +64,6 @@ def _vocabulary(model: Any, path: Path) -> Path:
     words = path.with_suffix(".vocabulary.json")
     write_whole(words, json_text(model.tokens_.as_dict()))
     return words
-
-
-def readout_of(network: LanguageModel) -> tuple[Any, Any]:
-    """From the output of the recurrent layers to scores, as one matrix and a bias."""
-    V, c = array(network.readout.weight), array(network.readout.bias)
-    if isinstance(network.narrow, nn.Linear):
-        V = V @ array(network.narrow.weight)
-    return V, c
 
 
 def _beginning(model: Any) -> str:

@@ -13,8 +13,8 @@ import unrolled
 from unrolled.exports.network import network_of
 from unrolled.exports.onnx_graph import INT64, Graph, model_of
 from unrolled.exports.onnx_layers import Layers
-from unrolled.tasks.generate.exporting import readout_of
 from unrolled.tasks.generate.model import LanguageModel
+from unrolled.tasks.generate.readout import readout_of
 from unrolled.tasks.live import array
 
 
