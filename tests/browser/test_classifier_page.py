@@ -147,10 +147,10 @@ def test_a_page_needs_no_server_and_cannot_cut_by_bpe(tmp_path: Path) -> None:
     assert "http" not in page.replace("http-equiv", "").replace("http://www.w3.org/", "")
     assert page.count("</script>") == 1
     model = fitted(tokens="bpe", **ALONE)
-    with pytest.raises(ArgumentError, match="a page cannot cut texts by BPE"):
+    with pytest.raises(ArgumentError, match="a page cannot tokenize by BPE"):
         unrolled.export(model, tmp_path / "bpe.html")
     sentence = alive(lambda: live_part(model))
-    assert "cannot cut texts by BPE" in str(sentence)
+    assert "cannot tokenize by BPE" in str(sentence)
     with pytest.raises(ArgumentError, match="html is a page of a fitted classifier"):
         unrolled.export(unrolled.GRU(2, 3), tmp_path / "layer.html")
 

@@ -1,6 +1,6 @@
-"""Tasks: one whole job each, from raw input to predictions, with scikit-learn's interface.
+"""Tasks: complete jobs from raw input to predictions, with scikit-learn's interface.
 
-In: what a person has (texts and labels, a series, a book). Out: a fitted model and its run folder;
-next: `cli`. A task is a folder: its estimator, its model, its job (which `training.loop` runs) and
-its page. Beside the folders lies what several tasks share, by name.
+In: the user's data (texts and labels, a series, a book). Out: a fitted model and its run folder;
+next: `cli`. Each task is a folder with its estimator, model, job (run by `training.loop`) and page.
+The modules beside the folders are shared by several tasks.
 """

@@ -1,6 +1,6 @@
-"""Runs side by side. In: folders of runs. Out: `Summary`s, what differs, a page; next: `cli`.
+"""Compares runs. In: folders of runs. Out: `Summary`s, their differences, a page; next: `cli`.
 
-Nothing is loaded but configurations and figures, so that hundreds of runs are listed at once.
+Only configurations and metrics are loaded, so that hundreds of runs can be listed at once.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from unrolled.tasks.reporting import quoted
 from unrolled.training.progress import duration
 from unrolled.training.run_folder import CONFIG, WEIGHTS, RunFolder
 
-# The validation figures that decide which epoch is kept, where it is not the loss.
+# The validation metrics that determine which epoch is kept, if it is not the loss.
 DECIDES = {"transcribe": ("character_error_rate",), "tag": ("f1", "accuracy")}
-MOST_DRAWN = 8  # curves that can be told apart
+MOST_DRAWN = 8  # curves that can be distinguished
 PARTS = ("validation", "test")
 LESS_IS_BETTER = (
     "loss",
@@ -39,12 +39,12 @@ LESS_IS_BETTER = (
 
 @dataclass(frozen=True)
 class Summary:
-    """What a run's configuration and figures say."""
+    """A summary of a run's configuration and metrics."""
 
     path: Path
     task: str
     data: str
-    figures: dict[str, float]  # of the epoch that is kept
+    figures: dict[str, float]  # of the kept epoch
     epochs: int
     seconds: float
     written: datetime
@@ -53,7 +53,7 @@ class Summary:
     history: list[dict[str, Any]]
 
     def value(self, name: str) -> Any:
-        """What a column of this name holds, to sort by."""
+        """The value of this column, for sorting."""
         columns: dict[str, Any] = {"run": str(self.path), "job": self.task, "data": self.data}
         columns |= {"epochs": self.epochs, "time": self.seconds, "written": self.written}
         return columns.get(name, self.figures.get(name, self.settings.get(name)))
@@ -64,7 +64,7 @@ def summary_of(path: Path) -> Summary:
     run = RunFolder.open(path)
     config, history = run.config(), run.metrics()
     source = config.get("data", {}).get("source")
-    data = "(given in Python)" if source is None else str(source)
+    data = "(passed in Python)" if source is None else str(source)
     settings = {"cell": config.get("cell"), **config.get("parameters", {})}
     task = str(config.get("task"))
     kept = kept_record(task, history)
@@ -87,7 +87,7 @@ def summary_of(path: Path) -> Summary:
 
 
 def kept_record(task: str, history: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The record of the epoch whose weights are kept; of the last one without a validation part."""
+    """The record of the epoch whose weights are kept, or of the last one without validation."""
     for stem in (*DECIDES.get(task, ()), "loss"):
         name = f"validation_{stem}"
         judged = [one for one in history if one.get(name) is not None]
@@ -98,13 +98,13 @@ def kept_record(task: str, history: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def lowest_figure(task: str) -> str:
-    """The figure by which trainings of a job are compared: the lower, the better."""
+    """The metric by which runs of a job are compared: lower is better."""
     decides = DECIDES.get(task, ("loss",))[0]
     return decides if decides in LESS_IS_BETTER else "loss"
 
 
 def runs_in(folder: Path) -> tuple[list[Summary], list[str]]:
-    """All runs right below a folder, and a sentence for each that cannot be read."""
+    """All runs directly in a folder, and a message for each unreadable one."""
     found, damaged = [], []
     for path in sorted(folder.iterdir()):
         if path.is_dir() and (path / CONFIG).is_file():
@@ -116,7 +116,7 @@ def runs_in(folder: Path) -> tuple[list[Summary], list[str]]:
 
 
 def in_order(runs: Sequence[Summary], column: str) -> list[Summary]:
-    """By a column: figures from the best one on, runs without the value last."""
+    """Runs sorted by a column: metrics best first, runs without the value last."""
     stem = column.removeprefix("validation_").removeprefix("test_")
     ascending = stem in LESS_IS_BETTER or not column.startswith(PARTS)
     having = [one for one in runs if one.value(column) is not None]
@@ -129,12 +129,12 @@ def in_order(runs: Sequence[Summary], column: str) -> list[Summary]:
 
 
 def figure_names(runs: Sequence[Summary]) -> list[str]:
-    """The figures that any of the runs has."""
+    """The metrics that any of the runs has."""
     return list(dict.fromkeys(name for one in runs for name in one.figures))
 
 
 def differing(runs: Sequence[Summary]) -> list[str]:
-    """The parameters that are not the same in all runs of the same job."""
+    """The parameters that differ between runs of the same job."""
     names: dict[str, None] = {}
     for task in {one.task for one in runs}:
         same = [one for one in runs if one.task == task]
@@ -145,13 +145,13 @@ def differing(runs: Sequence[Summary]) -> list[str]:
 
 
 def shown_figure(name: str, value: float) -> str:
-    """Shares in per cent, the rest with four digits."""
+    """Format a metric: fractions in percent, the rest with four digits."""
     is_share = name.endswith(("accuracy", "f1")) and 0 <= value <= 1
     return f"{value:.1%}" if is_share else f"{value:.4g}"
 
 
 def differences(run: Summary, names: Sequence[str]) -> str:
-    """`hidden=8 lr=0.02`: what of the settings sets this run apart."""
+    """`hidden=8 lr=0.02`: the settings in which this run differs."""
     return " ".join(f"{name}={run.settings[name]}" for name in names if name in run.settings)
 
 
@@ -178,7 +178,7 @@ def table_of(runs: Sequence[Summary]) -> tuple[list[str], list[list[str]]]:
 
 
 def side_by_side(runs: Sequence[Summary]) -> tuple[list[str], list[list[str]]]:
-    """A line for each figure and each setting that differs, a column for each run."""
+    """A line for each metric and each differing setting, and a column for each run."""
     lines = [["job", *(one.task for one in runs)], ["data", *(one.data for one in runs)]]
     for name in figure_names(runs):
         cells = [
@@ -193,12 +193,12 @@ def side_by_side(runs: Sequence[Summary]) -> tuple[list[str], list[list[str]]]:
 
 
 def page_of(runs: Sequence[Summary], command: str) -> Page:
-    """Runs as a page: the table, and the validation loss of each, epoch by epoch."""
+    """A page with the table of runs and their validation losses by epoch."""
     heading, lines = side_by_side(runs) if len(runs) == 2 else table_of(runs)
     cells = [[quoted(cell, 80) if cell else "" for cell in line] for line in lines]
     names = [quoted(name, 80) if "/" in name else name for name in heading]
     blocks: list[Block] = [
-        Table("runs", "Figures are those of the epoch whose weights are kept.", names, cells)
+        Table("runs", "Metrics are those of the epoch whose weights are kept.", names, cells)
     ]
     drawn = {str(one.path): one for one in runs if any("validation_loss" in r for r in one.history)}
     if 0 < len(drawn) <= MOST_DRAWN:
@@ -206,7 +206,7 @@ def page_of(runs: Sequence[Summary], command: str) -> Page:
         panel = curves(losses, x_label="epoch", y_label="validation loss")
         blocks.append(Figure("losses", "Over the epochs", panel, "the validation loss by epoch"))
     else:
-        blocks.append(Prose("Curves are drawn where up to eight runs are compared."))
+        blocks.append(Prose("Curves are drawn if at most eight runs are compared."))
     many = counted(len(runs), "run")
     return Page(many, f"{many}, side by side.", [Section("The runs", blocks)], command)
 

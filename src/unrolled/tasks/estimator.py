@@ -1,4 +1,4 @@
-"""What every task's estimator has: its parameters, checks, and the way to a run folder.
+"""The base class of the estimators: parameters, checks, and the run folder.
 
 In: parameters by name (the same as the options of the command line). Out: `Settings`, a
 configuration, a watcher; next: the tasks. `get_params` and `clone` are scikit-learn's.
@@ -43,11 +43,11 @@ from unrolled.training.run_folder import CONFIG, RunFolder, json_text, refuse_ta
 from unrolled.training.schedules import SCHEDULES
 from unrolled.training.settings import Settings
 
-# The most of what costs time or memory before any data or weights are looked at.
+# Upper limits of parameters that cost time or memory.
 MOST = {"layers": 1_000, "devices": 1_024, "nodes": 1_024, "horizon": 100_000, "paths": 100_000}
 LEAST_PATIENCE = 5  # epochs
-BESIDE = 0.25  # of the minutes: for a second network
-VOCABULARY = "vocabulary.json"  # what a run keeps of the data
+BESIDE = 0.25  # share of the minutes for a second network
+VOCABULARY = "vocabulary.json"  # the encoder and targets of a run
 WATCHERS = {"lines": Lines, "quiet": Quiet, "json": Json}
 
 
@@ -55,16 +55,16 @@ E = TypeVar("E", bound="Estimator")
 
 
 class NotFitted(UnrolledError, NotFittedError):
-    """An estimator was asked before it had learned."""
+    """A method was called before `fit`."""
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Estimator(BaseEstimator):
-    """The parameters that all tasks share; each task sets defaults of its own."""
+    """The parameters shared by all tasks; each task has its own defaults."""
 
     TASK: ClassVar[str]
-    USUAL: ClassVar[int] = 20  # epochs, where their number follows from the data
-    LEAST_STEPS: ClassVar[int] = 0  # of the optimizer: few rows are read more often
+    USUAL: ClassVar[int] = 20  # epochs, if their number depends on the data
+    LEAST_STEPS: ClassVar[int] = 0  # of the optimizer: few rows need more epochs
 
     cell: Any = option("lstm", "a cell of the library, or FILE.py:CLASS")
     modify: Any = option((), "modify the cell, such as layernorm; may be repeated", action="append")
@@ -105,7 +105,7 @@ class Estimator(BaseEstimator):
     progress: str = "quiet"
 
     def settings(self) -> Settings:
-        """What the loop needs to know, checked."""
+        """The checked settings of the training loop."""
         values = {name: getattr(self, name) for name in Settings.names() if hasattr(self, name)}
         found = Settings(**(values | {"epochs": self.planned_epochs}))
         return found if found.patience is not None else with_patience(found)
@@ -118,22 +118,22 @@ class Estimator(BaseEstimator):
         return int(getattr(self, "epochs_", self.USUAL))
 
     def plan_epochs(self, rows: int, fine_tuned: bool = False) -> None:
-        """As many epochs as it takes for enough steps, if no number was given; up to twice as many
-        where the time is limited instead."""
+        """Choose the number of epochs that gives enough steps, if none was given; up to twice as
+        many if the time is limited instead."""
         steps = max(1, -(-rows // self.batch_size))
         least = 0 if fine_tuned else self.LEAST_STEPS
         usual = max(self.USUAL, -(-least // steps))
         self.epochs_ = self.epochs or (usual if self.minutes is None else 2 * usual)
 
     def settings_beside(self, another: bool) -> Settings:
-        """A part of the minutes is left for another network that is trained beside this one."""
+        """The settings, with some minutes reserved for another network."""
         whole = self.settings()
         if not another or whole.minutes is None:
             return whole
         return replace(whole, minutes=(1 - BESIDE) * whole.minutes)
 
     def check(self) -> ChosenCell:
-        """Check every parameter before anything is read or computed; the cell they name."""
+        """Check every parameter before anything is read or computed; returns the cell."""
         self._check_kinds()
         self.settings()
         for name in ("layers", "hidden", "batch_size"):
@@ -145,23 +145,23 @@ class Estimator(BaseEstimator):
         checks.one_of("progress", self.progress, WATCHERS)
         if isinstance(self.modify, str):
             raise ArgumentError(
-                f"modify is a list of words, not {self.modify!r:.60}: [{self.modify!r:.60}]"
+                f"modify must be a list of words, not {self.modify!r:.60}: [{self.modify!r:.60}]"
             )
         return choose_cell(self.cell, tuple(self.modify))
 
     def _check_kinds(self) -> None:
-        """Words are text and switches are true or false; numbers are checked one by one."""
+        """Check that words are text and switches are true or false; numbers have other checks."""
         for one in fields(self):
             kinds, value = str(one.type).split(" | "), getattr(self, one.name)
             if value is None and "None" in kinds:
                 continue
             for word, kind, what in (("str", str, "a word"), ("bool", bool, "true or false")):
                 if word in kinds and not isinstance(value, kind):
-                    raise ArgumentError(f"{one.name} is {what}, not {value!r:.60}")
+                    raise ArgumentError(f"{one.name} must be {what}, not {value!r:.60}")
 
     def begin(self, data: dict[str, Any] | None, resume: bool) -> None:
-        """A fit begins: `minutes` counts from here, or from where the command began. Parameters
-        and the place of the run are checked before anything is read."""
+        """Begin a fit: `minutes` counts from here, or from the start of the command. Parameters and
+        the run folder are checked before anything is read."""
         self._start: float = self.__dict__.pop("began_", time.monotonic())
         self.cell_ = self.check()
         if not resume:
@@ -177,7 +177,7 @@ class Estimator(BaseEstimator):
         settings: Settings | None = None,
         **tables: Any,
     ) -> dict[str, Any]:
-        """Train a job's model, in a run's folder where there is one; the run's configuration."""
+        """Train a job's model, in a run folder if there is one; `config` is its configuration."""
         config = config_of(self.TASK, self, self.cell_, data=data or {}, **tables)
         run = self.open_run(config, resume)
         settings = settings or self.settings()
@@ -187,16 +187,16 @@ class Estimator(BaseEstimator):
         return config
 
     def write_report(self, page: Callable[[], Page]) -> None:
-        """The run's report; the page is made where there is a run, and by the first process."""
+        """Write the run's report, if there is a run; only in the first process."""
         if self.run_ is not None and is_first_process():
             self.run_.write_text("report.html", render(page()))
 
     def spent(self) -> float:
-        """Seconds since then."""
+        """Seconds since the beginning."""
         return time.monotonic() - self._start
 
     def follow(self, watcher: Watcher) -> None:
-        """Let somebody else be told how the next training goes."""
+        """Use this watcher for the progress of the next training."""
         self._follower = watcher
 
     def watcher(self) -> Watcher:
@@ -206,30 +206,30 @@ class Estimator(BaseEstimator):
         return WATCHERS[self.progress]() if is_first_process() else Silent()
 
     def refuse_taken_place(self) -> None:
-        """Say no at once, not after the data were read."""
+        """Raise an error now, not after reading the data, if the run folder is used."""
         if self.out is not None and is_first_process():
             refuse_taken(Path(self.out))
 
     def refuse_missing_devices(self) -> None:
-        """Say at once, not after the data were read, that a device is not to be had."""
+        """Raise an error now, not after reading the data, if a device is not available."""
         make_fabric(self.settings())
 
     def open_run(self, config: dict[str, Any], resume: bool) -> RunFolder | None:
-        """The folder that keeps the run; only the first process makes it."""
+        """The run folder; only the first process creates it."""
         if self.out is None:
             return None
         if resume:
             run = RunFolder.open(self.out)
             if is_first_process():
-                run.write_config(config)  # it may be for more epochs than before
+                run.write_config(config)  # the number of epochs may have changed
             return run
         if not is_first_process():
             return RunFolder(self.out)
-        make_fabric(self.settings())  # what cannot be had is said before a folder is made
+        make_fabric(self.settings())  # raises an error before a folder is created
         return RunFolder.create(self.out, config, self._files())
 
     def _files(self) -> dict[str, str]:
-        """What a new run holds beside its configuration."""
+        """The files of a new run besides its configuration."""
         rows = {} if self.rows_read_ is None else {"rows": self.rows_read_[0]}
         return {
             VOCABULARY: json_text(self._vocabulary() | rows),
@@ -237,20 +237,20 @@ class Estimator(BaseEstimator):
         }
 
     def _vocabulary(self) -> dict[str, Any]:
-        """What was found in the data and is needed to use the weights; `_recall` takes it over."""
+        """The facts from the data that are needed to use the weights; `_recall` restores them."""
         raise NotImplementedError
 
     def _build(self) -> nn.Module:
-        """The network that the parameters and what was found in the data describe."""
+        """The network for the parameters and the facts from the data."""
         raise NotImplementedError
 
     def _recall(self, vocabulary: dict[str, Any], run: RunFolder) -> None:
-        """Take over what a run keeps beside its parameters and weights."""
+        """Restore what a run stores besides its parameters and weights."""
         raise NotImplementedError
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """The estimator that a run holds."""
+        """Load the estimator of a run."""
         run = RunFolder.open(path)
         model = from_config(cls, cls.TASK, run.config(), run)
         vocabulary = run.read_json(VOCABULARY)
@@ -269,35 +269,35 @@ class Estimator(BaseEstimator):
         return model
 
     def parameters(self) -> dict[str, Any]:
-        """Every parameter but where the run goes and what is shown of it, as plain values."""
+        """Every parameter except the run folder and the display of progress, as plain values."""
         left_out = {"out", "progress", "cell"}
         values = {one.name: getattr(self, one.name) for one in fields(self)}
         values["modify"] = list(self.modify)
-        values["clip_norm"] = self.clip_norm or 0.0  # TOML has no None: it would read the default
+        values["clip_norm"] = self.clip_norm or 0.0  # TOML has no None and would give the default
         return {name: value for name, value in values.items() if name not in left_out}
 
     def export_as(self, kind: str, path: Path, options: Options) -> Exported:
-        """A task that can leave Python as a whole says how; the others say what can."""
+        """Export the whole estimator; the default raises an error that names the alternatives."""
         self.require_fitted("model_")
         name = type(self).__name__
         parts = [n for n, part in self.model_.named_modules() if isinstance(part, Recurrent)]
         raise ArgumentError(
-            f"a whole {name} is not exported: answer over HTTP with `unrolled serve`, or export "
+            f"a whole {name} cannot be exported: serve it with `unrolled serve`, or export "
             f"its recurrent layers: unrolled.export(model.model_.{parts[0]}, {str(path)!r})"
         )
 
     def require_fitted(self, name: str) -> None:
         if not hasattr(self, name):
-            raise NotFitted(f"this {type(self).__name__} has learned nothing yet: call fit first")
+            raise NotFitted(f"this {type(self).__name__} is not fitted yet: call fit first")
 
 
 def with_patience(settings: Settings) -> Settings:
-    """Stop early, where nobody says when: after a third of the epochs without improvement."""
+    """The default patience: a third of the epochs without improvement."""
     return replace(settings, patience=max(LEAST_PATIENCE, -(-settings.epochs // 3)))
 
 
 def config_of(task: str, estimator: Estimator, cell: ChosenCell, **tables: Any) -> dict[str, Any]:
-    """The configuration of a run: what makes it again, with every default resolved."""
+    """The configuration of a run, which reproduces it, with every default resolved."""
     return {
         "task": task,
         "unrolled": _version.__version__,
@@ -311,13 +311,13 @@ def config_of(task: str, estimator: Estimator, cell: ChosenCell, **tables: Any) 
 
 
 def from_config(kind: type[E], task: str, config: dict[str, Any], run: RunFolder) -> E:
-    """An estimator with the parameters of a run, and the run's cell; nothing is learned yet."""
+    """An unfitted estimator with the parameters and the cell of a run."""
     if config.get("task") != task:
         raise NotARun(f"{run.path} is a run of {config.get('task')!r:.60}, not of {task!r:.60}")
     parameters = config.get("parameters")
     known = set(kind().parameters())
     if not isinstance(parameters, dict) or not known.issuperset(parameters):
-        raise NotARun(f"{run.path / 'config.toml'} has parameters that this version does not know")
+        raise NotARun(f"{run.path / 'config.toml'} has parameters unknown to this version")
     given: dict[str, Any] = {one.name: None for one in fields(kind) if one.default is None}
     given |= parameters | {"out": None, "cell": run_cell(run, config)}
     estimator = kind(**given)
@@ -329,14 +329,14 @@ def from_config(kind: type[E], task: str, config: dict[str, Any], run: RunFolder
 
 
 def run_cell(run: RunFolder, config: dict[str, Any]) -> ChosenCell:
-    """The cell of a run: the equation that it keeps; a name in its configuration is but a name."""
+    """The cell of a run, from its stored equation; the name in its configuration is not used."""
     equation = Equation.from_json(json.dumps(run.read_json("cell.json")))
     parameters, sizes = config.get("parameters"), config.get("cell_sizes", {})
     modify = parameters.get("modify", []) if isinstance(parameters, dict) else []
     if not isinstance(modify, list):
-        raise NotARun(f"{run.path / CONFIG}: modify is a list of words, not {modify!r:.60}")
+        raise NotARun(f"{run.path / CONFIG}: modify must be a list of words, not {modify!r:.60}")
     if not isinstance(sizes, dict):
-        raise NotARun(f"{run.path / CONFIG}: cell_sizes is a table of sizes, not {sizes!r:.60}")
+        raise NotARun(f"{run.path / CONFIG}: cell_sizes must be a table, not {sizes!r:.60}")
     try:
         return ChosenCell(str(config.get("cell")), equation, tuple(map(str, modify)), sizes)
     except (ArgumentError, ShapeError) as error:
@@ -344,7 +344,7 @@ def run_cell(run: RunFolder, config: dict[str, Any]) -> ChosenCell:
 
 
 def load_weights(model: nn.Module, run: RunFolder) -> None:
-    """The run's weights, which must be those of the model that its configuration describes."""
+    """Load the run's weights, which must match the model of its configuration."""
     try:
         model.load_state_dict(run.read_weights())
     except RuntimeError as error:
@@ -357,7 +357,7 @@ def load_weights(model: nn.Module, run: RunFolder) -> None:
 
 @contextlib.contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """First weights from the seed, and the caller's random numbers left alone."""
+    """Seed the initialization without changing the caller's random state."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:

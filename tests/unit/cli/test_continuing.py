@@ -121,7 +121,7 @@ def test_a_tagger_goes_on_with_its_words_and_tags(place: Path, capsys) -> None:
         now = after.model_.state_dict()[name]
         assert_agrees(now, weight, tolerance=NEXT_TO_NOTHING, name=name)
     for line, message in (
-        ("odd.conll --from tagger", "the tag 'X' of these sentences is not among those"),
+        ("odd.conll --from tagger", "the tag 'X' of these sentences was not in the training data"),
         ("new.conll --from tagger --scheme bio", "with --from the scheme is that of the run"),
         ("new.conll --from tagger --characters recurrent", "--characters cannot change"),
     ):

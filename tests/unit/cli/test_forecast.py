@@ -111,7 +111,7 @@ def test_what_a_forecast_refuses(place: Path, capsys: pytest.CaptureFixture[str]
         "train", "forecast", "sales.csv", "--value", "unit"
     )
     assert "which column of sales.csv should be forecast?" in said("train", "forecast", "sales.csv")
-    assert "--quantiles is written like 0.1,0.5,0.9, not 'low'" in said(
+    assert "--quantiles must look like 0.1,0.5,0.9, not 'low'" in said(
         "train", "forecast", "sales.csv", "--value", "units", "--quantiles", "low"
     )
     assert "too few to learn 200 steps ahead" in said(

@@ -84,7 +84,7 @@ def test_a_server_gives_all_labels(place: Path) -> None:
          "--labels-separated-by must be a separator of labels"),
         (["train", "classify", "builtin:languages", "--labels-separated-by", "|"],
          "builtin:languages has one class per row"),
-        (["export", "run", "--to", "c"], "what is exported to c is one network that reads forward"),
+        (["export", "run", "--to", "c"], "it requires a single network that reads forward"),
     ],
 )  # fmt: skip
 def test_nonsense_is_refused(place: Path, monkeypatch, capsys, words, said) -> None:

@@ -124,7 +124,7 @@ def test_it_goes_on_to_the_same_bits(tmp_path, monkeypatch):
     [
         ([np.zeros((3, 3))], ["a", "b"], "there are 1 pictures and 2 texts"),
         ([np.zeros((3, 3))], [" "], "the text of picture 1 is empty"),
-        ([np.zeros((3, 3))], "a", "y is a list of texts"),
+        ([np.zeros((3, 3))], "a", "y must be a list of texts"),
         ([np.zeros(3)], ["a"], "picture 1 has the shape"),
     ],
 )

@@ -126,9 +126,9 @@ def test_what_is_given_stands_and_a_seed_repeats(monkeypatch):
     assert np.array_equal(roll_of(longer, 1)[:5], start)
     assert model.score([tune(2)]) == -model.evaluate([tune(2)])["notes"]
     for wrong in (0, -1, 1e9):
-        with pytest.raises(ArgumentError, match="length is a number"):
+        with pytest.raises(ArgumentError, match="length must be above 0"):
             model.compose(wrong)
-    with pytest.raises(ArgumentError, match="item 1 of X is no Piece"):
+    with pytest.raises(ArgumentError, match="item 1 of X is not a Piece"):
         model.evaluate(["a.mid"])
     monkeypatch.setattr(Composer, "compose", lambda model, length, beginning: (length, beginning))
     assert model.predict([tune(1)]) == [(24.0, tune(1))]

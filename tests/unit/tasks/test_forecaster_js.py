@@ -62,5 +62,5 @@ def test_a_series_that_it_has_not_seen(tmp_path: Path) -> None:
 
 def test_what_a_module_cannot_do_is_refused(tmp_path: Path) -> None:
     model = Forecaster(**SMALL, mode="fed-back", paths=3, validation=0.0).fit(seasonal(40))
-    with pytest.raises(ArgumentError, match="draws sample paths, which no page or module does"):
+    with pytest.raises(ArgumentError, match="draws sample paths, which a page cannot do"):
         unrolled.export(model, tmp_path / "sales.mjs")

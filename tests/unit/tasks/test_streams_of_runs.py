@@ -73,7 +73,7 @@ def test_what_a_stream_cannot_take(model: Forecaster) -> None:
         with pytest.raises(ArgumentError, match="a finite number, or None for a gap"):
             stream.step(value)
     fed_back = served.forecaster(mode="fed-back", validation=0.0, paths=2)
-    with pytest.raises(ArgumentError, match="takes no single values"):
+    with pytest.raises(ArgumentError, match="does not support single values"):
         fed_back.stream()
 
 

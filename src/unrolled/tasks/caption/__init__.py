@@ -1,1 +1,1 @@
-"""Captions: pictures in, texts out. See `captioner`."""
+"""Captions. In: pictures. Out: texts. See `captioner`."""

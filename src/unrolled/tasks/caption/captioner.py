@@ -1,11 +1,11 @@
-"""Pictures into texts. In: pictures and texts. Out: the texts of other pictures; next: cli.
+"""Generates texts for pictures. In: pictures and texts. Out: texts of other pictures; next: cli.
 
     model = Captioner(epochs=10)
     model.fit(pictures, texts)             # arrays (height, width[, 3]) of any sizes
     model.predict(other_pictures)
 
-A tenth of the training pictures is set aside: which weights are kept, and when to stop, looks at it
-alone. What is given as `test` is measured in every epoch and decides nothing.
+A tenth of the training pictures is used for validation: it alone determines which weights are kept
+and when training stops. A `test` set is evaluated in every epoch, but has no influence.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ from unrolled.tasks.tokens import Tokens
 from unrolled.training import settings as checks
 from unrolled.training.run_folder import RunFolder
 
-TOGETHER = 64  # pictures that are answered at once
-REPORTED = 400  # pictures of which the report says more than the loss
-DRAWN = 3  # pictures with maps of where the network looked
-LONG = 6.0  # words of a text on average: from there on overlap (BLEU, chrF) says something
+TOGETHER = 64  # pictures that are processed at once
+REPORTED = 400  # pictures that the report evaluates beyond the loss
+DRAWN = 3  # pictures with attention maps
+LONG = 6.0  # average words per text from which on overlap metrics (BLEU, chrF) are meaningful
 MOST_CHANNELS = 256
 
 
 @dataclass(frozen=True)
 class PicturePart:
-    """Pictures on the canvas, and their texts as numbers."""
+    """Pictures on the canvas, and their encoded texts."""
 
     pictures: Any  # (rows, height, width, channels), uint8
     targets: Ragged
@@ -104,8 +104,8 @@ class Captioner(TargetEstimator):
         names: tuple[Sequence[str], Sequence[str]] | None = None,
         resume: bool = False,
     ) -> Captioner:
-        """Learn from pictures and texts; `data` says for the run where they came from, `names` is
-        what the pictures, and those of the test, are called in the report."""
+        """Fit the network to pictures and texts. `data` describes their origin for the run; `names`
+        names the training and test pictures in the report."""
         self.begin(data, resume)
         columns = as_pictures(X), as_texts(y, len(X))
         given = in_time(self, Rows(columns, test, names), resume)
@@ -116,10 +116,10 @@ class Captioner(TargetEstimator):
             raw["test"] = as_pictures(test[0]), as_texts(test[1], len(test[0])), called
         pictures, texts, _ = raw["train"]
         self.is_long_ = is_long(texts)
-        if self.out is not None and self.is_long_:  # its report measures, when all was learned
+        if self.out is not None and self.is_long_:  # fail before training, not in the report
             require("translate", "the report of long texts")
         self.canvas_ = Canvas.fit(pictures, self.size)
-        self.note(f"pictures are seen at {self.canvas_}")
+        self.note(f"pictures are scaled to {self.canvas_}")
         self.targets_ = self.tokens_of("text", self.target_tokens, texts)
         parts = {name: self._part(one, two) for name, (one, two, _) in raw.items()}
         model = self._build()
@@ -130,7 +130,7 @@ class Captioner(TargetEstimator):
         return self
 
     def _split(self, pictures: list[Any], texts: list[str], names: Any) -> dict[str, Any]:
-        """Pictures to learn from and pictures that decide what is kept."""
+        """Training pictures and validation pictures."""
         called = names[0] if names else numbered(len(pictures))
         if self.validation == 0:
             return {"train": (pictures, texts, called)}
@@ -164,7 +164,7 @@ class Captioner(TargetEstimator):
             )
 
     def _findings(self, config: Any, raw: Any, parts: dict[str, PicturePart]) -> Findings:
-        """What the report is about: the test part, or what comes nearest to it."""
+        """The findings of the report, for the test set or the best substitute."""
         part = next(name for name in ("test", "validation", "train") if name in parts)
         pictures, texts, names = (side[:REPORTED] for side in raw[part])
         said, wanted = self.predict(pictures), [self.tidy(text) for text in texts]
@@ -189,7 +189,7 @@ class Captioner(TargetEstimator):
     # ---------------------------------------------------------------------------------- asking
 
     def n_best(self, X: Sequence[Any], count: int = 1) -> list[list[tuple[str, float]]]:
-        """For each picture its best texts and their scores (log p, by length), best first."""
+        """The best texts of each picture and their length-normalized log p, best first."""
         self.require_fitted("model_")
         pictures = as_pictures(X)
         found = []
@@ -199,20 +199,20 @@ class Captioner(TargetEstimator):
         return found
 
     def look(self, picture: Any) -> Look:
-        """Where each token of the best text of one picture looked."""
+        """The attention of each token of the best text of one picture."""
         pixels = np.stack([self.canvas_(one) for one in as_pictures([picture])])
         said, weights = self.looked_at([torch.from_numpy(pixels)])
         grid = self.model_.encoder.rows, self.model_.encoder.columns
         return Look(pixels[0], said, weights.reshape(len(said), *grid))
 
     def evaluate(self, X: Sequence[Any], y: Sequence[str]) -> dict[str, Any]:
-        """The share that is right as a whole, error rates; BLEU and chrF where texts are long."""
+        """The share of exact matches and error rates; for long texts also BLEU and chrF."""
         targets = as_texts(y, len(X))
         said = self.predict(X)
         return {**self.compared(targets, said, is_long(targets)), "pictures": len(said)}
 
     def score(self, X: Sequence[Any], y: Sequence[str]) -> float:
-        """The share of texts that are right as a whole."""
+        """The share of texts that are exactly right."""
         return float(self.evaluate(X, y)["exact"])
 
     # ----------------------------------------------------------------------------------- a run
@@ -230,17 +230,17 @@ def numbered(count: int) -> list[str]:
 
 
 def is_long(texts: Sequence[str]) -> bool:
-    """Whether texts are long enough that their overlap with others says something."""
+    """Whether texts are long enough for overlap metrics."""
     return sum(len(text.split()) for text in texts) / len(texts) >= LONG
 
 
 def as_texts(y: Any, count: int) -> list[str]:
-    """A text for each picture, one space between words."""
+    """A text for each picture, with one space between words."""
     if isinstance(y, str) or any(not isinstance(text, str) for text in y):
-        raise ArgumentError("y is a list of texts, one for each picture")
+        raise ArgumentError("y must be a list of texts, one for each picture")
     texts = [" ".join(text.split()) for text in y]
     if len(texts) != count:
-        raise ArgumentError(f"there are {count} pictures and {len(texts)} texts: one each")
+        raise ArgumentError(f"there are {count} pictures and {len(texts)} texts: give one each")
     empty = next((number for number, text in enumerate(texts, 1) if not text), None)
     if empty is not None:
         raise ArgumentError(f"the text of picture {empty} is empty: leave the picture out")

@@ -1,6 +1,6 @@
-"""From a picture to its text. In: pixels, tokens so far. Out: scores of each next token.
+"""The network of a captioner. In: pixels, previous tokens. Out: scores of each next token.
 
-    picture -> convolutions -> a grid of features, each with its place -> keys
+    picture -> convolutions -> a grid of features with their positions -> keys
     text so far -> decoder, which attends to the keys -> scores
 
 Attention over a grid is that of Xu et al. 2015. Next: `captioner`; `networks.decoder` has the
@@ -41,7 +41,7 @@ class CaptionNetwork(EncoderDecoder):
         self.augment = augment
         self.encoder = PictureEncoder(canvas.height, canvas.width, canvas.channels, channels)
         keys = self.encoder.features
-        # as large as the features: attention learns to find a place before it knows what is there
+        # on the scale of the features: attention learns positions before contents
         self.rows = nn.Parameter(torch.randn(self.encoder.rows, keys))
         self.columns = nn.Parameter(torch.randn(self.encoder.columns, keys))
         self.drop = nn.Dropout(dropout)

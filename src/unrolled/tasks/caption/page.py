@@ -16,12 +16,12 @@ from unrolled.tasks.reporting import every_parameter, learning, quoted, the_cell
 from unrolled.tasks.target_page import best_and_worst, score_table
 from unrolled.training.job import State
 
-TOKENS_DRAWN = 12  # of a text, each with a map
+TOKENS_DRAWN = 12  # of a text with attention maps
 
 
 @dataclass(frozen=True)
 class Look:
-    """Where each token of a text looked."""
+    """The attention of each token of a text."""
 
     pixels: Any  # (height, width, 1 or 3), uint8
     said: Sequence[str]
@@ -30,14 +30,14 @@ class Look:
 
 @dataclass(frozen=True)
 class Findings:
-    """Everything the page is made of."""
+    """The content of the page."""
 
     config: Mapping[str, Any]
     cell: ChosenCell
     model: EncoderDecoder
     state: State
     parts: Mapping[str, Any]  # a `PicturePart` each
-    part: str  # which part what follows is about
+    part: str  # the part that the following fields describe
     names: Sequence[str]
     targets: Sequence[str]
     said: Sequence[str]

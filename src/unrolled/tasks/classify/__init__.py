@@ -1,1 +1,1 @@
-"""Texts or series in, a class, several labels or a number out. See `classifier`, `regressor`."""
+"""Classification and regression of texts and series. See `classifier`, `regressor`."""

@@ -1,6 +1,6 @@
-"""The linear model beside the networks, of texts or of series. In: parts of the data. Out: scores.
+"""The linear model beside the networks, for texts or series. In: parts of the data. Out: scores.
 
-Next: `classifier` hands the parts with their scores to the job, and blends them afterwards.
+Next: `classifier` passes the parts with these scores to the job, and blends them afterwards.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def learn_linear(
     weights: Tensor,
     settings: Any,
 ) -> dict[str, TargetedSequences]:
-    """Fit the linear model; the parts with its scores, left-out ones where it learned."""
+    """Fit the linear model; the parts with its scores, out-of-fold for training rows."""
     train, linear = parts["train"], model.linear
     if isinstance(linear, LinearTexts):
         rarity = settings.rarity_
@@ -38,7 +38,7 @@ def learn_linear(
         texts = settings.encoder_.beginnings(taken(inputs["train"], few))
         folds = None if train.folds is None else train.folds[few]
         given = texts, rarity, train.targets[few], folds, weights
-        left_out = waiting_for(lambda: linear.fit(*given))  # solvers of other languages
+        left_out = waiting_for(lambda: linear.fit(*given))  # solvers in native code
     elif isinstance(linear, LinearSeries):
         x, lengths = train.sequences.batch(np.arange(len(train)))
         targets = torch.from_numpy(train.targets)
@@ -60,14 +60,14 @@ def learn_linear(
 
 
 def scores_beside(model: Committee, encoder: AnyEncoder, inputs: Any, sequences: Ragged) -> Any:
-    """What the linear model says of rows that it did not learn from; None without one."""
+    """The scores of the linear model for new rows; None without one."""
     if isinstance(model.linear, LinearTexts) and isinstance(encoder, TextEncoder):
         return model.linear.scores(encoder.beginnings(inputs))
     return linear_scores(model, sequences)
 
 
 def without_one_another(model: Any, X: Any) -> dict[str, Any]:
-    """What each part of a fitted classifier says of sequences alone: name -> probabilities."""
+    """The predictions of each part of a fitted classifier alone: name -> probabilities."""
     inputs = as_inputs(X)
     sequences = model.encoder_.encode(inputs, lambda note: None)
     scores = scores_beside(model.model_, model.encoder_, inputs, sequences)

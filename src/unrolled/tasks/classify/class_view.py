@@ -1,4 +1,4 @@
-"""The report of one class for each row. In: `Findings`. Out: sections; next: `page`."""
+"""The report of a single-label classifier. In: `Findings`. Out: sections; next: `page`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from unrolled.tasks.classify.findings import LISTED, Findings, Told, of_series, 
 from unrolled.tasks.reporting import quoted
 
 FIGURES = ["model", "accuracy", "macro F1"]
-CLASSES_DRAWN = 40  # in a confusion matrix: beyond that nothing can be read
+CLASSES_DRAWN = 40  # in a confusion matrix: more are not readable
 
 
 class ClassView:
@@ -43,7 +43,7 @@ class ClassView:
         return _examples(found)
 
     def chosen(self, found: Findings, count: int) -> list[int]:
-        """Of different classes, surest and right; the last is the surest that is wrong."""
+        """The most confident correct rows of different classes, then the most confident error."""
         told = found.told
         sure = told.chances.max(1)
         right = np.flatnonzero(told.said == told.data.targets)
@@ -60,7 +60,7 @@ class ClassView:
 
 
 def _better_alone(found: Findings, accuracy: float) -> str:
-    """Which part is better without the others, if one is."""
+    """A sentence about a part that is better alone, if there is one."""
     rivals = dict(found.alone)
     if found.baseline is not None:
         rivals["the feed-forward network"] = found.baseline
@@ -113,7 +113,7 @@ def _how_good(found: Findings) -> Section:
 
 
 def _commonest(told: Told) -> float:
-    """The share of the most frequent class."""
+    """The accuracy of always predicting the most frequent class."""
     return float(np.bincount(told.data.targets).max() / len(told.data))
 
 
@@ -133,7 +133,7 @@ def _class_rows(table: Any, classes: Sequence[Any]) -> list[list[Any]]:
 
 
 def _examples(found: Findings) -> Section:
-    """Where it was sure and right, and where it was sure and wrong."""
+    """The most confident correct and wrong predictions."""
     told, rows = found.told, np.arange(len(found.told.data))
     sure = told.chances[rows, told.said]
     right = told.said == told.data.targets
@@ -141,7 +141,7 @@ def _examples(found: Findings) -> Section:
     columns = ["series" if of_series(found) else "text", "true", "predicted", "probability"]
 
     def listed(which: Any) -> list[list[Any]]:
-        chosen: dict[tuple[str, ...], list[Any]] = {}  # a text that stands there twice, once
+        chosen: dict[tuple[str, ...], list[Any]] = {}  # list repeated texts once
         for row in order:
             if which[row] and len(chosen) < LISTED:
                 words = (

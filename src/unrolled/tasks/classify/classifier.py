@@ -1,11 +1,11 @@
-"""Classify texts or numeric series. In: sequences and labels. Out: labels of others; next: `cli`.
+"""Classifies texts or numeric series. In: sequences, labels. Out: predicted labels; next: `cli`.
 
     model = Classifier(cell="gru", tokens="word", epochs=5)
     model.fit(texts, labels)
     model.predict(["a film to forget"])
 
-A row has one label, or, where `y` holds lists of labels (or is a matrix of 0 and 1, a column for
-each label), any number of them. `Reader` says how the networks learn.
+A row has one label, or any number of labels if `y` contains lists of labels (or is a matrix of 0
+and 1 with a column for each label). `Reader` defines how the networks are trained.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ from unrolled.tasks.tokens import DamagedVocabulary
 from unrolled.training import settings as checks
 from unrolled.training.run_folder import RunFolder
 
-THRESHOLD = 0.5  # the probability from which a row is given a label, where it may have several
+THRESHOLD = 0.5  # of the probability of a label, if a row may have several
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Classifier(ClassifierMixin, Reader):
-    """A recurrent network that reads a sequence and names its class, or its labels."""
+    """A recurrent network that predicts the class or the labels of a sequence."""
 
     TASK: ClassVar[str] = "classify"
 
@@ -65,7 +65,7 @@ class Classifier(ClassifierMixin, Reader):
 
     @property
     def several(self) -> bool:
-        """Whether a row has any number of labels."""
+        """Whether a row can have any number of labels."""
         return self.aim_.name == "labels"
 
     # -------------------------------------------------------------------------------- learning
@@ -88,14 +88,14 @@ class Classifier(ClassifierMixin, Reader):
         self.classes_, numbers = np.unique(as_labels(y, count), return_inverse=True)
         if len(self.classes_) < 2:
             raise InputError(
-                f"every label is {str(self.classes_[0])!r:.60}: there is nothing to tell apart"
+                f"every label is {str(self.classes_[0])!r:.60}: there is nothing to learn"
             )
         return numbers
 
     def _refuse_class_weights(self) -> None:
         if self.class_weights is not None:
             raise ArgumentError(
-                "class_weights gives each row the weight of its one class, and these rows have "
+                "class_weights is for rows with one class, and these rows have "
                 "several labels: leave it out"
             )
 
@@ -125,18 +125,18 @@ class Classifier(ClassifierMixin, Reader):
     # ---------------------------------------------------------------------------------- asking
 
     def predict_proba(self, X: Sequence[Any]) -> Any:
-        """The probability of each class or label, a row each, in the order of `classes_`."""
+        """Probabilities (rows, classes or labels), in the order of `classes_`."""
         return self.probabilities(X, self.watcher().note)
 
     def probabilities(self, X: Sequence[Any], note: Callable[[str], None]) -> Any:
-        """As `predict_proba`; what is done to the data is told to `note`."""
+        """Like `predict_proba`; changes to the data are reported to `note`."""
         return self.answers(X, note)
 
     def predict(self, X: Sequence[Any]) -> Any:
-        """The most probable class of each.
+        """The most probable class of each sequence.
 
-        Of several labels: a list for each row with those whose probability is at least one half,
-        or a matrix of 0 and 1 where the model learned from one.
+        With several labels: a list for each row of the labels whose probability is at least one
+        half, or a matrix of 0 and 1 if the model was fitted to one.
         """
         chances = self.predict_proba(X)
         if not self.several:
@@ -147,9 +147,9 @@ class Classifier(ClassifierMixin, Reader):
         return [[names[k] for k in np.flatnonzero(row >= THRESHOLD)] for row in chances]
 
     def evaluate(self, X: Sequence[Any], y: Sequence[Any]) -> dict[str, Any]:
-        """Accuracy, macro F1 and the confusion matrix on labelled sequences.
+        """Accuracy, macro F1 and the confusion matrix on labeled sequences.
 
-        Of several labels: micro and macro F1, exact match, average precision, and `per_label`.
+        With several labels: micro and macro F1, exact match, average precision, and `per_label`.
         """
         self.require_fitted("model_")
         data = self._encode_labelled(X, y)
@@ -163,7 +163,7 @@ class Classifier(ClassifierMixin, Reader):
         return {**figures(confusion), "rows": len(data), "confusion": confusion}
 
     def score(self, X: Sequence[Any], y: Sequence[Any], sample_weight: Any = None) -> float:
-        """The accuracy; of several labels the share of rows with exactly the right ones."""
+        """The accuracy; with several labels, the share of rows with exactly the right ones."""
         self.require_fitted("model_")
         if not self.several:
             return float(super().score(X, y, sample_weight))
@@ -172,7 +172,7 @@ class Classifier(ClassifierMixin, Reader):
     # ------------------------------------------------------------------------------- exporting
 
     def export_as(self, kind: str, path: Path, options: Options) -> Exported:
-        """The whole classifier for another runtime; `unrolled.export` calls it."""
+        """Export the whole classifier to another runtime; called by `unrolled.export`."""
         self.require_fitted("model_")
         return export_reader(self, kind, path, options)
 

@@ -1,7 +1,7 @@
-"""Which n-grams of a vocabulary each text holds, and how often. In: texts. Out: counts.
+"""Counts the n-grams of a vocabulary in texts. In: texts. Out: counts.
 
-What scikit-learn's vectorizers of `ngrams` count, in a third of the time: words repeat, so the
-n-grams within a word are looked up once and kept. Next: `ngrams`, which weighs the counts.
+Equal to scikit-learn's vectorizers in `ngrams`, in a third of the time: words repeat, so the
+n-grams within a word are looked up once and cached. Next: `ngrams`, which weights the counts.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import numpy as np
 
 WORD_OR_SIGN = re.compile(r"\w+|[^\w\s]")
 SHORTEST, LONGEST = 2, 5  # characters of an n-gram within a word, with a blank on either side
-KNOWN_WORDS, KNOWN_LENGTH = 50_000, 32  # words that are kept with their n-grams, and their letters
+KNOWN_WORDS, KNOWN_LENGTH = 50_000, 32  # words in the cache, and their greatest length
 AT_ONCE = 1 << 20  # n-grams that are counted together
 
-Finder = Callable[[str], Sequence[int]]  # a text -> the numbers of its n-grams, in any order
+Finder = Callable[[str], Sequence[int]]  # a text -> the indices of its n-grams, in any order
 
 
 class WordNGrams:
-    """Words and signs, one and two together."""
+    """Unigrams and bigrams of words and punctuation."""
 
     def __init__(self, terms: Sequence[str]) -> None:
         self._numbers = {term: number for number, term in enumerate(terms)}
@@ -58,7 +58,7 @@ class CharacterNGrams:
 
 
 def inside_word(word: str) -> Iterator[str]:
-    """Each n-gram of a word with its blanks; a word that is shorter than that counts once."""
+    """Each n-gram of a padded word; a word that is shorter than the n-gram counts once."""
     size = len(word)
     for length in range(SHORTEST, LONGEST + 1):
         for first in range(max(1, size - length + 1)):
@@ -68,14 +68,14 @@ def inside_word(word: str) -> Iterator[str]:
 
 
 def numbers_of(numbers: Mapping[str, int], terms: Any) -> list[int]:
-    """The numbers of the terms that have one."""
+    """The indices of the known terms."""
     get = numbers.get
     return [number for term in terms if (number := get(term)) is not None]
 
 
 def counts_of(find: Finder, texts: Sequence[str], terms: int) -> Iterator[tuple[Any, Any, Any]]:
-    """Some texts at a time: of each its number of different n-grams; these, ascending; how often
-    each stands there."""
+    """For some texts at a time: the number of different n-grams of each; their indices, ascending;
+    and their counts."""
     found: list[int] = []
     lengths: list[int] = []
     for text in texts:

@@ -1,4 +1,4 @@
-"""Several fits, each tested on rows that it did not see. In: a classifier, rows. Out: figures."""
+"""Cross-validation. In: a classifier, rows. Out: the metrics of each fold."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from unrolled.tasks.classify.reader import Reader
 def cross_validate(
     model: Reader, X: Sequence[Any], y: Sequence[Any], count: int
 ) -> list[dict[str, Any]]:
-    """The figures of `count` fits, each tested on the fold that it did not see."""
+    """The metrics of `count` fits, each tested on its held-out fold."""
     inputs = as_inputs(X)
     names = model.strata(y, len(inputs))
     together = inputs if isinstance(inputs[0], str) else None

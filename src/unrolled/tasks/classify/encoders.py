@@ -1,7 +1,7 @@
-"""What a classifier makes of its input, the same in training and later. In: texts, series, clips.
+"""Encodes the inputs of a classifier, in training and in prediction. In: texts, series, clips.
 
-Out: sequences of numbers. An encoder is fitted on the training rows alone and is kept with the run.
-Next: `labelling_job`.
+Out: sequences of numbers. An encoder is fitted only on the training rows and stored in the run.
+Next: `job`.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from unrolled.tasks.ragged import Ragged
 from unrolled.tasks.tokens import DamagedVocabulary, Tokens
 
 Note = Callable[[str], None]
-LONGEST = 2_000  # tokens of a text that are read, where nothing else is said
+LONGEST = 2_000  # default maximum tokens of a text
 
 
 class TextEncoder:
-    """Texts by way of a vocabulary."""
+    """Encodes texts with a vocabulary."""
 
     is_text, is_series = True, False
     canvas: Canvas | None = None
@@ -45,23 +45,23 @@ class TextEncoder:
         numbers, lengths = self.tokens.encode_all(texts)
         cut = int((lengths > self.longest).sum())
         if cut:
-            note(f"{cut:,} of {len(texts):,} texts were cut after {self.longest:,} tokens")
+            note(f"{cut:,} of {len(texts):,} texts were truncated to {self.longest:,} tokens")
             step = np.arange(len(numbers)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
             numbers, lengths = numbers[step < self.longest], np.minimum(lengths, self.longest)
         return Ragged(numbers, np.concatenate([[0], np.cumsum(lengths)]))
 
     def beginnings(self, texts: Sequence[str]) -> list[str]:
-        """The part of each text that is read."""
+        """The beginning of each text, up to the maximum length."""
         return [self.tokens.beginning(text, self.longest) for text in texts]
 
     def shown(self, text: str) -> None:
-        """A page shows a text as text."""
+        """None: a page shows a text as text."""
 
     def describe(self, text: str) -> str:
         return text
 
     def steps(self, text: str) -> list[str]:
-        """The names of the time steps, for pictures."""
+        """The names of the time steps, for figures."""
         return [self.tokens.show(number) for number in self.tokens.encode(text)[: self.longest]]
 
     def as_dict(self) -> dict[str, Any]:
@@ -69,7 +69,7 @@ class TextEncoder:
 
 
 class SeriesEncoder:
-    """Numbers of several channels, each scaled to mean 0 and deviation 1 over the training rows."""
+    """Encodes series whose channels are standardized on the training rows."""
 
     is_text, is_series = False, True
     is_timed = False
@@ -86,7 +86,7 @@ class SeriesEncoder:
         values = np.where(finite, values, np.nan)
         empty = np.flatnonzero(~finite.any(0))
         if len(empty):
-            raise InputError(f"channel {empty[0] + 1} holds no number: leave it out")
+            raise InputError(f"channel {empty[0] + 1} contains no number: leave it out")
         deviation = np.nanstd(values, 0)
         return cls(np.nanmean(values, 0), np.where(deviation > 0, deviation, 1.0))
 
@@ -100,7 +100,7 @@ class SeriesEncoder:
         for number, one in enumerate(series):
             if one.shape[1] != self.inputs:
                 raise InputError(
-                    f"series {number + 1} has {one.shape[1]} channels, not {self.inputs} as learned"
+                    f"series {number + 1} has {one.shape[1]} channels, not {self.inputs}"
                 )
             values = (one - self.mean) / self.deviation
             lost = ~np.isfinite(values)
@@ -108,14 +108,14 @@ class SeriesEncoder:
             scaled.append(np.where(lost, 0.0, values))
         if missing:
             total = sum(one.size for one in scaled)
-            note(f"{missing:,} of {total:,} values were missing and stand at their channel's mean")
+            note(f"{missing:,} of {total:,} values were missing: the mean of their channel is used")
         return Ragged.of(scaled, np.float32)
 
     def steps(self, series: Any) -> list[str]:
         return [str(step + 1) for step in range(len(series))]
 
     def shown(self, series: Any) -> Any:
-        """What a page draws of it."""
+        """The values that a page draws."""
         return series
 
     def describe(self, series: Any) -> str:
@@ -128,7 +128,7 @@ class SeriesEncoder:
 
 
 class ClipEncoder:
-    """Frames on one canvas, each a step of as many numbers as it has pixels and colors."""
+    """Encodes clips: each frame, on one canvas, is a step with its pixels as values."""
 
     is_text, is_series = False, False
 
@@ -153,7 +153,7 @@ class ClipEncoder:
         """(frames, height, width, 1 or 3), as the network sees them."""
         if clip.ndim != 4:
             raise InputError(
-                f"a sequence has the shape {clip.shape}, and this run reads clips: (frames, "
+                f"a sequence has the shape {clip.shape}, but this run reads clips: (frames, "
                 "height, width), or (frames, height, width, 3)"
             )
         return np.stack([self.canvas(frame) for frame in clip])
@@ -170,21 +170,21 @@ AnyEncoder = Encoder | ClipEncoder
 
 
 def without_clips(encoder: AnyEncoder) -> Encoder:
-    """The encoder of a run that can leave Python; one of clips, or of times, is refused."""
+    """The encoder of an exportable run; raises an error for clips and for series with times."""
     if isinstance(encoder, ClipEncoder):
         raise InputError(
-            "this run reads clips, which are read in Python alone: ask it with `unrolled predict`"
+            "this run reads clips, which can only be read in Python: use `unrolled predict`"
         )
     if isinstance(encoder, SeriesEncoder) and encoder.is_timed:
         raise InputError(
-            "this run reads series with times, which are read in Python alone: ask it with "
+            "this run reads series with times, which can only be read in Python: use "
             "`unrolled predict`"
         )
     return encoder
 
 
 def encoder_from(data: Any) -> AnyEncoder:
-    """The encoder that a run keeps."""
+    """The stored encoder of a run."""
     try:
         if data["input"] == "text":
             return TextEncoder(Tokens.from_dict(data), int(data["longest"]))
@@ -199,14 +199,14 @@ def encoder_from(data: Any) -> AnyEncoder:
 
 def as_inputs(X: Any) -> list[Any]:
     """Texts as a list of str, series as a list of (T, channels), clips as (T, height, width[, 3]);
-    anything else is refused."""
+    raises InputError for anything else."""
     if isinstance(X, str):
-        raise InputError("X is a list of texts: for one text write [text]")
+        raise InputError("X must be a list of texts: for one text write [text]")
     if hasattr(X, "tocsr"):
-        raise InputError("X is sparse, and sequences are read densely: give X.toarray()")
+        raise InputError("X is sparse, and sequences must be dense: give X.toarray()")
     values = list(rows_of(X))
     if not values:
-        raise InputError("there is nothing to read: X is empty")
+        raise InputError("X is empty: it must contain sequences")
     if all(isinstance(one, str) for one in values):
         return values
     if any(isinstance(one, str) for one in values):
@@ -220,13 +220,13 @@ def as_inputs(X: Any) -> list[Any]:
     if other is not None:
         raise InputError(
             f"row {other + 1} of X has {series[other].shape[1]} channels and row 1 has {channels}: "
-            "all series have the same ones"
+            "all series must have the same channels"
         )
     return series
 
 
 def rows_of(X: Any) -> Any:
-    """The rows of a frame of pandas or polars: the values of an only column, else arrays."""
+    """The rows of a pandas or polars frame: the values of a single column, or arrays."""
     if not hasattr(X, "columns") or not hasattr(X, "to_numpy"):
         return X  # a list, an array, or a single column
     if len(X.columns) == 1:
@@ -248,6 +248,6 @@ def _as_series(number: int, one: Any) -> Any:
         array = array[:, None]
     if array.ndim != 2 or array.size == 0:
         raise InputError(
-            f"row {number + 1} of X has shape {array.shape}: a series is (steps, channels)"
+            f"row {number + 1} of X has shape {array.shape}: a series must be (steps, channels)"
         )
     return array

@@ -1,9 +1,8 @@
-"""Which steps of a sequence counted for an answer. In: networks, a row, its class. Out: shares.
+"""The contribution of each step to a prediction. In: networks, a row, its class. Out: shares.
 
-A step counts by the derivative of the score of the class with respect to the step's input, times
-that input (see `looking`). Networks of a committee are read one by one and their shares averaged; a
-linear model beside them reads no steps and has no part in it.
-Next: the report, `predict --explain`.
+The contribution of a step is the derivative of the class score with respect to the step's input,
+times that input (see `looking`). The shares are averaged over the networks of a committee; a linear
+model is left out, since it has no steps. Next: the report, `predict --explain`.
 """
 
 from __future__ import annotations
@@ -19,19 +18,19 @@ from unrolled.tasks.classify.job import TargetedSequences
 from unrolled.tasks.classify.model import Labeller
 from unrolled.tasks.looking import read_closely
 
-SHOWN = 5  # steps, those that counted most
+SHOWN = 5  # steps that contributed most
 
 
 def inputs_of_row(
     model: Labeller, data: TargetedSequences, row: int, most: int | None = None
 ) -> Tensor:
-    """What the recurrent layers see of one sequence, (T, 1, size)."""
+    """The inputs of the recurrent layers for one sequence, (T, 1, size)."""
     x, lengths = data.sequences.batch(np.array([row]))
     return model.inputs(x, lengths)[:most].detach()
 
 
 def read_row(model: Labeller, inputs: Tensor, said: int) -> tuple[Any, Any]:
-    """The hidden states of one sequence, and the share of each step in the score of a class."""
+    """The hidden states of one sequence, and the contribution of each step to a class score."""
 
     def score(y: Tensor) -> Tensor:
         scores: Tensor = model.readout(model.pool(y, torch.tensor([len(inputs)])))
@@ -43,7 +42,7 @@ def read_row(model: Labeller, inputs: Tensor, said: int) -> tuple[Any, Any]:
 def counted_steps(
     members: nn.ModuleList, encoder: AnyEncoder, data: TargetedSequences, inputs: Any, said: Any
 ) -> list[str]:
-    """For each row the steps that counted most: `lovely (41%), film (20%)`."""
+    """For each row the steps that contributed most: `lovely (41%), film (20%)`."""
     found = []
     for row, one in enumerate(inputs):
         shares, stride = [], 1

@@ -1,4 +1,4 @@
-"""A whole classifier or regressor for another runtime. In: a fitted one, a format, a path.
+"""Exports a whole classifier or regressor. In: a fitted one, a format, a path.
 
 Out: its files.
 
@@ -25,10 +25,10 @@ from unrolled.tasks.classify.ngrams import LinearTexts
 from unrolled.tasks.live import array, write_alone, write_module
 from unrolled.training.run_folder import json_text
 
-CLASSIFY, REGRESS = "classify", "regress"  # what a module's function is called
+CLASSIFY, REGRESS = "classify", "regress"  # the names of a module's function
 SCORES = {
-    "class": "after the last step the outputs are scores, whose softmax are the probabilities",
-    "labels": "after the last step the outputs are scores, whose sigmoids are the probabilities",
+    "class": "after the last step the outputs are scores; their softmax gives the probabilities",
+    "labels": "after the last step the outputs are scores; their sigmoids are the probabilities",
     "number": "after the last step the output is the number",
 }
 
@@ -42,7 +42,7 @@ def export_reader(model: Any, kind: str, path: Path, options: Options) -> Export
 
 
 def _in_c(model: Any, path: Path, options: Options) -> Exported:
-    """One network that reads forward: after the last step its outputs are the scores."""
+    """Export one forward network: after the last step its outputs are the scores."""
     _refuse_in_c(model, path)
     (network,), name = model.model_.members, c_name_of(path)
     blend = float(model.model_.blend[0])
@@ -65,7 +65,7 @@ def _in_c(model: Any, path: Path, options: Options) -> Exported:
 
 
 def _refuse_in_c(model: Any, path: Path) -> None:
-    """What cannot be computed one step at a time, by the options that would leave it out."""
+    """Refuse what cannot be computed one step at a time; the error names the options needed."""
     committee = model.model_
     found = {
         "--members 1": len(committee.members) > 1,
@@ -77,9 +77,9 @@ def _refuse_in_c(model: Any, path: Path) -> None:
     needed = [option for option, is_there in found.items() if is_there]
     if needed:
         raise ArgumentError(
-            "C computes one time step at a time, so what is exported to c is one network that "
-            f"reads forward: train it with {' '.join(needed)}, or export it to html, js or onnx; "
-            "its recurrent layers can be: "
+            "C computes one time step at a time, so it requires a single network that reads "
+            f"forward: train it with {' '.join(needed)}, or export it to html, js or onnx; "
+            "its recurrent layers can be exported: "
             f"unrolled.export(model.model_.members[0].recurrent, {str(path)!r})"
         )
 
@@ -96,8 +96,8 @@ def _lead(model: Any) -> str:
     if aim == "number":
         return f"A recurrent network reads {what} and predicts a number: {some}."
     if aim == "labels":
-        return f"A recurrent network reads {what} and gives it any of {len(names)} labels: {some}."
-    return f"A recurrent network reads {what} and says which of {len(names)} classes: {some}."
+        return f"A recurrent network reads {what} and predicts any of {len(names)} labels: {some}."
+    return f"A recurrent network reads {what} and predicts one of {len(names)} classes: {some}."
 
 
 def _plain(name: Any) -> str:
@@ -107,7 +107,7 @@ def _plain(name: Any) -> str:
 def _rounding(moved: Moved | None) -> list[str]:
     if moved is None:
         return []
-    return [f"int8 weights move {moved}, on made-up sequences"]
+    return [f"int8 weights move {moved}, on random sequences"]
 
 
 def _module(model: Any, path: Path, int8: bool) -> Exported:

@@ -1,6 +1,6 @@
-"""Figures of answers: of one class, of several labels, of numbers. In: tallies. Out: measures.
+"""Metrics for classes, several labels and numbers. In: tallies. Out: metrics.
 
-A tally is what an aim counts over rows (see `networks.aims`). Next: job, report, `evaluate`.
+A tally contains the sums of an aim over rows (see `networks.aims`). Next: job, report, `evaluate`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from unrolled.training.job import Measures
 
 
 def measures_of(aim: Aim, tally: Any) -> Measures:
-    """The figures of an aim's tally."""
+    """The metrics of an aim's tally."""
     found = {"class": figures, "labels": label_figures, "number": number_figures}
     return found[aim.name](tally)
 
@@ -24,13 +24,13 @@ def figures(confusion: Any) -> Measures:
     """Accuracy and macro F1 of a confusion matrix (rows: true class; columns: predicted)."""
     right = np.diag(confusion)
     said, is_so = confusion.sum(0), confusion.sum(1)
-    there = (said + is_so) > 0  # a class that neither is nor was said has no F1
+    there = (said + is_so) > 0  # a class without true or predicted rows has no F1
     f1 = 2 * right[there] / (said + is_so)[there]
     return {"accuracy": float(right.sum() / confusion.sum()), "macro_f1": float(f1.mean())}
 
 
 def label_figures(tally: Any) -> Measures:
-    """Micro and macro F1; a label that no row has and none was given has no F1."""
+    """Micro and macro F1; a label without true or predicted rows has no F1."""
     is_so, said, right = tally[:3]
     there = is_so + said > 0
     both = float((is_so + said).sum())
@@ -42,7 +42,7 @@ def label_figures(tally: Any) -> Measures:
 
 
 def number_figures(tally: Any) -> Measures:
-    """Mean absolute error, root mean squared error, and R2 (0 where targets do not differ)."""
+    """Mean absolute error, root mean squared error, and R2 (0 for constant targets)."""
     count, error, squared, centered, of_targets = (float(one) for one in tally)
     spread = of_targets - centered**2 / count
     return {
@@ -53,7 +53,7 @@ def number_figures(tally: Any) -> Measures:
 
 
 def numbers_measured(said: Any, real: Any) -> Measures:
-    """These figures of answers (N, 1)."""
+    """The same metrics for predictions (N, 1)."""
     error, centered = (said - real).ravel(), (real - real.mean()).ravel()
     sums = [np.abs(error), error**2, centered, centered**2]
     return number_figures([len(error), *(one.sum() for one in sums)])
@@ -72,9 +72,9 @@ def every_label_figure(chances: Any, targets: Any, threshold: float = 0.5) -> Me
 
 
 def average_precision(scores: Any, is_so: Any) -> float:
-    """The mean of the precision over the rows that have the label, ranked by score.
+    """The mean precision over the rows with the label, ranked by score.
 
-    Rows of the same score are ranked together.
+    Rows with the same score share a rank.
     """
     order = np.argsort(-scores, kind="stable")
     right = np.cumsum(is_so[order])
@@ -87,7 +87,7 @@ def average_precision(scores: Any, is_so: Any) -> float:
 def per_label(
     names: Sequence[str], chances: Any, targets: Any, threshold: float = 0.5
 ) -> list[dict[str, Any]]:
-    """Of each label its rows, recall, precision, F1 and average precision; None: not defined."""
+    """The rows, recall, precision, F1 and average precision of each label; None if undefined."""
     found = []
     for number, name in enumerate(names):
         real, said = targets[:, number] > 0.5, chances[:, number] >= threshold

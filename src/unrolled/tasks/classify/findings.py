@@ -1,6 +1,6 @@
-"""What a report about read sequences is made of. In: a fitted model, its data. Out: `Findings`.
+"""The content of a report on sequences. In: a fitted model, its data. Out: `Findings`.
 
-Next: `page`, and the views of its answers: `class_view`, `label_view`, `number_view`.
+Next: `page`, and the views of the predictions: `class_view`, `label_view`, `number_view`.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ LISTED = 6  # best and worst examples
 
 @dataclass(frozen=True)
 class Told:
-    """What a model said about a part of the data."""
+    """The predictions of a model on a part of the data."""
 
     data: TargetedSequences
-    chances: Any  # (rows, classes): probabilities; of numbers (rows, 1)
+    chances: Any  # (rows, classes): probabilities; for numbers (rows, 1)
 
     @property
     def said(self) -> Any:
@@ -41,7 +41,7 @@ class Told:
 
 @dataclass(frozen=True)
 class Findings:
-    """Everything the page is made of."""
+    """The content of the page."""
 
     config: Mapping[str, Any]
     cell: ChosenCell
@@ -50,22 +50,22 @@ class Findings:
     classes: Sequence[Any]
     parts: Mapping[str, TargetedSequences]
     told: Told
-    told_part: str  # which part `told` is about
-    alone: Mapping[str, Told]  # what the parts of the model say without the others
+    told_part: str  # the part that `told` describes
+    alone: Mapping[str, Told]  # the predictions of each part of the model alone
     baseline: Told | None
-    show: Callable[[int], str]  # a row of the told part, as text
-    steps: Callable[[int], Sequence[str]]  # and its steps by name
-    values: Callable[[int], Any]  # and its values, (T, channels); None of a text
+    show: Callable[[int], str]  # a row of that part, as text
+    steps: Callable[[int], Sequence[str]]  # the names of its steps
+    values: Callable[[int], Any]  # its values, (T, channels); None for a text
     notes: Sequence[str]
-    live: Live | str  # a sentence where the page holds no network
+    live: Live | str  # a sentence if the page has no network
     command: str
-    intervals: Mapping[float, Any] = field(default_factory=dict)  # of numbers: level -> low, high
+    intervals: Mapping[float, Any] = field(default_factory=dict)  # for numbers: level -> low, high
 
 
 class View(Protocol):
-    """What a kind of answer adds to the report."""
+    """The sections of the report that depend on the kind of target."""
 
-    shown: ClassVar[Mapping[str, str]]  # measures of the epochs, and what they are called
+    shown: ClassVar[Mapping[str, str]]  # metrics of the epochs, and their labels
 
     def title(self, found: Findings) -> str: ...
 
@@ -76,14 +76,14 @@ class View(Protocol):
     def examples(self, found: Findings) -> Section: ...
 
     def chosen(self, found: Findings, count: int) -> list[int]:
-        """Rows that are looked at closely."""
+        """The rows to explain."""
 
     def read_as(self, found: Findings, row: int) -> tuple[int, str]:
-        """Which score of a row is explained, and what was said of the row, as a title."""
+        """The index of the score to explain, and the prediction for the row, as a title."""
 
 
 def who(found: Findings) -> str:
-    """What the model is made of."""
+    """A description of the model."""
     count = len(found.model.members)
     networks = (
         f"A recurrent network ({found.cell.name})"

@@ -1,7 +1,7 @@
-"""Reading sequences as the loop sees it. In: sequences, targets by part. Out: losses and figures.
+"""The training job of readers of sequences. In: sequences and targets. Out: losses and metrics.
 
-The loss is that of the aim: the cross-entropy of a class, each example weighted by its class, the
-binary cross-entropy of several labels, the squared error of a number. A batch's mean is over the
+The loss depends on the aim: the cross-entropy of a class, with each example weighted by its class,
+the binary cross-entropy of several labels, or the squared error of a number. The mean is over the
 whole batch, however many processes share it. Next: `training.loop`.
 """
 
@@ -20,9 +20,9 @@ from unrolled.tasks.classify.figures import measures_of
 from unrolled.tasks.ragged import Ragged, batches_by_length, batches_in_order
 from unrolled.training.job import Measures, Share, Shown, Stateless, Sums
 
-MEASURING = 4  # times the batch size: without gradients there is room for more
+MEASURING = 4  # times the batch size in evaluation: without gradients there is memory for more
 
-SHOWN = {  # on the line of an epoch: the measure, its title, its form
+SHOWN = {  # on the line of an epoch: the metric, its title, its format
     "class": ("accuracy", "Acc", "{:.1%}"),
     "labels": ("micro_f1", "F1", "{:.1%}"),
     "number": ("mae", "MAE", "{:.4g}"),
@@ -30,7 +30,7 @@ SHOWN = {  # on the line of an epoch: the measure, its title, its form
 
 
 def line_of(aim: Aim) -> tuple[Shown, ...]:
-    """What is shown of an epoch."""
+    """The metrics on the line of an epoch."""
     name, title, form = SHOWN[aim.name]
     parts = (("train", "Train"), ("validation", "Val"), ("test", "Test"))
     return (
@@ -41,18 +41,18 @@ def line_of(aim: Aim) -> tuple[Shown, ...]:
 
 @dataclass(frozen=True)
 class TargetedSequences:
-    """Sequences, the target of each, and what a committee needs to know of them."""
+    """Sequences and their targets, with the data that a committee needs."""
 
     sequences: Ragged
-    targets: Any  # numbers of classes (N,); 0 and 1 for each label (N, labels); or numbers (N, 1)
-    folds: Any = None  # the member that does not learn from a row; None: all do
-    linear: Any = None  # (rows, classes): the scores of the linear model, if there is one
+    targets: Any  # class indices (N,); 0 and 1 for each label (N, labels); or numbers (N, 1)
+    folds: Any = None  # the member that is not trained on a row; None: all are
+    linear: Any = None  # (rows, classes): the scores of the linear model, if any
 
     def __len__(self) -> int:
         return len(self.sequences)
 
     def rows(self, rows: Any) -> TargetedSequences:
-        """Some of them, in this order."""
+        """The items at `rows`, in this order."""
         values = [self.sequences[index] for index in rows]
         return TargetedSequences(
             Ragged.of(values, self.sequences.values.dtype),
@@ -63,7 +63,7 @@ class TargetedSequences:
 
 
 class LabellingJob(Stateless):
-    """A model that gives logits, and labelled sequences by part."""
+    """A model that computes logits, and labeled sequences by part."""
 
     best, best_is = "loss", "lowest"
 
@@ -76,7 +76,7 @@ class LabellingJob(Stateless):
         seed: int,
         aim: Aim = ONE_CLASS,
     ) -> None:
-        """`weights`: of each class; of labels and numbers every row counts the same."""
+        """`weights`: of each class; for labels and numbers all rows have the same weight."""
         self.model, self.parts, self.weights = model, parts, weights
         self.batch_size, self.seed, self.aim = batch_size, seed, aim
         self.blind_loss = aim.blind_loss(len(weights))
@@ -96,7 +96,7 @@ class LabellingJob(Stateless):
     def compute(self, model: nn.Module, batch: Any, share: Share) -> tuple[Tensor, Sums]:
         data, rows = batch
         mine, taken = share.of(rows), 1.0
-        if not len(mine):  # fewer rows than processes: this one adds nothing, but takes part
+        if not len(mine):  # fewer rows than processes: this one adds zero, but takes part
             mine, taken = rows[:1], 0.0
         x, lengths = data.sequences.batch(mine)
         targets = torch.from_numpy(data.targets[mine])
@@ -123,17 +123,17 @@ class LabellingJob(Stateless):
 
 
 def row_weights(weights: Tensor, targets: Tensor) -> Tensor:
-    """How much each row counts: as its class does, or 1."""
+    """The weight of each row: that of its class, or 1."""
     return weights[targets] if targets.dim() == 1 else torch.ones(len(targets))
 
 
 def judged(
     said: Tensor, targets: Tensor, folds: Tensor | None, aim: Aim = ONE_CLASS
 ) -> tuple[Tensor, Tensor]:
-    """The scores that count, (B, K), and the loss of each row.
+    """The scores for the metrics, (B, K), and the loss of each row.
 
-    `said` is of one network, (B, K), or of a committee, (members, B, K): then a row's loss is the
-    mean over the members that learn from it.
+    `said` is the output of one network, (B, K), or of a committee, (members, B, K): then a row's
+    loss is the mean over the members that are trained on it.
     """
     if said.dim() == 2:
         return said, aim.losses(said, targets)
@@ -148,7 +148,7 @@ def judged(
 
 
 def class_weights(kind: str | None, classes: Any, count: int) -> Tensor:
-    """ "balanced": each class counts the same in all, however many examples it has."""
+    """ "balanced": all classes have the same total weight, whatever their numbers of examples."""
     if kind is None:
         return torch.ones(count)
     numbers = np.bincount(classes, minlength=count)
@@ -156,7 +156,7 @@ def class_weights(kind: str | None, classes: Any, count: int) -> Tensor:
 
 
 def without_folds(parts: dict[str, TargetedSequences]) -> dict[str, TargetedSequences]:
-    """The parts for one network: the first fold is for validation, and only for that."""
+    """The parts for a single network: the first fold is used only for validation."""
     train = parts["train"]
     if train.folds is None:
         return {name: replace(part, folds=None) for name, part in parts.items()}

@@ -1,4 +1,4 @@
-"""The report of several labels for each row. In: `Findings`. Out: sections; next: `page`."""
+"""The report of a multi-label classifier. In: `Findings`. Out: sections; next: `page`."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class LabelView:
         return Section("Results", blocks)
 
     def examples(self, found: Findings) -> Section:
-        """Rows whose labels are all right and surest, and those that are furthest off."""
+        """The most confident rows with correct labels, and those with the largest errors."""
         off = _off(found)
         exact = ((found.told.chances >= THRESHOLD) == (found.told.data.targets > 0.5)).all(1)
         blocks: list[Block] = []
@@ -122,7 +122,7 @@ def _shares(figures: dict[str, float]) -> list[str]:
 
 
 def _better_alone(found: Findings, reached: float) -> str:
-    """Which part is better without the others, if one is."""
+    """A sentence about a part that is better alone, if there is one."""
     rivals = {name: told.chances for name, told in found.alone.items()}
     if found.baseline is not None:
         rivals["the feed-forward network"] = found.baseline.chances
@@ -146,7 +146,7 @@ def _label_rows(found: Findings) -> list[list[Any]]:
 
 
 def _off(found: Findings) -> Any:
-    """How far the probabilities of each row are from its labels."""
+    """The distance of the probabilities of each row from its labels."""
     return np.abs(found.told.chances - found.told.data.targets).mean(1)
 
 

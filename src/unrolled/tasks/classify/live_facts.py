@@ -1,4 +1,4 @@
-"""A classifier or regressor as plain facts, which `committee.js` computes with. In: a fitted one.
+"""A classifier or regressor as plain data for `committee.js`. In: a fitted one.
 
 Out: a dictionary for JSON; next: `live_page`, and the JavaScript module.
 """
@@ -28,8 +28,7 @@ from unrolled.tasks.live import array, arrays_of, script_of, source, tokens_fact
 
 
 def reader_script(model: Any, int8: bool) -> str:
-    """JavaScript with `classify(input)`, or of numbers `regress(input)`; `model` is a fitted
-    `Reader`."""
+    """JavaScript with `classify(input)` or `regress(input)`; `model` is a fitted `Reader`."""
     committee, encoder = model.model_, without_clips(model.encoder_)
     facts, network = facts_of(committee, encoder, model.names, model.level, int8)
     parts = [source("classify", "series.js")]
@@ -43,7 +42,7 @@ def reader_script(model: Any, int8: bool) -> str:
 def facts_of(
     committee: Committee, encoder: Encoder, names: list[str], level: float | None, int8: bool
 ) -> tuple[dict[str, Any], Network]:
-    """What the script knows as `run`, and the network whose equation it computes."""
+    """The data that the script calls `run`, and the network whose equation it computes."""
     members = [one for one in committee.members if isinstance(one, Labeller)]
     networks = [network_of(member.recurrent) for member in members]
     found: dict[str, Any] = {
@@ -70,7 +69,7 @@ def facts_of(
 
 
 def _aim(committee: Committee, level: float | None) -> dict[str, Any]:
-    """What scores stand for, as `aims` has it."""
+    """The kind of target, as in `aims`."""
     aim = committee.aim
     if not isinstance(aim, Number):
         return {"aim": aim.name}
@@ -82,13 +81,13 @@ def _aim(committee: Committee, level: float | None) -> dict[str, Any]:
 def refuse_bpe(encoder: Encoder) -> None:
     if isinstance(encoder, TextEncoder) and encoder.tokens.kind == "bpe":
         raise ArgumentError(
-            "a page cannot cut texts by BPE: train with tokens='word' or 'char' (--tokens word), "
+            "a page cannot tokenize by BPE: train with tokens='word' or 'char' (--tokens word), "
             "or export the run to onnx"
         )
 
 
 def _arrays(member: Labeller, int8: bool) -> dict[str, object]:
-    """Everything of a network but its recurrent layers."""
+    """All weights of a network except its recurrent layers."""
     found: dict[str, Any] = {"V": member.readout.weight, "c": member.readout.bias}
     if member.pool.kind == "attention":
         found["query"] = member.pool.query
@@ -137,9 +136,10 @@ DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 def folded(terms: Sequence[str]) -> str:
-    """Terms as lines: how many characters (of UTF-16) are those of the line before, and the rest.
+    """Terms as lines with prefix compression: the number of UTF-16 characters shared with the line
+    before, then the rest.
 
-    A term holds no line feed, as it holds no space but within.
+    A term contains no line feed.
     """
     lines, last = [], ""
     for term in terms:

@@ -1,8 +1,8 @@
-"""A classifier or regressor as a part of a page that computes. In: a fitted one. Out: `Live`.
+"""A classifier or regressor that runs in a page. In: a fitted one. Out: `Live`.
 
-The page reads what its reader types, pastes or moves, step by step, and shows the probability of
-each class or label, or the number with its interval, what each step counted, and what the hidden
-state did: as the run does, all networks and the linear model together. Next: the run's report, and
+The page processes the text or values that are entered, step by step, and shows the probability of
+each class or label, or the number with its interval, the contribution of each step, and the hidden
+state. Like the run, it combines all networks and the linear model. Next: the run's report, and
 `exporting`.
 """
 
@@ -24,7 +24,7 @@ from unrolled.tasks.classify.live_facts import reader_script
 from unrolled.tasks.classify.opinions import chances
 from unrolled.tasks.live import LARGE, rounded, source, weights_of
 
-MEASURED = 100  # examples on which the error of int8 is measured
+MEASURED = 100  # examples for measuring the error of int8
 EXAMPLE = "Type or paste a text here."
 LONGEST_EXAMPLE = 600  # characters
 MADE_UP_STEPS = 60
@@ -59,10 +59,10 @@ READ_BODY = """
 </div>
 <div class="columns">
 <div><h3>{answer}</h3><div id="classes" aria-live="polite"></div></div>
-<div><h3>What each step counted</h3>
+<div><h3>Contribution of each step</h3>
 <p class="hint">{counted} with respect to the step's input, times that input.{unknown}</p>
 <div id="tokens" class="tokens"></div>
-<div id="ngrams-part" hidden><p class="hint">Of the linear model, the n-grams that counted most:</p>
+<div id="ngrams-part" hidden><p class="hint">The n-grams with most weight in the linear model:</p>
 <div id="ngrams" class="tokens ngrams"></div></div></div>
 </div>
 <h3>Hidden state</h3>
@@ -85,7 +85,7 @@ COUNTED = {
 
 
 class Moved(NamedTuple):
-    """How far int8 weights move an answer at most: a number, or a probability and its logarithm."""
+    """The largest change due to int8: of a number, or of a probability and its logarithm."""
 
     answer: float
     logarithm: float | None
@@ -102,10 +102,10 @@ class Moved(NamedTuple):
 def live_part(
     model: Any, examples: Sequence[Any] = (), int8: bool | None = None
 ) -> tuple[Live, Moved | None]:
-    """The part, and how far int8 moves an answer (None where weights are exact); `model` is a
+    """The live part, and the largest change due to int8 (None if weights are exact); `model` is a
     fitted `Reader`.
 
-    `int8` None: where there are many weights. Without examples it is measured on made-up ones.
+    `int8` None: only for many weights. Without examples it is measured on random sequences.
     """
     committee, encoder = model.model_, without_clips(model.encoder_)
     aim = committee.aim.name
@@ -116,7 +116,7 @@ def live_part(
     precision = "The weights are those of the run, in float32."
     if int8:
         moved = int8_error(committee, encoder, examples or made_up(encoder))
-        measured = f"{min(len(examples), MEASURED)} examples" if examples else "made-up sequences"
+        measured = f"{min(len(examples), MEASURED)} examples" if examples else "random sequences"
         precision = f"The weights are stored as int8, which moved {moved}, on {measured}."
     count = len(committee.members)
     body = (SERIES_BODY if is_series else TEXT_BODY).format(
@@ -134,7 +134,7 @@ def live_part(
 
 
 def int8_error(committee: Committee, encoder: Encoder, inputs: Sequence[Any]) -> Moved:
-    """Measured on some of these."""
+    """The largest change due to int8, measured on some of these inputs."""
     some = list(inputs[:MEASURED])
     sequences = encoder.encode(some, lambda note: None)
     said = []
@@ -150,7 +150,7 @@ def int8_error(committee: Committee, encoder: Encoder, inputs: Sequence[Any]) ->
 
 
 def made_up(encoder: Encoder) -> list[Any]:
-    """Sequences to measure on where no data are at hand: random tokens, or random walks."""
+    """Sequences for measurements without data: random tokens, or random walks."""
     random = np.random.default_rng(0)
     if isinstance(encoder, SeriesEncoder):
         shape = (MADE_UP_STEPS, encoder.inputs)

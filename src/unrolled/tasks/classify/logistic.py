@@ -1,12 +1,12 @@
-"""Linear models of sparse features, one column of targets after another. In: `Rows`. Out: weights.
+"""Linear models of sparse features, one for each column of targets. In: `Rows`. Out: weights.
 
-    plain   logistic regression, of a class against the others, or of one label after another
-    rated   logistic regression on the features times naive Bayes' log ratio of each: how much more
-            often it stands in rows of the class than in others (Wang and Manning 2012)
-    ridge   ridge regression, of numbers
+    plain   logistic regression of a class against the others, or of each label
+    rated   logistic regression on the features times their naive Bayes log ratio: how much more
+    often a feature occurs in rows of the class than in others (Wang and Manning 2012)
+    ridge   ridge regression of numbers
 
-The weights of the first two are weights of the same features, so that a mixture of them is one
-linear model again. Next: `ngrams` mixes them.
+The first two have weights of the same features, so a mixture of them is again a linear model.
+Next: `ngrams` mixes them.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ STRENGTHS = {  # inverse penalties
     "rated": (0.25, 1.0, 4.0),
     "ridge": (0.25, 1.0, 4.0, 16.0),
 }
-USUAL = {"plain": 4.0, "rated": 1.0, "ridge": 1.0}  # where no row is left out to choose by
-ABSENT = -1.0  # the score of a class that the rows do not have
+USUAL = {"plain": 4.0, "rated": 1.0, "ridge": 1.0}  # without held-out rows to choose by
+ABSENT = -1.0  # the score of a class without rows
 
 
 @dataclass(frozen=True)
 class FeatureRows:
-    """Sparse features, what each score is to be, and how much each row counts."""
+    """Sparse features, targets, and the weight of each row."""
 
     features: Any  # (N, F)
     wanted: Any  # (N, K): 1 where a row has a class or label, else 0; or numbers
     weights: Any  # (N,)
-    of_classes: bool  # of which a row has one; else each column is by itself
+    of_classes: bool  # each row has one class; otherwise columns are independent
 
     def of(self, which: Any) -> FeatureRows:
-        """Some of them."""
+        """A subset of the rows."""
         return FeatureRows(
             self.features[which], self.wanted[which], self.weights[which], self.of_classes
         )
@@ -53,7 +53,7 @@ class Linear(NamedTuple):
 
 
 def fitted(rows: FeatureRows, way: str, strength: float) -> Linear:
-    """One model for each column of what is wanted."""
+    """Fit a model for each column of the targets."""
     if way == "ridge":
         ridge = Ridge(alpha=1 / strength, solver="lsqr").fit(rows.features, rows.wanted)
         weight = ridge.coef_.reshape(-1, 1).astype(np.float32)
@@ -79,7 +79,7 @@ def _column(rows: FeatureRows, is_so: Any, strength: float, ratio: Any) -> tuple
     if ratio is not None:
         features = features.copy()
         features.data *= ratio[features.indices]
-    is_wide = features.shape[1] > len(is_so)  # then the dual problem is the smaller one
+    is_wide = features.shape[1] > len(is_so)  # then the dual problem is smaller
     model = LogisticRegression(
         C=strength, solver="liblinear", dual=is_wide, max_iter=1000, random_state=0
     )
@@ -89,9 +89,9 @@ def _column(rows: FeatureRows, is_so: Any, strength: float, ratio: Any) -> tuple
 
 
 def log_ratios(rows: FeatureRows) -> Any:
-    """(K, F): the logarithm of how much more often a feature stands in rows that have a class.
+    """(K, F): the log ratio of the frequencies of a feature in rows with and without a class.
 
-    A feature counts once a row, and once more in rows with the class and without it.
+    A feature counts once per row, and once more on each side (smoothing).
     """
     present = rows.features.copy()
     present.data[:] = 1.0

@@ -1,10 +1,10 @@
-"""From a sequence to the scores of its classes. In: tokens, channels or frames. Out: logits.
+"""The network of a classifier. In: tokens, channels or frames. Out: logits.
 
     x -> embedding (tokens), or convolutions (series, frames) -> dropout -> recurrent layers
       -> pooling -> dropout -> W h + b
 
-`FeedForward` is the baseline beside it: it sees which tokens there are, or each channel's mean,
-spread and range, but no order, so the difference is what the recurrence brings.
+`FeedForward` is a baseline that sees only the set of tokens, or each channel's mean, deviation and
+range, but not their order, so the difference shows the effect of recurrence.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from unrolled.networks.recurrent import make_recurrent
 from unrolled.networks.series_front import SeriesFront
 from unrolled.networks.timed import TimedRecurrent, is_of_each
 
-PADDING, UNKNOWN = 0, 1  # the numbers of the token that fills up, and of one never seen
-FRONT = 32  # channels that the convolutions make of a series
-FRAME = 64  # numbers that they make of a frame
-FREQUENT = 1_000  # tokens, more or less letters, that are all seen often; words are more
-HIDDEN_WORDS = 0.1  # words that a network is not shown while it learns (Iyyer et al. 2015)
+PADDING, UNKNOWN = 0, 1  # the indices of the padding token and of the unknown token
+FRONT = 32  # output channels of the convolutions for a series
+FRAME = 64  # features of a frame
+FREQUENT = 1_000  # tokens: smaller vocabularies are mostly letters, which are all frequent
+HIDDEN_WORDS = 0.1  # share of words dropped in training (Iyyer et al. 2015)
 
 
 class Labeller(nn.Module):
@@ -54,9 +54,9 @@ class Labeller(nn.Module):
         named: tuple[str, ...] = (),
         is_number: bool = False,
     ) -> None:
-        """`stride`: steps of a series that the convolutions make one; 0: no convolutions. `canvas`:
-        each step is a frame of this size. `named`: what the cell takes by name of a series with
-        times, which stands in the last of the inputs."""
+        """`stride`: the stride of the convolutions over a series; 0: no convolutions. `canvas`:
+        each step is a frame of this size. `named`: the named inputs of the cell for a series with
+        times, which are the last columns of the input."""
         super().__init__()
         self.embed: nn.Module | None = token_table(inputs, embedding) if is_text else None
         self.front = SeriesFront(inputs, FRONT, stride) if stride else None
@@ -76,7 +76,7 @@ class Labeller(nn.Module):
             self.register_buffer("spread", torch.zeros(out + 1))
 
     def inputs(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """What the recurrent layers see, without dropout."""
+        """The inputs of the recurrent layers, without dropout."""
         if self.embed is not None:
             x = self.embed(x)
         elif self.has_dt:
@@ -88,12 +88,12 @@ class Labeller(nn.Module):
         return x
 
     def _dt(self, x: Tensor) -> Tensor:
-        """The time since the step before that the recurrent layers see, (T, B, 1)."""
+        """The time since the previous step of the recurrent layers, (T, B, 1)."""
         passed = x[..., -1:].cumsum(0)[:: self.stride]
         return torch.diff(passed, dim=0, prepend=torch.zeros_like(passed[:1])) / self.stride
 
     def _dropped(self, seen: Tensor) -> Tensor:
-        """Dropout of the input, not of what stands beside it."""
+        """Dropout of the input, but not of the named inputs."""
         if seen.shape[-1] == self.seen:
             dropped: Tensor = self.drop(seen)
             return dropped
@@ -101,7 +101,7 @@ class Labeller(nn.Module):
 
     @property
     def stride(self) -> int:
-        """How many steps of a sequence are one step of the recurrent layers."""
+        """The number of steps of a sequence for each step of the recurrent layers."""
         return 1 if self.front is None else int(self.front.stride)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
@@ -119,7 +119,7 @@ class Labeller(nn.Module):
             lengths = self.front.shorter(lengths)
         if not torch.is_grad_enabled() and bool((lengths == len(seen)).all()):
             return self._of_equal(seen)
-        batch = ragged(lengths, *seen.shape[:2])  # without what fills up
+        batch = ragged(lengths, *seen.shape[:2])  # without padding
         tokens = batch.gather(seen)
         if self.hides and self.training:
             tokens = tokens.masked_fill(
@@ -136,19 +136,19 @@ class Labeller(nn.Module):
         return pooled
 
     def _of_equal(self, seen: Tensor) -> Tensor:
-        """Of sequences of one length, such as a single one: the same without gathering tokens."""
+        """The same for sequences of equal length, such as a single one, without gathering."""
         y, states = self.recurrent(self._dropped(seen if self.embed is None else self.embed(seen)))
         pooled: Tensor = self._ends(states) if self.pool.kind == "last" else self.pool(y, None)
         return pooled
 
     def _ends(self, states: Tensor | tuple[Tensor, ...]) -> Tensor:
-        """Where each direction of the last layer ended: its output there, (B, directions H)."""
+        """The final output of each direction of the last layer, (B, directions H)."""
         outputs = states if isinstance(states, Tensor) else states[0]
         return torch.cat(outputs[-self.recurrent.directions :].unbind(), 1)
 
 
 class FeedForward(nn.Module):
-    """The same question without order: a mean of embeddings, or figures of each channel."""
+    """An order-blind network: a mean of embeddings, or statistics of each channel."""
 
     def __init__(
         self,
@@ -183,10 +183,10 @@ class FeedForward(nn.Module):
 
 
 def token_table(tokens: int, size: int) -> nn.Embedding:
-    """A vector for each token; zeros for what fills up.
+    """A vector for each token; zeros for padding.
 
-    torch draws vectors of length sqrt(size), which drowns what is learned about a token that is
-    seldom seen. Most tokens of a large table are: theirs are of length one.
+    torch initializes vectors with length sqrt(size), which dominates what is learned about rare
+    tokens. Most tokens of a large table are rare, so there the vectors have length one.
     """
     table = nn.Embedding(tokens, size, padding_idx=PADDING)
     if tokens > FREQUENT:

@@ -1,10 +1,9 @@
 """A linear model on n-grams of words and characters, beside networks that read texts.
 
-In: texts and targets. Out: scores of each class, and of each training row the scores of a fit that
-did not see its fold. The features are TF-IDF of words (one and two together) and of characters
-within words (two to five); the weights are a mixture of those of the two models of `logistic`, by
-their scores on rows that they did not see. What is kept are n-grams, as text, and numbers.
-Next: `classifier`, which blends it with the networks.
+In: texts and targets. Out: scores of each class, and out-of-fold scores of the training rows. The
+features are TF-IDF of words (unigrams and bigrams) and of characters within words (two to five);
+the weights are a mixture of the two models of `logistic`, chosen by their out-of-fold scores. Only
+n-grams, as text, and numbers are stored. Next: `classifier`, which blends it with the networks.
 """
 
 from __future__ import annotations
@@ -33,13 +32,13 @@ from unrolled.tasks.classify.logistic import STRENGTHS, USUAL, FeatureRows, Line
 from unrolled.tasks.tokens import DamagedVocabulary
 from unrolled.training.run_folder import RunFolder
 
-MOST_WORDS, MOST_CHARACTERS = 100_000, 200_000  # n-grams, the most frequent ones
-MUCH = 10_000_000  # characters in all: beyond, those within words would take minutes to count,
+MOST_WORDS, MOST_CHARACTERS = 100_000, 200_000  # maximum number of n-grams, the most frequent ones
+MUCH = 10_000_000  # characters in total: with more, counting those within words takes minutes,
 # and of words only as many are counted
 
 
 class NGrams:
-    """How texts become rows of a sparse matrix."""
+    """Converts texts to rows of a sparse matrix."""
 
     def __init__(self, words: Sequence[str], characters: Sequence[str]) -> None:
         self.words, self.characters = list(words), list(characters)
@@ -68,7 +67,7 @@ class NGrams:
         return len(self.words) + len(self.characters)
 
     def features(self, texts: Sequence[str], rarity: Tensor) -> Any:
-        """(texts, n-grams), sparse: each of the two halves of a row has length one."""
+        """A sparse matrix (texts, n-grams): both halves of a row have length one."""
         from scipy.sparse import csr_matrix, hstack, vstack
 
         parts = [
@@ -78,7 +77,7 @@ class NGrams:
         return csr_matrix(hstack(parts))
 
     def scores(self, texts: Sequence[str], rarity: Any, weight: Any) -> Any:
-        """(texts, classes): the same times weights, without making the whole matrix."""
+        """(texts, classes): features times weights, without the whole matrix."""
         total = np.zeros((len(texts), weight.shape[1]))
         if len(texts) == 1:  # a request often has one text, and arrays of many take their time
             for (find, some), its in zip(self._halves(rarity), self._halves(weight), strict=True):
@@ -97,8 +96,8 @@ class NGrams:
         return total
 
     def _halves(self, of_terms: Any) -> Iterator[tuple[Finder, Any]]:
-        """Those of words and those of characters, where there are some: who finds them, and their
-        rows of an array that has one for each."""
+        """The word and the character n-grams, if any: their finder, and their rows of an array with
+        a row for each n-gram."""
         first = 0
         for find, terms in zip(self._finders, (self.words, self.characters), strict=True):
             if terms:
@@ -112,7 +111,7 @@ class NGrams:
     def from_dict(cls, data: Any) -> NGrams:
         found = [[str(one) for one in data[kind]] for kind in ("words", "characters")]
         if any(len(set(terms)) < len(terms) for terms in found):
-            raise ValueError("an n-gram stands there twice")
+            raise ValueError("an n-gram is repeated")
         return cls(*found)
 
 
@@ -133,7 +132,7 @@ class LinearTexts(nn.Module):
     def fit(
         self, texts: Sequence[str], rarity: Tensor, targets: Any, folds: Any, weights: Tensor
     ) -> Any:
-        """Learn from all rows; the scores of each by a fit without its fold, if there are folds."""
+        """Fit to all rows; returns the out-of-fold scores of each row, if there are folds."""
         self.rarity.copy_(rarity)
         features, known = self.ngrams.features(texts, rarity), torch.from_numpy(targets)
         wanted = self.aim.indicators(known, len(self.bias)).numpy()
@@ -156,9 +155,9 @@ class LinearTexts(nn.Module):
         return left_out
 
     def _one(self, rows: FeatureRows, way: str, known: Tensor, folds: Any) -> tuple[Linear, Any]:
-        """A model of all rows, and the scores of each by a fit without its fold.
+        """A model of all rows, and its out-of-fold scores.
 
-        The penalty is the one whose calibrated scores are the best on the first fold.
+        The penalty is the one with the best calibrated scores on the first fold.
         """
         if folds is None:
             return fitted(rows, way, USUAL[way]), None
@@ -183,7 +182,7 @@ class LinearTexts(nn.Module):
 
 
 def ngrams_from(vocabulary: dict[str, Any], run: RunFolder) -> NGrams | None:
-    """The n-grams of the run's linear model, if it has one of texts."""
+    """The n-grams of the run's linear model, if it has one for texts."""
     ngrams = vocabulary.get("ngrams")
     try:
         return NGrams.from_dict(ngrams) if ngrams else None
@@ -194,9 +193,9 @@ def ngrams_from(vocabulary: dict[str, Any], run: RunFolder) -> NGrams | None:
 
 
 def _weighed(find: Finder, texts: Sequence[str], rarity: Any) -> Iterator[tuple[Any, Any, Any]]:
-    """TF-IDF of some texts at a time: of each its number of n-grams; these; their values.
+    """TF-IDF of some texts at a time: the number of n-grams of each; their indices; their values.
 
-    A value is (1 + log of how often) times how rare, and the row of a text has length one.
+    A value is (1 + log count) times the IDF, and the row of a text has length one.
     """
     for lengths, numbers, counts in counts_of(find, texts, len(rarity)):
         values = (1.0 + np.log(counts)) * rarity[numbers].astype(np.float64)

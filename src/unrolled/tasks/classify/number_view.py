@@ -1,4 +1,4 @@
-"""The report of a number for each row. In: `Findings`. Out: sections; next: `page`."""
+"""The report of a regressor. In: `Findings`. Out: sections; next: `page`."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from unrolled.tasks.classify.findings import LISTED, Findings, of_series, who
 from unrolled.tasks.reporting import quoted
 
 FIGURES = ["model", "MAE", "RMSE", "R2"]
-DRAWN = 500  # rows in the picture
+DRAWN = 500  # rows in the figure
 
 
 class NumberView:
-    """A number for each row; `found.classes` holds the name of the target."""
+    """A number for each row; `found.classes` contains the name of the target."""
 
     shown: ClassVar[Mapping[str, str]] = {
         "loss": "loss (squared error, in variances)",
@@ -59,7 +59,7 @@ class NumberView:
                 "scatter", "Predicted and true values",
                 scatter(real, said, x_label="true", y_label="predicted"),
                 "each row by its true and its predicted value",
-                "On the line, the prediction is right.",
+                "On the line, the prediction is correct.",
             ),
             *_intervals(found),
         ]  # fmt: skip
@@ -88,16 +88,16 @@ class NumberView:
 
     def read_as(self, found: Findings, row: int) -> tuple[int, str]:
         said, real = found.told.chances[row, 0], found.told.data.targets[row, 0]
-        return 0, f"predicted {said:.4g}, it is {real:.4g}"
+        return 0, f"predicted {said:.4g}, true value {real:.4g}"
 
 
 def measured(found: Findings, said: Any) -> dict[str, float]:
-    """MAE, RMSE and R2 of answers on the part that is reported."""
+    """MAE, RMSE and R2 of predictions on the reported part."""
     return numbers_measured(said, found.told.data.targets)
 
 
 def _simple(found: Findings) -> dict[str, Any]:
-    """Answers that look at nothing."""
+    """Constant predictions."""
     learned, like = found.parts["train"].targets, np.ones_like(found.told.chances)
     return {
         "always the mean of the training set": learned.mean() * like,
@@ -106,7 +106,7 @@ def _simple(found: Findings) -> dict[str, Any]:
 
 
 def _better_alone(found: Findings, reached: float) -> str:
-    """Which part is better without the others, if one is."""
+    """A sentence about a part that is better alone, if there is one."""
     rivals = {name: told.chances for name, told in found.alone.items()}
     if found.baseline is not None:
         rivals["the feed-forward network"] = found.baseline.chances
@@ -119,7 +119,7 @@ def _better_alone(found: Findings, reached: float) -> str:
 
 
 def _intervals(found: Findings) -> list[Block]:
-    """The coverage of the intervals on rows that did not calibrate them."""
+    """The coverage of the intervals on rows that were not used to calibrate them."""
     if not found.intervals or found.told_part != "test":
         return []
     real = found.told.data.targets

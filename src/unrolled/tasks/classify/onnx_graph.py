@@ -1,11 +1,10 @@
-"""A classifier or regressor as one ONNX graph. In: its committee and its encoder. Out: the model;
+"""A classifier or regressor as one ONNX graph. In: its committee and encoder. Out: the model;
 next: `exporting`.
 
-It takes token numbers (batch, time), or values as they are in the data (batch, time, channels),
-and each sequence's length, and gives the probability of each class or label, or a number with the
-ends of its interval. Where a linear model of texts
-stands beside the networks it also takes the numbers of each text's n-grams and their shares, as
-`ngrams.py` computes them; a place that fills up has the share 0.
+The inputs are token indices (batch, time) or unscaled values (batch, time, channels), and the
+length of each sequence. The outputs are the probability of each class or label, or a number with
+the ends of its interval. With a linear model of texts, the indices of each text's n-grams and their
+weights are also inputs, as `ngrams.py` computes them; padding has the weight 0.
 """
 
 from __future__ import annotations
@@ -29,10 +28,10 @@ INT64, FLOAT32 = 7, 1
 
 
 def reader_model(model: Committee, encoder: Encoder, level: float | None) -> Any:
-    """Inputs `tokens` or `values`, `lengths`, and of n-grams `ngrams` and `shares`.
+    """Inputs `tokens` or `values`, `lengths`, and for n-grams `ngrams` and `shares`.
 
     Output: `probabilities` (batch, classes); or `number` (batch,), and `low` and `high`, the ends
-    of the intervals of this level, where they are calibrated.
+    of the intervals of this level, if they are calibrated.
     """
     members = [member for member in model.members if isinstance(member, Labeller)]
     network = network_of(members[0].recurrent)
@@ -65,7 +64,7 @@ def reader_model(model: Committee, encoder: Encoder, level: float | None) -> Any
 
 
 def _results(model: Committee, level: float | None) -> list[str]:
-    """What the outputs are called."""
+    """The names of the outputs."""
     if model.aim.name != "number":
         return ["probabilities"]
     has_interval = level is not None and model.error_range(level) is not None
@@ -131,7 +130,7 @@ def _summary(g: Graph, model: Labeller, given: str, lengths: str) -> str:
 
 
 def _read_out(g: Graph, model: Labeller, summary: str) -> str:
-    """What one network says, (batch, classes)."""
+    """The scores of one network, (batch, classes)."""
     weight, bias = _array(model.readout.weight), _array(model.readout.bias)
     product = g.add("MatMul", summary, g.constant(weight.T, "V"))
     return g.add("Add", product, g.constant(bias, "c"))
@@ -142,7 +141,7 @@ def _array(tensor: Any) -> Any:
 
 
 def _scaled(g: Graph, values: str, encoder: SeriesEncoder) -> str:
-    """Mean 0 and deviation 1, as in training; what is missing stands at the mean."""
+    """Standardized values, as in training; missing values become the mean."""
     centred = g.add("Sub", values, g.constant(encoder.mean, "mean"))
     scaled = g.add("Div", centred, g.constant(encoder.deviation, "deviation"))
     lost = g.add("Or", g.add("IsNaN", scaled), g.add("IsInf", scaled))

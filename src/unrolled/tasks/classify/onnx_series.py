@@ -1,4 +1,4 @@
-"""What a classifier makes of a series before and beside its recurrent layers, in ONNX.
+"""The convolutions and the linear model of a classifier of series, in ONNX.
 
 In: scaled values (batch, time, channels), lengths. Out: fewer and wider steps, or the scores of the
 linear model; next: `onnx_graph`.
@@ -15,7 +15,7 @@ from unrolled.networks.linear_series import LinearSeries
 from unrolled.networks.random_convolutions import KERNELS, LENGTH, RandomConvolutions, kernels
 from unrolled.networks.series_front import SeriesFront
 
-EPSILON = 1e-3  # as `series_front` has it
+EPSILON = 1e-3  # as in `series_front`
 NORM_EPSILON = 1e-5  # torch's, of a layer norm
 BOOL, FLOAT32 = 9, 1
 
@@ -33,7 +33,7 @@ def inside(g: Graph, x: str, lengths: str) -> str:
 
 
 def front(g: Graph, model: SeriesFront, x: str, lengths: str) -> tuple[str, str]:
-    """The convolutions that read first: (batch, shorter, features), and the lengths."""
+    """The convolutions before the recurrent layers: (batch, shorter, features), and the lengths."""
     mask = _mask(g, x, lengths)
     views = _views(g, x, mask, _count(g, lengths, 2))
     first = _convolved(g, model, 0, g.add("Mul", views, mask), model.stride)
@@ -58,7 +58,7 @@ def _count(g: Graph, lengths: str, axes: int) -> str:
 
 
 def _before(g: Graph, x: str) -> str:
-    """Each step's value one step before; the first one's own."""
+    """The previous value of each step; the first step's own value."""
     axis, zero, one = g.integers(1), g.integers(0), g.integers(1)
     first = g.add("Slice", x, zero, one, axis)
     return g.add("Concat", first, g.add("Slice", x, zero, g.integers(-1), axis), axis=1)
@@ -92,7 +92,7 @@ def _convolved(g: Graph, model: SeriesFront, number: int, x: str, stride: int) -
 
 
 def linear_scores(g: Graph, model: LinearSeries, x: str, lengths: str) -> str:
-    """(batch, classes), from how often fixed convolutions exceed their thresholds."""
+    """(batch, classes), from the shares of steps at which convolutions exceed thresholds."""
     mask = _mask(g, x, lengths)
     views = [g.add("Mul", view, mask) for view in (x, g.add("Sub", x, _before(g, x)))]
     views = [g.add("Transpose", view, perm=[0, 2, 1]) for view in views]
@@ -104,7 +104,7 @@ def linear_scores(g: Graph, model: LinearSeries, x: str, lengths: str) -> str:
 
 
 def _counts(g: Graph, model: RandomConvolutions, views: list[str], shown: str) -> list[str]:
-    """For each dilation the steps at which each convolution exceeds each threshold."""
+    """For each dilation, the number of steps at which each convolution exceeds each threshold."""
     mixing, thresholds, plain = array(model.mixing), array(model.thresholds), array(kernels())
     found, first = [], 0
     for row, (which, dilation, count) in enumerate(model._rows()):

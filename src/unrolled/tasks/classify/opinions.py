@@ -1,7 +1,7 @@
-"""What a committee says about data, as a whole and part by part. In: a model, labelled sequences.
+"""Predictions of a committee, and of its parts. In: a model, labeled sequences.
 
-Out: probabilities; next: `classify`, and the report, which says what each part brings.
-Rows that were learned from are judged by the member that did not, where there is one.
+Out: probabilities; next: `classify`, and the report, which compares the parts.
+Training rows are predicted by the members that were not trained on them, if there are any.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from unrolled.tasks.classify.figures import measures_of
 from unrolled.tasks.classify.job import SHOWN, TargetedSequences
 from unrolled.tasks.ragged import Ragged, batches_in_order
 
-PREDICTING = 256  # sequences in a batch when nothing is learned
+PREDICTING = 256  # sequences in a batch for prediction
 
 
 @torch.no_grad()
@@ -31,14 +31,14 @@ def in_batches(function: Callable[[Tensor, Tensor], Tensor], sequences: Ragged) 
 
 @torch.no_grad()
 def opinions(model: nn.Module, sequences: Ragged) -> Tensor:
-    """What each network says, (members, rows, classes)."""
+    """The scores of each network, (members, rows, classes)."""
     said = [model(*sequences.batch(rows)).double() for rows in _batches(sequences)]
     return torch.cat([one if one.dim() == 3 else one[None] for one in said], 1)[:, _back(sequences)]
 
 
 @torch.no_grad()
 def of_networks(model: nn.Module, data: TargetedSequences) -> Tensor:
-    """The scores of the networks together, each row by those that did not learn from it."""
+    """The mean scores of the networks, for each row of those not trained on it."""
     if data.folds is None or not isinstance(model, Committee):
         return opinions(model, data.sequences).mean(0)
     said = [
@@ -50,7 +50,7 @@ def of_networks(model: nn.Module, data: TargetedSequences) -> Tensor:
 
 @torch.no_grad()
 def linear_scores(model: nn.Module, sequences: Ragged) -> Any:
-    """The scores of the linear model, (rows, classes); None where there is none."""
+    """The scores of the linear model, (rows, classes); None without one."""
     linear: Any = getattr(model, "linear", None)
     if linear is None:
         return None
@@ -67,13 +67,13 @@ def _batches(sequences: Ragged) -> list[Any]:
 
 
 def _back(sequences: Ragged) -> Tensor:
-    """From that order to the order of the rows."""
+    """The permutation back to the order of the rows."""
     order = np.argsort(sequences.lengths, kind="stable")
     return torch.from_numpy(np.argsort(order, kind="stable"))
 
 
 def chances(model: nn.Module, data: TargetedSequences, aim: Aim = ONE_CLASS) -> Any:
-    """The probability of each class or label, or the number, a row each."""
+    """The probability of each class or label, or the number, for each row."""
     network = of_networks(model, data)
     if not isinstance(model, Committee):
         return aim.chances(network).numpy()
@@ -81,7 +81,7 @@ def chances(model: nn.Module, data: TargetedSequences, aim: Aim = ONE_CLASS) -> 
 
 
 def parts_alone(model: Committee, data: TargetedSequences) -> dict[str, Any]:
-    """What one network, all networks, and the linear model would say without the others."""
+    """The predictions of one network, of all networks, and of the linear model alone."""
     found = {}
     if len(model.members) > 1 and data.folds is None:
         found["one network alone (the first)"] = opinions(model, data.sequences)[0]
@@ -96,14 +96,14 @@ def parts_alone(model: Committee, data: TargetedSequences) -> dict[str, Any]:
 
 
 def learn_blend(model: Committee, data: TargetedSequences, weights: Tensor) -> None:
-    """Calibrate the parts, and weigh them, by rows that were not learned from."""
+    """Calibrate and weight the parts on held-out rows."""
     network = of_networks(model, data).float()
     linear = None if data.linear is None else torch.from_numpy(data.linear)
     model.fit_blend(network, linear, torch.from_numpy(data.targets), weights)
 
 
 def figures_with_linear(model: Committee, parts: Mapping[str, TargetedSequences]) -> str:
-    """What the networks and the linear model reach together: epochs tell of the networks alone."""
+    """The metrics of networks and linear model together: epoch lines show only the networks."""
     measure, title, form = SHOWN[model.aim.name]
     found = []
     for name, shown in (("validation", "Val"), ("test", "Test")):

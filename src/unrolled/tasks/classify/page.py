@@ -17,9 +17,9 @@ from unrolled.tasks.live import with_reason
 from unrolled.tasks.looking import Reading, norms_by_lag
 from unrolled.tasks.reporting import every_parameter, inside, learning, the_cell, trained_on
 
-READ_CLOSELY = 3  # examples whose states are drawn
-FOR_LAGS = 20  # sequences over which the derivative by lag is a mean
-LONGEST = 200  # steps of a sequence that is looked at closely
+READ_CLOSELY = 3  # examples with drawn states
+FOR_LAGS = 20  # sequences over which the derivative by lag is averaged
+LONGEST = 200  # steps of an example with drawn states
 VIEWS: dict[str, View] = {"class": ClassView(), "labels": LabelView(), "number": NumberView()}
 
 
@@ -70,7 +70,7 @@ def _inside(found: Findings, view: View) -> Section:
 
 
 def _which_units(found: Findings) -> str:
-    """Where there are two directions, which of the rows is which."""
+    """A sentence on the rows of each direction, for a bidirectional network."""
     recurrent = _first(found).recurrent
     units = recurrent.output_size
     if recurrent.directions == 1:
@@ -79,7 +79,7 @@ def _which_units(found: Findings) -> str:
 
 
 def _first(found: Findings) -> Labeller:
-    """The member that is looked into."""
+    """The member whose states are drawn."""
     member = found.model.eval().members[0]
     assert isinstance(member, Labeller)
     return member

@@ -1,4 +1,4 @@
-"""What a classifier is planned from: labels, how long to learn, what its networks are made for.
+"""Choices before training a classifier: labels, epochs, shapes of its networks.
 
 In: labels, numbers of rows, a run's vocabulary. Out: checked values; next: `classifier`.
 """
@@ -20,16 +20,16 @@ from unrolled.training import settings as checks
 from unrolled.training.run_folder import RunFolder
 
 MOST_MEMBERS = 100  # of a committee
-EPOCHS = 20  # where the steps below allow it
-EPOCHS_OF_WORDS = 6  # a network has learned what it can of words when it has seen them a few times
+EPOCHS = 20  # unless the steps below require another number
+EPOCHS_OF_WORDS = 6  # a network learns what it can about words in a few epochs
 USUAL_EPOCHS = f"{EPOCHS}, {EPOCHS_OF_WORDS} for words, more for few rows"
 LONG_TOKEN = 10  # characters: more than most tokens have
 MOST_READ = 20_000_000  # characters that a linear model learns from, in many times their memory
-LEAST_STEPS, MOST_STEPS = 250, 2_000  # of the optimizer: few rows are read more often
+LEAST_STEPS, MOST_STEPS = 250, 2_000  # of the optimizer: few rows need more epochs
 
 
 def epochs_for(rows: int, model: Any) -> int:
-    """Enough epochs that the optimizer takes enough steps, and no more than it needs."""
+    """The number of epochs with enough steps of the optimizer, but not more than needed."""
     batch_size: int = model.batch_size
     steps, encoder = max(1, -(-rows // batch_size)), model.encoder_
     of_words = isinstance(encoder, TextEncoder) and encoder.tokens.kind == "word"
@@ -38,9 +38,9 @@ def epochs_for(rows: int, model: Any) -> int:
 
 
 def split_rows(inputs: list[Any], named: list[str], settings: Any) -> tuple[Any, Any, Any]:
-    """Rows to learn from, rows that decide what is kept, and the fold of each if all do both.
+    """Training rows, validation rows, and the fold of each row for a committee.
 
-    Equal texts stay together; each part has its share of the rows of every name.
+    Equal texts stay together; the parts are stratified.
     """
     every = np.arange(len(inputs))
     together = inputs if isinstance(inputs[0], str) else None
@@ -76,7 +76,7 @@ def rows_of_linear(texts: Sequence[Any], settings: Any) -> Any:
 
 
 def shape_from(vocabulary: dict[str, Any], run: RunFolder) -> dict[str, Any]:
-    """What the run's networks were made for; numbers that no fit writes are refused."""
+    """The shape of the run's networks; raises an error for invalid numbers."""
     shape = vocabulary.get("network")
     try:
         if not isinstance(shape, dict) or not 1 <= shape["members"] <= MOST_MEMBERS:
@@ -86,14 +86,14 @@ def shape_from(vocabulary: dict[str, Any], run: RunFolder) -> dict[str, Any]:
             checks.count("stride", shape["stride"])
     except (KeyError, TypeError, ValueError, ArgumentError) as error:
         raise DamagedVocabulary(
-            f"{run.path}: its vocabulary.json does not say how its network is made ({error}): "
-            "copy the run again, or train it again if an older version made it"
+            f"{run.path}: its vocabulary.json does not describe its network ({error}): "
+            "copy the run again, or train it again if an older version wrote it"
         ) from error
     return shape
 
 
 def classes_from(names: Any, run: Path) -> Any:
-    """The classes that a run keeps: texts, or numbers, each once."""
+    """The classes of a run: texts or numbers, each once."""
     kinds = {type(name) for name in names} if isinstance(names, list) else set()
     if kinds not in ({str}, {int}, {float}, {int, float}, {bool}) or len(set(names)) < len(names):
         raise DamagedVocabulary(f"{run}: its classes are damaged: copy the run again")
@@ -101,26 +101,26 @@ def classes_from(names: Any, run: Path) -> Any:
 
 
 def as_labels(y: Any, count: int) -> Any:
-    """Labels as an array of text or whole numbers, as many as there are sequences."""
+    """Labels as an array of texts or integers, one for each sequence."""
     labels = np.asarray(y)
     if labels.ndim != 1 or len(labels) != count:
         raise InputError(
-            f"there are {count} sequences but labels of shape {labels.shape}: one label each"
+            f"there are {count} sequences but labels of shape {labels.shape}: give one label each"
         )
     if labels.dtype.kind not in "OUSiubf":
-        raise InputError(f"labels are text or numbers, not {labels.dtype}")
+        raise InputError(f"labels must be text or numbers, not {labels.dtype}")
     if labels.dtype.kind == "O":
         labels = labels.astype(str)
     return labels
 
 
 def class_numbers(labels: Any, classes: Any, whose: str) -> Any:
-    """The number of each label among the classes; one that was never learned is refused."""
+    """The index of each label among the classes; raises InputError for an unknown one."""
     known = {label: number for number, label in enumerate(classes.tolist())}
     strange = [label for label in labels.tolist() if label not in known]
     if strange:
         raise InputError(
-            f"the label {strange[0]!r:.60} of {whose} is not among those that were learned: "
+            f"the label {strange[0]!r:.60} of {whose} was not in the training data; labels are: "
             f"{', '.join(map(str, classes[:8]))}"
         )
     return np.asarray([known[label] for label in labels.tolist()], np.int64)

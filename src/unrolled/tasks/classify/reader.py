@@ -1,13 +1,12 @@
-"""What reads texts or numeric series and answers. In: sequences, targets. Out: a fitted model.
+"""The base class for classification and regression. In: sequences, targets. Out: a fitted model.
 
-Several networks learn, each without one fold of the training rows. Which weights are kept, and how
-far each part is believed, is decided on every row by the network that did not learn from it; a
-linear model beside them is believed as far as its own left-out scores deserve. With one network a
-tenth of the rows is set aside instead. What is given as `test` is measured in every epoch and
-decides nothing.
+Several networks are trained, each without one fold of the training rows. Their out-of-fold
+predictions determine which weights are kept and how the networks are blended with a linear model,
+whose own out-of-fold scores are used as well. With a single network, a tenth of the rows is used
+for validation instead. A `test` set is evaluated in every epoch, but has no influence.
 
-`Reader` knows no kind of answer: `Classifier` and `Regressor` say what targets are, and what is
-predicted from a model's opinions.
+`Reader` is independent of the kind of target: `Classifier` and `Regressor` define the targets, and
+the predictions from a model's outputs.
 """
 
 from __future__ import annotations
@@ -96,7 +95,7 @@ class Reader(Estimator):
     embedding: int = option(64, "size of the embedding", int)
     pooling: str = option("max", "how the outputs of all steps are pooled", choices=POOLINGS)
     baseline: bool = option(False, "also train a network without recurrence for comparison", bool)
-    timed: bool = False  # the last column of each series is the time, which the cell takes
+    timed: bool = False  # the last column of each series is the time, an input of the cell
 
     def check(self) -> ChosenCell:
         cell = super().check()
@@ -112,15 +111,15 @@ class Reader(Estimator):
     # -------------------------------------------------------------------------------- learning
 
     def start_from(self, before: Reader, new_labels: bool = False) -> None:
-        """Let the next `fit` go on with the weights, targets and encoder of a fitted one.
+        """Let the next `fit` continue from the weights, targets and encoder of a fitted model.
 
-        `new_labels`: labels that it does not know are learned, too, and come after its own.
+        `new_labels`: unknown labels become new classes, after the existing ones.
         """
         self._before, self._new_labels = before, new_labels
 
     @property
     def before(self) -> Any:
-        """The one whose weights a training starts from; None: it starts anew."""
+        """The model whose weights training starts from; None: new weights."""
         return getattr(self, "_before", None)
 
     def fit(
@@ -133,9 +132,9 @@ class Reader(Estimator):
         names: tuple[Sequence[Any], Sequence[Any]] | None = None,
         resume: bool = False,
     ) -> Any:
-        """Learn from sequences and targets; `data` says for the run where they came from.
+        """Fit the model to sequences and targets; `data` describes their origin for the run.
 
-        `names` is what the sequences, and those of the test, are called in the report.
+        `names` are the names of the training and test sequences in the report.
         """
         self.begin(data, resume)
         inputs, parts = self._parts(X, y, test, resume)
@@ -161,7 +160,7 @@ class Reader(Estimator):
     def _parts(
         self, X: Any, y: Any, test: Any, resume: bool = False
     ) -> tuple[dict[str, list[Any]], dict[str, TargetedSequences]]:
-        """Cut off the validation rows, fit the encoder on the rest, encode everything."""
+        """Split off the validation rows, fit the encoder on the rest, and encode everything."""
         inputs = as_inputs(X)
         targets = self._learn_targets(y, len(inputs))
         before = self.before
@@ -202,7 +201,7 @@ class Reader(Estimator):
         return raw, parts
 
     def _shape(self, sequences: Ragged) -> dict[str, Any]:
-        """What a network of series is made for, from the training rows; kept with the run."""
+        """The shape of a network, from the training rows; stored in the run."""
         if self.before is not None:
             return dict(self.before.shape_)
         if not self.encoder_.is_series:
@@ -213,41 +212,41 @@ class Reader(Estimator):
         return {"members": self.members, "stride": stride_for(lengths), **plan.as_dict()}
 
     def _note(self, text: str) -> None:
-        """Say what was done to the data, and keep it for the report."""
+        """Print a note on the data, and keep it for the report."""
         self.notes_.say(text)
         self.watcher().note(text)
 
     def _encode_labelled(self, X: Any, y: Any) -> TargetedSequences:
-        """Sequences whose targets are known; what cannot be a target is refused."""
+        """Encode sequences with targets; raises an error for invalid targets."""
         inputs = as_inputs(X)
         targets = self._known_targets(y, len(inputs), "the test data")
         return TargetedSequences(self.encoder_.encode(inputs, self._note), targets)
 
-    # ------------------------------------------------------------------ what a kind of answer says
+    # ---------------------------------------------------------------- depends on the kind of target
 
     def _aim_at(self, aim: Aim) -> None:
         self.aim_ = aim
 
     def _learn_targets(self, y: Any, count: int) -> Any:
-        """The targets of the training rows; sets the aim, and what is kept with the run of them."""
+        """Encode the targets of the training rows; sets the aim and the stored target data."""
         raise NotImplementedError
 
     def _known_targets(self, y: Any, count: int, whose: str) -> Any:
-        """Targets of other rows, as those that were learned."""
+        """Encode the targets of other rows."""
         raise NotImplementedError
 
     def _strata(self, targets: Any) -> list[str]:
-        """A name for each row: parts of the data are to have the same shares of each name."""
+        """A stratum for each row; all parts of the data should have the same share of each."""
         raise NotImplementedError
 
     def strata(self, y: Any, count: int) -> list[str]:
-        """The same of targets that were not learned."""
+        """The same for targets that are not encoded yet."""
         fresh: Reader = clone(self)
         return fresh._strata(fresh._learn_targets(y, count))
 
     @property
     def names(self) -> list[str]:
-        """What each column of `answers` is called."""
+        """The names of the columns of `answers`."""
         return [str(name) for name in self._outputs()]
 
     def _outputs(self) -> list[Any]:
@@ -255,27 +254,27 @@ class Reader(Estimator):
         raise NotImplementedError
 
     def _weights(self, targets: Any) -> Tensor:
-        """How much each score's class counts."""
+        """The weight of each class."""
         return torch.ones(len(self._outputs()))
 
     def _calibrate(self, data: TargetedSequences) -> None:
-        """Learn from rows that were not learned from how sure an answer is."""
+        """Calibrate the predictions on held-out rows."""
 
     def _live(self, raw: Any) -> tuple[Live, Any]:
-        """The part of the report that computes."""
+        """The live part of the report."""
         raise NotImplementedError
 
     @property
     def level(self) -> float | None:
-        """Of numbers: the level of the intervals that answers have."""
+        """For numbers: the level of the prediction intervals."""
         return None
 
     def _intervals(self, said: Any, data: TargetedSequences) -> dict[float, Any]:
-        """Of numbers: for each level the low and high ends of the intervals."""
+        """For numbers: the low and high ends of the intervals of each level."""
         return {}
 
     def _take_over(self, model: Committee) -> None:
-        """Start from the weights of the model before; scores of new labels are as drawn."""
+        """Start from the weights of an earlier model; outputs of new labels are initialized."""
         state = model.state_dict()
         for name, weight in self.before.model_.state_dict().items():
             state[name][tuple(slice(size) for size in weight.shape)] = weight
@@ -293,7 +292,7 @@ class Reader(Estimator):
             return Committee(members, linear, self.aim_)
 
     def _member(self, shape: dict[str, Any], count: int) -> Labeller:
-        masked = is_of_each(self.cell_.equation, self.named_)  # its mask is of the channels
+        masked = is_of_each(self.cell_.equation, self.named_)  # its mask is for the channels
         return Labeller(
             self.cell_,
             self.encoder_.inputs,
@@ -302,7 +301,7 @@ class Reader(Estimator):
             embedding=self.embedding,
             hidden=self.hidden,
             layers=self.layers,
-            bidirectional=self.bidirectional and not self.timed,  # times pass in one direction
+            bidirectional=self.bidirectional and not self.timed,  # time has one direction
             dropout=self.dropout,
             pooling=self.pooling,
             stride=shape.get("stride", 0) if self.convolutions and not masked else 0,
@@ -312,7 +311,7 @@ class Reader(Estimator):
         )
 
     def _train_baseline(self, parts: Any, weights: Any) -> nn.Module | None:
-        """The network without recurrence, with the same settings; it leaves the first fold out."""
+        """Train the network without recurrence with the same settings, without the first fold."""
         with seeded(self.seed):
             model = FeedForward(
                 self.encoder_.inputs,
@@ -329,15 +328,15 @@ class Reader(Estimator):
         watcher.note("an order-blind baseline is also trained, for the report")
         try:
             train(job, self.settings(), None, watcher, spent=self.spent())
-        except Diverged as stopped:  # the run itself is whole
-            watcher.note(f"the report goes without it: {stopped}")
+        except Diverged as stopped:  # the run itself is complete
+            watcher.note(f"the report does not include it: {stopped}")
             return None
         except Interrupted as stopped:  # of this network nothing is kept, of the run everything
             raise KeyboardInterrupt from stopped
         return model.eval()
 
     def _findings(self, config: Any, inputs: Any, parts: Any, beside: Any, names: Any) -> Findings:
-        """What the report is about: the test part, or what comes nearest to it."""
+        """The findings of the report, for the test set or the best substitute."""
         part = next(name for name in ("test", "validation", "train") if name in parts)
         data, raw = parts[part], inputs[part]
         rows = self.rows_[part]
@@ -374,19 +373,19 @@ class Reader(Estimator):
     # ---------------------------------------------------------------------------------- asking
 
     def answers(self, X: Sequence[Any], note: Callable[[str], None]) -> Any:
-        """Probabilities, or numbers, (rows, scores); what is done to the data is told to `note`."""
+        """Probabilities or numbers, (rows, scores); changes to the data are reported to `note`."""
         self.require_fitted("model_")
         inputs = as_inputs(X)
         return self._chances(TargetedSequences(self.encoder_.encode(inputs, note), None), inputs)
 
     def explain(self, X: Sequence[Any], said: Any) -> list[str]:
-        """For each row the steps that counted most for a score, given by its number."""
+        """For each row the steps that contributed most to the score with the given index."""
         inputs = as_inputs(X)
         data = TargetedSequences(self.encoder_.encode(inputs, lambda note: None), None)
         return counted_steps(self.model_.members, self.encoder_, data, inputs, said)
 
     def _chances(self, data: TargetedSequences, inputs: Any) -> Any:
-        """Probabilities of rows that were not learned from."""
+        """Probabilities for rows that were not in the training data."""
         scores = scores_beside(self.model_, self.encoder_, inputs, data.sequences)
         return chances(self.model_, replace(data, linear=scores))
 
@@ -401,11 +400,11 @@ class Reader(Estimator):
         }
 
     def _targets_plain(self) -> dict[str, Any]:
-        """What the run keeps of the targets."""
+        """The target data to store in the run."""
         raise NotImplementedError
 
     def _read_targets(self, vocabulary: dict[str, Any], run: RunFolder) -> None:
-        """The same, from a run; sets the aim."""
+        """Restore the target data of a run; sets the aim."""
         raise NotImplementedError
 
     def _ngrams_plain(self) -> dict[str, Any]:
@@ -420,7 +419,7 @@ class Reader(Estimator):
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """The one that a run holds."""
+        """Load the model of a run."""
         model = super().load(path)
         rarity = getattr(model.model_.linear, "rarity", torch.zeros(0))
         model.rarity_ = rarity.clone()

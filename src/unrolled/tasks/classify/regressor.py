@@ -1,4 +1,4 @@
-"""Predict a number from a text or a numeric series. In: sequences, numbers. Out: numbers of others.
+"""Predicts a number from a text or a numeric series. In: sequences, numbers. Out: predictions.
 
     model = Regressor(epochs=5)
     model.fit(texts, prices)
@@ -46,7 +46,7 @@ SHOWN = (0.5, 0.8, 0.9)  # in the report
 
 
 class NotCalibrated(ArgumentError):
-    """An interval is asked of a model that set too few rows aside."""
+    """An interval was requested, but too few rows were set aside for calibration."""
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -87,9 +87,11 @@ class Regressor(RegressorMixin, Reader):
         try:
             targets = np.asarray(y, np.float64).reshape(-1, 1)
         except (TypeError, ValueError) as error:
-            raise InputError(f"{whose} holds what is not a number ({because(error)})") from None
+            raise InputError(f"a value of {whose} is not a number ({because(error)})") from None
         if len(targets) != count:
-            raise InputError(f"there are {count} sequences and {len(targets)} numbers: one each")
+            raise InputError(
+                f"there are {count} sequences and {len(targets)} numbers: give one each"
+            )
         lost = np.flatnonzero(~np.isfinite(targets[:, 0]))
         if len(lost):
             value = targets[lost[0], 0]
@@ -103,7 +105,7 @@ class Regressor(RegressorMixin, Reader):
         return [self.target_]
 
     def _calibrate(self, data: TargetedSequences) -> None:
-        """Keep the quantiles of the errors on rows that were not learned from."""
+        """Store the quantiles of the out-of-fold errors."""
         errors = (data.targets - chances(self.model_, data))[:, 0]
         if len(errors) >= LEAST:
             errors = np.sort(errors / learn_scales(self.model_, data, errors)).tolist()
@@ -131,7 +133,7 @@ class Regressor(RegressorMixin, Reader):
         return self.answers(X, self.watcher().note)[:, 0]
 
     def predict_interval(self, X: Sequence[Any], level: float | None = None) -> tuple[Any, Any]:
-        """The low and high end of an interval for each; `level` as in `interval` if not given."""
+        """The low and high end of an interval for each sequence; `level` defaults to `interval`."""
         self.require_fitted("model_")
         return self.interval_of(X, self.predict(X), level)
 
@@ -150,7 +152,7 @@ class Regressor(RegressorMixin, Reader):
         errors = self.model_.error_range(level)
         if errors is None:
             raise NotCalibrated(
-                f"there are no intervals: fewer than {LEAST} rows were set aside to calibrate them"
+                f"there are no intervals: fewer than {LEAST} rows were set aside for calibration"
             )
         return said + scales * errors[0], said + scales * errors[1]
 
@@ -158,7 +160,7 @@ class Regressor(RegressorMixin, Reader):
     def _checked_level(level: float) -> float:
         if not isinstance(level, (int, float)) or not NARROWEST <= level <= WIDEST:
             raise ArgumentError(
-                f"the level of an interval lies between {NARROWEST} and {WIDEST}, not {level!r}"
+                f"the level of an interval must be between {NARROWEST} and {WIDEST}, not {level!r}"
             )
         return float(level)
 
@@ -180,7 +182,7 @@ class Regressor(RegressorMixin, Reader):
     # ---------------------------------------------------------------------------------- a run
 
     def export_as(self, kind: str, path: Path, options: Options) -> Exported:
-        """The whole regressor for another runtime; `unrolled.export` calls it."""
+        """Export the whole regressor to another runtime; called by `unrolled.export`."""
         self.require_fitted("model_")
         return export_reader(self, kind, path, options)
 
@@ -195,7 +197,7 @@ class Regressor(RegressorMixin, Reader):
                 raise ValueError("unit")
         except (KeyError, TypeError, ValueError) as error:
             raise DamagedVocabulary(
-                f"{run.path}: its vocabulary does not say what its numbers mean "
+                f"{run.path}: its vocabulary does not describe its targets "
                 f"({because(error)}): copy the run again"
             ) from error
         self._aim_at(Number(center, unit))

@@ -1,9 +1,9 @@
-"""Series whose rows have times. In: arrays (T, channels + 1), the last column the time. Out: what a
-network sees: scaled channels and the time since the row before, and, for cells with a mask, which
-numbers were observed and how long ago the ones before were; next: `reader`.
+"""Series whose rows have times. In: arrays (T, channels + 1), the last column is the time. Out: the
+inputs of a network: scaled channels and the time since the previous row, and, for cells with a
+mask, which numbers were observed and how long ago they were last observed; next: `reader`.
 
-Times are scaled by the median time between rows of the training series, so that 1 is usual. A
-number that is missing has the value before it, or its channel's mean at the beginning.
+Times are divided by the median time between rows of the training series. A missing number is
+replaced by the last value before it, or by its channel's mean at the beginning.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MASKED = FORMS[0]
 
 
 class TimedEncoder(SeriesEncoder):
-    """`usual` is the time between rows that becomes 1; `names` is what the cell takes."""
+    """`usual` is the time between rows that becomes 1; `names` are the named inputs of the cell."""
 
     is_timed = True
 
@@ -39,12 +39,12 @@ class TimedEncoder(SeriesEncoder):
         super().__init__(mean, deviation)
         self.usual, self.names = float(usual), tuple(names)
         if not self.usual > 0 or self.names not in FORMS:
-            raise ValueError("times are scaled by a number above 0, for a cell that takes them")
+            raise ValueError("the scale of times must be above 0, and the cell must use them")
 
     @classmethod
     def fit_times(cls, series: Sequence[Any], names: Sequence[str]) -> TimedEncoder:
         if series[0].shape[1] < 2:
-            raise InputError("a series with times has a channel or more, and the time in the last")
+            raise InputError("a series with times needs a channel, and the time as last column")
         plain = SeriesEncoder.fit([one[:, :-1] for one in series])
         gaps = np.concatenate([_since(one) for one in series])
         passed = gaps[gaps > 0]
@@ -53,7 +53,7 @@ class TimedEncoder(SeriesEncoder):
 
     @property
     def channels(self) -> int:
-        """What the cell sees of a step: the channels, and the time since the row before."""
+        """The inputs of the cell at a step: the channels, and the time since the previous row."""
         return len(self.mean) + 1
 
     @property
@@ -65,14 +65,14 @@ class TimedEncoder(SeriesEncoder):
         lost = sum(int((~np.isfinite(one[:, :-1])).sum()) for one in series)
         if lost:
             total = sum(one[:, :-1].size for one in series)
-            how = "the cell is told which" if self.names == MASKED else "the one before them holds"
+            how = "the cell has a mask" if self.names == MASKED else "the value before is used"
             note(f"{lost:,} of {total:,} values were missing: {how}")
         return Ragged.of(found, np.float32)
 
     def _one(self, number: int, one: Any) -> Any:
         if one.shape[1] != self.channels:
             raise InputError(
-                f"series {number} has {one.shape[1]} columns, and this run learned from "
+                f"series {number} has {one.shape[1]} columns, but this run was trained on "
                 f"{self.channels - 1} channels and the time: name its column with --times"
             )
         values = (one[:, :-1] - self.mean) / self.deviation
@@ -100,21 +100,21 @@ class TimedEncoder(SeriesEncoder):
 
 
 def refuse_times(timed: bool, inputs: Sequence[Any]) -> None:
-    """Texts and clips have none."""
+    """Refuse times for texts and clips."""
     if timed and (isinstance(inputs[0], str) or inputs[0].ndim != 2):
-        raise InputError("times are of series of numbers, and this is none: leave --times out")
+        raise InputError("times are for numeric series, and this is not one: leave --times out")
 
 
 def encoder_of_numbers(inputs: Sequence[Any], names: Sequence[str]) -> AnyEncoder:
-    """Of series (steps, channels), of clips (frames, height, width, 1 or 3), or of series with
-    times, where the cell takes these by `names`."""
+    """The encoder of series (steps, channels), of clips (frames, height, width, 1 or 3), or of
+    series with times, if the cell uses these by `names`."""
     if inputs[0].ndim != 2:
         return ClipEncoder.fit(inputs)
     return TimedEncoder.fit_times(inputs, names) if names else SeriesEncoder.fit(inputs)
 
 
 def encoder_of_run(data: Any) -> AnyEncoder:
-    """The encoder that a run keeps."""
+    """The stored encoder of a run."""
     if not isinstance(data, dict) or data.get("input") != "timed series":
         return encoder_from(data)
     try:
@@ -131,13 +131,13 @@ def _since(one: Any, number: int | None = None) -> Any:
     if not np.isfinite(one[:, -1]).all() or (gaps < 0).any():
         raise InputError(
             f"the times of {'a series' if number is None else f'series {number}'}, in its last "
-            "column, go back or are missing: sort the rows by time"
+            "column, decrease or are missing: sort the rows by time"
         )
     return gaps
 
 
 def _held(values: Any) -> Any:
-    """Each missing number has the value before it; 0, which is the mean, where there is none."""
+    """Replace missing numbers by the last value before them, or by 0, the mean."""
     seen = ~np.isnan(values)
     last = np.maximum.accumulate(np.where(seen, np.arange(len(values))[:, None], -1), 0)
     found = np.take_along_axis(values, np.maximum(last, 0), 0)
@@ -145,7 +145,7 @@ def _held(values: Any) -> Any:
 
 
 def _ago(mask: Any, passed: Any) -> Any:
-    """How long before each row each number was last observed (Che et al. 2018)."""
+    """The time since each number was last observed, at each row (Che et al. 2018)."""
     delta = np.zeros_like(mask)
     for t in range(1, len(mask)):
         delta[t] = passed[t] + np.where(mask[t - 1] > 0, 0.0, delta[t - 1])

@@ -1,1 +1,1 @@
-"""Music: pieces in, new ones out. See `composer`."""
+"""Music. In: pieces. Out: new ones. See `composer`."""

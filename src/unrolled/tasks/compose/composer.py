@@ -1,9 +1,10 @@
-"""Compose music. In: pieces. Out: a model of them that composes others; next: cli.
+"""Composes music. In: pieces. Out: a model that composes others; next: cli.
 
     model = Composer(epochs=10).fit(pieces)        # `Piece`s of `unrolled.data.scores`
     model.compose(64, seed=3)                      # quarter notes
 
-A tenth of the pieces is held out: which weights are kept, and when to stop, looks at it alone.
+A tenth of the pieces is used for validation: it determines which weights are kept and when training
+stops.
 """
 
 from __future__ import annotations
@@ -34,15 +35,15 @@ from unrolled.training.loop import evaluate
 from unrolled.training.run_folder import RunFolder
 from unrolled.training.schedules import SCHEDULES
 
-MOST = 96  # steps in a quarter note: no score is finer
-PIECES = 64  # that are drawn at once under a voice
-GIVEN, COMPOSED = 8, 64  # quarter notes of the report's pieces
-LONGEST = 10_000  # quarter notes that are composed at once
+MOST = 96  # steps in a quarter note: scores are not finer
+PIECES = 64  # pieces that are sampled at once under a voice
+GIVEN, COMPOSED = 8, 64  # quarter notes of the pieces in the report
+LONGEST = 10_000  # quarter notes of a composed piece
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Composer(Estimator):
-    """A recurrent network that says which keys sound next, from low to high."""
+    """A recurrent network that predicts the next keys, from low to high."""
 
     TASK: ClassVar[str] = "compose"
 
@@ -81,7 +82,7 @@ class Composer(Estimator):
         data: dict[str, Any] | None = None,
         resume: bool = False,
     ) -> Composer:
-        """Learn from pieces; `data` says for the run where they came from."""
+        """Fit the network to pieces; `data` describes their origin for the run."""
         self.begin(data, resume)
         given = in_time(self, Rows((as_pieces(X),), test), resume)
         (pieces,), test = given.columns, given.test
@@ -107,8 +108,8 @@ class Composer(Estimator):
         missed = 1 - heard(pieces, self.steps_)
         if missed > 0:
             note = (
-                f"with {counted(self.steps_, 'step')} in a quarter note, {missed:.1%} of the notes "
-                "lie between two steps and are left out (--steps sets how many)"
+                f"with {counted(self.steps_, 'step')} per quarter note, {missed:.1%} of the notes "
+                "are between two steps and are left out (see --steps)"
             )
             self.notes_.say(note)
             self.watcher().note(note)
@@ -116,7 +117,7 @@ class Composer(Estimator):
     def _rolls(self, pieces: Sequence[Piece]) -> list[Any]:
         rolls = [roll_of(piece, self.steps_) for piece in pieces]
         if not all(len(roll) for roll in rolls):
-            raise ArgumentError("a piece has no note that a step hears: take a higher --steps")
+            raise ArgumentError("a piece has no note at the start of a step: use a higher --steps")
         return rolls
 
     def _build(self) -> MusicNetwork:
@@ -132,7 +133,7 @@ class Composer(Estimator):
             )
 
     def _findings(self, config: Any, rolls: dict[str, list[Any]]) -> Findings:
-        """What the report is about: a held-out piece, its beginning, its melody."""
+        """The findings of the report: a held-out piece, its beginning and its melody."""
         part = next(name for name in ("test", "validation", "train") if name in rolls)
         shown = max(rolls[part], key=lambda roll: min(len(roll), COMPOSED * self.steps_))
         steps = min(len(shown), COMPOSED * self.steps_)
@@ -172,7 +173,7 @@ class Composer(Estimator):
         tempo: float | None = None,
         tell: Callable[[int], None] = lambda step: None,
     ) -> Piece:
-        """A new piece, `length` quarter notes long: after a beginning, below a voice."""
+        """Compose `length` quarter notes, after a given beginning and below a given voice."""
         self.require_fitted("model_")
         checks.not_negative("temperature", temperature)
         checks.count("pieces", pieces)
@@ -182,7 +183,7 @@ class Composer(Estimator):
             length = COMPOSED if top is None else len(top) / self.steps_
         if not 0 < length <= LONGEST:
             raise ArgumentError(
-                f"length is a number of quarter notes above 0 and up to {LONGEST:,}, not {length}"
+                f"length must be above 0 and at most {LONGEST:,} quarter notes, not {length}"
             )
         roll = sampling.compose(
             self.model_,
@@ -199,11 +200,11 @@ class Composer(Estimator):
         return piece_of(roll, self.steps_, "composed", speed)
 
     def predict(self, X: Sequence[Piece]) -> list[Piece]:
-        """Each piece as a beginning, continued for as long as it is."""
+        """Continue each piece for its own length."""
         return [self.compose(2 * piece.length, beginning=piece) for piece in as_pieces(X)]
 
     def evaluate(self, X: Sequence[Piece], y: None = None) -> dict[str, float]:
-        """Negative log-likelihood in nats per step: of the keys, of striking again, of both."""
+        """Negative log-likelihood in nats per step: of sounding keys, repeated notes, and both."""
         self.require_fitted("model_")
         parts = {"test": Ragged.of(self._rolls(as_pieces(X)), np.uint8)}
         job = MusicJob(self.model_, parts, self.batch_size, 0, self.seed)
@@ -211,7 +212,7 @@ class Composer(Estimator):
         return {**figures, "pieces": len(X), "steps": int(parts["test"].lengths.sum())}
 
     def score(self, X: Sequence[Piece], y: None = None) -> float:
-        """Minus the nats per step of the keys: more is better, as scikit-learn has it."""
+        """Minus the nats per step of the keys: higher is better, as in scikit-learn."""
         return -self.evaluate(X)["notes"]
 
     # ----------------------------------------------------------------------------------- a run
@@ -228,21 +229,21 @@ class Composer(Estimator):
 
 
 def as_pieces(X: Any) -> list[Piece]:
-    """Pieces with notes."""
+    """Check that X is a list of pieces with notes."""
     pieces = list(X)
     if not pieces:
-        raise ArgumentError("there is no piece: X is empty")
+        raise ArgumentError("X is empty: it must contain pieces")
     for number, one in enumerate(pieces, 1):
         if not isinstance(one, Piece) or not one.notes:
             raise ArgumentError(
-                f"item {number} of X is no Piece with notes: read files with "
+                f"item {number} of X is not a Piece with notes: read files with "
                 "unrolled.data.scores.read_music"
             )
     return pieces
 
 
 def cut(rolls: Sequence[Any], window: int) -> list[Any]:
-    """Pieces in stretches of about the same length, none longer than the window."""
+    """Split pieces into parts of about the same length, at most the window."""
     return [
         part
         for roll in rolls
@@ -252,7 +253,7 @@ def cut(rolls: Sequence[Any], window: int) -> list[Any]:
 
 
 def highest(roll: Any) -> Any:
-    """The melody: of each step the highest key alone."""
+    """The melody: the highest key of each step."""
     found = np.zeros_like(roll)
     for step, keys in enumerate(roll):
         if keys.any():

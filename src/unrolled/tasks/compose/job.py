@@ -1,8 +1,8 @@
-"""Music as the loop sees it. In: grids of pieces, in parts. Out: negative log-likelihoods.
+"""The training job of a composer. In: grids of pieces, in parts. Out: negative log-likelihoods.
 
-A step's negative log-likelihood is that of the keys that sound (what the papers on polyphonic
-music report) and, apart from it, that of which keys that go on sounding were struck again. In
-training each piece is moved by some semitones, others in every epoch. Next: `training.loop`.
+The negative log-likelihood of a step is the sum of that of the sounding keys (as reported in papers
+on polyphonic music) and that of whether sounding keys were struck again. In training each piece is
+transposed by some semitones, which differ between epochs. Next: `training.loop`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ LINE = (
 
 @dataclass(frozen=True)
 class Moved:
-    """Some pieces of a part, each moved by its semitones."""
+    """Some pieces of a part, with the transposition of each."""
 
     part: str
     rows: Any
@@ -57,7 +57,7 @@ class MusicJob(Stateless):
         self.transpose = transpose
         chances = frequencies(parts["train" if "train" in parts else "test"].values)
         chances = np.stack([chances, 1 - chances])
-        self.blind_loss = float(-(chances * np.log(chances)).sum())  # of each key by its frequency
+        self.blind_loss = float(-(chances * np.log(chances)).sum())  # by key frequencies
 
     def batches(self, part: str, epoch: int) -> list[Moved]:
         if part not in self.parts:
@@ -78,7 +78,7 @@ class MusicJob(Stateless):
     def compute(self, model: nn.Module, batch: Moved, share: Share) -> tuple[Tensor, Sums]:
         data = self.parts[batch.part]
         rows, moves, taken = share.of(batch.rows), share.of(batch.semitones), 1.0
-        if not len(rows):  # fewer rows than processes: this one adds nothing, but takes part
+        if not len(rows):  # fewer rows than processes: this one adds zero, but takes part
             rows, moves, taken = batch.rows[:1], batch.semitones[:1], 0.0
         pieces = [moved(data[row], shift) for row, shift in zip(rows, moves)]
         device = next(model.parameters()).device
@@ -99,8 +99,8 @@ class MusicJob(Stateless):
 
 
 def likelihoods(model: nn.Module, pieces: Sequence[Any], device: Any) -> tuple[Tensor, Tensor]:
-    """The negative log-likelihood of each step in nats: of the keys that sound, and of which of
-    those that go on sounding are struck."""
+    """The negative log-likelihood of each step in nats: of the sounding keys, and of which keys
+    that were already sounding are struck again."""
     lengths = [len(one) for one in pieces]
     batch = ragged(torch.tensor(lengths), max(lengths), len(pieces))
     before, now, places = (
@@ -113,7 +113,7 @@ def likelihoods(model: nn.Module, pieces: Sequence[Any], device: Any) -> tuple[T
 def of_steps(
     before: Tensor, now: Tensor, sounding: Tensor, struck: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """The same from scores: a key that did not sound before can only be struck."""
+    """The same from scores: a key that was silent before can only be struck."""
     losses = nn.functional.binary_cross_entropy_with_logits
     notes = losses(sounding, (now != SILENT).float(), reduction="none").sum(1)
     again = losses(struck, (now == STRUCK).float(), reduction="none")
@@ -122,7 +122,7 @@ def of_steps(
 
 
 def laid_out(pieces: Sequence[Any]) -> tuple[Any, Any, Any]:
-    """Each step's predecessor, the steps, and their numbers: (T, B, K), (T, B, K), (T, B, 1)."""
+    """The previous steps, the steps, and their numbers: (T, B, K), (T, B, K), (T, B, 1)."""
     steps, keys = max(map(len, pieces)), pieces[0].shape[1]
     now = np.zeros((steps, len(pieces), keys), np.int64)
     for column, one in enumerate(pieces):
@@ -133,17 +133,17 @@ def laid_out(pieces: Sequence[Any]) -> tuple[Any, Any, Any]:
 
 
 def moved(roll: Any, semitones: int) -> Any:
-    """A piece in another key, as far as the piano has room for it."""
+    """A transposed piece, within the range of the piano."""
     down, up = room(roll)
     return transposed(roll, int(np.clip(semitones, -down, up)))
 
 
 def frequencies(values: Any) -> Any:
-    """How often each key sounds, never 0 or 1."""
+    """The frequency of each key, never 0 or 1."""
     return ((values != SILENT).sum(0) + 0.5) / (len(values) + 1)
 
 
 def begin_with(chain: PitchChain, chances: Any) -> None:
-    """First weights under which each key is as frequent as in the data."""
+    """Initialize the biases so that each key is as frequent as in the data."""
     with torch.no_grad():
         chain.bias.copy_(torch.from_numpy(np.log(chances / (1 - chances))))

@@ -1,6 +1,6 @@
-"""A network that says what sounds next. In: steps of a piece. Out: scores of each key.
+"""The network of a composer. In: steps of a piece. Out: scores of each key.
 
-    the step before -> dropout -> recurrent layers -> dropout -> pitch chain
+    previous step -> dropout -> recurrent layers -> dropout -> pitch chain
 
 Next: `job` and `sampling`.
 """
@@ -40,23 +40,23 @@ class MusicNetwork(nn.Module):
         self.chain = PitchChain(keys, self.recurrent.output_size, units)
 
     def forward(self, before: Tensor, now: Tensor, places: Tensor, batch: RaggedBatch) -> Any:
-        """Of all steps of a batch: the ones before, the steps themselves, their numbers."""
+        """Scores for all steps of a batch, from the previous steps, the steps and their numbers."""
         y, _ = self.recurrent.over(self.drop(self.inputs(before, places)), batch)
         return self.chain(self.drop(y), sounding_and_struck(before), (now != SILENT).float())
 
     def step(self, before: Tensor, places: Tensor, states: Any) -> tuple[Tensor, Any]:
-        """What the recurrent layers make of one more step (N, K)."""
+        """The outputs of the recurrent layers for one more step (N, K)."""
         y, states = self.recurrent(self.inputs(before, places).unsqueeze(0), states)
         return y[0], states
 
     def inputs(self, before: Tensor, places: Tensor) -> Tensor:
-        """Keys that sounded and that were struck, whether this is the beginning, and where in a
-        quarter note this step lies."""
+        """Sounding and struck keys of the previous step, whether this is the first step, and the
+        position of the step in a quarter note."""
         flat = sounding_and_struck(before).flatten(1)
         beat = nn.functional.one_hot(places % self.steps, self.steps)
         return torch.cat([flat, (places == 0).unsqueeze(1), beat], 1).to(flat.dtype)
 
 
 def sounding_and_struck(roll: Tensor) -> Tensor:
-    """(N, K) of a grid as (N, 2, K) of zeros and ones."""
+    """A grid (N, K) as (N, 2, K) of zeros and ones."""
     return torch.stack([roll != SILENT, roll == STRUCK], 1).float()

@@ -20,7 +20,7 @@ from unrolled.tasks.compose.player import player
 from unrolled.tasks.reporting import every_parameter, learning, the_cell, trained_on
 from unrolled.training.job import State
 
-# Nats a step on the quarter-note chorales of the papers, for scale: other pieces, another split.
+# Nats per step on the quarter-note chorales in papers, for comparison: other pieces and split.
 PUBLISHED = (
     "LSTM 8.45, GRU 8.43, TCN 8.10 (Bai et al. 2018), and 5.56 for an RNN-NADE, which like this "
     "network scores whole chords (Boulanger-Lewandowski et al. 2012)"
@@ -29,18 +29,18 @@ PUBLISHED = (
 
 @dataclass(frozen=True)
 class Findings:
-    """Everything the page is made of."""
+    """The content of the page."""
 
     config: Mapping[str, Any]
     cell: ChosenCell
     model: MusicNetwork
     state: State
     rolls: Mapping[str, Sequence[Any]]
-    part: str  # where `piece` is from
+    part: str  # the part that `piece` is from
     steps: int
     tempo: float
     piece: Any
-    given: int  # steps of it that are the beginning
+    given: int  # number of its steps in the given beginning
     voice: Any
     free: Any
     continued: Any
@@ -50,7 +50,7 @@ class Findings:
 
     @property
     def best(self) -> Mapping[str, Any]:
-        """The line of the epoch whose weights are kept."""
+        """The record of the epoch whose weights are kept."""
         kept = self.state.best_epoch
         lines = [line for line in self.state.history if line.get("epoch") == kept]
         return lines[0] if lines else self.state.history[-1]
@@ -83,14 +83,14 @@ def page_of(found: Findings) -> Page:
 
 
 def _by_frequency(found: Findings) -> float:
-    """The same of a model that knows how often each key sounds, and nothing else."""
+    """The same for a model that knows only the frequency of each key."""
     chances = frequencies(np.concatenate(found.rolls["train"]))
     sounding = np.concatenate(found.rolls[found.part]) != SILENT
     return float(-np.log(np.where(sounding, chances, 1 - chances)).sum(1).mean())
 
 
 def listed(found: Findings) -> dict[str, tuple[Any, Any, float]]:
-    """What the player plays: title -> grid, what of it was given, tempo."""
+    """The pieces for the player: title -> grid, its given part, tempo."""
     nothing = np.zeros_like(found.free)
     start = np.where(np.arange(len(found.continued))[:, None] < found.given, found.continued, 0)
     pieces = {
@@ -129,13 +129,13 @@ def _composed(found: Findings) -> Section:
                 "harmonized", "A melody, harmonized",
                 _drawn(found, found.harmonized, found.voice),
                 "piano roll: the given melody on top, composed voices below",
-                "The melody was given, all else composed. Many pieces were drawn at once, and "
+                "The melody was given, and the rest composed. Many pieces were sampled at once; "
                 "those in which the melody is probable were kept.",
             ),
             Figure(
                 "continued", "A beginning, continued",
                 _drawn(found, found.continued, found.continued[: found.given]),
-                "piano roll: the given beginning, then what was composed",
+                "piano roll: the given beginning, then the composed part",
                 f"The first {quarters:g} quarter notes were given.",
             ),
             Figure(
@@ -173,7 +173,7 @@ def _how_good(found: Findings) -> Section:
             Prose(
                 "The first column is the measure that papers on polyphonic music use. On Bach's "
                 "chorales (with their own split, one step per quarter note) they report "
-                f"{PUBLISHED}. Figures for other pieces or other steps are not comparable."
+                f"{PUBLISHED}. Results for other pieces or other steps are not comparable."
             ),
         ],
     )

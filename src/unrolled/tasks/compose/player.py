@@ -1,6 +1,6 @@
 """A player for a page. In: grids by title. Out: `Live`; next: the report.
 
-The page's own oscillators make the sound: nothing is fetched.
+The browser's oscillators make the sound: nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from unrolled.tasks.live import source
 
 
 def player(pieces: Mapping[str, tuple[Any, Any, float]], steps: int) -> Live:
-    """Title -> (grid, what of it was given, quarter notes in a minute)."""
+    """A player for pieces: title -> (grid, its given part, quarter notes per minute)."""
     known = [
         {
             "seconds": len(roll) * 60 / tempo / steps,

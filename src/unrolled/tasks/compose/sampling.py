@@ -1,11 +1,10 @@
-"""Compose step by step. In: a network, a beginning, a voice to harmonize. Out: a grid.
+"""Composes step by step. In: a network, a beginning, a voice to harmonize. Out: a grid.
 
-Keys are drawn from low to high, each given the lower ones. A voice is given from above: its keys
-sound, and nothing sounds above the highest of them. Whether the lower keys fit it is only known
-when the draw arrives there, so several pieces are drawn at once and each is weighted by how
-probable the given keys are in it; after every step pieces are drawn anew by weight (sequential
-importance resampling, Gordon et al. 1993). With many pieces at once this samples the network's own
-distribution given the voice. Next: `composer`.
+Keys are sampled from low to high, each given the lower ones. A voice is the top: its keys sound,
+and no key above them does. Since the voice comes after the lower keys, several pieces are sampled
+at once and weighted by the probability of the given keys; after every step they are resampled by
+weight (sequential importance resampling, Gordon et al. 1993). With many pieces this samples from
+the network's distribution given the voice. Next: `composer`.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ from torch.nn.functional import logsigmoid
 from unrolled.data.piano_roll import HELD, SILENT, STRUCK
 from unrolled.tasks.compose.model import MusicNetwork, sounding_and_struck
 
-UNKNOWN = -1  # of a key that is to be drawn
+UNKNOWN = -1  # state of a key to sample
 
 
 @dataclass
 class Pieces:
-    """Several pieces that grow together, with what the network remembers of each."""
+    """Several pieces that are composed together, with the network's state for each."""
 
     network: MusicNetwork
     count: int
@@ -38,13 +37,13 @@ class Pieces:
         return self.steps[-1] if self.steps else torch.zeros(self.count, keys, dtype=torch.int64)
 
     def read(self) -> Tensor:
-        """What the recurrent layers say after the step before."""
+        """The outputs of the recurrent layers after the previous step."""
         places = torch.full((self.count,), len(self.steps))
         context, self.states = self.network.step(self.last(), places, self.states)
         return context
 
     def choose(self, rows: Tensor) -> None:
-        """Keep these pieces, some of them several times."""
+        """Select these pieces, some of them several times."""
         self.steps = [step[rows] for step in self.steps]
         if isinstance(self.states, Tensor):
             self.states = self.states[:, rows]
@@ -81,7 +80,7 @@ def compose(
 
 
 def known(keys: int, beginning: Any, voice: Any, step: int) -> Tensor:
-    """What is given of a step: a state for each key, or UNKNOWN."""
+    """The given part of a step: a state for each key, or UNKNOWN."""
     found = torch.full((keys,), UNKNOWN)
     if beginning is not None and step < len(beginning):
         return torch.as_tensor(beginning[step].astype("int64"))
@@ -101,7 +100,7 @@ def draw_step(
     temperature: float,
     random: torch.Generator,
 ) -> tuple[Tensor, Tensor]:
-    """The keys (N, K) of one more step, and the log probability (N,) of what was given of it."""
+    """The keys (N, K) of one more step, and the log probability (N,) of its given keys."""
     chain, count = network.chain, len(before)
     base, direct = chain.base(context, sounding_and_struck(before)), chain.direct(context)
     dice = torch.rand(2, count, chain.keys, generator=random, dtype=torch.float64)
@@ -127,7 +126,7 @@ def draw_step(
 def _decide(
     scores: Tensor, wanted: bool | None, dice: Tensor, temperature: float
 ) -> tuple[Tensor, Tensor]:
-    """Yes or no for each piece, and the log probability of it where it is given."""
+    """A sampled or given decision for each piece, and the log probability if it is given."""
     if wanted is not None:
         chance = logsigmoid(scores if wanted else -scores)
         return torch.full_like(dice, wanted, dtype=torch.bool), chance

@@ -1,1 +1,1 @@
-"""Forecasting: series in, their next values with intervals out. See `forecaster`."""
+"""Forecasting. In: series. Out: their next values with intervals. See `forecaster`."""

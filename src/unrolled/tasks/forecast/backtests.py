@@ -1,7 +1,7 @@
-"""A forecaster tried on what came. In: prepared series, origins. Out: `Backtest`; next: reports.
+"""Backtests of a forecaster. In: prepared series, origins. Out: `Backtest`; next: reports.
 
-The origin moves on; at each, the network and every baseline forecast the same steps, and all are
-judged by the same figures.
+At each of several origins, the network and every baseline forecast the same steps, and all are
+compared by the same metrics.
 """
 
 from __future__ import annotations
@@ -21,35 +21,35 @@ from unrolled.tasks.forecast.calibrated import Calibrated
 from unrolled.tasks.forecast.linear_path import MAP
 from unrolled.tasks.forecast.scores import figures, mae_by_step
 
-NETWORK, ALONE = "network", "network alone"  # the first with what it shares its forecasts with
+NETWORK, ALONE = "network", "network alone"  # the first is averaged with other methods
 
 
 @dataclass(frozen=True)
 class Tried:
-    """One series: what was forecast from each origin, and what came."""
+    """The forecasts of one series from each origin, and the actual values."""
 
     name: str
-    origins: Any  # (N,): the last step that was known
+    origins: Any  # (N,): the last known step
     times: Any  # of the origins
-    actual: Any  # (N, H), NaN where nothing is known
+    actual: Any  # (N, H), NaN where unknown
     forecasts: dict[str, Any]  # method -> (N, H, Q)
 
 
 @dataclass(frozen=True)
 class Backtest:
-    """All series, and the figures of each method over all of them."""
+    """All series, and the metrics of each method over all of them."""
 
     series: list[Tried]
     levels: list[float]
     figures: dict[str, dict[str, float]]
     mae_by_step: dict[str, Any]  # method -> (H,)
-    as_said: dict[str, float]  # the network's figures before its quantiles were calibrated
+    as_said: dict[str, float]  # the network's metrics before calibration
 
     @property
     def gain(self) -> float:
-        """By which share the network's MAE is below that of the seasonal naive method."""
+        """The relative reduction of the MAE compared with the seasonal naive method."""
         mine, its = self.figures[NETWORK]["mae"], self.figures["seasonal naive"]["mae"]
-        if its == 0:  # each season is exactly like the one before
+        if its == 0:  # every season equals the previous one
             return 0.0 if mine == 0 else -math.inf
         return 1 - mine / its
 
@@ -61,7 +61,7 @@ def judge(
     starts: Sequence[int],
     stride: int,
 ) -> Backtest:
-    """Origins from the step before each start, as far as a whole horizon is known."""
+    """Backtest from the step before each start, as long as the whole horizon is known."""
     tried, units, said = [], [], []
     levels = list(network.roller.levels)
     for one, first_free, start in zip(prepared, free, starts):
@@ -69,9 +69,9 @@ def judge(
         origins = np.arange(max(start - 1, 0), len(one) - horizon, stride)
         if not len(origins):
             raise DataError(
-                f"the series {one.series.name!r} has {len(one):,} steps: none is left to try "
-                f"{horizon} steps ahead from step {start:,} on (what comes before was learned "
-                "from, or is what a forecast needs to begin with)"
+                f"the series {one.series.name!r} has {len(one):,} steps: too few to evaluate "
+                f"{horizon} steps ahead from step {start:,} on (earlier steps are training data, "
+                "or the history that a forecast needs)"
             )
         right, as_said = network.forecast(one, origins, first_free)
         shares = network.roller.shares
@@ -89,7 +89,7 @@ def judge(
         units.append(np.full(len(origins), _unit(one)))
     actual = np.concatenate([one.actual for one in tried])
     if np.isnan(actual).all():
-        raise DataError("no step of the backtest has a value: there is nothing to judge by")
+        raise DataError("no step of the backtest has a value: there is nothing to evaluate")
     unit = np.concatenate(units)
     found, by_step = {}, {}
     for method in tried[0].forecasts:
@@ -106,5 +106,5 @@ def _actual(one: Prepared, origins: Any) -> Any:
 
 
 def _unit(one: Prepared) -> float:
-    """MASE's divisor, in units of the series also where logarithms were learned from."""
+    """The divisor of MASE, in units of the series even if the model uses logarithms."""
     return scale_of(one.series.without_gaps()[: one.learned], one.layout.season).unit

@@ -1,12 +1,12 @@
-"""What a forecast must beat. In: a prepared series, origins. Out: quantiles; next: backtests.
+"""Baselines of forecasts. In: a prepared series, origins. Out: quantiles; next: backtests.
 
     naive            the last value
     seasonal naive   the value one season before
     smoothing        damped exponential smoothing with a season (`smoothing`)
     own map          a linear map of the last values of this series (`linear_map`)
 
-Each gives a point. Its quantiles are the point and the quantiles of the errors that the method made
-at the same distance ahead, from origins in the part that was learned from.
+Each gives a point forecast. Its quantiles are the point plus the quantiles of the method's errors
+at the same distance ahead, from origins in the training data.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from unrolled.tasks.forecast.linear_map import LinearMap, fit_map
 from unrolled.tasks.forecast.smoothing import Constants, chosen, run
 
 Points = Callable[[Any], Any]  # origins (N,) -> forecasts (N, H)
-OWN = "own map"  # of each series, where there are several
+OWN = "own map"  # one for each of several series
 METHODS = (OWN, "naive", "seasonal naive", "smoothing")
 
 _fitted: WeakKeyDictionary[Prepared, dict[tuple[str, int], Any]] = WeakKeyDictionary()
@@ -33,9 +33,9 @@ _fitted: WeakKeyDictionary[Prepared, dict[tuple[str, int], Any]] = WeakKeyDictio
 def methods(
     series: Prepared, wanted: Collection[str] = METHODS, known: int | None = None
 ) -> dict[str, Points]:
-    """The point forecasts of each method that is wanted, learned from the steps before `known`.
+    """The point forecasts of the requested methods, fitted to the steps before `known`.
 
-    A series that is too short for a map of its own repeats its season.
+    A series that is too short for its own map repeats its season.
     """
     known = series.known if known is None else known
     values, horizon, season = series.values, series.layout.horizon, series.layout.season
@@ -54,7 +54,7 @@ def methods(
 
 
 def own_map(series: Prepared, known: int) -> LinearMap | None:
-    """The linear map of this series alone."""
+    """The linear map of this series only."""
     found: LinearMap | None = _once(series, (OWN, known), lambda: fit_map([series], [known]))
     return found
 
@@ -71,7 +71,7 @@ def constants_of(series: Prepared, known: int) -> tuple[int, Constants]:
 
 
 def _once(series: Prepared, key: tuple[str, int], make: Callable[[], Any]) -> Any:
-    """What takes its time is made once for a series, and kept as long as that is."""
+    """Cache an expensive result with its series."""
     kept = _fitted.setdefault(series, {})
     if key not in kept:
         kept[key] = make()
@@ -85,7 +85,7 @@ def baselines(
     more: Mapping[str, Points] = MappingProxyType({}),
     wanted: Sequence[str] = METHODS,
 ) -> dict[str, Any]:
-    """The quantiles of each method, and of those that are given, from each origin, (N, H, Q)."""
+    """The quantiles of each method, and of given ones, from each origin, (N, H, Q)."""
     past = known_origins(series)
     result = {}
     for name, points in {**methods(series, wanted), **more}.items():
@@ -95,7 +95,7 @@ def baselines(
 
 
 def known_origins(series: Prepared) -> Any:
-    """Origins whose forecasts end before `known`, and that look back a season."""
+    """Origins whose forecasts end before `known`, with a season of history."""
     horizon, season = series.layout.horizon, series.layout.season
     first = min(season, max(0, series.known - horizon - 1))
     return np.arange(first, max(first + 1, series.known - horizon))

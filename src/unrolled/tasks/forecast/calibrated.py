@@ -1,8 +1,8 @@
-"""Forecasts whose quantiles are calibrated. In: a roller, a series, origins. Out: quantiles.
+"""Calibrated forecasts. In: a roller, a series, origins. Out: quantiles.
 
-Beside the origins that are asked for, the network forecasts from those before them, as far back as
-a validation part reaches and never from within what was learned from; what came there sets right
-what is asked for (`calibration`). Next: `backtests`, forecast.
+Besides the requested origins, the network forecasts from earlier ones, over the length of the
+validation set but never within the training data; the errors there calibrate the requested
+forecasts (`calibration`). Next: `backtests`, forecast.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from unrolled.tasks.forecast.stacking import A_WINDOW
 
 @dataclass(frozen=True)
 class Calibrated:
-    """A network, with what it shares its forecasts with, and what is known of its errors."""
+    """A network with the methods that it is averaged with, and its calibration."""
 
     roller: Shared
     of_all: Calibration
 
     def forecast(self, series: Prepared, origins: Any, free: int) -> tuple[Any, Any]:
-        """Quantiles from each origin, (origins, H, Q): calibrated, and as the network says.
+        """Quantiles from each origin, (origins, H, Q): calibrated, and uncalibrated.
 
-        `free` is the first step that was not learned from. All of it is in the series' own units.
+        `free` is the first step after the training data. Both are in the units of the series.
         """
         reach = self.of_all.size * self.of_all.stride
         first = max(origins[0] - reach, free - 1, 0)
@@ -47,10 +47,10 @@ class Calibrated:
 
 
 def of_past(shared: Shared, past: Sequence[Past]) -> Calibration:
-    """From what was forecast of past parts, each by methods that knew only what came before.
+    """Calibrate on forecasts of past parts by methods that knew only earlier values.
 
-    Before the validation part, from which the network has learned, its linear path says the middle
-    in its stead, and it says only how far the outer quantiles lie from that.
+    Before the validation part is the network's training data: there the median is that of its
+    linear path, and the network gives only the distances of the outer quantiles from it.
     """
     levels = shared.levels
     if not past:

@@ -1,15 +1,15 @@
-"""Calibrated quantiles. In: errors of forecasts that were tried. Out: shifts; next: `calibrated`.
+"""Calibration of quantiles. In: errors of past forecasts. Out: shifts; next: `calibrated`.
 
-A network is surer of what it learned from than of what comes. So each outer quantile is shifted,
-for each step ahead, until the right share of what came lies below it (conformalised quantile
-regression, Romano et al. 2019). The errors that tell how far are of forecasts from behind the part
-that was learned from, as many of the last ones as the validation part has: at first those of the
-validation part, then, as the origin moves on, those of what has come since (Xu and Xie 2021). Where
-too much comes to lie outside all the same, the share that is aimed at moves (Gibbs and Candes
-2021). No forecast is calibrated by what comes after its origin. The median stays where it is.
+A network is more certain about its training data than about the future. So each outer quantile is
+shifted, for each step ahead, until the right share of actual values lies below it (conformalized
+quantile regression, Romano et al. 2019). The shift is computed from the latest errors after the
+training data, as many as the validation part has: initially those of the validation part and then,
+as the origin advances, those of later steps (Xu and Xie 2021). If too many values still lie
+outside, the target share is adapted (Gibbs and Candes 2021). Calibration uses no value after the
+origin of a forecast and leaves the median unchanged.
 
-What is assumed: that the errors of the next steps are like those of the last ones. The validation
-part has also chosen the weights that are kept, so its own errors are a little too small.
+It assumes that future errors resemble the latest ones. The validation part also selected the
+weights, so its errors are slightly too small.
 """
 
 from __future__ import annotations
@@ -24,34 +24,34 @@ import numpy as np
 
 from unrolled.tasks.conformal import LEAST, MIDDLE, conformal
 
-ENOUGH = 100  # errors of a series of its own: a tenth is then known to 0.03
-RATE = 0.005  # at which the share that is aimed at moves, from Gibbs and Candes 2021
+ENOUGH = 100  # errors of a single series: the 10 % quantile is then known to 0.03
+RATE = 0.005  # step size of the adapted target share, from Gibbs and Candes 2021
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What the validation part says of all series together, in units of their scales."""
+    """The shifts from the validation part over all series, in units of their scales."""
 
     shift: Any  # (H, Q)
-    counts: Any  # (H,): the errors behind it
+    counts: Any  # (H,): number of errors
     size: int = 0  # origins of a series in the validation part
     stride: int = 1  # steps from one to the next
 
     @classmethod
     def none(cls, horizon: int, levels: Sequence[float]) -> Calibration:
-        """Where nothing was set aside to learn it from."""
+        """No calibration, if there is no validation part."""
         return cls(np.zeros((horizon, len(levels))), np.zeros(horizon, int))
 
     def unseen(self) -> Calibration:
-        """Without what the validation part said: for those who are judged on it."""
+        """Without the errors of the validation part, for evaluations on that part."""
         return replace(self, shift=np.zeros_like(self.shift), counts=np.zeros_like(self.counts))
 
 
 def shift_of_all(errors: Any, levels: Sequence[float], windows: float) -> tuple[Any, Any]:
-    """(H, Q) and how many errors of each step there are, from (N, H, Q) with NaN where unknown.
+    """Shifts (H, Q) and the number of errors of each step, from (N, H, Q) with NaN where unknown.
 
-    A step with too few errors is shifted like all steps together. Errors of windows that overlap
-    say much the same: `windows` of them do not, and a level is as uncertain as with so many errors.
+    A step with too few errors gets the shift over all steps. Errors of overlapping windows are
+    correlated: the uncertainty of a level is that of `windows` independent errors.
     """
     horizon = errors.shape[1]
     shift, counts = np.zeros(errors.shape[1:]), (~np.isnan(errors[..., 0])).sum(0)
@@ -67,14 +67,14 @@ def shift_of_all(errors: Any, levels: Sequence[float], windows: float) -> tuple[
 
 
 def outward(level: float, windows: float) -> float:
-    """The level to aim at, so that the next of `windows` + 1 errors is as likely as said inside."""
+    """The level to use so that the next of `windows` + 1 errors has the nominal coverage."""
     tail = min(level, 1 - level)
     beyond = max(tail + (tail - 1) / windows, 0.0) if windows else 0.0
     return beyond if level < MIDDLE else 1 - beyond
 
 
 class Lane:
-    """One quantile of one step ahead, as the origin moves on."""
+    """The calibration of one quantile of one step ahead, as the origin advances."""
 
     def __init__(self, level: float, size: int, shift_of_all: float, count_of_all: int) -> None:
         self.level = self.aim = level
@@ -84,12 +84,12 @@ class Lane:
         self.ascending: list[float] = []
 
     def shift(self) -> float:
-        """By the last errors of this series; by those of all where it has too few."""
+        """The shift from the last errors of this series, or of all series if it has too few."""
         own = len(self.recent) >= self.needed
         return conformal(self.ascending, self.aim) if own else self.of_all
 
     def learn(self, error: float, shifted_by: float) -> None:
-        """What came of a forecast that was shifted so far."""
+        """Add the error of a forecast that was shifted by `shifted_by`."""
         if len(self.recent) >= self.needed:
             self.aim += RATE * (self.level - (error <= shifted_by))
         self.recent.append(error)
@@ -99,10 +99,10 @@ class Lane:
 
 
 def moving_shifts(errors: Any, origins: Any, levels: Sequence[float], of_all: Calibration) -> Any:
-    """The shift at each origin, (N, H, Q), by what is known there; `errors` (N, H, Q)."""
+    """The shift at each origin, (N, H, Q), from values known there; `errors` (N, H, Q)."""
     shifts = np.zeros(errors.shape)
     for h in range(errors.shape[1]):
-        known = np.searchsorted(origins + h + 1, origins, side="right")  # how many have come
+        known = np.searchsorted(origins + h + 1, origins, side="right")  # how many are known
         for q, level in enumerate(levels):
             if level != MIDDLE:
                 told = float(of_all.shift[h, q]), int(of_all.counts[h])
@@ -117,7 +117,7 @@ def _along(lane: Lane, errors: Any, known: Any) -> list[float]:
     learned = 0
     for count in known.tolist():
         for number in range(learned, count):
-            if values[number] == values[number]:  # a gap, NaN, says nothing
+            if values[number] == values[number]:  # skip gaps (NaN)
                 lane.learn(values[number], shifts[number])
         learned = count
         shifts.append(lane.shift())
@@ -125,7 +125,7 @@ def _along(lane: Lane, errors: Any, known: Any) -> list[float]:
 
 
 def shifted(forecast: Any, shift: Any, unit: float, levels: Sequence[float]) -> Any:
-    """Forecasts (N, H, Q) with their quantiles calibrated; none crosses the median, or another."""
+    """Forecasts (N, H, Q) with calibrated quantiles that do not cross each other."""
     moved, middle = forecast + shift * unit, list(levels).index(MIDDLE)
     moved[..., middle] = forecast[..., middle]
     lower, upper = moved[..., : middle + 1], moved[..., middle:]

@@ -1,4 +1,4 @@
-"""A whole forecaster for another runtime. In: a fitted one, a format, a path. Out: its files.
+"""Exports a whole forecaster. In: a fitted one, a format, a path. Out: its files.
 
 Next: `unrolled.export`.
 """
@@ -25,7 +25,7 @@ def export_forecaster(model: Any, kind: str, path: Path, options: Options) -> Ex
         return _module(model, path, options.int8)
     if kind != "onnx":
         raise ArgumentError(
-            "C computes one time step at a time, and a whole forecaster looks back over its "
+            "C computes one time step at a time, and a whole forecaster needs the history of its "
             "series: export it to html, js or onnx; its recurrent layers can be exported: "
             f"unrolled.export(model.model_.recurrent, {str(path)!r})"
         )
@@ -38,7 +38,7 @@ def _page(model: Any, path: Path, int8: bool) -> Exported:
     live, moved = live_part(model, int8=int8 or None)
     lead = (
         f"A recurrent network forecasts {model.horizon} steps of {model.series_[0].step} ahead, "
-        "and says how sure it is."
+        "with intervals."
     )
     return write_alone(path, lead, model.cell_, live, _rounding(moved))
 
@@ -46,7 +46,7 @@ def _page(model: Any, path: Path, int8: bool) -> Exported:
 def _rounding(moved: float | None) -> list[str]:
     if moved is None:
         return []
-    return [f"int8 weights move a forecast by at most {moved:.2g} of a usual seasonal change"]
+    return [f"int8 weights move a forecast by at most {moved:.2g} of a typical seasonal change"]
 
 
 def _module(model: Any, path: Path, int8: bool) -> Exported:
@@ -59,13 +59,13 @@ def _module(model: Any, path: Path, int8: bool) -> Exported:
 def _graph(model: Any, path: Path) -> Exported:
     if model.mode == "fed-back":
         raise ArgumentError(
-            "a forecaster with mode='fed-back' draws sample paths, which no graph can hold: "
+            "a forecaster with mode='fed-back' draws sample paths, which a graph cannot do: "
             "export one with mode='direct'"
         )
     if model.shares_.used() or model.shares_.path != LinearPath():
         raise ArgumentError(
-            "this forecaster averages its network with other methods, which no graph holds: "
-            "train it with shared=False (--no-shared), or export it to html, which holds them all"
+            "this forecaster averages its network with other methods, which a graph lacks: "
+            "train it with shared=False (--no-shared), or export it to html, which includes them"
         )
     from unrolled.tasks.forecast.onnx_graph import forecaster_model
 
@@ -75,5 +75,5 @@ def _graph(model: Any, path: Path) -> Exported:
     plain = {"quantiles": levels, **model._vocabulary()}
     write_whole(layout, json_text(plain))
     write_whole(path, graph.SerializeToString())
-    more = " and what is told of each step" if model.layout_.told else ""
+    more = " and the known features of each step" if model.layout_.told else ""
     return Exported((path, layout), (f"it takes values{more}, and gives quantiles",))

@@ -1,15 +1,17 @@
-"""Forecast series. In: one or many series. Out: quantiles of the steps ahead; next: `cli`.
+"""Forecasts series. In: one or many series. Out: quantiles of the steps ahead; next: `cli`.
 
     model = Forecaster(horizon=24).fit(read_time_series("sales.csv", "date", "units"), test=0.2)
     model.backtest().figures            beside naive, seasonal naive and exponential smoothing
-    model.forecast()[0].median          what comes after the end
+    model.forecast()[0].median          the next values
 
-Time is cut, never shuffled: the end of each series is the test, the tenth before it is set aside
-and decides which weights are kept. Backtests move the origin step by step: the network reads each
-series once, and its state at every origin gives that origin's forecast.
+Series are split in time, never shuffled: the end of each series is the test set, and the tenth
+before it is the validation set, which determines the kept weights. Backtests move the origin step
+by step: the network reads each series once, and its state at each origin gives the forecast from
+there.
 
-What is linear is fitted directly: the network learns how far the future lies from a linear map of
-the last values, and its forecasts are averaged with those of plain methods (`shares`).
+The linear part is fitted directly: the network learns the difference between the future and a
+linear map of the last values, and its forecasts are averaged with those of simple methods
+(`shares`).
 """
 
 from __future__ import annotations
@@ -68,12 +70,12 @@ from unrolled.training.run_folder import RunFolder, json_text
 
 SERIES = "series.json"
 MODES = ("direct", "fed-back")
-MOST_ORIGINS = 5_000  # of a series in a backtest, where nothing else is said
+MOST_ORIGINS = 5_000  # of a series in a backtest, by default
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Forecaster(RegressorMixin, Estimator):
-    """A recurrent network that reads series and says what comes next, and how sure it is."""
+    """A recurrent network that forecasts series, with quantiles."""
 
     TASK: ClassVar[str] = "forecast"
     USUAL: ClassVar[int] = EPOCHS
@@ -108,12 +110,12 @@ class Forecaster(RegressorMixin, Estimator):
     # -------------------------------------------------------------------------------- learning
 
     def start_from(self, before: Forecaster) -> None:
-        """Let the next `fit` go on with the weights and the inputs of a fitted one."""
+        """Let the next `fit` continue from the weights and inputs of a fitted forecaster."""
         self._before = before
 
     @property
     def before(self) -> Any:
-        """The one whose weights a training starts from; None: it starts anew."""
+        """The forecaster whose weights training starts from; None: new weights."""
         return getattr(self, "_before", None)
 
     def fit(
@@ -125,7 +127,7 @@ class Forecaster(RegressorMixin, Estimator):
         data: dict[str, Any] | None = None,
         resume: bool = False,
     ) -> Forecaster:
-        """Learn from series; the last share of each that `test` says is kept for a backtest."""
+        """Fit the forecaster to series; the last share `test` of each is kept for a backtest."""
         self.begin(data, resume)
         checks.share("test", test)
         self.series_ = as_series(X)
@@ -156,7 +158,7 @@ class Forecaster(RegressorMixin, Estimator):
     def _job(
         self, model: ForecastNetwork, prepared: list[Prepared], parts: dict[str, Part]
     ) -> ForecastJob:
-        """What is trained, from the weights it begins with, and for how many epochs."""
+        """The training job, with initial weights and the number of epochs."""
         job = ForecastJob(
             model, prepared, parts, self._levels(),
             window=self.window, batch_size=self.batch_size, seed=self.seed, path=self.shares_.path,
@@ -169,7 +171,7 @@ class Forecaster(RegressorMixin, Estimator):
         return job
 
     def _layout(self, notes: Notes) -> Layout:
-        """What the network reads of a step, and what the series' numbers are scaled by."""
+        """The inputs of the network at a step, and their scales."""
         if self.before is not None:
             refuse_other_columns(self.series_, self.before.layout_)
             layout: Layout = self.before.layout_
@@ -180,23 +182,23 @@ class Forecaster(RegressorMixin, Estimator):
         )  # fmt: skip
 
     def _vocabulary(self) -> dict[str, Any]:
-        """What a run keeps of it beside the weights."""
+        """What a run stores besides the weights."""
         return layout_plain(self.layout_, self.calibration_, self.shares_)
 
     def _path(self) -> LinearPath:
-        """Where the network's forecasts start from: the seasonal naive one if it is to be alone."""
+        """The baseline path of the network; the seasonal naive one if it is not shared."""
         if not (self.validation and self.shared and self.mode == "direct"):
             return LinearPath()
-        if self.before is not None:  # its weights are those of distances from its path
+        if self.before is not None:  # its weights belong to its path
             before: LinearPath = self.before.shares_.path
             return before
         return choose_path(self._prepared(self.series_))
 
     def _calibrate(self) -> Calibration:
-        """Who shares the forecast, and how far the outer quantiles of that must move.
+        """The shares of the methods, and the calibration of the outer quantiles.
 
-        Both by what was forecast of past parts; where nothing was set aside as a validation part,
-        the network speaks as it is.
+        Both are learned from forecasts of past parts; without a validation part, the forecast is
+        that of the uncalibrated network.
         """
         if not self.validation:
             return self._uncalibrated()
@@ -221,7 +223,7 @@ class Forecaster(RegressorMixin, Estimator):
         return checked_quantiles(self.quantiles)
 
     def _step_layout(self) -> Layout:
-        """What one step of the network forecasts: all steps ahead, or the next one alone."""
+        """The layout of one step of the network: for all steps ahead, or only the next one."""
         return replace(self.layout_, horizon=1 if self.mode == "fed-back" else self.horizon)
 
     def _build(self) -> ForecastNetwork:
@@ -233,7 +235,7 @@ class Forecaster(RegressorMixin, Estimator):
             )  # fmt: skip
 
     def _findings(self, config: dict[str, Any], test: float) -> Findings:
-        """What the report is about."""
+        """The findings of the report."""
         part = "test" if test else "validation" if self.validation else "training"
         return Findings(
             config=config,
@@ -256,7 +258,7 @@ class Forecaster(RegressorMixin, Estimator):
     # ---------------------------------------------------------------------------------- asking
 
     def knows_the_future(self) -> bool:
-        """Whether the covariates that were learned from reach as far as a forecast."""
+        """Whether the known covariates of the training data cover the forecast."""
         steps = self.horizon
         return all(
             not one.known.shape[1] or len(one.known) >= len(one) + steps
@@ -264,7 +266,7 @@ class Forecaster(RegressorMixin, Estimator):
         )
 
     def forecast(self, X: Any = None) -> list[Forecast]:
-        """What comes after the end of each series: those given, or those that were learned."""
+        """Forecast each of the given series, or by default the training series."""
         self.require_fitted("model_")
         series = self._series(X)
         refuse_unknown_future(series, self.horizon)
@@ -279,7 +281,7 @@ class Forecaster(RegressorMixin, Estimator):
         return results
 
     def stream(self, X: Any = None) -> ForecastStream:
-        """One series that is continued value by value: the one given, or the first one learned."""
+        """A stream of one series: the given one, or by default the first training series."""
         self.require_fitted("model_")
         one = self._series(X)[0]
         learned, known = self.after_learning([one])[0], self._places([one], self.tested_)[0]
@@ -293,12 +295,12 @@ class Forecaster(RegressorMixin, Estimator):
     def backtest(
         self, X: Any = None, start: int | Sequence[int] | None = None, stride: int | None = None
     ) -> Backtest:
-        """Forecasts from every `stride`-th origin, from before step `start` on, and how good.
+        """Forecasts from every `stride`-th origin, from before step `start` on, with metrics.
 
-        Without a start: from where the test began in the series that were learned from, in another
-        file too; of other series their second half.
-        Without a stride: from every origin, from every horizon-th where steps are fed back, and
-        from fewer where that would be more than 5,000 of a series.
+        Default start: the beginning of the test set for training series, even in another file, and
+        the middle of other series.
+        Default stride: 1, or the horizon if steps are fed back; larger if there would be more than
+        5,000 origins in a series.
         """
         self.require_fitted("model_")
         series = self._series(X)
@@ -318,7 +320,7 @@ class Forecaster(RegressorMixin, Estimator):
         return judge(self._prepared(series, starts), network, free, starts, stride)
 
     def _first_judged(self, series: Sequence[TimeSeries]) -> list[int]:
-        """Where the test begins, or the validation where there is no test."""
+        """The beginning of the test set, or of the validation set without a test set."""
         places = zip(series, self.after_learning(series), self._places(series, self.tested_))
         return [
             (test if test + self.horizon <= len(one) else learned) or len(one) // 2
@@ -339,9 +341,9 @@ class Forecaster(RegressorMixin, Estimator):
     def _prepared(
         self, series: Sequence[TimeSeries], starts: Sequence[int] | None = None
     ) -> list[Prepared]:
-        """A series that was learned from keeps its scale; another has that of what is known of it.
+        """Prepare series: training series keep their scale; others are scaled by their known part.
 
-        What is known is what comes before its start, if there is enough of that, or all of it.
+        The known part is the part before the start, or the whole series if that is too short.
         """
         least, found = 2 * self.layout_.season, []
         places = zip(series, self.after_learning(series), self._places(series, self.tested_))
@@ -353,7 +355,7 @@ class Forecaster(RegressorMixin, Estimator):
         return found
 
     def _prepared_one(self, one: TimeSeries, learned: int | None, known: int | None) -> Prepared:
-        """Those that were learned from are kept: to fit plain methods to them takes its time."""
+        """Training series are cached, since fitting simple methods to them is slow."""
         if id(one) not in set(map(id, self.series_)):
             return prepare(one, self.layout_, learned, known)
         key = id(one), learned, known
@@ -362,13 +364,13 @@ class Forecaster(RegressorMixin, Estimator):
         return self._kept[key]
 
     def after_learning(self, series: Sequence[TimeSeries]) -> list[int]:
-        """The first step of each that was not learned from: 0 where no series has its name."""
+        """The first step of each series after its training part: 0 for a new name."""
         return self._places(series, self.learned_)
 
     def _places(self, series: Sequence[TimeSeries], steps: Sequence[int]) -> list[int]:
-        """Where a step of the series that were learned from lies in those of the same name.
+        """The position of a step of the training series in the given series of the same name.
 
-        One alone is compared with the one that was learned from, whatever their files are called.
+        If there is only one series, it is compared with the training series whatever its name.
         """
         mine = {one.name: (one, step) for one, step in zip(self.series_, steps)}
         if len(mine) == len(series) == 1:
@@ -385,7 +387,7 @@ class Forecaster(RegressorMixin, Estimator):
     # ------------------------------------------------------------------------------- exporting
 
     def export_as(self, kind: str, path: Path, options: Options) -> Exported:
-        """The whole forecaster for another runtime; `unrolled.export` calls it."""
+        """Export the whole forecaster to another runtime; called by `unrolled.export`."""
         self.require_fitted("model_")
         return export_forecaster(self, kind, path, options)
 

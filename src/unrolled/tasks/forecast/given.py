@@ -1,7 +1,7 @@
-"""What a person hands to a forecaster. In: arrays, pandas, polars, series. Out: `TimeSeries`.
+"""Converts the inputs of a forecaster. In: arrays, pandas, polars, series. Out: `TimeSeries`.
 
-pandas and polars are not imported: what they made is known by the name of its type. A column of
-float64 without gaps is read where it lies, without a copy. Next: `layout`.
+pandas and polars are not imported: their objects are recognized by the names of their types. A
+column of float64 without gaps is used without a copy. Next: `layout`.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from unrolled.errors import ArgumentError
 from unrolled.literal import quoted
 
 WANTED = (
-    "a series is an array or a list of numbers (T,), a column of pandas or polars, a TimeSeries, "
-    "or what read_time_series gives"
+    "a series must be an array or a list of numbers (T,), a column of pandas or polars, a "
+    "TimeSeries, or a result of read_time_series"
 )
 
 
 def as_series(X: Any) -> list[TimeSeries]:
-    """One series, or a list of them; each column of numbers of a table is one."""
+    """One series, or a list of them; each numeric column of a table is a series."""
     if isinstance(X, TimeSeriesSet):
         return X.series
     many = isinstance(X, (list, tuple)) and X and all(_is_one(one) for one in X)
@@ -66,22 +66,22 @@ def _name(column: Any) -> str:
 
 
 def _of_table(table: Any, library: str) -> Iterator[TimeSeries]:
-    """Each column of numbers; the times are those of the index, or of the one column of dates."""
+    """A series for each numeric column; the times are the index or the only column of dates."""
     columns = [table[name] for name in table.columns]
     dated = [one for one in columns if np.asarray(one[:0]).dtype.kind == "M"]
     if len(dated) > 1:
         names = ", ".join(quoted(str(one.name)) for one in dated)
-        raise ArgumentError(f"several columns hold dates ({names}): leave all but one out")
+        raise ArgumentError(f"several columns contain dates ({names}): leave all but one out")
     times = dated[0].to_numpy() if dated else _index(table) if library == "pandas" else None
     values = [one for one in columns if not any(one is other for other in dated)]
     if not values:
-        raise ArgumentError("the table has no column of numbers: there is nothing to forecast")
+        raise ArgumentError("the table has no numeric column: there is nothing to forecast")
     for one in values:
         yield _at(str(one.name), times, _numbers(one, str(one.name)))
 
 
 def _index(one: Any) -> Any:
-    """Dates, or whole numbers that ascend; None: the rows are even steps."""
+    """Dates, or ascending integers; None: the rows are even steps."""
     index = one.index
     if type(index).__name__ == "PeriodIndex":
         index = index.to_timestamp()
@@ -101,20 +101,20 @@ def _numbers(column: Any, name: str) -> Any:
         else:
             values = np.asarray(column)
     except (TypeError, ValueError):
-        raise ArgumentError(f"{whose} does not hold numbers alone: {WANTED}") from None
+        raise ArgumentError(f"{whose} does not contain only numbers: {WANTED}") from None
     if values.ndim == 1 and values.dtype.kind not in "iufb":
-        raise ArgumentError(f"{whose} does not hold numbers alone: {WANTED}")
+        raise ArgumentError(f"{whose} does not contain only numbers: {WANTED}")
     if values.ndim != 1 or not len(values):
         what = f"{type(column).__name__} of shape {values.shape} and type {values.dtype}"
         more = ""
         if values.ndim == 2:
-            more = "; of an array of several series, give a list of its columns: list(X.T)"
+            more = "; for an array of several series, pass a list of its columns: list(X.T)"
         raise ArgumentError(f"{WANTED}, not {what}{more}")
     values = values.astype(np.float64, copy=False)
     if np.isinf(values).any():
-        raise ArgumentError(f"{whose} holds infinite numbers: write NaN where a value is missing")
+        raise ArgumentError(f"{whose} contains infinite numbers: use NaN for missing values")
     if np.isnan(values).all():
-        raise ArgumentError(f"{whose} holds nothing but NaN: there is nothing to learn from")
+        raise ArgumentError(f"{whose} contains only NaN: there is nothing to train on")
     return values
 
 

@@ -1,8 +1,9 @@
-"""Forecasting as the loop sees it. In: prepared series. Out: pinball losses; next: `training.loop`.
+"""The training job of a forecaster. In: prepared series. Out: pinball losses.
 
-Training looks at windows from random places of all series, each from an empty state; the first
-steps of a window that does not begin its series are not judged, for their state knows too little.
-Validation and test run on from before their first origin, and judge whole horizons.
+Training uses windows at random positions of all series, each from a zero state; the first steps of
+a window inside a series do not contribute to the loss, since their state has seen too little.
+Validation and test start before their first origin, and evaluate whole horizons.
+Next: `training.loop`.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from unrolled.tasks.forecast.linear_path import LinearPath
 from unrolled.tasks.forecast.model import pinball
 from unrolled.training.job import Measures, Share, Shown, Stateless, Sums
 
-BURN_IN = 4  # a quarter of a window
+BURN_IN = 4  # 1 / share of a window without loss
 OVERLAP = 4  # each step is in about four windows of an epoch
-LEAST_BATCHES = 8  # in an epoch, however short the series are
-EPOCHS, MOST_STEPS = 60, 1_500  # of the optimizer: much data is read less often
-RUN_UP = 4  # windows before the first origin that is judged
-PIECE = 2048  # origins that are judged at once: a long series must fit into memory
+LEAST_BATCHES = 8  # in an epoch, for any length of series
+EPOCHS, MOST_STEPS = 60, 1_500  # of the optimizer: much data needs fewer epochs
+RUN_UP = 4  # windows before the first evaluated origin
+PIECE = 2048  # origins that are evaluated at once: a long series must fit into memory
 
 LINE = (
     Shown("train", "loss", "Train Loss"),
@@ -36,13 +37,13 @@ LINE = (
 
 
 def epochs_for(steps: int) -> int:
-    """The usual number, or fewer where an epoch has many steps."""
+    """The default number of epochs, or fewer if an epoch has many steps."""
     return min(EPOCHS, max(1, -(-MOST_STEPS // max(steps, 1))))
 
 
 @dataclass(frozen=True)
 class Window:
-    """Steps start ... stop - 1 of a series; origins from `first` on, targets before `end` count."""
+    """Steps start ... stop - 1 of a series; origins from `first`, targets before `end`."""
 
     series: int
     start: int
@@ -53,7 +54,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Part:
-    """Origins first ... last of each series, and where its targets end."""
+    """Origins first ... last of each series, and the end of its targets."""
 
     first: list[int]
     last: list[int]
@@ -61,10 +62,10 @@ class Part:
 
 
 class ForecastJob(Stateless):
-    """A network, series, and where each part of them lies."""
+    """A network, series, and their parts."""
 
     best, best_is = "loss", "lowest"
-    blind_loss = 1.0  # of the anchor: its usual distance is what all distances are measured by
+    blind_loss = 1.0  # of the anchor, whose mean error is the unit of all differences
     line: Sequence[Shown] = LINE
 
     def __init__(
@@ -101,7 +102,7 @@ class ForecastJob(Stateless):
         return [windows[at : at + size] for at in range(0, len(windows), size)]
 
     def _training(self, epoch: int) -> list[list[Window]]:
-        """Windows from random places; long series give more of them."""
+        """Windows at random positions; long series have more of them."""
         draw = np.random.default_rng([self.seed, epoch])
         bounds = self.parts["train"]
         steps = np.array([last + 1 for last in bounds.last])
@@ -116,7 +117,7 @@ class ForecastJob(Stateless):
         return [windows[at : at + self.batch_size] for at in range(0, count, self.batch_size)]
 
     def usual_quantiles(self) -> Any:
-        """Those of all distances from the anchor in the training part, whatever is told of them."""
+        """The unconditional quantiles of differences from the anchor in the training part."""
         found = []
         for one, last, end in zip(self.series, self.parts["train"].last, self.parts["train"].end):
             for first in range(0, last + 1, PIECE):
@@ -153,7 +154,7 @@ class ForecastJob(Stateless):
         targets, counts = one.targets(origins, anchor, window.end, self.path.size)
         counts = counts & (origins >= window.first)[:, None]
         units = np.full(targets.shape, unit, np.float32)
-        heights = np.zeros_like(units)  # of logarithms: the values themselves
+        heights = np.zeros_like(units)  # for logarithms: the values themselves
         if one.layout.logs:
             heights = one.restored(anchor + targets * unit).astype(np.float32)
         return {
@@ -167,14 +168,14 @@ class ForecastJob(Stateless):
 
 
 def empty(arrays: dict[str, Any]) -> dict[str, Any]:
-    """A window that counts for nothing: fewer windows than processes, and all must take part."""
+    """A window with zero weight: with fewer windows than processes, all must take part."""
     return {**arrays, "counts": np.zeros_like(arrays["counts"])}
 
 
 def stacked(windows: Sequence[dict[str, Any]], like: Tensor) -> dict[str, Tensor]:
-    """Time first, (T, B, ...), where and of which type the model is.
+    """Time first, (T, B, ...), on the device and with the dtype of the model.
 
-    A shorter window ends in steps that count for nothing.
+    Shorter windows are padded with steps of zero weight.
     """
     longest = max(len(one["inputs"]) for one in windows)
     result = {}

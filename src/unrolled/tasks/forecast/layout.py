@@ -1,6 +1,6 @@
-"""Before a forecaster learns: what series it got, how they are cut, what it is told of them.
+"""Prepares the training of a forecaster: checks series, splits them, chooses the inputs.
 
-In: whatever a person hands in. Out: `TimeSeries`, parts, a `Layout`, or a sentence; next: forecast.
+In: the user's series. Out: `TimeSeries`, parts, a `Layout`, or an error; next: forecast.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from unrolled.errors import ArgumentError, DataError
 from unrolled.tasks.forecast.job import Part
 
 MEDIAN = 0.5
-CLEARLY = 0.03  # mean gain of log-likelihood a step from which on logarithms are taken
+CLEARLY = 0.03  # mean gain in log-likelihood per step that is required for logarithms
 
 
 def read_quantiles(text: str) -> tuple[float, ...]:
@@ -28,31 +28,31 @@ def read_quantiles(text: str) -> tuple[float, ...]:
     try:
         return tuple(float(word) for word in text.split(","))
     except ValueError:
-        raise ArgumentError(f"--quantiles is written like 0.1,0.5,0.9, not {text!r}") from None
+        raise ArgumentError(f"--quantiles must look like 0.1,0.5,0.9, not {text!r}") from None
 
 
 def checked_quantiles(quantiles: Any) -> list[float]:
-    """Ascending, between 0 and 1, with the median among them."""
+    """Check quantiles: ascending, between 0 and 1, including the median."""
     try:
         levels = [float(one) for one in quantiles]
     except (TypeError, ValueError):
-        raise ArgumentError(f"quantiles are numbers between 0 and 1, not {quantiles!r}") from None
+        raise ArgumentError(f"quantiles must be between 0 and 1, not {quantiles!r}") from None
     if not levels or levels != sorted(set(levels)) or not 0 < levels[0] <= levels[-1] < 1:
         raise ArgumentError(
-            f"quantiles ascend between 0 and 1, as in (0.1, 0.5, 0.9), not {quantiles!r}"
+            f"quantiles must ascend between 0 and 1, as in (0.1, 0.5, 0.9), not {quantiles!r}"
         )
     if MEDIAN not in levels:
-        raise ArgumentError(f"0.5 is to be among the quantiles: it is the forecast ({quantiles!r})")
+        raise ArgumentError(f"the quantiles must include 0.5, the forecast ({quantiles!r})")
     return levels
 
 
 def parts_of(
     series: Sequence[TimeSeries], ahead: int, horizon: int, validation: float, test: float
 ) -> tuple[dict[str, Part], list[int], list[int]]:
-    """The parts of each series, and the steps where validation and test begin.
+    """The parts of each series, and the first steps of validation and test.
 
-    An origin is judged where its whole horizon (`ahead` steps) lies in the part. `horizon` is what
-    a backtest will look at.
+    An origin is evaluated if its whole horizon (`ahead` steps) is in the part. `horizon` is that of
+    a backtest.
     """
     learned, tested = [], []
     for one in series:
@@ -63,8 +63,8 @@ def parts_of(
         if start - seen <= ahead:
             raise DataError(
                 f"the series {one.name!r} has {length:,} steps: too few to learn {horizon} steps "
-                f"ahead and to set aside {seen} for validation and {held} for the test; bring "
-                "more, or a smaller horizon"
+                f"ahead with {seen} for validation and {held} for the test; use "
+                "more steps, or a smaller horizon"
             )
         learned.append(start - seen)
         tested.append(start)
@@ -90,17 +90,17 @@ def layout_of(
     calendar: bool,
     note: Callable[[str], None] = lambda text: None,
 ) -> Layout:
-    """What the network is told, from the parts that may be learned from.
+    """The inputs of the network, from the training parts.
 
-    A season that nobody names is the calendar's, or where that has none, the data's own.
+    The default season is that of the calendar or, without one, is estimated from the data.
     """
     steps = {(one.step.count, one.step.unit) for one in series}
     if len(steps) > 1:
-        names = ", ".join(f"{one.name!r} goes by {one.step}" for one in series[:3])
-        raise DataError(f"all series are to have the same step, and {names}: see --every")
+        names = ", ".join(f"{one.name!r} has {one.step}" for one in series[:3])
+        raise DataError(f"all series must have the same step, but {names}: see --every")
     widths = {(one.known.shape[1], one.past.shape[1]) for one in series}
     if len(widths) > 1:
-        raise DataError("all series are to have the same covariates")
+        raise DataError("all series must have the same covariates")
     step = series[0].step
     fewest = min(learned)
     pasts = [one.without_gaps()[:end] for one, end in zip(series, learned)]
@@ -126,11 +126,11 @@ def layout_of(
 
 
 def better_in_logs(pasts: Sequence[Any], season: int) -> bool:
-    """Whether series change evenly in logarithms rather than as they are.
+    """Whether the changes of the series are more uniform in logarithms.
 
-    The likelihood of the changes over a season decides, that of Laplace's distribution with the
-    transformation of Box and Cox (1964): mean |change of log y| times the geometric mean of y
-    against mean |change of y|. It must be clearly less, for logarithms also stretch what is small.
+    The criterion is the Laplace likelihood of seasonal changes with the transformation of Box and
+    Cox (1964): mean |change of log y| times the geometric mean of y is compared with mean |change
+    of y|. It must be clearly smaller, since logarithms also amplify small values.
     """
     if any((values <= 0).any() for values in pasts):
         return False
@@ -149,43 +149,43 @@ def _season_of_data(pasts: Sequence[Any], step: TimeStep, note: Callable[[str], 
     if found is None:
         return 1
     note(
-        f"the season is taken to be {found.steps} steps of {step}, after which the data are most "
-        f"like themselves (correlation {found.correlation:.2f}); --season N names another, "
+        f"the season was estimated as {found.steps} steps of {step}, where the autocorrelation "
+        f"is highest ({found.correlation:.2f}); --season N sets another, "
         "--season 1 none"
     )
     return found.steps
 
 
 def _scales(columns: Any) -> list[float]:
-    """Standard deviations; a constant column is left as it is."""
+    """Standard deviations; 1 for a constant column."""
     return [float(one) or 1.0 for one in columns.std(0)]
 
 
 def refuse_other_columns(series: Sequence[TimeSeries], layout: Layout) -> None:
-    """Series to predict from bring what those brought that were learned from."""
+    """Refuse series that lack what the training series had."""
     for one in series if layout.logs else ():
         if not (one.values > 0).any():
             raise DataError(
-                f"the series {one.name!r} has no value above 0, and the forecaster works on "
-                "logarithms, for all values that it learned from are positive"
+                f"the series {one.name!r} has no value above 0, and the forecaster uses "
+                "logarithms, since all training values were positive"
             )
     known, past = len(layout.known_means), len(layout.past_means)
     for one in series:
         if (one.known.shape[1], one.past.shape[1]) != (known, past):
             raise DataError(
-                f"the series {one.name!r} brings {one.known.shape[1]} known and "
-                f"{one.past.shape[1]} past covariates, and the forecaster has learned with "
+                f"the series {one.name!r} has {one.known.shape[1]} known and "
+                f"{one.past.shape[1]} past covariates, and the forecaster was trained with "
                 f"{known} and {past}"
             )
         if layout.cycles and not one.has_dates:
             raise DataError(
-                f"the series {one.name!r} has no dates, and the forecaster has learned with the "
+                f"the series {one.name!r} has no dates, and the forecaster was trained with the "
                 f"{' and the '.join(layout.cycles)}"
             )
 
 
 def place_in(other: TimeSeries, one: TimeSeries, step: int) -> int:
-    """Where a step of a series lies in another one, if that holds the same values; else 0."""
+    """The position of a step of a series in another one with the same values, or else 0."""
     if other is one:
         return step
     if other.has_dates != one.has_dates or other.step != one.step:
@@ -193,13 +193,13 @@ def place_in(other: TimeSeries, one: TimeSeries, step: int) -> int:
     times = other.times(0, len(other))
     _, theirs, ours = np.intersect1d(times, one.times(0, len(one)), return_indices=True)
     alike = np.isclose(other.values[theirs], one.values[ours], equal_nan=True)
-    if alike.sum() <= len(alike) / 2:  # a few may have been put right since
+    if alike.sum() <= len(alike) / 2:  # a few may have been corrected since
         return 0
     return int(np.searchsorted(times, one.times(step, step + 1)[0]))
 
 
 def refuse_unknown_future(series: Sequence[TimeSeries], horizon: int) -> None:
-    """A known covariate must be known as far as the forecast goes."""
+    """Refuse known covariates that do not cover the forecast."""
     for one in series:
         missing = len(one) + horizon - len(one.known)
         if one.known.shape[1] and missing > 0:

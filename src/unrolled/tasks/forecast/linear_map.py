@@ -1,12 +1,12 @@
-"""The last values of a series as a linear map to the next ones. In: prepared series. Out: points.
+"""A linear map from the last values to the next ones. In: prepared series. Out: point forecasts.
 
-Each window is seen from its last value and in units of its series, so that one map serves series
-of any height and size (Zeng et al. 2023, NLinear); beside it stand the mean of all values so far,
-to which a stationary series returns, and their mean step, with which a drift continues. The weights
-are those of ridge regressions, each shrunk not to zero but to a plain forecast (`priors`): few data
-leave it at that. They are tried on origins behind what they were fitted to, at several places, and
-averaged by how likely they make what came there; an average of linear maps is a linear map. They
-are then fitted once more to everything. Next: `shares`.
+The last value is subtracted from each window, which is divided by the unit of its series, so that
+one map serves series of any level and scale (Zeng et al. 2023, NLinear). Two more inputs are the
+mean of all values so far, to which a stationary series returns, and their mean step, with which a
+drift continues. The weights are those of ridge regressions that are shrunk not to zero but to a
+simple forecast (`priors`), which dominates if there are few data. The regressions are evaluated on
+later origins, at several cuts, and averaged by their likelihood; an average of linear maps is a
+linear map. They are then refitted to all data. Next: `shares`.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from unrolled.data.windows import Prepared
 from unrolled.tasks.forecast.ridge import PENALTIES, SO_FAR, Ridge, priors
 from unrolled.tasks.forecast.stacking import A_WINDOW
 
-SEASONS = (14, 7, 4, 2, 1)  # that a map may look back on
-LENGTHS = (64, 32, 16, 8, 4)  # that it may look back on whatever the season is
-FEWEST, MOST = 4, 512  # values that it looks back on
-ROWS_A_WEIGHT = 0.5  # windows for each value that it looks back on, at least: the penalty does more
-HELD = 0.4  # of the origins, the last ones: by these choices are judged
-CUTS = 4  # how many times a map is fitted to what comes before some of them
-MANY = 8  # series: with as many, one cut is enough
-JUDGED = 1_000  # origins behind one cut that are looked at
-KEPT = 0.02  # of the likelihood of the best: what is less likely is left out of the average
+SEASONS = (14, 7, 4, 2, 1)  # whose length a map may use as history
+LENGTHS = (64, 32, 16, 8, 4)  # of history for any season
+FEWEST, MOST = 4, 512  # values of history
+ROWS_A_WEIGHT = 0.5  # minimum number of windows per value of history; the penalty does the rest
+HELD = 0.4  # share of the origins, the last ones, for comparing choices
+CUTS = 4  # how many times a map is fitted to the part before some of them
+MANY = 8  # series: with this many, one cut is enough
+JUDGED = 1_000  # origins after each cut that are evaluated
+KEPT = 0.02  # of the likelihood of the best: less likely choices are left out of the average
 ROWS = 4096  # windows that are multiplied at once
 
 
 class Choice(NamedTuple):
-    """How far a map looks back, what it is shrunk to, and how much."""
+    """The history of a map, what it is shrunk to, and the penalty."""
 
     back: int
     prior: str
@@ -49,10 +49,10 @@ class LinearMap:
     weight: Any  # (back, H)
     past: Any  # (SO_FAR, H)
     bias: Any  # (H,)
-    error: float = math.nan  # of the best choice, on origins that were held out; in units
+    error: float = math.nan  # of the best choice, on held-out origins; in units
 
     def points(self, series: Prepared, origins: Any) -> Any:
-        """(origins, H); before its first value a series is taken to have been that value."""
+        """(origins, H); before its start a series is assumed to equal its first value."""
         inputs, now = _inputs(series, np.asarray(origins), len(self.weight))
         return now[:, None] + series.scale.unit * self.said(inputs)
 
@@ -67,7 +67,7 @@ class LinearMap:
 
     @classmethod
     def mean(cls, maps: Sequence[LinearMap], shares: Any = None) -> LinearMap:
-        """Their average; what lies before the window of one has no weight in it."""
+        """The average of maps; beyond its own history a map has zero weights."""
         back = max(len(one.weight) for one in maps)
         padded = [np.pad(one.weight, ((back - len(one.weight), 0), (0, 0))) for one in maps]
         past, bias = (
@@ -79,7 +79,7 @@ class LinearMap:
 def fit_map(
     series: Sequence[Prepared], learned: Sequence[int], cuts: int | None = None
 ) -> LinearMap | None:
-    """The map of all series; None where they are too short for one."""
+    """Fit one map to all series; None if they are too short."""
     horizon = series[0].layout.horizon
     late, ends = held_out(series, learned)
     backs = _backs(series, [max(0, first - horizon) for first in late])
@@ -106,7 +106,7 @@ def fit_map(
 
 
 def held_out(series: Sequence[Prepared], learned: Sequence[int]) -> tuple[list[int], list[int]]:
-    """The first origin by which choices are judged, and the one behind the last, of each series."""
+    """The first held-out origin of each series, and the one after the last."""
     ends = [max(0, end - series[0].layout.horizon) for end in learned]
     return [int(end * (1 - HELD)) for end in ends], ends
 
@@ -114,7 +114,7 @@ def held_out(series: Sequence[Prepared], learned: Sequence[int]) -> tuple[list[i
 def _tried(
     back: int, known: Sequence[Any], series: Prepared, x: Any, y: Any
 ) -> list[tuple[Choice, float]]:
-    """How far what came lies from what each choice says, summed."""
+    """The summed absolute errors of each choice."""
     ridge = Ridge(*known)
     found = []
     for name, prior in priors(back, series.layout.horizon, series.layout.season).items():
@@ -130,9 +130,9 @@ def _averaged(
     like: Prepared,
     count: int,
 ) -> LinearMap:
-    """Of the choices, by their likelihood: of Laplace's distribution, with two errors a window.
+    """The average of the choices by their Laplace likelihood, with two errors for each window.
 
-    Errors of one window, and of windows that overlap, say much the same (`stacking`).
+    Errors of one window and of overlapping windows are correlated (`stacking`).
     """
     windows *= A_WINDOW
     logs = {one: -windows * math.log(max(size, 1e-300)) for one, size in distances.items()}
@@ -150,7 +150,7 @@ def _averaged(
 
 
 def _backs(series: Sequence[Prepared], stops: Sequence[int]) -> list[int]:
-    """How many values it may look back on, by how many origins come before each stop."""
+    """The possible lengths of history, given the number of origins before each stop."""
     season, horizon = series[0].layout.season, series[0].layout.horizon
     wanted = [season * count for count in SEASONS] + [2 * horizon, horizon, *LENGTHS]
     return [
@@ -186,7 +186,7 @@ def _targets(series: Prepared, origins: Any) -> Any:
 def _judged(
     series: Sequence[Prepared], firsts: Sequence[int], stops: Sequence[int], back: int
 ) -> tuple[Any, Any]:
-    """Windows and what came after them, of some origins between `firsts` and `stops`."""
+    """Windows and targets for some origins between `firsts` and `stops`."""
     total = sum(stop - first for first, stop in zip(firsts, stops))
     stride = max(1, -(-total // JUDGED))
     some = [np.arange(first, stop, stride) for first, stop in zip(firsts, stops)]
@@ -203,10 +203,10 @@ def _more(known: dict[int, Any] | None, more: dict[int, Any]) -> dict[int, Any]:
 def _products(
     series: Sequence[Prepared], spans: Sequence[tuple[int, int]], backs: Sequence[int]
 ) -> dict[int, Any]:
-    """For each way to look back: X'X and X'Y over the origins of each span that see so far back.
+    """For each length of history: X'X and X'Y over the origins of each span with that history.
 
-    The inputs have a column of ones behind them. A shorter window is the end of a longer one, so
-    each origin is multiplied once, with the longest window that it has.
+    The last input column is ones. A shorter window is the end of a longer one, so each origin is
+    used once, with its longest window.
     """
     horizon, found, longer = series[0].layout.horizon, {}, None
     for back in sorted(backs, reverse=True):
@@ -232,7 +232,7 @@ def mean_distance(
     stops: Sequence[int],
     points: Callable[[Prepared, Any], Any],
 ) -> float:
-    """How far what comes lies from points of some origins: the mean, in units of each series."""
+    """The mean absolute error of point forecasts from some origins, in units of each series."""
     total, count, horizon = 0.0, 0, series[0].layout.horizon
     for one, first, stop in zip(series, firsts, stops):
         for at in range(first, stop, ROWS):

@@ -1,9 +1,9 @@
-"""Where a network's forecasts start from. In: prepared series. Out: points; next: `job`, `shares`.
+"""The baseline path of a network. In: prepared series. Out: points; next: `job`, `shares`.
 
-The network says how far the future lies from a linear path: from the seasonal naive forecast, or,
-where it is nearer to what came, from a linear map of the last values, one of all series or one of
-each. So what is linear need not be learned by gradients, and a network that says 0 is as good as
-the map (the linear part of LSTNet, Lai et al. 2018, fitted beforehand).
+The network predicts the difference between the future and a linear path: the seasonal naive
+forecast or, if it is more accurate, a linear map of the last values, one for all series or one for
+each. So the linear part need not be learned by gradient descent, and a network with output 0 equals
+the path (the linear part of LSTNet, Lai et al. 2018, fitted beforehand).
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from unrolled.tasks.forecast.linear_map import LinearMap, fit_map, held_out, mea
 MAP, SEASONAL = "linear map", "seasonal naive"
 OTHERS = (MAP, *METHODS)
 PATHS = (SEASONAL, MAP, OWN)
-CLEARLY = 0.05  # a map that is less nearer than that to what came may be so by chance
-LEAST = 1e-3  # of the size: a path that makes no mistake leaves nothing to be learned
+CLEARLY = 0.05  # relative gain in accuracy that a map needs: less may be chance
+LEAST = 1e-3  # of the size, which is 0 for a path without errors
 
 
 @dataclass(frozen=True)
 class LinearPath:
-    """A method, the maps that it may need, and how far what comes usually lies from it."""
+    """A method, its maps if it has any, and its mean error."""
 
     name: str = SEASONAL
-    size: float = 1.0  # the mean distance, in units of each series
-    linear: LinearMap | None = None  # of what came before the validation part
-    refitted: LinearMap | None = None  # of everything before the test
+    size: float = 1.0  # the mean absolute error, in units of each series
+    linear: LinearMap | None = None  # fitted before the validation part
+    refitted: LinearMap | None = None  # fitted to everything before the test
 
     def points(self, series: Prepared, origins: Any) -> Any:
-        """(origins, H), by what came before the validation part."""
+        """(origins, H), fitted before the validation part."""
         found: Any = others(series, origins, self.linear, [self.name], series.learned)[self.name]
         return found
 
@@ -55,7 +55,7 @@ def others(
 
 
 def choose_path(series: Sequence[Prepared]) -> LinearPath:
-    """The nearest path, on origins that its maps had not learned from; a map must be clearly so."""
+    """The most accurate path on held-out origins; a map must be clearly better."""
     learned = [one.learned for one in series]
     linear = fit_map(series, learned)
     judged = {SEASONAL: _seasonal_distance(series) * (1 - CLEARLY)}
@@ -72,7 +72,7 @@ def choose_path(series: Sequence[Prepared]) -> LinearPath:
 
 
 def _seasonal_distance(series: Sequence[Prepared]) -> float:
-    """Of the seasonal naive forecast, on the origins by which maps are judged."""
+    """The error of the seasonal naive forecast on the same held-out origins."""
     firsts, ends = held_out(series, [one.learned for one in series])
     return mean_distance(series, firsts, ends, LinearPath().points)
 

@@ -1,8 +1,8 @@
-"""A forecaster as a part of a page that computes. In: a fitted forecaster. Out: `Live`.
+"""A forecaster that runs in a page. In: a fitted forecaster. Out: `Live`.
 
-The page takes values that come after the end of a series, or a series of its own, and draws what
-comes next with its intervals: as `unrolled forecast` says it, with everything that the network
-shares its forecasts with and the calibration by the latest errors. Next: the run's report, and
+The user enters values that follow a series, or a separate series, and the page draws the forecast
+with its intervals. It equals that of `unrolled forecast`, including the methods averaged with the
+network and the calibration by the latest errors. Next: the run's report, and
 `Forecaster.export_as`.
 """
 
@@ -25,8 +25,8 @@ from unrolled.tasks.forecast.linear_path import MAP, OTHERS
 from unrolled.tasks.forecast.model import CONTEXT
 from unrolled.tasks.live import LARGE, arrays_of, rounded, script_of, source, weights_of
 
-MORE = 1_000  # new values that a page takes after the end of a series
-MOST_SERIES, MOST_VALUES = 12, 200_000  # that a page holds
+MORE = 1_000  # new values after the end of a series that a page accepts
+MOST_SERIES, MOST_VALUES = 12, 200_000  # in a page
 
 BODY = """
 <p>Paste the values that came next, or drop a CSV file here: the network inside this page reads them
@@ -48,13 +48,13 @@ the quantiles {levels}. Steps are counted from the last value. {precision}</p>
 """
 WORDS = {MAP: "map", OWN: "own", "naive": "naive", "seasonal naive": "seasonal",
          "smoothing": "smooth"}  # fmt: skip
-ALONE = '<label><input id="alone" type="checkbox"> they are a series of their own</label>\n'
+ALONE = '<label><input id="alone" type="checkbox"> they are a separate series</label>\n'
 
 
 def live_part(
     model: Any, value: str = "the series", int8: bool | None = None
 ) -> tuple[Live, float | None]:
-    """The part, and how far int8 moves a forecast, in units of its series; `model` is fitted."""
+    """The live part, and the change due to int8 in units of the series; `model` is fitted."""
     _refuse(model)
     if int8 is None:
         int8 = weights_of(model.model_) > LARGE
@@ -63,7 +63,7 @@ def live_part(
     if moved is not None:
         precision = (
             "The weights are stored as int8, which moved a forecast by at most "
-            f"{moved:.2g} of the usual distance between a value and the one a season before."
+            f"{moved:.2g} of the typical difference between a value and the one a season before."
         )
     body = BODY.format(
         value=html.escape(value[:60]),
@@ -85,19 +85,19 @@ def forecaster_script(model: Any, int8: bool) -> str:
 def _refuse(model: Any) -> None:
     if model.mode == "fed-back":
         raise ArgumentError(
-            "a forecaster with mode='fed-back' draws sample paths, which no page or module does: "
+            "a forecaster with mode='fed-back' draws sample paths, which a page cannot do: "
             "train one with mode='direct' (--mode direct)"
         )
     if model.layout_.known_means or model.layout_.past_means:
         raise ArgumentError(
-            "this forecaster is told covariates, which no page or module takes: export it to onnx "
+            "this forecaster uses covariates, which a page does not support: export it to onnx "
             "(trained with --no-shared), use unrolled forecast, or train it without --known and "
             "--past"
         )
 
 
 def _facts(model: Any, int8: bool) -> dict[str, Any]:
-    """What the scripts know as `run`."""
+    """The data that the scripts call `run`."""
     network, layout, calibration = model.model_, model.layout_, model.calibration_
     path = model.shares_.path
     heads = {"straight_known": network.straight_known}
@@ -129,7 +129,7 @@ def _facts(model: Any, int8: bool) -> dict[str, Any]:
 
 
 def _may_be_alone(model: Any) -> bool:
-    """Whether it can forecast other series than its own: without dates, without maps of each."""
+    """Whether it can forecast other series: without dates and without maps for each series."""
     return not (model.layout_.cycles or _has_own_maps(model))
 
 
@@ -142,7 +142,7 @@ def _map(linear: LinearMap | None) -> dict[str, Any] | None:
 
 
 def _series(one: Prepared, has_own_map: bool) -> dict[str, Any]:
-    """The values, and the calendar and the names of the steps as far as a page may go."""
+    """The values, and the calendar and names of all steps that a page may need."""
     length = len(one) + MORE + one.layout.horizon
     times = one.series.times(0, length)
     calendar = features(times, one.layout.cycles)
@@ -164,7 +164,7 @@ def _series(one: Prepared, has_own_map: bool) -> dict[str, Any]:
 
 
 def _named(time: Any) -> str:
-    """A step as a person writes it: the day, and the time of day where there is one."""
+    """A readable time: the day, and the time of day unless it is midnight."""
     if not isinstance(time, np.datetime64):
         return str(time)
     text = str(time.astype("datetime64[s]"))
@@ -172,7 +172,7 @@ def _named(time: Any) -> str:
 
 
 def moved_by_int8(model: Any) -> float:
-    """The most that int8 moves a forecast after the end, in units of the series."""
+    """The largest change of a forecast due to int8, in units of the series."""
     whole = model.model_
     exact = model.forecast()
     try:

@@ -1,12 +1,11 @@
-"""The network of forecasts. In: inputs, what is known ahead. Out: quantiles; next: the loss.
+"""The network of a forecaster. In: inputs, known future. Out: quantiles; next: the loss.
 
-    inputs -> recurrent layers -> for each step ahead: (state, what is known of it) -> quantiles
+    inputs -> recurrent layers -> for each step ahead: (state, its known features) -> quantiles
 
-It forecasts at every step of the series, not only at the last, so that one pass over a series gives
-the forecasts of all origins (Wen et al. 2017). A straight path from the inputs to all quantiles
-stands beside the recurrent one, so that what grows in the inputs beyond anything seen grows in the
-forecast too (Lai et al. 2018). Quantiles are sorted, so that they never cross (Chernozhukov et al.
-2010).
+It forecasts at every step of the series, so that one pass over a series gives the forecasts of all
+origins (Wen et al. 2017). A linear skip connection from the inputs to all quantiles lets the
+forecast follow inputs beyond the range of the training data (Lai et al. 2018). Quantiles are
+sorted, so that they never cross (Chernozhukov et al. 2010).
 """
 
 from __future__ import annotations
@@ -19,11 +18,11 @@ from torch import Tensor, nn
 from unrolled.cells.choosing import ChosenCell
 from unrolled.networks.recurrent import make_recurrent
 
-CONTEXT = 16  # numbers that the state gives to each step ahead
+CONTEXT = 16  # features of the state for each step ahead
 
 
 class ForecastNetwork(nn.Module):
-    """Quantiles of the distance from the anchor, for each step ahead."""
+    """Quantiles of the difference from the anchor, for each step ahead."""
 
     def __init__(
         self,
@@ -47,14 +46,14 @@ class ForecastNetwork(nn.Module):
         self.straight = nn.Linear(inputs, horizon)
         self.straight_known = nn.Parameter(torch.zeros(horizon, ahead))
         for weight in (*self.readout.parameters(), *self.straight.parameters()):
-            nn.init.zeros_(weight)  # at first it forecasts the anchor
+            nn.init.zeros_(weight)  # initially it forecasts the anchor
 
     @torch.no_grad()
     def begin_at(self, quantiles: Any) -> None:
-        """Let it forecast, at first, these distances from the anchor, whatever it is told.
+        """Initialize the forecast to these differences from the anchor, for any input.
 
-        Otherwise the first thing that it learns is that spread, the fastest way to which is to
-        drive all units of the state to their ends, where nothing moves them again.
+        Otherwise training first learns that spread, most quickly by saturating all units of the
+        state, from which they do not recover.
         """
         self.readout.bias.copy_(torch.as_tensor(quantiles))
 
@@ -73,10 +72,10 @@ class ForecastNetwork(nn.Module):
 
 
 def pinball(forecast: Tensor, target: Tensor, quantiles: Tensor) -> Tensor:
-    """The loss of which the quantiles are the best answers (Koenker and Bassett 1978).
+    """The loss that is minimized by the quantiles (Koenker and Bassett 1978).
 
-    forecast (..., Q), target (...); the mean over the quantiles, twice, so that the median's is the
-    absolute error.
+    forecast (..., Q), target (...); twice the mean over the quantiles, so that the loss of the
+    median is the absolute error.
     """
     error = target[..., None] - forecast
     return 2 * torch.maximum(quantiles * error, (quantiles - 1) * error).mean(-1)

@@ -1,10 +1,10 @@
 """A forecaster as one ONNX graph. In: its network, layout and calibration. Out: the model; next:
 `Forecaster.export_as`.
 
-It takes the values of one series without gaps, `values` (time,), and where the network is told
-more, `told` (time + horizon, .) and `past` (time, .), in the units of training. It gives
-`quantiles` (horizon, .) of what comes after the end, in the units of the values. Scales are those
-of the values that are given; quantiles are calibrated as on the validation part.
+The inputs are the values of one series without gaps, `values` (time,), and, if the network uses
+more, `told` (time + horizon, .) and `past` (time, .), in the units of training. The output is
+`quantiles` (horizon, .) of the next values, in the units of the values. Scales are computed from
+the given values; quantiles are calibrated as on the validation part.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FLOAT32, FLOAT64 = 1, 11
 def forecaster_model(
     model: ForecastNetwork, layout: Layout, calibration: Calibration, levels: Sequence[float]
 ) -> Any:
-    """The whole of it, from values to quantiles."""
+    """The complete graph, from values to quantiles."""
     return _Writer(model, layout, calibration, levels).write()
 
 
@@ -71,7 +71,7 @@ class _Writer:
         return model_of(g.build("forecaster", inputs, outputs), about, unrolled.__version__)
 
     def _logs(self, values: str) -> str:
-        """As `in_logs`, whose floor is half the least positive value."""
+        """Like `in_logs`, with half the smallest positive value as its floor."""
         g = self.g
         positive = g.add("Greater", values, self.double(0.0))
         large = self.double(np.finfo(np.float64).max)
@@ -87,7 +87,7 @@ class _Writer:
         return self.g.add("Slice", values, first, end, self.g.integers(0))
 
     def _scale(self) -> None:
-        """Mean, spread and unit, as `scale_of` measures them."""
+        """Mean, deviation and unit, as in `scale_of`."""
         g, v = self.g, self.values
         self.mean = g.add("ReduceMean", v, axes=[0], keepdims=0)
         centred = g.add("Sub", v, self.mean)
@@ -101,17 +101,17 @@ class _Writer:
         self.unit = self._or(g.add("ReduceMean", change, axes=[0], keepdims=0), self.spread)
 
     def _or(self, number: str, other: str) -> str:
-        """The other number where the first is 0."""
+        """The other number if the first is 0."""
         return self.g.add("Where", self.g.add("Equal", number, self.double(0.0)), other, number)
 
     def _after(self, steps: int) -> str:
-        """The series, with its first value so many times before it."""
+        """The series, preceded by `steps` copies of its first value."""
         g = self.g
         first = self.cut(self.values, g.integers(0), g.integers(1))
         return g.add("Concat", g.add("Expand", first, g.integers(steps)), self.values, axis=0)
 
     def _inputs(self, told: str | None, past: str | None) -> str:
-        """(time, inputs), as `own_inputs` and `prepare` make them."""
+        """(time, inputs), as in `own_inputs` and `prepare`."""
         g, around = self.g, memory(self.layout)
         before = self.cut(self._after(self.layout.season), g.integers(0), self.count)
         sums = g.add("CumSum", self._after(around), g.constant(0, "axis", np.int64))
@@ -136,7 +136,7 @@ class _Writer:
         return self.g.add("Unsqueeze", vector, self.g.integers(1))
 
     def _single(self, array: str) -> str:
-        """In the network's own type."""
+        """Cast to the network's type."""
         return self.g.add("Cast", array, to=self.g.element)
 
     def _linear(self, layer: Any, x: str) -> str:
@@ -145,7 +145,7 @@ class _Writer:
         return g.add("Add", product, g.constant(_array(layer.bias), "bias"))
 
     def _state(self, x: str) -> tuple[str, str]:
-        """What the last step says of all steps ahead: (H, 1), and (H, CONTEXT)."""
+        """The outputs of the last step for all steps ahead: (H, 1), and (H, CONTEXT)."""
         g, horizon = self.g, self.model.horizon
         sequence = g.add("Unsqueeze", x, g.integers(1))
         y, _ = Layers(g, self.network).write(sequence, first_states(g, self.network, g.integers(1)))
@@ -156,10 +156,10 @@ class _Writer:
         return place, g.add("Reshape", context, g.integers(horizon, CONTEXT))
 
     def _ahead(self, told: str | None) -> tuple[str, str]:
-        """The anchors (H,), and what is known of each step ahead (H, .)."""
+        """The anchors (H,), and the known features of each step ahead (H, .)."""
         g, season = self.g, self.layout.season
         steps = np.arange(1, self.layout.horizon + 1)
-        away = steps - season * -(-steps // season) - 1  # from the number of values
+        away = steps - season * -(-steps // season) - 1  # relative to the number of values
         anchor, before = (self._at(away - back) for back in (0, season))
         now = self._at(np.array([-1]))
         changes = [g.add("Div", g.add("Sub", anchor, other), self.unit) for other in (now, before)]
@@ -170,7 +170,7 @@ class _Writer:
         return anchor, g.add("Concat", *parts, axis=1, name="ahead")
 
     def _at(self, places: Any) -> str:
-        """Values by their distance from the end; before the first one it repeats."""
+        """Values by their distance from the end; before the start, the first one."""
         g = self.g
         found = g.add("Add", self.count, g.integers(*places.tolist()))
         return g.add("Gather", self.values, g.add("Max", found, g.integers(0)), axis=0)
@@ -191,7 +191,7 @@ class _Writer:
         return self._right(g.add("Cast", ascending, to=FLOAT64), anchor)
 
     def _right(self, distance: str, anchor: str) -> str:
-        """In the units of the values, each quantile shifted, none crossing the median."""
+        """Quantiles in the units of the values, calibrated and without crossing the median."""
         g, middle = self.g, self.levels.index(MIDDLE)
         shift = np.array(self.calibration.shift, np.float64)
         shift[:, middle] = 0.0

@@ -31,10 +31,10 @@ from unrolled.tasks.reporting import (
 )
 from unrolled.training.job import State
 
-HISTORY = 3  # horizons of history in a picture
+HISTORY = 3  # horizons of history in a figure
 FUTURES = 4  # series whose future is drawn
-LONGEST = 200  # steps that are looked at closely
-FOR_LAGS = 20  # stretches over which the derivative by lag is a mean
+LONGEST = 200  # steps with drawn states
+FOR_LAGS = 20  # parts of series over which the derivative by lag is averaged
 WORDS = {
     "mae": "MAE", "rmse": "RMSE", "smape": "sMAPE (%)", "mase": "MASE", "pinball": "pinball",
     "coverage": "coverage",
@@ -43,7 +43,7 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Findings:
-    """Everything the page is made of."""
+    """The content of the page."""
 
     config: Mapping[str, Any]
     cell: ChosenCell
@@ -55,10 +55,10 @@ class Findings:
     tested: Sequence[int]
     backtest: Backtest
     shares: Shares
-    part: str  # which part the backtest is about
+    part: str  # the part of the backtest
     futures: Sequence[Any]  # `Forecast` of each series
     notes: Sequence[str]
-    live: Live | str  # a sentence where the page holds no network
+    live: Live | str  # a sentence if the page has no network
     command: str
 
 
@@ -123,7 +123,7 @@ def _part_rows(found: Findings) -> list[list[Any]]:
 
 
 def shown_time(time: Any) -> str:
-    """A time without what says nothing: no seconds that are 0, no midnight."""
+    """A time without zero seconds and without midnight."""
     text = str(time).replace("T", " ").removesuffix(".000000")
     return text.removesuffix(":00").removesuffix(" 00:00")
 
@@ -131,7 +131,7 @@ def shown_time(time: Any) -> str:
 def _how_good(found: Findings) -> Section:
     backtest = found.backtest
     origins = sum(len(one.origins) for one in backtest.series)
-    is_point = len(backtest.levels) == 1  # which covers nothing
+    is_point = len(backtest.levels) == 1  # no interval
     words = {name: word for name, word in WORDS.items() if not (is_point and name == "coverage")}
     rows = [
         [method, *(f"{figures[name]:.4g}" for name in words if name != "coverage"),
@@ -164,7 +164,7 @@ def _how_good(found: Findings) -> Section:
 
 
 def _what_they_mean(found: Findings) -> str:
-    """The figures and the methods, for readers who are new to them."""
+    """Explanations of the metrics and methods."""
     season, step = found.series[0].layout.season, found.series[0].series.step
     back = f"the value {season} steps of {step} earlier" if season > 1 else "the last value too"
     return (
@@ -180,10 +180,10 @@ def _what_they_mean(found: Findings) -> str:
 
 
 def _what_is_shared(found: Findings) -> str:
-    """Whose forecasts are averaged."""
+    """A description of the averaged methods."""
     path, logs = found.shares.path.name, found.series[0].layout.logs
-    start = f"The network starts from the method *{path}* and learns how far the future lies from "
-    start += "it" + (", in logarithms, in which these series change evenly. " if logs else ". ")
+    start = f"The network starts from the method *{path}* and learns the difference between it and "
+    start += "the future" + (", in logarithms, which change more evenly. " if logs else ". ")
     shares = {name: share for name, share in found.shares.mean().items() if share}
     if len(shares) < 2:
         return (
@@ -201,7 +201,7 @@ def _what_is_shared(found: Findings) -> str:
 
 
 def _how_sure(found: Findings) -> str:
-    """How the interval came about, what that changed, and what it takes for granted."""
+    """An explanation of the interval: calibration, its effect, its assumptions."""
     backtest = found.backtest
     before, after = backtest.as_said, backtest.figures[NETWORK]
     if before == after:
@@ -247,7 +247,7 @@ def _pictures(found: Findings) -> Section:
 
 
 def _band(backtest: Backtest) -> str:
-    """What the shaded bands are."""
+    """A sentence on the shaded bands."""
     width = backtest.levels[-1] - backtest.levels[0]
     return (
         f". The band should cover {width:.0%} of future values." if len(backtest.levels) > 1 else ""
@@ -279,7 +279,7 @@ def _picture(found: Findings, series: Prepared, tried: Tried, number: int) -> An
 
 
 def intervals(quantiles: Any, levels: Sequence[float]) -> dict[str, tuple[Any, Any]]:
-    """Pairs of quantiles from the outside in, by the share that lies between them."""
+    """Pairs of quantiles, outermost first, by the share between them."""
     pairs = {}
     for low in range(len(levels) // 2):
         high = len(levels) - 1 - low

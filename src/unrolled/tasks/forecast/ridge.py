@@ -1,10 +1,10 @@
-"""Ridge regressions of all penalties from one decomposition. In: X'X and X'Y. Out: weights.
+"""Ridge regressions for all penalties from one decomposition. In: X'X and X'Y. Out: weights.
 
-    W = argmin |Y - X W|^2 + p s |W - W0|^2,   W0 the weights of a plain forecast, s the mean square
+    W = argmin |Y - X W|^2 + p s |W - W0|^2,   W0 weights of a simple forecast, s the mean square
 
 X'X = Q diag(l) Q' gives W = Q diag(1 / (l + p s)) Q' (X'Y + p s W0) for every penalty p. The bias
-is one more weight, of an input as large as the others, and shrinks to 0 like them: what wanders has
-a drift by chance. Next: `linear_map`.
+is the weight of an additional input on the scale of the others, and shrinks to 0 like them, since a
+random walk drifts by chance. Next: `linear_map`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SO_FAR = 2  # inputs that say what all values so far were like: their mean, thei
 
 
 class Ridge:
-    """The inputs have a column of ones behind them."""
+    """A regression whose last input column is ones."""
 
     def __init__(self, squares: Any, crossed: Any) -> None:
         size, count = float(np.diag(squares)[:-1].mean()), float(squares[-1, -1])
@@ -38,11 +38,11 @@ class Ridge:
         scale = np.ones(len(squares))
         scale[-1] = self.one
         values, self.vectors = np.linalg.eigh(squares * scale * scale[:, None])
-        self.values = np.maximum(values, 0.0)  # below 0 by rounding alone
+        self.values = np.maximum(values, 0.0)  # below 0 only by rounding
         self.crossed = self.vectors.T @ (crossed * scale[:, None])
 
     def _turned(self, penalty: float, prior: Any) -> Any:
-        """The weights in the directions of Q."""
+        """The weights in the basis of Q."""
         weight = penalty * self.size
         return (self.crossed + weight * prior) / (self.values + weight)[:, None]
 
@@ -56,18 +56,18 @@ class Ridge:
         return found
 
     def said(self, windows: Any, prior: Any) -> Any:
-        """What each penalty says of inputs (N, back + SO_FAR): (penalties, N, H)."""
+        """Predictions of each penalty for inputs (N, back + SO_FAR): (penalties, N, H)."""
         inputs = windows @ self.vectors[:-1] + self.one * self.vectors[-1]
         turned = self._turned_prior(prior)
         return inputs @ np.stack([self._turned(penalty, turned) for penalty in PENALTIES])
 
 
 def priors(back: int, horizon: int, season: int) -> dict[str, Any]:
-    """Weights (back + SO_FAR, H) of plain forecasts, as distances from the last value.
+    """Weights (back + SO_FAR, H) of simple forecasts, as differences from the last value.
 
-    The last value; the mean of the window, and of all values so far; a drift like the mean step so
-    far; and where the window holds a season, the last value of the same place in the season,
-    without and with that drift, and the mean of all such values.
+    The forecasts are the last value; the mean of the window, and of all values so far; a drift by
+    the mean step so far; and, if the window contains a season, the last value at the same position
+    in the season, without and with that drift, and the mean of all such values.
     """
     ahead = np.arange(1, horizon + 1)
     names = ["last", "mean", "level", "drift"]

@@ -1,8 +1,8 @@
 """Forecasts from many origins of one series. In: a network, a prepared series. Out: quantiles.
 
 The network reads the series once. Direct: its output at each origin is the forecast. Fed back: its
-state at each origin is copied for many paths; each draws the next value from the quantiles, reads
-it, and goes on; the quantiles of the paths are the forecast. Next: `calibrated`.
+state at each origin is copied for many paths; each path repeatedly samples the next value from the
+quantiles and feeds it back; the quantiles of the paths are the forecast. Next: `calibrated`.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import torch
 from unrolled.data.windows import Prepared, anchors, around_anchor, memory, own_inputs
 from unrolled.tasks.forecast.model import ForecastNetwork
 
-ROWS = 4096  # origins, or paths, that are worked on at once
+ROWS = 4096  # origins or paths that are processed at once
 
 
 @dataclass(frozen=True)
 class Roller:
-    """A fitted network, and how it is to be asked."""
+    """A fitted network, and how to forecast with it."""
 
     model: ForecastNetwork
     levels: Sequence[float]
@@ -32,10 +32,10 @@ class Roller:
 
     @torch.no_grad()
     def forecast(self, series: Prepared, origins: Any, path: Any = None, size: float = 1.0) -> Any:
-        """The quantiles from each origin, (origins, H, Q); origins ascend.
+        """Quantiles from each origin, (origins, H, Q), for ascending origins.
 
-        `path` (origins, H) is what the network's distances are measured from, in `size` units of
-        the series; without one it is the seasonal naive forecast.
+        `path` (origins, H) is the baseline to which the network's output, times `size` units of the
+        series, is added; by default it is the seasonal naive forecast.
         """
         if self.fed_back:
             return self._fed_back(series, origins)
@@ -49,7 +49,7 @@ class Roller:
         return torch.from_numpy(array).to(next(self.model.parameters()))
 
     def _direct(self, series: Prepared, origins: Any) -> Any:
-        """One pass: the distances that are the output at each origin."""
+        """The outputs at each origin in one pass."""
         x = self.given(series.inputs[: origins[-1] + 1])[:, None]
         y, _ = self.model.recurrent(x)
         results = []
@@ -61,7 +61,7 @@ class Roller:
         return np.concatenate(results)
 
     def _fed_back(self, series: Prepared, origins: Any) -> Any:
-        """Origins in groups of as many as there is room for."""
+        """Forecast in groups of origins that fit into memory."""
         group = max(1, ROWS // self.paths)
         states, start, results = None, 0, []
         for at in range(0, len(origins), group):
@@ -84,7 +84,7 @@ class Roller:
         y, states = y.repeat_interleave(self.paths, 1), _repeated(states, self.paths)
         one = replace(series, layout=replace(series.layout, horizon=1))
         season = one.layout.season
-        size = max(memory(one.layout), 2 * season) + 1  # what inputs and anchors look back on
+        size = max(memory(one.layout), 2 * season) + 1  # history for inputs and anchors
         back = np.maximum(steps + np.arange(1 - size, 1)[:, None], 0)
         past = series.values[back]  # (size, paths): the values up to the origin
         horizon = series.layout.horizon
@@ -104,7 +104,7 @@ class Roller:
         return np.moveaxis(np.quantile(shaped, self.levels, axis=2), 0, 2).swapaxes(0, 1)
 
     def _chances(self, origins: Any, horizon: int) -> Any:
-        """(H, paths of all origins), each origin's from a seed of its own."""
+        """Random numbers (H, paths of all origins), with a seed for each origin."""
         drawn = [
             np.random.default_rng([self.seed, 6, int(origin)]).random((horizon, self.paths))
             for origin in origins
@@ -112,7 +112,7 @@ class Roller:
         return np.concatenate(drawn, 1)
 
     def _inputs(self, one: Prepared, past: Any, steps: Any, known: Any) -> Any:
-        """What the network reads after a value was drawn; past covariates stay as they were."""
+        """The inputs after a value was sampled; past covariates keep their last values."""
         own = own_inputs(past, np.ones_like(past, bool), one.scale, one.layout, last=1)[0]
         covariates = len(one.layout.past_means)
         last = one.inputs[steps, one.inputs.shape[1] - covariates :]
@@ -120,7 +120,8 @@ class Roller:
 
 
 def draw_from(quantiles: Any, levels: Sequence[float], chance: Any) -> Any:
-    """One value for each row: the quantile function is straight between its points and beyond."""
+    """Sample a value for each row; the quantile function is interpolated and extrapolated
+    linearly."""
     if len(levels) == 1:
         return quantiles[:, 0]
     knots = np.asarray(levels)

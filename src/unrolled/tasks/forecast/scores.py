@@ -1,11 +1,11 @@
-"""How good forecasts are. In: forecasts of many origins, what came. Out: figures; next: reports.
+"""Metrics of forecasts. In: forecasts of many origins, actual values. Out: metrics; next: reports.
 
     MAE     mean |y - f|                       RMSE   root of the mean (y - f)^2
     sMAPE   100 mean 2 |y - f| / (|y| + |f|)   MASE   MAE over that of the seasonal naive method
     pinball the mean over the quantiles q of 2 max(q e, (q - 1) e), e = y - f; of the median: MAE
 
-MASE divides by the mean distance from one season before in the part that was learned from (Hyndman
-and Koehler 2006). `coverage` is the share of what came that lies between the outer quantiles.
+MASE divides by the mean absolute seasonal difference in the training data (Hyndman and Koehler
+2006). `coverage` is the share of actual values between the outer quantiles.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 
 def figures(actual: Any, forecast: Any, quantiles: Sequence[float], unit: Any) -> dict[str, float]:
-    """actual (N, H), NaN where nothing is known; forecast (N, H, Q); unit: MASE's divisor (N,)."""
+    """actual (N, H), NaN where unknown; forecast (N, H, Q); unit: the divisor of MASE (N,)."""
     there = ~np.isnan(actual)
     middle = forecast[..., list(quantiles).index(0.5)]
     error = (actual - middle)[there]
@@ -44,7 +44,7 @@ def pinball(actual: Any, forecast: Any, quantiles: Sequence[float]) -> Any:
 
 
 def mae_by_step(actual: Any, forecast: Any, quantiles: Sequence[float]) -> Any:
-    """The mean absolute error of each step ahead, (H,); NaN where nothing was judged."""
+    """The mean absolute error of each step ahead, (H,); NaN without actual values."""
     error = np.abs(actual - forecast[..., list(quantiles).index(0.5)])
     there = ~np.isnan(error)
     counts = there.sum(0)

@@ -1,4 +1,4 @@
-"""Series and their layout as plain data, which a run keeps. In, out: JSON; next: forecast."""
+"""Stores series and their layout in a run as plain data. In, out: JSON; next: forecast."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MOST_STEPS = 1_000_000  # of a season or a horizon
 
 
 def layout_plain(layout: Layout, calibration: Calibration, shares: Shares) -> dict[str, Any]:
-    """The layout, what sets the quantiles right, and what the network shares its forecasts with."""
+    """The layout, the calibration, and the shares of the methods."""
     arrays = {"shift": calibration.shift.tolist(), "counts": calibration.counts.tolist()}
     return {
         "layout": asdict(layout),
@@ -47,7 +47,7 @@ def _map_plain(linear: LinearMap | None) -> dict[str, Any] | None:
 
 
 def shares_from(data: Any, layout: Layout, path: Path) -> Shares:
-    """The shares that a run keeps."""
+    """Read the shares of a run."""
     try:
         kept = data["shares"]
         if "share" in kept and ("path" not in kept or "past" not in (kept["linear"] or NO_MAP)):
@@ -61,9 +61,9 @@ def shares_from(data: Any, layout: Layout, path: Path) -> Shares:
         name, size = kept["path"]["name"], float(kept["path"]["size"])
         needed = share[:, 1 + OTHERS.index(MAP)].any() or name == MAP
         if needed and linear is None:
-            raise ValueError("a share of a linear map that is not there")
+            raise ValueError("a share of a missing linear map")
         if name not in PATHS or not 0 < size < math.inf:
-            raise ValueError("a linear path that no fit chooses")
+            raise ValueError("an invalid linear path")
         return Shares(share, LinearPath(name, size, linear, refitted or linear))
     except DAMAGE as error:
         raise NotARun(f"{path} is damaged (vocabulary.json: {error!r}): copy it again") from error
@@ -99,19 +99,19 @@ def _fits(calibration: Calibration) -> bool:
 
 
 def _are_numbers(values: Any) -> bool:
-    """Whether a network can hold them all; a gap is none of them."""
+    """Whether all values are finite in float32; gaps are not allowed."""
     return not (np.abs(values) > np.finfo(np.float32).max).any()
 
 
 def _checked_layout(layout: Layout) -> Layout:
-    """The numbers of a layout are what fitting writes, and within bounds."""
+    """Check that the numbers of a layout are valid and within bounds."""
     counts = (layout.horizon, layout.season)
     if not all(type(one) is int and 1 <= one <= MOST_STEPS for one in counts):
         raise ValueError(f"a horizon or season of {counts!r:.60}")
     if not all(type(one) is bool for one in (layout.level, layout.gaps, layout.logs)):
-        raise ValueError("level, gaps and logs are true or false")
+        raise ValueError("level, gaps and logs must be true or false")
     if not isinstance(layout.cycles, list) or not all(type(one) is str for one in layout.cycles):
-        raise ValueError("cycles are words")
+        raise ValueError("cycles must be words")
     for means, scales in (
         (layout.known_means, layout.known_scales),
         (layout.past_means, layout.past_scales),
@@ -119,14 +119,14 @@ def _checked_layout(layout: Layout) -> Layout:
         if np.shape(means) != np.shape(scales) or np.ndim(means) != 1:
             raise ValueError("means and scales, one each")
         if not _are_numbers(np.array([*means, *scales])):
-            raise ValueError("means and scales that no network can hold")
+            raise ValueError("means and scales that are not finite in float32")
     return layout
 
 
 def series_plain(
     series: Sequence[TimeSeries], learned: Sequence[int], tested: Sequence[int]
 ) -> list[dict[str, Any]]:
-    """A gap is null."""
+    """Series as plain data; a gap is null."""
     return [
         {
             "name": one.name,
@@ -166,7 +166,7 @@ def _series(one: Any) -> TimeSeries:
         raise ValueError(f"a series that begins at {first!r:.40}")
     there = values[~np.isnan(values)] if values.ndim == 1 else values[:0]
     if not len(there) or not all(map(_are_numbers, (there, known, past))):
-        raise ValueError("a series without values, or with numbers that no network can hold")
+        raise ValueError("a series without values, or with numbers that are not finite in float32")
     if known.ndim != 2 or past.ndim != 2 or (past.shape[1] and len(past) != len(values)):
         raise ValueError("covariates of another length than their series")
     return TimeSeries(str(one["name"]), start, step, values, known, past)

@@ -1,9 +1,9 @@
-"""A network that shares its forecasts with plain methods. In: a roller, a series. Out: quantiles.
+"""Averages a network with simple methods. In: a roller, a series. Out: quantiles.
 
-What the network, linear maps, the last value, the season before and smoothing say is averaged, with
-shares by the errors that each made on past parts (`stacking`). The quantiles move along
-with the median. Once the shares are known, the plain methods learn once more, from everything that
-comes before the test. Next: `calibrated`, which calibrates the quantiles.
+The forecasts of the network, linear maps, the last value, the previous season and smoothing are
+averaged with shares that depend on their errors on past parts (`stacking`). The quantiles are
+shifted with the median. Once the shares are fixed, the simple methods are refitted to everything
+before the test. Next: `calibrated`, which calibrates the quantiles.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ from unrolled.tasks.forecast.rolling import Roller
 from unrolled.tasks.forecast.stacking import shares_of
 
 NETWORK = "network"
-THIRDS = 3  # of the steps ahead: each has shares of its own
-MOST = 2_000  # origins of a series that are looked at: a tenth is then known to 0.01
-FOLDS = 4  # parts that plain methods are compared on
-ENOUGH = 30  # windows that do not overlap: with as many, the validation part is enough
+THIRDS = 3  # of the steps ahead: each third has its own shares
+MOST = 2_000  # origins of a series that are used
+FOLDS = 4  # parts for comparing simple methods
+ENOUGH = 30  # windows without overlap: with this many, the validation part is enough
 
 
 @dataclass(frozen=True)
 class Shares:
-    """Which part of each step's forecast each method says, (H, 1 + others): rows sum to 1."""
+    """The share of each method in the forecast of each step, (H, 1 + others): rows sum to 1."""
 
     share: Any
     path: LinearPath
 
     @classmethod
     def of_network(cls, horizon: int, path: LinearPath | None = None) -> Shares:
-        """The network alone."""
+        """Shares that use only the network."""
         share = np.zeros((horizon, 1 + len(OTHERS)))
         share[:, 0] = 1.0
         return cls(share, path or LinearPath())
 
     def unseen(self) -> Shares:
-        """Without what the validation part said: for those who are judged on it."""
+        """Without the results of the validation part, for evaluations on that part."""
         path = replace(self.path, refitted=self.path.linear)
         return Shares.of_network(len(self.share), path)
 
@@ -52,19 +52,19 @@ class Shares:
         return dict(zip((NETWORK, *OTHERS), self.share.mean(0).tolist()))
 
     def used(self) -> list[str]:
-        """The methods beside the network that have a share."""
+        """The methods besides the network that have a share."""
         return [name for name, part in zip(OTHERS, self.share[:, 1:].T) if part.any()]
 
 
 @dataclass(frozen=True)
 class Past:
-    """What each method said from some origins of one series, knowing what came before them."""
+    """Forecasts of each method from some origins of one series, fitted to earlier values."""
 
     series: Prepared
     origins: Any
-    end: int  # the first step that is not judged
+    end: int  # the first step that is not evaluated
     points: dict[str, Any]  # (origins, H) of each method
-    said: Any = None  # the network's quantiles, on the validation part alone, (origins, H, Q)
+    said: Any = None  # the network's quantiles, only for the validation part, (origins, H, Q)
 
 
 @dataclass(frozen=True)
@@ -85,11 +85,11 @@ class Shared:
     def forecast(
         self, series: Prepared, origins: Any, early: int | None = None, alone: bool = False
     ) -> Any:
-        """Quantiles from each origin, (origins, H, Q); origins ascend.
+        """Quantiles from each origin, (origins, H, Q), for ascending origins.
 
-        Those from before `series.known` are forecast by methods that know what comes before
-        `early` alone, where that is given, so that their errors are not of what was learned from.
-        `alone`: the network's own, from its linear path on.
+        From origins before `series.known`, the methods are fitted to the part before `early`, if it
+        is given, so that their errors are out-of-sample.
+        `alone`: only the network, with its linear path.
         """
         path = self.shares.path
         used = [] if alone else self.shares.used()
@@ -98,9 +98,9 @@ class Shared:
         return said + self._moved(said, points)[..., None] if used else said
 
     def together(self, past: Past) -> Any:
-        """What all of them would have said, (origins, H, Q).
+        """The averaged forecast, (origins, H, Q).
 
-        Where the network has learned from what came, its path says the middle in its stead.
+        Within the network's training data, its path gives the median instead.
         """
         path, points = self.shares.path, past.points
         said = past.said
@@ -113,7 +113,7 @@ class Shared:
         return said[..., list(self.levels).index(0.5)]
 
     def _moved(self, said: Any, points: dict[str, Any]) -> Any:
-        """How far the other methods move the network's median, (origins, H)."""
+        """The shift of the network's median by the other methods, (origins, H)."""
         middle = self._middle(said)
         together = self.shares.share[:, 0] * middle
         for name in self.shares.used():
@@ -123,7 +123,7 @@ class Shared:
     def _points(
         self, series: Prepared, origins: Any, used: Collection[str], early: int | None
     ) -> dict[str, Any]:
-        """What each method says, (origins, H)."""
+        """The points of each method, (origins, H)."""
         path, known = self.shares.path, series.known
         old = 0 if early is None else int(np.searchsorted(origins, known - 1))
         names = [name for name in OTHERS if name in used]
@@ -139,9 +139,9 @@ class Shared:
 
 
 def names_for(series: Sequence[Prepared], path: LinearPath) -> list[str]:
-    """The methods that may share: of the two kinds of maps, the one that the path is of.
+    """The methods that may have a share: of the two kinds of maps, that of the path.
 
-    Without a season the seasonal naive forecast is the last value, which shares once.
+    Without a season the seasonal naive forecast is the last value, which is included once.
     """
     of_all = path.linear is not None and path.name != OWN
     of_each = len(series) > 1 and path.name != MAP
@@ -156,9 +156,9 @@ def past_forecasts(
     series: Sequence[Prepared],
     parts: Sequence[tuple[int, int]],
 ) -> list[Past]:
-    """Forecasts of the steps from `begin` to before `end` of each series, and of those before.
+    """Forecasts of the steps from `begin` to before `end` of each series, and of earlier parts.
 
-    The network has learned from everything before the validation part, and speaks there alone.
+    The network is trained on everything before the validation part, so it is used only there.
     """
     horizon, names = series[0].layout.horizon, names_for(series, path)
     longest = max(end - begin for begin, end in parts)
@@ -172,7 +172,7 @@ def past_forecasts(
             if not len(origins):
                 continue
             points = others(one, origins, linear, {path.name, SEASONAL, *names}, begin)
-            repeated = points[SEASONAL]  # where the series are too short for a map
+            repeated = points[SEASONAL]  # if the series are too short for a map
             points = {name: points.get(name, repeated) for name in (*names, path.name)}
             said = roller.forecast(one, origins, points[path.name], path.size) if last else None
             found.append(Past(one, origins, end, points, said))
@@ -182,11 +182,11 @@ def past_forecasts(
 def learn_shares(
     past: Sequence[Past], levels: Sequence[float], path: LinearPath, horizon: int
 ) -> Shares:
-    """By what came.
+    """Learn the shares from past forecasts.
 
-    The network is compared with its linear path on the validation part; plain methods are compared
-    on that and on the parts before it. Of several series, which share their times, the validation
-    part says as much of the network as that of one: its weights were chosen at those times.
+    The network is compared with its linear path on the validation part; simple methods are compared
+    on that and on earlier parts. Several series at the same times count like one for the network,
+    since its weights were selected at those times.
     """
     judged = [one for one in past if one.said is not None]
     if not judged:
@@ -210,7 +210,7 @@ def learn_shares(
 
 
 def _folds(parts: Sequence[tuple[int, int]], horizon: int) -> list[list[tuple[int, int]]]:
-    """The validation part, and where it is short others of its size before it, in order of time."""
+    """The validation part and, if it is short, earlier parts of its size, in temporal order."""
     found = [list(parts)]
     while len(found) < FOLDS and _windows(parts, horizon) < ENOUGH:
         before = [(2 * begin - end, begin) for begin, end in found[0]]
@@ -221,29 +221,29 @@ def _folds(parts: Sequence[tuple[int, int]], horizon: int) -> list[list[tuple[in
 
 
 def _windows(parts: Sequence[tuple[int, int]], horizon: int) -> float:
-    """How many windows of one horizon the parts hold that do not overlap."""
+    """The number of windows of one horizon without overlap in the parts."""
     return sum((end - begin) / horizon for begin, end in parts)
 
 
 def windows_in(past: Sequence[Past]) -> float:
-    """The same, of forecasts."""
+    """The same for forecasts."""
     parts = [(int(one.origins[0]) + 1, one.end) for one in past]
     return _windows(parts, past[0].series.layout.horizon)
 
 
 def _mean(values: Any) -> float:
-    """Of what is known; 0 where nothing is."""
+    """The mean of known values; 0 without any."""
     known = values[~np.isnan(values)]
     return float(known.mean()) if len(known) else 0.0
 
 
 def _errors(past: Past, said: Any) -> Any:
-    """What came less what was said, in units of the series, (methods, origins, H)."""
+    """Actual minus predicted values, in units of the series, (methods, origins, H)."""
     return np.moveaxis(errors(past.series, np.moveaxis(said, 0, -1), past.origins, past.end), -1, 0)
 
 
 def errors(one: Prepared, forecast: Any, origins: Any, end: int | None = None) -> Any:
-    """What came less what was said (N, H, Q), in units; NaN from `end` on and in gaps."""
+    """Actual minus predicted values (N, H, Q), in units; NaN from `end` on and in gaps."""
     steps = np.asarray(origins)[:, None] + 1 + np.arange(forecast.shape[1])
     inside = np.minimum(steps, len(one) - 1)
     known = one.seen[inside] & (steps < min(len(one) if end is None else end, len(one)))

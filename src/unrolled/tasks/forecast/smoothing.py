@@ -1,4 +1,4 @@
-"""The classical method beside the network: damped exponential smoothing with a season.
+"""Damped exponential smoothing with a season.
 
     level    l_t = l_{t-1} + phi b_{t-1} + alpha e_t
     trend    b_t = phi b_{t-1} + alpha beta e_t
@@ -7,9 +7,9 @@
     ahead    y_{t+h|t} = l_t + (phi + ... + phi^h) b_t + s_{t+h-m ceil(h/m)}
 
 Holt 1957, Winters 1960, damped by Gardner and McKenzie 1985; this is ETS(A,Ad,A) of Hyndman et al.
-2002, and ETS(A,Ad,N) where there is no season. It begins with the mean season of the first years.
-The four constants are those of a grid with the smallest squared errors one step and `horizon` steps
-ahead together; the whole grid runs at once, one column each.
+2002, and ETS(A,Ad,N) without a season. The initial season is the mean of the first ones. The four
+constants are those of a grid with the smallest sum of squared errors one step and `horizon` steps
+ahead; the whole grid is computed at once, with a column for each choice.
 In: values without gaps. Out: forecasts from every origin; next: `baselines`.
 """
 
@@ -24,7 +24,7 @@ import numpy as np
 ALPHAS = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9, 0.99)
 BETAS = (0.0, 0.02, 0.1, 0.3, 0.6)  # the trend's share of alpha
 GAMMAS = (0.02, 0.1, 0.3, 0.6, 0.9)
-SEASONS = 4  # at the beginning, of which the first season is the mean
+SEASONS = 4  # at the beginning, whose mean is the initial season
 PHIS = (0.8, 0.9, 0.98)  # the usual range of damping, Hyndman et al. 2008
 
 
@@ -44,7 +44,7 @@ class Constants:
 
 @dataclass(frozen=True)
 class Smoothed:
-    """What is known after each step: level and trend (T,), the seasons to come (T, m), errors."""
+    """The state after each step: level and trend (T,), the next season (T, m), errors."""
 
     level: Any
     trend: Any
@@ -66,23 +66,23 @@ def grid(has_season: bool) -> Constants:
 
 
 def chosen(values: Any, season: int, learned: int, horizon: int) -> tuple[int, Constants]:
-    """The season, which is 1 where too little is known for it, and the constants; for `run`."""
+    """The season, 1 if there are too few values, and the constants; for `run`."""
     season = season if learned >= 2 * season else 1
     known = values[:learned]
-    recent = known[-max(4 * season, 2_000) :]  # a long past changes the choice little
+    recent = known[-max(4 * season, 2_000) :]  # earlier values hardly change the choice
     constants = grid(season > 1)
     squares = _squares(recent, season, constants, horizon)
     return season, constants.only(int(np.argmin(squares)))
 
 
 class Smoother:
-    """The same, carried on value by value."""
+    """The same, value by value."""
 
     def __init__(self, values: Any, season: int, constants: Constants) -> None:
         self.constants = constants
         known = run(values, season, self.constants)
         self.level, self.trend = float(known.level[-1]), float(known.trend[-1])
-        self.seasons = known.seasons[-1]  # place 0: the seasonal part of the next step
+        self.seasons = known.seasons[-1]  # index 0: the seasonal part of the next step
 
     def step(self, value: float) -> None:
         """One more value."""
@@ -106,7 +106,7 @@ class Smoother:
 
 
 def _squares(values: Any, season: int, constants: Constants, horizon: int) -> Any:
-    """Squared errors of each column of the grid, each lead in units of its best column."""
+    """Squared errors of each column of the grid, each lead relative to its best column."""
     warm = min(2 * season, len(values) // 2)
     total = np.zeros(len(constants.alpha))
     for lead in sorted({1, horizon}):
@@ -123,7 +123,7 @@ def _squares(values: Any, season: int, constants: Constants, horizon: int) -> An
 
 
 def run(values: Any, season: int, constants: Constants) -> Smoothed:
-    """One choice of constants over a series, remembering what is known after each step."""
+    """Apply one choice of constants to a series and keep the state after each step."""
     count = len(values)
     level, trend, seasons = np.empty(count), np.empty(count), np.empty((count, season))
     for t, (_, one, slope, ring) in enumerate(_steps(values, season, constants)):
@@ -134,7 +134,7 @@ def run(values: Any, season: int, constants: Constants) -> Smoothed:
 
 
 def _steps(values: Any, season: int, constants: Constants) -> Any:
-    """The equations above, step by step, for all columns at once."""
+    """Compute the equations above step by step, for all columns at once."""
     alpha, beta, phi = constants.alpha, constants.beta, constants.phi
     gamma = constants.gamma if season > 1 else np.zeros_like(alpha)
     first_level, first_trend, first_season = beginning(values, season)

@@ -1,13 +1,12 @@
-"""How far each method is to be believed. In: errors of each. Out: shares that sum to 1.
+"""The shares of several methods in a forecast. In: their errors. Out: shares that sum to 1.
 
-Shares are by likelihood: that of Laplace's distribution, in which a mean absolute error of s over n
-errors makes what came as likely as s^-n (Bayesian averaging, Hoeting et al. 1999). Errors of
-windows that overlap say much the same; each window that overlaps with none before it counts as two
-errors, for its beginning and its end. So a few windows leave the methods almost equal, and many
-choose the best one.
+Shares are proportional to the Laplace likelihood, which is s^-n for a mean absolute error s over n
+errors (Bayesian averaging, Hoeting et al. 1999). Errors of overlapping windows are correlated, so
+each window without overlap counts as two errors, for its beginning and its end. With few windows
+the methods have almost equal shares; many windows select the best one.
 
-The network is compared with its path alone, on the part that neither has learned from. That part
-has also chosen the network's weights, so that a few windows of it say little of the network.
+The network is only compared with its path, on the validation part. That part also selected the
+network's weights, so a few windows of it are weak evidence for the network.
 """
 
 from __future__ import annotations
@@ -17,16 +16,16 @@ from typing import Any
 import numpy as np
 
 A_WINDOW = 2  # errors that count as independent
-DOUBT = 2  # windows by which what those that chose its weights say of the network is outweighed
-LEAST = 0.1  # of the network
-NOTHING = 1e-3  # a smaller share is none: what it is for need not be computed
+DOUBT = 2  # windows subtracted from the evidence for the network, which selected its weights
+LEAST = 0.1  # minimum share of the network
+NOTHING = 1e-3  # smaller shares become 0, so that the method need not be computed
 
 
 def shares_of(plain: Any, windows: float, network: float, path: int, its_windows: float) -> Any:
-    """(1 + methods,), the network first, from the plain methods' errors (methods, N).
+    """(1 + methods,), the network first, from the simple methods' errors (methods, N).
 
-    `network` is its mean absolute error as a multiple of that of the method at the place `path`, on
-    `its_windows`. A step of which nothing is known is NaN.
+    `network` is its mean absolute error as a multiple of that of the method with index `path`, on
+    `its_windows`. Unknown errors are NaN.
     """
     plain = plain[:, ~np.isnan(plain).any(0)]
     if not plain.shape[1]:

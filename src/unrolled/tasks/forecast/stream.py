@@ -1,10 +1,10 @@
-"""A forecast that moves on with each new value. In: a forecaster, a series, then values one by one.
+"""A forecast that is updated with each new value. In: a forecaster, a series, then single values.
 
-Out: what comes after the last of them, in a fraction of a millisecond. The state of the network and
-of smoothing is carried on; of the values only those are kept that inputs and anchors look back on.
-The scale of the series and the constants of smoothing are those of the moment when the stream was
-made, and so are the shifts of the quantiles: unlike `Forecaster.forecast`, a stream does not
-recalibrate itself by the latest errors. Next: `unrolled.serve`, or a program of one's own.
+Out: the forecast after the last value, in a fraction of a millisecond. The states of the network
+and of smoothing are carried on; only values that inputs and anchors need are kept. The scale of the
+series, the constants of smoothing and the shifts of the quantiles are fixed when the stream is
+created: unlike `Forecaster.forecast`, a stream does not recalibrate by the latest errors. Next:
+`unrolled.serve`, or the user's program.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from unrolled.tasks.forecast.smoothing import Smoother
 if TYPE_CHECKING:
     from unrolled.tasks.forecast.forecaster import Forecaster
 
-AHEAD = 512  # steps whose calendar is worked out at once
+AHEAD = 512  # steps whose calendar features are computed at once
 
 
 class Heads:
-    """`ForecastNetwork.heads` of one step, on arrays: so small, that is several times as fast."""
+    """`ForecastNetwork.heads` for one step in NumPy, several times as fast at this size."""
 
     def __init__(self, network: ForecastNetwork) -> None:
         self._weights = [
@@ -52,7 +52,7 @@ class Heads:
 
 
 class ForecastStream:
-    """One series, a value at a time; `Forecaster.stream` makes it. One thread at a time."""
+    """One series, a value at a time, created by `Forecaster.stream`. Not thread-safe."""
 
     @torch.no_grad()
     def __init__(
@@ -66,7 +66,7 @@ class ForecastStream:
         if model.mode == "fed-back" or layout.known_means or layout.past_means:
             what = "mode='fed-back'" if model.mode == "fed-back" else "covariates"
             raise ArgumentError(
-                f"a forecaster with {what} takes no single values: give it whole series instead"
+                f"a forecaster with {what} does not support single values: use whole series instead"
             )
         prepared = prepare(series, layout, learned, known)
         self.layout, self.scale, self.series = layout, prepared.scale, series
@@ -78,7 +78,7 @@ class ForecastStream:
         self._size = max(looks_back, *(len(one.weight) for one in self._maps.values()), 0) + 1
         past = np.concatenate([np.full(self._size, prepared.values[0]), prepared.values])
         self._past = past[-self._size :]
-        self._end = len(prepared)  # steps that were seen
+        self._end = len(prepared)  # steps so far
         self._first, self._sum = prepared.values[0], float(prepared.values.sum())
         self._smoother = None
         if self._share["smoothing"].any():
@@ -102,10 +102,10 @@ class ForecastStream:
 
     @torch.no_grad()
     def step(self, value: float | None) -> Forecast:
-        """The forecast after one more value; None is a gap, in which the last value holds."""
+        """The forecast after one more value; None is a gap, which repeats the last value."""
         is_seen = value is not None
         if value is not None and not np.isfinite(value):
-            raise ArgumentError(f"a value is a finite number, or None for a gap, not {value!r}")
+            raise ArgumentError(f"a value must be finite, or None for a gap, not {value!r}")
         now = self._past[-1] if value is None else self._seen(float(value))
         self._past = np.append(self._past[1:], now)
         self._end, self._sum = self._end + 1, self._sum + now
@@ -119,11 +119,11 @@ class ForecastStream:
         return self.forecast()
 
     def _seen(self, value: float) -> float:
-        """A value as the network sees it."""
+        """A value as seen by the network."""
         return float(in_logs(value, self.scale.floor)) if self.layout.logs else value
 
     def forecast(self) -> Forecast:
-        """What comes after the last value."""
+        """The forecast after the last value."""
         horizon, season = self.layout.horizon, self.layout.season
         anchor, before = self._past[self._anchors], self._past[self._anchors - season]
         told = self._told_of(self._end, horizon)
@@ -141,7 +141,7 @@ class ForecastStream:
         return Forecast(self.series.name, times, median, quantiles, self._levels)
 
     def _points(self, anchor: Any) -> dict[str, Any]:
-        """What the other methods say."""
+        """The points of the other methods."""
         now = self._past[-1]
         points = {"naive": now, "seasonal naive": anchor}
         if self._smoother is not None:
@@ -151,12 +151,12 @@ class ForecastStream:
         for name, linear in self._maps.items():
             inputs = np.concatenate([self._past[-len(linear.weight) :] - now, past])
             points[name] = now + self.scale.unit * linear.said(inputs / self.scale.unit)
-        if OWN not in points:  # too short a series for a map of its own
+        if OWN not in points:  # the series is too short for its own map
             points[OWN] = anchor
         return points
 
     def _shared(self, said: Any, points: dict[str, Any]) -> Any:
-        """Quantiles averaged with the other methods, as `shares` does it."""
+        """Quantiles averaged with the other methods, as in `shares`."""
         middle = said[:, self._levels.index(0.5)]
         together = self._shares.share[:, 0] * middle
         for name, point in points.items():
@@ -164,7 +164,7 @@ class ForecastStream:
         return said + (together - middle)[:, None]
 
     def _told_of(self, step: int, count: int) -> Any:
-        """What the calendar says of some steps, worked out for many at once."""
+        """Calendar features of some steps, computed for many at once."""
         if not self.layout.cycles:
             return np.zeros((count, 0))
         first = step - self._told_from

@@ -1,1 +1,1 @@
-"""Generation: a text in, its continuation out. See `generator`."""
+"""Generation. In: a text. Out: its continuation. See `generator`."""

@@ -1,4 +1,4 @@
-"""A whole generator for another runtime. In: a fitted one, a format, a path. Out: its files.
+"""Exports a whole generator. In: a fitted one, a format, a path. Out: its files.
 
 Next: `unrolled.export`.
 """
@@ -42,7 +42,7 @@ def export_generator(model: Any, kind: str, path: Path, options: Options) -> Exp
 
 
 def _in_c(model: Any, path: Path, options: Options, notes: list[str]) -> Exported:
-    """From the number of a token to the scores of the next one, a step at a time."""
+    """Export a step from a token index to the scores of the next token."""
     network, name = model.model_, c_name_of(path)
     whole = replace(network_of(network.recurrent), readout=readout_of(network))
     files = c_files(whole, name, libm=options.libm, int8=options.int8)
@@ -60,14 +60,14 @@ def _graph(model: Any, path: Path, int8: bool) -> Exported:
 
 
 def _vocabulary(model: Any, path: Path) -> Path:
-    """The tokens in the order of their numbers, in a file beside it."""
+    """Write the tokens in the order of their indices to a file beside the export."""
     words = path.with_suffix(".vocabulary.json")
     write_whole(words, json_text(model.tokens_.as_dict()))
     return words
 
 
 def _beginning(model: Any) -> str:
-    """A beginning whose characters the model knows."""
+    """A prompt that consists of known characters."""
     return "".join(letter for letter in EXAMPLE if letter in model.tokens_.numbers)
 
 

@@ -1,10 +1,10 @@
-"""Continue a text. In: a long text. Out: a model of it that writes on; next: `cli`.
+"""Continues texts. In: a long text. Out: a language model that generates text; next: `cli`.
 
     model = Generator(cell="lstm", hidden=256).fit(text)
     print(model.generate_text("To be", 200, temperature=0.8, seed=1))
 
-Pieces from all over the training text are set aside (whole documents, where there are many): which
-weights are kept looks at them alone.
+Pieces from all over the training text (whole documents, if there are many) form the validation set,
+which determines the weights that are kept.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ from unrolled.training.run_folder import RunFolder
 from unrolled.training.schedules import SCHEDULES
 
 TOKENS_OFFERED = ("char", "bpe")
-BYTES = 4  # at most, of a character in UTF-8
-PROMPT, SAMPLE, WARMTHS = 20, 300, (0.5, 0.8, 1.0)  # of the report's samples
-LEAST = 2  # tokens: one to begin with, one to predict
+BYTES = 4  # maximum length of a character in UTF-8
+PROMPT, SAMPLE, WARMTHS = 20, 300, (0.5, 0.8, 1.0)  # of the samples in the report
+LEAST = 2  # tokens: one as input, one to predict
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -75,12 +75,12 @@ class Generator(Estimator):
     # -------------------------------------------------------------------------------- learning
 
     def start_from(self, before: Generator) -> None:
-        """Let the next `fit` go on with the weights and the vocabulary of a fitted one."""
+        """Let the next `fit` continue from the weights and vocabulary of a fitted generator."""
         self._before = before
 
     @property
     def before(self) -> Any:
-        """The one whose weights a training starts from; None: it starts anew."""
+        """The generator whose weights training starts from; None: new weights."""
         return getattr(self, "_before", None)
 
     def fit(
@@ -92,9 +92,9 @@ class Generator(Estimator):
         data: dict[str, Any] | None = None,
         resume: bool = False,
     ) -> Generator:
-        """Learn from a text, or from a list or a column of texts, one document each.
+        """Fit the model to a text, or to a list or column of texts, each of which is a document.
 
-        `data` says for the run where they came from.
+        `data` describes their origin for the run.
         """
         self.begin(data, resume)
         corpus, other = as_corpus(X), None if test is None else as_corpus(test)
@@ -109,10 +109,10 @@ class Generator(Estimator):
         return self
 
     def _parts(self, corpus: Corpus, test: Corpus | None, folder: Path) -> dict[str, TokenStream]:
-        """Hold out a part for validation, make the vocabulary of the rest, encode everything."""
+        """Hold out the validation part, build the vocabulary from the rest, encode everything."""
         for text in (corpus, test):
             if text is not None and not any(text.blocks()):
-                raise ArgumentError("the text is empty: it takes at least a few hundred characters")
+                raise ArgumentError("the text is empty: use at least a few hundred characters")
         learned, held = hold_out_pieces(corpus, self.validation, self.seed)
         if self.before is not None:
             self.tokens_ = self.before.tokens_
@@ -126,12 +126,12 @@ class Generator(Estimator):
         }
         if len(parts["train"]) < self.window + LEAST:
             raise ArgumentError(
-                f"the text to learn from has {len(parts['train'])} tokens; with a window of "
-                f"{self.window} it takes at least {self.window + LEAST}: bring more text, or a "
+                f"the training text has {len(parts['train'])} tokens; with a window of "
+                f"{self.window} it needs at least {self.window + LEAST}: use more text, or a "
                 "smaller window"
             )
         if test is not None and len(parts["test"]) < LEAST:
-            raise ArgumentError("the test text is too short: it takes at least 2 tokens")
+            raise ArgumentError("the test text is too short: it needs at least 2 tokens")
         return {part: stream for part, stream in parts.items() if len(stream) >= LEAST}
 
     def _stream(self, corpus: Corpus, path: Path) -> TokenStream:
@@ -150,7 +150,7 @@ class Generator(Estimator):
             )
 
     def _findings(self, config: Any, parts: Any) -> Findings:
-        """What the report is about."""
+        """The findings of the report."""
         part = next(name for name in ("test", "validation", "train") if name in parts)
         first = parts[part].tokens[:PROMPT]
         start = self.tokens_.decode([int(token) for token in first if token >= len(SPECIAL)])
@@ -174,12 +174,12 @@ class Generator(Estimator):
     # ---------------------------------------------------------------------------------- asking
 
     def evaluate(self, X: Any, y: None = None) -> dict[str, float]:
-        """Loss in nats a token, bits a character, perplexity."""
+        """Loss in nats per token, bits per character, perplexity."""
         self.require_fitted("model_")
         with TemporaryDirectory(prefix="unrolled-", ignore_cleanup_errors=True) as folder:
             stream = self._stream(as_corpus(X), Path(folder) / "test.tokens")
             if len(stream) < LEAST:
-                raise ArgumentError("the text is too short to measure: it takes 2 tokens or more")
+                raise ArgumentError("the text is too short to evaluate: it needs at least 2 tokens")
             parts = {"test": stream}
             job = LanguageJob(self.model_, parts, self.batch_size, self.window, self.seed)
             fabric = start_fabric(checks.Settings())
@@ -187,7 +187,7 @@ class Generator(Estimator):
             return {**figures, "characters": round(len(stream) * stream.characters)}
 
     def score(self, X: Any, y: None = None) -> float:
-        """Minus the bits a character: more is better, as scikit-learn has it."""
+        """Minus the bits per character: higher is better, as in scikit-learn."""
         return -self.evaluate(X)["bits_per_character"]
 
     def predict(self, X: list[str]) -> list[str]:
@@ -205,12 +205,12 @@ class Generator(Estimator):
         top_p: float | None = None,
         seed: int = 0,
     ) -> str:
-        """A continuation of the prompt, as many tokens as `length` says."""
+        """A continuation of the prompt by `length` tokens."""
         sampling = Sampling(temperature, top_k, top_p)
         return "".join(self.generate(prompt, length, sampling, seed))
 
     def unknown_in(self, prompt: str) -> str:
-        """The characters of a prompt that the vocabulary does not have."""
+        """The characters of a prompt that are not in the vocabulary."""
         if self.tokens == "bpe":
             return ""
         return "".join(sorted(set(prompt) - set(self.tokens_.table)))
@@ -219,7 +219,7 @@ class Generator(Estimator):
     def generate(
         self, prompt: str, length: int, sampling: Sampling, seed: int = 0
     ) -> Iterator[str]:
-        """The continuation piece by piece, as it comes."""
+        """Yield the continuation piece by piece, as it is generated."""
         self.require_fitted("model_")
         random = torch.Generator().manual_seed(seed)
         start = self.tokens_.encode(prompt or "\n")
@@ -229,21 +229,21 @@ class Generator(Estimator):
             token = sampling.choose(sayable(scores[-1, 0]), random)
             waiting.append(token)
             text = self.tokens_.decode(waiting)
-            # a token may be a part of a character's bytes: wait for the others
+            # a token may be part of the bytes of a character: wait for the others
             if left == 0 or len(waiting) >= BYTES or not text.endswith("\N{REPLACEMENT CHARACTER}"):
                 yield text
                 waiting = []
             scores, states = self.model_(torch.tensor([[token]]), states)
 
     def stream(self, text: str = "") -> TextStream:
-        """What comes next, token by token, after a text that grows."""
+        """A stream of next-token probabilities for a growing text."""
         self.require_fitted("model_")
         return TextStream(self.model_, self.tokens_, text)
 
     # ------------------------------------------------------------------------------- exporting
 
     def export_as(self, kind: str, path: Path, options: Options) -> Exported:
-        """The whole generator for another runtime; `unrolled.export` calls it."""
+        """Export the whole generator to another runtime; called by `unrolled.export`."""
         self.require_fitted("model_")
         return export_generator(self, kind, path, options)
 

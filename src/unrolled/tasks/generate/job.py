@@ -1,8 +1,8 @@
-"""A long text as the loop sees it. In: tokens behind one another. Out: losses, bits per character.
+"""The training job of a language model. In: a sequence of tokens. Out: losses, bits per character.
 
-The text is cut into as many lanes as the batch has rows; a batch is the next window of every lane,
-and the states are carried from window to window (backpropagation stops at its edge). The tokens may
-lie in a file that is mapped, not read. Next: `training.loop`.
+The text is split into as many lanes as the batch has rows; a batch is the next window of every
+lane, and the states are carried from window to window (backpropagation stops at its edge). The
+tokens may be in a memory-mapped file. Next: `training.loop`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from unrolled.networks.recurrent import detach, flat_states, nested_states
 from unrolled.training.job import Measures, Share, Shown, Sums
 
-NOTHING = -100  # the target of a place behind the end of a lane: it counts nowhere
+NOTHING = -100  # the target after the end of a lane, which is ignored
 
 LINE = (
     Shown("train", "loss", "Train Loss"),
@@ -32,10 +32,10 @@ LINE = (
 
 @dataclass(frozen=True)
 class TokenStream:
-    """Tokens behind one another, and how many characters one stands for on average."""
+    """A sequence of tokens, and the average number of characters per token."""
 
     tokens: Any
-    characters: float  # a token
+    characters: float  # per token
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -43,11 +43,11 @@ class TokenStream:
 
 @dataclass(frozen=True)
 class Window:
-    """Where the windows of all lanes begin, and how long they are."""
+    """The beginnings of the windows of all lanes, and their length."""
 
     part: str
     starts: Any  # (lanes,)
-    ends: Any  # (lanes,): behind the last token that is predicted
+    ends: Any  # (lanes,): after the last predicted token
     steps: int
 
 
@@ -63,15 +63,15 @@ class LanguageJob:
         self.model, self.parts, self.seed = model, parts, seed
         self.lanes, self.window = lanes, window
         assert isinstance(model.tokens, int)
-        self.blind_loss = math.log(model.tokens)  # of the same chance for each token
+        self.blind_loss = math.log(model.tokens)  # of equally likely tokens
         self.states: Any = None
 
     def batches(self, part: str, epoch: int) -> list[Window]:
         if part not in self.parts:
             return []
-        count = len(self.parts[part]) - 1  # tokens that have one before them
+        count = len(self.parts[part]) - 1  # tokens with a predecessor
         first = 0
-        if part == "train":  # windows begin elsewhere in every epoch
+        if part == "train":  # windows begin at other positions in every epoch
             first = int(np.random.default_rng([self.seed, epoch]).integers(self.window))
         lanes = min(self.lanes, max(1, count - first))
         length = -(-(count - first) // lanes)
@@ -115,7 +115,7 @@ class LanguageJob:
 
 
 def gather(stream: TokenStream, window: Window, share: Share) -> tuple[Tensor, Tensor, int]:
-    """Tokens and the ones after them, (T, lanes) each, and how many of them count."""
+    """Tokens and their successors, (T, lanes) each, and the number of targets."""
     starts, ends = share.of(window.starts), share.of(window.ends)
     places = starts + np.arange(window.steps)[:, None]
     inside = places < ends

@@ -1,6 +1,6 @@
-"""What a run of characters expects. In: a text that grows. Out: log p of each next letter.
+"""Next-letter probabilities of a run on characters. In: a growing text. Out: log p of each letter.
 
-Next: whoever searches over texts, such as the beam of a transcriber.
+Next: searches over texts, such as the beam search of a transcriber.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from unrolled.errors import ArgumentError
 from unrolled.tasks.generate.generator import Generator
 from unrolled.tasks.tokens import UNKNOWN, sayable
 
-BEGINS_AFTER = "\n"  # the first letter of a text is expected as that of a line
-KEPT = 20_000  # texts whose states are kept; then all are forgotten
+BEGINS_AFTER = "\n"  # a text is treated as the beginning of a line
+KEPT = 20_000  # size of the cache of states, which is then cleared
 
 
 class LetterModel:
-    """log p of a letter after a text; capitals count as the small letters that they are."""
+    """log p of a letter after a text; upper and lower case are combined."""
 
     def __init__(self, generator: Generator) -> None:
         generator.require_fitted("model_")
         self.tokens, self.model = generator.tokens_, generator.model_
         if self.tokens.kind != "char":
             raise ArgumentError(
-                f"a language model of letters is a run that was trained on characters, and this "
-                f"one was on {self.tokens.kind!r} tokens: train it with --tokens char"
+                f"a language model of letters must be trained on characters, and this run uses "
+                f"{self.tokens.kind!r} tokens: train it with --tokens char"
             )
         self._known: dict[str, tuple[Tensor, Any]] = {}
 
@@ -42,7 +42,7 @@ class LetterModel:
 
     @torch.no_grad()
     def _after(self, text: str) -> tuple[Tensor, Any]:
-        """log p of all next letters, and states."""
+        """log p of all next letters, and the states."""
         if text not in self._known:
             if len(self._known) >= KEPT:
                 self._known.clear()

@@ -1,9 +1,9 @@
-"""A network that says what comes next. In: tokens, states. Out: scores of each next token.
+"""The network of a language model. In: tokens, states. Out: scores of each next token.
 
     x -> embedding -> dropout -> recurrent layers -> dropout -> readout
 
-With tied weights the readout is the embedding itself (Press & Wolf 2017): one table says what a
-token means and which token is meant. Next: `language_job` and `sampling`.
+With tied weights the embedding is also the readout (Press & Wolf 2017). Next: `job` and
+`sampling`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from unrolled.networks.recurrent import make_recurrent
 
 
 class LanguageModel(nn.Module):
-    """Next-token scores; states go in and come out, so that a text can be read in windows."""
+    """Scores of next tokens, with states as input and output, so that a text is read in windows."""
 
     def __init__(
         self,

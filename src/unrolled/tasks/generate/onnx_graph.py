@@ -1,8 +1,8 @@
 """A generator as one ONNX graph. In: its network. Out: the model; next: `exporting`.
 
-It takes token numbers (batch, time) and the states before them, each (layers, batch, units), and
-gives the scores of every next token (batch, time, vocabulary) and the states after the last one, so
-that a text is read at once and then continued one token at a time.
+The inputs are token indices (batch, time) and the states before them, each (layers, batch, units);
+the outputs are the scores of every next token (batch, time, vocabulary) and the states after the
+last one, so that a prompt can be read at once and then continued one token at a time.
 """
 
 from __future__ import annotations

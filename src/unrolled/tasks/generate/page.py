@@ -29,9 +29,9 @@ from unrolled.tasks.reporting import (
 from unrolled.tasks.tokens import Tokens
 from unrolled.training.job import State
 
-READ = 40  # tokens of the passage whose states are drawn
-LAGS, FOR_LAGS = 100, 20  # the longest lag, and over how many passages the derivative is a mean
-COUNTED = 2_000_000  # tokens that the pair counts are taken from: enough for pairs
+READ = 40  # tokens of the passage with drawn states
+LAGS, FOR_LAGS = 100, 20  # the longest lag, and the number of passages to average over
+COUNTED = 2_000_000  # tokens for counting pairs
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,11 @@ class Findings:
     model: LanguageModel
     state: State
     parts: Mapping[str, TokenStream]
-    part: str  # which one the figures are of
+    part: str  # the part of the metrics
     tokens: Tokens
     start: str
     samples: Mapping[float, str]
-    live: Live | str  # a sentence where the page holds no network
+    live: Live | str  # a sentence if the page has no network
     command: str
 
 
@@ -82,7 +82,7 @@ def page_of(found: Findings) -> Page:
 
 
 def _called(found: Findings) -> str:
-    """The text's own name, where it has one."""
+    """The name of the text, if it has one."""
     source = str(found.config["data"].get("source", ""))
     name = source.rpartition(":")[2] if source.startswith("builtin:") else PurePath(source).name
     return name[:60] or "a text"
@@ -124,7 +124,7 @@ def _row(loss: float, stream: TokenStream) -> list[float]:
 
 
 def _pairs(found: Findings) -> float:
-    """The loss of counted pairs, each count one more than was seen (Laplace's rule)."""
+    """The loss of bigram counts with add-one smoothing."""
     size = len(found.tokens)
     seen = np.asarray(found.parts["train"].tokens[:COUNTED], np.int64)
     asked = np.asarray(found.parts[found.part].tokens[:COUNTED], np.int64)

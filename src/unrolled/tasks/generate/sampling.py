@@ -1,4 +1,4 @@
-"""One token from the scores of all. In: scores, a temperature, bounds. Out: a token; next: text."""
+"""Samples a token. In: scores, a temperature, bounds. Out: a token; next: text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from unrolled.training import settings as checks
 
 @dataclass(frozen=True)
 class Sampling:
-    """How daring the choice is.
+    """The parameters of sampling.
 
     `temperature` divides the scores (0: always the most probable), `top_k` keeps the k most
     probable tokens, `top_p` the fewest whose probabilities sum to p (Holtzman et al. 2020).
@@ -30,7 +30,7 @@ class Sampling:
             raise ArgumentError(f"top_p must be above 0 and at most 1, not {self.top_p!r}")
 
     def choose(self, scores: Tensor, generator: torch.Generator) -> int:
-        """The number of a token, from scores of shape (tokens,)."""
+        """The index of a sampled token, from scores of shape (tokens,)."""
         if self.temperature == 0:
             return int(scores.argmax())
         scores = scores.double() / self.temperature

@@ -1,7 +1,7 @@
-"""The chances of the next token while a text grows. In: a language model, then pieces of text.
+"""Next-token probabilities of a growing text. In: a language model, then pieces of text.
 
-Out: the likeliest next tokens. The state is carried on, so a piece costs as much as it is long.
-Next: `unrolled.serve`, or a program of one's own.
+Out: the most likely next tokens. The state is carried on, so the cost of a piece depends only on
+its length. Next: `unrolled.serve`, or the user's program.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from unrolled.tasks.tokens import Tokens, sayable
 
 
 class TextStream:
-    """A text, a piece at a time; `Generator.stream` makes it. One thread at a time."""
+    """A text, a piece at a time, created by `Generator.stream`. Not thread-safe."""
 
     @torch.no_grad()
     def __init__(self, model: LanguageModel, tokens: Tokens, text: str = "") -> None:
@@ -28,13 +28,13 @@ class TextStream:
 
     @torch.no_grad()
     def step(self, text: str) -> None:
-        """Read on."""
+        """Read more text."""
         for x in self._model.embed(torch.from_numpy(self._tokens.encode(text))):
             self._y = self._stream.step(x)
 
     @torch.no_grad()
     def likeliest(self, count: int) -> list[tuple[str, float]]:
-        """The next tokens, best first, and how probable each is."""
+        """The most likely next tokens, best first, and their probabilities."""
         scores: Any = self._model.readout(self._model.narrow(self._y))
         chances = sayable(scores).softmax(0)
         best = chances.topk(min(count, len(chances) - 2))

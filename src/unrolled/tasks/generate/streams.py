@@ -1,9 +1,8 @@
-"""Running text of any size. In: a corpus. Out: parts of it, and their tokens in a mapped file.
+"""Running text of any size. In: a corpus. Out: its parts, with tokens in a memory-mapped file.
 
 A text is read block by block, so it may be larger than the memory. Of many documents, whole ones
-are held out. Of one, the test is its end, which nothing before it may know; what decides about the
-weights is pieces from all over the rest, so that the text that is learned goes up to the test.
-Next: `language_job`.
+are held out. Of a single document, the end is the test set, and pieces from all over the rest are
+the validation set, so that the training text extends up to the test set. Next: `job`.
 """
 
 from __future__ import annotations
@@ -21,31 +20,31 @@ from unrolled.tasks.tokens import Tokens
 Blocks = Callable[[], Iterator[str]]
 Ranges = list[tuple[int, int]]  # of characters: from, to before
 
-PIECES = 10  # at most, of what is held out from all over a text
-LEAST = 1_000  # characters of such a piece: what it begins with is harder to guess than the rest
+PIECES = 10  # maximum number of validation pieces
+LEAST = 1_000  # characters of such a piece: its beginning is harder to predict than the rest
 
 
 def as_corpus(texts: Any) -> Corpus:
-    """A str as a corpus of one document; a list or a column of them as one document each."""
+    """A str as a corpus of one document; a list or column of texts as several documents."""
     if isinstance(texts, Corpus):
         return texts
     if isinstance(texts, str):
         return Corpus([_document("text", texts)], Notes())
     if isinstance(texts, bytes) or not hasattr(texts, "__iter__") or hasattr(texts, "columns"):
         raise ArgumentError(
-            "X is one text (a str), a list, an array or a column of texts, or a Corpus, not "
+            "X must be a text (a str), a list, an array or a column of texts, or a Corpus, not "
             f"{type(texts).__name__}"
         )
     documents = []
     for number, text in enumerate(texts, 1):
         if not isinstance(text, str):
             raise ArgumentError(
-                f"text {number} of X is {text!r:.40}, which is not a str: leave it out, or turn it "
-                "into one"
+                f"text {number} of X is {text!r:.40}, which is not a str: leave it out, or convert "
+                "it"
             )
         documents.append(_document(f"text {number}", text))
     if not documents:
-        raise ArgumentError("X holds no text: there is nothing to learn from")
+        raise ArgumentError("X contains no text: there is nothing to train on")
     return Corpus(documents, Notes())
 
 
@@ -54,7 +53,7 @@ def _document(name: str, text: str) -> Document:
 
 
 def hold_out_end(corpus: Corpus, share: float, seed: int) -> tuple[Corpus, Corpus | None]:
-    """What to learn from, and about a `share` of it that is held out."""
+    """The training data and the held-out end, about a `share` of the text."""
     if share == 0:
         return corpus, None
     if len(corpus) >= ENOUGH:
@@ -68,7 +67,7 @@ def hold_out_end(corpus: Corpus, share: float, seed: int) -> tuple[Corpus, Corpu
 
 
 def hold_out_pieces(corpus: Corpus, share: float, seed: int) -> tuple[Corpus, Corpus | None]:
-    """What to learn from, and about a `share` of it that decides, from all over the text."""
+    """The training data and the validation pieces, about a `share` from all over the text."""
     if share == 0:
         return corpus, None
     if len(corpus) >= ENOUGH:
@@ -83,7 +82,7 @@ def hold_out_pieces(corpus: Corpus, share: float, seed: int) -> tuple[Corpus, Co
 
 
 def pieces(count: int, share: float) -> Ranges:
-    """The middle of each of ten equal parts of a text; of a short text fewer, or its end."""
+    """The middle of each of ten equal parts of a text; fewer for a short text, or its end."""
     total = int(count * share)
     number = min(PIECES, total // LEAST)
     if number < 2:
@@ -98,7 +97,7 @@ def characters(blocks: Blocks) -> int:
 
 
 def _only(corpus: Corpus, ranges: Ranges) -> Corpus:
-    """The characters of some ranges, in their order, read when they are asked for."""
+    """The characters of some ranges, in order, read when needed."""
 
     def blocks() -> Iterator[str]:
         at = 0
@@ -115,7 +114,7 @@ def _only(corpus: Corpus, ranges: Ranges) -> Corpus:
 
 
 def tokens_in_file(corpus: Corpus, tokens: Tokens, path: Path) -> tuple[Any, float]:
-    """The tokens of a corpus, mapped, and how many characters one stands for on average."""
+    """The memory-mapped tokens of a corpus, and the average number of characters per token."""
     seen = 0
 
     def counted() -> Iterator[str]:

@@ -157,8 +157,8 @@ class Tagger(Estimator):
         strange = {tag for tags in data.tags for tag in tags} - set(numbers)
         if strange:
             raise ArgumentError(
-                f"the tag {min(strange)!r:.60} of these sentences is not among those that were "
-                f"learned: {', '.join(self.tags_[:12])}"
+                f"the tag {min(strange)!r:.60} of these sentences was not in the training "
+                f"data; its tags are: {', '.join(self.tags_[:12])}"
             )
         tags = Ragged.of([[numbers[tag] for tag in one] for one in data.tags], np.int64)
         return TaggedPart(self.words_.encode(data.sentences), tags)

@@ -96,7 +96,7 @@ def test_what_comes_after_the_longest_is_cut_and_said(tmp_path):
     X, y = opinions(40)
     small = SMALL | {"epochs": 1, "tokens": "word"}
     model = Classifier(longest=3, out=tmp_path / "run", **small).fit(X, y)
-    assert any("texts were cut after 3 tokens" in note for note in model.notes_)
+    assert any("texts were truncated to 3 tokens" in note for note in model.notes_)
     for one in (model, Classifier.load(tmp_path / "run")):
         whole, cut = one.predict_proba(["it is good and so on", "it is good"])
         assert_agrees(whole, cut, tolerance=FIGURE)
@@ -215,7 +215,7 @@ def test_parameters_that_make_no_sense(parameters, words):
     ("X", "y", "words"),
     [
         ("one text", ["a"], "list of texts"), ([], [], "empty"),
-        (["a", "b"], ["x", "x"], "nothing to learn"), (["a", "b"], ["x"], "one label each"),
+        (["a", "b"], ["x", "x"], "nothing to learn"), (["a", "b"], ["x"], "give one label"),
         (["a", 3], ["x", "y"], "mixes texts"), ([[[1.0], [2.0]], [[]]], [0, 1], "row 2"),
         ([object(), object()], [0, 1], "row 1"),
         ([[[1.0, 2.0]], [[1.0]]] * 8, [0, 1] * 8, "channel"),
@@ -251,7 +251,7 @@ def test_labels_that_were_never_learned():
         ("vocabulary.json", "[", "cannot be read"),
         ("cell.json", '{"evil": 1}', "not an equation"),
         ("config.toml", 'task = "generate"\n', "is a run of 'generate'"),
-        ("config.toml", 'task = "classify"\n[parameters]\nevil = 1\n', "does not know"),
+        ("config.toml", 'task = "classify"\n[parameters]\nevil = 1\n', "unknown to this version"),
         ("weights.safetensors", "x", "damaged"),
     ],
 )

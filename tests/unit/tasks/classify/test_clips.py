@@ -55,12 +55,12 @@ def test_it_learns_and_is_asked(run, capsys):
 
 def test_the_report_shows_the_frames(run):
     report = (run / "report.html").read_text()
-    assert "frames, 8 x 5 pixels, grey" in report
+    assert "frames, 8 x 5 pixels, gray" in report
     assert "this page does not hold the network" in report
 
 
 def test_it_leaves_python_in_no_other_form(run, tmp_path):
-    with pytest.raises(UnrolledError, match="reads clips, which are read in Python alone"):
+    with pytest.raises(UnrolledError, match="reads clips, which can only be read in Python"):
         export(Classifier.load(run), tmp_path / "x.onnx", "onnx")
 
 

@@ -9,7 +9,7 @@ from unrolled.tasks.classify.classifier import Classifier
 from unrolled.tasks.classify.regressor import Regressor
 
 SEQUENCES = "a row is a sequence of any length, and its steps are no features to be counted"
-GAPS = "missing values are read, at their channel's mean, and said"
+GAPS = "missing values are replaced by their channel's mean, with a note"
 NUMBERS = "numbers are classes as good as any; the command line refuses a column of fractions"
 UNLIKE_CLASSIFIERS = {
     "check_n_features_in": SEQUENCES,

@@ -158,9 +158,9 @@ def test_predict_writes_a_number_and_its_interval(run, capsys):
         ("train classify rows.csv --target price", "use `unrolled train regress`"),
         ("train classify rows.csv --label price", "with `unrolled train regress`"),
         ("train regress rows.csv --target text", "which is not a number"),
-        ("train regress rows.csv", "holds the numbers? name it with --target"),
+        ("train regress rows.csv", "has the numbers? name it with --target"),
         ("train regress builtin:languages", "has one class per row, not numbers"),
-        ("train regress rows.csv --target price --interval 2", "lies between 0.02 and 0.98"),
+        ("train regress rows.csv --target price --interval 2", "must be between 0.02 and 0.98"),
         ("predict run rows.csv --top 2", "--top is for classes"),
         ("export run --to c", "train it with --members 1 --no-linear --no-bidirectional"),
     ],
@@ -174,7 +174,7 @@ def test_nonsense_is_refused(run, monkeypatch, capsys, words, said):
 @pytest.mark.parametrize(
     ("y", "said"),
     [([1, 1, 1], "every number is 1"), ([1, np.nan, 2], "row 2 of y is nan"),
-     ([1, 2], "3 sequences and 2 numbers"), (["a", "b", "c"], "what is not a number")],
+     ([1, 2], "3 sequences and 2 numbers"), (["a", "b", "c"], "is not a number")],
 )  # fmt: skip
 def test_rubbish_targets_are_refused(y, said):
     with pytest.raises(ArgumentError, match=said):

@@ -110,17 +110,19 @@ def test_it_goes_on_from_another_and_refuses_new_labels(fitted):
     more.start_from(model)
     more.fit(X[:20], y[:20])
     assert_agrees(more.classes_ == model.classes_, np.full(3, True), tolerance=EXACT)
-    with pytest.raises(ArgumentError, match="the label 'news' of the new rows is not among"):
+    with pytest.raises(
+        ArgumentError, match="the label 'news' of the new rows was not in the training"
+    ):
         more.fit(X[:2], [["food"], ["news"]])
 
 
 @pytest.mark.parametrize(
     ("y", "said"),
     [
-        ([["a"], "b", ["a"]], "row 2 of y is 'b' where others hold lists of labels"),
+        ([["a"], "b", ["a"]], "row 2 of y is 'b', but others are lists of labels"),
         ([[], [], []], "no row has a label"),
-        ([["a"], [1], []], "labels are texts, or numbers, and all of one kind"),
-        (np.array([[0, 1], [2, 0], [1, 1]]), "a matrix of labels holds 0 and 1"),
+        ([["a"], [1], []], "labels must be all texts or all numbers"),
+        (np.array([[0, 1], [2, 0], [1, 1]]), "a matrix of labels must contain 0 and 1"),
         ([["a"], ["b"]], "there are 3 sequences and 2 rows of labels"),
     ],
 )
@@ -130,5 +132,5 @@ def test_nonsense_is_refused(y, said):
 
 
 def test_class_weights_are_refused():
-    with pytest.raises(ArgumentError, match="class_weights gives each row the weight of its one"):
+    with pytest.raises(ArgumentError, match="class_weights is for rows with one class"):
         Classifier(class_weights="balanced", **SMALL).fit(*made_up(8))

@@ -57,7 +57,7 @@ def test_times_are_scaled_by_the_usual_one_and_missing_values_are_held() -> None
     found = encoder.encode([one], notes.append)[0]
     assert_agrees(found[:, 1], np.array([1, 1, 2, 1], np.float32), tolerance=FLOAT32)
     assert_agrees(found[:, 0], np.array([0, -1, -1, 1], np.float32), tolerance=FLOAT32)
-    assert notes == ["2 of 4 values were missing: the one before them holds"]
+    assert notes == ["2 of 4 values were missing: the value before is used"]
 
 
 def test_a_cell_with_a_mask_is_told_what_was_observed_and_how_long_ago() -> None:
@@ -136,7 +136,7 @@ def test_what_has_no_sense_is_refused(
 def test_times_that_go_back_are_refused() -> None:
     X, y = series()
     X[3] = X[3][::-1]
-    with pytest.raises(InputError, match="the times of a series, in its last column, go back"):
+    with pytest.raises(InputError, match="the times of a series, in its last column, decrease"):
         Classifier(cell=CfC, timed=True, **SMALL).fit(X, y)
 
 

@@ -202,7 +202,7 @@ def test_a_known_covariate_is_used_and_must_be_known() -> None:
     ended = replace(whole, known=whole.known[:242])
     with pytest.raises(UnrolledError, match="the known covariates of 's' end 4 steps before"):
         model.forecast(ended)
-    with pytest.raises(UnrolledError, match="brings 0 known and 0 past covariates"):
+    with pytest.raises(UnrolledError, match="has 0 known and 0 past covariates"):
         model.forecast(without)
 
 
@@ -215,9 +215,9 @@ def test_a_season_that_no_calendar_knows_is_found_and_said(
     quick = {**SMALL, "epochs": 1, "season": None}
     found = Forecaster(**quick, out=tmp_path / "run").fit(values)
     assert found.layout_.season == 9
-    said = "note: the season is taken to be 9 steps of 1 step"
+    said = "note: the season was estimated as 9 steps of 1 step"
     assert said in capsys.readouterr().err
-    assert "the season is taken to be 9 steps" in (tmp_path / "run" / "report.html").read_text()
+    assert "the season was estimated as 9 steps" in (tmp_path / "run" / "report.html").read_text()
     assert Forecaster(**{**quick, "season": 1}).fit(values).layout_.season == 1
     assert said not in capsys.readouterr().err
 
@@ -288,7 +288,7 @@ def test_it_is_an_estimator() -> None:
     model = Forecaster(horizon=3, cell="gru")
     assert clone(model).get_params() == model.get_params()
     assert model.set_params(horizon=4).horizon == 4
-    with pytest.raises(NotFitted, match="this Forecaster has learned nothing yet"):
+    with pytest.raises(NotFitted, match="this Forecaster is not fitted yet"):
         model.predict()
 
 
@@ -297,17 +297,17 @@ def test_it_is_an_estimator() -> None:
     [
         ({"horizon": 0}, None, "horizon must be an integer of at least 1, not 0"),
         ({"mode": "both"}, None, "mode must be one of direct, fed-back, not 'both'"),
-        ({"quantiles": (0.1, 0.9)}, None, r"0.5 is to be among the quantiles"),
-        ({"quantiles": (0.9, 0.5)}, None, r"quantiles ascend between 0 and 1"),
-        ({"quantiles": ("a",)}, None, "quantiles are numbers between 0 and 1"),
+        ({"quantiles": (0.1, 0.9)}, None, r"the quantiles must include 0.5"),
+        ({"quantiles": (0.9, 0.5)}, None, r"quantiles must ascend between 0 and 1"),
+        ({"quantiles": ("a",)}, None, "quantiles must be between 0 and 1"),
         (
             {},
             np.zeros((3, 4)),
-            r"a series is an array or a list of numbers \(T,\)",
+            r"a series must be an array or a list of numbers \(T,\)",
         ),
-        ({}, "text", r"a series is an array or a list of numbers \(T,\)"),
-        ({}, np.array([1.0, np.inf]), "a series holds infinite numbers"),
-        ({}, np.full(40, np.nan), "a series holds nothing but NaN"),
+        ({}, "text", r"a series must be an array or a list of numbers \(T,\)"),
+        ({}, np.array([1.0, np.inf]), "a series contains infinite numbers"),
+        ({}, np.full(40, np.nan), "a series contains only NaN"),
         ({"horizon": 30}, np.arange(40.0), "the series 'series' has 40 steps: too few to learn 30"),
     ],
 )
@@ -318,7 +318,7 @@ def test_what_makes_no_sense(parameters: Any, data: Any, sentence: str) -> None:
 
 def test_series_of_other_steps_do_not_mix() -> None:
     other = replace(series(), step=TimeStep(86_400, "second"))
-    with pytest.raises(UnrolledError, match="all series are to have the same step"):
+    with pytest.raises(UnrolledError, match="all series must have the same step"):
         Forecaster(**SMALL).fit([series(), other])
 
 

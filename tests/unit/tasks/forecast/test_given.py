@@ -67,10 +67,10 @@ def test_what_is_missing_is_a_gap() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (np.zeros((3, 4)), r"give a list of its columns: list\(X.T\)"),
-        (pl.DataFrame({"x": ["a"]}), "the column 'x' does not hold numbers alone"),
-        (pd.DataFrame({"n": ["a", "b"]}), "the column 'n' does not hold numbers alone"),
-        (["a", "b"], "a series does not hold numbers alone"),
+        (np.zeros((3, 4)), r"pass a list of its columns: list\(X.T\)"),
+        (pl.DataFrame({"x": ["a"]}), "the column 'x' does not contain only numbers"),
+        (pd.DataFrame({"n": ["a", "b"]}), "the column 'n' does not contain only numbers"),
+        (["a", "b"], "a series does not contain only numbers"),
         ({"a": 1}, "not dict"),
         ([], r"not list of shape \(0,\)"),
         (pd.DataFrame({"d": pd.to_datetime(["2020"])}), "the table has no column of numbers"),

@@ -94,7 +94,7 @@ def test_a_column_of_texts_is_a_document_each(kind):
         (3, "a column of texts, or a Corpus, not int"),
         (b"abc", "not bytes"),
         (pd.DataFrame({"a": ["b"]}), "not DataFrame"),
-        ([], "X holds no text"),
+        ([], "X contains no text"),
     ],
     ids=["none", "number", "bytes", "table", "empty"],
 )
