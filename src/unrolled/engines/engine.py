@@ -112,6 +112,10 @@ class Recurrence(Protocol):
     def tangent(self) -> Recurrence:
         """The step together with its derivative in a direction, which runs the same way."""
 
+    @property
+    def origin(self) -> tuple[Lowered, Mapping[str, int], Sources]:
+        """What it was made of."""
+
 
 class Traced(Protocol):
     """One step with all its sizes, whose forward pass autograd follows."""

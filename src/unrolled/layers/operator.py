@@ -19,7 +19,9 @@ from torch.autograd import forward_ad
 
 from unrolled.engines.engine import BackwardResults, Packs
 from unrolled.engines.plan.schedule import Schedule
+from unrolled.equations.reset import with_reset
 from unrolled.layers.mapped import is_mapped, one_by_one
+from unrolled.layers.parameterized import AUTOGRAD
 
 Tensors = tuple[Tensor, ...]
 Run = Callable[..., Tensors]  # of a direction and its tensors
@@ -237,10 +239,35 @@ def differentiable(
     derivatives that arrived. The norms at the end are measured, and have none."""
     count = len(tensors)
     arrived = d_results[: 1 + direction.states]
+    if direction.recurrence.origin[0].bounds_gradients:
+        needed = [gradient is not None for gradient in gradients[:count]]
+        return [*_clipped(direction, tensors, arrived, needed), *gradients[count:]]
     apply: Callable[..., Tensors] = _VectorJacobian.apply
     attached = iter(apply(run, direction, gradients[:count], *tensors, *arrived))
     first = [None if gradient is None else next(attached) for gradient in gradients[:count]]
     return [*first, *gradients[count:]]
+
+
+def _clipped(
+    direction: Direction, tensors: Sequence[Any], arrived: Sequence[Tensor | None],
+    needed: Sequence[bool],
+) -> list[Tensor | None]:  # fmt: skip
+    """The gradients of a step that clips derivatives, by autograd, which clips them once more as it
+    differentiates what it has clipped. They are no J^T v: the tangent would have to know, as it
+    runs forward, which derivatives will be clipped on the way back."""
+    lowered, sizes, sources = direction.recurrence.origin
+    xs, *rest = tensors
+    if direction.reset is not None:
+        lowered = replace(lowered, step=with_reset(lowered.step))
+        marks = direction.reset.reshape(*xs.shape[:-1], 1).to(xs.dtype)
+    with torch.enable_grad():
+        followed = replace(
+            direction, recurrence=AUTOGRAD.recurrence(lowered, sizes, sources, ""), is_traced=True,
+            record=(), norms=(), packs=None, reset=None,
+        )  # fmt: skip
+        given = xs if direction.reset is None else torch.cat([xs, marks], dim=-1)
+        results = traced(followed, given, *rest)
+        return _pull_back(results, arrived, tensors, needed, goes_on=True)
 
 
 class _VectorJacobian(torch.autograd.Function):

@@ -9,7 +9,16 @@ import torch
 from torch import Tensor
 
 from tests.tolerances import FLOAT64, assert_agrees
-from unrolled import ArgumentError, Cell, CellError, Recurrent, check_gradients, equation, modify
+from unrolled import (
+    ArgumentError,
+    Cell,
+    CellError,
+    Recurrent,
+    UnrolledError,
+    check_gradients,
+    equation,
+    modify,
+)
 from unrolled.cells import LSTM
 from unrolled.cells.modifiers import GradientBound, Zoneout
 
@@ -58,6 +67,50 @@ def test_beyond_the_bound_it_is_that_of_a_loop_with_hooks(engine: str, state: st
     assert (right[0] - free[0]).abs().max() > 0.01, "the bound is met"
     for mine, theirs in zip(found, right, strict=True):
         assert_agrees(mine, theirs, tolerance=FLOAT64)
+
+
+def slopes_of_slopes(y: Tensor, d: Tensor, wanted: list[Tensor]) -> tuple[Tensor, ...]:
+    """The gradient of a sum over the gradients."""
+    found = torch.autograd.grad((y * d).sum(), wanted, create_graph=True)
+    weights = [torch.linspace(-1, 1, g.numel(), dtype=g.dtype).reshape(g.shape) for g in found]
+    total = sum((g * w).sum() for g, w in zip(found, weights, strict=True))
+    return torch.autograd.grad(total, wanted)
+
+
+@pytest.mark.parametrize("bptt", ["whole", "recompute"])
+@pytest.mark.parametrize("bound", [0.3, 100.0])
+def test_a_second_derivative_is_that_of_a_loop_with_hooks(bound: float, bptt: str) -> None:
+    """Beyond the bound, where the hooks clip once more, and within it."""
+    torch.manual_seed(1)
+    layer = Recurrent(LSTM, I, H, modifiers=[GradientBound(bound)], dtype=torch.float64, bptt=bptt)
+    x = torch.randn(T, B, I, dtype=torch.float64, requires_grad=True)
+    d = torch.randn(T, B, H, dtype=torch.float64)
+    wanted = [x, *layer.parameters()]
+    found = slopes_of_slopes(layer(x)[0], d, wanted)
+    right = slopes_of_slopes(lstm_loop(layer, x, bound, "hc"), d, wanted)
+    for mine, theirs in zip(found, right, strict=True):
+        assert_agrees(mine, theirs, tolerance=FLOAT64)
+    free = slopes_of_slopes(lstm_loop(layer, x, bound, ""), d, wanted)
+    assert ((right[0] - free[0]).abs().max() > 0.01) == (bound < 1), "the bound is met"
+
+
+def test_a_second_derivative_beyond_the_bound_and_resets() -> None:
+    layer = Recurrent(LSTM, I, H, modifiers=[GradientBound(0.3)], dtype=torch.float64)
+    x = torch.randn(4, B, I, dtype=torch.float64, requires_grad=True)
+    reset = torch.zeros(4, B, dtype=torch.bool)
+    reset[2] = True
+    d = torch.randn(4, B, H, dtype=torch.float64)
+    wanted = [x, *layer.parameters()]
+    found = slopes_of_slopes(layer(x, reset=reset)[0], d, wanted)
+    apart = torch.cat([layer(x[:2])[0], layer(x[2:])[0]])
+    for mine, theirs in zip(found, slopes_of_slopes(apart, d, wanted), strict=True):
+        assert_agrees(mine, theirs, tolerance=FLOAT64)
+
+
+def test_transformations_refuse_a_second_derivative() -> None:
+    layer = Recurrent(LSTM, I, H, modifiers=[GradientBound(0.3)])
+    with pytest.raises(UnrolledError, match="differentiate it only once"):
+        torch.func.hessian(lambda x: layer(x)[0].sum())(torch.randn(2, 1, I))
 
 
 @pytest.mark.exhaustive

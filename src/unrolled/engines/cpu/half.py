@@ -8,13 +8,14 @@ step to step in float32; and what a call returns is rounded once, to the nearest
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 from unrolled.engines.cpu.machine.arrays import Library
 from unrolled.engines.cpu.recurrence import Left, Recurrence
-from unrolled.engines.engine import Array, BackwardResults, ForwardResults, Packs
+from unrolled.engines.engine import Array, BackwardResults, ForwardResults, Packs, Sources
+from unrolled.engines.plan.lower import Lowered
 from unrolled.engines.plan.schedule import Schedule
 
 WEIGHTS = "widened weights"  # among the packs that calls share
@@ -91,6 +92,11 @@ class Half:
     def left(self, schedule: Schedule, record: tuple[str, ...], room: Array, width: int) -> Left:
         """As the protocol says."""
         return self.wide.left(schedule, record, self._room(room), width)
+
+    @property
+    def origin(self) -> tuple[Lowered, Mapping[str, int], Sources]:
+        """As the protocol says."""
+        return self.wide.origin
 
     @property
     def states(self) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from unrolled.engines.cpu.machine.memory import LINE, Given, Lease, laid_out
 from unrolled.engines.cpu.program import WHOLE, Program, Stored, program
 from unrolled.engines.engine import Array, BackwardResults, ForwardResults, Packs, Source, Sources
 from unrolled.engines.plan.directions import Inputs
-from unrolled.engines.plan.lower import tangent
+from unrolled.engines.plan.lower import Lowered, tangent
 from unrolled.engines.plan.schedule import RaggedSchedule, Schedule
 from unrolled.equations.tangent import dots
 
@@ -195,6 +195,11 @@ class Recurrence:
         end = starts[-1] + bound.kept[-1] if starts else 0
         assert end <= len(room), "the caller's room is smaller than what `kept` has asked for"
         return Given(room, self.library.pointer(room), starts, self.program.bits // 8)
+
+    @property
+    def origin(self) -> tuple[Lowered, Mapping[str, int], Sources]:
+        """As the protocol says."""
+        return self.program.lowered, self.sizes.sizes, self.sizes.sources
 
     @property
     def states(self) -> tuple[str, ...]:

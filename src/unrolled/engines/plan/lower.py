@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from unrolled.equations.apart import apart
 from unrolled.equations.derive import adjoints
@@ -49,6 +50,12 @@ class Lowered:
     def weights(self) -> dict[str, tuple[str, ...]]:
         """The weights that the kernels take, with their shapes."""
         return self.step.weights
+
+    @cached_property
+    def bounds_gradients(self) -> bool:
+        """Whether a derivative is clipped on its way back."""
+        nodes = topological(node for _, node in self.step.statements)
+        return any(isinstance(node, Apply) and node.op == "clip_gradient" for node in nodes)
 
     @property
     def reads_input_by_unit(self) -> bool:

@@ -15,7 +15,9 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from unrolled.errors import UnrolledError
 from unrolled.layers.opaque.call import OperatorBackward, OperatorRun
+from unrolled.layers.opaque.kernels import opened
 
 Dots = Sequence[Tensor | None]  # how the tensors of a row move; None for what does not
 _unpack: Callable[[Tensor], Any] = forward_ad.unpack_dual
@@ -69,6 +71,7 @@ def pull_back(
     call: OperatorRun, row: Sequence[Tensor], dots: Dots, arrived: Dots
 ) -> tuple[list[Tensor], list[Tensor | None]]:
     """J u, and the gradient of <v, J u> by each tensor of the row."""
+    _refuse_clipped(call)
     tangent, both = call.tangent, _both(call, row, dots)
     results = replace(tangent, keeps=call.bptt == "whole")(both)
     moved = list(results[: len(arrived)])
@@ -81,6 +84,16 @@ def pull_back(
     d_weights = rest[2 * call.states : 2 * call.states + call.weights]
     d_input = d_x[..., : row[0].shape[-1]]
     return moved, [d_input, *d_states, *d_weights, *([None] if call.has_lengths else [])]
+
+
+def _refuse_clipped(call: OperatorRun) -> None:
+    step = opened(call.text).lowered
+    if step.bounds_gradients:
+        raise UnrolledError(
+            f"the step of {step.step.name} bounds its derivatives (clip_gradient, GradientBound), "
+            f"and torch.func and torch's compilers differentiate it only once: "
+            f'engine="torch" does so any number of times'
+        )
 
 
 def _along(
