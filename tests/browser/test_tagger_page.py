@@ -52,5 +52,5 @@ def test_convolutions_and_int8(tmp_path: Path, opened: Opened) -> None:
     assert "tags, on single words of the vocabulary" in str(done)
     model.model_ = rounded(model.model_)
     agrees(opened(tmp_path / "page.html"), model)
-    with pytest.raises(ArgumentError, match="a tagger reads a sentence whole"):
+    with pytest.raises(ArgumentError, match="a tagger needs whole sentences"):
         unrolled.export(model, tmp_path / "page.c")

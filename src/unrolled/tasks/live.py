@@ -1,7 +1,6 @@
-"""What the pages that compute have in common. In: facts, networks, scripts. Out: one script; next:
-each task's page.
+"""Shared parts of live pages. In: data, networks, scripts. Out: one script; next: each task's page.
 
-The scripts stand as `.js` files beside the modules that use them.
+The scripts are `.js` files beside the modules that use them.
 """
 
 from __future__ import annotations
@@ -29,18 +28,18 @@ from unrolled.report.page import render
 from unrolled.tasks.tokens import Tokens
 
 Model = TypeVar("Model", bound=nn.Module)
-LARGE = 300_000  # weights: from there on a page holds them as int8
-MOST_BYTES = 16_000_000  # of a script within a report: more is no longer mailed
+LARGE = 300_000  # weights: larger networks are stored as int8 in a page
+MOST_BYTES = 16_000_000  # of a script within a report: more is too large to mail
 
 
 def script_of(network: Network, run: Mapping[str, Any], *sources: str) -> str:
-    """The recurrent layers, what the page knows as `run`, and the files that compute with it."""
+    """The recurrent layers, the data that the page calls `run`, and the scripts that use it."""
     known = f"const run = {json.dumps(run, ensure_ascii=True)};\n"
     return "\n".join([recurrent_function(network.equation), known, *sources])
 
 
 def source(package: str, name: str) -> str:
-    """A script of this package of tasks."""
+    """The source of a script of a task."""
     return (
         resources.files(f"unrolled.tasks.{package}".rstrip(".")).joinpath(name).read_text("utf-8")
     )
@@ -63,7 +62,7 @@ def arrays_of(tensors: Mapping[str, Any], int8: bool) -> dict[str, object]:
 
 
 def tokens_facts(tokens: Tokens) -> dict[str, Any]:
-    """What `tokens.js` asks of `run`."""
+    """The part of `run` that `tokens.js` needs."""
     return {"kind": tokens.kind, "table": tokens.table}
 
 
@@ -71,12 +70,12 @@ EXACT = ("thresholds", "mixing", "rarity", "blend", "after")  # arrays that are 
 
 
 def weights_of(model: nn.Module) -> int:
-    """How many numbers a page would hold."""
+    """The number of weights in a page."""
     return sum(tensor.numel() for tensor in model.state_dict().values())
 
 
 def rounded(model: Model) -> Model:
-    """The same with every matrix as int8 has it."""
+    """The model with every matrix rounded to int8."""
     found = deepcopy(model)
     with torch.no_grad():
         for name, tensor in found.state_dict().items():
@@ -87,26 +86,26 @@ def rounded(model: Model) -> Model:
 
 
 def alive(make: Callable[[], tuple[Live, object]]) -> Live | str:
-    """The part of a report that computes, or a sentence that says why there is none."""
+    """The live part of a report, or a sentence that says why there is none."""
     try:
         found, _ = make()
     except ArgumentError as error:
-        return f"this page does not hold the network: {error}"
+        return f"this page does not contain the network: {error}"
     if len(found.script) > MOST_BYTES:
         return (
-            f"this page does not hold the network, which takes {len(found.script):,} bytes: "
-            "unrolled export RUN --to html writes it as a page of its own"
+            f"this page does not contain the network, which takes {len(found.script):,} bytes: "
+            "unrolled export RUN --to html writes it as a separate page"
         )
     return found
 
 
 def with_reason(notes: Iterable[str], live: Live | str) -> list[str]:
-    """The notes of a report, and why its page does not compute if it does not."""
+    """The notes of a report, and the reason if it has no live part."""
     return [*notes, live] if isinstance(live, str) else [*notes]
 
 
 def write_alone(path: Path, lead: str, cell: ChosenCell, live: Live, notes: list[str]) -> Exported:
-    """The part as a page of its own."""
+    """Write the live part as a separate page."""
     latex: list[Block] = [Math(cell.equation.latex, "cell", f"The cell {cell.name}.")]
     sections = [Section("The equation of a step", latex)]
     text = render(Page(path.stem, lead, sections, live=replace(live, alone=True)))
@@ -116,7 +115,7 @@ def write_alone(path: Path, lead: str, cell: ChosenCell, live: Live, notes: list
 
 
 def write_module(path: Path, doc: str, script: str, names: str, notes: list[str]) -> Exported:
-    """A script as a module that exports these names."""
+    """Write a script as a module that exports these names."""
     text = f"/** {doc} */\n{script}\nexport {{ {names} }};\n"
     write_whole(path, text)
     return Exported((path,), (f"{len(text.encode()):,} bytes, weights included", *notes))

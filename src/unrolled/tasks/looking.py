@@ -1,6 +1,6 @@
-"""Looking into a fitted network. In: its parts and a sequence. Out: states, what counted, lags.
+"""Inspects a fitted network. In: its parts and a sequence. Out: states, contributions, lags.
 
-Works for every cell, since it asks only for the layer's outputs and torch's derivatives of them.
+Works for every cell, since it needs only the layer's outputs and their derivatives by autograd.
 Next: `reporting` draws it.
 """
 
@@ -16,28 +16,27 @@ from torch import Tensor
 
 from unrolled.layers.recurrent import Recurrent
 
-DRAWS = 4  # random directions of the output in which the derivative by lag is taken
+DRAWS = 4  # random directions of the output for the derivative by lag
 
 
 @dataclass(frozen=True)
 class Reading:
-    """One sequence as the network read it."""
+    """The states and contributions of one sequence."""
 
     title: str
     steps: Sequence[str]
     hidden: Any  # (T, units)
     counted: Any  # (T,), sums to 1
-    values: Any = None  # (T, channels) of a series, as they were given
+    values: Any = None  # (T, channels) of a series, unscaled
 
 
 def read_closely(
     recurrent: Recurrent, inputs: Tensor, score: Callable[[Tensor], Tensor]
 ) -> tuple[Any, Any]:
-    """The outputs (T, units) over one sequence (T, 1, size), and how much each step counted.
+    """The outputs (T, units) over one sequence (T, 1, size), and the contribution of each step.
 
-    A step counts by the norm of the derivative of the score with respect to its input, times the
-    norm of the input: a step that is nothing to the network, or that cannot change the score,
-    counts nothing.
+    The contribution is the norm of the derivative of the score with respect to the input, times
+    the norm of the input: it is zero for a zero input and for one that cannot change the score.
     """
     inputs = inputs.detach().requires_grad_()
     y, _ = recurrent(inputs)
@@ -47,9 +46,9 @@ def read_closely(
 
 
 def norms_by_lag(recurrent: Recurrent, sequences: Sequence[Tensor], seed: int) -> Any:
-    """||d y_T / d x_{T - lag}|| for each lag, as a mean over sequences and random directions.
+    """||d y_T / d x_{T - lag}|| for each lag, averaged over sequences and random directions.
 
-    Where the layer reads in both directions, y is its forward half.
+    For a bidirectional layer, y is its forward half.
     """
     generator = torch.Generator().manual_seed(seed)
     longest = max(len(inputs) for inputs in sequences)

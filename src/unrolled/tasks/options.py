@@ -1,4 +1,4 @@
-"""A parameter that is also an option of the command line. In: default, help. Out: a field.
+"""Parameters that are also options of the command line. In: default, help. Out: a field.
 
 Next: `estimator` and the tasks declare their parameters with it; `cli` reads them from there.
 """
@@ -12,12 +12,12 @@ from typing import Any
 
 
 def option(default: Any, help: str, kind: Callable[[str], Any] = str, **more: Any) -> Any:
-    """A field with what `argparse` needs to know; `kind` is what a word is read as."""
+    """A field with the data for `argparse`; `kind` is the type of the option."""
     metadata = {"help": help, "kind": kind, **more}
     return field(default=default, metadata=metadata)
 
 
-# Which heading of `--help` a parameter stands under; those of no other one are the job's own.
+# The groups of parameters in `--help`; all others are in the job's own group.
 GROUPS = {
     "common options": (
         "epochs", "minutes", "patience", "horizon", "hidden", "layers", "cell", "modify", "dropout",
@@ -34,7 +34,7 @@ OWN = "options of this job"
 
 
 def add_options(parser: argparse.ArgumentParser, estimator: type, skip: Sequence[str] = ()) -> None:
-    """Every parameter of an estimator as `--its-name`, in groups; what is not given is absent."""
+    """Add every parameter of an estimator as `--its-name`, in groups, without defaults."""
     groups = {name: title for title, names in GROUPS.items() for name in names}
     order = {name: place for place, name in enumerate(groups)}
     first, *others = GROUPS
@@ -45,7 +45,7 @@ def add_options(parser: argparse.ArgumentParser, estimator: type, skip: Sequence
 
 
 def add_option(parser: argparse._ActionsContainer, one: Field[Any]) -> None:
-    """One parameter."""
+    """Add one parameter."""
     more = dict(one.metadata)
     kind, words = more.pop("kind"), more.pop("help")
     name = "--" + one.name.replace("_", "-")

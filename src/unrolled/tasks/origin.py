@@ -1,7 +1,7 @@
-"""Where a run's data came from. In: a source and its columns. Out: a table of the configuration.
+"""The origin of a run's data. In: a source and its columns. Out: a table of the configuration.
 
-It names the source, how it was read, and a checksum of what was read, so that a training that is
-resumed, or repeated, can say whether these are still the same data. Next: `cli`.
+It contains the source, the options for reading it, and a checksum, so that a resumed or repeated
+training can detect changed data. Next: `cli`.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from unrolled.errors import UnrolledError
 
 
 class OtherData(UnrolledError):
-    """The data of a run are no longer there, or no longer the same."""
+    """The data of a run are missing or have changed."""
 
 
 def origin(source: str, command: str, **how: Any) -> dict[str, Any]:
-    """The source as it can be found again from any folder, and how it was read."""
+    """The absolute path of the source, and the options for reading it."""
     place = source if builtin.is_builtin(source) else str(Path(source).resolve())
     return {"source": place, "command": command, **how}
 
@@ -54,14 +54,14 @@ TEXTS = (
     "labels_separated_by",
 )
 SWITCHES = ("fold_labels", "new_labels")
-LISTS = ("notes", "value", "known", "past")  # of texts; one alone may stand without brackets
+LISTS = ("notes", "value", "known", "past")  # lists of texts; a single one may be a plain text
 
 
 def read_origin(config: dict[str, Any], run: Path) -> dict[str, Any]:
-    """The table that `origin` made, as a run holds it: each value of the kind that it should be."""
+    """Read the table of `origin` from a run, and check the types of its values."""
     data = config.get("data", {})
     if not isinstance(data, dict):
-        raise OtherData(f"{run / 'config.toml'}: `data` is a table: copy the run again")
+        raise OtherData(f"{run / 'config.toml'}: `data` must be a table: copy the run again")
     for name, value in data.items():
         if name in LISTS:
             fine = all(isinstance(one, str) for one in value) if isinstance(value, list) else (
@@ -81,7 +81,7 @@ def read_origin(config: dict[str, Any], run: Path) -> dict[str, Any]:
 
 
 def learnt_from(config: dict[str, Any], run: Path, source: str) -> bool:
-    """Whether a source is what the run learned from, under this name or as a copy."""
+    """Whether a source is the training data of the run, under this name or as a copy."""
     mine = read_origin(config, run).get("source")
     if mine is None or builtin.is_builtin(source) or builtin.is_builtin(mine):
         return bool(mine == source)
@@ -91,11 +91,11 @@ def learnt_from(config: dict[str, Any], run: Path, source: str) -> bool:
             return True
         return given.is_file() and before.is_file() and filecmp.cmp(given, before, shallow=False)
     except OSError:
-        return False  # one of them is gone, or cannot be read: nothing can be said
+        return False  # one of them is missing or unreadable
 
 
 def checksum(values: Iterable[Any]) -> str:
-    """Of texts, or arrays, one after the other."""
+    """A checksum of a sequence of texts or arrays."""
     digest = hashlib.sha256()
     for value in values:
         if isinstance(value, str):
@@ -106,9 +106,9 @@ def checksum(values: Iterable[Any]) -> str:
 
 
 def require_same(data: dict[str, Any], found: str, run: Any) -> None:
-    """A training goes on only with the data it began with."""
+    """Raise an error if a resumed training would use other data than it began with."""
     if data.get("checksum") not in (None, found):
         raise OtherData(
-            f"{data['source']} no longer holds the data that {run} was trained on: bring them "
-            "back, or begin a new run"
+            f"{data['source']} no longer contains the data that {run} was trained on: restore "
+            "them, or start a new run"
         )

@@ -1,7 +1,7 @@
 """Sequences of different lengths in one array. In: sequences. Out: padded batches of them.
 
-All time steps of all sequences lie behind one another in `values`; sequence i is
-`values[starts[i] : starts[i + 1]]`. A batch is gathered in one go, (T, B) or (T, B, channels).
+All time steps of all sequences are concatenated in `values`; sequence i is
+`values[starts[i] : starts[i + 1]]`. A batch is gathered at once, (T, B) or (T, B, channels).
 Next: the jobs of the tasks.
 """
 
@@ -16,12 +16,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-MIXING = 50  # batches' worth of sequences that are sorted together: short ones meet short ones
+MIXING = 50  # batches that are sorted together, so that each has similar lengths
 
 
 @dataclass(frozen=True)
 class Ragged:
-    """Sequences behind one another; padding is zero."""
+    """Concatenated sequences; padding is zero."""
 
     values: Any  # (sum of lengths,) or (sum of lengths, channels)
     starts: Any  # (sequences + 1,)
@@ -45,7 +45,7 @@ class Ragged:
         return self.values[self.starts[index] : self.starts[index + 1]]
 
     def batch(self, rows: Any) -> tuple[Tensor, Tensor]:
-        """The sequences of these rows, time first, and their lengths."""
+        """The sequences at these rows, time first, and their lengths."""
         lengths = self.lengths[rows]
         steps = np.arange(lengths.max(initial=0))[:, None]
         inside = steps < lengths
@@ -54,13 +54,13 @@ class Ragged:
         if x.dtype == np.uint8:  # pixels
             x = x.astype(np.float32) / 255
         elif np.issubdtype(x.dtype, np.integer):
-            x = x.astype(np.int64)  # kept in half of that
+            x = x.astype(np.int64)  # stored in half of that
         x[~inside] = 0
         return torch.from_numpy(x), torch.from_numpy(lengths)
 
 
 def batches_by_length(lengths: Any, batch_size: int, seed: int, epoch: int) -> list[Any]:
-    """Rows in batches of nearly equal lengths, in an order that the seed and the epoch decide."""
+    """Batches of rows with similar lengths, in an order that depends on seed and epoch."""
     draw = np.random.default_rng([seed, epoch])
     order = draw.permutation(len(lengths))
     pool = batch_size * MIXING
@@ -73,6 +73,6 @@ def batches_by_length(lengths: Any, batch_size: int, seed: int, epoch: int) -> l
 
 
 def batches_in_order(lengths: Any, batch_size: int) -> list[Any]:
-    """Rows sorted by length: for measuring, where the order does not matter."""
+    """Batches of rows sorted by length, for evaluation, where the order does not matter."""
     rows = np.argsort(lengths, kind="stable")
     return [rows[at : at + batch_size] for at in range(0, len(rows), batch_size)]

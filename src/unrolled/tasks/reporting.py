@@ -1,6 +1,6 @@
-"""What every run's report has in common. In: a run's configuration and history. Out: blocks.
+"""Shared parts of reports. In: a run's configuration and history. Out: blocks.
 
-Next: each task adds what is its own and renders the page into `report.html`.
+Next: each task adds its own parts and renders the page into `report.html`.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from unrolled.training.progress import duration
 
 PARTS = {"train": "training", "validation": "validation", "test": "test"}
 SPENT = ("forward", "backward", "update", "evaluation")
-UNITS_SHOWN = 24  # of the hidden state, the most lively ones: more are no longer told apart
+UNITS_SHOWN = 24  # of the hidden state, those that vary most: more cannot be distinguished
 STEPS_SHOWN = 24  # of a sequence: more names do not fit on a phone
-LINES_SHOWN = 6  # channels of a series that can be told apart as lines
-LETTERS_SHOWN = 30  # where each step is a single letter
+LINES_SHOWN = 6  # channels of a series that are drawn as lines
+LETTERS_SHOWN = 30  # if each step is a single letter
 ROLES = (
     "text",
     "label",
@@ -39,7 +39,7 @@ ROLES = (
 
 
 def quoted(text: str, most: int = 160) -> str:
-    """A user's own text inside a page: its characters mean nothing, and it is not endless."""
+    """A user's text for a page: without markup, and truncated."""
     text = " ".join(text.replace("`", "'").split())
     shown = text if len(text) <= most else text[: most - 3] + "..."
     return f"`{shown}`" if shown else "(empty)"
@@ -48,7 +48,7 @@ def quoted(text: str, most: int = 160) -> str:
 def trained_on(
     config: Mapping[str, Any], rows: Sequence[Sequence[Any]], notes: Sequence[str]
 ) -> Section:
-    """What was trained on what: the source, its parts, what was done to it."""
+    """The section on the data: the source, its parts, and notes."""
     blocks: list[Block] = [
         Prose(_source(config.get("data", {}))),
         Table("parts", "Training, validation and test data.", *_split(rows)),
@@ -60,7 +60,7 @@ def trained_on(
 
 
 def _source(data: Mapping[str, Any]) -> str:
-    """The file and the columns that were read."""
+    """A sentence on the file and its columns."""
     if "source" not in data:
         return "The data were passed in Python."
     source = str(data["source"])
@@ -76,7 +76,7 @@ def _source(data: Mapping[str, Any]) -> str:
 
 
 def every_parameter(config: Mapping[str, Any]) -> Section:
-    """All settings, at the end: to look one up."""
+    """The section with all settings."""
     chosen = [
         [name, str(value)] for name, value in config["parameters"].items() if value is not None
     ]
@@ -85,7 +85,7 @@ def every_parameter(config: Mapping[str, Any]) -> Section:
 
 
 def the_cell(cell: ChosenCell, weights: int) -> Section:
-    """The equation that every step computes."""
+    """The section with the equation of the cell."""
     return Section(
         "The cell",
         [
@@ -100,7 +100,7 @@ def the_cell(cell: ChosenCell, weights: int) -> Section:
 def learning(
     history: Sequence[Mapping[str, Any]], best_epoch: int, shown: Mapping[str, str]
 ) -> Section:
-    """The curves over the epochs. `shown`: measure -> its name with the unit."""
+    """The section with learning curves. `shown`: metric -> its name with the unit."""
     panels = []
     for name, label in shown.items():
         series = {
@@ -135,7 +135,7 @@ def learning(
 
 
 def inside(readings: Sequence[Reading], norms: Any, explanation: str) -> Section:
-    """The hidden state step by step, how much each step counted, the gradient by lag."""
+    """The section with hidden states, the contribution of each step, and the gradient by lag."""
     blocks: list[Block] = [
         Prose(
             "The hidden state while the network reads. Each row of a heat map is a unit of the "
@@ -182,7 +182,7 @@ def inside(readings: Sequence[Reading], norms: Any, explanation: str) -> Section
 
 
 def _what_it_read(values: Any, first: int, names: Sequence[str]) -> Panel:
-    """A line for each channel; where they are many, a row of a picture."""
+    """A line for each channel; if there are many, a heat map."""
     if values.ndim == 4:
         return film(values, names)
     channels = [f"channel {number + 1}" for number in range(values.shape[1])]
@@ -197,11 +197,11 @@ def _what_it_read(values: Any, first: int, names: Sequence[str]) -> Panel:
 
 
 def _most_counted(names: Sequence[str], counted: Any) -> slice:
-    """The stretch of neighbouring steps, as long as fits, that counted most."""
+    """The range of steps, as long as fits, with the largest contribution."""
     letters = all(len(name) == 1 for name in names)
     length = min(LETTERS_SHOWN if letters else STEPS_SHOWN, len(names))
     sums = np.convolve(counted, np.ones(length), "valid")
-    # of stretches that count the same but for rounding, the first
+    # the first of ranges that are equal up to rounding
     start = int(np.argmax(sums > sums.max() - 1e-6))
     return slice(start, start + length)
 

@@ -1,6 +1,6 @@
-"""Open a run, whatever its task. In: the folder of a run. Out: its estimator, fitted.
+"""Opens a run of any task. In: the folder of a run. Out: its fitted estimator.
 
-Next: whoever is given a run and not told what it does, `unrolled.export`, say.
+Next: code that works with any run, such as `unrolled.export`.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ ESTIMATORS = {
 
 
 def open_run(path: str | Path) -> Any:
-    """The estimator that a run holds."""
+    """Load the estimator of a run."""
     run = RunFolder.open(path)
     task = run.config().get("task")
     if task not in ESTIMATORS:
         known = ", ".join(ESTIMATORS)
-        raise NotARun(f"{run.path} is a run of {task!r}; what can be opened here is: {known}")
+        raise NotARun(f"{run.path} is a run of {task!r}; supported are: {known}")
     return getattr(unrolled, ESTIMATORS[task]).load(run.path)

@@ -1,6 +1,6 @@
-"""What estimators share whose answer is a sequence. In: targets, a fitted network. Out: texts.
+"""Base class of estimators whose output is a sequence. In: targets, a network. Out: texts.
 
-    the way targets are cut, found by looking; the beam; n best; figures
+    the tokenization of targets, which is detected; beam search; n best; metrics
 
 Next: `translate`, `caption`; each reads its own inputs.
 """
@@ -29,13 +29,13 @@ from unrolled.tasks.tokens import KINDS, Tokens
 from unrolled.training import settings as checks
 from unrolled.training.schedules import SCHEDULES
 
-FEW_WORDS = 2.0  # words of a text on average: below that they are names or spellings
-UNKNOWN_WORDS = 0.02  # of the words: more that no vocabulary of words would have, and they are cut
+FEW_WORDS = 2.0  # average words per text: below that they are names or spellings
+UNKNOWN_WORDS = 0.02  # of the words: with a larger share of unknown words, they are split
 
 
 @dataclass(frozen=True)
 class Draw:
-    """How answers are drawn at random: with probabilities p^(1/temperature)."""
+    """How outputs are sampled: with probabilities p^(1/temperature)."""
 
     temperature: float
     generator: torch.Generator
@@ -90,7 +90,7 @@ class TargetEstimator(Estimator):
         return cell
 
     def job_of(self, model: EncoderDecoder, parts: Mapping[str, Any]) -> TargetJob:
-        """What is trained."""
+        """The training job."""
         self.plan_epochs(len(parts["train"]))
         return TargetJob(
             model, parts, self.batch_size, self.smoothing, self.seed, self.scheduled_sampling
@@ -98,16 +98,16 @@ class TargetEstimator(Estimator):
 
     @property
     def _fitted(self) -> Any:
-        """Itself, with what `fit` leaves: `model_`, `targets_`, `notes_` (no parameters)."""
+        """This estimator with the attributes of `fit`: `model_`, `targets_`, `notes_`."""
         return self
 
     def note(self, text: str) -> None:
-        """Say what was done to the data, and keep it for the report."""
+        """Print a note on the data, and keep it for the report."""
         self._fitted.notes_.say(text)
         self.watcher().note(text)
 
     def tokens_of(self, side: str, kind: str, texts: Sequence[str]) -> Tokens:
-        """The vocabulary of one side; what is cut how is found by looking."""
+        """The vocabulary of one side, with detected tokenization by default."""
         if kind == "auto":
             kind = self._kind_for(side, texts)
         if kind == "word":
@@ -115,7 +115,7 @@ class TargetEstimator(Estimator):
         return Tokens.fit(kind, texts, self.vocabulary)
 
     def _kind_for(self, side: str, texts: Sequence[str]) -> str:
-        """Characters of names and spellings; of sentences words, unless too many are rare."""
+        """Characters for names and spellings; words for sentences, unless too many are rare."""
         words = sum(len(text.split()) for text in texts) / len(texts)
         kind, why = "char", f"{words:.1f} words each on average"
         if words >= FEW_WORDS:
@@ -123,18 +123,18 @@ class TargetEstimator(Estimator):
             kind = "bpe" if unknown > UNKNOWN_WORDS else "word"
             why += f", {unknown:.1%} of them not in a vocabulary of words"
         names = {"bpe": "pieces of words (BPE)", "word": "words", "char": "characters"}
-        self.note(f"{side}s are cut into {names[kind]} ({why})")
+        self.note(f"{side}s are split into {names[kind]} ({why})")
         return kind
 
     def tidy(self, text: str) -> str:
-        """A target as it would be said: in the way its tokens are cut and put together."""
+        """A target in the form of a prediction: tokenized and joined again."""
         cut: Tokens = self._fitted.targets_
         return " ".join(cut.cut(text)) if cut.kind == "word" else text
 
     def answers(
         self, inputs: Sequence[Tensor], count: int, draw: Draw | None = None, unknown: bool = False
     ) -> list[list[Found]]:
-        """For each row of what is read `count` answers: the best, or some drawn at random."""
+        """`count` outputs for each row: the best, or sampled ones."""
         model: EncoderDecoder = self._fitted.model_
         if draw is not None:
             found = model.draw(
@@ -151,7 +151,7 @@ class TargetEstimator(Estimator):
     def best_of(
         self, inputs: Sequence[Tensor], count: int, draw: Draw | None = None
     ) -> list[list[tuple[str, float]]]:
-        """The same as texts and their scores (log p, by length)."""
+        """The same as texts with length-normalized log p."""
         cut = self._fitted.targets_
         found = self.answers(inputs, count, draw)
         return [[(cut.decode(o.tokens), o.score) for o in ones] for ones in found]
@@ -160,8 +160,8 @@ class TargetEstimator(Estimator):
     def aligned(
         self, inputs: Sequence[Tensor], targets: Sequence[Sequence[int]]
     ) -> list[tuple[float, Any]]:
-        """Given targets, one a row: log p of each, and what each of its tokens and its end looked
-        at, (tokens + 1, places)."""
+        """For given targets, one for each row: log p, and the attention of its tokens and its end,
+        (tokens + 1, positions)."""
         model: EncoderDecoder = self._fitted.model_
         tokens, lengths = Ragged.of(targets, np.int64).batch(np.arange(len(targets)))
         before, after = shifted(tokens, lengths)
@@ -172,14 +172,14 @@ class TargetEstimator(Estimator):
         return list(zip(sums, looked))
 
     def looked_at(self, inputs: Sequence[Tensor], unknown: bool = False) -> tuple[list[str], Any]:
-        """The tokens of the best target of one row, its end included, and what each looked at,
-        (tokens, places)."""
+        """The tokens of the best target of one row, including its end, and their attention,
+        (tokens, positions)."""
         best = self.answers(inputs, 1, unknown=unknown)[0][0]
         _, weights = self.aligned(inputs, [best.tokens])[0]
         return [*map(self._fitted.targets_.show, best.tokens), "(end)"], weights
 
     def n_best(self, X: Sequence[Any], count: int = 1) -> list[list[tuple[str, float]]]:
-        """For each input its best targets and their scores (log p, by length), best first."""
+        """The best targets of each input and their length-normalized log p, best first."""
         raise NotImplementedError
 
     def predict(self, X: Sequence[Any]) -> list[str]:
@@ -189,5 +189,5 @@ class TargetEstimator(Estimator):
     def compared(
         self, targets: Sequence[str], said: Sequence[str], overlap: bool = True
     ) -> dict[str, Any]:
-        """Figures of what was said, beside the targets as they would be said."""
+        """Metrics of predictions, compared with the targets in the same form."""
         return text_scores([self.tidy(text) for text in targets], said, overlap)

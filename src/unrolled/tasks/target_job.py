@@ -1,10 +1,10 @@
-"""Networks whose answer is a sequence, as the loop sees them. In: inputs and targets, in parts.
+"""The training job of sequence-to-sequence networks. In: inputs and targets, in parts.
 
-Out: losses, perplexity. The loss is the cross-entropy of each token of the target, its end
-included, given the right ones before it (teacher forcing), with a little of the probability spread
-over all tokens (label smoothing, Szegedy et al. 2016) in training. With scheduled sampling (Bengio
-et al. 2015) some of the tokens before are the network's own instead: all of them are drawn at once,
-after a first pass over the right ones (Mihaylova & Martins 2019). Next: `training.loop`.
+Out: losses, perplexity. The loss is the cross-entropy of each token of the target, including its
+end, given the true previous tokens (teacher forcing), with label smoothing (Szegedy et al. 2016) in
+training. With scheduled sampling (Bengio et al. 2015) some of the previous tokens are the network's
+own: they are sampled all at once, after a first pass over the true ones (Mihaylova & Martins 2019).
+Next: `training.loop`.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from unrolled.networks.encoder_decoder import EDGE, EncoderDecoder
 from unrolled.tasks.ragged import Ragged, batches_by_length, batches_in_order
 from unrolled.training.job import Measures, Share, Shown, Stateless, Sums
 
-MEASURING = 2  # times the batch size: without gradients there is room for more
-NOTHING = -100  # the target of a place behind the end: it counts nowhere
+MEASURING = 2  # times the batch size in evaluation: without gradients there is memory for more
+NOTHING = -100  # the target after the end, which is ignored
 
 LINE = (
     Shown("train", "loss", "Train Loss"),
@@ -33,7 +33,7 @@ LINE = (
 
 
 class TargetPart(Protocol):
-    """Some of the data: what is read, and what is to be said of it."""
+    """A part of the data: inputs and targets."""
 
     @property
     def targets(self) -> Ragged:
@@ -41,14 +41,14 @@ class TargetPart(Protocol):
 
     @property
     def sizes(self) -> Any:
-        """A number for each row: rows of nearly the same are put into a batch together."""
+        """A number for each row; rows with similar numbers form a batch."""
 
     def inputs(self, rows: Any) -> Sequence[Tensor]:
-        """What the network reads of these rows."""
+        """The inputs of the network for these rows."""
 
 
 class TargetJob(Stateless):
-    """A network that answers with a sequence, and its data by part."""
+    """A sequence-to-sequence network, and its data by part."""
 
     best, best_is = "loss", "lowest"
     line: Sequence[Shown] = LINE
@@ -62,8 +62,8 @@ class TargetJob(Stateless):
         seed: int,
         own_tokens: float = 0.0,
     ) -> None:
-        """Each of the parts is a `TargetPart`; `own_tokens` is the share of tokens before that are
-        the network's own from the second epoch on."""
+        """Each part is a `TargetPart`; `own_tokens` is the share of previous tokens that are the
+        network's own from the second epoch on."""
         self.model: nn.Module = model
         self.parts, self.batch_size, self.smoothing, self.seed = parts, batch_size, smoothing, seed
         self.own_tokens, self.share_now = own_tokens, 0.0
@@ -83,7 +83,7 @@ class TargetJob(Stateless):
     def compute(self, model: nn.Module, batch: Any, share: Share) -> tuple[Tensor, Sums]:
         data, rows = batch
         mine, taken = share.of(rows), 1.0
-        if not len(mine):  # fewer rows than processes: this one adds nothing, but takes part
+        if not len(mine):  # fewer rows than processes: this one adds zero, but takes part
             mine, taken = rows[:1], 0.0
         device = next(model.parameters()).device
         before, after = shifted(*data.targets.batch(mine))
@@ -115,7 +115,7 @@ class TargetJob(Stateless):
 
 @torch.no_grad()
 def own_instead(model: nn.Module, before: Tensor, inputs: Sequence[Tensor], share: float) -> Tensor:
-    """The tokens before, a share of them replaced by what the network draws in their place."""
+    """The previous tokens, with a share of them replaced by the network's samples."""
     scores, _ = model(before, *inputs)
     chances = scores[:-1].softmax(2)
     own = torch.multinomial(chances.flatten(0, 1), 1).view(chances.shape[:2])
@@ -124,8 +124,8 @@ def own_instead(model: nn.Module, before: Tensor, inputs: Sequence[Tensor], shar
 
 
 def shifted(targets: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-    """What the decoder is given and what it is to say, (T + 1, B) each: the edge before, and the
-    edge behind."""
+    """The inputs and targets of the decoder, (T + 1, B) each: with the edge token first, and with
+    the edge token last."""
     edge = torch.full((1, len(lengths)), EDGE)
     before = torch.cat([edge, targets])
     after = torch.cat([targets, edge])

@@ -1,4 +1,4 @@
-"""How good answers are, for reports of networks that answer with a sequence. In: scores, texts.
+"""Report sections of sequence-to-sequence networks. In: scores, texts.
 
 Out: blocks; next: the pages of the tasks.
 """
@@ -13,7 +13,7 @@ from unrolled.data.edits import edits
 from unrolled.report.blocks import Block, Table
 from unrolled.tasks.reporting import quoted
 
-LISTED = 6  # answers of the best and of the worst
+LISTED = 6  # best and worst predictions
 SHOWN = {
     "bleu": ("BLEU", "{:.2f}"),
     "chrf": ("chrF", "{:.2f}"),
@@ -39,7 +39,7 @@ def score_table(scores: Mapping[str, float], where: str) -> Table:
 def best_and_worst(
     what: str, named: Sequence[str], targets: Sequence[str], said: Sequence[str]
 ) -> list[Block]:
-    """The answers nearest to their targets, and those farthest from them."""
+    """Tables of the predictions with the fewest and the most errors."""
     texts = list(zip(named, targets, said))
     far = np.array([edits(b, c) / max(1, len(b)) for _, b, c in texts])
     order = np.argsort(far, kind="stable")

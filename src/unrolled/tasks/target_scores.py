@@ -1,6 +1,6 @@
-"""How good texts are that a network says. In: texts that are and that were said. Out: figures.
+"""Metrics of predicted texts. In: targets and predictions. Out: metrics.
 
-BLEU and chrF are sacrebleu's, over all texts as they are given (no further tokenisation); the error
+BLEU and chrF are computed by sacrebleu over all texts, without further tokenization; the error
 rates count edits of words and characters. Next: the tasks, cli.
 """
 
@@ -14,7 +14,7 @@ from unrolled.errors import extras
 
 
 def text_scores(actual: Sequence[str], said: Sequence[str], overlap: bool = True) -> dict[str, Any]:
-    """BLEU and chrF (without `overlap`: neither), error rates, the share right as a whole."""
+    """BLEU and chrF (only with `overlap`), error rates, and the share of exact matches."""
     found: dict[str, Any] = {}
     if overlap:
         with extras("measuring by BLEU"):

@@ -1,8 +1,8 @@
-"""Texts as numbers. In: texts. Out: a vocabulary, and tokens by number; next: embeddings.
+"""Tokenizes texts. In: texts. Out: a vocabulary and token indices; next: embeddings.
 
-Three ways to cut a text: characters as they are; words in small letters and signs of punctuation;
-or BPE over bytes (Sennrich et al. 2016), which knows no unknown token. Number 0 fills up a batch,
-number 1 is what the vocabulary does not have.
+A text is split into characters, into lower-case words and punctuation, or by BPE over bytes
+(Sennrich et al. 2016), which has no unknown tokens. Index 0 is padding, index 1 is the unknown
+token.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ KINDS = ("char", "word", "bpe")
 SPECIAL = ("<fill>", "<unknown>")
 UNKNOWN = 1
 WORDS = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[^\w\s]|_+")
-FEW = 3  # words of a text that others have too: with fewer it is told by its letters
-SAMPLE = 5_000  # texts that are looked at to choose
-ONCE_IS_UNKNOWN = 2  # a word seen once teaches the network what an unknown word is
+FEW = 3  # words of a text that occur in others, too: with fewer, characters are used
+SAMPLE = 5_000  # texts that are examined to choose the tokens
+ONCE_IS_UNKNOWN = 2  # words seen once train the vector of unknown words
 LAST_CODE = 0x10FFFF  # of Unicode
 BLOCK = 1 << 20  # characters that are counted at once
-SHORT = 64  # characters: below, a dictionary is as fast as a table
+SHORT = 64  # characters: for shorter texts, a dictionary is as fast as a table
 
 
 class Tokens:
-    """A way to cut texts, and the table of what was found when it was fitted."""
+    """A tokenizer and its fitted vocabulary."""
 
     def __init__(self, kind: str, table: Sequence[str] = (), merges: str = "") -> None:
         if kind not in KINDS:
@@ -50,7 +50,8 @@ class Tokens:
 
     @classmethod
     def fit(cls, kind: str, texts: Iterable[str], most: int, least: int | None = None) -> Tokens:
-        """The vocabulary of these texts: the `most` frequent tokens seen `least` times or more."""
+        """The vocabulary of these texts: the `most` frequent tokens that occur `least` times or
+        more."""
         if kind == "bpe":
             return cls(kind, merges=_train_bpe(texts, most))
         counts = _count_characters(texts) if kind == "char" else _count_words(texts)
@@ -70,19 +71,19 @@ class Tokens:
         return list(text) if self.kind == "char" else WORDS.findall(text.lower())
 
     def beginning(self, text: str, count: int) -> str:
-        """The part of a text that its first `count` tokens are made of."""
+        """The beginning of a text that consists of its first `count` tokens."""
         if self._bpe is not None:
             ends = self._bpe.encode(text).offsets[:count]
             return text[: ends[-1][1]] if ends else text
         if self.kind == "char":
             return text[:count]
-        if len(text) <= count:  # each token has a character of its own
+        if len(text) <= count:  # each token has at least one character
             return text
         last = next(itertools.islice(WORDS.finditer(text), count, None), None)
         return text if last is None else text[: last.start()].rstrip()
 
     def encode(self, text: str) -> Any:
-        """The numbers of a text's tokens; an empty text is one unknown token."""
+        """The token indices of a text; an empty text is one unknown token."""
         if self._bpe is not None:
             numbers = self._bpe.encode(text).ids
         elif self.kind == "char" and len(text) > SHORT:
@@ -94,7 +95,7 @@ class Tokens:
         return np.asarray(numbers or [UNKNOWN], np.int64)
 
     def spans(self, text: str) -> list[tuple[int, int]]:
-        """Where each token of `encode` begins and ends in the text."""
+        """The position of each token of `encode` in the text."""
         if self._bpe is not None:
             found = self._bpe.encode(text).offsets
         elif self.kind == "char":
@@ -104,7 +105,7 @@ class Tokens:
         return found or [(0, len(text))]
 
     def encode_all(self, texts: Sequence[str]) -> tuple[Any, Any]:
-        """The numbers of many texts behind one another, and how many each of them has."""
+        """The concatenated token indices of many texts, and the number of tokens of each."""
         lengths = np.empty(len(texts), np.int64)
         if self.kind == "char":
             lengths[:] = [len(text) for text in texts]
@@ -132,13 +133,13 @@ class Tokens:
             yield [get(word, UNKNOWN) for word in WORDS.findall(text.lower())]
 
     def unknown_share(self, texts: Sequence[str]) -> float:
-        """The share of the tokens of these texts that the vocabulary does not have."""
+        """The share of unknown tokens in these texts."""
         numbers, _ = self.encode_all(texts)
         return float((numbers == UNKNOWN).mean())
 
     @cached_property
     def _by_letter(self) -> Any:
-        """The number of each character, by its code."""
+        """The index of each character, by its code."""
         table = np.full(sys.maxunicode + 1, UNKNOWN, np.int32)
         for token, number in self.numbers.items():
             if len(token) == 1:
@@ -146,14 +147,14 @@ class Tokens:
         return table
 
     def decode(self, numbers: Sequence[int]) -> str:
-        """The text of tokens by number."""
+        """The text of token indices."""
         if self._bpe is not None:
             return str(self._bpe.decode([int(number) for number in numbers]))
         between = " " if self.kind == "word" else ""
         return between.join(self.show(number) for number in numbers)
 
     def show(self, number: int) -> str:
-        """One token, to look at."""
+        """One token in readable form."""
         return self.table[number] if self._bpe is None else self._bpe.decode([int(number)])
 
     def as_dict(self) -> dict[str, Any]:
@@ -170,7 +171,7 @@ class Tokens:
 
 
 def _count_characters(texts: Iterable[str]) -> Counter[str]:
-    """How often each character stands in the texts; counted by their codes, many at once."""
+    """The count of each character in the texts, computed from many codes at once."""
     counts = np.zeros(LAST_CODE + 1, np.int64)
     waiting: list[str] = []
     size = 0
@@ -198,16 +199,16 @@ def _codes(text: str) -> Any:
 
 
 def sayable(scores: Tensor) -> Tensor:
-    """The scores of all tokens (..., tokens), of which the special ones are never to be chosen."""
+    """The scores of all tokens (..., tokens), with special tokens excluded."""
     special = torch.arange(scores.shape[-1], device=scores.device) < len(SPECIAL)
     return scores.masked_fill(special, -torch.inf)
 
 
 def kind_for(texts: Sequence[str], note: Callable[[str], None]) -> str:
-    """Words where most texts share some with other texts, else characters; and say which.
+    """Choose words if most texts share some with other texts, or else characters; adds a note.
 
-    A word that stands in one text alone tells nothing about another text: names, or phrases in
-    many languages, are made of such words, while a title shares its words with other titles.
+    A word that occurs in only one text does not help with others: names, or phrases in many
+    languages, consist of such words, while titles share words with other titles.
     """
     some = texts[:: -(-len(texts) // SAMPLE)]
     cut = [WORDS.findall(text.lower()) for text in some]
@@ -216,7 +217,7 @@ def kind_for(texts: Sequence[str], note: Callable[[str], None]) -> str:
     middle = shared[len(shared) // 2]
     kind, name = ("char", "characters") if middle < FEW else ("word", "words")
     few = counted(middle, "word")
-    note(f"texts are cut into {name} (half of them share {few} or fewer with another)")
+    note(f"texts are split into {name} (half of them share {few} or fewer with another)")
     return kind
 
 
@@ -240,8 +241,8 @@ def _train_bpe(texts: Iterable[str], most: int) -> str:
     return str(tokenizer.to_str())
 
 
-# What a tokenizer that we write is made of. Others know parts with regular expressions, which can
-# take exponential time, and a run may come from a stranger.
+# The parts of our tokenizers. Other parts have regular expressions, which can take exponential
+# time, and a run may come from an untrusted source.
 PARTS = {"normalizer": None, "pre_tokenizer": "ByteLevel", "post_processor": None,
          "decoder": "ByteLevel", "model": "BPE"}  # fmt: skip
 

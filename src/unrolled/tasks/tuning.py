@@ -1,9 +1,9 @@
-"""A search for parameters. In: a way to train with given parameters. Out: a study of trials.
+"""Hyperparameter search. In: a function that trains with given parameters. Out: a study of trials.
 
-Optuna chooses (TPE, Bergstra et al. 2011) and stops trials whose validation figure falls behind the
-median at the same epoch. What is searched by is the validation figure alone: the test rows are the
-same in every trial and decide nothing. A study is kept in a file or a database, which several
-processes share, and which a later call continues. Next: `tuning_page`, `cli`.
+Optuna chooses parameters (TPE, Bergstra et al. 2011) and stops trials whose validation metric is
+worse than the median at the same epoch. Only the validation metric is used: the test rows are the
+same in every trial and have no influence. A study is stored in a file or a database, which several
+processes can share and a later call continues. Next: `tuning_page`, `cli`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from unrolled.training.progress import Ahead, Quiet
 
 Suggest = Callable[[optuna.Trial, str], Any]
 SAYING_NOTHING = 2  # epochs of a trial before it may be stopped
-FIRST = 5  # trials at random, which are compared with nothing
+FIRST = 5  # random trials, which are not stopped
 SQLITE, JOURNAL = (".db", ".sqlite", ".sqlite3"), (".log", ".journal")
 
 
@@ -46,7 +46,7 @@ def _choice(*values: Any) -> Suggest:
     return lambda trial, name: trial.suggest_categorical(name, values)
 
 
-# What a search varies, where the job has such a parameter and the command line does not set it.
+# The parameters that a search varies, if the job has them and the command line does not set them.
 SPACE: dict[str, Suggest] = {
     "cell": _choice("lstm", "gru"),
     "hidden": _count(16, 256, log=True),
@@ -61,7 +61,7 @@ SPACE: dict[str, Suggest] = {
 
 
 def searched(parameters: Sequence[str], given: Mapping[str, Any], only: Sequence[str]) -> list[str]:
-    """The parameters that are varied."""
+    """The parameters to vary."""
     free = [name for name in SPACE if name in parameters and name not in given]
     strange = [name for name in only if name not in free]
     if strange:
@@ -72,19 +72,19 @@ def searched(parameters: Sequence[str], given: Mapping[str, Any], only: Sequence
 
 @dataclass
 class Budget:
-    """How long a search may take, the training of the best run at the end included."""
+    """The time limit of a search, including the final training of the best run."""
 
     minutes: float
     began: float
-    slowest: float = 0.0  # seconds of a whole trial
+    slowest: float = 0.0  # seconds of the longest complete trial
 
     def left(self) -> float:
-        """Seconds of searching: what the last training takes is kept back."""
+        """Seconds left for searching, with the time of the final training reserved."""
         return self.began + 60 * self.minutes - time.monotonic() - self.slowest
 
 
 class Following(Quiet):
-    """Tells a trial of each epoch; a trial that falls behind, or is out of time, ends there."""
+    """Reports each epoch to a trial, and ends it if it is pruned or out of time."""
 
     def __init__(self, trial: optuna.Trial, figure: str, budget: Budget) -> None:
         self.trial, self.figure, self.budget = trial, figure, budget
@@ -95,8 +95,7 @@ class Following(Quiet):
         value = record.get(self.figure)
         if value is None:
             raise UsageError(
-                "a search needs a validation part to compare by: leave --validation 0 out, or "
-                "bring more rows"
+                "a search needs validation data: leave --validation 0 out, or use more rows"
             )
         self.best = min(self.best, float(value))
         self.trial.report(self.best, int(record["epoch"]))
@@ -105,7 +104,7 @@ class Following(Quiet):
 
 
 def storage_of(study: str) -> Any:
-    """Where a study is kept: an SQLite file, Optuna's journal file, or a database by its URL."""
+    """The storage of a study: an SQLite file, Optuna's journal file, or a database by its URL."""
     if "://" in study:
         try:
             return optuna.storages.RDBStorage(study)
@@ -113,7 +112,7 @@ def storage_of(study: str) -> Any:
             reason = str(error).splitlines()[0]
             cure = ""
             if isinstance(error, ImportError) and study.startswith("postgresql:"):
-                cure = "; its driver comes with: pip install 'psycopg[binary]'"
+                cure = "; install its driver with: pip install 'psycopg[binary]'"
             raise UsageError(f"--study {study} cannot be opened ({reason}){cure}") from None
     path = Path(study)
     make_folder(path.parent)
@@ -122,13 +121,13 @@ def storage_of(study: str) -> Any:
     if path.suffix in JOURNAL:
         return optuna.storages.JournalStorage(JournalFileBackend(str(path)))
     raise UsageError(
-        f"--study {study}: a study is an SQLite file ({' '.join(SQLITE)}), a journal file "
+        f"--study {study}: a study must be an SQLite file ({' '.join(SQLITE)}), a journal file "
         f"({' '.join(JOURNAL)}), or a URL such as postgresql://user@host/database"
     )
 
 
 def open_study(study: str, name: str, facts: Mapping[str, Any], seed: int) -> optuna.Study:
-    """A new study, or the one that is there, if it is about the same."""
+    """A new study, or the existing one if its settings are the same."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
         found = optuna.create_study(
@@ -152,7 +151,7 @@ def open_study(study: str, name: str, facts: Mapping[str, Any], seed: int) -> op
 
 
 def sampler_of(seed: int, number: int) -> optuna.samplers.TPESampler:
-    """What chooses the parameters of a trial: processes that share a study choose differently."""
+    """The sampler of a trial; it differs between processes that share a study."""
     return optuna.samplers.TPESampler(
         n_startup_trials=FIRST, seed=(seed + 7919 * number) % 2**32, constant_liar=True
     )
@@ -168,7 +167,7 @@ def search(
     seed: int,
     tell: Callable[[optuna.trial.FrozenTrial], None],
 ) -> None:
-    """Try parameters until the time or the number of trials is used up."""
+    """Run trials until the limit on time or trials is reached."""
 
     def objective(trial: optuna.Trial) -> float:
         began = time.monotonic()
@@ -191,11 +190,11 @@ def _finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
 
 
 def best_of(study: optuna.Study) -> optuna.trial.FrozenTrial:
-    """The trial with the lowest validation figure."""
+    """The trial with the lowest validation metric."""
     if not _finished(study):
         raise UsageError(
-            "no trial has come to its end yet: give the search more --minutes, or fewer --epochs "
-            "to each trial"
+            "no trial is finished yet: use more --minutes for the search, or fewer --epochs "
+            "for each trial"
         )
     return study.best_trial
 
@@ -203,7 +202,7 @@ def best_of(study: optuna.Study) -> optuna.trial.FrozenTrial:
 def importance_of(study: optuna.Study) -> dict[str, float]:
     """The share of each parameter in the differences between trials (fANOVA, Hutter et al. 2014).
 
-    Empty where there are too few trials to say anything.
+    Empty if there are too few trials.
     """
     finished = _finished(study)
     if len(finished) <= FIRST or len({one.value for one in finished}) < 2:

@@ -1,4 +1,4 @@
-"""What a search has found, as a page. In: a study. Out: a `Page`; next: `cli`."""
+"""The report of a search. In: a study. Out: a `Page`; next: `cli`."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ STATES = {
 
 
 def page_of(study: optuna.Study, names: Sequence[str], figure: str, command: str) -> Page:
-    """The best trial, what mattered, and all others."""
+    """The best trial, the importance of parameters, and all trials."""
     best, trials = best_of(study), study.get_trials(deepcopy=False)
     shown = figure.replace("_", " ")
     return Page(
         title="A search for parameters",
         lead=(
             f"Of {len(trials)} trials, number {best.number} has the lowest {shown}: "
-            f"{best.value:.4g}. Test rows took no part in the choice; the report of the best run "
-            "says how good it is on them."
+            f"{best.value:.4g}. Test rows played no part in the choice; the report of the best run "
+            "contains its test metrics."
         ),
         sections=[
             Section("The best parameters", [_best(best)]),
-            Section("What mattered", _importance(study)),
+            Section("Importance of the parameters", _importance(study)),
             Section("The trials", [_over_time(trials, shown), _trials(trials, names, shown)]),
         ],
         command=command,
@@ -45,20 +45,20 @@ def page_of(study: optuna.Study, names: Sequence[str], figure: str, command: str
 
 def _best(best: optuna.trial.FrozenTrial) -> Table:
     rows = [[name, _cell(value)] for name, value in best.params.items()]
-    return Table("best", "Of the trial with the lowest figure.", ["parameter", "value"], rows)
+    return Table("best", "The trial with the lowest metric.", ["parameter", "value"], rows)
 
 
 def _importance(study: optuna.Study) -> list[Block]:
     shares = importance_of(study)
     if not shares:
-        return [Prose("There are too few complete trials to say which parameters mattered.")]
+        return [Prose("There are too few complete trials to estimate importance.")]
     rows = [[name, f"{share:.0%}"] for name, share in shares.items()]
     panel = bars(shares, y_label="share of the variance")
     return [
-        Figure("importance", "Importance of each parameter", panel, "bars, one a parameter",
-               "Which share of the differences between trials goes with this parameter (fANOVA). "
-               "With few trials it is a rough guess."),
-        Table("shares", "The same in figures.", ["parameter", "share"], rows),
+        Figure("importance", "Importance of each parameter", panel, "a bar for each parameter",
+               "The share of the variance between trials explained by this parameter (fANOVA). "
+               "With few trials it is a rough estimate."),
+        Table("shares", "The same as numbers.", ["parameter", "share"], rows),
     ]  # fmt: skip
 
 

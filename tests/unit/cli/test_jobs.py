@@ -90,7 +90,7 @@ def test_resume_goes_on_to_more_epochs_with_the_same_data_only(place, capsys):
     with (place / "reviews.csv").open("a") as file:
         file.write("changed,good\n")
     assert main(["train", "--resume", "run", "--epochs", "5"]) == 2
-    assert "no longer holds the data" in capsys.readouterr().err
+    assert "no longer contains the data" in capsys.readouterr().err
 
 
 @pytest.mark.exhaustive

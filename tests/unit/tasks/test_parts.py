@@ -72,7 +72,7 @@ def test_texts_that_share_few_words_are_cut_into_characters():
     said = []
     assert kind_for(["red apple", "green pear", "a long name of many words"], said.append) == "char"
     assert said == [
-        "texts are cut into characters (half of them share 0 words or fewer with another)"
+        "texts are split into characters (half of them share 0 words or fewer with another)"
     ]
 
 
@@ -80,7 +80,7 @@ def test_short_texts_that_share_words_are_cut_into_words():
     said = []
     titles = ["How to mend a chair", "how to paint a chair", "To mend a WALL", "Spring"]
     assert kind_for(titles, said.append) == "word"
-    assert said == ["texts are cut into words (half of them share 4 words or fewer with another)"]
+    assert said == ["texts are split into words (half of them share 4 words or fewer with another)"]
 
 
 def test_a_word_that_one_text_repeats_is_not_shared():

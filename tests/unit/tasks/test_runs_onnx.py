@@ -124,7 +124,7 @@ def test_the_field_is_the_one_of_torch_also_where_tags_are_forbidden() -> None:
 
 def test_what_they_cannot_become_is_said(tmp_path: Path) -> None:
     model = Tagger(hidden=2, epochs=1).fit(*names_in_sentences(8))
-    with pytest.raises(ArgumentError, match="a tagger reads a sentence whole: export it to html"):
+    with pytest.raises(ArgumentError, match="a tagger needs whole sentences: export it to html"):
         unrolled.export(model, tmp_path / "names.c")
     with pytest.raises(ArgumentError, match="int8 is for c, js and html"):
         unrolled.export(model, tmp_path / "names.onnx", int8=True)

@@ -193,10 +193,10 @@ def test_plain_text_is_cut_and_found_again():
 @pytest.mark.parametrize(
     ("X", "y", "words"),
     [
-        ("text", None, "X is a list of sentences"),
-        (["text"], None, "X is a list of sentences"),
-        ([], [], "X holds no word"),
-        ([["a"], []], [["O"], []], "sentence 2 holds no word"),
+        ("text", None, "X must be a list of sentences"),
+        (["text"], None, "X must be a list of sentences"),
+        ([], [], "X contains no word"),
+        ([["a"], []], [["O"], []], "sentence 2 contains no word"),
         ([["a"]], [["O"], ["O"]], "there are 1 sentences, and tags of 2"),
         ([["a", "b"]], [["O"]], "sentence 1 has 2 words and 1 tags"),
         ([["a"], ["b"]], [["O"], ["O"]], "nothing to learn"),

@@ -98,11 +98,11 @@ def test_the_first_trial_comes_to_its_end_whatever_the_time(tmp_path: Path) -> N
 def test_nonsense_is_refused(tmp_path: Path) -> None:
     place = str(tmp_path / "s.log")
     study = tuning.open_study(place, "name", FACTS, 0)
-    with pytest.raises(UsageError, match="no trial has come to its end"):
+    with pytest.raises(UsageError, match="no trial is finished"):
         tuning.best_of(study)
     with pytest.raises(UsageError, match=r"'reviews\.csv', and this one is with 'other\.csv'"):
         tuning.open_study(place, "name", {**FACTS, "data": "other.csv"}, 0)
-    with pytest.raises(UsageError, match="a study is an SQLite file"):
+    with pytest.raises(UsageError, match="a study must be an SQLite file"):
         tuning.storage_of("study.txt")
     with pytest.raises(UsageError, match="cannot be opened"):
         tuning.storage_of("nothing://here")

@@ -1,1 +1,1 @@
-"""Tagging: sentences in, a tag for each word out. See `tagger`."""
+"""Tagging. In: sentences. Out: a tag for each word. See `tagger`."""

@@ -1,7 +1,7 @@
-"""Tags as people read them. In: text, words, tags. Out: JSON lines, CoNLL columns, HTML; next: cli.
+"""Output formats of tags. In: text, words, tags. Out: JSON lines, CoNLL columns, HTML; next: cli.
 
-A plain text is cut into sentences and words whose places are kept, so that a span can be found
-again in the text, character for character.
+A plain text is split into sentences and words with their positions, so that spans refer to
+characters of the text.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from unrolled.data import restoring
 from unrolled.data.schemes import spans
 
 FORMATS = ("json", "conll", "html")
-# A word with its apostrophes, hyphens, dots between digits; a name or mark as the web writes them
+# A word with apostrophes, hyphens, dots between digits; an address or tag of the web
 WORD = re.compile(r"https?://\S+|[@#]\w+|\w+(?:[-'’.,:/&]\w+)*(?:['’]\w+)?|[^\w\s]")
 ENDS = re.compile(r"""(?<=[.!?…])["'”’)\]]*\s+(?=["'“‘(\[]?[A-ZÀ-Þ\d])""")
 COLOURS = ("#ffd8a8", "#b2f2bb", "#a5d8ff", "#eebefa", "#ffc9c9", "#ffec99", "#99e9f2", "#d0bfff")
@@ -25,7 +25,7 @@ COLOURS = ("#ffd8a8", "#b2f2bb", "#a5d8ff", "#eebefa", "#ffc9c9", "#ffec99", "#9
 
 @dataclass(frozen=True)
 class Sentence:
-    """Words, and where each begins and ends in the text; a text of words has no places."""
+    """Words with their positions in the text."""
 
     text: str
     words: list[str]
@@ -42,7 +42,7 @@ class Sentence:
 
 
 def sentences_in(line: str) -> Iterator[Sentence]:
-    """The sentences of a line of plain text; one that holds no word is none."""
+    """The sentences of a line of plain text; sentences without words are skipped."""
     begin = 0
     for end in [*(found.end() for found in ENDS.finditer(line)), len(line)]:
         text = line[begin:end].rstrip()
@@ -79,7 +79,7 @@ def as_json(sentence: Sentence, said: Any, has_spans: bool) -> str:
 
 
 def put_back(model: Any, line: str, kind: str) -> str:
-    """A line with what its tagger has learned to restore; an empty one stays empty."""
+    """A line restored by its tagger; an empty line stays empty."""
     if not line.strip():
         return ""
     items = restoring.restoring([line], kind).sentences
@@ -95,7 +95,7 @@ def as_conll(sentence: Sentence, said: Any) -> str:
 
 
 def as_html(sentence: Sentence, said: Any, has_spans: bool, colours: dict[str, str]) -> str:
-    """A paragraph in which each span, or each word, has the colour of its kind."""
+    """A paragraph in which each span or word has the color of its kind."""
     found = (
         [(begin, end, kind) for begin, end, kind in spans(said.tags)]
         if has_spans

@@ -1,7 +1,7 @@
-"""How good tags are. In: tags that are and tags that were said. Out: sums, F1; next: `job`, `page`.
+"""Metrics of tags. In: true and predicted tags. Out: sums, F1; next: `job`, `page`.
 
-Spans are counted as conlleval does: one is found when its words and its kind are all right. F1 is
-over all spans together (micro).
+Spans are counted like conlleval does: a span is correct if its words and its kind are. F1 is
+micro-averaged over all spans.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from unrolled.data.schemes import Span, spans
 
 @dataclass(frozen=True)
 class Said:
-    """What the network says of a sentence: a tag and its probability for each word."""
+    """The prediction for a sentence: a tag and its probability for each word."""
 
     tags: list[str]
     probabilities: list[float]
-    log_probability: float  # of all the tags together
+    log_probability: float  # of the whole sequence of tags
 
 
 @dataclass
@@ -31,13 +31,13 @@ class Tally:
     tags: Sequence[str]
     has_spans: bool
     confusion: Any = None  # (K, K): rows: true class; columns: predicted class
-    found: dict[str, list[int]] = field(default_factory=dict)  # kind -> right, said, are
+    found: dict[str, list[int]] = field(default_factory=dict)  # kind -> correct, predicted, true
 
     def __post_init__(self) -> None:
         self.confusion = np.zeros((len(self.tags), len(self.tags)), np.int64)
 
     def add(self, actual: Any, said: Any) -> None:
-        """One sentence, both as numbers of tags."""
+        """Add one sentence, with tags as indices."""
         np.add.at(self.confusion, (actual, said), 1)
         if self.has_spans:
             self.add_spans(self.spans(actual), self.spans(said))
@@ -51,13 +51,13 @@ class Tally:
                 self.found.setdefault(span.kind, [0, 0, 0])[place] += 1
 
     def counts(self) -> tuple[int, int, int]:
-        """Spans that were found, said, and are there."""
+        """The numbers of correct, predicted and true spans."""
         right, said, actual = (sum(one[i] for one in self.found.values()) for i in range(3))
         return right, said, actual
 
 
 def scores(right: float, said: float, actual: float) -> dict[str, float]:
-    """Precision, recall and F1; 0 where there is nothing to divide by, as conlleval prints it."""
+    """Precision, recall and F1; 0 if undefined, as in conlleval."""
     return {
         "precision": right / said if said else 0.0,
         "recall": right / actual if actual else 0.0,

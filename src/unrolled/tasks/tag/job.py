@@ -1,7 +1,7 @@
-"""Tagging as the loop sees it. In: encoded sentences and tags, in parts. Out: losses, figures.
+"""The training job of a tagger. In: encoded sentences and tags, in parts. Out: losses, metrics.
 
-The loss is -log of the probability that the CRF gives to all tags of a sentence, summed over the
-batch and divided by its words. Next: `training.loop`.
+The loss is the negative log-likelihood of the tags of a sentence under the CRF, summed over the
+batch and divided by the number of words. Next: `training.loop`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from unrolled.tasks.tag.model import Sentences, TagNetwork
 from unrolled.tasks.tag.words import Encoded
 from unrolled.training.job import Measures, Share, Shown, Stateless, Sums
 
-MEASURING = 8  # times the batch size: without gradients there is room for more
+MEASURING = 8  # times the batch size in evaluation: without gradients there is memory for more
 
 ACCURACY = (
     Shown("train", "loss", "Train Loss"),
@@ -37,7 +37,7 @@ SPANS = (
 
 @dataclass(frozen=True)
 class TaggedPart:
-    """Sentences and the number of each word's tag."""
+    """Sentences and the index of each word's tag."""
 
     words: Encoded
     tags: Ragged
@@ -64,7 +64,7 @@ class TagJob(Stateless):
         self.best = "f1" if has_spans else "accuracy"
         self.best_is = "highest"
         self.line: Sequence[Shown] = SPANS if has_spans else ACCURACY
-        self.blind_loss = math.log(len(tags))  # of the same chance for each tag
+        self.blind_loss = math.log(len(tags))  # of equally likely tags
 
     def batches(self, part: str, epoch: int) -> list[Any]:
         if part not in self.parts:
@@ -79,7 +79,7 @@ class TagJob(Stateless):
     def compute(self, model: nn.Module, batch: Any, share: Share) -> tuple[Tensor, Sums]:
         data, rows = batch
         mine, taken = share.of(rows), 1.0
-        if not len(mine):  # fewer rows than processes: this one adds nothing, but takes part
+        if not len(mine):  # fewer rows than processes: this one adds zero, but takes part
             mine, taken = rows[:1], 0.0
         device = next(model.parameters()).device
         sentences = moved(data.words.batch(mine), device)
@@ -90,7 +90,7 @@ class TagJob(Stateless):
         whole = float(data.words.lengths[rows].sum())
         count = lengths.sum().double() * taken
         sums = {"loss": loss.detach().double(), "count": count}
-        if not model.training or "validation" not in self.parts:  # then the training part decides
+        if not model.training or "validation" not in self.parts:  # then the training metrics decide
             sums |= self._counted(emitted, tags, lengths, taken)
         return loss / whole, sums
 
@@ -117,13 +117,13 @@ class TagJob(Stateless):
 
 
 def moved(batch: Sentences, device: torch.device) -> Sentences:
-    """The same on another device."""
+    """The batch on another device."""
     return Sentences(*(getattr(batch, name).to(device) for name in Sentences.__annotations__))
 
 
 @torch.no_grad()
 def answers(model: TagNetwork, words: Encoded, batch_size: int) -> list[tuple[Any, Any, float]]:
-    """For each sentence its best tags, how probable each is there, and log p of all of them."""
+    """For each sentence its best tags, the probability of each, and log p of the sequence."""
     found: list[tuple[Any, Any, float]] = [(None, None, 0.0)] * len(words)
     for rows in batches_in_order(words.lengths, batch_size * MEASURING):
         batch = words.batch(rows)

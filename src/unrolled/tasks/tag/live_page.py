@@ -1,7 +1,7 @@
-"""A tagger as a part of a page that computes. In: a fitted tagger. Out: `Live`.
+"""A tagger that runs in a page. In: a fitted tagger. Out: `Live`.
 
-The page tags what its reader types, sentence by sentence, and says how probable each tag is at its
-place. Next: the run's report, and `Tagger.export_as`.
+The page tags the entered text, sentence by sentence, and shows the probability of each tag. Next:
+the run's report, and `Tagger.export_as`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ BODY = """
 <textarea id="text" spellcheck="false">{example}</textarea>
 <h3>The tags</h3>
 <div id="tagged" class="tokens" aria-live="polite"></div>
-<details><summary>Word by word, with the probability of each tag at its place</summary>
+<details><summary>Word by word, with the probability of each tag</summary>
 <div class="wide-one" tabindex="0" role="group"><table><thead><tr><th scope="col">word</th>
 <th scope="col">tag</th><th scope="col" class="number">probability</th></tr></thead>
 <tbody id="rows"></tbody></table></div></details>
@@ -52,7 +52,7 @@ negative.</p>
 def live_part(
     model: Any, examples: list[list[str]], int8: bool | None = None
 ) -> tuple[Live, str | None]:
-    """The part, and in words what int8 changes; `model` is a fitted `Tagger`."""
+    """The live part, and a description of the effect of int8; `model` is a fitted `Tagger`."""
     if int8 is None:
         int8 = weights_of(model.model_) > LARGE
     script = tagger_script(model, int8) + source("tag", "page.js")
@@ -69,9 +69,7 @@ def tagger_script(model: Any, int8: bool) -> str:
     """JavaScript with `sentencesIn(text)` and `tagWords(words)`."""
     run = getattr(model, "run_", None)
     if run is not None and run.config().get("data", {}).get("restore"):
-        raise ArgumentError(
-            "a page tags words, and this run restores text: ask it with unrolled predict"
-        )
+        raise ArgumentError("a page tags words, and this run restores text: use unrolled predict")
     network, letters = model.model_, model.model_.characters
     whole = network_of(network.recurrent)
     arrays = {
@@ -97,7 +95,7 @@ def tagger_script(model: Any, int8: bool) -> str:
 
 
 def _moved(model: Any, examples: list[list[str]]) -> str:
-    """How many tags of the examples are others with int8 weights."""
+    """A description of how many tags of the examples change with int8 weights."""
     some = examples[:100] or [[word] for word in model.words_.words[2:102]] or [["a"]]
     whole = model.model_
     exact = model.predict(some)
@@ -113,7 +111,7 @@ def _moved(model: Any, examples: list[list[str]]) -> str:
 
 
 def export_tagger(model: Any, kind: str, path: Path, options: Options) -> Exported:
-    """The whole tagger as a page, a module or a graph."""
+    """Export the whole tagger as a page, a module or a graph."""
     if kind == "html":
         live, moved = live_part(model, [], options.int8 or None)
         lead = f"A recurrent network gives each word one of {len(model.tags_)} tags."
@@ -126,7 +124,7 @@ def export_tagger(model: Any, kind: str, path: Path, options: Options) -> Export
     if kind == "onnx":
         return _graph(model, path, options.int8)
     raise ArgumentError(
-        "C computes one step at a time, and a tagger reads a sentence whole: export it to html, js "
+        "C computes one step at a time, and a tagger needs whole sentences: export it to html, js "
         "or onnx; its recurrent layers can be exported if they read forward: "
         f"unrolled.export(model.model_.recurrent, {str(path)!r})"
     )

@@ -1,10 +1,10 @@
-"""From the words of a sentence to the scores of their tags. In: words, letters. Out: (T, B, K).
+"""The network of a tagger. In: words and letters. Out: scores of tags, (T, B, K).
 
     word -> (vector of the word, vector of its letters) -> dropout -> recurrent layers, both ways
          -> dropout -> W h + b -> CRF
 
-A word's vector stands for its small letters; its own letters, capitals and all, are read by the
-character encoder, which also knows words that were never seen. Next: `job`.
+The vector of a word is that of its lower case; its letters, with their case, are read by the
+character encoder, which also handles unknown words. Next: `job`.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from unrolled.networks.characters import CharacterEncoder
 from unrolled.networks.crf import CRF, Grammar
 from unrolled.networks.recurrent import make_recurrent
 
-UNKNOWN = 1  # the number of a word that the vocabulary does not have
+UNKNOWN = 1  # the index of an unknown word
 
 
 @dataclass(frozen=True)
 class Sentences:
-    """A batch: numbers of words (T, B), and each word's place among the different ones, whose
+    """A batch: word indices (T, B), and the index of each word among the different ones, whose
     letters are (L, words)."""
 
     words: Tensor
@@ -36,7 +36,7 @@ class Sentences:
 
 
 class TagNetwork(nn.Module):
-    """Scores of each tag at each word; `crf` makes sequences of them."""
+    """Scores of each tag at each word; `crf` finds the best sequence."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class TagNetwork(nn.Module):
         super().__init__()
         self.word_dropout = word_dropout
         self.embed = nn.Embedding(words, embedding, padding_idx=0)
-        with torch.no_grad():  # of length one: most words are seen seldom
+        with torch.no_grad():  # of length one: most words are rare
             self.embed.weight /= embedding**0.5
         size = embedding
         self.characters: CharacterEncoder | None = None
@@ -74,7 +74,7 @@ class TagNetwork(nn.Module):
         self.crf = CRF(grammar)
 
     def inputs(self, batch: Sentences) -> Tensor:
-        """What the recurrent layers see of each word, (T, B, size), without dropout."""
+        """The inputs of the recurrent layers, (T, B, size), without dropout."""
         words = batch.words
         if self.training and self.word_dropout:
             lost = torch.rand(words.shape, device=words.device) < self.word_dropout
@@ -85,7 +85,7 @@ class TagNetwork(nn.Module):
         return torch.cat(vectors, 2)
 
     def forward(self, batch: Sentences) -> Tensor:
-        tokens = ragged(batch.lengths, *batch.words.shape)  # without what fills up
+        tokens = ragged(batch.lengths, *batch.words.shape)  # without padding
         x = self.drop(tokens.gather(self.inputs(batch)))
         y, _ = self.recurrent.over(x, tokens)
         scores: Tensor = tokens.scatter(self.readout(self.drop(y)))

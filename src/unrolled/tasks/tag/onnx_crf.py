@@ -20,7 +20,7 @@ BOOL = 9
 
 
 class FieldWriter:
-    """Writes what follows from scores (T, B, K) and `inside` (T, B, 1) into a graph."""
+    """Adds the CRF for scores (T, B, K) and `inside` (T, B, 1) to a graph."""
 
     def __init__(self, g: Graph, crf: CRF, scores: str, inside: str) -> None:
         self.g, self.scores, self.inside = g, scores, inside
@@ -38,7 +38,7 @@ class FieldWriter:
         self.ends = g.add("Expand", self.last, shape)
 
     def best(self) -> str:
-        """The best tags (T, B), 0 behind the end."""
+        """The best tags (T, B), 0 after the end."""
         g = self.g
         end, came = self._scan(self._viterbi, self.starts, [self.scores, self.inside, self.begins])
         last = g.add("ArgMax", g.add("Add", end, self.last), axis=1, keepdims=0)
@@ -49,7 +49,7 @@ class FieldWriter:
         return g.add("Where", is_there, found, g.constant(0, "number", np.int64))
 
     def chances(self) -> str:
-        """The probability of each tag (T, B, K), 0 behind the end."""
+        """The probability of each tag (T, B, K), 0 after the end."""
         g = self.g
         given = [self.scores, self.inside, self.begins]
         end, forward = self._scan(self._forward, self.starts, given)
@@ -61,7 +61,7 @@ class FieldWriter:
     # one step of each --------------------------------------------------------------------------
 
     def _moves(self, b: Graph, before: str) -> str:
-        """(B, from, to): what leads to each tag."""
+        """(B, from, to): scores of the transitions to each tag."""
         return b.add("Add", b.add("Unsqueeze", before, self.g.integers(2)), self.after)
 
     def _viterbi(self, b: Graph, before: str, given: list[str]) -> tuple[str, str]:
@@ -96,7 +96,7 @@ class FieldWriter:
     def _scan(
         self, step: Any, start: str, given: list[str], reverse: bool = False, element: int = 0
     ) -> tuple[str, str]:
-        """The last state, and what each step gives, in the order of time."""
+        """The last state, and the output of each step, in temporal order."""
         g = self.g
         body = g.inner()
         kinds = {self.inside: BOOL, self.begins: BOOL, self.scores: g.element}

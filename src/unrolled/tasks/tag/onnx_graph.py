@@ -1,8 +1,8 @@
 """A tagger as one ONNX graph. In: its network. Out: the model; next: `live_page.export_tagger`.
 
-It takes the number of each word (batch, time), the numbers of its letters (batch, time, letters)
-and how many it has, and each sentence's length; it gives the best tags (batch, time) and the
-probability of each tag (batch, time, tags).
+The inputs are the index of each word (batch, time), the indices of its letters (batch, time,
+letters), the number of its letters, and the length of each sentence; the outputs are the best tags
+(batch, time) and the probability of each tag (batch, time, tags).
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from unrolled.tasks.tag.onnx_crf import FieldWriter
 
 
 def tagger_model(model: TagNetwork) -> Any:
-    """Inputs `words`, `lengths`, and where letters are read `letters` and `letter_counts`; outputs
-    `tags` and `probabilities`; 0 behind the end of a sentence."""
+    """Inputs `words`, `lengths`, and if letters are used `letters` and `letter_counts`; outputs
+    `tags` and `probabilities`, which are 0 after the end of a sentence."""
     network = network_of(model.recurrent)
     g = Graph(network.dtype)
     words, lengths = g.fresh("words"), g.fresh("lengths")
@@ -53,7 +53,7 @@ def tagger_model(model: TagNetwork) -> Any:
 
 
 def _spelled(g: Graph, model: CharacterEncoder, letters: str, counts: str) -> str:
-    """Each word by its letters, (words, size); what fills up counts as a word of one letter."""
+    """The encoding of each word's letters, (words, size); padding counts as a one-letter word."""
     one = g.constant(1, "number", np.int64)
     longest = g.add("Gather", g.add("Shape", letters), g.integers(2), axis=0)
     shape = g.add("Concat", g.integers(-1), longest, axis=0)

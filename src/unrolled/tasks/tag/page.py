@@ -27,14 +27,14 @@ from unrolled.tasks.tag.job import TaggedPart
 from unrolled.tasks.tag.model import TagNetwork
 from unrolled.training.job import State
 
-LISTED = 8  # sentences with most doubt
+LISTED = 8  # most uncertain sentences
 WORDS_SHOWN = 40  # of such a sentence
-TAGS_DRAWN = 30  # in a matrix: beyond that nothing can be read
+TAGS_DRAWN = 30  # in a matrix: more are not readable
 
 
 @dataclass(frozen=True)
 class Told:
-    """What a network said about a part of the data."""
+    """The predictions of a network on a part of the data."""
 
     sentences: Sequence[Sequence[str]]
     tally: Tally
@@ -48,7 +48,7 @@ class Told:
 
 @dataclass(frozen=True)
 class Findings:
-    """Everything the page is made of."""
+    """The content of the page."""
 
     config: Mapping[str, Any]
     cell: ChosenCell
@@ -60,7 +60,7 @@ class Findings:
     told: Told
     told_part: str
     notes: Sequence[str]
-    live: Live | str  # a sentence where the page holds no network
+    live: Live | str  # a sentence if the page has no network
     command: str
 
     @property
@@ -178,7 +178,7 @@ def _tag_rows(found: Findings) -> list[list[Any]]:
 
 
 def _doubtful(found: Findings) -> Section:
-    """The sentences whose tags the network was least sure of, for their length."""
+    """The sentences with the lowest probability per word."""
     told = found.told
     doubt = np.array([one.log_probability / len(one.tags) for one in told.said])
     rows: list[list[Any]] = []
@@ -204,7 +204,7 @@ def _doubtful(found: Findings) -> Section:
 
 
 def _marked(found: Findings, words: Sequence[str], tags: Sequence[str]) -> str:
-    """A sentence with its spans in brackets, or with a tag behind each word."""
+    """A sentence with its spans in brackets, or with a tag after each word."""
     if not found.has_spans:
         pairs = [f"{word}/{tag}" for word, tag in zip(words, tags)]
         return " ".join(pairs[:WORDS_SHOWN])
@@ -216,7 +216,7 @@ def _marked(found: Findings, words: Sequence[str], tags: Sequence[str]) -> str:
 
 
 def _transitions(found: Findings) -> Section:
-    """What the CRF has learned about neighbours."""
+    """The section on the transition scores of the CRF."""
     blocks: list[Block] = [
         Prose(
             "The CRF adds a score for each pair of adjacent tags to the scores that the recurrent "

@@ -1,11 +1,11 @@
-"""A tag for each word of a sentence. In: lists of words and of tags. Out: tags; next: cli.
+"""Tags each word of a sentence. In: lists of words and of tags. Out: tags; next: cli.
 
     model = Tagger(epochs=5)
     model.fit([["EU", "rejects", "it"]], [["B-org", "O", "O"]])
     model.predict([["IBM", "agrees"]])
 
-A tenth of the training sentences is set aside: which weights are kept, and when to stop, looks at
-it alone. What is given as `test` is measured in every epoch and decides nothing.
+A tenth of the training sentences is used for validation: it alone determines which weights are kept
+and when training stops. A `test` set is evaluated in every epoch, but has no influence.
 """
 
 from __future__ import annotations
@@ -88,12 +88,12 @@ class Tagger(Estimator):
     # -------------------------------------------------------------------------------- learning
 
     def start_from(self, before: Tagger) -> None:
-        """Let the next `fit` go on with the weights, the words and the tags of a fitted one."""
+        """Let the next `fit` continue from the weights, words and tags of a fitted tagger."""
         self._before = before
 
     @property
     def before(self) -> Any:
-        """The one whose weights a training starts from; None: it starts anew."""
+        """The tagger whose weights training starts from; None: new weights."""
         return getattr(self, "_before", None)
 
     def fit(
@@ -106,7 +106,7 @@ class Tagger(Estimator):
         data: dict[str, Any] | None = None,
         resume: bool = False,
     ) -> Tagger:
-        """Learn from sentences and tags; `scheme` is found by looking where it is not said."""
+        """Fit the network to sentences and tags; `scheme` is detected if not given."""
         self.begin(data, resume)
         sentences, tags = as_sentences(X, y)
         given = in_time(self, Rows((sentences, tags), test), resume, rarest_of(tags), scheme=scheme)
@@ -130,7 +130,7 @@ class Tagger(Estimator):
     def _parts(
         self, whole: Tagged, test: Any
     ) -> tuple[dict[str, list[list[str]]], dict[str, TaggedPart]]:
-        """Cut off the validation sentences, make the vocabulary of the rest, encode all."""
+        """Split off the validation sentences, build the vocabulary from the rest, encode all."""
         before = self.before
         self.tags_ = before.tags_ if before else tags_to_learn(whole.tags, self.scheme_)
         rows, held = np.arange(len(whole)), np.arange(0)
@@ -152,7 +152,7 @@ class Tagger(Estimator):
         return raw, {part: self._encode(one) for part, one in pieces.items()}
 
     def _encode(self, data: Tagged) -> TaggedPart:
-        """Sentences whose tags are known; a tag that was never learned is refused."""
+        """Encode tagged sentences; raises an error for an unknown tag."""
         numbers = {tag: number for number, tag in enumerate(self.tags_)}
         strange = {tag for tags in data.tags for tag in tags} - set(numbers)
         if strange:
@@ -182,7 +182,7 @@ class Tagger(Estimator):
             )
 
     def _findings(self, config: Any, raw: Any, parts: dict[str, TaggedPart]) -> Findings:
-        """What the report is about: the test part, or what comes nearest to it."""
+        """The findings of the report, for the test set or the best substitute."""
         part = next(name for name in ("test", "validation", "train") if name in parts)
         return Findings(
             config=config,
@@ -203,7 +203,7 @@ class Tagger(Estimator):
     # ---------------------------------------------------------------------------------- asking
 
     def say(self, X: Sequence[Sequence[str]]) -> list[Said]:
-        """The best tags of each sentence, and how sure the network is of each."""
+        """The best tags of each sentence, and the probability of each."""
         self.require_fitted("model_")
         sentences, _ = as_sentences(X)
         return self._answers(self.words_.encode(sentences))
@@ -226,7 +226,7 @@ class Tagger(Estimator):
         return self._figures(self._tally(self._encode(data)), len(data))
 
     def score(self, X: Sequence[Sequence[str]], y: Sequence[Sequence[str]]) -> float:
-        """F1 of the spans, or the share of words whose tag is right."""
+        """F1 of the spans, or the share of words that are tagged correctly."""
         figures = self.evaluate(X, y)
         return float(figures["f1" if self._has_spans else "accuracy"])
 
@@ -249,7 +249,7 @@ class Tagger(Estimator):
     # ------------------------------------------------------------------------------- exporting
 
     def export_as(self, kind: str, path: Path, options: Options) -> Exported:
-        """The whole tagger for another runtime; `unrolled.export` calls it."""
+        """Export the whole tagger to another runtime; called by `unrolled.export`."""
         self.require_fitted("model_")
         return export_tagger(self, kind, path, options)
 
@@ -265,16 +265,16 @@ class Tagger(Estimator):
 
 
 def tags_to_learn(tags: Sequence[Sequence[str]], scheme: str) -> list[str]:
-    """The tags that are there, and those that their scheme has beside them."""
+    """The tags in the data, and the others of their scheme."""
     found = sorted({tag for one in tags for tag in one})
     learned = found if scheme == "plain" else tags_for(kinds_of(found), scheme)
     if len(learned) < 2:
-        raise ArgumentError(f"every tag is {learned[0]!r:.60}: there is nothing to tell apart")
+        raise ArgumentError(f"every tag is {learned[0]!r:.60}: there is nothing to learn")
     return learned
 
 
 def grammar_of(tags: Sequence[str], scheme: str) -> Grammar:
-    """What may follow what, as the CRF keeps it."""
+    """The allowed transitions, for the CRF."""
     return Grammar(
         torch.tensor([may_follow(None, tag, scheme) for tag in tags]),
         torch.tensor([[may_follow(left, right, scheme) for right in tags] for left in tags]),
@@ -283,14 +283,14 @@ def grammar_of(tags: Sequence[str], scheme: str) -> Grammar:
 
 
 def as_sentences(X: Any, y: Any = None) -> tuple[list[list[str]], list[list[str]]]:
-    """Lists of words and of tags, as many of the one as of the other."""
+    """Check lists of words and of tags with equal lengths."""
     if isinstance(X, str) or any(isinstance(one, str) for one in X):
-        raise ArgumentError("X is a list of sentences, each a list of words: [['EU', 'rejects']]")
+        raise ArgumentError("X must be a list of sentences, as lists of words: [['EU', 'rejects']]")
     sentences = [[str(word) for word in one] for one in X]
     empty = next((number for number, one in enumerate(sentences, 1) if not one), None)
     if not sentences or empty is not None:
         where = f"sentence {empty}" if sentences else "X"
-        raise ArgumentError(f"there is nothing to read: {where} holds no word")
+        raise ArgumentError(f"{where} contains no word: give each sentence words")
     if y is None:
         return sentences, []
     tags = [[str(tag) for tag in one] for one in y]
@@ -299,6 +299,6 @@ def as_sentences(X: Any, y: Any = None) -> tuple[list[list[str]], list[list[str]
     for number, (words, one) in enumerate(zip(sentences, tags), 1):
         if len(words) != len(one):
             raise ArgumentError(
-                f"sentence {number} has {len(words)} words and {len(one)} tags: one tag a word"
+                f"sentence {number} has {len(words)} words and {len(one)} tags: give one tag each"
             )
     return sentences, tags

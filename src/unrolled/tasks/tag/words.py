@@ -1,4 +1,4 @@
-"""Sentences as numbers. In: words. Out: a vocabulary of words and letters, batches; next: `job`."""
+"""Encodes sentences. In: words. Out: a vocabulary of words and letters, batches; next: `job`."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from unrolled.tasks.tag.model import UNKNOWN, Sentences
 from unrolled.tasks.tokens import DamagedVocabulary
 
 SPECIAL = ["<fill>", "<unknown>"]
-LETTERS = 24  # of a word that are read: the first and the last half of them
+LETTERS = 24  # of a word that are read: half from each end
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """Sentences: the number of each word, its form, and the letters of every form."""
+    """Sentences: the index of each word, its form, and the letters of every form."""
 
     words: Ragged
     forms: Ragged
@@ -34,7 +34,7 @@ class Encoded:
         return self.words.lengths
 
     def batch(self, rows: Any) -> Sentences:
-        """These sentences, with the letters of the words that stand in them."""
+        """The sentences at these rows, with the letters of their words."""
         words, lengths = self.words.batch(rows)
         forms, _ = self.forms.batch(rows)
         used, places = np.unique(forms.numpy(), return_inverse=True)
@@ -44,7 +44,7 @@ class Encoded:
 
 
 class Vocabulary:
-    """Words in small letters that were seen often enough, and letters as they are."""
+    """Lower-case words that are frequent enough, and letters."""
 
     def __init__(self, words: Sequence[str], letters: Sequence[str]) -> None:
         self.words, self.letters = list(words), list(letters)
@@ -53,7 +53,7 @@ class Vocabulary:
 
     @classmethod
     def fit(cls, sentences: Sequence[Sequence[str]], most: int, least: int) -> Vocabulary:
-        """Of these sentences: the `most` frequent words that stand there `least` times."""
+        """The `most` frequent words of these sentences that occur at least `least` times."""
         words = Counter(word.lower() for sentence in sentences for word in sentence)
         letters = Counter(letter for sentence in sentences for word in sentence for letter in word)
         kept = [word for word in in_order(words) if words[word] >= least]
@@ -85,11 +85,11 @@ class Vocabulary:
 
 
 def in_order(counts: Counter[str]) -> list[str]:
-    """The most frequent first; of two that are as frequent, by the alphabet."""
+    """Most frequent first; ties in alphabetical order."""
     return sorted(counts, key=lambda one: (-counts[one], one))
 
 
 def shortened(word: str) -> str:
-    """The two ends of a word that is very long: they tell most about it."""
+    """The two ends of a very long word, which are the most informative."""
     half = LETTERS // 2
     return word if len(word) <= LETTERS else word[:half] + word[-half:]

@@ -1,1 +1,1 @@
-"""Transcription: recordings of speech in, text out. See `transcriber`."""
+"""Transcription. In: recordings of speech. Out: text. See `transcriber`."""

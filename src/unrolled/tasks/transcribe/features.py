@@ -1,8 +1,8 @@
-"""What the network hears. In: samples. Out: log-mel features (frames, bands); next: `job`.
+"""The features of sound. In: samples. Out: log-mel features (frames, bands); next: `job`.
 
-Every 10 ms a window of 25 ms (Hann) is weighed into bands that are as wide as the ear's, equally
-spaced on the mel scale of O'Shaughnessy 1987, and the logarithm of their energy is taken. Each band
-is scaled to mean 0 and deviation 1 over the training recordings.
+Every 10 ms the spectrum of a Hann window of 25 ms is summed into bands that are equally spaced on
+the mel scale of O'Shaughnessy 1987, and the logarithm of their energy is taken. Each band is
+standardized over the training recordings.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from unrolled.data.numbers import scaling
 from unrolled.data.sound import RATES
 
 WINDOW, HOP = 0.025, 0.010  # seconds
-FLOOR = 1e-6  # of an energy, before the logarithm: far below what a microphone hears
+FLOOR = 1e-6  # of an energy, before the logarithm: far below the noise of a microphone
 LOWEST = 20.0  # Hz
 
 
@@ -33,8 +33,8 @@ def hertz(mels: Any) -> Any:
 
 
 def filters(rate: int, size: int, bands: int) -> Any:
-    """The weight of each frequency of a transform in each band, (bands, size // 2 + 1): triangles
-    that reach from the middle of the band below to that of the band above."""
+    """The weight of each frequency of the transform in each band, (bands, size // 2 + 1): triangles
+    from the center of the band below to that of the band above."""
     frequencies = np.arange(size // 2 + 1) * rate / size
     edges = hertz(np.linspace(mel(LOWEST), mel(rate / 2), bands + 2))
     low, middle, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
@@ -45,7 +45,7 @@ def filters(rate: int, size: int, bands: int) -> Any:
 
 @dataclass(frozen=True)
 class LogMel:
-    """How samples become features; fitted once, kept with the run."""
+    """Computes features from samples; fitted once and stored in the run."""
 
     rate: int
     bands: int
@@ -66,11 +66,11 @@ class LogMel:
 
     @property
     def _size(self) -> int:
-        """Of the Fourier transform: the next power of two."""
+        """The size of the Fourier transform: the next power of two."""
         return 1 << (self.window - 1).bit_length()
 
     def raw(self, samples: Any) -> Any:
-        """Log energies, (frames, bands); a sound shorter than a window is filled up with 0."""
+        """Log energies, (frames, bands); a sound shorter than a window is padded with 0."""
         samples = np.asarray(samples, np.float64)
         if len(samples) < self.window:
             samples = np.pad(samples, (0, self.window - len(samples)))
@@ -104,7 +104,7 @@ class LogMel:
 
     @classmethod
     def from_dict(cls, data: Any) -> LogMel:
-        """What a run keeps."""
+        """Read the stored features of a run."""
         mean, deviation = scaling(data["mean"], data["deviation"])
         rate, bands = int(data["rate"]), int(data["bands"])
         if not RATES[0] <= rate <= RATES[1] or len(mean) != bands:

@@ -1,8 +1,7 @@
-"""Transcription as the loop sees it. In: features and letters, in parts. Out: losses, error rates.
+"""The training job of a transcriber. In: features and letters, in parts. Out: losses, error rates.
 
-The loss is torch's CTC loss, -log of the sum over all paths that spell the text, summed over the
-batch and divided by its letters. What is measured is what the most probable path spells.
-Next: `training.loop`.
+The loss is torch's CTC loss, summed over the batch and divided by its number of letters. Error
+rates are those of the most probable path. Next: `training.loop`.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from unrolled.tasks.ragged import Ragged, batches_by_length, batches_in_order
 from unrolled.tasks.transcribe.model import SpeechNetwork
 from unrolled.training.job import Measures, Share, Shown, Stateless, Sums
 
-MEASURING = 4  # times the batch size: without gradients there is room for more
+MEASURING = 4  # times the batch size in evaluation: without gradients there is memory for more
 
 LINE = (
     Shown("train", "loss", "Train Loss"),
@@ -33,7 +32,7 @@ LINE = (
 
 
 class Letters:
-    """The characters of the texts; number 0 is the blank."""
+    """The characters of the texts; index 0 is the blank."""
 
     def __init__(self, table: Sequence[str]) -> None:
         self.table = list(table)
@@ -44,7 +43,7 @@ class Letters:
         return cls(["<blank>", *sorted(set("".join(texts)))])
 
     def encode(self, text: str) -> list[int]:
-        """Letters that were never learned are not in it."""
+        """The indices of known letters; unknown ones are skipped."""
         return [self.numbers[letter] for letter in text if letter in self.numbers]
 
     def decode(self, numbers: Sequence[int]) -> str:
@@ -52,7 +51,7 @@ class Letters:
 
 
 class Lexicon:
-    """The words that were learned, and how they begin."""
+    """The words of the training texts, and their prefixes."""
 
     def __init__(self, words: set[str]) -> None:
         self.words = words
@@ -63,7 +62,7 @@ class Lexicon:
         return cls({word for text in texts for word in text.split()})
 
     def begins(self, text: str) -> bool:
-        """Whether a text of known words can begin like this."""
+        """Whether this is a prefix of a text of known words."""
         *whole, last = text.split(" ")
         return all(word in self.words for word in whole) and last in self.beginnings
 
@@ -85,7 +84,7 @@ class SpeechPart:
 
 
 class SpeechJob(Stateless):
-    """A network that hears letters, and recordings by part."""
+    """A network that recognizes letters, and recordings by part."""
 
     best, best_is = "character_error_rate", "lowest"
     line: Sequence[Shown] = LINE
@@ -103,7 +102,7 @@ class SpeechJob(Stateless):
         data = parts["train"]
         steps = model.steps(torch.from_numpy(data.features.lengths)).sum()
         of_a_letter = float(steps) / max(1, len(data.letters.values))
-        self.blind_loss = of_a_letter * math.log(len(letters.table))  # each step alike
+        self.blind_loss = of_a_letter * math.log(len(letters.table))  # all letters equally likely
 
     def batches(self, part: str, epoch: int) -> list[Any]:
         if part not in self.parts:
@@ -118,7 +117,7 @@ class SpeechJob(Stateless):
     def compute(self, model: nn.Module, batch: Any, share: Share) -> tuple[Tensor, Sums]:
         data, rows = batch
         mine, taken = share.of(rows), 1.0
-        if not len(mine):  # fewer rows than processes: this one adds nothing, but takes part
+        if not len(mine):  # fewer rows than processes: this one adds zero, but takes part
             mine, taken = rows[:1], 0.0
         x, lengths = data.features.batch(mine)
         letters, counts = data.letters.batch(mine)

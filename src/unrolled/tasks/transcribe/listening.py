@@ -1,8 +1,8 @@
-"""Speech as it comes. In: raw samples, block by block. Out: the text so far; next: cli.
+"""Streaming transcription. In: raw samples, block by block. Out: the text so far; next: cli.
 
-A network of one direction is carried on from where it was: features of the frames that are whole,
-the convolution over those whose neighbours are there, then the recurrent layers from their last
-states. The text is what the most probable path spells, and equals that of the whole recording.
+A unidirectional network is continued with each block: the features of complete frames, the
+convolution over frames whose neighbors are available, and the recurrent layers from their last
+states. The text is that of the most probable path, and equals that of the whole recording.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from unrolled.tasks.transcribe.model import KERNEL
 if TYPE_CHECKING:
     from unrolled.tasks.transcribe.transcriber import Transcriber
 
-BLOCK = 0.1  # seconds that are read at once
+BLOCK = 0.1  # seconds of a block
 
 
 class Listener:
-    """Hears blocks of 16-bit samples."""
+    """Transcribes blocks of 16-bit samples."""
 
     def __init__(self, model: Transcriber, rate: int) -> None:
         self.model, self.rate = model, rate
@@ -32,11 +32,11 @@ class Listener:
         self.samples = np.zeros(0, np.float32)
         self.path: list[int] = []
         self.states: Any = None
-        self.steps = 0  # that the recurrent layers have seen
+        self.steps = 0  # of the recurrent layers so far
 
     @property
     def latency(self) -> float:
-        """Milliseconds from the beginning of a step until all that it needs was heard."""
+        """Milliseconds from the beginning of a step until all of its input has arrived."""
         return 1000 * (KERNEL // 2 * HOP + WINDOW + BLOCK)
 
     @property
@@ -44,7 +44,7 @@ class Listener:
         return self.model.letters_.decode(ctc.collapse(self.path))
 
     def hear(self, block: bytes) -> bool:
-        """Take in a block; whether the text has grown."""
+        """Process a block; returns whether the text has grown."""
         values = np.frombuffer(block[: len(block) // 2 * 2], "<i2") / np.float32(2**15)
         self.samples = np.concatenate([self.samples, values])
         if self.model.bidirectional or self.rate != self.model.features_.rate:
@@ -54,7 +54,7 @@ class Listener:
         return self.text != before
 
     def finish(self, beam: int | None = None) -> str:
-        """The text of it all."""
+        """The text of the whole recording."""
         if not len(self.samples):
             return ""
         if self.model.bidirectional or self.rate != self.model.features_.rate:
@@ -65,7 +65,7 @@ class Listener:
 
     @torch.no_grad()
     def _go_on(self, is_over: bool) -> None:
-        """Every step whose frames are all there."""
+        """Compute every step whose frames are complete."""
         hear, network = self.model.features_, self.model.model_
         if len(self.samples) < hear.window and not is_over:
             return
@@ -76,7 +76,7 @@ class Listener:
         )
         if ready <= self.steps:
             return
-        first = max(0, self.steps * stride - reach)  # frame that the convolution still needs
+        first = max(0, self.steps * stride - reach)  # first frame that the convolution still needs
         last = min(frames, (ready - 1) * stride + reach + 1)
         x = hear(self.samples[first * hear.hop : (last - 1) * hear.hop + hear.window])
         before = reach - (self.steps * stride - first)

@@ -1,10 +1,10 @@
-"""From features to letters. In: (T, B, bands). Out: log probabilities (T', B, letters).
+"""The network of a transcriber. In: (T, B, bands). Out: log probabilities (T', B, letters).
 
     features -> masks (in training) -> strided convolution -> recurrent layers -> W h + b
 
-The convolution sees a few frames at once and keeps every `stride`-th, which makes the recurrent
-layers' way shorter; SpecAugment (Park et al. 2019) blanks out bands and stretches of time, so that
-no single sign is relied on. Next: `job`.
+The convolution covers a few frames and keeps every `stride`-th, which shortens the sequences of the
+recurrent layers; SpecAugment (Park et al. 2019) masks bands and intervals of time, so that the
+network does not rely on single features. Next: `job`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from unrolled.cells.choosing import ChosenCell
 from unrolled.layers.batch import ragged
 from unrolled.networks.recurrent import make_recurrent
 
-KERNEL = 5  # frames that the convolution sees
+KERNEL = 5  # frames of the convolution
 
 
 class SpeechNetwork(nn.Module):
@@ -44,7 +44,7 @@ class SpeechNetwork(nn.Module):
         self.readout = nn.Linear(self.recurrent.output_size * self.recurrent.directions, letters)
 
     def steps(self, frames: Tensor) -> Tensor:
-        """How many steps so many frames become."""
+        """The number of steps for a number of frames."""
         return (frames - 1) // self.stride + 1
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -52,14 +52,14 @@ class SpeechNetwork(nn.Module):
             x = masked(x, lengths, self.masks)
         found = torch.relu(self.front(x.permute(1, 2, 0))).permute(2, 0, 1)
         steps = self.steps(lengths)
-        batch = ragged(steps, *found.shape[:2])  # without what fills up
+        batch = ragged(steps, *found.shape[:2])  # without padding
         y, _ = self.recurrent.over(self.drop(batch.gather(found)), batch)
         scores = batch.scatter(self.readout(self.drop(y)))
         return scores.log_softmax(2), steps
 
 
 def masked(x: Tensor, lengths: Tensor, masks: int) -> Tensor:
-    """Bands and stretches of time set to 0, their mean: up to a fifth of each, `masks` times."""
+    """Set bands and intervals of time to 0, their mean: up to a fifth of each, `masks` times."""
     frames, rows, bands = x.shape
     band, step = (torch.arange(n, device=x.device)[None] for n in (bands, frames))
     kept_bands = torch.ones(rows, bands, dtype=torch.bool, device=x.device)

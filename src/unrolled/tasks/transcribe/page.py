@@ -20,14 +20,14 @@ from unrolled.tasks.transcribe.job import Letters, SpeechPart
 from unrolled.tasks.transcribe.model import SpeechNetwork
 from unrolled.training.job import State
 
-LISTED = 12  # texts that were misheard
+LISTED = 12  # texts with errors
 DRAWN = 3  # spectrograms
 STEPS_DRAWN = 60  # of a recording: more letters do not fit on a phone
 
 
 @dataclass(frozen=True)
 class Findings:
-    """Everything the page is made of."""
+    """The content of the page."""
 
     config: Mapping[str, Any]
     cell: ChosenCell
@@ -36,7 +36,7 @@ class Findings:
     letters: Letters
     features: LogMel
     parts: Mapping[str, SpeechPart]
-    part: str  # which part `emitted` and `said` are about
+    part: str  # the part of `emitted` and `said`
     emitted: Sequence[Any]  # (steps, letters) each
     said: Sequence[str]
     notes: Sequence[str]
@@ -114,7 +114,7 @@ def _how_good(found: Findings, errors: Mapping[str, float]) -> Section:
 
 
 def _where(found: Findings) -> Section:
-    """Spectrograms, with the letters at the steps where the network heard them."""
+    """Spectrograms, with the letters at the steps where the network recognized them."""
     right = [row for row, text in enumerate(found.said) if text == found.actual[row]]
     wrong = [row for row, text in enumerate(found.said) if text != found.actual[row]]
     chosen = [*wrong[:1], *right[: DRAWN - len(wrong[:1])]]

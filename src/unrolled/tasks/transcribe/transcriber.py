@@ -1,11 +1,11 @@
-"""Speech to text. In: samples and texts. Out: the texts of other recordings; next: cli.
+"""Transcribes speech. In: samples and texts. Out: the texts of other recordings; next: cli.
 
     model = Transcriber(epochs=20)
     model.fit(sounds, texts, rate=8000)            # arrays of samples from -1 to 1
     model.predict(other_sounds)
 
-A tenth of the training recordings is set aside: which weights are kept, and when to stop, looks at
-it alone. What is given as `test` is measured in every epoch and decides nothing.
+A tenth of the training recordings is used for validation: it alone determines which weights are
+kept and when training stops. A `test` set is evaluated in every epoch, but has no influence.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ from unrolled.training.schedules import SCHEDULES
 View = Callable[[str, str], float]
 
 LEXICON = ("auto", "yes", "no")
-FEW = 1_000  # different words up to which they may be all that is ever said
-OFTEN = 5  # times that each is then seen on average
+FEW = 1_000  # different words: with more, the lexicon is not assumed to be complete
+OFTEN = 5  # average occurrences of each word for a complete lexicon
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Transcriber(Estimator):
-    """A recurrent network trained by CTC: no letter needs to be placed in time by hand."""
+    """A recurrent network trained by CTC, which needs no alignment of letters in time."""
 
     TASK: ClassVar[str] = "transcribe"
     USUAL: ClassVar[int] = 40
@@ -92,7 +92,7 @@ class Transcriber(Estimator):
         names: tuple[Sequence[str], Sequence[str]] | None = None,
         resume: bool = False,
     ) -> Transcriber:
-        """Learn from samples at `rate` a second, and texts; `names` is for the report."""
+        """Fit the network to samples at `rate` Hz, and texts; `names` is for the report."""
         self.begin(data, resume)
         columns = as_sounds(X), as_texts(y, len(X))
         given = in_time(self, Rows(columns, test, names), resume, rate=rate)
@@ -119,13 +119,13 @@ class Transcriber(Estimator):
         return self
 
     def _lexicon(self, texts: Sequence[str]) -> Lexicon | None:
-        """The words that can be heard; None: any."""
+        """The words that can be recognized; None: any."""
         found = Lexicon.fit(texts)
         count = sum(len(text.split()) for text in texts)
         is_small = len(found.words) <= FEW and count >= OFTEN * len(found.words)
         if self.beam == 1 or self.lexicon == "no" or (self.lexicon == "auto" and not is_small):
             return None
-        note = f"only the {counted(len(found.words), 'word')} that were learned can be heard"
+        note = f"only the {counted(len(found.words), 'word')} of the training set are recognized"
         if self.lexicon == "auto":
             note += " (there are few, and each is frequent; --lexicon no: any word)"
         self.notes_.say(note)
@@ -133,7 +133,7 @@ class Transcriber(Estimator):
         return found
 
     def _part(self, model: SpeechNetwork, sounds: Sequence[Any], texts: Sequence[str]) -> Any:
-        """Features and letters; a recording too short for its text cannot be learned from."""
+        """Features and letters; recordings too short for their text are left out."""
         features = [self.features_(one) for one in sounds]
         letters = [self.letters_.encode(text) for text in texts]
         kept = [
@@ -147,7 +147,7 @@ class Transcriber(Estimator):
         )  # fmt: skip
         if not kept:
             raise ArgumentError(
-                "every recording is too short for its text: bring longer ones, or a lower stride"
+                "every recording is too short for its text: use longer ones, or a lower stride"
             )
         return SpeechPart(
             Ragged.of([features[row] for row in kept], np.float32),
@@ -171,7 +171,7 @@ class Transcriber(Estimator):
             )
 
     def _findings(self, config: Any, parts: dict[str, SpeechPart]) -> Findings:
-        """What the report is about: the test part, or what comes nearest to it."""
+        """The findings of the report, for the test set or the best substitute."""
         part = next(name for name in ("test", "validation", "train") if name in parts)
         emitted = heard(self.model_, parts[part].features, self.batch_size)
         return Findings(
@@ -197,7 +197,7 @@ class Transcriber(Estimator):
         known = self.known_
 
         def extend(before: tuple[int, ...], letter: int) -> float:
-            """What is said of a letter that goes on: -inf where no known word begins like this."""
+            """The log weight of another letter: -inf if no known word begins like this."""
             text = self.letters_.decode([*before, letter])
             if known is not None and not known.begins(text):
                 return ctc.IMPOSSIBLE
@@ -210,8 +210,9 @@ class Transcriber(Estimator):
     def predict(
         self, X: Sequence[Any], beam: int | None = None, view: View | None = None
     ) -> list[str]:
-        """The text of each recording, which is at the rate of training. `view(text, letter)` is
-        added to log p for each letter that follows a text: that of a language model, weighted."""
+        """The text of each recording, at the sampling rate of training. `view(text, letter)`, such
+        as the weighted log p of a language model, is added to log p for each letter after a
+        text."""
         self.require_fitted("model_")
         width = self.beam if beam is None else beam
         if width == 1 and view is not None:
@@ -229,7 +230,7 @@ class Transcriber(Estimator):
         return {**text_errors(texts, self.predict(X, beam, view)), "recordings": len(texts)}
 
     def score(self, X: Sequence[Any], y: Sequence[str]) -> float:
-        """Minus the word error rate: more is better, as scikit-learn has it."""
+        """Minus the word error rate: higher is better, as in scikit-learn."""
         return -self.evaluate(X, y)["word_error_rate"]
 
     # ----------------------------------------------------------------------------------- a run
@@ -249,7 +250,7 @@ class Transcriber(Estimator):
 
 
 def least_steps(letters: Sequence[int]) -> int:
-    """The steps that a text takes at least: between two letters that are alike stands a blank."""
+    """The minimum number of steps of a text: equal letters are separated by a blank."""
     return len(letters) + sum(one == other for one, other in pairwise(letters))
 
 
@@ -257,18 +258,18 @@ def as_sounds(X: Any) -> list[Any]:
     """Samples of each recording, one channel."""
     sounds = [np.asarray(one, np.float32) for one in X]
     if not sounds:
-        raise ArgumentError("there is nothing to hear: X is empty")
+        raise ArgumentError("X is empty: it must contain recordings")
     for number, one in enumerate(sounds, 1):
         if one.ndim != 1 or not len(one) or not np.isfinite(one).all():
             raise ArgumentError(
-                f"recording {number} has shape {one.shape}: it is to be a row of finite samples"
+                f"recording {number} has shape {one.shape}: it must be one axis of finite samples"
             )
     return sounds
 
 
 def as_texts(y: Any, count: int) -> list[str]:
-    """Texts in small letters, one space between words."""
+    """Texts in lower case, with one space between words."""
     texts = [" ".join(str(text).lower().split()) for text in y]
     if len(texts) != count:
-        raise ArgumentError(f"there are {count} recordings and {len(texts)} texts: one each")
+        raise ArgumentError(f"there are {count} recordings and {len(texts)} texts: give one each")
     return texts

@@ -1,1 +1,1 @@
-"""Translation: sequences in, other sequences out. See `translator`."""
+"""Translation. In: sequences. Out: other sequences. See `translator`."""

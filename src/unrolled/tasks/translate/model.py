@@ -1,6 +1,6 @@
-"""From a source to its target. In: tokens of both. Out: scores of each next token of the target.
+"""The network of a translator. In: source and target tokens. Out: scores of each next token.
 
-    source -> embedding -> recurrent layers, both ways -> keys
+    source -> embedding -> bidirectional recurrent layers -> keys
     target so far -> decoder, which attends to the keys -> scores
 
 Next: `translator`; `networks.decoder` has the equations.
@@ -19,7 +19,7 @@ from unrolled.networks.recurrent import make_recurrent
 
 
 class TranslationNetwork(EncoderDecoder):
-    """An encoder of both directions, and a decoder with attention."""
+    """A bidirectional encoder, and a decoder with attention."""
 
     def __init__(
         self,
@@ -49,6 +49,6 @@ class TranslationNetwork(EncoderDecoder):
     def read(self, *inputs: Tensor) -> Memory:
         """Sources (T, B), and the length of each."""
         sources, lengths = inputs
-        batch = ragged(lengths, *sources.shape)  # without what fills up
+        batch = ragged(lengths, *sources.shape)  # without padding
         y, _ = self.encoder.over(self.drop(self.embed(batch.gather(sources))), batch)
         return self.decoder.remember(self.drop(batch.scatter(y)), lengths)

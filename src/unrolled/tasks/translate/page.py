@@ -16,12 +16,12 @@ from unrolled.tasks.reporting import every_parameter, learning, the_cell, traine
 from unrolled.tasks.target_page import best_and_worst, score_table
 from unrolled.training.job import State
 
-TOKENS_DRAWN = 30  # of a side in a map of attention: more names do not fit on a phone
+TOKENS_DRAWN = 30  # of a side in an attention map: more names do not fit on a phone
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What each token of a target looked at."""
+    """The attention of each token of a target."""
 
     source: Sequence[str]
     target: Sequence[str]
@@ -30,14 +30,14 @@ class Reading:
 
 @dataclass(frozen=True)
 class Findings:
-    """Everything the page is made of."""
+    """The content of the page."""
 
     config: Mapping[str, Any]
     cell: ChosenCell
     model: EncoderDecoder
     state: State
     parts: Mapping[str, Any]  # a `PairPart` each
-    part: str  # which part what follows is about
+    part: str  # the part that the following fields describe
     sources: Sequence[str]
     targets: Sequence[str]
     said: Sequence[str]

@@ -1,11 +1,11 @@
-"""One sequence into another. In: pairs of texts. Out: the targets of other sources; next: cli.
+"""Translates sequences. In: pairs of texts. Out: the targets of other sources; next: cli.
 
     model = Translator(epochs=10)
     model.fit(["ein Haus"], ["a house"])
     model.predict(["zwei Häuser"])
 
-A part of the training pairs is set aside: which weights are kept, and when to stop, looks at it
-alone. What is given as `test` is measured in every epoch and decides nothing.
+A part of the training pairs is used for validation: it alone determines which weights are kept and
+when training stops. A `test` set is evaluated in every epoch, but has no influence.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from unrolled.training import settings as checks
 from unrolled.training.run_folder import RunFolder
 
 TOGETHER = 64  # sources that are translated at once
-REPORTED = 400  # pairs of which the report says more than the loss
-DRAWN = 3  # maps of attention
+REPORTED = 400  # pairs that the report evaluates beyond the loss
+DRAWN = 3  # attention maps
 
 
 @dataclass(frozen=True)
 class PairPart:
-    """Sources and targets as numbers."""
+    """Encoded sources and targets."""
 
     sources: Ragged
     targets: Ragged
@@ -58,14 +58,14 @@ class PairPart:
 
 @dataclass(frozen=True)
 class Alignment(Reading):
-    """A target that was given, what its tokens looked at, and log p of it."""
+    """A given target, the attention of its tokens, and its log p."""
 
     log_p: float
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Translator(TargetEstimator):
-    """An encoder of both directions, and a decoder with attention."""
+    """A bidirectional encoder, and a decoder with attention."""
 
     TASK: ClassVar[str] = "translate"
 
@@ -89,13 +89,13 @@ class Translator(TargetEstimator):
         data: dict[str, Any] | None = None,
         resume: bool = False,
     ) -> Translator:
-        """Learn from sources and targets; `data` says for the run where they came from."""
+        """Fit the network to sources and targets; `data` describes their origin for the run."""
         self.begin(data, resume)
         given = in_time(self, Rows((as_texts(X), as_targets(y, len(X))), test), resume)
         raw, test = self._split(*given.columns), given.test
         if test is not None:
             raw["test"] = as_texts(test[0]), as_targets(test[1], len(test[0]))
-        if self.out is not None:  # its report measures, when all has been learned
+        if self.out is not None:  # fail before training, not in the report
             require("translate", "the report of a translation")
         learned = raw["train"]
         self.sources_ = self.tokens_of("source", self.source_tokens, learned[0])
@@ -108,7 +108,7 @@ class Translator(TargetEstimator):
         return self
 
     def _split(self, sources: list[str], targets: list[str]) -> dict[str, Any]:
-        """Pairs to learn from and pairs that decide what is kept; equal sources stay together."""
+        """Training pairs and validation pairs; equal sources stay together."""
         if self.validation == 0:
             return {"train": (sources, targets)}
         rows, held = hold_out([""] * len(sources), self.validation, self.seed, sources)
@@ -139,7 +139,7 @@ class Translator(TargetEstimator):
             )
 
     def _findings(self, config: Any, raw: Any, parts: dict[str, PairPart]) -> Findings:
-        """What the report is about: the test part, or what comes nearest to it."""
+        """The findings of the report, for the test set or the best substitute."""
         part = next(name for name in ("test", "validation", "train") if name in parts)
         sources, targets = (side[:REPORTED] for side in raw[part])
         said = self.predict(sources)
@@ -165,8 +165,8 @@ class Translator(TargetEstimator):
     def n_best(
         self, X: Sequence[str], count: int = 1, draw: Draw | None = None
     ) -> list[list[tuple[str, float]]]:
-        """For each source its best targets and their scores (log p, by length), best first; with
-        `draw` targets drawn at random and their log p."""
+        """The best targets of each source and their length-normalized log p, best first; with
+        `draw` sampled targets and their log p."""
         self.require_fitted("model_")
         texts = as_texts(X)
         sources = self._numbers(self.sources_, texts)
@@ -180,12 +180,13 @@ class Translator(TargetEstimator):
     def sample(
         self, X: Sequence[str], count: int = 1, temperature: float = 1.0, seed: int = 0
     ) -> list[list[tuple[str, float]]]:
-        """For each source targets drawn at random, and log p of each; a low temperature draws
-        nearer to the best."""
+        """Sampled targets for each source, and log p of each; a low temperature samples closer to
+        the best."""
         return self.n_best(X, count, Draw.seeded(temperature, seed))
 
     def align(self, X: Sequence[str], y: Sequence[str]) -> list[Alignment]:
-        """What each token of a given target looked at in its source, and log p of the target."""
+        """The attention of each token of a given target over its source, and log p of the
+        target."""
         self.require_fitted("model_")
         texts = as_texts(X)
         targets = self._numbers(self.targets_, as_targets(y, len(texts)))
@@ -207,12 +208,12 @@ class Translator(TargetEstimator):
 
     @property
     def _copies(self) -> bool:
-        """Only of words can one be unknown that stands for a whole word of the source."""
+        """Whether unknown words are copied, which is only possible for word tokens."""
         return self.copy and self.targets_.kind == "word"
 
     def _text(self, tokens: Sequence[int], source: str) -> str:
-        """A target as text, each unknown word replaced by the word that it looked at most (Luong et
-        al. 2015)."""
+        """A target as text, with each unknown word replaced by the source word with the largest
+        attention (Luong et al. 2015)."""
         if UNKNOWN not in tokens:
             return self.targets_.decode(tokens)
         words = [self.targets_.show(token) for token in tokens]
@@ -224,13 +225,13 @@ class Translator(TargetEstimator):
         return " ".join(words)
 
     def attended(self, source: str) -> Reading:
-        """What each token of the best target looked at."""
+        """The attention of each token of the best target."""
         sources = self._numbers(self.sources_, [source])
         said, weights = self.looked_at(sources.batch(np.arange(1)), self._copies)
         return Reading([self.sources_.show(int(number)) for number in sources[0]], said, weights)
 
     def evaluate(self, X: Sequence[str], y: Sequence[str]) -> dict[str, Any]:
-        """BLEU, chrF, error rates of words and characters, the share that is right as a whole."""
+        """BLEU, chrF, error rates of words and characters, and the share of exact matches."""
         return {**self.compared(as_targets(y, len(X)), self.predict(X)), "pairs": len(X)}
 
     def score(self, X: Sequence[str], y: Sequence[str]) -> float:
@@ -248,27 +249,27 @@ class Translator(TargetEstimator):
 
 
 def word_at(text: str, span: tuple[int, int]) -> str:
-    """The whole word that a piece of a text belongs to, in small letters."""
+    """The whole word that contains a span of a text, in lower case."""
     begin, end = span
     words = (one for one in WORDS.finditer(text) if one.start() < end and one.end() > begin)
     return next((one[0].lower() for one in words), text[begin:end].strip())
 
 
 def as_texts(X: Any) -> list[str]:
-    """A list of texts; anything else is refused."""
+    """Check that X is a list of texts."""
     if isinstance(X, str):
-        raise ArgumentError("X is a list of texts: for one text write [text]")
+        raise ArgumentError("X must be a list of texts: for one text write [text]")
     texts = list(X)
     wrong = next((n for n, one in enumerate(texts, 1) if not isinstance(one, str)), None)
     if not texts or wrong is not None:
         what = f"row {wrong} is not text" if texts else "there is none"
-        raise ArgumentError(f"X is a list of texts, and {what}")
+        raise ArgumentError(f"X must be a list of texts, and {what}")
     return texts
 
 
 def as_targets(y: Any, count: int) -> list[str]:
-    """As many texts as there are sources."""
+    """Check that there is a target text for each source."""
     targets = as_texts(y)
     if len(targets) != count:
-        raise ArgumentError(f"there are {count} sources and {len(targets)} targets: one each")
+        raise ArgumentError(f"there are {count} sources and {len(targets)} targets: give one each")
     return targets

@@ -56,7 +56,7 @@ def test_it_learns_and_is_asked(run, capsys):
 def test_the_report_shows_the_frames(run):
     report = (run / "report.html").read_text()
     assert "frames, 8 x 5 pixels, gray" in report
-    assert "this page does not hold the network" in report
+    assert "this page does not contain the network" in report
 
 
 def test_it_leaves_python_in_no_other_form(run, tmp_path):

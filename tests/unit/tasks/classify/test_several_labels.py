@@ -63,7 +63,7 @@ def test_a_run_says_the_same_and_its_page_has_the_figures(fitted):
     page = (path / "report.html").read_text()
     for words in ("micro F1", "exact match", "average precision", "always every label"):
         assert words in page
-    assert "this page does not hold the network" not in page  # it answers its reader
+    assert "this page does not contain the network" not in page  # it answers its reader
 
 
 def test_figures_are_scikit_learns():

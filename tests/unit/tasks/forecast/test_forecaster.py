@@ -266,7 +266,7 @@ def test_a_run_can_be_moved(tmp_path: Path) -> None:
     assert np.array_equal(found.times, wanted.times)
     assert loaded.backtest().figures == model.backtest().figures
     page = (tmp_path / "moved" / "report.html").read_text(encoding="utf-8")
-    assert ('id="live"' in page) != ("this page does not hold the network" in page)
+    assert ('id="live"' in page) != ("this page does not contain the network" in page)
     assert "seasonal naive" in page
     assert "Forecasts and actual values" in page
     (tmp_path / "moved" / "series.json").write_text("[{}]")
