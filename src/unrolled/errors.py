@@ -1,7 +1,6 @@
-"""Everything that can go wrong, as a sentence that shows the cure.
+"""The exceptions of unrolled. Each message is one sentence: what was found, where, and what to do.
 
-Each message is one sentence for the person who reads it: what was found, where, and what to do.
-The command line prints it and exits with 2; Python shows it under a traceback as usual.
+The command line prints the message and exits with 2; in Python it ends a traceback as usual.
 """
 
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from typing import Any
 
 
 class UnrolledError(Exception):
-    """Anything a user can get wrong; `str(error)` is the whole message."""
+    """Base class of all errors that a user can cause; `str(error)` is the whole message."""
 
 
 class LoopWarning(UserWarning):
@@ -19,30 +18,30 @@ class LoopWarning(UserWarning):
 
 
 class UsageError(UnrolledError):
-    """A command line that cannot be understood."""
+    """A command line was not understood."""
 
 
 class ArgumentError(UnrolledError):
-    """A value given to a function or a class that it cannot work with."""
+    """A function or a class got an invalid value."""
 
 
 class InputError(ArgumentError, ValueError):
-    """Data that an estimator cannot read; scikit-learn's tools expect a ValueError."""
+    """An estimator cannot read the data; scikit-learn's tools expect a ValueError."""
 
 
 class MissingExtra(UnrolledError):
-    """A package that only some people need is not installed."""
+    """An optional package is not installed."""
 
     def __init__(self, package: str, extra: str, needed_for: str) -> None:
         super().__init__(
             f"{needed_for} needs the package {package!r}, which is not installed: "
-            f"`pip install 'unrolled[{extra}]'` brings it."
+            f"`pip install 'unrolled[{extra}]'` installs it."
         )
         self.package = package
         self.extra = extra
 
 
-# The top module of every package that an extra brings -> its name in the registry, the extra.
+# The top-level module of every optional package -> the package, the extra that installs it.
 EXTRAS = {
     "backports": ("backports.zstd", "jobs"),
     "lightning_fabric": ("lightning-fabric", "jobs"),
@@ -73,7 +72,7 @@ EXTRAS = {
 
 @contextmanager
 def extras(needed_for: str) -> Iterator[None]:
-    """Answer an import of a package that an extra would bring with the sentence that names it."""
+    """Turn a failed import of an optional package into a MissingExtra, which names the extra."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -84,33 +83,33 @@ def extras(needed_for: str) -> Iterator[None]:
 
 
 def require(extra: str, needed_for: str) -> None:
-    """Miss a package of an extra before the work begins, not when it is nearly done."""
+    """Raise MissingExtra before a long computation starts, rather than at its end."""
     for module, (package, brought_by) in EXTRAS.items():
         if brought_by == extra and find_spec(module) is None and module != "backports":
             raise MissingExtra(package, extra, needed_for)
 
 
 class DataError(UnrolledError):
-    """A file, or what stands in it, that cannot be read as what it was given for."""
+    """A file, or its content, cannot be read as the kind of data that is needed."""
 
 
 class CellError(UnrolledError):
-    """A step, or a declaration of a cell, that cannot become an equation."""
+    """The step, or a declaration, of a cell cannot become an equation."""
 
 
 class EquationError(UnrolledError):
-    """An equation that breaks an invariant: read from damaged data, or left so by a pass."""
+    """An equation breaks an invariant: it was read from damaged data, or a pass has a bug."""
 
 
 class PlanError(UnrolledError):
-    """A kernel on paper that would read what nobody wrote: the engine's own mistake."""
+    """A plan of a kernel is invalid, as if it reads a value before it is written: a bug."""
 
 
 class ShapeError(UnrolledError, ValueError):
-    """Arrays, or sizes, that do not fit the cell they are given to."""
+    """Arrays or sizes do not fit the cell or layer."""
 
 
 class GradientError(UnrolledError):
-    """A derived gradient that finite differences contradict; `table` holds all that was found."""
+    """A derived gradient disagrees with finite differences; `table` has all comparisons."""
 
     table: Any = None

@@ -1,10 +1,10 @@
-"""Proof that a cell computes what its step says, and that its kernels do. In: a cell. Out: a table,
-or GradientError.
+"""Check that the gradients and the kernels of a cell are correct. In: a cell. Out: a table, or
+GradientError.
 
-`cells/gradients` holds the derived equation beside the step, by central differences. Here the
-compiled kernels run on the same numbers, in float64 and in float32, and are held beside the
-equation on arrays: outputs, final states and every gradient. Their memory is filled with NaN
-before, so that whatever they read and nobody wrote shows.
+`cells/gradients` compares the derived equation with the step, by central differences. Here the
+compiled kernels run on the same numbers, in float64 and in float32, and are compared with the
+equation on arrays: outputs, final states and every gradient. Their memory is filled with NaN first,
+so that reading an unwritten number is noticed.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from unrolled.textbook import compiled
 Array = NDArray[Any]
 Named = dict[tuple[str, str], Array]
 
-# Sums in another order round differently, and a recurrence carries that on. How far is seen from
-# the equation itself, run on arrays of float32: the kernels may be off by a few times as much.
+# Sums in another order round differently, and a recurrence amplifies that. By how much is measured
+# on the equation itself, run on arrays of float32: kernels may differ by a few times as much.
 FLOAT64 = 1e-8
 FLOAT32, TIMES = 1e-4, 20
 
@@ -43,24 +43,24 @@ FLOAT32, TIMES = 1e-4, 20
 def check_gradients(
     cell: Any, *, seed: int = 0, kernels: bool = True, order: int = 1
 ) -> GradientTable:
-    """Prove a cell: every derived gradient beside central differences of its own step, and the
-    compiled kernels, in float64 and float32, beside the equation on arrays.
+    """Check a cell: compare every derived gradient with central differences of its own step, and
+    the compiled kernels, in float64 and float32, with the equation on arrays.
 
     Args:
-        cell: A class, or an instance, which brings its hyper-parameters. Sizes, weights, inputs and
-            states are drawn.
-        seed: Of what is drawn.
-        kernels: Whether to compile the step and to compare what the kernels compute.
+        cell: A class, or an instance with its own hyperparameters. Sizes, weights, inputs and
+            states are drawn at random.
+        seed: Seed of the random numbers.
+        kernels: Whether to compile the step and check the kernels, too.
         order: 2 also checks second derivatives, along a random direction.
 
     Returns:
         The table of everything that was compared; `print` shows it.
 
     Raises:
-        GradientError: Something disagrees; the table is its `table`.
+        GradientError: Something disagrees; its attribute `table` is the table.
     """
     if isinstance(order, bool) or order not in (1, 2):
-        raise ArgumentError(f"order is 1 or 2, the order of the derivatives, not {order!r}")
+        raise ArgumentError(f"order must be 1 or 2, the order of the derivatives, not {order!r}")
     table, trials = compare_with_differences(cell, seed=seed, long=kernels)
     if order == 2:
         compare_second(table, trials[: len(table.drawn)], seed)
@@ -78,13 +78,13 @@ def check_gradients(
     table.drawn += [f"for the kernels alone: {description}" for description in alone]
     for row in table.kernels:
         if row.wrong:
-            refuse(table, f"the kernels of {table.cell} compute another {row.kind} {row.name} than "
-                   f"its equation: {row.wrong}")  # fmt: skip
+            refuse(table, f"the kernels of {table.cell} compute a different {row.kind} {row.name} "
+                   f"than its equation: {row.wrong}")  # fmt: skip
     return table
 
 
 def _add(table: GradientTable, rows: list[KernelRow]) -> None:
-    """Take up what one more trial has found."""
+    """Merge the results of another trial."""
     known = {(row.kind, row.name): row for row in table.kernels}
     for new in rows:
         row = known.get((new.kind, new.name))
@@ -96,7 +96,7 @@ def _add(table: GradientTable, rows: list[KernelRow]) -> None:
 
 
 def _compare(trial: Trial) -> Iterator[KernelRow]:
-    """Each array of the kernels beside the same of the equation."""
+    """Compare each array of the kernels with that of the equation."""
     expected, single = _expected(trial), _rounded(trial)
     expected_single, reference = _expected(single), _expected(_of_float32(single))
     found = {"float64": _found(trial, np.float64), "float32": _found(single, np.float32)}
@@ -104,7 +104,7 @@ def _compare(trial: Trial) -> Iterator[KernelRow]:
         row = KernelRow(*key)
         for dtype, right in (("float64", expected), ("float32", expected_single)):
             if not np.isfinite(reference[key]).all() and dtype == "float32":
-                row.worst[dtype] = 0.0  # too large for these numbers, by the equation, too
+                row.worst[dtype] = 0.0  # the equation itself overflows in float32
                 continue
             largest = max(np.abs(array).max(initial=0.0) for array in right.values())
             scale = max(np.abs(right[key]).max(initial=0.0), SMALLEST_SCALE * largest) or 1.0
@@ -114,13 +114,13 @@ def _compare(trial: Trial) -> Iterator[KernelRow]:
                 allowed = max(FLOAT32, TIMES * _error(reference[key], right[key], scale))
             row.worst[dtype] = error
             if not error <= allowed and not row.wrong:
-                row.wrong = (f"in {dtype} it is off by {error:.1e} of its largest number, and "
+                row.wrong = (f"in {dtype} it is off by {error:.1e} of its largest number, but only "
                              f"{allowed:.0e} is allowed ({trial.description})")  # fmt: skip
         yield row
 
 
 def _error(found: Array, right: Array, scale: float) -> float:
-    """The largest difference; infinite where a number is none."""
+    """The largest difference; infinite if a number is NaN."""
     error = np.abs(np.asarray(found, np.float64).reshape(right.shape) - right).max(initial=0.0)
     return float(error / scale) if np.isfinite(error) else float("inf")
 
@@ -137,10 +137,10 @@ def _expected(trial: Trial) -> Named:
 
 
 def _found(trial: Trial, dtype: Any) -> Named:
-    """What the kernels compute, from memory that holds no number."""
+    """The results of the kernels, which run on memory filled with NaN."""
 
     def column(array: Array) -> Array:
-        """With an axis for the batch."""
+        """Add an axis for the batch."""
         one = array if trial.xs.ndim == 3 else array[..., None]
         return np.ascontiguousarray(one, dtype)
 
@@ -162,7 +162,7 @@ def _found(trial: Trial, dtype: Any) -> Named:
 
 
 def _rounded(trial: Trial) -> Trial:
-    """The same with numbers that float32 holds."""
+    """The same trial with numbers that float32 can represent."""
     return _with(trial, lambda array: array.astype(np.float32).astype(np.float64))
 
 

@@ -12,7 +12,7 @@ from unrolled import cli, labs
     [
         ("gradient", "argument NAME: no choice 'gradient'; did you mean 'gradients'? "
                      "(see `unrolled lab --help`)"),
-        ("gates --hidden -3", "--hidden is a whole number from 1 to 256, not -3"),
+        ("gates --hidden -3", "--hidden must be an integer from 1 to 256, not -3"),
         (
             "gates --seed -1",
             "argument --seed: a seed must be an integer from 0 to 2**32 - 1, not '-1' "

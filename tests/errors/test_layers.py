@@ -35,18 +35,22 @@ MADE: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: Recurrent(unrolled.LSTM, 3, 5), CellError, "LSTM is a whole layer: use it directly"),
     (lambda: Recurrent(nn.GRU(3, 5), 3, 5), CellError, "GRU is a whole layer"),
     (lambda: Recurrent("lstm", 3, 5), CellError, "'lstm' is not a cell"),
-    (lambda: Recurrent(LSTM, 0, 5), ShapeError, "input_size is a whole number, 1 or more, not 0"),
-    (lambda: Recurrent(LSTM, 3, "5"), ShapeError, "hidden_size is a whole number, 1 or more"),
-    (lambda: Recurrent(LSTM, 3, 5, 0), ShapeError, "num_layers is a whole number, 1 or more"),
-    (lambda: Recurrent(LSTM, 3, 5, True), ShapeError, "num_layers is a whole number, 1 or more"),
-    (lambda: Recurrent(LSTM, 3, 5, dropout=1.5), ArgumentError, "a share between 0 and 1, not 1.5"),
+    (lambda: Recurrent(LSTM, 0, 5), ShapeError, "input_size must be a positive integer, not 0"),
+    (lambda: Recurrent(LSTM, 3, "5"), ShapeError, "hidden_size must be a positive integer"),
+    (lambda: Recurrent(LSTM, 3, 5, 0), ShapeError, "num_layers must be a positive integer"),
+    (lambda: Recurrent(LSTM, 3, 5, True), ShapeError, "num_layers must be a positive integer"),
+    (lambda: Recurrent(LSTM, 3, 5, dropout=1.5), ArgumentError, "must be between 0 and 1, not 1.5"),
     (
         lambda: Recurrent(LSTM, 3, 5, engine="gpu"),
         ArgumentError,
-        "engine is one of auto, cpu, torch",
+        "engine must be one of auto, cpu, torch",
     ),
-    (lambda: Recurrent(LSTM, 3, 5, bptt="half"), ArgumentError, 'bptt is "whole", "recompute", or'),
-    (lambda: Recurrent(LSTM, 3, 5, kept="int8"), ArgumentError, 'kept is "bfloat16", or None to'),
+    (
+        lambda: Recurrent(LSTM, 3, 5, bptt="half"),
+        ArgumentError,
+        'bptt must be "whole", "recompute", or',
+    ),
+    (lambda: Recurrent(LSTM, 3, 5, kept="int8"), ArgumentError, 'kept must be "bfloat16" or None'),
     (
         lambda: Recurrent(LSTM, 3, 5, kept="bfloat16").double()(torch.ones(2, 1, 3).double()),
         ShapeError,
@@ -66,10 +70,14 @@ MADE: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (
         lambda: Recurrent(ProjectedLSTM, 3, 5, proj_size=-1),
         ShapeError,
-        "proj_size is a whole number",
+        "proj_size must be an integer",
     ),
     (lambda: Recurrent(ProjectedLSTM, 3, 5), ShapeError, "proj_size"),
-    (lambda: unrolled.LSTM(3, 5, engine="gpu"), ArgumentError, "engine is one of auto, cpu, torch"),
+    (
+        lambda: unrolled.LSTM(3, 5, engine="gpu"),
+        ArgumentError,
+        "engine must be one of auto, cpu, torch",
+    ),
     (lambda: unrolled.GRU(3, 5, bptt=1.5), ArgumentError, "window, not 1.5"),
     (lambda: Recurrent(MEETS, 3, 5), ShapeError, "hidden_size"),
     (lambda: Recurrent(MEETS, 5, 5, 2, bidirectional=True), ShapeError, "take one layer, or one"),
@@ -97,9 +105,9 @@ CALLED: list[tuple[Callable[[Any], Any], type[Exception], str]] = [
     (
         lambda f: f(x(4, 2, 4)),
         ShapeError,
-        "the input has 4 numbers a step (its shape is (4, 2, 4))",
+        "the input has 4 numbers per step (its shape is (4, 2, 4))",
     ),
-    (lambda f: f(x(4, 4)), ShapeError, "and this layer takes input_size=3"),
+    (lambda f: f(x(4, 4)), ShapeError, "but this layer has input_size=3"),
     (lambda f: f(x(3)), ShapeError, "this has 1 axes: (3,)"),
     (lambda f: f([[1.0, 2.0, 3.0]]), ShapeError, "this has list"),
     (lambda f: f(x().double()), ShapeError, "x.to(torch.float32) or layer.to(torch.float64)"),
@@ -111,7 +119,7 @@ CALLED: list[tuple[Callable[[Any], Any], type[Exception], str]] = [
     (
         lambda f: f(x(4, 3), (H, C)),
         ShapeError,
-        "this layer wants (1, 5): layers x directions, units",
+        "this layer needs (1, 5): layers x directions, units",
     ),
     (lambda f: f(x(), (H.double(), C)), ShapeError, "the initial h is torch.float64"),
     (lambda f: f(x(), (H, C.to("meta"))), ShapeError, "the initial c is on meta"),
@@ -125,8 +133,8 @@ CALLED: list[tuple[Callable[[Any], Any], type[Exception], str]] = [
     (lambda f: f(x(), lengths=[-1, 2]), ShapeError, "lengths[0] is -1"),
     (lambda f: f(x(), lengths=[(0, 2), (3, 2)]), ShapeError, "lengths[1] is [3, 2]"),
     (lambda f: f(x(), lengths=[(0, 2), (-1, 2)]), ShapeError, "lengths[1] is [-1, 2]"),
-    (lambda f: f(pack_sequence([x(2, 3)]), lengths=[2]), ShapeError, "has lengths of its own"),
-    (lambda f: f(pack_sequence([x(2, 4)])), ShapeError, "the input has 4 numbers a step"),
+    (lambda f: f(pack_sequence([x(2, 3)]), lengths=[2]), ShapeError, "has its own lengths"),
+    (lambda f: f(pack_sequence([x(2, 4)])), ShapeError, "the input has 4 numbers per step"),
     (lambda f: f(x(), record="forget"), ArgumentError, "computes no such value"),
     (lambda f: f(x(), record=("f", "f_l1")), ArgumentError, "record='f_l1'"),
 ]
@@ -148,7 +156,7 @@ def test_parameters_that_do_not_fit(make: Any) -> None:
         setattr(layer, name, nn.Parameter(change(parameter.detach())))
         return layer
 
-    check(lambda: changed(lambda p: p[:1])(x()), ShapeError, "and this layer was made with (")
+    check(lambda: changed(lambda p: p[:1])(x()), ShapeError, "but this layer was made with (")
     check(lambda: changed(lambda p: p.double())(x()), ShapeError, "is torch.float64 on cpu, and")
     check(lambda: changed(lambda p: p.to("meta"))(x()), ShapeError, "torch.float32 on meta, and")
 
@@ -163,7 +171,7 @@ def test_the_kernels_refuse_what_they_do_not_run(make: Any) -> None:
 def test_the_names_of_values_are_told() -> None:
     with pytest.raises(ArgumentError, match="did you mean 'net_h'") as caught:
         Recurrent(IndRNN, 3, 5)(x(), record="net_x")
-    assert "net_h_l0 is the lowest layer's" in str(caught.value)
+    assert "net_h_l0 for the lowest layer" in str(caught.value)
 
 
 @pytest.mark.parametrize("engine", ["cpu", "torch"])
@@ -173,7 +181,7 @@ def test_the_names_of_values_are_told() -> None:
 )
 def test_what_no_step_changes_is_not_recorded(engine: str, cell: Any, name: str) -> None:
     layer = Recurrent(cell, 5, 5, engine=engine)
-    check(lambda: layer(x(2, 1, 5), record=name), ArgumentError, "is made of weights alone")
+    check(lambda: layer(x(2, 1, 5), record=name), ArgumentError, "depends on weights alone")
 
 
 class Irregular(unrolled.Cell):
@@ -185,11 +193,11 @@ class Irregular(unrolled.Cell):
 
 NAMED: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({}, ArgumentError, "Irregular needs the input 'dt' at each step: give it by name, dt=..."),
-    ({"dt": 1.0, "maks": 1.0}, ArgumentError, "no input 'maks' (did you mean 'mask'?): by name it"),
-    ({"dt": x(4, 2, 3)}, ShapeError, "the input dt has the shape (4, 2, 3), and beside this input "
-     "it is (4, 2, 1), or (4, 2) for one number a step, or a number"),
+    ({"dt": 1.0, "maks": 1.0}, ArgumentError, "no input 'maks' (did you mean 'mask'?): its named"),
+    ({"dt": x(4, 2, 3)}, ShapeError, "the input dt has the shape (4, 2, 3); for this input it must "
+     "be (4, 2, 1), or (4, 2) for one number per step, or a single number"),
     ({"dt": x(4, 2).double()}, ShapeError, "the input dt is torch.float64 and the layer"),
-    ({"dt": "1 s"}, ShapeError, "the input dt is a str: it is a tensor or a number"),
+    ({"dt": "1 s"}, ShapeError, "the input dt is a str, but must be a tensor or a number"),
 ]  # fmt: skip
 
 
@@ -204,10 +212,9 @@ def test_named_inputs_beside_a_packed_sequence() -> None:
     packed = pack_sequence([x(4, 3), x(2, 3)])
     check(lambda: layer(packed, dt=x(4, 2)), ShapeError, "a PackedSequence and dt a tensor")
     other = pack_sequence([x(3, 1), x(3, 1)])
-    check(lambda: layer(packed, dt=other), ShapeError, "dt is a PackedSequence of other lengths")
+    check(lambda: layer(packed, dt=other), ShapeError, "the PackedSequence dt has other lengths")
 
 
-def test_who_takes_one_input_alone() -> None:
+def test_a_stream_needs_the_named_inputs() -> None:
     stream = Recurrent(Irregular, 3, 5).eval().stream()
     check(lambda: stream.step(x(3)), ArgumentError, "Irregular needs the input 'dt' at each step")
-    check(lambda: unrolled.export(Irregular(3, 5, seed=0), "cell.c"), CellError, "an export takes")

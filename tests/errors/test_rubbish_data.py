@@ -193,7 +193,7 @@ def test_missing_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         lambda: sources.labelled("builtin:languages"),
         tmp_path,
         "the built-in data set 'languages' needs the package 'emoji', which is not installed: "
-        "`pip install 'unrolled[data]'` brings it.",
+        "`pip install 'unrolled[data]'` installs it.",
     )
 
 

@@ -29,7 +29,7 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
             return h
         return x
         """,
-        ["`if`", "which each unit answers for itself", "where(h > 0, a, b)"],
+        ["`if`", "but each unit has its own", "where(h > 0, a, b)"],
     ),
     "chained comparison": (
         "return where(0 < h < 1, x, h)  # here",
@@ -78,8 +78,8 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
         "return tanh(self.W(x) + h)  # here",
         ["called like a function", "self.W @ x"],
     ),
-    "remainder": ("return h % 2  # here", ["does not have", "+ - * / ** @"]),
-    "whole division": ("return 7 // h  # here", ["does not have"]),
+    "remainder": ("return h % 2  # here", ["is not supported", "+ - * / ** @"]),
+    "whole division": ("return 7 // h  # here", ["is not supported"]),
     "a vector as a number of turns": (
         """
         for _ in range(h):  # here
@@ -91,7 +91,7 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
     "float": ("return h * float(h)  # here", ["a function for plain numbers"]),
     "matrix on the right": (
         "return x @ self.W  # here",
-        ["the matrix stands left of `@`", "self.W @ x, not x @ self.W"],
+        ["the matrix must be on the left of `@`", "self.W @ x, not x @ self.W"],
     ),
     "dot product": ("return h * (h @ h)  # here", ["between two vectors", "sum(a * b)"]),
     "array times vector": (
@@ -100,15 +100,15 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
     ),
     "an array beside a vector": (
         "return h + np.ones(3)  # here",
-        ["meets an array that has no name", "a class attribute A = np.array(...)"],
+        ["got an array that has no name", "a class attribute A = np.array(...)"],
     ),
-    "text beside a vector": ('return h + "one"  # here', ["meets a str", "hyper-parameter"]),
-    "shape": ("return h * x.shape[0]  # here", ["`.shape` is not known", "sizes follow from use"]),
+    "text beside a vector": ('return h + "one"  # here', ["got a str", "hyperparameter"]),
+    "shape": ("return h * x.shape[0]  # here", ["`.shape` is not known", "inferred from use"]),
     "len": ("return h / len(h)  # here", ["the number of units is not known", "mean(v)"]),
     "method": ("return h.tanh()  # here", ["`.tanh` is not an attribute", "tanh(...)"]),
     "unknown attribute": ("return h.clone()  # here", ["no attribute `clone`"]),
     "transposed vector": ("return self.U @ h.T  # here", ["`.T` of a vector"]),
-    "index": ("return h[0] * h  # here", ["no single units to take"]),
+    "index": ("return h[0] * h  # here", ["cannot be indexed"]),
     "change in place": (
         """
         h[0] = 0  # here
@@ -164,16 +164,19 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
     ),
     "a name of Cell's own": (
         "return self.weights @ h  # here",
-        ["self.weights is a name of Cell's own"],
+        ["self.weights is a name that Cell uses itself"],
     ),
-    "a private weight": ("return self._W @ h  # here", ["self._W is not a weight's name"]),
-    "a weight called d_": ("return self.d_W @ h  # here", ["`d_W` is taken", "derivative"]),
+    "a private weight": (
+        "return self._W @ h  # here",
+        ["self._W is not a valid name for a weight"],
+    ),
+    "a weight called d_": ("return self.d_W @ h  # here", ["`d_W` is reserved", "derivative"]),
     "a local called _prev": (
         """
         h_prev = self.W @ x + h
         return tanh(h_prev)
         """,
-        ["`h_prev` is taken"],
+        ["`h_prev` is reserved"],
     ),
     "a local called like a weight": (
         """
@@ -242,21 +245,21 @@ BODIES: dict[str, tuple[str, list[str]]] = {
         def step(self, x, h=None):  # here
             return x
         """,
-        ["takes the input and then its states by name"],
+        ["takes the input and then its states, by name"],
     ),
     "a star": (
         """
         def step(self, *states):  # here
             return states[0]
         """,
-        ["takes the input and then its states by name"],
+        ["takes the input and then its states, by name"],
     ),
     "a state called d_": (
         """
         def step(self, x, d_h):  # here
             return x
         """,
-        ["`d_h` is taken"],
+        ["`d_h` is reserved"],
     ),
     "sizes that cannot agree": (
         """
@@ -283,7 +286,7 @@ BODIES: dict[str, tuple[str, list[str]]] = {
                 h = tanh(self.W @ x + h)
             return h
         """,
-        ["3.0 is not a whole number", "depth = 3"],
+        ["3.0 is not an integer", "depth = 3"],
     ),
     "a function as a method": (
         """
@@ -298,7 +301,7 @@ BODIES: dict[str, tuple[str, list[str]]] = {
         def step(self, x, h):
             return self.V @ tanh(self.U @ h) + self.W @ x  # here
         """,
-        ["columns of self.V is left open", 'sizes = {"U": "hidden_size"}'],
+        ["columns of self.V cannot be inferred", 'sizes = {"U": "hidden_size"}'],
     ),
     "a scalar used as a matrix": (
         """
@@ -327,14 +330,14 @@ BODIES: dict[str, tuple[str, list[str]]] = {
         def step(self, x, h, *, dt=None):  # here
             return tanh(self.W @ x + self.U @ h) * dt
         """,
-        ["`dt` is None where nobody gives it", "dt=1.0"],
+        ["the default of the input `dt` is None", "dt=1.0"],
     ),
     "a named input of no size": (
         """
         def step(self, x, h, *, context):  # here
             return tanh(self.W @ x + self.U @ h + self.V @ context)
         """,
-        ["the size of the input context is left open", 'sizes = {"context": "1"}'],
+        ["the size of the input context cannot be inferred", 'sizes = {"context": "1"}'],
     ),
     "a number as a matrix": (
         """
@@ -408,15 +411,15 @@ def declared(**attributes: Any) -> type:
         ({"initial": {"b": "orthogonal"}}, ["a rule for matrices", "give it a number"]),
         ({"initial": {"b": True}}, ['initial["b"]']),
         ({"initial": {"b": ("uniform", 1.0)}}, ['("uniform", low, high)']),
-        ({"initial": {"b": ("minus", "W")}}, ["'W' is no other weight of the same shape"]),
+        ({"initial": {"b": ("minus", "W")}}, ["'W' is not another weight of the same"]),
         ({"initial": {"W": ("spectral", 0.9)}}, ["only a square matrix has a spectral radius"]),
         ({"initial": {"b": ("chrono", 1)}}, ['("chrono", longest)']),
         ({"fixed": ("V",)}, ["fixed names 'V'"]),
-        ({"fixed": "U"}, ["fixed is 'U': it is a tuple of names", '("U",)']),
+        ({"fixed": "U"}, ["fixed is 'U', but must be a tuple of names", '("U",)']),
         ({"sizes": {"c": "proj_size"}}, ["sizes names 'c'"]),
         ({"scalars": ("beta",)}, ["scalars names 'beta'"]),
         ({"initial_state": {"m": 1.0}}, ["initial_state names 'm'"]),
-        ({"initial_state": {"h": "zero"}}, ['initial_state["h"]', "it is a number"]),
+        ({"initial_state": {"h": "zero"}}, ['initial_state["h"]', "must be a number"]),
     ],
 )
 def test_a_mistake_in_a_declaration(attributes: dict[str, Any], words: list[str]) -> None:

@@ -70,7 +70,9 @@ def test_a_wrong_number_of_the_kernels_is_found(monkeypatch: pytest.MonkeyPatch)
         return found
 
     monkeypatch.setattr(compiled, "backward", wrong)
-    with pytest.raises(GradientError, match="compute another weight b than its equation") as caught:
+    with pytest.raises(
+        GradientError, match="compute a different weight b than its equation"
+    ) as caught:
         check_gradients(DotProduct)
     (line,) = [row for row in str(caught.value.table).splitlines() if row.endswith("wrong")]
     assert line.split()[:2] == ["weight", "b"]

@@ -71,8 +71,8 @@ def restrict(threads: int) -> str:
 
     if not 1 <= threads <= cores():
         raise ArgumentError(
-            f"--threads is a whole number from 1 to {cores()}, the cores this process may use, not "
-            f"{threads}"
+            f"--threads must be an integer from 1 to {cores()}, the cores this process may use, "
+            f"not {threads}"
         )
     torch.set_num_threads(threads)
     if hasattr(os, "sched_setaffinity"):

@@ -1,4 +1,4 @@
-"""The library of equations: one short file a cell. In: `base.Cell`. Out: each cell by its name."""
+"""The library of cells, each in a short file. In: `base.Cell`. Out: each cell by its name."""
 
 from unrolled.cells.antisymmetric import AntisymmetricRNN
 from unrolled.cells.brc import BRC, NBRC

@@ -1,8 +1,8 @@
-"""What a cell is: a step, its weights, and the reference that runs them. In: the user's subclass.
-Out: `Cell`, `equation`; next: `engines`, `layers`, `textbook`.
+"""The base class of cells: a step, its weights, and the reference that runs them. In: the user's
+subclass. Out: `Cell`, `equation`; next: `engines`, `layers`, `textbook`.
 
-A subclass writes `step(self, x, *states)` and nothing else. Called with arrays, the step *is* the
-reference for everything in unrolled: the user's own lines, on columns, one time step after another.
+A subclass only defines `step(self, x, *states)`. Called with arrays, the step *is* the reference
+for everything in unrolled: the user's own lines, run on columns, one time step after another.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _traced: WeakKeyDictionary[type, dict[tuple[Any, ...], Equation]] = WeakKeyDicti
 
 
 class Cell:
-    """A recurrent cell: `step` says how the new states follow from the input and the old ones.
+    """A recurrent cell: `step` computes the new states from the input and the old states.
 
     >>> from unrolled import Cell, tanh
     >>> class Elman(Cell):
@@ -37,18 +37,17 @@ class Cell:
     >>> list(cell.weights)
     ['W', 'U', 'b']
 
-    What stands after an asterisk, `step(self, x, h, *, dt, mask)`, are further inputs, given by
-    name at each step: `cell.unroll(xs, dt=..., mask=...)`. With a default, `dt=1.0`, they may be
-    left out.
+    Keyword-only parameters, `step(self, x, h, *, dt, mask)`, are named inputs, which are given at
+    each step: `cell.unroll(xs, dt=..., mask=...)`. With a default, `dt=1.0`, they are optional.
 
-    Class attributes declare what the step cannot say: `sizes = {"h": "proj_size"}` (the size of a
-    state, a named input, or of a weight's rows), `initial = {"b_f": 1.0, "U": "orthogonal"}` (first
-    values), `scalars = ("zeta",)` (weights that are one number), `initial_state = {"m": -inf}`,
-    `fixed = ("U",)` (weights that stay as drawn: a layer does not learn them), `output = "y"` (the
-    step returns y, which is not a state, before its new states). Every other public
-    attribute is a hyper-parameter, which `Elman(3, 4, gamma=0.1)` may set: a number, a word, or an
-    array, which becomes a constant of the equation. `constants` computes arrays from other
-    hyper-parameters.
+    Class attributes declare what cannot be inferred from the step: `sizes = {"h": "proj_size"}`
+    (the size of a state, of a named input, or of a weight's rows), `initial = {"b_f": 1.0, "U":
+    "orthogonal"}` (initial values), `scalars = ("zeta",)` (weights that are a single number),
+    `initial_state = {"m": -inf}`, `fixed = ("U",)` (weights that a layer does not train), and
+    `output = "y"` (the step returns y, which is not a state, before its new states). Every other
+    public attribute is a hyperparameter, which `Elman(3, 4, gamma=0.1)` can set: a number, a
+    string, or an array, which becomes a constant of the equation. `constants` computes arrays from
+    other hyperparameters.
     """
 
     sizes: ClassVar[Mapping[str, str]] = {}
@@ -104,24 +103,28 @@ class Cell:
         self._weights.update((name, drawn[name]) for name in derived.weights)
 
     def constants(self) -> Mapping[str, Any]:
-        """Arrays and numbers that never change, by name, computed from the hyper-parameters.
+        """Constant arrays and numbers, by name, computed from the hyperparameters.
 
-        A cell with a memory of its own may write `return {"A": transition(self.order)}`, and use
-        `self.A @ m` in its step.
+        A cell may `return {"A": transition(self.order)}`, for example, and use `self.A @ m` in its
+        step.
         """
         return {}
 
     def step(self, x: Any, *states: Any, **named: Any) -> Any:
-        """One time step: the new states, of which the first is the output. A subclass writes it."""
+        """One time step: returns the new states; the first is the output. Subclasses define it."""
         raise NotImplementedError
 
     def unroll(self, xs: Any, states: Any = None, **named: Any) -> tuple[Array, tuple[Array, ...]]:
-        """Run the step over xs, (T, I) or (T, I, B): every output, and the final states. A named
-        input is (T, n) or (T, n, B) beside it, one number a step, (T,) or (T, B), or a number."""
+        """Run the step over xs, (T, I) or (T, I, B). Returns all outputs, and the final states.
+
+        A named input has shape (T, n) or (T, n, B), or (T,) or (T, B) for one number per step, or
+        is a single number.
+        """
         xs = np.asarray(xs)
         if xs.ndim not in (2, 3):
             raise ShapeError(
-                f"xs is (time, input) or (time, input, batch), and has {xs.ndim} axes: {xs.shape}"
+                f"xs must be (time, input) or (time, input, batch), but has {xs.ndim} axes: "
+                f"{xs.shape}"
             )
         if not np.issubdtype(xs.dtype, np.floating):
             xs = xs.astype(np.float64)
@@ -144,23 +147,23 @@ class Cell:
 
     @property
     def states(self) -> tuple[str, ...]:
-        """The names of the states; the first is the output, where no `output` is declared."""
+        """The names of the states; the first is the output, unless `output` is declared."""
         return tuple(equation(self).carried)
 
     @property
     def input_size(self) -> int | None:
-        """How many numbers come in at each step; None for a cell without sizes."""
+        """The number of inputs at each step; None for a cell without sizes."""
         return self._known_sizes().get("input_size")
 
     @property
     def hidden_size(self) -> int | None:
-        """How many units the cell has; None for a cell without sizes."""
+        """The number of units; None for a cell without sizes."""
         return self._known_sizes().get("hidden_size")
 
     def bind(self, weights: Mapping[str, Any]) -> Any:
-        """This cell with other weights, of any kind of array, in the form in which step sees them.
+        """This cell with other weights, as any kind of arrays, in the form that the step sees.
 
-        `cell.bind(tensors).step(x, h)` runs the user's own lines on torch tensors, say.
+        For example, `cell.bind(tensors).step(x, h)` runs the step on torch tensors.
         """
         bound = object.__new__(type(self))
         like = next(iter(weights.values()), None)
@@ -183,13 +186,13 @@ class Cell:
     def __setattr__(self, name: str, value: Any) -> None:
         if self.__dict__.get("_bound"):
             raise CellError(
-                f"self.{name} is assigned in the step: weights are set outside it "
-                f"(cell.{name} = array), and a value of the step has a local name"
+                f"self.{name} is assigned in the step: set weights outside of it "
+                f"(cell.{name} = array), and give a value of the step a local name"
             )
         if name not in self._weights:
             raise AttributeError(
-                f"{_no_such_weight(self, name, self._weights)} (a hyper-parameter is an attribute "
-                f"of the class, and is chosen when a cell is made)"
+                f"{_no_such_weight(self, name, self._weights)} (hyperparameters are attributes of "
+                f"the class, and are set when a cell is created)"
             )
         array = np.array(value, dtype=np.float64)
         if array.shape != self._weights[name].shape:
@@ -225,24 +228,25 @@ Cell.reserved_names = frozenset(name for name in vars(Cell) if not name.startswi
 
 
 def equation(cell: Any) -> Equation:
-    """What a cell became.
+    """The equation of a cell.
 
     Args:
-        cell: A cell's class, an instance (which brings its hyper-parameters), or an `Equation`,
-            which is returned as it is.
+        cell: A cell's class, an instance (with its own hyperparameters), or an `Equation`, which is
+            returned unchanged.
 
     Returns:
         The `Equation`: `.text` and `.latex` print it, `.backward` is its derivative.
 
     Raises:
-        CellError: The step cannot become an equation; the message shows the line and the cure.
+        CellError: The step cannot become an equation; the message shows the line and what to write
+            instead.
     """
     if isinstance(cell, Equation):
         return cell
     cell_type = cell if isinstance(cell, type) else type(cell)
     if not issubclass(cell_type, Cell):
         raise CellError(
-            f"{cell!r} is not a cell: a cell is a subclass of unrolled.Cell with a step, such as "
+            f"{cell!r} is not a cell: pass a subclass of unrolled.Cell with a step, such as "
             f"unrolled.cells.LSTM (unrolled.LSTM is the layer)"
         )
     if cell_type.step is Cell.step:
@@ -266,7 +270,7 @@ def equation(cell: Any) -> Equation:
 
 
 def hyperparameters_of(cell_type: type[Cell]) -> dict[str, Any]:
-    """The public attributes of a cell's class that are neither methods nor declarations."""
+    """The public attributes of a cell's class, except methods and declarations."""
     found: dict[str, Any] = {}
     for base in reversed(cell_type.__mro__):
         if issubclass(base, Cell) and base is not Cell:
@@ -280,21 +284,21 @@ def hyperparameters_of(cell_type: type[Cell]) -> dict[str, Any]:
 
 
 def with_hyperparameters(cell: type[Cell] | Cell, chosen: Mapping[str, Any]) -> Cell:
-    """A cell without weights that has these hyper-parameters (or sizes) beside its own."""
+    """A cell without weights with these hyperparameters (or sizes) in addition to its own."""
     if isinstance(cell, type):
         return cell(**chosen)
     return type(cell)(**{**cell._own_sizes, **cell._own, **chosen})
 
 
 def shown(name: str, value: Any) -> str:
-    """A hyper-parameter as a repr has it: `leak=0.1`, and of an array its form."""
+    """A hyperparameter for a repr: `leak=0.1`; for an array, its shape."""
     if isinstance(value, np.ndarray):
         return f"{name}=<{' x '.join(map(str, value.shape))} array>"
     return f"{name}={value!r}"
 
 
 def _computed(cell_type: type[Cell], chosen: Mapping[str, Any]) -> dict[str, Any]:
-    """What a cell's `constants` makes of its hyper-parameters."""
+    """What a cell's `constants` computes from its hyperparameters."""
     if cell_type.constants is Cell.constants:
         return {}
     numbers = object.__new__(cell_type)
@@ -302,21 +306,21 @@ def _computed(cell_type: type[Cell], chosen: Mapping[str, Any]) -> dict[str, Any
     found = numbers.constants()
     if not isinstance(found, Mapping) or not all(isinstance(name, str) for name in found):
         raise CellError(
-            f"constants of {cell_type.__name__} returns {type(found).__name__}: it returns a "
+            f"constants of {cell_type.__name__} returns {type(found).__name__}, but must return a "
             f'dictionary of arrays and numbers by name, {{"A": ...}}'
         )
     return dict(found)
 
 
 def _identity(value: Any) -> Any:
-    """What tells a hyper-parameter from another of its name; a repr leaves out parts of arrays."""
+    """A key that identifies the value of a hyperparameter; a repr omits parts of arrays."""
     if isinstance(value, np.ndarray):
         return value.dtype.str, value.shape, value.tobytes()
     return repr(value)
 
 
 def _as_column(array: Array, like: Any) -> Any:
-    """A constant as a step sees it: of the weights' kind and type of number."""
+    """A constant as a step sees it: the same kind of array and dtype as the weights."""
     array = array[:, None] if array.ndim == 1 else array
     if hasattr(like, "new_tensor"):
         return like.new_tensor(array.tolist())
@@ -324,7 +328,7 @@ def _as_column(array: Array, like: Any) -> Any:
 
 
 def _on_columns(step: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a step be called with arrays of one axis: it sees columns, and its caller does not."""
+    """Let a step be called with one-dimensional arrays: inside, they are columns."""
 
     @functools.wraps(step)
     def on_columns(self: Cell, x: Any, *states: Any, **named: Any) -> Any:
@@ -379,7 +383,7 @@ def _check_shapes(cell: Cell, x: Array, states: tuple[Array, ...]) -> None:
 
 
 def _check_declarations(cell_type: type[Cell], traced: Equation) -> None:
-    """Every declared name is one that the step uses."""
+    """Refuse declared names that the step does not use."""
     places: dict[str, Mapping[str, Any]] = {
         "sizes": {**traced.states, **traced.named_inputs, **traced.weights, **traced.constants},
         "initial": traced.weights,
@@ -405,7 +409,7 @@ def _refuse_unknown(
     for name in asked:
         if name not in possible:
             raise CellError(
-                f"{type(cell).__name__} has no hyper-parameter {name!r}"
+                f"{type(cell).__name__} has no hyperparameter {name!r}"
                 f"{_nearest(name, possible)}; it has: {', '.join(sorted(possible))}"
             )
 

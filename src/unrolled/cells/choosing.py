@@ -1,7 +1,7 @@
-"""A cell as networks use it. In: `lstm`, `mycell.py:MyCell`, a class. Out: its name and equation.
+"""The cell of a network. In: `lstm`, `mycell.py:MyCell`, or a class. Out: its name and equation.
 
-A run keeps the equation, never the file: to open a run of somebody else executes nothing of theirs.
-Next: `recurrent` makes layers of it.
+A run stores the equation, never the file, so opening a run from somebody else executes none of
+their code. Next: `recurrent` makes layers of it.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ from unrolled.errors import ArgumentError
 
 @dataclass(frozen=True)
 class ChosenCell:
-    """What a network is built from: an equation, the name it goes by, and those of its sizes that
-    are its own."""
+    """What a network is built from: an equation, its name, and the sizes that it declares."""
 
     name: str
     equation: Equation
@@ -36,19 +35,19 @@ class ChosenCell:
             raise ArgumentError(f"{self.name} has no size {strange[0]!r:.60}")
         for size in sorted(wanted - set(self.sizes)):
             raise ArgumentError(
-                f"{self.name} has a size of its own, {size}: say --set {size}=8, or in Python "
+                f"{self.name} needs the size {size}: set it with --set {size}=8, or in Python with "
                 f"cell={self.name}({size}=8)"
             )
         self.equation.check_sizes(**self.sizes)
 
 
 def choose_cell(choice: Any, modify: Sequence[str] = ()) -> ChosenCell:
-    """The cell that a person means, changed by modifiers, `zoneout=0.1` say, in turn."""
-    if isinstance(choice, ChosenCell):  # of a run: what it keeps has been changed
+    """The chosen cell, changed by modifiers such as `zoneout=0.1`, in order."""
+    if isinstance(choice, ChosenCell):  # of a run, whose equation is already modified
         if tuple(modify) != choice.modify:
             raise ArgumentError(
-                f"this cell is of a run, and was modified by {choice.modify or 'nothing'} there: "
-                f"name the cell itself to modify it otherwise"
+                f"this cell is from a run, where it was modified by {choice.modify or 'nothing'}: "
+                f"to modify it differently, name the cell itself"
             )
         return choice
     found = _chosen(choice)
@@ -63,6 +62,6 @@ def _chosen(choice: Any) -> ChosenCell:
         cell = choice() if isinstance(choice, type) else choice
         return ChosenCell(type(cell).__name__, equation(cell), sizes=cell._own_sizes)
     raise ArgumentError(
-        f"cell is the name of a cell ({', '.join(library())}), FILE.py:CLASS, or a subclass of "
-        f"unrolled.Cell, not {choice!r:.60}"
+        f"cell must be the name of a cell ({', '.join(library())}), FILE.py:CLASS, or a subclass "
+        f"of unrolled.Cell, not {choice!r:.60}"
     )

@@ -1,13 +1,13 @@
-"""Proof that a derived gradient is right. In: a cell. Out: a table, or GradientError; next:
+"""Check derived gradients by finite differences. In: a cell. Out: a table, or GradientError; next:
 `proof`, which runs the compiled kernels on the same numbers.
 
-The reference is the user's own step, run over a short sequence on NumPy arrays in float64: each
-number that goes in (every weight, input and initial state) is moved a little up and down, and the
-loss, a random weighing of all outputs and final states, must move as the derivative says.
+The reference is the user's own step, run over a short sequence on NumPy arrays in float64. Each
+number (of every weight, input and initial state) is increased and decreased a little, and the
+change of the loss, a random weighted sum of all outputs and final states, must agree with the derivative.
 
-Where the two runs lie on different sides of a kink (of relu, abs, maximum, a comparison), or where
-half the step gives another difference, the difference says nothing: it is skipped and counted, and
-where that happens too often everything is drawn anew.
+If the two runs are on different sides of a kink (of relu, abs, maximum, a comparison), or if half the
+step size gives a different result, the difference is not meaningful: it is skipped and counted. If
+that happens too often, everything is drawn again.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ ATTEMPTS = 5
 
 @dataclass
 class Row:
-    """What was found for one array: `worst` is relative to its largest derivative."""
+    """The result for one array: `worst` is relative to its largest derivative."""
 
     kind: str
     name: str
@@ -62,9 +62,9 @@ class KernelRow:
 
 @dataclass
 class GradientTable:
-    """A row for every weight, input and initial state; printing shows them all. `second` has a row
-    for each directional and each second derivative, where those were asked for. `kernels` has the
-    same rows as the first, and the outputs and final states; `not_compiled` says why it has none.
+    """A row for every weight, input and initial state; `print` shows them all. `second` has a row
+    for each directional and each second derivative, if requested. `kernels` has the same rows as
+    the first, and the outputs and final states; `not_compiled` says why it has none.
     """
 
     cell: str
@@ -103,7 +103,7 @@ class GradientTable:
 
     @staticmethod
     def add(rows: list[Row], to: list[Row]) -> None:
-        """Take up what one more trial has found."""
+        """Merge the results of another trial."""
         for new in rows:
             row = next((r for r in to if (r.kind, r.name) == (new.kind, new.name)), None)
             if row is None:
@@ -117,7 +117,7 @@ class GradientTable:
     def __str__(self) -> str:
         dtypes = list(self.kernels[0].worst) if self.kernels else []
         width = max(len(row.name) for row in self._every)
-        title = f"{self.cell}: each derived gradient beside central differences of its step"
+        title = f"{self.cell}: derived gradients and central differences of the step"
         head = f"  {'':<13}  {'':<{width}}  {'worst error':>11}  {'checked':>7}  {'kinks':>5}"
         lines = [
             f"{title}, float64",
@@ -129,12 +129,12 @@ class GradientTable:
         if self.not_compiled:
             lines.append(f"  there are no compiled kernels: {self.not_compiled}")
         verdict = "all agree" if self.passed else "not all agree"
-        lines.append(f"  {verdict} within {TOLERANCE:g} of the largest of its array; drawn were")
+        lines.append(f"  {verdict} within {TOLERANCE:g} of the largest of its array, on")
         lines += [f"  - {drawn}" for drawn in self.drawn]
         return "\n".join(lines)
 
     def _second_lines(self) -> list[str]:
-        """What the tangent says, beside differences along one random direction."""
+        """The tangent, compared with differences along one random direction."""
         if not self.second:
             return []
         width = max(len(f"{row.kind} {row.name}") for row in self.second)
@@ -146,7 +146,7 @@ class GradientTable:
         return lines
 
     def _lines(self) -> Iterator[tuple[str, str, str]]:
-        """Kind, name and numbers: first what only the kernels are asked for."""
+        """Kind, name and numbers; first the rows that only the kernels have."""
         slopes = {(row.kind, row.name): row for row in self.rows}
         kernels = {(row.kind, row.name): row for row in self.kernels}
         for key in dict.fromkeys((*kernels, *slopes)):
@@ -163,13 +163,13 @@ class GradientTable:
 def compare_with_differences(
     cell: Any, *, seed: int = 0, long: bool = False
 ) -> tuple[GradientTable, list[Trial]]:
-    """Compare every derived gradient of a cell with central differences of its own step; the
-    trials are those on which it was done and, if asked for, a long one after them, unless the step
-    is not finite for so long. Raises a GradientError with the table as `table`."""
+    """Compare every derived gradient of a cell with central differences of its own step. Returns
+    the trials that were used and, if asked for, a long one after them, unless the step is not
+    finite for that long. Raises a GradientError with the table as `table`."""
     derived = equation(cell)
     if isinstance(cell, Equation):
         raise CellError(
-            f"{derived!r} has no step to compare with: give check_gradients the cell it is of"
+            f"{derived!r} has no step to compare with: give check_gradients the cell itself"
         )
     table, trials = GradientTable(derived.name), []
     generator = np.random.default_rng(seed)
@@ -187,7 +187,7 @@ def compare_with_differences(
 
 
 def refuse(table: GradientTable, sentence: str) -> NoReturn:
-    """Raise what the table shows."""
+    """Raise a GradientError with this table."""
     error = GradientError(sentence)
     error.table = table
     raise error
@@ -198,7 +198,7 @@ def _judge(table: GradientTable) -> None:
         problem = row.wrong or ("" if row.checked else "all differences cross a kink")
         if problem:
             verdict = "is wrong" if row.wrong else "could not be checked"
-            what = f"the derived gradient of {table.cell} by {row.kind} {row.name}"
+            what = f"the derived gradient of {table.cell} with respect to {row.kind} {row.name}"
             refuse(table, f"{what} {verdict}: {problem}")
 
 
@@ -244,8 +244,8 @@ def _compare(trial: Trial) -> Iterator[Row]:
             if error > TOLERANCE and not row.wrong:
                 at = f"[{', '.join(map(str, index))}]" if index else ""
                 row.wrong = (
-                    f"at {name}{at} it is {derivative[index]:.9g}, and the step itself moves by "
-                    f"{difference:.9g} ({trial.description})"
+                    f"at {name}{at} it is {derivative[index]:.9g}, but the central difference of "
+                    f"the step is {difference:.9g} ({trial.description})"
                 )
         yield row
 
@@ -257,8 +257,8 @@ def _relative(a: float | None, b: float, scale: float) -> float:
 
 
 def derivatives(trial: Trial, step: Equation | None = None) -> list[tuple[str, str, Array, Array]]:
-    """Kind, name, array and derivative with respect to it, of all that goes in and is not constant
-    (fixed weights and random masks are); `step` in the place of the trial's equation."""
+    """Kind, name, array and derivative with respect to it, of everything given that is not constant
+    (as fixed weights and random masks are); `step` replaces the trial's equation."""
     run = interpret.forward(
         step or trial.equation,
         trial.cell.weights,
@@ -287,7 +287,7 @@ def derivatives(trial: Trial, step: Equation | None = None) -> list[tuple[str, s
 def _difference(
     trial: Trial, array: Array, index: tuple[int, ...], step: float, centre: list[Array]
 ) -> float | None:
-    """How the loss moves with one number; None where that crosses a kink."""
+    """The central difference of the loss with respect to one number; None if it crosses a kink."""
     before = array[index]
     array[index] = before + step
     above, sides_above = trial.run(), trial.sides()
@@ -299,6 +299,6 @@ def _difference(
             not np.array_equal(a, b, equal_nan=True) for a, b in zip(sides, centre, strict=True)
         ):
             return None
-    # weighed before they are summed up: what does not move then leaves no rounding behind
+    # weighted before they are summed: values that do not change then leave no rounding error
     moved = (np.sum(d * (a - b)) for d, a, b in zip(trial.cotangents, above, below, strict=True))
     return float(sum(moved)) / (2 * step)

@@ -1,13 +1,13 @@
-"""First values of weights. In: rules, shapes, a generator. Out: arrays; next: `base`, layers.
+"""Initial values of weights. In: rules, shapes, a generator. Out: arrays; next: `base`, layers.
 
-A cell names its rules in `initial = {"b_f": 1.0, "U": "orthogonal"}`; a weight without a rule is
-uniform in +-1/sqrt(hidden_size), as in torch.nn. A rule of one's own is a function,
+A cell declares rules in `initial = {"b_f": 1.0, "U": "orthogonal"}`; a weight without a rule is
+uniform in +-1/sqrt(hidden_size), as in torch.nn. A custom rule is a function,
 
     def first(shape, random, sizes):      # (4, 4), a NumPy generator, {"hidden_size": 4, ...}
         return random.laplace(size=shape)
 
-An equation stored as data keeps a function's name, and not what it does: a layer of such an
-equation begins with NaN there, until its numbers are loaded.
+An equation stored as data keeps only the name of a function. In a layer of such an equation the
+weight is NaN until its values are loaded.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def draw(
 
 
 def in_order(rules: Mapping[str, Any], weights: Mapping[str, Any]) -> list[str]:
-    """The names of the weights, those that follow from another after it."""
+    """The names of the weights; one that depends on another comes after it."""
     later = [name for name in weights if _source(rules.get(name)) is not None]
     return [*(name for name in weights if name not in later), *later]
 
@@ -78,11 +78,11 @@ def check_rule(cell: str, weight: str, rule: Any, weights: Mapping[str, tuple[st
     said = f'{cell}: initial["{weight}"] is {rule!r}'
     if not _is_rule(rule):
         raise CellError(
-            f"{said}: it is a number, one of {', '.join(RULES)}, {', '.join(WITH_NUMBERS.values())}"
+            f"{said}: use a number, one of {', '.join(RULES)}, {', '.join(WITH_NUMBERS.values())}"
         )
     source, shape = _source(rule), weights[weight]
     if source is not None and (weights.get(source) != shape or source == weight):
-        raise CellError(f"{said}: {source!r} is no other weight of the same shape {shape}")
+        raise CellError(f"{said}: {source!r} is not another weight of the same shape {shape}")
     if (isinstance(rule, str) or rule[0] in SQUARE) and len(shape) != 2:
         raise CellError(
             f"{said}, which is a rule for matrices; {weight} is a vector: give it a number"
@@ -109,7 +109,7 @@ def _is_rule(rule: Any) -> bool:
 
 
 def _source(rule: Any) -> str | None:
-    """The weight that a rule follows from."""
+    """The weight on which a rule depends."""
     is_minus = isinstance(rule, tuple | list) and len(rule) == 2 and rule[0] == "minus"
     return str(rule[1]) if is_minus else None
 
@@ -149,7 +149,7 @@ def _spectral(
     units: int, radius: float, share: float = 1.0, *, generator: np.random.Generator
 ) -> Array:
     """A random matrix whose largest eigenvalue has this modulus; each row has the same number of
-    entries that are not 0, one at least, so that the largest eigenvalue is never 0."""
+    nonzero entries, at least one, so that the largest eigenvalue is never 0."""
     count = max(1, round(share * units))
     matrix = np.zeros((units, units))
     for row in matrix:
@@ -159,7 +159,7 @@ def _spectral(
 
 
 def _orthogonal(shape: tuple[int, ...], generator: np.random.Generator) -> Array:
-    """Rows (or columns, where there are fewer) of length one, at right angles (Saxe 2013)."""
+    """A matrix with orthonormal rows, or columns if there are fewer (Saxe 2013)."""
     rows, columns = shape
     q, r = np.linalg.qr(generator.normal(size=(max(shape), min(shape))))
     q = q * np.sign(np.diag(r))  # makes the draw uniform over the orthogonal matrices

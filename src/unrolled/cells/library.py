@@ -1,7 +1,7 @@
-"""Which cells there are, by name. In: a word, as typed on a command line. Out: a cell's class.
+"""Find cells by name. In: a word, as typed on a command line. Out: a cell's class.
 
-A cell of the library is called by its class's name without case or separators (`lstm`,
-`peephole-lstm`), a cell of one's own by its file and name (`mycell.py:MyCell`).
+A cell of the library is named by its class, ignoring case and separators (`lstm`, `peephole-lstm`),
+a custom cell by its file and class (`mycell.py:MyCell`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def library() -> dict[str, type[Cell]]:
 
 
 def variants() -> Iterator[tuple[str, type[Cell] | Cell]]:
-    """Every cell of the library, and each form that a hyper-parameter of one chooses by name."""
+    """Every cell of the library, with each variant that a hyperparameter selects by name."""
     for name, cell in library().items():
         yield name, cell
         if cell is cells.Elman:
@@ -42,7 +42,7 @@ OTHER_NAMES = {"rnn": "elman", "simplernn": "elman"}  # what PyTorch and Keras c
 
 
 def find_cell(word: str) -> type[Cell]:
-    """The class that a word on the command line means."""
+    """The class that a word on the command line names."""
     file, colon, name = word.rpartition(":")
     if colon and file.endswith(".py"):
         return _in_file(Path(file), name)
@@ -62,7 +62,7 @@ def _plain(name: str) -> str:
 
 
 def summary(cell: type[Cell]) -> str:
-    """The first line of a cell's own docstring; nothing where it has none."""
+    """The first line of a cell's own docstring; empty if it has none."""
     doc = vars(cell).get("__doc__") or ""
     return inspect.cleandoc(doc).partition("\n")[0]
 
@@ -104,7 +104,7 @@ def _listed(path: Path, found: dict[str, type[Cell]]) -> str:
 
 
 def _load(path: Path) -> ModuleType:
-    """Run a file of the user's as a module, with its own folder at hand for its imports."""
+    """Run the user's file as a module, with its folder on the import path."""
     if len(path.name) > LONGEST_NAME:
         raise CellError(f"no such file: {path.name[:40]}... (a name of {len(path.name):,} letters)")
     if not path.is_file():
@@ -136,6 +136,6 @@ def _load(path: Path) -> ModuleType:
 
 
 def _line_in(path: Path, error: BaseException) -> str:
-    """Where in the user's file the error came from."""
+    """The line of the user's file that caused the error."""
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
     return f" ({path}, line {lines[-1]})" if lines else ""

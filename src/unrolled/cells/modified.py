@@ -1,5 +1,5 @@
-"""A cell that was changed. In: a cell, modifiers. Out: a cell whose equation is their result; next:
-whatever takes a cell.
+"""Modify a cell. In: a cell, modifiers. Out: a cell with the modified equation; next: anything that
+takes a cell.
 """
 
 from __future__ import annotations
@@ -17,15 +17,14 @@ from unrolled.errors import ArgumentError
 
 
 def modify(cell: Any, *modifiers: Modifier) -> type[Cell]:
-    """A cell that is the given one, changed by each modifier in turn.
+    """The given cell, changed by each modifier in order.
 
         from unrolled.cells.modifiers import LayerNorm, CoupledGates
         Cell = unrolled.modify(LSTM, CoupledGates("i", "f"), LayerNorm())
         print(unrolled.equation(Cell))
 
-    The cell is a class or an instance, which brings its hyper-parameters; its own sizes stay open,
-    or come with the instance. What comes back is a class like any other cell's, and its step
-    computes the equation that the modifiers have made.
+    The cell is a class, or an instance with its own hyperparameters and declared sizes. The result
+    is a class like that of any other cell; its step computes the modified equation.
     """
     found = modified(equation(cell), modifiers)
     own = dict(cell._own_sizes) if isinstance(cell, Cell) else {}
@@ -38,28 +37,29 @@ def modify(cell: Any, *modifiers: Modifier) -> type[Cell]:
 
 
 def modified(found: Equation, modifiers: Sequence[Any]) -> Equation:
-    """An equation, changed by each modifier in turn."""
+    """An equation, changed by each modifier in order."""
     for modifier in modifiers:
         if not isinstance(modifier, Modifier):
             named = getattr(modifier, "__name__", repr(modifier))
             raise ArgumentError(
-                f"a modifier is one of unrolled.cells.modifiers, such as LayerNorm(), not {named}"
+                f"a modifier must be one of unrolled.cells.modifiers, such as LayerNorm(), not "
+                f"{named}"
             )
         found = modifier(found)
     return found
 
 
 class Written(Cell):
-    """A cell that is given by its equation."""
+    """A cell that is defined by its equation."""
 
     _written: ClassVar[Equation]
 
     def constants(self) -> dict[str, Any]:
-        """Those of the equation."""
+        """The constants of the equation."""
         return {name: node.array for name, node in self._written.constants.items()}
 
     def step(self, x: Any, *states: Any, **named: Any) -> Any:
-        """The equation, computed."""
+        """Compute the equation."""
         found, sizes = self._written, self.__dict__["_sizes"]
         outer = {next(iter(found.inputs)): x, **named}
         old = dict(zip(found.carried, states, strict=True))

@@ -1,9 +1,9 @@
-"""Proof that second derivatives are right. In: a trial on which the first ones were. Out: a row for
-each array; next: `proof`.
+"""Check second derivatives by finite differences. In: a trial whose first derivatives are correct.
+Out: a row for each array; next: `proof`.
 
-Everything that goes in is moved a little in one random direction, forth and back. The outputs of
-the cell's own step must move as the tangent says, and the derived gradients as the gradient of the
-tangent says: the derivative of J^T v in a direction u is the gradient of v . J u.
+All weights, inputs and states are changed a little along one random direction, forward and
+backward. The change of the step's outputs must agree with the tangent, and that of the derived
+gradients with the gradient of the tangent: the derivative of J^T v in a direction u is the gradient of v . J u.
 """
 
 from __future__ import annotations
@@ -78,8 +78,8 @@ def _compare(trial: Trial, generator: np.random.Generator) -> Iterator[Row]:
 
 
 def draw_direction(trial: Trial, generator: np.random.Generator) -> list[Array]:
-    """How much each array moves that goes in: weights, input, initial states. The direction is of
-    length one, as each step is that moves a single number, so differences are as accurate."""
+    """The change of each array: weights, input, initial states. The direction has norm one, like a
+    change of a single number, so differences are equally accurate."""
     constant = trial.equation.without_derivative
     drawn = [np.zeros(array.shape) if name in constant else generator.normal(size=array.shape)
              for name, array in _given(trial)]  # fmt: skip
@@ -88,14 +88,14 @@ def draw_direction(trial: Trial, generator: np.random.Generator) -> list[Array]:
 
 
 def _given(trial: Trial) -> list[tuple[str, Array]]:
-    """All that goes in, with the names of weights and named inputs."""
+    """All given arrays, with the names of weights and named inputs."""
     others = [("", trial.xs), *trial.named.items(), *(("", state) for state in trial.states)]
     return [*trial.cell.weights.items(), *others]
 
 
 def by_tangent(trial: Trial, direction: list[Array]) -> Named:
-    """Directional derivatives of outputs and final states; second derivatives by all that goes in:
-    forward and backward through the equation's tangent."""
+    """Directional derivatives of outputs and final states, and second derivatives with respect to
+    all given arrays: forward and backward through the equation's tangent."""
     equation, weights, count = trial.unbounded, trial.cell.weights, len(trial.cell.weights)
     tangent, dot = equation.tangent, dots(equation)
     moving = dict(zip((dot[name] for name in weights), direction, strict=False))
@@ -129,7 +129,7 @@ def by_tangent(trial: Trial, direction: list[Array]) -> Named:
 
 
 def _differences(trial: Trial, direction: list[Array], step: float) -> Named | None:
-    """How outputs and gradients move along the direction; None where that crosses a kink."""
+    """The differences of outputs and gradients along the direction; None if they cross a kink."""
     centre, given = trial.sides(), [array for _, array in _given(trial)]
     before = [array.copy() for array in given]
     ends: list[Named] = []

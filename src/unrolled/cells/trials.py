@@ -1,9 +1,9 @@
-"""Random numbers on which a cell is tried. In: a cell. Out: a `Trial`; next: `gradients`.
+"""Random numbers on which a cell is checked. In: a cell. Out: a `Trial`; next: `gradients`.
 
-Sizes differ from one another (but for what the equation demands) and are small. One of the forms
-has as many sequences in the batch as the cell has units, where a broadcast along the wrong axis
-would go unnoticed by shapes alone. Initial states are the declared ones, or states that the cell
-can reach: a normaliser that is always positive stays so.
+Sizes are small and different from each other, as far as the equation allows. In one of the forms
+the batch has as many sequences as the cell has units, where shapes alone do not reveal a broadcast
+along the wrong axis. Initial states are the declared ones, or states that the cell can reach, so
+that a normalizer that is always positive stays positive.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Trial:
 
     @cached_property
     def unbounded(self) -> Equation:
-        """The equation without its bounds on derivatives, which no difference can show."""
+        """The equation without bounds on derivatives, which finite differences do not see."""
         done: dict[Node, Node] = {}
         for node in topological(node for _, node in self.equation.statements):
             if isinstance(node, Apply):
@@ -81,7 +81,7 @@ class Trial:
         return replace(self.equation, statements=statements), names
 
     def sides(self) -> list[Array]:
-        """On which side of each kink each unit is, at each step."""
+        """The side of each kink on which each unit is, at each step."""
         watched, names = self._with_kinks
         if not names:
             return []
@@ -94,7 +94,7 @@ class Trial:
 
 
 class NotFinite(GradientError):
-    """A step that overflows on whatever is drawn, or leaves the domain of a function."""
+    """The step overflows, or leaves the domain of a function, for all numbers that were drawn."""
 
 
 def _side(node: Apply) -> Node:
@@ -109,7 +109,7 @@ def _side(node: Apply) -> Node:
 def draw_trial(
     cell: type[Cell] | Cell, equation: Equation, form: str, generator: np.random.Generator
 ) -> Trial:
-    """Draw everything; where the step is not finite, again and closer to its first values."""
+    """Draw everything; while the step is not finite, draw again, closer to the initial values."""
     for noise in NOISE:
         trial = _draw(cell, equation, form, noise, generator)
         if all(np.isfinite(array).all() for array in trial.run()):
@@ -164,8 +164,7 @@ def _draw(
 def _named(
     cell: Cell, equation: Equation, xs: Array, generator: np.random.Generator
 ) -> dict[str, Array]:
-    """Named inputs between 0.1 and 1.9: times pass, and what is a share or a mask is none below
-    0."""
+    """Named inputs between 0.1 and 1.9: times, shares and masks are not negative."""
     sizes = cell.__dict__["_sizes"]
     return {
         name: generator.uniform(0.1, 1.9, size=(len(xs), sizes[shape[0]], *xs.shape[2:]))
@@ -176,7 +175,7 @@ def _named(
 def _lengths(
     cell_type: type[Cell], equation: Equation, form: str, generator: np.random.Generator
 ) -> dict[str, int]:
-    """Every size that must be given, the batch and the time: all different where they may be."""
+    """Every size that must be given, the batch and the time: all different, if possible."""
     declared = hyperparameters_of(cell_type)
     names = ["hidden_size", "input_size", *equation.sizes, "batch", "time"]
     names = [name for name in dict.fromkeys(names) if name not in declared]
@@ -206,7 +205,8 @@ def _start(cell: Cell, equation: Equation, batch: tuple[int, ...]) -> tuple[Arra
 
 
 def _agree(trial: Trial) -> None:
-    """The equation must compute what the step computes, or a comparison means nothing."""
+    """Verify that the equation computes what the step computes, without which nothing can be
+    compared."""
     run = interpret.forward(
         trial.equation, trial.cell.weights, trial.xs, trial.states, trial.named, **trial.sizes
     )
@@ -215,6 +215,6 @@ def _agree(trial: Trial) -> None:
         if not np.abs(mine - theirs).max(initial=0.0) <= AGREE * largest:
             raise GradientError(
                 f"the equation of {trial.equation.name} does not compute what its step computes: "
-                f"a step does the same each time it is called, on arrays as on symbols (no random "
-                f"numbers, no counting, no look at the type of its arguments)"
+                f"a step must do the same each time it is called, on arrays and on symbols (no "
+                f"random numbers, no counting, no test of the type of its arguments)"
             )

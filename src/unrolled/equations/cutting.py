@@ -19,7 +19,7 @@ class SizeName:
         self.name = name
 
     def __index__(self) -> int:
-        teach(f"self.{self.name} is a size, whose number is not known while the equation is read: "
+        teach(f"self.{self.name} is a size, whose value is not known while the equation is read: "
               f"it is for split(h, self.{self.name}, ...)")  # fmt: skip
 
     __float__ = __index__

@@ -1,9 +1,8 @@
-"""Inputs beside the first: what is given by name at each step. In: an `Equation`, what the user
-gave. Out: arrays, one for each named input; next: `interpret` and `cells/base`; layers have the
-same for tensors.
+"""Named inputs of a step. In: an `Equation`, the values that the user gave. Out: arrays, one for
+each named input; next: `interpret` and `cells/base`; layers do the same for tensors.
 
-A named input is given in full, (T, n, B), or as one number a step, (T, B), or as one number for
-all. Where it is not given it has its default, if the step names one: `step(self, x, h, *, dt=1.0)`.
+A named input is given in full, (T, n, B), or as one number per step, (T, B), or as a single number.
+If it is not given, its default is used, if it has one: `step(self, x, h, *, dt=1.0)`.
 """
 
 from __future__ import annotations
@@ -37,14 +36,16 @@ Array = NDArray[Any]
 
 
 def complete(equation: Equation, given: Mapping[str, Any]) -> dict[str, Any]:
-    """A value for every named input, in the equation's order; what is unknown, or missing, is
+    """A value for every named input, in the equation's order; unknown names and missing inputs are
     refused."""
     wanted = equation.named_inputs
     for name in given:
         if name not in wanted:
             near = difflib.get_close_matches(name, wanted, n=1)
             hint = f" (did you mean {near[0]!r}?)" if near else ""
-            has = f"by name it takes {', '.join(wanted)}" if wanted else "it takes none by name"
+            has = (
+                f"its named inputs are {', '.join(wanted)}" if wanted else "it has no named inputs"
+            )
             raise ArgumentError(f"{equation.name} has no input {name!r}{hint}: {has}")
     values = {}
     for name in wanted:
@@ -53,7 +54,7 @@ def complete(equation: Equation, given: Mapping[str, Any]) -> dict[str, Any]:
         if values[name] is None:
             raise ArgumentError(
                 f"{equation.name} needs the input {name!r} at each step: give it by name, "
-                f"{name}=..., one number for all steps, one for each, or a vector for each"
+                f"{name}=..., a number for all steps, or a number or a vector for each step"
             )
     return values
 
@@ -61,7 +62,7 @@ def complete(equation: Equation, given: Mapping[str, Any]) -> dict[str, Any]:
 def columns(
     equation: Equation, given: Mapping[str, Any], sizes: Mapping[str, int], xs: Array
 ) -> dict[str, Array]:
-    """Each named input as (T, n, B), for xs (T, I, B), or without the batch as (T, n)."""
+    """Each named input as (T, n, B) for xs of shape (T, I, B), or as (T, n) without a batch."""
     steps, batch = xs.shape[0], xs.shape[2:]
     found = {}
     for name, value in complete(equation, given).items():
@@ -72,27 +73,27 @@ def columns(
         whole = (steps, units, *batch)
         if array.shape not in ((), (steps, 1, *batch), whole):
             raise ShapeError(
-                f"the input {name} has the shape {array.shape}, and for an input of {xs.shape} it "
-                f"is {whole}, or {(steps, *batch)} for one number a step, or a number"
+                f"the input {name} has the shape {array.shape}; for x of shape {xs.shape} it must "
+                f"be {whole}, or {(steps, *batch)} for one number per step, or a single number"
             )
         found[name] = np.broadcast_to(array, whole)
     return found
 
 
 def with_inputs(equation: Equation, wanted: Collection[str]) -> Equation:
-    """The equation with the default of each named input in its place, but for those that are wanted
-    and those that have none. What is random in training is replaced by its expectation."""
+    """The equation with the default of each named input substituted, except for inputs that are
+    wanted or have no default. Random masks are replaced by their expectation."""
     for name in wanted:
         if name not in equation.named_inputs or name in equation.noise:
             names = [n for n in equation.named_inputs if n not in equation.noise]
-            has = f"by name it takes {', '.join(names)}" if names else "it takes none by name"
+            has = f"its named inputs are {', '.join(names)}" if names else "it has no named inputs"
             raise ArgumentError(f"{equation.name} has no input {name!r}: {has}")
     return _with_defaults(equation, set(equation.defaults) - set(wanted))
 
 
 def without_optional(equation: Equation) -> Equation:
-    """The equation with defaults, and the means of what is random, in the place of what need not be
-    given. What multiplies a matrix stays an input, and so does what has no default."""
+    """The equation with the defaults of optional inputs, and the means of random masks,
+    substituted. Inputs that are multiplied by a matrix, or have no default, stay inputs."""
     whole = {
         v.name
         for node in topological(node for _, node in equation.statements)
@@ -105,7 +106,7 @@ def without_optional(equation: Equation) -> Equation:
 
 
 def without_noise(equation: Equation) -> Equation:
-    """The step outside training: in the place of what is random, its expectation."""
+    """The step in evaluation: random masks are replaced by their expectation."""
     names = {name for name in equation.noise if name in equation.defaults}
     return _with_defaults(equation, names)
 
@@ -142,14 +143,14 @@ def _with_defaults(equation: Equation, names: set[str]) -> Equation:
 
 
 def _as_wide(node: Apply, argument: Node, done: Node, known: Mapping[Node, Node]) -> Node:
-    """A number where a product or a sum over units wants a vector: one that repeats it."""
+    """A vector that repeats a number, where a product or a sum over units needs a vector."""
     if argument not in known or node.op not in WHOLE:
         return done
     return apply("spread", done, length(shape_of(argument)[0]))
 
 
 def _decided(node: Node) -> Node:
-    """A choice whose condition holds numbers alone is the one or the other."""
+    """Replace a `where` whose condition contains only numbers by the branch it selects."""
     if not isinstance(node, Apply) or node.op != "where":
         return node
     condition, first, second = node.args

@@ -77,7 +77,7 @@ class Variable(Node):
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Constant(Node):
-    """A number; a hyper-parameter of the cell keeps its name."""
+    """A number; a hyperparameter of the cell keeps its name."""
 
     value: float
     name: str | None
@@ -85,7 +85,7 @@ class Constant(Node):
 
 @dataclass(frozen=True, eq=False, slots=True)
 class ConstantArray(Node):
-    """A hyper-parameter of the cell that is an array: its numbers, row by row, as float64.
+    """A hyperparameter of the cell that is an array: its numbers, row by row, as float64.
 
     `lengths` are its axes in numbers, `shape` the names of the sizes that they are (None until use
     has told them).

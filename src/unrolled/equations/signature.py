@@ -44,8 +44,8 @@ def read_signature(step: Callable[..., Any], where: Where) -> Signature:
     if len(first) < 2 or any(
         p.kind is not p.POSITIONAL_OR_KEYWORD or p.default is not p.empty for p in first
     ):
-        teach("a step takes the input and then its states by name, and after an asterisk further "
-              "inputs: def step(self, x, h), def step(self, x, h, c) or "
+        teach("a step takes the input and then its states, by name and without defaults, and "
+              "further inputs after an asterisk: def step(self, x, h), def step(self, x, h, c) or "
               "def step(self, x, h, *, dt)", where)  # fmt: skip
     for p in parameters:
         refuse_name(p.name, where)
@@ -55,8 +55,8 @@ def read_signature(step: Callable[..., Any], where: Where) -> Signature:
                   where)  # fmt: skip
         is_number = isinstance(default, int | float) and not isinstance(default, bool)
         if default is not inspect.Parameter.empty and not is_number:
-            teach(f"the input `{name}` is {default!r} where nobody gives it: that is a number, as "
-                  f"in dt=1.0, or nothing", where)  # fmt: skip
+            teach(f"the default of the input `{name}` is {default!r}: it must be a number, as in "
+                  f"dt=1.0", where)  # fmt: skip
     x, *states = (p.name for p in first)
     values = {name: None if default is inspect.Parameter.empty else float(default)
               for name, default in named.items()}  # fmt: skip
@@ -64,21 +64,21 @@ def read_signature(step: Callable[..., Any], where: Where) -> Signature:
 
 
 def read_output(cell_type: type, signature: Signature, where: Where) -> str | None:
-    """The name of an output that is not a state, where the class declares one."""
+    """The name of an output that is not a state, if the class declares one."""
     output = getattr(cell_type, "output", None)
     if output is None:
         return None
     if not isinstance(output, str) or not output.isidentifier():
-        teach(f'output is {output!r}: it is the name of what the step returns first, as in '
+        teach(f'output is {output!r}: it must be a name for the first returned value, as in '
               f'output = "y"', where)  # fmt: skip
     refuse_name(output, where)
     if output in (signature.x, *signature.states, *signature.named):
-        teach(f"output names `{output}`, which the step takes: the first state is the output by "
-              f"itself, and any other value has a name of its own", where)  # fmt: skip
+        teach(f"output names `{output}`, which is an argument of the step: the first state is the "
+              f"output by default; give any other value a new name", where)  # fmt: skip
     return output
 
 
 def refuse_name(name: str, where: Where) -> None:
     if name.startswith("d_") or name.endswith("_prev"):
-        teach(f"the name `{name}` is taken: d_... is a derivative and ..._prev the state before, "
-              f"in the printed equation; choose another", where)  # fmt: skip
+        teach(f"the name `{name}` is reserved: in printed equations d_... is a derivative and "
+              f"..._prev a previous state; choose another", where)  # fmt: skip

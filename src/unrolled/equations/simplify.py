@@ -4,7 +4,7 @@ Shared terms are shared already (nodes are interned). Here numbers are folded, w
 (`+ 0`, `* 1`, `- -`) is dropped, a common factor of two terms is taken out, and in a sum with a
 product the affine terms (products with a matrix, then vectors of weights) are gathered to the
 front, so that an engine finds `W x + U h + b` together whatever stood between them. Named
-hyper-parameters are not folded: they print under their name.
+hyperparameters are not folded: they print under their name.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
-"""Sizes follow from use. In: a traced graph whose weights have no shape. Out: each weight's shape.
+"""Infer sizes from use. In: a traced graph whose weights have no shape. Out: each weight's shape.
 
-Two rounds over the graph, both by union-find. The first tells matrices from vectors: what stands
-left of `@` is a matrix, what meets a vector unit by unit is a vector. The second tells the sizes:
-`W @ x` makes the columns of W the size of x, and what is added unit by unit has one size. A size
-that stays open must be declared; two known sizes that meet are an error, except I = H, which is a
-constraint on the cell (its input must be as wide as its state).
+There are two passes over the graph, both by union-find. The first distinguishes matrices from
+vectors: the left operand of `@` is a matrix, and what is combined with a vector unit by unit is a
+vector. The second infers sizes: `W @ x` gives W as many columns as x has units, and values that are
+added unit by unit have the same size. A size that remains unknown must be declared. If two
+different known sizes meet, it is an error, except for I = H, which becomes a constraint on the cell
+(its input must have as many units as its state).
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ INPUT, HIDDEN = "input_size", "hidden_size"
 
 @dataclass
 class Classes:
-    """Union-find over names; a class may have one label, and `clash` says what two labels mean."""
+    """Union-find over names; a class may have one label, and `clash` resolves two labels."""
 
     clash: Callable[[str, str], str | None]
     parent: dict[str, str] = field(default_factory=dict)
@@ -53,7 +54,7 @@ class Classes:
         return self.labels.get(self.root(term))
 
     def join(self, a: str, b: str) -> bool:
-        """Make two terms one; False where their labels cannot be one."""
+        """Unite two terms; False if their labels cannot be united."""
         a, b = self.root(a), self.root(b)
         if a == b:
             return True
@@ -308,8 +309,8 @@ class Inference:
         }  # fmt: skip
 
     def _join(self, node: Apply) -> bool:
-        """Whether the sizes of vectors one below the other, and of all, are known: two of them tell
-        the third."""
+        """Whether the sizes of concatenated vectors, and of the whole, are known; a single unknown
+        one follows from the others."""
         terms = [self.terms[argument][0] for argument in node.args]
         labels = [self.sizes.label(term) for term in terms]
         known = [label for label in labels if label is not None]
@@ -321,8 +322,8 @@ class Inference:
         else:
             return False
         if not self.sizes.mark(term, size):
-            teach(f"concat gives a vector of {size} units, which is used as one of {whole}: a "
-                  f"matrix of weights stands before it, self.W @ concat(...)",
+            teach(f"concat gives a vector of {size} units, which is used as one of {whole}: "
+                  f"multiply it by a matrix of weights, self.W @ concat(...)",
                   self.lines.get(node))  # fmt: skip
         return True
 
@@ -348,14 +349,14 @@ class Inference:
     def _teach_size(self, where: Where | None, a: str, b: str, doing: str) -> None:
         one, other = (_words(self.sizes.label(term)) for term in (a, b))
         teach(f"sizes that cannot agree meet in {doing}: {one} and {other}; a matrix between them "
-              f"(self.V @ ...) leads from one to the other", where)  # fmt: skip
+              f"(self.V @ ...) converts one into the other", where)  # fmt: skip
 
     def _return(self, name: str, node: Node, shape: Shape) -> None:
         where = self.lines.get(node)
         if node in self.numbers:
-            teach(f"the new value of {name} is a plain number: a state is a vector of units", where)
+            teach(f"the new value of {name} is a plain number, but a state is a vector", where)
         if self._is_matrix(node):
-            teach(f"the new value of {name} is a matrix: a state is a vector, such as self.U @ h",
+            teach(f"the new value of {name} is a matrix; it must be a vector, such as self.U @ h",
                   where)  # fmt: skip
         self.sizes.mark(f"state {name}", shape[0])
         if not self.sizes.join(self.terms[node][0], f"state {name}"):
@@ -372,7 +373,7 @@ class Inference:
             return tuple(label for label in labels if label is not None)
         where = self.lines.get(node)
         if isinstance(node, Eye):
-            teach("the size of `eye` is left open by its use: add it to a matrix of weights", where)
+            teach("the size of `eye` cannot be inferred: add it to a matrix of weights", where)
         assert isinstance(node, Variable | ConstantArray)
         axis, term = next(
             (axis, term)
@@ -384,12 +385,12 @@ class Inference:
         owner = self._owner(term) or node.name
         named = self._open_input(term)
         if named is not None:
-            teach(f"the size of the input {named.name} is left open by its use: name it in the "
-                  f'class, sizes = {{"{named.name}": "1"}} for one number a step, or "input_size", '
-                  f'"hidden_size", or a size of its own', self.lines.get(named))  # fmt: skip
-        teach(f"the number of {axis} of self.{node.name} is left open by its use: name it in the "
-              f'class, sizes = {{"{owner}": "hidden_size"}}, or "rank", say, for a size of its own '
-              f"that is given when the cell is made", where)  # fmt: skip
+            teach(f"the size of the input {named.name} cannot be inferred: declare it in the "
+                  f'class, sizes = {{"{named.name}": "1"}} for one number per step, or '
+                  f'"input_size", "hidden_size", or a new name', self.lines.get(named))  # fmt: skip
+        teach(f"the number of {axis} of self.{node.name} cannot be inferred: declare it in the "
+              f'class, sizes = {{"{owner}": "hidden_size"}}, or with a new name such as "rank", '
+              f"whose value is given when the cell is made", where)  # fmt: skip
 
     def _open_input(self, open_size: str) -> Variable | None:
         """The named input of this size, if there is one."""
@@ -398,7 +399,7 @@ class Inference:
         return next((v for v in inputs if self.sizes.root(self.terms[v][0]) == root), None)
 
     def _owner(self, open_size: str) -> str | None:
-        """The first weight whose rows are of this size: to declare it settles the size."""
+        """The first weight with this number of rows: declaring it determines the size."""
         for node, terms in self.terms.items():
             is_weight = isinstance(node, Variable) and node.role == "weight"
             if not terms or not (is_weight or isinstance(node, ConstantArray)):

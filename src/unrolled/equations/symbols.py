@@ -1,8 +1,8 @@
-"""What a step is called with while it is traced: symbols that record, and that teach.
+"""Symbols, with which a step is called while it is traced; they record, and explain errors.
 
-In: the operators and functions of the user's step. Out: nodes, and the line each was written on;
-next: `trace`. Every Python habit that cannot become an equation (an `if`, an index, `np.tanh`) ends
-here in a CellError that says what was written, why it cannot be, and how to write it instead.
+In: the operators and functions of the user's step. Out: nodes, and the line of each; next: `trace`.
+Python code that cannot become an equation (an `if`, an index, `np.tanh`) raises a CellError here,
+which says what was written, why it does not work, and how to write it instead.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from unrolled.equations.where import Where, here, teach
 from unrolled.spelling import SAID
 
 NAME_AN_ARRAY = (
-    "one that never changes is a hyper-parameter, a class attribute A = np.array(...), or an entry "
-    "of what constants(self) returns, and is used as self.A"
+    "make a constant array a hyperparameter, a class attribute A = np.array(...), or return it "
+    "from constants(self), and use it as self.A"
 )
 
 
 class Recorder:
-    """One tracing: which line each node was first written on, how many identities were met, and
-    which vectors were cut."""
+    """The record of one tracing: the line on which each node was first written, the number of
+    identity matrices, and the vectors that were split."""
 
     def __init__(self) -> None:
         self.lines: dict[Node, Where] = {}
@@ -65,10 +65,10 @@ class Recorder:
             return sized_by_use if value.factor == 1.0 else sized_by_use * value.factor
         if isinstance(value, bool) or not _is_number(value):
             if getattr(value, "shape", ()) != ():
-                teach(f"`{operation}` meets an array that has no name: {NAME_AN_ARRAY}")
+                teach(f"`{operation}` got an array that has no name: {NAME_AN_ARRAY}")
             teach(
-                f"`{operation}` meets a {type(value).__name__}, which is neither a number nor a "
-                f"value of the step: make it a weight (self.name) or a hyper-parameter (a class "
+                f"`{operation}` got a {type(value).__name__}, which is neither a number nor a "
+                f"value of the step: make it a weight (self.name) or a hyperparameter (a class "
                 f"attribute)"
             )
         return constant(float(value))
@@ -82,7 +82,7 @@ def _is_number(value: Any) -> bool:
 
 
 def depends_on_step(node: Node) -> bool:
-    """Whether a node holds a value of the step (an input or a state), and so is a vector."""
+    """Whether a node depends on an input or a state, and so is a vector."""
     stack, seen = [node], set()
     while stack:
         node = stack.pop()
@@ -95,7 +95,7 @@ def depends_on_step(node: Node) -> bool:
 
 
 class Symbol:
-    """A value of the step that stands for itself."""
+    """A value of the step while it is traced."""
 
     __slots__ = ("node", "recorder")
 
@@ -114,24 +114,24 @@ class Symbol:
         if name == "leaky_relu" and not isinstance(nodes[1], Constant):
             teach("the slope of leaky_relu is not a constant: write where(x > 0, x, slope * x)")
         if name == "clip_gradient" and not (isinstance(nodes[1], Constant) and nodes[1].value > 0):
-            teach("the bound of clip_gradient is not a constant above 0: write a number, "
-                  "clip_gradient(c, 1.0)")  # fmt: skip
+            teach("the bound of clip_gradient is not a positive constant: write a number, such "
+                  "as clip_gradient(c, 1.0)")  # fmt: skip
         return self.recorder.symbol(apply(name, *nodes))
 
     @staticmethod
     def _wrong_kind(name: str, wants: bool) -> NoReturn:
         if wants:
             teach(
-                f"`{OPS[name].text}` takes a condition here, and got a value: "
+                f"`{OPS[name].text}` takes a condition here, but got a value: "
                 f"write a comparison, such as h > 0"
             )
         teach(
-            f"`{OPS[name].text}` takes values, and got a condition: "
-            f"turn it into one with where(condition, 1.0, 0.0)"
+            f"`{OPS[name].text}` takes values, but got a condition: "
+            f"turn it into a value with where(condition, 1.0, 0.0)"
         )
 
     def split(self, parts: tuple[Any, ...]) -> list[Symbol]:
-        """The parts of a vector, from top to bottom; the size of equal parts is not known yet."""
+        """The parts of a vector, from first to last; the size of equal parts is not known yet."""
         cut = split_as(self.node, parts)
         nodes = cut.parts(len(self.recorder.splits))
         self.recorder.splits.append(cut)
@@ -181,9 +181,9 @@ class Symbol:
     def __matmul__(self, other: Any) -> Symbol:
         if depends_on_step(self.node):
             if isinstance(other, Symbol) and depends_on_step(other.node):
-                teach("`@` between two vectors is not in the language: for their dot product write "
+                teach("`@` between two vectors is not supported: for their dot product write "
                       "sum(a * b)")  # fmt: skip
-            teach("the matrix stands left of `@`, as in the textbook: write self.W @ x, not "
+            teach("the matrix must be on the left of `@`: write self.W @ x, not "
                   "x @ self.W")  # fmt: skip
         right = self.recorder.as_node(other, "@")
         if isinstance(self.node, Apply) and self.node.op == "matmul":
@@ -201,8 +201,8 @@ class Symbol:
     @property
     def T(self) -> Symbol:
         if depends_on_step(self.node):
-            teach("`.T` of a vector: vectors are columns and stay so; only a matrix of weights "
-                  "is transposed")  # fmt: skip
+            teach("`.T` of a vector: vectors are always columns; only matrices of weights can be "
+                  "transposed")  # fmt: skip
         return self.apply_operation("transpose", self)
 
     # comparisons and conditions -----------------------------------------------------------------
@@ -250,19 +250,19 @@ class Symbol:
         known = _number(self.node)
         if known is None:
             teach("a function for plain numbers (float, or one of the module math) got a value of "
-                  "the step, which has no number yet: use unrolled's own, such as "
+                  "the step, which has no numeric value yet: use a function of unrolled, such as "
                   "`from unrolled import exp`")  # fmt: skip
         return float(known)
 
     def __call__(self, *_: Any) -> NoReturn:
-        teach("a weight, or a value of the step, is called like a function: a matrix stands left "
-              "of `@`, self.W @ x")  # fmt: skip
+        teach("a weight, or a value of the step, is called like a function: to multiply by a "
+              "matrix, write self.W @ x")  # fmt: skip
 
     def __index__(self) -> int:
         known = _number(self.node)
         if known is None:
-            teach("a value of the step has no number yet, and cannot count or choose")
-        teach(f"{known} is not a whole number: a hyper-parameter that counts is written as one "
+            teach("a value of the step has no numeric value yet, so it cannot count or index")
+        teach(f"{known} is not an integer: write a hyperparameter that counts as an integer "
               f"(depth = 3)")  # fmt: skip
 
     def __array_ufunc__(  # noqa: RET503, the last line raises
@@ -273,41 +273,41 @@ class Symbol:
             return self.apply_operation(infix[ufunc.__name__], *arguments)
         if ufunc.__name__ == "matmul":
             self.__rmatmul__(arguments[0])
-        teach(f"`np.{ufunc.__name__}` got a value of the step, which has no number yet: use "
-              f"{_cure(ufunc.__name__)} instead, which works on arrays too")  # fmt: skip
+        teach(f"`np.{ufunc.__name__}` got a value of the step, which has no numeric value yet: use "
+              f"{_cure(ufunc.__name__)} instead, which works on arrays, too")  # fmt: skip
 
     @classmethod
     def __torch_function__(cls, function: Any, *_: Any) -> NoReturn:
         name = getattr(function, "__name__", "function")
         teach(f"`torch.{name}` got a value of the step, which is not a tensor: use "
-              f"{_cure(name)} instead, which works on tensors too")  # fmt: skip
+              f"{_cure(name)} instead, which works on tensors, too")  # fmt: skip
 
     def __array__(self, *_: Any, **__: Any) -> NoReturn:
-        teach("NumPy got a value of the step, which has no number yet: use unrolled's functions, "
-              "such as `from unrolled import tanh`, which work on arrays too")  # fmt: skip
+        teach("NumPy got a value of the step, which has no numeric value yet: use a function of "
+              "unrolled, such as `from unrolled import tanh`, which works on arrays")  # fmt: skip
 
-    # what a vector of the textbook does not do ----------------------------------------------------
+    # what the vectors of a step do not support ----------------------------------------------------
 
     def __iter__(self) -> NoReturn:
-        teach("a loop over the units of a vector: write the equation for the whole vector at once; "
-              "`h * x` multiplies unit by unit, and for a sum there is "
+        teach("a loop over the units of a vector is not supported: write the equation for the "
+              "whole vector; `h * x` multiplies unit by unit, and for a sum use "
               "`from unrolled import sum`")  # fmt: skip
 
     def __getitem__(self, key: Any) -> NoReturn:
-        teach("a value of the step has no single units to take: write the equation for the whole "
-              "vector, or cut it, a, b = split(h, 2)")  # fmt: skip
+        teach("a value of the step cannot be indexed: write the equation for the whole vector, or "
+              "split it, a, b = split(h, 2)")  # fmt: skip
 
     def __setitem__(self, key: Any, value: Any) -> NoReturn:
         teach("a value of the step is changed in place: give the new value a name, such as "
               "h_new = where(condition, a, h)")  # fmt: skip
 
     def __len__(self) -> int:
-        teach("the number of units is not known while the equation is read: use mean(v), or "
-              "sum(v), which know it when they run")  # fmt: skip
+        teach("the number of units is not known while the step is traced: use mean(v) or sum(v), "
+              "which know it when they run")  # fmt: skip
 
     def _no_such_operation(self, other: Any) -> NoReturn:
-        teach("an operation that the language of a step does not have: it has + - * / ** @, "
-              "comparisons, & | ~, and the functions of unrolled")  # fmt: skip
+        teach("this operation is not supported in a step: use + - * / ** @, comparisons, & | ~, "
+              "and the functions of unrolled")  # fmt: skip
 
     __mod__ = __rmod__ = __floordiv__ = __rfloordiv__ = __xor__ = __rxor__ = _no_such_operation
     __lshift__ = __rshift__ = __divmod__ = __rdivmod__ = _no_such_operation
@@ -326,17 +326,17 @@ class Symbol:
             teach(f"`.{name}` is not an attribute of a value of the step: use the function, "
                   f"{name}(...), from unrolled")  # fmt: skip
         if name in ("shape", "size", "ndim", "dtype"):
-            teach(f"`.{name}` is not known while the equation is read: sizes follow from use "
-                  f"(self.W @ x is hidden x input) and need no mention")  # fmt: skip
-        teach(f"a value of the step has no attribute `{name}`: it is used with + - * / ** @, "
-              f"comparisons, and the functions of unrolled")  # fmt: skip
+            teach(f"`.{name}` is not known while the step is traced: sizes are inferred from use "
+                  f"(self.W @ x makes W hidden x input)")  # fmt: skip
+        teach(f"a value of the step has no attribute `{name}`: use + - * / ** @, comparisons, and "
+              f"the functions of unrolled")  # fmt: skip
 
     def __repr__(self) -> str:
         return f"<a value of the step: {type(self.node).__name__}>"
 
 
 def _cure(name: str) -> str:
-    """What to use in the place of another package's function."""
+    """What to use instead of a function of another package."""
     if name in SAID:
         return SAID[name]
     word = getattr(functions, name, None)
@@ -349,7 +349,7 @@ def _is_condition(node: Node) -> bool:
 
 
 def _number(node: Node) -> Any:
-    """The value of a term of constants alone, else None."""
+    """The value of a term that contains only constants, else None."""
     if isinstance(node, Constant):
         return node.value
     if not isinstance(node, Apply):
@@ -359,21 +359,21 @@ def _number(node: Node) -> Any:
 
 
 def _why_no_truth(where: Where) -> str:
-    """Tell apart the ways in which Python asks a condition for its truth, by the line itself."""
-    choose = "which each unit answers for itself"
+    """Find out from the line itself why Python needs the truth value of a condition."""
+    choose = "but each unit has its own"
     try:
         tree = ast.parse(where.text.rstrip(":") + (":\n pass" if where.text.endswith(":") else ""))
     except SyntaxError:
         tree = ast.Module([], [])
     for node in ast.walk(tree):
         if isinstance(node, ast.Compare) and len(node.ops) > 1:
-            return f"a chained comparison asks for one truth, {choose}: write (a < h) & (h < b)"
+            return f"a chained comparison needs one truth value, {choose}: write (a < h) & (h < b)"
         if isinstance(node, ast.BoolOp):
             word, sign = ("and", "&") if isinstance(node.op, ast.And) else ("or", "|")
-            return f"`{word}` asks for one truth, {choose}: write (a > 0) {sign} (b > 0)"
+            return f"`{word}` needs one truth value, {choose}: write (a > 0) {sign} (b > 0)"
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-            return f"`not` asks for one truth, {choose}: write ~(a > 0)"
+            return f"`not` needs one truth value, {choose}: write ~(a > 0)"
     return (
-        f"`if` (or `while`, or `max`) asks for one truth, {choose}: "
+        f"`if` (or `while`, or `max`) needs one truth value, {choose}: "
         f"write where(h > 0, a, b), maximum(a, b) or minimum(a, b)"
     )

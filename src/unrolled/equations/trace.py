@@ -1,9 +1,9 @@
-"""A cell becomes an equation. In: a cell. Out: a verified `Equation`; next: `derive`, the engines.
+"""Trace a cell into an equation. In: a cell. Out: a verified `Equation`; next: `derive`, engines.
 
-The step is called once, with symbols in the place of arrays and of `self`: whatever it does to them
-is written down. It is never parsed, so loops over layers, helper methods and `super().step(...)`
-work as in any Python. While it runs, the assignments of its frame are watched, so that the user's
-own names survive into the equation.
+The step is called once, with symbols in place of arrays and of `self`, and every operation on them
+is recorded. The step is never parsed, so loops, helper methods and `super().step(...)` work as in
+any Python code. While it runs, the local variables of its frame are watched, so that the equation
+keeps the user's names.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Binding = tuple[str, Node]
 
 
 def trace(cell_type: type, hyperparameters: Mapping[str, Any] | None = None) -> Equation:
-    """Call the step of a cell class once, on symbols, and write down what it computes."""
+    """Call the step of a cell class once, on symbols, and record what it computes."""
     step = cell_type.step  # type: ignore[attr-defined]
     code = inspect.unwrap(step).__code__
     where = Where(code.co_filename, code.co_firstlineno)
@@ -92,7 +92,7 @@ def trace(cell_type: type, hyperparameters: Mapping[str, Any] | None = None) -> 
 
 
 def _declared_sizes(cell_type: type) -> dict[str, str]:
-    """What the class says of sizes, each by its one name."""
+    """The sizes that the class declares, in normal form."""
     declared = getattr(cell_type, "sizes", {})
     return {name: sum_of(size) if is_size(size) else size for name, size in declared.items()}
 
@@ -105,7 +105,7 @@ def _fixed(cell_type: type) -> tuple[str, ...]:
     fixed = getattr(cell_type, "fixed", ())
     if isinstance(fixed, str):
         raise CellError(
-            f'{cell_type.__name__}: fixed is {fixed!r}: it is a tuple of names, ("{fixed}",)'
+            f'{cell_type.__name__}: fixed is {fixed!r}, but must be a tuple of names, ("{fixed}",)'
         )
     return tuple(fixed)
 
@@ -119,14 +119,14 @@ def _improved(equation: Equation) -> Equation:
 
 
 def _initial_state(cell_type: type, states: Mapping[str, Any]) -> dict[str, float]:
-    """What each state is before the first step, where the class says so. A name that is not a state
-    is refused with all other declarations, when the step has become an equation."""
+    """The declared values of states before the first step. A name that is not a state is refused
+    later, along with all other declarations."""
     declared: Mapping[str, Any] = getattr(cell_type, "initial_state", {})
     for name, value in declared.items():
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise CellError(
-                f'{cell_type.__name__}: initial_state["{name}"] is {value!r}: it is a number, the '
-                f"one that every unit of {name} has before the first step"
+                f'{cell_type.__name__}: initial_state["{name}"] is {value!r}, but must be a '
+                f"number, the value of every unit of {name} before the first step"
             )
     return {name: float(value) for name, value in declared.items() if name in states}
 
@@ -149,19 +149,19 @@ def _tracing_cell(cell_type: type, recorder: Recorder, hyperparameters: Mapping[
             if name in ("input_size", "hidden_size"):
                 return SizeName(name)
             if name in reserved:
-                teach(f"self.{name} is a name of Cell's own: give the weight another")
+                teach(f"self.{name} is a name that Cell uses itself: choose another")
             static = inspect.getattr_static(cell_type, name, None)
             if name in hyperparameters:
                 value = hyperparameters[name]
             elif static is None:
                 return SizeName(name) if name in sizes else _weight(name, recorder)
             elif inspect.isfunction(static) and static.__module__ == functions.__name__:
-                teach(f"self.{name} is the function {static.__name__} as a method, which gets the "
-                      f"cell as well: write {name} = staticmethod({static.__name__})")  # fmt: skip
+                teach(f"self.{name} is the function {static.__name__} as a method, which would get "
+                      f"the cell, too: write {name} = staticmethod({static.__name__})")  # fmt: skip
             else:
                 value = object.__getattribute__(self, name)
                 if isinstance(value, np.ndarray):
-                    teach(f"self.{name} is an array that a property makes: return it from "
+                    teach(f"self.{name} is an array returned by a property: return it from "
                           f'constants(self) instead, as {{"{name}": ...}}')  # fmt: skip
             if isinstance(value, np.ndarray):
                 return _constant_array(name, value, recorder)
@@ -173,8 +173,8 @@ def _tracing_cell(cell_type: type, recorder: Recorder, hyperparameters: Mapping[
             return value
 
         def __setattr__(self, name: str, value: Any) -> None:
-            teach(f"self.{name} is assigned in the step: weights are set outside it "
-                  f"(cell.{name} = array), and a value of the step has a local name")  # fmt: skip
+            teach(f"self.{name} is assigned in the step: set weights outside of it "
+                  f"(cell.{name} = array), and give a value of the step a local name")  # fmt: skip
 
     return object.__new__(Tracing)
 
@@ -184,14 +184,14 @@ def _constant_array(name: str, array: np.ndarray[Any, Any], recorder: Recorder) 
     is_real = np.issubdtype(array.dtype, np.floating) or np.issubdtype(array.dtype, np.integer)
     if array.ndim not in (1, 2) or not array.size or not is_real or not np.isfinite(array).all():
         form = " x ".join(map(str, array.shape))
-        teach(f"self.{name} is an array of {array.dtype}, of the form ({form}): a constant of the "
-              f"step is a vector or a matrix of finite real numbers")  # fmt: skip
+        teach(f"self.{name} is an array of {array.dtype} with the shape ({form}), but a constant "
+              f"must be a vector or a matrix of finite real numbers")  # fmt: skip
     return recorder.array(name, array)
 
 
 def _weight(name: str, recorder: Recorder) -> Symbol:
     if name.startswith("_"):
-        teach(f"self.{name} is not a weight's name: a weight begins with a letter")
+        teach(f"self.{name} is not a valid name for a weight: it must begin with a letter")
     refuse_name(name, here())
     return recorder.weight(name)
 
@@ -203,10 +203,10 @@ def _watch(
     arguments: list[Symbol],
     named: tuple[str, ...],
 ) -> tuple[Any, list[Binding]]:
-    """Run the step, and note each value that gets a name in its frame, in order. The last
+    """Run the step, and note each value that is assigned to a local variable, in order. The last
     arguments are passed by name.
 
-    A step that it calls with `super().step(...)` is watched too.
+    A step that is called with `super().step(...)` is watched, too.
     """
     bindings: list[Binding] = []
     steps = (vars(base)["step"] for base in cell_type.__mro__ if "step" in vars(base))
@@ -245,7 +245,7 @@ def _watch(
 def _outputs(
     returned: Any, states: list[str], output: str | None, cell_type: type, where: Where
 ) -> dict[str, Node]:
-    """What the step returns, by name: an output that is not a state, and the new states."""
+    """The returned values by name: an output that is not a state, and the new states."""
     values = returned if isinstance(returned, tuple) else (returned,)
     carried, states = states, states if output is None else [output, *states]
     wanted = ", ".join(states)
@@ -272,7 +272,7 @@ def _refuse_unused(outputs: dict[str, Node], given: list[Variable], where: Where
     for v in given[2:]:
         if v not in used and v.role == "state":
             teach(f"the state {v.name} is never used: use it, or take it out of the signature "
-                  f"of step and out of what is returned", where)  # fmt: skip
+                  f"of step and out of the returned values", where)  # fmt: skip
         if v not in used:
             teach(f"the input {v.name} is never used: use it, or take it out of the signature of "
                   f"step", where)  # fmt: skip
@@ -291,7 +291,7 @@ def _name(
     named: dict[str, Node] = {}
     for name, node in bindings:
         if name in taken and name not in outputs:
-            teach(f"the local name `{name}` is also the name of the input or of a weight: give it "
+            teach(f"the local name `{name}` is also the name of an input or a weight: give it "
                   f"a name of its own", lines[node])  # fmt: skip
         refuse_name(name, lines[node])
         if last[name] is node:
@@ -299,7 +299,7 @@ def _name(
         elif all(known is not node for known in named.values()):
             named[_numbered(name, free)] = node
     named |= {name: node for name, node in outputs.items() if name not in named}
-    # what a value is made of comes first, whichever was given a name first
+    # operands come before the values computed from them, whichever was named first
     place = {node: number for number, node in enumerate(topological(named.values()))}
     return sorted(named.items(), key=lambda statement: place[statement[1]])
 

@@ -142,7 +142,7 @@ class Writer:
                 self.constants.setdefault(node, names.take(node.name))
 
     def declared(self) -> str:
-        """The hyper-parameters of the cell, as constants of the module."""
+        """The hyperparameters of the cell, as constants of the module."""
         lines = []
         for node, name in self.constants.items():
             if isinstance(node, Constant):

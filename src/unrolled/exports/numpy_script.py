@@ -141,7 +141,7 @@ def numpy_script(
 
 
 def own_sizes(cell: Cell) -> dict[str, int]:
-    """The sizes that a cell has among its hyper-parameters, a rank, say."""
+    """The sizes that a cell has among its hyperparameters, a rank, say."""
     found = {size: getattr(cell, size, None) for size in equation_of(cell).sizes}
     return {size: value for size, value in found.items() if isinstance(value, int)}
 
@@ -173,7 +173,7 @@ def _of_inputs(equation: Equation, random: str) -> str:
 def _constants(writer: Writer, sizes: Mapping[str, int]) -> str:
     lines = []
     if writer.constants:
-        lines.append("# hyper-parameters of the cell")
+        lines.append("# hyperparameters of the cell")
         for node, name in writer.constants.items():
             if isinstance(node, Constant):
                 lines.append(f"{name} = {python_number(node.value)}")

@@ -43,10 +43,10 @@ class Size:
         """Raise one sentence if the lab cannot work with this value."""
         if isinstance(self.default, float):
             if not 0 < value < float("inf"):
-                raise ArgumentError(f"--{self.name} is a positive number, not {value}")
+                raise ArgumentError(f"--{self.name} must be a positive number, not {value}")
         elif not self.least <= value <= self.most:
             limits = f"from {self.least} to {self.most}"
-            raise ArgumentError(f"--{self.name} is a whole number {limits}, not {value}")
+            raise ArgumentError(f"--{self.name} must be an integer {limits}, not {value}")
 
 
 @dataclass(frozen=True)

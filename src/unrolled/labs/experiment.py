@@ -68,7 +68,7 @@ def account_page(
 def settle(lab: Lab, seed: int, chosen: Mapping[str, Any]) -> dict[str, Any]:
     """Every argument of the lab's `run`, checked; texts are read."""
     if not 0 <= seed < SEEDS:
-        raise ArgumentError(f"--seed is a whole number from 0 to {SEEDS - 1}, not {seed}")
+        raise ArgumentError(f"--seed must be an integer from 0 to {SEEDS - 1}, not {seed}")
     known = {part.name for part in lab.choices}
     unknown = [name for name in chosen if name not in known]
     if unknown:

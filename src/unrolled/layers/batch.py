@@ -168,8 +168,8 @@ def padded(lengths: Any, steps: int, rows: int) -> PaddedBatch:
 
 def _no_lengths(shape: Any, dtype: Any, rows: int) -> ShapeError:
     return ShapeError(
-        f"lengths has the shape {shape} of {dtype}; it is one whole number for each of the {rows} "
-        f"sequences, or (first, end) for each"
+        f"lengths has the shape {shape} of {dtype}; it must be one whole number for each of the "
+        f"{rows} sequences, or (first, end) for each"
     )
 
 

@@ -32,57 +32,54 @@ def arguments(
     """The arguments of a layer's constructor that are the same for every cell."""
     for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
         if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-            raise ShapeError(f"{name} is a whole number, 1 or more, not {size!r}")
+            raise ShapeError(f"{name} must be a positive integer, not {size!r}")
     if isinstance(num_layers, bool) or not isinstance(num_layers, int) or num_layers < 1:
-        raise ShapeError(f"num_layers is a whole number, 1 or more, not {num_layers!r}")
+        raise ShapeError(f"num_layers must be a positive integer, not {num_layers!r}")
     if isinstance(dropout, bool) or not 0 <= dropout <= 1:
-        raise ArgumentError(f"dropout is a share between 0 and 1, not {dropout!r}")
+        raise ArgumentError(f"dropout must be between 0 and 1, not {dropout!r}")
     if not isinstance(proj_size, int) or proj_size < 0:
-        raise ShapeError(f"proj_size is a whole number, 0 for none, not {proj_size!r}")
+        raise ShapeError(f"proj_size must be an integer, 0 for none, not {proj_size!r}")
     extras(engine, bptt, kept)
 
 
 def extras(engine: str, bptt: str | int, kept: str | None) -> None:
-    """What unrolled's layers have beyond torch.nn's."""
+    """The arguments that torch.nn's layers do not have."""
     if engine not in ENGINES:
-        raise ArgumentError(f"engine is one of {', '.join(ENGINES)}, not {engine!r}")
+        raise ArgumentError(f"engine must be one of {', '.join(ENGINES)}, not {engine!r}")
     is_window = isinstance(bptt, int) and not isinstance(bptt, bool) and bptt >= 1
     if bptt not in ("whole", "recompute") and not is_window:
         raise ArgumentError(
-            f'bptt is "whole", "recompute", or the number of steps of a window, not {bptt!r}'
+            f'bptt must be "whole", "recompute", or the number of steps of a window, not {bptt!r}'
         )
     if kept not in (None, "bfloat16"):
-        raise ArgumentError(
-            f'kept is "bfloat16", or None to keep for the backward pass what was computed, not '
-            f"{kept!r}"
-        )
+        raise ArgumentError(f'kept must be "bfloat16" or None, not {kept!r}')
 
 
 def has_weights(found: Equation) -> None:
-    """A layer's dtype and device are those of its parameters."""
+    """A layer needs a weight: its dtype and device are those of its parameters."""
     if not found.weights:
         raise CellError(
-            f"{found.name} has no weights, so a layer of it has nothing to learn: multiply "
-            f"something in its step by self.W, say"
+            f"{found.name} has no weights, so a layer of it has nothing to learn: use a weight in "
+            f"its step, such as self.W @ x"
         )
 
 
 def stackable(found: Equation, inputs: int, hidden: int, output: int, num_layers: int) -> None:
-    """A cell whose input meets its state unit by unit can only stand on one as wide; so can one
-    with a state or a named input as wide as its input."""
+    """A cell that combines its input with a state unit by unit can only be stacked on layers with
+    as many outputs; so can one with a state or a named input of the size of its input."""
     as_wide = [n for n, shape in (found.states | found.named_inputs).items()
                if shape == ("input_size",)]  # fmt: skip
     if as_wide and num_layers > 1 and output != inputs:
         raise ShapeError(
-            f"{found.name} has {as_wide[0]}, which is as wide as the input, and the second layer's "
-            f"input is {output} numbers wide, not {inputs}: take one layer of {found.name}, and "
-            f"others above it"
+            f"{as_wide[0]} of {found.name} has the size of the input, but the input of the second "
+            f"layer has {output} numbers, not {inputs}: take one layer of {found.name}, and put "
+            f"other layers on top"
         )
     if found.input_is_hidden and num_layers > 1 and output != hidden:
         raise ShapeError(
-            f"{found.name} uses its input beside a state, unit by unit, so every layer's input "
-            f"must be hidden_size wide, and the layer below gives {output} for {hidden}: take one "
-            f"layer, or one direction"
+            f"{found.name} combines its input with a state unit by unit, so the input of every "
+            f"layer must have hidden_size = {hidden} numbers, but the layer below has {output} "
+            f"outputs: take one layer, or one direction"
         )
 
 
@@ -90,8 +87,8 @@ def can_be_written(x: Any, lengths: Any) -> None:
     """Whether `torch.onnx.export` may follow the call."""
     if lengths is not None or isinstance(x, PackedSequence):
         raise ArgumentError(
-            "torch.onnx.export would write the lengths of this example into the file: give the "
-            "layer a batch without, or write it with unrolled.export, for any lengths"
+            "torch.onnx.export would write the lengths of this example into the file: call the "
+            "layer without lengths, or use unrolled.export, which supports any lengths"
         )
 
 
@@ -102,7 +99,8 @@ def states(given: Any) -> list[Any]:
     if isinstance(given, Tensor):
         return [given]
     raise ShapeError(
-        f"the initial states are a tensor, or a tuple of one for each state, not {given!r}"
+        f"the initial states must be a tensor, or a tuple with a tensor for each state, not "
+        f"{given!r}"
     )
 
 
@@ -110,8 +108,8 @@ def input(x: Tensor, input_size: int, like: Tensor) -> None:
     """x's last axis, dtype and device."""
     if x.shape[-1] != input_size:
         raise ShapeError(
-            f"the input has {x.shape[-1]} numbers a step (its shape is {tuple(x.shape)}), and this "
-            f"layer takes input_size={input_size}"
+            f"the input has {x.shape[-1]} numbers per step (its shape is {tuple(x.shape)}), but "
+            f"this layer has input_size={input_size}"
         )
     same_kind("the input", x, like)
 
@@ -130,8 +128,8 @@ def same_kind(what: str, tensor: Tensor, like: Tensor) -> None:
 
 
 class Expected:
-    """What a layer's parameters are to be: of the shapes that it was made with, and of one kind.
-    They may have been replaced, and kernels would believe their addresses."""
+    """What a layer's parameters must be: of the original shapes, and all of one dtype and device.
+    Users may replace them, and kernels rely on their addresses."""
 
     def __init__(self, layer: nn.Module) -> None:
         held = (*layer.named_parameters(), *layer.named_buffers())
@@ -155,14 +153,13 @@ class Expected:
         for name, tensor in zip(names, found, strict=True):
             if tensor.shape != self._shapes[name]:
                 raise ShapeError(
-                    f"the parameter {name} has the shape {tuple(tensor.shape)}, and this layer was "
+                    f"the parameter {name} has the shape {tuple(tensor.shape)}, but this layer was "
                     f"made with {tuple(self._shapes[name])}"
                 )
             if tensor.dtype is not dtype or tensor.device != device:
                 raise ShapeError(
-                    f"the parameter {name} is {tensor.dtype} on {tensor.device}, and another of "
-                    f"this layer is {dtype} on {device}: bring them together, as in "
-                    f"layer.to({str(device)!r}, {dtype})"
+                    f"the parameter {name} is {tensor.dtype} on {tensor.device}, but another one "
+                    f"is {dtype} on {device}: convert them, layer.to({str(device)!r}, {dtype})"
                 )
 
 
@@ -170,7 +167,7 @@ _KIND = operator.attrgetter("shape", "dtype", "device")
 
 
 def record(found: Equation, names: Sequence[str], num_layers: int) -> tuple[str, ...]:
-    """Names of values of the step, perhaps with the layer they are asked of."""
+    """Check names of values of the step, which may end in the number of a layer."""
     if not names:
         return ()
     names = (names,) if isinstance(names, str) else tuple(names)
@@ -182,16 +179,16 @@ def record(found: Equation, names: Sequence[str], num_layers: int) -> tuple[str,
         is_of_layer = found_layer and layer.isdigit() and base in possible
         if name in fixed or (found_layer and layer.isdigit() and base in fixed):
             raise ArgumentError(
-                f"record={name!r}: {name if name in fixed else base} is made of weights alone, and "
-                f"is the same at every step: compute it from the layer's parameters, once"
+                f"record={name!r}: {name if name in fixed else base} depends on weights alone, so "
+                f"it is the same at every step: compute it once, from the layer's parameters"
             )
         if name not in possible and not (is_of_layer and int(layer) < num_layers):
             near = difflib.get_close_matches(name, possible, n=1)
             hint = f" (did you mean {near[0]!r}?)" if near else ""
             raise ArgumentError(
                 f"record={name!r}: {found.name} computes no such value{hint}; it has "
-                f"{', '.join(possible)} (d_... for the length of a derivative), and "
-                f"{possible[0]}_l0 is the lowest layer's"
+                f"{', '.join(possible)} (d_... is the norm of a derivative), and "
+                f"{possible[0]}_l0 for the lowest layer"
             )
     return names
 
@@ -203,12 +200,12 @@ def _of_weights(found: Equation) -> set[str]:
 
 
 def refuse_probes(names: Sequence[str]) -> None:
-    """Where what is recorded would have to come back through a program of somebody else's."""
+    """Refuse names whose values would have to be returned by a compiled or transformed program."""
     for name in names:
         if name.startswith("d_"):
             raise ArgumentError(
-                f"record={name!r} is measured while backward runs, and not in a layer that is "
-                f"compiled, exported or transformed: call the layer itself"
+                f"record={name!r} is measured during backward, which does not work in a layer that "
+                f"is compiled, exported or transformed: call the layer itself"
             )
 
 

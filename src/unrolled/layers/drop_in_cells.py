@@ -88,7 +88,7 @@ class _DropInCell(Fixable, nn.RNNCellBase):
             return cast(self._step, input, hx, self.weight_ih, always=False)
         if input.dim() not in (1, 2):
             raise ShapeError(
-                f"the input of a cell is (batch, input), or (input,) for one sequence; this has "
+                f"the input of a cell must be (batch, input), or (input,) for one sequence; it has "
                 f"{input.dim()} axes: {tuple(input.shape)}"
             )
         checks.input(input, self.input_size, self.weight_ih)
@@ -118,8 +118,8 @@ class _DropInCell(Fixable, nn.RNNCellBase):
         for name, state in zip(names, given, strict=True):
             if tuple(state.shape) != wanted:
                 raise ShapeError(
-                    f"the state {name} has the shape {tuple(state.shape)}, and this input wants "
-                    f"{wanted}: {'units' if single else 'sequences, units'}"
+                    f"the state {name} has the shape {tuple(state.shape)}; for this input it must "
+                    f"be {wanted}: {'units' if single else 'sequences, units'}"
                 )
             checks.same_kind(f"the state {name}", state, self.weight_ih)
         return [state.reshape(1, -1, self.hidden_size) for state in given]

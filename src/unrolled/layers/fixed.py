@@ -41,7 +41,7 @@ class Fixed:
         if packs is not None and before != now:
             raise ArgumentError(
                 "a weight of this layer was changed inside `with unrolled.fixed_weights(...)`, "
-                "where the layer goes on with what it was: change it outside, and enter again"
+                "where the layer keeps using the old value: change it outside, and enter again"
             )
         return packs
 
@@ -77,8 +77,8 @@ def fixed_weights(model: nn.Module) -> Iterator[None]:
     layers = [module for module in model.modules() if isinstance(module, Fixable)]
     if not layers:
         raise ArgumentError(
-            f"{type(model).__name__} has none of unrolled's layers, and fixed_weights is for them: "
-            f"unrolled.convert(model) puts them in the place of torch.nn's"
+            f"{type(model).__name__} has none of unrolled's layers, to which fixed_weights "
+            f"applies: unrolled.convert(model) replaces those of torch.nn"
         )
     before = [layer.fixed for layer in layers]
     for layer in layers:

@@ -146,7 +146,7 @@ class Form:
             wanted = (shape[0], shape[2]) if self.single else shape
             if tuple(state.shape) != wanted:
                 raise ShapeError(
-                    f"the initial {name} has the shape {tuple(state.shape)}, and this layer wants "
+                    f"the initial {name} has the shape {tuple(state.shape)}, but this layer needs "
                     f"{wanted}: layers x directions" + ("" if self.single else ", sequences")
                     + ", units"
                 )  # fmt: skip
@@ -162,12 +162,12 @@ def form_of(x: Any, lengths: Any, batch_first: bool, is_observed: bool = False) 
     """Recognise what was given. `is_observed`: nothing may be asked of its numbers."""
     if isinstance(x, PackedSequence):
         if lengths is not None:
-            raise ShapeError("a PackedSequence has lengths of its own: give no `lengths` beside it")
+            raise ShapeError("a PackedSequence has its own lengths: do not give `lengths`")
         return _packed(x, is_observed)
     if not isinstance(x, Tensor) or x.dim() not in (2, 3):
         found = f"{x.dim()} axes: {tuple(x.shape)}" if isinstance(x, Tensor) else type(x).__name__
         raise ShapeError(
-            f"the input is (time, batch, input), or (batch, time, input) with batch_first, or "
+            f"the input must be (time, batch, input), or (batch, time, input) with batch_first, or "
             f"(time, input) for one sequence; this has {found}"
         )
     single = x.dim() == 2

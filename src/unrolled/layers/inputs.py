@@ -1,5 +1,5 @@
-"""Inputs beside the first, given by name. In: a `Form`, what the user gave. Out: tokens of each, in
-the equation's order; next: `stack`, which puts them beside the input of every layer.
+"""Named inputs of a layer. In: a `Form`, the values that the user gave. Out: tokens of each, in the
+equation's order; next: `stack`, which passes them to every layer.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def named_tokens(
     given: Mapping[str, Any],
     like: Tensor,
 ) -> dict[str, Tensor]:
-    """Each named input by token, (..., n), but for those that are random and were not given."""
+    """Each named input by token, (..., n), except for random masks that were not given."""
     if not given and not equation.named_inputs:
         return {}
     widths = {name: sizes[shape[0]] for name, shape in equation.named_inputs.items()}
@@ -40,8 +40,8 @@ def _tokens(name: str, value: Any, units: int, form: Form, like: Tensor, is_mask
     if isinstance(value, PackedSequence):
         if form.packed is None or not torch.equal(value.batch_sizes, form.packed.batch_sizes):
             raise ShapeError(
-                f"the input {name} is a PackedSequence of other lengths than the input: pack it "
-                f"with the same lengths, in the same order"
+                f"the PackedSequence {name} has other lengths than the input: pack it with the "
+                f"same lengths, in the same order"
             )
         value = value.data
     elif isinstance(value, Tensor) and value.dim() and form.packed is not None:
@@ -53,7 +53,7 @@ def _tokens(name: str, value: Any, units: int, form: Form, like: Tensor, is_mask
         value = _number(name, value, like)
     if is_mask and value.requires_grad:
         raise ShapeError(
-            f"the input {name} is a random mask, which is a constant, and has no derivative: give "
+            f"the input {name} is a random mask, which is constant and gets no gradient: pass "
             f"{name}.detach()"
         )
     same_kind(f"the input {name}", value, like)
@@ -62,8 +62,8 @@ def _tokens(name: str, value: Any, units: int, form: Form, like: Tensor, is_mask
         value = value.unsqueeze(-1)
     if value.shape not in ((), whole, (*whole[:-1], 1)):
         raise ShapeError(
-            f"the input {name} has the shape {tuple(value.shape)}, and beside this input it is "
-            f"{whole}, or {whole[:-1]} for one number a step, or a number"
+            f"the input {name} has the shape {tuple(value.shape)}; for this input it must be "
+            f"{whole}, or {whole[:-1]} for one number per step, or a single number"
         )
     return form.gathered(value.expand(whole))
 
@@ -73,5 +73,5 @@ def _number(name: str, value: Any, like: Tensor) -> Tensor:
         return like.new_tensor(float(value))
     except (TypeError, ValueError):
         raise ShapeError(
-            f"the input {name} is a {type(value).__name__}: it is a tensor or a number"
+            f"the input {name} is a {type(value).__name__}, but must be a tensor or a number"
         ) from None

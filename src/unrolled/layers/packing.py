@@ -10,9 +10,9 @@ from unrolled.engines.engine import Source, Sources
 
 @dataclass(frozen=True)
 class Gates:
-    """The gates of a layer one above the other in one matrix, and two biases that are added:
-    `inputs` and `states` name the matrices in weight_ih and weight_hh; each bias is the sum of one
-    part of bias_ih and one of bias_hh, or either alone."""
+    """All gates of a layer stacked in one matrix, and two biases that are added. `inputs` and
+    `states` name the matrices in weight_ih and weight_hh. Each bias is the sum of one part of
+    bias_ih and one of bias_hh, or only one of them."""
 
     inputs: tuple[str, ...]
     states: tuple[str, ...]

@@ -1,8 +1,8 @@
-"""A step as a layer uses it. In: an equation, how parameters hold its weights. Out:
-`Parameterized`, which gives an engine's recurrence and its weights; next: `stack`.
+"""The step of a layer. In: an equation, and how parameters hold its weights. Out: `Parameterized`,
+which returns an engine's recurrence and its weights; next: `stack`.
 
-Which engine it is follows from device and dtype alone: the kernels ("cpu") or the same equation
-under autograd ("torch"). Nothing else is known here of either.
+The engine depends only on device and dtype: the kernels ("cpu") or the same equation under autograd
+("torch"). Nothing else about engines is known here.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ AUTOGRAD: Engine[Traced] = Torch()
 
 @compile_time
 def engine_name(asked: str, device: torch.device, dtype: torch.dtype) -> str:
-    """The name of who runs a layer."""
+    """The name of the engine that runs a layer."""
     return engine_for(asked, device, dtype).name
 
 
 @compile_time
 def engine_for(asked: str, device: torch.device, dtype: torch.dtype) -> AnyEngine:
-    """Who runs a layer, from device and dtype alone."""
+    """The engine that runs a layer, from device and dtype alone."""
     return _engine_for(asked, device, dtype)
 
 
@@ -58,7 +58,7 @@ def _engine_for(asked: str, device: torch.device, dtype: torch.dtype) -> AnyEngi
     fits = KERNELS.runs(device.type, _name(dtype))
     if asked == "cpu" and not fits:
         raise ShapeError(
-            f'engine="cpu" runs float32, float64, bfloat16 and float16 on the CPU, and this layer '
+            f'engine="cpu" runs float32, float64, bfloat16 and float16 on the CPU, but this layer '
             f'is {dtype} on {device}: engine="torch" runs anywhere, and "auto" chooses'
         )
     return AUTOGRAD if asked == "torch" or not fits else KERNELS
@@ -69,15 +69,15 @@ def _name(dtype: torch.dtype) -> str:
 
 
 class _Graphs:
-    """What cells make of weights alone, by name: a compiler looks an attribute up when it is asked
-    for, and a dictionary once."""
+    """Graphs of values that depend on weights alone, by name: a compiler looks up an attribute at
+    each use, but a dictionary only once."""
 
 
 _GRAPHS, _names = _Graphs(), dict[str, str]()
 
 
 class Packing(Protocol):
-    """Where a step's weights begin in a direction's parameters."""
+    """Where the weights of a step begin in the parameters of a direction."""
 
     def sources(self, sizes: Mapping[str, int]) -> Sources: ...
 
@@ -93,7 +93,7 @@ class Parameterized:
     _state_sizes: dict[tuple[int, ...], tuple[tuple[str, int], ...]] = field(default_factory=dict)
 
     def lowered(self, sizes: Mapping[str, int]) -> Lowered:
-        """What engines run: where a step has blocks, their size decides how."""
+        """The lowered step for engines; if it has blocks, it depends on their size."""
         blocks = tuple([sizes[size] for size in self.equation.blocks])
         found = self._lowered.get(blocks)
         if found is None:
@@ -102,13 +102,13 @@ class Parameterized:
 
     @cached_property
     def with_reset(self) -> Parameterized:
-        """The same with one more input, which says where the state starts anew."""
+        """The same with another input, which says where the state is reset."""
         return Parameterized(with_reset(self.equation), self.packing)
 
     def recurrence(
         self, engine: AnyEngine, dtype: torch.dtype, sizes: dict[str, int], kept: str | None = None
     ) -> Any:
-        """What runs the step with these sizes."""
+        """The engine's recurrence for these sizes."""
         key = engine, dtype, kept, *sizes.values()
         found = self._recurrences.get(key)
         if found is None:
@@ -116,7 +116,7 @@ class Parameterized:
                 runs = "autograd" if engine is AUTOGRAD else f"{_name(dtype)} on the kernels"
                 raise ShapeError(
                     f"kept={kept!r} is for layers of float32, bfloat16 or float16 on the compiled "
-                    f"kernels, and this layer runs as {runs}: leave kept= out"
+                    f"kernels, but this layer runs as {runs}: leave kept= out"
                 )
             found = engine.recurrence(
                 self.lowered(sizes), sizes, self._sources(sizes), _name(dtype), kept or ""
@@ -131,7 +131,7 @@ class Parameterized:
 
     @compile_time
     def text(self, sizes: dict[str, int], resets: bool, kept: str | None = None) -> str:
-        """The recurrence, as operators know it; `resets`: of `with_reset`."""
+        """The recurrence as text, for operators; with `resets`, that of `with_reset`."""
         cell = self.with_reset if resets else self
         return write(cell.equation, sizes, cell._sources(sizes), kept)
 
@@ -144,8 +144,8 @@ class Parameterized:
                 for name, shape in shapes.items()}  # fmt: skip
 
     def weights(self, parameters: Sequence[Tensor], sizes: dict[str, int]) -> list[Tensor]:
-        """What an engine is given for a direction's parameters. What the cell makes of weights
-        alone is made here, for all engines, and autograd finds its way back through it."""
+        """The weights that an engine gets for a direction's parameters. Values that depend on
+        weights alone are computed here, for all engines, under autograd."""
         if self.packing is not None:
             return [*parameters]
         step = self.lowered(sizes)
@@ -158,7 +158,7 @@ class Parameterized:
     def given(
         self, parameters: Sequence[Tensor], sizes: dict[str, int], resets: bool
     ) -> list[Tensor]:
-        """The same for an operator; `resets`: of `with_reset`."""
+        """The same for an operator; with `resets`, those of `with_reset`."""
         if torch.compiler.is_compiling():
             key = self._made(sizes, parameters[0].dtype, str(parameters[0].device), resets)
             return [*getattr(_GRAPHS, key)(*parameters)] if key else [*parameters]
@@ -166,7 +166,7 @@ class Parameterized:
 
     @compile_time
     def _made(self, sizes: dict[str, int], dtype: torch.dtype, device: str, resets: bool) -> str:
-        """What is made of weights alone, as a graph that compilers can read: its name."""
+        """The name of the graph of values that depend on weights alone, for compilers."""
         cell = self.with_reset if resets else self
         if cell.packing is not None or not cell.lowered(sizes).prelude:
             return ""
@@ -185,7 +185,7 @@ class Parameterized:
 
     @compile_time
     def state_sizes(self, sizes: dict[str, int]) -> tuple[tuple[str, int], ...]:
-        """Each state's name, and how many units it has."""
+        """Each state's name and number of units."""
         key = tuple(sizes.values())
         found = self._state_sizes.get(key)
         if found is None:

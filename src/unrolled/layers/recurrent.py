@@ -1,4 +1,4 @@
-"""Any cell as a layer. In: a cell (its class, an instance, or its equation) and sizes. Out:
+"""A layer of any cell. In: a cell (a class, an instance, or an equation) and sizes. Out:
 `Recurrent`, a `torch.nn.Module`; next: the user's model.
 """
 
@@ -45,56 +45,55 @@ from unrolled.layers.without_bias import without_bias
 
 
 class Recurrent(Fixable, nn.Module):
-    """A recurrent layer of any cell, in the manner of `torch.nn.LSTM`.
+    """A recurrent layer of any cell, with the interface of `torch.nn.LSTM`.
 
         layer = Recurrent(MyCell, 16, 64, num_layers=2)
         y, states = layer(x)
 
-    x is (T, B, I), or (B, T, I) with `batch_first`, or (T, I) for one sequence, or a
-    PackedSequence, and y has the same form, with the size of the output in place of I. `states`,
-    given and returned, are one tensor (layers x directions, B, H) for a cell of one state and a
-    tuple for more. Parameters have the names of the cell's weights: `W_i_l0`, `U_i_l1_reverse`.
-    `layer.stream()` runs the layer one time step at a time, `layer.equation` prints what it
-    computes, and `layer.engine` says what runs it.
+    x has shape (T, B, I), or (B, T, I) with `batch_first`, or (T, I) for one sequence, or is a
+    PackedSequence. y has the same form, with the size of the output in place of I. `states`,
+    given and returned, are one tensor (layers x directions, B, H) for a cell with one state, and a
+    tuple of tensors for more. Parameters have the names of the cell's weights: `W_i_l0`,
+    `U_i_l1_reverse`. `layer.stream()` runs the layer one time step at a time, `layer.equation`
+    prints what it computes, and `layer.engine` names the engine that runs it.
 
-    What the step takes by name, `step(self, x, h, *, dt)`, is given by name, `layer(x, dt=dt)`: in
-    the form of x with n numbers a step, or with one number a step (T, B), or one number for all.
-    Every layer of a stack sees it.
+    Named inputs of the step, `step(self, x, h, *, dt)`, are passed by name, `layer(x, dt=dt)`: in
+    the form of x with n numbers per step, or as one number per step (T, B), or as a single number.
+    Every layer of a stack receives them.
 
     Args:
-        cell: A cell's class, an instance (which brings its hyper-parameters), or an `Equation`.
-        input_size: Numbers that come in at each time step (I).
-        hidden_size: Units of a layer (H).
-        num_layers: How many layers stand one above the other.
+        cell: A cell's class, an instance (with its own hyperparameters), or an `Equation`.
+        input_size: Number of inputs at each time step (I).
+        hidden_size: Number of units of a layer (H).
+        num_layers: Number of stacked layers.
         bias: Whether to keep the vectors that are only added to a product.
         batch_first: Whether x and y are (B, T, .) instead of (T, B, .).
-        dropout: Share of units that are dropped from the outputs of every layer but the last,
-            while training.
-        bidirectional: Whether a second network reads each sequence from its end; their outputs are
-            concatenated.
+        dropout: Probability of dropping an output of every layer but the last, in training.
+        bidirectional: Whether a second network reads each sequence from its end; the outputs of
+            both are concatenated.
         proj_size: Size of the output of a cell that declares one, such as `ProjectedLSTM`.
-        sizes: Other sizes that the cell declares as its own, `{"order": 6}`. An instance,
-            `Recurrent(MyCell(order=6), 16, 64)`, brings its own.
+        sizes: Other sizes that the cell declares, `{"order": 6}`. An instance keeps its own,
+            `Recurrent(MyCell(order=6), 16, 64)`.
         engine: `"auto"` runs compiled kernels for floating-point numbers on the CPU, and elsewhere
-            the same equation under torch's autograd. `"cpu"` insists on the kernels. `"torch"` is
-            slow and runs anywhere. Each is differentiable any number of times.
-        bptt: How far derivatives go back: `"whole"`; a number k cuts the sequence into windows of k
-            steps between which no derivative passes; `"recompute"` is the whole, in memory that
-            grows with the square root of T, for one more forward pass.
-        kept: `"bfloat16"` rounds what the forward pass keeps for the backward pass (states and
+            the same equation under torch's autograd. `"cpu"` requires the kernels. `"torch"` is
+            slow and runs anywhere. Both can be differentiated any number of times.
+        bptt: How far derivatives are propagated back. `"whole"`: over the whole sequence. A number
+            k: within windows of k steps. `"recompute"`: over the whole sequence, in memory that
+            grows with the square root of T, at the cost of another forward pass.
+        kept: `"bfloat16"` rounds what the forward pass stores for the backward pass (states and
             gates, not the outputs) to 16 bits, which takes about half the memory. Outputs stay the
-            same; gradients are off by a few tenths of a percent. For layers of float32 or 16 bits
+            same; gradients are off by a few tenths of a percent. For layers in float32 or 16 bits
             on the kernels.
         modifiers: Changes to the cell, such as `[LayerNorm()]`: see `unrolled.cells.modifiers`.
-            What is random in them comes from torch's generator in training, and is a mean in
+            Random masks are drawn by torch's generator in training, and replaced by their means in
             evaluation.
-        device: Where the parameters are made.
-        dtype: Of the parameters.
+        device: Device of the parameters.
+        dtype: Dtype of the parameters.
 
     Raises:
         CellError: The step cannot become an equation.
         ArgumentError: A size, an engine or another argument is out of range.
-        ShapeError: The cell uses its input beside a state, unit by unit, and the sizes differ.
+        ShapeError: The cell combines its input with a state unit by unit, and the sizes differ.
     """
 
     def __init__(
@@ -171,7 +170,7 @@ class Recurrent(Fixable, nn.Module):
             self.register_parameter(name, nn.Parameter(made))
 
     def _beside(self) -> dict[str, tuple[tuple[int, ...], float | None]]:
-        """Parameters that are not weights of the cell: shapes and first values."""
+        """Parameters that are not weights of the cell: shapes and initial values."""
         return self._around.parameters(
             self.equation, self._sizes, self.num_layers, self.directions, self.output_size
         )
@@ -182,12 +181,12 @@ class Recurrent(Fixable, nn.Module):
 
     @property
     def engine(self) -> str:
-        """What runs: "cpu" or "torch", by the device and dtype of the parameters."""
+        """The engine that runs the layer, "cpu" or "torch", by device and dtype."""
         like = self._like()
         return engine_name(self._asked, like.device, like.dtype)
 
     def reset_parameters(self) -> None:
-        """Draw first values, by the cell's rules; from torch's generator, so its seed decides."""
+        """Draw initial values by the cell's rules, seeded by torch's generator."""
         generator: Any = None
         with torch.no_grad():
             for layer in range(self.num_layers):
@@ -222,14 +221,14 @@ class Recurrent(Fixable, nn.Module):
         Args:
             x: The input, (T, B, I), (B, T, I), (T, I) or a PackedSequence.
             states: Initial states, in the form in which they are returned; by default the cell's.
-            lengths: The sequences' own lengths, in any order: one number each, or (first, end) for
-                padding on both sides. What is padded is never read or computed, and y is 0 there.
-            record: Names of values of the step to be returned: `("f", "c")` of the top layer,
-                `"f_l0"` of the lowest. For `"d_h"` zeros are returned whose `.grad`, after
-                backward, is the norm of the derivative of the loss with respect to h at each step.
-            reset: Booleans, one for each step of each sequence, True where the state starts anew
-                before that step, from zero or the cell's `initial_state`. Stretches between resets
-                are sequences of their own, in both directions and in every layer of a stack.
+            lengths: The lengths of the sequences, in any order: one number each, or (first, end)
+                for padding on both sides. Padding is never read or computed, and y is 0 there.
+            record: Names of values of the step to return: `("f", "c")` of the top layer, `"f_l0"`
+                of the lowest. For `"d_h"` zeros are returned whose `.grad`, after backward, is the
+                norm of the derivative of the loss with respect to h at each step.
+            reset: Booleans, one for each step of each sequence, True where the state is reset
+                before that step, to zero or the cell's `initial_state`. Segments between resets
+                are separate sequences, in both directions and in every layer of a stack.
             named: The step's named inputs.
 
         Returns:
@@ -279,12 +278,12 @@ class Recurrent(Fixable, nn.Module):
         return form.answer(outputs, finals[self._unread :], records, record, probes)
 
     def over(self, tokens: Tensor, batch: RaggedBatch, **named: Any) -> tuple[Tensor, Any]:
-        """The same over tokens that have been gathered, (N, I), for whoever makes them of something
-        smaller: outputs of each token, and final states.
+        """Run the layer over tokens that are already gathered, (N, I), such as embeddings of
+        gathered words. Returns the outputs of each token, and the final states.
 
             batch = ragged(lengths, steps, rows)
             y, states = layer.over(embed(batch.gather(words)), batch)
-            y = batch.scatter(y)                     # (steps, rows, H), where they are wanted
+            y = batch.scatter(y)                     # (steps, rows, H), if needed
         """
         like = self._like()
         checks.input(tokens, self.input_size, like)
@@ -295,7 +294,7 @@ class Recurrent(Fixable, nn.Module):
         return outputs, form.states(finals[self._unread :])
 
     def stream(self, batch: int = 1) -> Stream:
-        """The layer one time step at a time, for `batch` sequences: see `Stream`."""
+        """Run the layer one time step at a time, for `batch` sequences: see `Stream`."""
         self._around.refuse("a stream", self.num_layers)
         bare = without_noise(self.equation)
         stack = self._stack()
@@ -305,9 +304,8 @@ class Recurrent(Fixable, nn.Module):
 
     def __prepare_scriptable__(self) -> nn.Module:
         raise UnrolledError(
-            f"torch.jit.script compiles the source of torch.nn's own layers, and "
-            f"{self.equation.name} is an equation: torch.export.export and torch.jit.trace take "
-            f"this layer"
+            f"torch.jit.script compiles Python source, but a layer of {self.equation.name} runs an "
+            f"equation: use torch.export.export or torch.jit.trace"
         )
 
     def _stack(self, like: Tensor | None = None) -> Stack:
@@ -321,7 +319,7 @@ class Recurrent(Fixable, nn.Module):
 
     @property
     def _step(self) -> Parameterized:
-        """The cell as it now runs: with what is random, or without."""
+        """The cell as it runs now: with random masks in training, without in evaluation."""
         return self._cell if self.training else self._quiet
 
     def _initial(self, form: Form, given: list[Tensor] | None, like: Tensor) -> list[Tensor | None]:
@@ -376,15 +374,15 @@ def _equation(cell: Any) -> Equation:
     if isinstance(cell, nn.Module) or (isinstance(cell, type) and issubclass(cell, nn.Module)):
         name = cell.__name__ if isinstance(cell, type) else type(cell).__name__
         raise CellError(
-            f"Recurrent takes a cell, the equation of one step, and {name} is a whole layer: use "
-            f"it directly, {name}(input_size, hidden_size), or import the equation: "
+            f"Recurrent takes a cell, the equation of one step, but {name} is a whole layer: use "
+            f"it directly, {name}(input_size, hidden_size), or import the cell: "
             f"from unrolled.cells import LSTM"
         )
     return equation(cell)
 
 
 def _with_sizes(cell: Any, sizes: Mapping[str, int]) -> Any:
-    """A size that is a hyper-parameter of the cell decides what its step computes, too."""
+    """A size may also be a hyperparameter of the cell, on which its step depends."""
     if not isinstance(cell, Cell) and not (isinstance(cell, type) and issubclass(cell, Cell)):
         return cell
     known = hyperparameters_of(cell if isinstance(cell, type) else type(cell))
@@ -395,7 +393,7 @@ def _with_sizes(cell: Any, sizes: Mapping[str, int]) -> Any:
 def _sizes(
     found: Equation, cell: Any, inputs: int, hidden: int, own: Mapping[str, int]
 ) -> dict[str, int]:
-    """All sizes by name. Those of the cell's own (a rank, say) are given, or come with the cell."""
+    """All sizes by name. Sizes that the cell declares (a rank, say) are given, or the cell's."""
     given = {"input_size": inputs, "hidden_size": hidden}
     if "proj_size" in own and "proj_size" not in found.sizes:
         raise ShapeError(
@@ -407,7 +405,7 @@ def _sizes(
         if name not in possible:
             has = f"has {', '.join(possible)}" if possible else "has none"
             raise ShapeError(
-                f"sizes={{{name!r}: ...}}: {found.name} declares no such size; of its own it {has}"
+                f"sizes={{{name!r}: ...}}: {found.name} declares no such size; it {has}"
             )
     for name in possible:
         value = own.get(name)
@@ -418,8 +416,8 @@ def _sizes(
         if value is None:
             how = "proj_size=32" if name == "proj_size" else f'sizes={{"{name}": 8}}'
             raise ShapeError(
-                f"{found.name} has a size of its own, {name}: give it to the layer, {how}, or to "
-                f"the cell, Recurrent({found.name}({name}=8), ...)"
+                f"{found.name} declares the size {name}: give it to the layer, {how}, or to the "
+                f"cell, Recurrent({found.name}({name}=8), ...)"
             )
         given[name] = value
     resolved = found.resolve(**given)

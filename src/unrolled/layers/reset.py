@@ -1,5 +1,5 @@
-"""Where states start anew. In: a `Form`, booleans by step and sequence. Out: a boolean a token for
-either direction; next: `stack`.
+"""Where states are reset. In: a `Form`, booleans by step and sequence. Out: a boolean per token for
+each direction; next: `stack`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from unrolled.layers.forms import Form
 
 
 def reset_tokens(form: Form, given: Any, like: Tensor, directions: int) -> tuple[Tensor, ...]:
-    """For a direction that reads forward, and for one that reads backward if there is one.
+    """For the forward direction, and for the backward one if there is one.
 
-    Stretches between resets are sequences of their own in both: read backward, a state starts anew
-    after the step that has been marked, before the one that ends the stretch before.
+    Segments between resets are separate sequences in both. Read backward, a state is reset after
+    the marked step, before the step that ends the previous segment.
     """
     reset, batch = _checked(form, given, like), form.batch
     if isinstance(batch, DenseBatch):
@@ -37,8 +37,8 @@ def reset_tokens(form: Form, given: Any, like: Tensor, directions: int) -> tuple
 def _checked(form: Form, given: Any, like: Tensor) -> Tensor:
     if isinstance(given, PackedSequence) != (form.packed is not None):
         raise ShapeError(
-            "the input is packed and `reset` is not, or the other way round: give both as "
-            "PackedSequences of the same lengths, or neither"
+            "only one of the input and `reset` is packed: give both as PackedSequences of the same "
+            "lengths, or neither"
         )
     if isinstance(given, PackedSequence):
         given = given.data
@@ -47,13 +47,13 @@ def _checked(form: Form, given: Any, like: Tensor) -> Tensor:
         reset = reset.to(like.device)
     if reset.dtype != torch.bool:
         raise ShapeError(
-            f"reset is {reset.dtype}, and it is booleans, True where the state starts anew before "
-            f"that step: reset.bool() makes it so"
+            f"reset is {reset.dtype}, but must be booleans, True where the state is reset before "
+            f"that step: use reset.bool()"
         )
     wanted = form.given_axes
     if tuple(reset.shape) != wanted:
         raise ShapeError(
-            f"reset has the shape {tuple(reset.shape)}, and beside this input it is {wanted}: one "
+            f"reset has the shape {tuple(reset.shape)}; for this input it must be {wanted}: one "
             f"boolean for each step of each sequence"
         )
     return reset

@@ -42,17 +42,17 @@ class Stream:
 
     def __init__(self, stack: Stack, start: Mapping[str, float], engine: str, batch: int) -> None:
         if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
-            raise ArgumentError(f"batch is the number of sequences, 1 or more, not {batch!r}")
+            raise ArgumentError(f"batch must be a positive integer, not {batch!r}")
         if stack.directions == 2:
             raise ArgumentError(
-                "a bidirectional layer reads a sequence from its end, too, so it cannot be given "
-                "one step at a time: a stream needs a layer without bidirectional=True"
+                "a bidirectional layer reads a sequence from its end, too, so it cannot run one "
+                "step at a time: use a layer without bidirectional=True"
             )
         like = stack.parameters(0, False)[0]
         if stack.engine is not KERNELS:
             raise ArgumentError(
-                f"a stream runs on the compiled kernels, and this layer (engine={engine!r}, "
-                f"{like.dtype} on {like.device}) does not: layer(x[None], states) does one step"
+                f"a stream runs on the compiled kernels, but this layer (engine={engine!r}, "
+                f"{like.dtype} on {like.device}) does not: layer(x[None], states) runs one step"
             )
         self.batch = batch
         self._stack, self._start, self._dtype = stack, start, like.dtype
@@ -128,20 +128,20 @@ class Stream:
                 given = given[:, None] if self.batch > 1 else given[None]
             if given.shape not in ((), room.shape[1:], (self.batch, 1)):
                 raise ShapeError(
-                    f"the input {name} has the shape {tuple(given.shape)}, and a step of this "
-                    f"stream takes a number, {tuple(room.shape[1:])} or, for one number a "
+                    f"the input {name} has the shape {tuple(given.shape)}, but a step of this "
+                    f"stream takes a number, {tuple(room.shape[1:])} or, for one number per "
                     f"sequence, {(self.batch,)}"
                 )
             room[...] = given
 
     @property
     def bytes_per_step(self) -> int:
-        """How many bytes of weights a step reads: half as many where matrices are bfloat16."""
+        """The number of bytes of weights that a step reads; half as many in bfloat16."""
         return self._stepper.packed
 
     @property
     def x(self) -> Tensor:
-        """What `step()` reads: the stream's own, (I,) or (B, I)."""
+        """The stream's input buffer, which `step()` reads: (I,) or (B, I)."""
         return self._room
 
     @x.setter
@@ -149,7 +149,7 @@ class Stream:
         given = torch.as_tensor(x, dtype=self._dtype).detach()
         if given.shape != self._room.shape:
             raise ShapeError(
-                f"x of this stream has the shape {tuple(self._room.shape)}, and what is given has "
+                f"x of this stream has the shape {tuple(self._room.shape)}, not "
                 f"{tuple(given.shape)}"
             )
         self._room.copy_(given)
@@ -176,7 +176,7 @@ class Stream:
             wanted = (len(self._buffers), self.batch, n)
             if tuple(state.shape) != wanted:
                 raise ShapeError(
-                    f"the state {name} has the shape {tuple(state.shape)}, and this stream wants "
+                    f"the state {name} has the shape {tuple(state.shape)}, but this stream needs "
                     f"{wanted}: layers, sequences, units"
                 )
             same_kind(f"the state {name}", state, self._y)
@@ -219,6 +219,6 @@ class Stream:
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         raise UnrolledError(
-            "a stream holds addresses in this process and cannot be copied or pickled: make "
-            "another with layer.stream(), and give it the states: other.states = stream.states"
+            "a stream holds memory addresses and cannot be copied or pickled: make another with "
+            "layer.stream(), and set its states: other.states = stream.states"
         )

@@ -29,8 +29,8 @@ class Surroundings:
         kinds = [type(modifier) for modifier in self.modifiers]
         if len(set(kinds)) < len(kinds) or {Residual, Highway} <= set(kinds):
             raise ArgumentError(
-                f"{', '.join(map(str, self.modifiers))} cannot stand together: between two layers "
-                f"is a Residual() or a Highway(), once"
+                f"{', '.join(map(str, self.modifiers))} cannot be combined: use one Residual() or "
+                f"one Highway()"
             )
 
     def has(self, kind: type[Around]) -> bool:
@@ -105,6 +105,6 @@ class Surroundings:
         between = num_layers > 1 and (self.has(Residual) or self.has(Highway))
         if self.learns_states or between:
             raise ArgumentError(
-                f"{who} does not know {', '.join(map(str, self.modifiers))}: it takes a layer of "
-                f"steps alone; layer(x, states) computes this one"
+                f"{who} does not support {', '.join(map(str, self.modifiers))}, which changes the "
+                f"layer and not its step: call layer(x, states) instead"
             )

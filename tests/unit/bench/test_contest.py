@@ -64,7 +64,7 @@ def test_a_peer_that_is_not_installed_is_left_out_by_name(monkeypatch: pytest.Mo
     record = against(FAST, "own-cells", "training", problem, names, own)
     assert set(record.samples) == {"Python loop", OURS}
     assert record.left_out == {
-        "JAX lax.scan": "jax not installed: `pip install 'unrolled[bench]'` brings it"
+        "JAX lax.scan": "jax not installed: `pip install 'unrolled[bench]'` installs it"
     }
 
 

@@ -136,7 +136,7 @@ def test_hyper_parameters() -> None:
     assert (cell.epsilon, cell.gamma, AntisymmetricRNN.epsilon) == (0.5, 0.01, 0.1)
     assert repr(cell) == "AntisymmetricRNN(input_size=2, hidden_size=3, epsilon=0.5)"
     assert "epsilon" in equation(cell).text
-    with pytest.raises(CellError, match=r"no hyper-parameter 'epsilom'.*did you mean 'epsilon'"):
+    with pytest.raises(CellError, match=r"no hyperparameter 'epsilom'.*did you mean 'epsilon'"):
         AntisymmetricRNN(2, 3, epsilom=0.5)
 
 
@@ -186,9 +186,9 @@ def test_a_projected_cell_has_an_output_of_its_own_size() -> None:
     [
         ({"input_size": 2}, "LSTM needs hidden_size: give it as hidden_size=..., 1 or more"),
         ({"hidden_size": 2}, "LSTM needs input_size"),
-        ({"input_size": 0, "hidden_size": 2}, "input_size is a whole number, 1 or more, not 0"),
-        ({"input_size": 2.0, "hidden_size": 2}, "input_size is a whole number.*not 2.0"),
-        ({"input_size": True, "hidden_size": 2}, "input_size is a whole number.*not True"),
+        ({"input_size": 0, "hidden_size": 2}, "input_size must be a positive integer, not 0"),
+        ({"input_size": 2.0, "hidden_size": 2}, "input_size must be a positive integer, not 2.0"),
+        ({"input_size": True, "hidden_size": 2}, "input_size must be a positive integer, not True"),
     ],
 )
 def test_sizes_are_checked(sizes: dict[str, Any], answer: str) -> None:

@@ -124,5 +124,5 @@ def test_it_prints_and_is_proved() -> None:
 def test_what_it_refuses() -> None:
     with pytest.raises(CellError, match="LSTM has no state 'x'; it has h, c"):
         modify(LSTM, GradientBound(1.0, "x"))
-    with pytest.raises(ArgumentError, match="bound is a number above 0, not -1"):
+    with pytest.raises(ArgumentError, match="bound must be a positive number, not -1"):
         modify(LSTM, GradientBound(-1))

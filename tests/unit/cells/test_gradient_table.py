@@ -13,7 +13,7 @@ from unrolled.cells.gradients import TOLERANCE, GradientTable
 def test_the_table_prints_every_row_and_what_was_drawn() -> None:
     table = check_gradients(Elman, kernels=False)
     lines = str(table).splitlines()
-    assert lines[0].startswith("Elman: each derived gradient")
+    assert lines[0].startswith("Elman: derived gradients and central differences")
     for name in ("W", "U", "b", "x", "h"):
         assert any(name in line.split() for line in lines)
     assert sum("steps from" in line for line in lines) == 3
@@ -93,7 +93,7 @@ def test_a_wrong_gradient_raises_with_the_table() -> None:
     ]
     object.__setattr__(derived.backward, "statements", tuple(statements))
     derived.backward.__dict__.pop("locals", None)
-    with pytest.raises(GradientError, match=r"of Mine by weight U is wrong: at U\[") as caught:
+    with pytest.raises(GradientError, match=r"respect to weight U is wrong: at U\[") as caught:
         check_gradients(Mine, kernels=False)
     assert isinstance(caught.value.table, GradientTable)
     assert "wrong" in str(caught.value.table)

@@ -90,6 +90,6 @@ def test_what_it_refuses() -> None:
         Recurrent(LSTM, I, 10, modifiers=[Heads(4)])
     with pytest.raises(CellError, match="U_i of ProjectedLSTM is hidden_size x proj_size"):
         modify(ProjectedLSTM, Heads(2))
-    with pytest.raises(ArgumentError, match="heads is a whole number, 1 or more, not 0"):
+    with pytest.raises(ArgumentError, match="heads must be a positive integer, not 0"):
         modify(LSTM, Heads(0))
     assert equation(modify(LSTM, Heads(1))) == equation(LSTM)

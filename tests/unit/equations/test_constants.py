@@ -118,11 +118,11 @@ def test_what_is_no_constant_is_refused() -> None:
     refused("finite real numbers", A=np.zeros((2, 2, 2)))
     refused("finite real numbers", A=np.array([["a"]]))
     refused("an array of 1 axes, a vector, and is used as a matrix here", A=np.ones(2))
-    refused("it returns a dictionary of arrays", constants=lambda self: [])
+    refused("must return a dictionary of arrays", constants=lambda self: [])
     refused("order is 2 and, in A, 3", A=np.ones((2, 3)))
     refused("return it from constants", A=property(lambda self: np.eye(2)))
     array = np.eye(2)
-    refused("one that never changes is a hyper-parameter",
+    refused("make a constant array a hyperparameter",
             step=lambda self, x, h, m: (tanh(self.W @ x + self.U @ h), array @ m))  # fmt: skip
 
 

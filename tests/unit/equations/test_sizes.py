@@ -83,7 +83,7 @@ def test_shapes_follow_from_use(cell: type[Cell], shapes: dict[str, tuple[str, .
 def test_a_size_that_stays_open_is_asked_for() -> None:
     from unrolled import CellError
 
-    with pytest.raises(CellError, match=r'columns of self.C is left open.*sizes = \{"D"'):
+    with pytest.raises(CellError, match=r'columns of self.C cannot be inferred.*sizes = \{"D"'):
         equation(Factored)
 
 

@@ -188,7 +188,7 @@ def test_defaults_stay_where_nothing_is_asked(tmp_path: Path) -> None:
     assert network_of(Leaking(2, 3, seed=0)).named == {"dt": 1}
     done = unrolled.export(Leaking(2, 3, seed=0), tmp_path / "net.c", int8=True)
     assert "(dt uniform between 0 and 1)" in str(done)
-    with pytest.raises(ArgumentError, match="CfC has no input 'time': by name it takes dt"):
+    with pytest.raises(ArgumentError, match="CfC has no input 'time': its named inputs are dt"):
         unrolled.export(CELLS["cfc"](2, 3, seed=0), tmp_path / "net.js", inputs=["time"])
-    with pytest.raises(ArgumentError, match="has no input 'dt': it takes none by name"):
+    with pytest.raises(ArgumentError, match="has no input 'dt': it has no named inputs"):
         unrolled.export(CELLS["gru"](2, 3, seed=0), tmp_path / "net.js", inputs=["dt"])

@@ -59,11 +59,11 @@ def test_a_text_is_read_and_given_on(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("seed", "chosen", "sentence"),
     [
-        (-1, {}, "--seed is a whole number from 0 to 4294967295, not -1"),
-        (0, {"hidden": 0}, "--hidden is a whole number from 1 to 8, not 0"),
-        (0, {"hidden": 9}, "--hidden is a whole number from 1 to 8, not 9"),
-        (0, {"rate": -0.5}, "--rate is a positive number, not -0.5"),
-        (0, {"rate": float("nan")}, "--rate is a positive number, not nan"),
+        (-1, {}, "--seed must be an integer from 0 to 4294967295, not -1"),
+        (0, {"hidden": 0}, "--hidden must be an integer from 1 to 8, not 0"),
+        (0, {"hidden": 9}, "--hidden must be an integer from 1 to 8, not 9"),
+        (0, {"rate": -0.5}, "--rate must be a positive number, not -0.5"),
+        (0, {"rate": float("nan")}, "--rate must be a positive number, not nan"),
         (0, {"size": 1}, "the lab fake has no 'size'; it takes hidden, my-text, rate"),
     ],
 )

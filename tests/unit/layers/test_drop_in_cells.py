@@ -141,5 +141,5 @@ def test_what_does_not_fit_is_told() -> None:
     ):
         with pytest.raises(unrolled.ShapeError, match=sentence):
             cell(*wrong)
-    with pytest.raises(unrolled.ArgumentError, match="engine is one of"):
+    with pytest.raises(unrolled.ArgumentError, match="engine must be one of"):
         unrolled.LSTMCell(3, 5, engine="gpu")

@@ -1,4 +1,4 @@
-"""Cells with sizes and hyper-parameters of their own, as layers."""
+"""Cells with sizes and hyperparameters of their own, as layers."""
 
 import copy
 import re
@@ -60,10 +60,13 @@ def test_a_cell_without_weights_keeps_its_size() -> None:
     ("build", "sentence"),
     [
         (lambda: Recurrent(Memory, 3, 4), 'order: give it to the layer, sizes={"order": 8}'),
-        (lambda: Recurrent(Memory, 3, 4, sizes={"ordr": 6}), "no such size; of its own it has ord"),
-        (lambda: Recurrent(Memory, 3, 4, sizes={"order": 0}), "order is a whole number, 1 or more"),
-        (lambda: Memory(order=0), "order is a whole number, 1 or more, not 0"),
-        (lambda: Recurrent(unrolled.cells.GRU, 3, 4, sizes={"rank": 1}), "of its own it has none"),
+        (lambda: Recurrent(Memory, 3, 4, sizes={"ordr": 6}), "no such size; it has order"),
+        (lambda: Recurrent(Memory, 3, 4, sizes={"order": 0}), "order must be a positive integer"),
+        (lambda: Memory(order=0), "order must be a positive integer, not 0"),
+        (
+            lambda: Recurrent(unrolled.cells.GRU, 3, 4, sizes={"rank": 1}),
+            "no such size; it has none",
+        ),
         (lambda: Recurrent(unrolled.cells.ProjectedLSTM, 3, 4), "the layer, proj_size=32, or"),
     ],
 )

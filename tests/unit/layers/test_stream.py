@@ -213,7 +213,7 @@ def test_what_cannot_stream_says_so() -> None:
         unrolled.LSTM(3, 5, engine="torch").stream()
     with pytest.raises(ArgumentError, match="a stream runs on the compiled kernels"):
         unrolled.LSTM(3, 5).to(torch.float8_e5m2).stream()
-    with pytest.raises(ArgumentError, match="batch is the number of sequences"):
+    with pytest.raises(ArgumentError, match="batch must be a positive integer"):
         unrolled.LSTM(3, 5).stream(0)
     stream = unrolled.LSTM(3, 5).stream()
     with pytest.raises(ShapeError, match="states are 2"):

@@ -81,14 +81,14 @@ def test_learned_states(directions: int) -> None:
 def test_what_knows_the_step_alone_refuses_them(tmp_path: Any) -> None:
     layer = made(GRU, LayerNorm(), LearnedState())
     assert "LearnedState()" in repr(layer)
-    with pytest.raises(ArgumentError, match="a stream does not know LearnedState"):
+    with pytest.raises(ArgumentError, match="a stream does not support LearnedState"):
         layer.stream()
-    with pytest.raises(ArgumentError, match="an export does not know LearnedState"):
+    with pytest.raises(ArgumentError, match="an export does not support LearnedState"):
         export(layer, tmp_path / "layer.c")
     with pytest.raises(
         ArgumentError, match=r"Residual\(\) changes a layer and not the step of GRU"
     ):
         modify(GRU, Residual())
-    with pytest.raises(ArgumentError, match="cannot stand together"):
+    with pytest.raises(ArgumentError, match="cannot be combined"):
         made(GRU, Residual(), Highway())
     made(GRU, Residual()).stream()  # of one layer there is nothing between

@@ -1,4 +1,4 @@
-"""What changes a cell: one short file a modifier. In: an equation. Out: another."""
+"""Modifiers of cells, each in a short file. In: an equation. Out: another equation."""
 
 from unrolled.cells.modifiers.around import Highway, LearnedState, Residual
 from unrolled.cells.modifiers.coupled_gates import CoupledGates

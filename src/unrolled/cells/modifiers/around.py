@@ -1,4 +1,4 @@
-"""What stands around a step, and not in it: between layers, and before the first step."""
+"""Modifiers of a layer rather than its step: between layers, and before the first step."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from unrolled.errors import ArgumentError
 
 @dataclass(frozen=True)
 class Around(Modifier):
-    """A change of a layer, which `Recurrent(cell, ..., modifiers=[...])` carries out."""
+    """A change of a layer, which `Recurrent(cell, ..., modifiers=[...])` applies."""
 
     def __call__(self, equation: Equation) -> Equation:
         raise ArgumentError(

@@ -1,4 +1,4 @@
-"""One gate in the place of two."""
+"""One gate instead of two."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values, states and weights that are left out at random."""
+"""Dropout of values, states and weights."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from unrolled.errors import CellError
 
 @dataclass(frozen=True)
 class RecurrentDropout(Modifier):
-    """Dropout of the candidate, which is what is written into the memory (Semeniuta et al. 2016):
-    units are left out at each step anew, and what has been remembered is never lost.
+    """Dropout of the candidate, the value that is written into the memory (Semeniuta et al. 2016):
+    different units are dropped at each step, and the memory itself is never lost.
 
     `value` names the candidate: "g" in the LSTM, "n" in the GRU.
     """
@@ -50,10 +50,10 @@ class RecurrentDropout(Modifier):
 @dataclass(frozen=True)
 class VariationalDropout(Modifier):
     """Variational dropout (Gal & Ghahramani 2016): in training one mask for each sequence, the same
-    at every step, on the states that matrices are multiplied with, and one on the input.
+    at every step, on the states that are multiplied by matrices, and another one on the input.
 
-    `input_rate` is the input's, `rate` unless it is given; each layer of a stack has its own masks,
-    so that `VariationalDropout(0.0, 0.3)` is locked dropout of the input and between layers.
+    `input_rate` is the rate of the input, by default `rate`. Each layer of a stack has its own
+    masks, so `VariationalDropout(0.0, 0.3)` is locked dropout on the input and between layers.
     """
 
     rate: float
@@ -86,7 +86,7 @@ def _masked(node: Apply, mask: Variable, made: Made) -> Node:
 
 
 def recurrent_products(equation: Equation) -> list[Apply]:
-    """Products of a matrix and what follows from a state, but not from another product alone."""
+    """Products of a matrix with a value that depends on a state other than through a product."""
     found = []
     for node in topological(node for _, node in equation.statements):
         if isinstance(node, Apply) and is_product(node) and not is_product(arguments(node)[1]):
@@ -98,8 +98,8 @@ def recurrent_products(equation: Equation) -> list[Apply]:
 
 @dataclass(frozen=True)
 class WeightDrop(Modifier):
-    """Weight drop (Merity et al. 2018): in training single numbers of the recurrent matrices are
-    left out, the same ones at all steps of a call."""
+    """Weight drop (Merity et al. 2018): in training single entries of the recurrent matrices are
+    dropped, the same ones at all steps of a call."""
 
     rate: float
 

@@ -1,4 +1,4 @@
-"""A bound on what flows back through a state."""
+"""A bound on the gradient of a state."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class GradientBound(Modifier):
     """A bound on the gradient of the state (Graves 2013): at each step of the backward pass, each
     number of the derivative of the loss with respect to the state is clipped to -bound ... bound.
 
-    `state` names one state; else every state has the bound. Values do not change, nor does the
-    derivative where it is within the bound. Second derivatives, and forward mode, are those of the
-    step without the bound.
+    `state` names one state; by default all states are bounded. Values do not change, nor do
+    derivatives within the bound. Second derivatives, and forward mode, are those of the step
+    without the bound.
     """
 
     bound: float
@@ -30,7 +30,7 @@ class GradientBound(Modifier):
     def __call__(self, equation: Equation) -> Equation:
         is_number = isinstance(self.bound, int | float) and not isinstance(self.bound, bool)
         if not is_number or not 0 < self.bound < math.inf:
-            raise ArgumentError(f"{self}: bound is a number above 0, not {self.bound!r}")
+            raise ArgumentError(f"{self}: bound must be a positive number, not {self.bound!r}")
         names = [self.state] if self.state else list(equation.carried)
         rules: dict[Node, Rule] = {}
         states: dict[str, Rule] = {}

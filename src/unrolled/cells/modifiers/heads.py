@@ -17,17 +17,17 @@ from unrolled.errors import ArgumentError, CellError
 @dataclass(frozen=True)
 class Heads(Modifier):
     """A recurrence in `heads` blocks, as in the sLSTM (Beck et al. 2024) and FlashRNN (Poeppel et
-    al. 2024): the units are cut into heads of one size, and each head sees its own state alone.
+    al. 2024): the units are split into heads of equal size, and each head sees only its own state.
 
-    The recurrent matrices become block diagonal. Of each the blocks are stored, one above the
-    other: hidden x (hidden / heads) numbers, and as many multiplications.
+    The recurrent matrices become block diagonal. Only the blocks are stored, one above the other:
+    hidden x (hidden / heads) numbers, and as many multiplications.
     """
 
     heads: int
 
     def __call__(self, equation: Equation) -> Equation:
         if isinstance(self.heads, bool) or self.heads != int(self.heads) or self.heads < 1:
-            raise ArgumentError(f"{self}: heads is a whole number, 1 or more, not {self.heads!r}")
+            raise ArgumentError(f"{self}: heads must be a positive integer, not {self.heads!r}")
         heads = int(self.heads)  # a word of the command line is a float
         if heads == 1:
             return equation

@@ -36,8 +36,8 @@ class LayerNorm(Modifier):
 
 @dataclass(frozen=True)
 class RMSNorm(Modifier):
-    """Root mean square normalization of every pre-activation (Zhang & Sennrich 2019): as
-    `LayerNorm`, but for the mean, which stays."""
+    """Root mean square normalization of every pre-activation (Zhang & Sennrich 2019): like
+    `LayerNorm`, without subtracting the mean."""
 
     def __call__(self, equation: Equation) -> Equation:
         return normalized(equation, self, scaled)

@@ -1,7 +1,7 @@
-"""What changes a cell. In: an `Equation`. Out: another; next: `modified`, `layers`.
+"""The base class of modifiers. In: an `Equation`. Out: another; next: `modified`, `layers`.
 
-A modifier is a pass over an equation, in a file of its own beside this one. What comes out prints,
-is stored, is proved and is compiled like what a step says.
+A modifier is a pass over an equation, in a file next to this one. The result is printed, stored,
+checked and compiled like the equation of a step.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ class Modifier:
 
 
 def titled(equation: Equation, modifier: Modifier) -> str:
-    """What a modified equation is called."""
+    """The name of a modified equation."""
     return f"{equation.name} + {modifier}"
 
 
 def share(modifier: str, name: str, value: object) -> None:
-    """Refuse what is not a probability below 1."""
+    """Refuse a rate that is not in [0, 1)."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
-        raise ArgumentError(f"{modifier}: {name} is a share, 0 or more and below 1, not {value!r}")
+        raise ArgumentError(f"{modifier}: {name} must be at least 0 and below 1, not {value!r}")
 
 
 def pre_activations(equation: Equation) -> dict[Node, str]:
@@ -68,7 +68,7 @@ def _is_activation(node: Apply) -> bool:
 
 
 def _sums_below(node: Node) -> Iterator[Node]:
-    """The sums with products below a node, as far as arithmetic unit by unit goes."""
+    """The sums with products below a node, through elementwise arithmetic only."""
     if not isinstance(node, Apply) or not varies(node):
         return
     if any(is_product(term) for term in summands_of(node)):
@@ -88,7 +88,7 @@ def is_product(node: Node) -> bool:
 
 
 def recurrent_matrices(equation: Equation) -> list[Variable]:
-    """The weights that states are multiplied with, in the order of the equation."""
+    """The weights by which states are multiplied, in the order of the equation."""
     found: dict[Variable, None] = {}
     for node in topological(node for _, node in equation.statements):
         if is_product(node):
@@ -100,7 +100,7 @@ def recurrent_matrices(equation: Equation) -> list[Variable]:
 
 
 def new_weight(equation: Equation, name: str, taken: set[str], size: str) -> Variable:
-    """A vector of weights by a name that is free, and is taken then."""
+    """A new vector of weights, with an unused name."""
     free, number = name, 1
     while free in taken or free in equation.values:
         number += 1
@@ -110,7 +110,7 @@ def new_weight(equation: Equation, name: str, taken: set[str], size: str) -> Var
 
 
 def new_input(equation: Equation, name: str, like: Node) -> Variable:
-    """An input by a name that is free, of the size of another value."""
+    """A new input with an unused name and the size of another value."""
     free, number = name, 1
     while free in equation.values:
         number += 1

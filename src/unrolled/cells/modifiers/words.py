@@ -1,7 +1,7 @@
 """Modifiers as words of the command line. In: `zoneout=0.1`. Out: `Zoneout(0.1)`; next: `choosing`.
 
-A modifier is called by its class's name without case or separators, and is given its arguments in
-order after an equals sign, with commas between them.
+A modifier is named by its class, ignoring case and separators; its arguments follow in order after
+an equals sign, separated by commas.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from unrolled.errors import ArgumentError
 
 
 def library() -> dict[str, type[Modifier]]:
-    """The modifiers by their names in small letters."""
+    """The modifiers by name, in lower case."""
     return {n.lower(): getattr(modifiers, n) for n in modifiers.__all__ if n != "Modifier"}
 
 
 def read_modifier(word: str) -> Modifier:
-    """The modifier that a word means."""
+    """The modifier that a word names."""
     name, equals, rest = word.partition("=")
     known, key = library(), re.sub(r"[^a-z0-9]", "", name.lower())
     if key not in known:

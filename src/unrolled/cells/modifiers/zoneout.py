@@ -15,10 +15,10 @@ from unrolled.errors import CellError
 @dataclass(frozen=True)
 class Zoneout(Modifier):
     """Zoneout (Krueger et al. 2017): in training each unit of a state keeps its old value with this
-    probability, at each step anew; in evaluation the state is the mean of both.
+    probability, drawn independently at each step; in evaluation the state is the mean of both.
 
-    `state` names one state, so that `Zoneout(0.5, "c"), Zoneout(0.05, "h")` gives each its own
-    probability. Within the step, the output still follows from the new value, as in the paper.
+    `state` names one state: `Zoneout(0.5, "c"), Zoneout(0.05, "h")` gives each its own probability.
+    Within the step, the output is still computed from the new value, as in the paper.
     """
 
     rate: float
