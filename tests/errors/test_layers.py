@@ -157,7 +157,7 @@ def test_parameters_that_do_not_fit(make: Any) -> None:
         return layer
 
     check(lambda: changed(lambda p: p[:1])(x()), ShapeError, "but this layer was made with (")
-    check(lambda: changed(lambda p: p.double())(x()), ShapeError, "is torch.float64 on cpu, and")
+    check(lambda: changed(lambda p: p.double())(x()), ShapeError, "is torch.float64 on cpu, but")
     check(lambda: changed(lambda p: p.to("meta"))(x()), ShapeError, "torch.float32 on meta, and")
 
 

@@ -3,11 +3,12 @@
 
 The reference is the user's own step, run over a short sequence on NumPy arrays in float64. Each
 number (of every weight, input and initial state) is increased and decreased a little, and the
-change of the loss, a random weighted sum of all outputs and final states, must agree with the derivative.
+change of the loss, a random weighted sum of all outputs and final states, must agree with the
+derivative.
 
-If the two runs are on different sides of a kink (of relu, abs, maximum, a comparison), or if half the
-step size gives a different result, the difference is not meaningful: it is skipped and counted. If
-that happens too often, everything is drawn again.
+If the two runs are on different sides of a kink (of relu, abs, maximum, a comparison), or if half
+the step size gives a different result, the difference is not meaningful: it is skipped and counted.
+If that happens too often, everything is drawn again.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@ Out: a row for each array; next: `proof`.
 
 All weights, inputs and states are changed a little along one random direction, forward and
 backward. The change of the step's outputs must agree with the tangent, and that of the derived
-gradients with the gradient of the tangent: the derivative of J^T v in a direction u is the gradient of v . J u.
+gradients with the gradient of the tangent: the derivative of J^T v in a direction u is the
+gradient of v . J u.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
-"""Recurrent networks written out by hand in NumPy: nothing hidden, every number there to look at.
+"""Recurrent networks written out by hand in NumPy: every number can be inspected.
 
-Four files are whole networks, each to be read from top to bottom: `elman`, `deep` (layers), `lstm`
-and `gru`. The others take them apart and serve any cell: `readout` and `cell` (one time step),
-`sequence` (through time and back), `network` (layers and loss), `losses`, `clipping`, `optimizers`,
-`schedules`, `fitting` (training), `prediction` and `characters` (what comes next), `checking`.
+Four files are complete networks, each to be read from top to bottom: `elman`, `deep` (layers),
+`lstm` and `gru`. The others do the same for any cell, one part each: `readout` and `cell` (one time
+step), `sequence` (through time and back), `network` (layers and loss), `losses`, `clipping`,
+`optimizers`, `schedules`, `fitting` (training), `prediction` and `characters` (generation),
+`checking`.
 """
 
 from unrolled.textbook import deep, elman, gru, lstm, schedules

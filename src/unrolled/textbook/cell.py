@@ -1,8 +1,8 @@
-"""One time step of a cell, forward and backward. In: x_t and the states before. Out: those after.
+"""One time step of a cell, forward and backward. In: x_t and the old states. Out: the new states.
 
-Elman, LSTM and GRU are written out by hand in `elman`, `lstm` and `gru`, and those lines run here.
-Any other cell runs its own equation: forward, line by line, and backward by the equation that is
-derived from it. `written_in(cell)` says which of the two it is. Next: `sequence`.
+Elman, LSTM and GRU are written out by hand in `elman`, `lstm` and `gru`, and that code runs here.
+Any other cell runs its equation line by line, and the derived equation backward. `written_in(cell)`
+says which of the two it is. Next: `sequence`.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ BY_HAND: dict[type[Cell], ModuleType] = {Elman: elman, LSTM: lstm, GRU: gru}
 
 @dataclass
 class Cache:
-    """What the backward step needs, and all there is to look at in one time step.
+    """All values of one time step, which the backward step needs.
 
-    `values` holds every named value of the step. `run` is what the interpreter keeps for a cell
-    that is not written out by hand, else None.
+    `values` has every named value of the step. `run` is the run of the interpreter for a cell that
+    is not written out by hand, else None.
     """
 
     cell: Cell
@@ -49,9 +49,9 @@ class Cache:
 
 @dataclass
 class StepGradients:
-    """The derivatives of the loss with respect to everything that went into one time step.
+    """The derivatives of the loss with respect to all inputs of one time step.
 
-    `values` has every line of the backward step under the name it prints with (`d_net_h`).
+    `values` has every line of the backward step by its printed name (`d_net_h`).
     """
 
     weights: dict[str, Array]
@@ -62,7 +62,7 @@ class StepGradients:
 
 
 def written_in(cell: Cell) -> str:
-    """Which lines compute a step of this cell: a module written by hand, or the equation."""
+    """What computes a step of this cell: a module written by hand, or the equation."""
     module = BY_HAND.get(type(cell))
     if module is None:
         return f"derived from the equation of {type(cell).__name__}"
@@ -70,7 +70,7 @@ def written_in(cell: Cell) -> str:
 
 
 def refuse_output(cell: Cell) -> NoReturn:
-    """The textbook reads its output off the first state."""
+    """Refuse a cell whose output is not its first state."""
     raise ArgumentError(
         f"the textbook's networks take the first state for the output, and {type(cell).__name__} "
         f"declares {equation(cell).output}, which is none: a layer takes it, "
@@ -103,9 +103,10 @@ def cell_forward(
 
 
 def cell_backward(cache: Cache, d_y: Array, d_states: States) -> StepGradients:
-    """From the derivatives of y_t and of the next states to those of weights, x_t and states.
+    """From the derivatives with respect to y_t and the new states to those with respect to weights,
+    x_t and old states.
 
-    h_t is used twice, by the output and by the next time step, so its two derivatives add up.
+    h_t is used twice, by the output and by the next time step, so its two derivatives are added.
     """
     if cache.readout is None:
         d_readout: dict[str, Array] = {}
@@ -140,7 +141,7 @@ def sizes_of(cell: Cell) -> dict[str, int]:
 
 
 def first_states(cell: Cell, batch: int) -> States:
-    """The states before the first time step, a column for each sequence: zeros unless declared."""
+    """The states before the first time step, a column for each sequence: zero unless declared."""
     sizes, start = sizes_of(cell), equation(cell).initial_state
     return tuple(
         np.full((sizes[shape[0]], batch), start.get(name, 0.0))

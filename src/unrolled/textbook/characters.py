@@ -1,8 +1,8 @@
 """A network that learns to continue a text, character by character. In: a text. Out: a model.
 
-The text is cut into `batch` long pieces that are read side by side, a window of `length`
-characters at a time; at every step the target is the next character. The states are carried from
-window to window, so that the network remembers further back than the gradient reaches.
+The text is split into `batch` long pieces, which are read in parallel, in windows of `length`
+characters. The target at every step is the next character. States are passed from window to window,
+so that the network remembers further back than the gradient reaches.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from unrolled.textbook.prediction import generate_symbols, one_hot
 
 
 class Alphabet:
-    """The characters of a text, numbered in their order."""
+    """The characters of a text, sorted and numbered."""
 
     def __init__(self, text: str) -> None:
         self.characters = "".join(sorted(set(text)))
@@ -48,7 +48,7 @@ class Alphabet:
 
 @dataclass
 class Windows:
-    """Symbol numbers as consecutive windows: inputs (length, symbols, batch), targets one on."""
+    """Symbol numbers as consecutive windows: inputs (length, symbols, batch), targets shifted."""
 
     numbers: Array
     symbols: int
@@ -85,14 +85,14 @@ class CharacterModel:
     def generate(
         self, start: str, count: int, temperature: float = 1.0, seed: int | None = None
     ) -> str:
-        """`start` and `count` characters that the network puts after it."""
+        """`start`, followed by `count` characters that the network generates."""
         codes = generate_symbols(
             self.network, self.alphabet.encode(start), count, temperature=temperature, seed=seed
         )
         return start + self.alphabet.decode(codes)
 
     def bits_per_character(self, text: str) -> float:
-        """The mean of -log2 p(next character): what each character of the text still costs."""
+        """The mean of -log2 p(next character) over the text."""
         windows = Windows(self.alphabet.encode(text), len(self.alphabet), len(text) - 1, 1)
         return sum(self.network.loss(*pair) for pair in windows) / (len(text) - 1) / math.log(2)
 
@@ -113,7 +113,7 @@ def learn_text(
     backend: Literal["numpy", "compiled"] = "numpy",
     progress: Callable[[str], None] | None = print,
 ) -> CharacterModel:
-    """Trains a network on a text. 100 kB give something that looks like words within a minute."""
+    """Train a network on a text. With 100 kB it generates word-like text within a minute."""
     alphabet = Alphabet(text)
     if len(alphabet) < 2:
         raise ArgumentError(

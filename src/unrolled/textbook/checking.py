@@ -1,7 +1,8 @@
-"""The check on all of this: a derivative is a slope, and a slope can be measured.
+"""Check gradients by finite differences.
 
-In: a network and a batch. Out: for every weight the largest error of its gradient. Each number of
-each weight is moved a little up and a little down; the loss tells the rest.
+In: a network and a batch. Out: the error of the gradient of every weight. Each number of each
+weight is increased and decreased a little, and the change of the loss is compared with the
+gradient.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from unrolled.textbook.clipping import global_norm
 from unrolled.textbook.network import LayerStates, Network
 
 # The error of a central difference is about e^2 from its formula and 1e-16 / e from rounding; their
-# sum is least near the cube root of 1e-16.
+# sum is smallest near the cube root of 1e-16.
 STEP = 6e-6
 
 
@@ -38,8 +39,8 @@ def numerical_gradients(
 def gradient_errors(gradients: dict[str, Array], numerical: dict[str, Array]) -> dict[str, float]:
     """For every weight ||g - n|| / (||g|| + ||n||): below 1e-6 is rounding, 1e-3 is a mistake.
 
-    A gradient smaller than a ten-thousandth of the whole is measured against that: the rounding of
-    a slope has the size of the loss, however little the loss depends on this weight.
+    A gradient smaller than a ten-thousandth of the whole gradient is compared with that instead:
+    the rounding error of a difference depends on the loss, not on the size of this gradient.
     """
     whole = 1e-4 * global_norm(numerical)
     errors = {}

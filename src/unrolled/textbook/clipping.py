@@ -1,7 +1,7 @@
-"""Gradients kept within bounds. In: gradients by name. Out: the same, clipped; next: `optimizers`.
+"""Gradient clipping. In: gradients by name. Out: clipped gradients; next: `optimizers`.
 
 A recurrent network multiplies by the same matrix at every time step, so its gradient can grow
-with the length of the sequence; one such step would throw the weights far away
+with the length of the sequence. A single such step would throw the weights far away
 (Pascanu, Mikolov & Bengio 2013).
 """
 
@@ -26,7 +26,7 @@ def global_norm(gradients: Mapping[str, Array]) -> float:
 def clip_by_norm(gradients: Mapping[str, Array], limit: float) -> Gradients:
     """g -> g * limit / ||g|| if the norm of all gradients together exceeds the limit.
 
-    The direction stays: only the length of the step changes.
+    The direction stays the same; only the length of the step changes.
     """
     _check_limit(limit)
     norm = global_norm(gradients)
@@ -35,7 +35,7 @@ def clip_by_norm(gradients: Mapping[str, Array], limit: float) -> Gradients:
 
 
 def clip_by_value(gradients: Mapping[str, Array], limit: float) -> Gradients:
-    """Each number is cut off at -limit and +limit by itself. The direction may change."""
+    """Clip each number separately to -limit ... +limit. The direction may change."""
     _check_limit(limit)
     return {name: np.clip(gradient, -limit, limit) for name, gradient in gradients.items()}
 

@@ -1,8 +1,8 @@
-"""The same sequence on the CPU engine: as `sequence`, with the same results, but in machine code.
+"""Run a sequence on the CPU engine: like `sequence`, with the same results, but in machine code.
 
-In: a cell, a sequence, first states. Out: a `Trace` and `Gradients` like those of `sequence`. The
-kernels run the whole sequence at once, so there are no caches of single steps to look at; every
-state is there. The engine wants rows where the textbook has columns: (tokens, units).
+In: a cell, a sequence, initial states. Out: a `Trace` and `Gradients` like those of `sequence`. The
+kernels run the whole sequence at once, so there are all states, but no caches of single steps. The
+engine uses rows where the textbook uses columns: (tokens, units).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from unrolled.textbook.sequence import Gradients, Trace
 
 @dataclass
 class CompiledTrace(Trace):
-    """A sequence that the kernels have run, and what they left for the way back."""
+    """A sequence run by the kernels, and what they stored for the backward pass."""
 
     recurrence: Recurrence
     schedule: Schedule
@@ -47,8 +47,8 @@ def forward(
     readout: Readout | None = None,
     named: Mapping[str, Any] | None = None,
 ) -> CompiledTrace:
-    """As `sequence.forward`: `xs` has the axes (T, I, B), and decides the type of the numbers; so
-    have the named inputs."""
+    """Like `sequence.forward`: `xs` has the axes (T, I, B) and determines the dtype; named inputs
+    have the same axes."""
     steps, _, batch = xs.shape
     weights = _step_weights(cell, xs.dtype)
     sources = {name: (Source(n),) for n, name in enumerate(weights)}
@@ -82,10 +82,10 @@ def backward(
     d_states: States | None = None,
     keep_steps: bool = False,
 ) -> Gradients:
-    """As `sequence.backward`, but `by_state` holds those of the first states alone."""
+    """Like `sequence.backward`, but `by_state` has only the derivatives of the initial states."""
     if keep_steps:
         raise ArgumentError(
-            "the kernels do not keep the shares of single steps: build the network with "
+            "the kernels do not keep the contributions of single steps: build the network with "
             "backend='numpy' to look at them"
         )
     steps = len(d_outputs)
@@ -107,12 +107,12 @@ def backward(
 
 
 def _nobody(cell: Cell) -> list[None]:
-    """In the place of the first state, where an output that is none stands there: zeros."""
+    """Zeros instead of the first state, where the output is not a state."""
     return [] if equation(cell).output is None else [None]
 
 
 def _by_input(cell: Cell, wide: Array) -> tuple[Array, dict[str, Array]]:
-    """The derivatives with respect to the input and to each named one, which lie side by side."""
+    """The derivatives with respect to the input and each named input, which are stored together."""
     sizes, step = sizes_of(cell), equation(cell)
     named, end = {}, wide.shape[1]
     for name, shape in reversed(step.named_inputs.items()):
@@ -131,7 +131,7 @@ def _row(state: Array) -> Array:
 
 
 def _columns(tokens: Array, steps: int) -> Array:
-    """(T B, n) -> (T, n, B), copied: the engine uses its memory again."""
+    """(T B, n) -> (T, n, B), copied, because the engine reuses its memory."""
     return tokens.reshape(steps, -1, tokens.shape[1]).swapaxes(1, 2).copy()
 
 
@@ -139,7 +139,7 @@ def _columns(tokens: Array, steps: int) -> Array:
 
 
 def _step_weights(cell: Cell, dtype: np.dtype[Any]) -> dict[str, Array]:
-    """The weights that the kernels take: the cell's own, and what is made of these."""
+    """The weights for the kernels: the cell's own, and values computed from them alone."""
     step = lowered(cell, sizes_of(cell))
     made = evaluate(step.prelude, _given(cell, step.prelude), sizes_of(cell))
     known = cell.weights | made
@@ -150,7 +150,7 @@ def _step_weights(cell: Cell, dtype: np.dtype[Any]) -> dict[str, Array]:
 
 
 def _cell_gradients(cell: Cell, found: Mapping[str, Array]) -> dict[str, Array]:
-    """The derivatives by the cell's own weights; a weight that changes nothing has zero."""
+    """The derivatives with respect to the cell's own weights; zero for an unused weight."""
     gradients = {
         name: np.asarray(found[name]).reshape(weight.shape)
         if name in found

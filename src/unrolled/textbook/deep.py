@@ -1,12 +1,12 @@
-"""A deep Elman network, written out in NumPy: layers on top of one another.
+"""A deep Elman network, written out in NumPy: several stacked layers.
 
     h1_t = tanh(W1 x_t  + U1 h1_{t-1} + b1)
     h2_t = tanh(W2 h1_t + U2 h2_{t-1} + b2)      the input of a layer is the state of the one below
     y_t = V h2_t + c
 
-for any number of layers. One step of a layer is `elman.cell_forward`; what is new is the order:
-forward from the bottom layer to the top, backward from the top to the bottom, and at every time
-step a state gets derivatives from two sides, from the layer above and from the next step.
+for any number of layers. One step of a layer is `elman.cell_forward`. What is new is the order:
+forward from the bottom layer to the top, backward from the top to the bottom. At every time step a
+state gets derivatives from two sides: from the layer above and from the next step.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def initialize(inputs: int, hidden: int, outputs: int, layers: int, seed: int = 
 
 
 def depth(weights: Weights) -> int:
-    """How many layers these weights are for: three arrays a layer, and V and c."""
+    """The number of layers: three arrays per layer, and V and c."""
     return (len(weights) - 2) // 3
 
 
@@ -90,7 +90,7 @@ def train(
     xs: Array, targets: Array, weights: Weights, loss_function: Loss = cross_entropy,
     rate: float = 0.1, limit: float = 1.0, epochs: int = 100,
 ) -> list[float]:  # fmt: skip
-    """Change the weights in place; the loss before each update."""
+    """Train the weights in place; returns the loss before each update."""
     losses = []
     for _ in range(epochs):
         ys, caches = forward(xs, weights)

@@ -67,7 +67,7 @@ def cell_forward(
 def cell_backward(
     d_h: Array, cache: Cache, weights: Weights, nonlinearity: str = "tanh"
 ) -> Weights:
-    """One step back: from the derivative with respect to h_t to those of all that went in."""
+    """One step back: from the derivative with respect to h_t to those of all inputs of the step."""
     W, U = weights["W"], weights["U"]
     x, h_prev, h = cache["x"], cache["h_prev"], cache["h"]
     _, slope = NONLINEARITIES[nonlinearity]
@@ -99,14 +99,14 @@ def forward(xs: Array, weights: Weights, nonlinearity: str = "tanh") -> tuple[Ar
 
 
 def cross_entropy(ys: Array, targets: Array) -> tuple[float, Array]:
-    """-log p of the right class, summed over time, averaged over the batch; and its derivative.
+    """-log p of the true class, summed over time, averaged over the batch; and its derivative.
 
     p = softmax(y). `targets` (T, B) holds class numbers.
     """
     _, K, B = ys.shape
     shifted = ys - ys.max(axis=1, keepdims=True)  # the same p, and exp cannot overflow
     log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    right = np.eye(K)[targets].swapaxes(1, 2)  # (T, K, B): 1 at the right class, else 0
+    right = np.eye(K)[targets].swapaxes(1, 2)  # (T, K, B): 1 at the true class, else 0
     loss = -(right * log_p).sum() / B
     return float(loss), (np.exp(log_p) - right) / B
 
@@ -146,7 +146,7 @@ def clip(gradients: Weights, limit: float) -> Weights:
 
 
 def update(weights: Weights, gradients: Weights, rate: float) -> None:
-    """Gradient descent: every weight moves against its gradient, in place."""
+    """Gradient descent: subtract a multiple of the gradient from every weight, in place."""
     for name in weights:
         weights[name] -= rate * gradients[name]
 
@@ -155,7 +155,7 @@ def train(
     xs: Array, targets: Array, weights: Weights, loss_function: Loss = cross_entropy,
     rate: float = 0.1, limit: float = 1.0, epochs: int = 100,
 ) -> list[float]:  # fmt: skip
-    """Change the weights in place; the loss before each update."""
+    """Train the weights in place; returns the loss before each update."""
     losses = []
     for _ in range(epochs):
         ys, caches = forward(xs, weights)

@@ -1,7 +1,7 @@
 """Training: initialize, forward, loss, backward, clip, update, repeat until converged.
 
-In: a network, batches of sequences, and a method for the weights. Out: the history of the run; the
-weights have changed in place. `fit` is the whole loop; what it calls stands in the modules before.
+In: a network, batches of sequences, and an optimizer. Out: the history of the training; the weights
+are changed in place. `fit` is the whole loop; it calls the other modules of the textbook.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ Pair = tuple[Array, Array]
 
 @dataclass
 class History:
-    """What happened: lists with one number for each epoch, and `updates`, the loss before each.
+    """The history of a training: lists with one number per epoch, and `updates`, the loss before
+    each update.
 
-    `loss` is the mean over the batches of an epoch, each taken before its update and summed over
-    the `steps` that have a target (of the last batch);
-    `gradient_norm` the largest norm in the epoch, before clipping. `stopped` says why it ended.
+    `loss` is the mean over the batches of an epoch, each measured before its update and summed over
+    the `steps` that have a target (of the last batch). `gradient_norm` is the largest norm in the
+    epoch, before clipping. `stopped` says why training ended.
     """
 
     loss: list[float] = field(default_factory=list)
@@ -47,7 +48,7 @@ class History:
 
 @dataclass
 class Batches:
-    """Sequences side by side, dealt anew in every epoch into batches of at most `size`.
+    """Sequences, shuffled in every epoch into batches of at most `size`.
 
     `xs` has the axes (T, I, N); `targets` (T, N) or (T, K, N): the last axis is the sequence.
     """
@@ -77,7 +78,7 @@ class Batches:
 
 @dataclass
 class Update:
-    """One change of the weights: the loss, of how many steps, and its gradient's norm before it."""
+    """One update of the weights: the loss, its number of steps, and the norm of the gradient."""
 
     loss: float
     gradient_norm: float
@@ -100,8 +101,8 @@ def update(
     clip_value: float | None = None,
     states: LayerStates | None = None,
 ) -> Update:
-    """Forward, loss, backward, clip, step. Without the step if a number is not finite."""
-    with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is looked at below
+    """Forward, loss, backward, clip, step. The step is skipped if a number is not finite."""
+    with np.errstate(over="ignore", invalid="ignore"):  # the result is checked below
         evaluation = network.evaluate(xs, targets, states)
         gradients = evaluation.gradients
         norm = global_norm(gradients)
@@ -134,13 +135,13 @@ def fit(
     seconds: float = math.inf,
     progress: Callable[[str], None] | None = print,
 ) -> History:
-    """Trains until the epochs are over, the loss has converged, or it is not a number any more.
+    """Train until all epochs are done, the loss has converged, or it is no longer finite.
 
-    `batches` is gone through once in every epoch; with `carry_states` each batch goes on from the
-    states in which the one before it ended. Converged means: the loss is at the `goal`, or
-    `patience` epochs after one another were not lower than the best by more than the share
-    `tolerance`. After `seconds` it stops at the end of the epoch. `progress` gets a line for each
-    epoch; None keeps it silent.
+    Every epoch iterates over `batches` once; with `carry_states` each batch starts from the final
+    states of the previous one. Converged means that the loss has reached the `goal`, or that it did
+    not improve on the best loss by more than the fraction `tolerance` for `patience` epochs in a
+    row. After `seconds` training stops at the end of the epoch. `progress` is called with a line
+    for each epoch; None prints nothing.
     """
     if epochs < 1:
         raise ArgumentError(f"epochs={epochs!r}: a network is trained for one epoch or more")
@@ -189,8 +190,8 @@ def _run_epoch(
         history.steps = done.steps
     if not losses:
         raise ArgumentError(
-            "there was not one batch in this epoch: `batches` is gone through once in every epoch, "
-            "so give a list of (xs, targets) or Batches, not a generator that is used up"
+            "there was not one batch in this epoch: every epoch iterates over `batches`, so give a "
+            "list of (xs, targets) or Batches, not a generator, which can be used only once"
         )
     history.updates += losses
     history.loss.append(float(np.mean(losses)))
@@ -223,7 +224,7 @@ def _reason(history: History, epochs: int, goal: float) -> str:
     if history.converged and history.loss[-1] <= goal:
         return f"converged: the loss is at the goal of {goal:g}, stopped after epoch {done}"
     if history.converged:
-        return f"converged: the loss falls no more, stopped after epoch {done}"
+        return f"converged: the loss no longer falls, stopped after epoch {done}"
     if done < epochs:
-        return f"the time is over, stopped after epoch {done} of {epochs}"
+        return f"the time is up, stopped after epoch {done} of {epochs}"
     return f"all {epochs} epochs are done"

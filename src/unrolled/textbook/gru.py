@@ -111,7 +111,7 @@ def train(
     xs: Array, targets: Array, weights: Weights, loss_function: Loss = cross_entropy,
     rate: float = 0.1, limit: float = 1.0, epochs: int = 100,
 ) -> list[float]:  # fmt: skip
-    """Change the weights in place; the loss before each update."""
+    """Train the weights in place; returns the loss before each update."""
     losses = []
     for _ in range(epochs):
         ys, caches = forward(xs, weights)

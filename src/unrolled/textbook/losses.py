@@ -1,8 +1,8 @@
-"""What a network is told about its outputs. In: outputs and targets. Out: losses and derivatives.
+"""Loss functions. In: outputs and targets. Out: losses and derivatives.
 
-Outputs have the axes (T, K, B): time, output units, batch. A loss gives one number for each time
-step, averaged over the batch; the loss of a sequence is their sum over time. Each function also
-returns the derivative of that sum by every output, which is where backpropagation starts; next:
+Outputs have the axes (T, K, B): time, output units, batch. A loss function returns one number for
+each time step, averaged over the batch; the loss of a sequence is their sum over time. It also
+returns the derivative of that sum with respect to every output, where backpropagation starts; next:
 `sequence.backward`.
 """
 
@@ -20,7 +20,7 @@ Loss = Callable[[Array, Array], tuple[Array, Array]]
 
 def softmax(outputs: Array) -> Array:
     """p_k = exp(y_k) / sum_j exp(y_j), over the axis of the units (the last but one)."""
-    # the largest output is taken off first: the result is the same and exp cannot overflow
+    # the largest output is subtracted first: the result is the same, and exp cannot overflow
     exponentials = np.exp(outputs - outputs.max(axis=-2, keepdims=True))
     shares: Array = exponentials / exponentials.sum(axis=-2, keepdims=True)
     return shares
@@ -55,7 +55,7 @@ def mean_squared_error(outputs: Array, targets: Array) -> tuple[Array, Array]:
 
 
 def accuracy(outputs: Array, targets: Array) -> float:
-    """The share of time steps and sequences in which the largest output is the target's."""
+    """The share of time steps and sequences in which the largest output is that of the target."""
     _check_classes(outputs, targets)
     return float((outputs.argmax(axis=1) == targets).mean())
 

@@ -3,7 +3,7 @@
     i = sigmoid(W_i x_t + U_i h_{t-1} + b_i)     how much of the new value is written
     f = sigmoid(W_f x_t + U_f h_{t-1} + b_f)     how much of the old cell state is kept
     g = tanh(W_g x_t + U_g h_{t-1} + b_g)        the new value
-    o = sigmoid(W_o x_t + U_o h_{t-1} + b_o)     how much of the cell state is shown
+    o = sigmoid(W_o x_t + U_o h_{t-1} + b_o)     how much of the cell state is output
     c_t = f * c_{t-1} + i * g
     h_t = o * tanh(c_t)
 
@@ -107,7 +107,7 @@ def forward(xs: Array, weights: Weights) -> tuple[Array, list[Cache]]:
 
 
 def backward(d_ys: Array, caches: list[Cache], weights: Weights) -> Weights:
-    """Backpropagation through time: two derivatives travel back, that of h and that of c."""
+    """Backpropagation through time: two derivatives are propagated back, those of h and of c."""
     gradients = {name: np.zeros_like(weight) for name, weight in weights.items()}
     d_h_next = np.zeros_like(caches[-1]["h"])
     d_c_next = np.zeros_like(caches[-1]["c"])
@@ -127,7 +127,7 @@ def train(
     xs: Array, targets: Array, weights: Weights, loss_function: Loss = cross_entropy,
     rate: float = 0.1, limit: float = 1.0, epochs: int = 100,
 ) -> list[float]:  # fmt: skip
-    """Change the weights in place; the loss before each update."""
+    """Train the weights in place; returns the loss before each update."""
     losses = []
     for _ in range(epochs):
         ys, caches = forward(xs, weights)

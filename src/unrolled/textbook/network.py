@@ -1,8 +1,8 @@
-"""A whole network: recurrent layers one above the other, an output layer, a loss.
+"""A complete network: stacked recurrent layers, an output layer, a loss.
 
 In: a cell of the library and sizes. Out: outputs, losses and the gradient of every weight, by name.
-The layer below feeds the layer above with its output at every time step; the gradient takes the
-same way back. Next: `fitting`, which changes the weights, and `prediction`, which uses them.
+The output of a layer at each time step is the input of the layer above; the gradient takes the same
+way back. Next: `fitting`, which trains the weights, and `prediction`, which uses them.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ LayerStates = list[States]
 
 @dataclass
 class NetworkTrace:
-    """A network that has been run: its outputs (T, K, B), or (1, K, B) if only the last counts."""
+    """A forward pass: the outputs (T, K, B), or (1, K, B) if only the last one counts."""
 
     outputs: Array
     layers: list[Trace]
 
     @property
     def states(self) -> LayerStates:
-        """The last states of every layer, from which the next window can go on."""
+        """The final states of every layer, from which the next window can continue."""
         return [layer.states[-1] for layer in self.layers]
 
 
 @dataclass
 class Evaluation:
-    """The loss of a batch, step by step and summed over time, and what follows from it."""
+    """The loss of a batch, step by step and summed over time, and its gradients."""
 
     losses: Array
     gradients: dict[str, Array]
@@ -55,10 +55,10 @@ class Network:
     """`Network(LSTM, input_size=3, hidden_size=8, output_size=2, num_layers=2, seed=0)`.
 
     `many_to="many"` has an output and a target at every time step, `many_to="one"` only at the
-    last. The weights are in `weights`: those of layer l end in `_l0`, `_l1` and so on, and V and c
-    are the output layer's. They are the arrays that the network computes with, so a change in
-    place is a change of the network. With `backend="compiled"` the layers run on the CPU engine,
-    with the same results. What is not named here (`nonlinearity="relu"`) goes to the cell.
+    last. `weights` has all weights: those of the layers end in `_l0`, `_l1` and so on, and V and c
+    belong to the output layer. They are the arrays that the network computes with, so changing them
+    in place changes the network. With `backend="compiled"` the layers run on the CPU engine, with
+    the same results. Other arguments (`nonlinearity="relu"`) are passed to the cell.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Network:
         self.backend, self._sequence = backend, _find_backend(backend)
         self.input_size, self.hidden_size, self.output_size = input_size, hidden_size, output_size
         self.many_to, self.loss_name, self.loss_function = many_to, loss, find_loss(loss)
-        # each layer draws from a stream of its own, so that no two layers begin alike
+        # each layer has its own random stream, so that no two layers start with the same weights
         seeds = np.random.SeedSequence(seed).generate_state(num_layers + 1).tolist()
         equation(cell)  # says so if this is not a cell
         if isinstance(cell, Cell):
@@ -114,11 +114,11 @@ class Network:
         return self._named([layer.weights for layer in self.layers], self.readout.weights)
 
     def first_states(self, batch: int) -> LayerStates:
-        """What every layer begins with: zeros, unless the cell says otherwise."""
+        """The initial states of every layer: zeros, unless the cell declares others."""
         return [first_states(layer, batch) for layer in self.layers]
 
     def forward(self, xs: Array, states: LayerStates | None = None) -> NetworkTrace:
-        """Through the sequence, layer by layer; `xs` has the axes (T, I, B)."""
+        """Run the sequence through layer after layer; `xs` has the axes (T, I, B)."""
         self._check_inputs(xs)
         traces: list[Trace] = []
         for layer, layer_states in zip(self.layers, states or self.first_states(xs.shape[2])):
@@ -130,7 +130,7 @@ class Network:
     def backward(
         self, trace: NetworkTrace, d_outputs: Array, keep_steps: bool = False
     ) -> list[Gradients]:
-        """Back through time in the top layer, then with its d_x in the one below, and so on."""
+        """Backpropagate through the layers, from the top one to the bottom one."""
         steps = len(trace.layers[-1].states) - 1
         unseen = np.zeros((steps - len(d_outputs), *d_outputs.shape[1:]))
         derivatives = np.concatenate([unseen, d_outputs])
@@ -147,7 +147,7 @@ class Network:
         states: LayerStates | None = None,
         keep_steps: bool = False,
     ) -> Evaluation:
-        """Forward, loss, backward: everything that a training step needs."""
+        """Forward, loss, backward: all that a training step needs."""
         trace = self.forward(xs, states)
         losses, d_outputs = self.loss_function(trace.outputs, targets)
         layers = self.backward(trace, d_outputs, keep_steps)
@@ -182,11 +182,11 @@ def counted(count: int, noun: str) -> str:
 
 
 def _find_backend(name: str) -> ModuleType:
-    """Who runs a layer through a sequence: `forward` and `backward` of a module."""
+    """What runs a layer over a sequence: the `forward` and `backward` of a module."""
     if name == "numpy":
         return sequence
     if name == "compiled":
-        from unrolled.textbook import compiled  # the engine is loaded when somebody wants it
+        from unrolled.textbook import compiled  # the engine is imported only when needed
 
         return compiled
     raise ArgumentError(f"backend={name!r}: write backend='numpy' or backend='compiled'")

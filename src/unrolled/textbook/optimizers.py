@@ -1,8 +1,8 @@
-"""How weights follow their gradients. In: weights and gradients by name. Out: changed weights.
+"""Optimizers. In: weights and gradients by name. Out: changed weights.
 
-Each method is its published rule, written out once for one weight; `Optimizer` applies it to all
-of them in place. What a method remembers (a velocity, a mean of squares) is in `memory`, by the
-name of the weight, so that it can be looked at.
+Each optimizer is its published rule, written for one weight; `Optimizer` applies it to all weights
+in place. The state of an optimizer (a velocity, a mean of squares) is in `memory`, by the name of
+the weight, where it can be inspected.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Array = np.ndarray
 
 @dataclass
 class Optimizer:
-    """The frame: every weight w is changed by `rule(w, g, memory)`, which returns its increment."""
+    """The base class: `rule(w, g, memory)` returns the increment of each weight w."""
 
     learning_rate: float = 0.01
     steps: int = field(default=0, init=False)
@@ -41,7 +41,7 @@ class Optimizer:
 
 
 def _recall(memory: dict[str, Array], name: str, like: Array) -> Array:
-    """What was remembered under this name; zeros the first time."""
+    """The array remembered under this name; zeros the first time."""
     return memory.setdefault(name, np.zeros_like(like))
 
 
@@ -106,7 +106,7 @@ class RMSprop(Optimizer):
 class Adam(Optimizer):
     """m <- b1 m + (1 - b1) g;  s <- b2 s + (1 - b2) g^2;  w <- w - lr m^ / (sqrt(s^) + eps)
 
-    m^ = m / (1 - b1^t) and s^ = s / (1 - b2^t) make up for the start from zero
+    m^ = m / (1 - b1^t) and s^ = s / (1 - b2^t) correct the bias of the start from zero
     (Kingma & Ba 2015).
     """
 
@@ -125,7 +125,7 @@ class Adam(Optimizer):
 
 @dataclass
 class AdamW(Adam):
-    """Adam, and each weight shrinks by lr * decay * w beside it   (Loshchilov & Hutter 2019)"""
+    """Adam, and each weight also shrinks by lr * decay * w   (Loshchilov & Hutter 2019)"""
 
     weight_decay: float = 0.01
 
@@ -146,7 +146,7 @@ OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
 
 
 def find_optimizer(name: str, **settings: float) -> Optimizer:
-    """`find_optimizer("adam", learning_rate=0.01)`: a method by its name."""
+    """`find_optimizer("adam", learning_rate=0.01)`: an optimizer by its name."""
     if name.lower() not in OPTIMIZERS:
         raise ArgumentError(
             f"there is no optimizer called {name!r}: write one of {', '.join(OPTIMIZERS)}"

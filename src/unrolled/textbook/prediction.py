@@ -1,7 +1,7 @@
-"""What comes next. In: a trained network and the beginning of a sequence. Out: its continuation.
+"""Prediction. In: a trained network and the beginning of a sequence. Out: its continuation.
 
-`predict_next` looks one step ahead. To look further, each output is fed back as the next input:
-as it is for values (a wave continues), drawn from its probabilities for symbols (a text goes on).
+`predict_next` predicts one step ahead. To predict further, each output is fed back as the next
+input: values directly (to continue a wave), symbols after sampling (to continue a text).
 """
 
 from __future__ import annotations
@@ -56,8 +56,9 @@ def generate_symbols(
 ) -> Array:
     """`count` further symbol numbers (count,) after the symbol numbers `start` (T,).
 
-    The outputs divided by the temperature are turned into probabilities: 1 draws as the network
-    has learned, a smaller number is more careful, and 0 always takes the likeliest symbol.
+    The softmax of the outputs, divided by the temperature, gives the probabilities. A temperature
+    of 1 uses those of the network, a smaller one makes likely symbols likelier, and 0 always takes
+    the likeliest symbol.
     """
     start = np.asarray(start)
     if not temperature >= 0:
@@ -75,7 +76,7 @@ def generate_symbols(
 
 
 def draw(scores: Array, temperature: float, random: np.random.Generator) -> int:
-    """One symbol, drawn from softmax(scores / temperature)."""
+    """Sample one symbol from softmax(scores / temperature)."""
     if temperature == 0:
         return int(scores.argmax())
     # without the largest, a tiny temperature sends the others to -inf, and that is their limit

@@ -14,7 +14,7 @@ Array = np.ndarray
 
 
 class Readout:
-    """The weights V (outputs x hidden units) and c (outputs), drawn as torch.nn.Linear's are."""
+    """The weights V (outputs x hidden units) and c (outputs), drawn as in torch.nn.Linear."""
 
     def __init__(self, hidden_size: int, output_size: int, seed: int | None = None) -> None:
         for name, size in (("hidden_size", hidden_size), ("output_size", output_size)):

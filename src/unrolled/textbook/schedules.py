@@ -1,8 +1,8 @@
-"""How the learning rate changes from epoch to epoch. In: an epoch and its loss. Out: a rate.
+"""Learning rate schedules. In: an epoch and its loss. Out: a factor.
 
-A schedule is asked once after every epoch: `schedule(epoch, loss)` is the factor by which the
-first learning rate is multiplied in the next one. The first three only count; `Plateau` looks at
-the loss. Next: `fitting`.
+A schedule is called after every epoch: `schedule(epoch, loss)` returns the factor by which the
+initial learning rate is multiplied in the next epoch. Only `Plateau` depends on the loss. Next:
+`fitting`.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ Schedule = Callable[[int, float], float]
 
 
 def constant(epoch: int, loss: float) -> float:
-    """The same rate all the way."""
+    """A constant rate."""
     return 1.0
 
 
 @dataclass
 class Step:
-    """factor ** (epoch // every): a stair that goes down every few epochs."""
+    """factor ** (epoch // every): a step down every few epochs."""
 
     every: int
     factor: float = 0.1
@@ -38,7 +38,7 @@ class Step:
 
 @dataclass
 class Exponential:
-    """factor ** epoch: the same share is lost in every epoch."""
+    """factor ** epoch: a decrease by the same factor in every epoch."""
 
     factor: float = 0.95
 
@@ -69,7 +69,7 @@ class Cosine:
 
 @dataclass
 class Plateau:
-    """Multiplies by `factor` when the loss has not fallen for more than `patience` epochs.
+    """Multiply by `factor` when the loss has not fallen for more than `patience` epochs.
 
     A loss counts as lower when it is below (1 - threshold) times the best one so far.
     """

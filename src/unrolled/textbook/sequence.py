@@ -1,7 +1,7 @@
-"""The time steps in a row. In: a sequence and first states. Out: every state, output, derivative.
+"""A whole sequence. In: a sequence and initial states. Out: every state, output and derivative.
 
-`forward` walks through time and keeps what each step leaves; `backward` starts with all gradients
-at zero and walks back, from the last step to the first: backpropagation through time
+`forward` goes through time and keeps the cache of each step. `backward` starts with all gradients
+at zero and goes back from the last step to the first: backpropagation through time
 (Werbos 1990). Next: `network`, which stacks several of these.
 """
 
@@ -19,8 +19,8 @@ from unrolled.textbook.readout import Readout
 
 @dataclass
 class Trace:
-    """A sequence that has been run. `states[0]` is what it began with, `states[t]` what step t
-    left, `outputs[t - 1]` what it gave out."""
+    """A forward pass. `states[0]` are the initial states, `states[t]` those after step t, and
+    `outputs[t - 1]` is the output of step t."""
 
     cell: Cell
     readout: Readout | None
@@ -31,11 +31,11 @@ class Trace:
 
 @dataclass
 class Gradients:
-    """The derivatives of the loss with respect to what went into a sequence.
+    """The derivatives of the loss with respect to all that a sequence depends on.
 
-    `by_state[t]` holds those by the states after step t (`by_state[0]`: by the first states), as
-    far as later steps and outputs see them; `by_step[t - 1]` is the share of step t in the
-    derivatives by the weights, where it was asked for. `named` has those by named inputs.
+    `by_state[t]` has those with respect to the states after step t (`by_state[0]`: the initial
+    states), through later steps and outputs. `by_step[t - 1]` is the contribution of step t to the
+    derivatives with respect to the weights, if requested. `named` has those of the named inputs.
     """
 
     weights: dict[str, Array]
@@ -60,9 +60,9 @@ def forward(cell: Cell, xs: Array, states: States, readout: Readout | None = Non
 def backward(
     trace: Trace, d_outputs: Array, d_states: States | None = None, keep_steps: bool = False
 ) -> Gradients:
-    """For t = T ... 1: the gradients of step t, added to those of all the steps after it.
+    """For t = T ... 1: the gradients of step t, added to those of all later steps.
 
-    `d_states` is the derivative with respect to the last states, zero if nothing uses them.
+    `d_states` is the derivative with respect to the final states, zero if nothing uses them.
     """
     weights = zeros_like(trace.cell.weights)
     readout = zeros_like(trace.readout.weights) if trace.readout else {}
@@ -80,11 +80,11 @@ def backward(
 
 
 def zeros_like(weights: Mapping[str, Array]) -> dict[str, Array]:
-    """Gradients before anything was added to them."""
+    """Gradients that are all zero."""
     return {name: np.zeros_like(weight) for name, weight in weights.items()}
 
 
 def add_to(gradients: dict[str, Array], step: Mapping[str, Array]) -> None:
-    """The weights are the same at every time step, so their derivatives add up."""
+    """Add derivatives: the weights are the same at every time step."""
     for name, gradient in step.items():
         gradients[name] += gradient

@@ -146,7 +146,7 @@ def test_it_does_not_stop_while_it_learns():
 def test_it_stops_when_the_time_is_over():
     history = fit(small(), parity(), epochs=50, seconds=0.0, progress=None)
     assert len(history.loss) == 1
-    assert history.stopped == "the time is over, stopped after epoch 1 of 50"
+    assert history.stopped == "the time is up, stopped after epoch 1 of 50"
 
 
 def test_nan_stops_with_a_clear_word_and_keeps_the_weights():
@@ -231,5 +231,5 @@ def test_what_cannot_be_is_explained(make_it, says):
 
 
 def test_a_generator_that_is_used_up_is_explained():
-    with pytest.raises(ArgumentError, match="a generator that is used up"):
+    with pytest.raises(ArgumentError, match="not a generator"):
         fit(small(), (pair for pair in parity()), epochs=2, progress=None)

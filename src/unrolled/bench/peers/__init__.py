@@ -31,7 +31,8 @@ def present(names: Sequence[str]) -> tuple[list[str], dict[str, str]]:
         missing = [package for package in PEERS[name][1] if find_spec(package) is None]
         if missing:
             left_out[name] = (
-                f"{' and '.join(missing)} not installed: `pip install 'unrolled[bench]'` installs it"
+                f"{' and '.join(missing)} not installed: "
+                "`pip install 'unrolled[bench]'` installs it"
             )
     return [name for name in names if name not in left_out], left_out
 
