@@ -233,7 +233,7 @@ def test_a_cell_without_sizes_says_how_to_give_them() -> None:
         cell.step(np.ones(3), np.ones(4))
     with pytest.raises(AttributeError, match="no weight 'W_r': it was made without sizes"):
         _ = cell.W_r
-    with pytest.raises(ShapeError, match=r"xs is .time, input. or"):
+    with pytest.raises(ShapeError, match=r"xs must be .time, input. or"):
         GRU(2, 3).unroll(np.ones(3))
 
 

@@ -1,5 +1,5 @@
-"""Steps before which states start anew. Comes in: a kernel that is being written, where it stands.
-Goes out: code around a step; next: `emit`.
+"""Steps before which states start anew. In: a kernel that is being written, where it stands.
+Out: code around a step; next: `emit`.
 
 A step with no reset among the rows of its job runs as ever. Before one that has some, the states
 before it are copied to rows of their own, those that start anew as what they start from, and the

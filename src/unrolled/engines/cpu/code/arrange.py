@@ -1,6 +1,6 @@
 """Copies that bring numbers into the order in which kernels read them, and results back.
 
-Comes in: a table of copies in words of 64 bits. Goes out: the address of a compiled function that
+In: a table of copies in words of 64 bits. Out: the address of a compiled function that
 does them all; next: `frame` writes the table. A weight becomes panels (as many units side by side
 as a vector has lanes), a state rows of whole vectors, and what starts at nothing zeros:
 

@@ -1,7 +1,7 @@
 """The tiles of `tiles` for weights of bfloat16 that lie in pairs (`pairs`): two numbers along k in
 each word of 32 bits.
 
-Comes in: a machine. Goes out: `Tiles`, called as the others are, with strides in words; next:
+In: a machine. Out: `Tiles`, called as the others are, with strides in words; next:
 `emit` and `rows`. Sums are float32, and there are two ways:
 
 - widened: a word shifted to the left is the even number, and without its lower half the odd one.

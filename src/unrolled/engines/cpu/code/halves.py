@@ -1,6 +1,6 @@
 """Numbers of float32 that are stored in bfloat16, the upper half of their bits.
 
-Comes in: a builder, an address, a vector of float32. Goes out: code that widens as it loads, which
+In: a builder, an address, a vector of float32. Out: code that widens as it loads, which
 is exact, or rounds to the nearest, and to even, as it stores; next: `emit` and `pointwise`. The
 instructions are those of whole numbers, so every processor gives the same bits.
 """

@@ -1,7 +1,7 @@
 """The vocabulary in which vector code is written: one operation on every lane of a vector.
 
-Comes in: an llvmlite IRBuilder and the type of the values, float32 or float64, a scalar or a vector
-of any number of lanes. Goes out: LLVM values. Next: `vector_math` writes functions with it.
+In: an llvmlite IRBuilder and the type of the values, float32 or float64, a scalar or a vector
+of any number of lanes. Out: LLVM values. Next: `vector_math` writes functions with it.
 
 Operations carry no fast-math flags but one (the sign of a zero in `maximum`): what is written here
 is what the machine computes, so that every processor with a fused multiply-add gives the same bits.

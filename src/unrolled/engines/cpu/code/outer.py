@@ -1,6 +1,6 @@
 """Sums of outer products: the gradients of matrices, over a chunk of tokens.
 
-Comes in: a table of products in words of 64 bits. Goes out: the address of a compiled function that
+In: a table of products in words of 64 bits. Out: the address of a compiled function that
 does them all; next: `backward` writes the table.
 
     C[u, v] (+)= sum over tokens t of A[t, u] * B[t, v]

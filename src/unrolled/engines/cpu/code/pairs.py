@@ -1,6 +1,6 @@
 """Matrices of bfloat16 in the order in which tiles read them.
 
-Comes in: a table of matrices in words of 64 bits. Goes out: the address of a compiled function that
+In: a table of matrices in words of 64 bits. Out: the address of a compiled function that
 packs them all; next: `bind` writes the table. Two numbers along k make one word of 32 bits, as
 `vdpbf16ps` wants them, and as one load serves two steps of a product elsewhere:
 

@@ -1,6 +1,6 @@
 """How many products a second the processor can do: a loop of multiply-adds on registers.
 
-Comes in: a kind of product, a machine. Goes out: `peak`, operations a second on so many threads;
+In: a kind of product, a machine. Out: `peak`, operations a second on so many threads;
 next: `unrolled bench`, which holds times against it. Nothing is loaded or stored in the loop, so no
 program of this machine can do more of these instructions.
 

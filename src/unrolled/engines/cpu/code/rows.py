@@ -1,6 +1,6 @@
 """Products of many rows with packed weights, for all time steps at once.
 
-Comes in: a table of products in words of 64 bits. Goes out: the address of a compiled function that
+In: a table of products in words of 64 bits. Out: the address of a compiled function that
 does them all; next: `forward` (the input's products) and `backward` (the derivative by the input).
 
     C[r, p * lanes + lane] (+)= sum over k of A[r, k] * B[p][k][lane]

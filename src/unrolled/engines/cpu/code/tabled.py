@@ -1,6 +1,6 @@
 """A compiled function that works through a table: what copies and multiplies for the kernels.
 
-Comes in: how one entry is done. Goes out: `name(table, first_job, last_job)`; next: `arrange`,
+In: how one entry is done. Out: `name(table, first_job, last_job)`; next: `arrange`,
 `rows`, `outer`. A table is words of 64 bits: how many jobs share the work, how many entries there
 are, what else its header has, and then the fields of entry after entry.
 """

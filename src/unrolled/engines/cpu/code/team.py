@@ -1,7 +1,7 @@
 """Threads that share one job, step by step, in a kernel that is being written.
 
-Comes in: the word that holds the address of the team's flags (0: there is no team), and the
-kernel's two numbers. Goes out: which panels are this member's, and a barrier; next: `emit`.
+In: the word that holds the address of the team's flags (0: there is no team), and the
+kernel's two numbers. Out: which panels are this member's, and a barrier; next: `emit`.
 
 Each member has a flag in a cache line of its own, and counts in it the barriers that it has come
 to; it goes on when all the others have counted as far. Nobody else writes a flag, and the counts

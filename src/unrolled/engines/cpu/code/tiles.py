@@ -1,6 +1,6 @@
 """The inner loop of every product: a few rows times a few vectors, held in registers.
 
-Comes in: a machine and the type of the numbers. Goes out: `Tiles`, the addresses of compiled
+In: a machine and the type of the numbers. Out: `Tiles`, the addresses of compiled
 functions, one for each number of rows R and of streams N; next: `emit` calls them.
 
     C[n][r] (+)= sum over k of A[r, k] * B[n][k]        n < N, r < R

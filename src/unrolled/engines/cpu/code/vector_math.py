@@ -1,7 +1,7 @@
 """Elementary functions as straight-line vector code.
 
-Comes in: an llvmlite IRBuilder and a value of type float32 or float64, a scalar or a vector of any
-number of lanes. Goes out: the value of the function in every lane. Next: `emit`, which writes
+In: an llvmlite IRBuilder and a value of type float32 or float64, a scalar or a vector of any
+number of lanes. Out: the value of the function in every lane. Next: `emit`, which writes
 kernels with it.
 
 There is no branch, no table and no call, and only additions, multiplications, fused

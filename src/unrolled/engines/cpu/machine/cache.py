@@ -1,6 +1,6 @@
 """Compiled code kept on disk, so that the next process starts at once.
 
-Comes in: a key and the bytes of an object file. Goes out: the same bytes, or None where there are
+In: a key and the bytes of an object file. Out: the same bytes, or None where there are
 none that can be trusted. Next: `jit` links them into the process.
 
 One file an entry, `<key>.o`: the SHA-256 of key and object, then the object. What is read is

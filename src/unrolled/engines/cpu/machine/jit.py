@@ -1,7 +1,7 @@
 """From LLVM IR to machine code in this process, compiled once and kept on disk.
 
-Comes in: key material that says what the code does, and a callback that writes the IR when it is
-needed. Goes out: `Kernels`, which own the machine code and give its addresses. Next: the caller
+In: key material that says what the code does, and a callback that writes the IR when it is
+needed. Out: `Kernels`, which own the machine code and give its addresses. Next: the caller
 hands an address to `threads`, and keeps the `Kernels` for as long as it may be called.
 
 A hit in the cache neither writes, parses nor optimises any IR: the object file is read, checked

@@ -1,6 +1,6 @@
 """The machine for which code is written.
 
-Comes in: the processor this process runs on, or the name of another. Goes out: a `Target`, which
+In: the processor this process runs on, or the name of another. Out: a `Target`, which
 says what LLVM must know and how many bytes a vector has. Next: `emit` asks for the width, `jit`
 compiles for it.
 """

@@ -1,7 +1,7 @@
 """Running a kernel on several threads.
 
-Comes in: `Launches`, each a kernel `void kernel(void *arguments, int64 begin, int64 end)`, how many
-jobs it has, and on how many threads. Goes out: nothing; when the call returns, every job is done.
+In: `Launches`, each a kernel `void kernel(void *arguments, int64 begin, int64 end)`, how many
+jobs it has, and on how many threads. Out: nothing; when the call returns, every job is done.
 Next: the machine code.
 
 The jobs are cut into min(jobs, threads) pieces, and the kernel is called once for each, with the
