@@ -29,16 +29,14 @@ from unrolled.errors import ShapeError
 class Statements:
     """One time step.
 
-    `given` are the values from outside, in order: the input, the states before the step, further
-    inputs by name, the weights, and for a backward step what the forward step left and the
-    derivatives that arrive. `defaults` are the values of named inputs that need not be given.
-    `fixed` names weights that are not learned. `output` is set where the output is not a state of
-    the cell: it stands first among the states all the same, so that every engine keeps a row of it
-    for each step, but nothing reads the row before.
-    `noise` says what is random in training, and how (`noise`).
-    `statements` name the values that are computed; `results` are the names among them that the
-    step returns: a forward step's new states (the first is the output), a backward step's
-    derivatives.
+    `given` are the values from outside, in order: the input, the old states, the named inputs, the
+    weights, and for a backward step also the values stored by the forward step and the incoming
+    derivatives. `defaults` are the values of optional named inputs. `fixed` names weights that are
+    not trained. `output` is set if the output is not a state of the cell; it is nevertheless the
+    first of the states, so that every engine stores it at each step, but nothing reads its old
+    value. `noise` says which inputs are random in training, and how. `statements` name the computed
+    values; `results` are the names of those that the step returns: the new states of a forward step
+    (the first is the output), or the derivatives of a backward step.
     """
 
     name: str
@@ -54,7 +52,7 @@ class Statements:
 
     @cached_property
     def values(self) -> dict[str, Node]:
-        """Every named value: what is given (old states under their own name) and computed."""
+        """Every named value, given (old states by their own name) or computed."""
         return {v.name: v for v in self.given} | dict(self.statements)
 
     @cached_property
@@ -82,7 +80,7 @@ class Statements:
 
     @cached_property
     def carried(self) -> dict[str, Shape]:
-        """The states that go from step to step: all, but for an output that is none of them."""
+        """The states that are passed from step to step: all, except an output that is no state."""
         return {name: shape for name, shape in self.states.items() if name != self.output}
 
     @cached_property
@@ -92,18 +90,18 @@ class Statements:
 
     @cached_property
     def without_derivative(self) -> frozenset[str]:
-        """What is given and is constant to every derivative: fixed weights, and random masks."""
+        """The given values that get no derivative: fixed weights and random masks."""
         return frozenset(self.fixed).union(name for name in self.noise if name in self.named_inputs)
 
     @cached_property
     def constants(self) -> dict[str, ConstantArray]:
-        """The hyper-parameters that are arrays, by name."""
+        """The hyperparameters that are arrays, by name."""
         nodes = topological(node for _, node in self.statements)
         return {node.name: node for node in nodes if isinstance(node, ConstantArray)}
 
     @cached_property
     def lengths(self) -> dict[str, int]:
-        """The sizes that are numbers from the start, because a constant array has them."""
+        """The sizes that are already known because a constant array has them."""
         return {size: length for array in self.constants.values()
                 for size, length in zip(array.shape or (), array.lengths, strict=True)
                 if size != "1"}  # fmt: skip
@@ -136,23 +134,23 @@ class Statements:
 
     @cached_property
     def cuts(self) -> tuple[tuple[str, int], ...]:
-        """Which sizes are cut into how many parts, so that they must be multiples of these."""
+        """The sizes that are split, and into how many parts, of which they must be multiples."""
         found = (term for size in self.derived_sizes for term in terms_of(size))
         return tuple(dict.fromkeys(term for term in found if term[1] > 1))
 
     @property
     def input_is_hidden(self) -> bool:
-        """Whether x meets a state unit by unit, so that the input must be as wide as the state."""
+        """Whether x is combined with a state unit by unit, so that both need the same size."""
         return (
             "input_size" not in self.sizes
             and next(iter(self.inputs.values()), None) == ("hidden_size",)
         )  # fmt: skip
 
     def resolve(self, **sizes: int) -> dict[str, int]:
-        """Check the sizes that are given; the answer has every size of this equation, and "1"."""
+        """Check the given sizes; returns every size of this equation, and "1"."""
         if self.input_is_hidden and sizes.get("input_size") not in (None, sizes.get("hidden_size")):
             raise ShapeError(
-                f"{self.name} uses its input beside a state, unit by unit, so input_size must be "
+                f"{self.name} combines its input with a state unit by unit, so input_size must be "
                 f"hidden_size: {sizes['input_size']} is not {sizes.get('hidden_size')}"
             )
         known = self.lengths | {size: n for size, n in sizes.items() if n is not None}
@@ -166,20 +164,20 @@ class Statements:
         }
 
     def check_sizes(self, **sizes: Any) -> None:
-        """Refuse what is not a size, or another one than a constant array has."""
+        """Refuse an invalid size, or one that differs from that of a constant array."""
         for size, number in sizes.items():
             if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-                raise ShapeError(f"{size} is a whole number, 1 or more, not {number!r}")
+                raise ShapeError(f"{size} must be a positive integer, not {number!r}")
             if number != self.lengths.get(size, number):
                 array = next(a for a in self.constants.values() if size in (a.shape or ()))
                 form = " x ".join(map(str, array.lengths))
                 raise ShapeError(
                     f"the constant {array.name} of {self.name} has the form {form}, so {size} is "
-                    f"{self.lengths[size]}, not {number}: give another array, or leave {size} out"
+                    f"{self.lengths[size]}, not {number}: give another array, or omit {size}"
                 )
 
     def weight_count(self, **sizes: int) -> int:
-        """How many numbers are learned."""
+        """The number of trained weights."""
         known = self.resolve(**sizes)
         return sum(_volume(s, known) for name, s in self.weights.items() if name not in self.fixed)
 
