@@ -40,7 +40,7 @@ Whole = Callable[..., Tensors]
 SHORTEST = 32  # steps of a segment: shorter ones save nothing worth their second forward pass
 
 
-def pieces(direction: Direction, bptt: str | int, *tensors: Any) -> Tensors:
+def pieces(direction: Direction, *tensors: Any, bptt: str | int) -> Tensors:
     """The sequence in windows or segments, of which there is at least one step."""
     xs, initial, weights, probes = direction.split(tensors)
     form, steps = xs.shape[:-1], direction.schedule.steps

@@ -7,8 +7,10 @@ Between layers the values stay tokens: a ragged batch is gathered once and scatt
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,6 +25,7 @@ from unrolled.layers.noise import dropped, masks, noisy
 from unrolled.layers.operator import (
     Direction,
     KernelSequence,
+    Run,
     Tensors,
     infer,
     is_followed,
@@ -98,10 +101,17 @@ def run(
                 marks = marks.reshape(*xs.shape[:-1], 1).to(xs.dtype)
                 xs, marks = torch.cat([xs, marks], dim=-1), None
             mine = [probes[n][..., number : number + 1] for n in norms.values()] if probes else []
-            results = _one(
-                stack, batch, tokens.shape[-1], xs, states, mine, layer, bool(number),
-                wanted, norms, resets=bool(reset) and not in_kernels, marks=marks,
-            )  # fmt: skip
+            place = layer, bool(number)
+            start = layer * stack.directions + number
+            initial = [None if state is None else state[start : start + 1] for state in states]
+            resets, width = bool(reset) and not in_kernels, tokens.shape[-1]
+            if isinstance(batch, PaddedBatch):
+                results = _observed(stack, batch, xs, initial, width, place, [*wanted], resets)
+            else:
+                apply, direction, tensors = _prepared(
+                    stack, batch, width, xs, initial, mine, place, wanted, norms, resets, marks
+                )
+                results = _in_order(batch, apply(direction, *tensors), len(states), place)
             finals.append(tuple(results[1 : 1 + len(states)]))
             found.append((results[0], *results[1 + len(states) :]))
         joined = found[0]
@@ -117,47 +127,47 @@ def run(
     return tokens, tuple([torch.cat(parts) for parts in zip(*finals, strict=True)]), records
 
 
-def _one(
-    stack: Stack, batch: DenseBatch | RaggedBatch | PaddedBatch, width: int, xs: Tensor,
-    states: Sequence[Tensor | None], probes: Sequence[Tensor], layer: int, reverse: bool,
-    wanted: Mapping[str, str], norms: Mapping[str, str], *, resets: bool, marks: Tensor | None,
-) -> Tensors:  # fmt: skip
-    """One direction of one layer: its outputs, final states and records. `xs` are the tokens, whose
+def _prepared(
+    stack: Stack, batch: DenseBatch | RaggedBatch, width: int, xs: Tensor,
+    initial: list[Tensor | None], probes: Sequence[Tensor], place: tuple[int, bool],
+    wanted: Mapping[str, str], norms: Mapping[str, str], resets: bool, marks: Tensor | None,
+) -> tuple[Run, Direction, list[Any]]:  # fmt: skip
+    """One direction of one layer: what runs it, and on what. `run` calls it, so that no function
+    stands between the two. `xs` are the tokens, whose
     first `width` numbers are the layer's input, with all that stands beside them: with `resets`,
     where states start anew, which kernels are given as `marks`."""
-    place = layer * stack.directions + reverse
-    initial = [None if state is None else state[place : place + 1] for state in states]
-    if isinstance(batch, PaddedBatch):
-        sizes = stack.layer_sizes(layer, width)
-        return _observed(stack, batch, xs, initial, sizes, place, [*wanted], resets=resets)
+    layer, reverse = place
     cell = stack.cell.with_reset if resets else stack.cell
     direction, weights = _direction(stack, cell, batch, xs, width, layer, reverse, wanted, norms)
     if marks is not None:
         direction.reset = batch.turned(marks, reverse).reshape(-1)
     if isinstance(batch, DenseBatch):  # whose tokens and rows lie as they were given
-        first, others = xs, [*initial, *weights, *probes]
+        every: list[Any] = [xs, *initial, *weights, *probes]
     else:
-        first = batch.turned(xs, reverse)
-        others = [
-            *map(batch.ordered, initial), *weights, *(batch.turned(p, reverse) for p in probes)
+        every = [
+            batch.turned(xs, reverse), *map(batch.ordered, initial), *weights,
+            *(batch.turned(probe, reverse) for probe in probes),
         ]  # fmt: skip
-    every = [first, *others]
     is_training = wants_gradients(every) or is_followed(every)
     if stack.bptt != "whole" and is_training and direction.schedule.steps:
-        results = pieces(direction, stack.bptt, first, *others)
-    elif direction.is_traced:
-        results = traced(direction, first, *others)
-    elif is_training:
-        results = KernelSequence.apply(direction, first.contiguous(), *others)  # type: ignore[no-untyped-call]
-    else:
-        results = infer(direction, first, *others)
+        return functools.partial(pieces, bptt=stack.bptt), direction, every
+    if direction.is_traced:
+        return traced, direction, every
+    if is_training:
+        return KernelSequence.apply, direction, [every[0].contiguous(), *every[1:]]
+    return infer, direction, every
+
+
+def _in_order(
+    batch: DenseBatch | RaggedBatch, results: Tensors, states: int, place: tuple[int, bool]
+) -> Tensors:
+    """Outputs, final states and records in the order in which tokens and rows were given."""
     if isinstance(batch, DenseBatch):
         return results
     outputs, *rest = results
-    finals, records = rest[: len(states)], rest[len(states) :]
     return (
-        batch.turned(outputs, reverse), *map(batch.restored, finals),
-        *(batch.turned(values, reverse) for values in records),
+        batch.turned(outputs, place[1]), *map(batch.restored, rest[:states]),
+        *(batch.turned(values, place[1]) for values in rest[states:]),
     )  # fmt: skip
 
 
@@ -177,11 +187,11 @@ def _beside(
 
 def _observed(
     stack: Stack, batch: PaddedBatch, xs: Tensor, initial: Sequence[Tensor | None],
-    sizes: dict[str, int], place: int, record: list[str], *, resets: bool,
+    width: int, place: tuple[int, bool], record: list[str], resets: bool,
 ) -> Tensors:  # fmt: skip
     """A direction as an operator, for whoever follows what happens."""
-    layer, reverse = divmod(place, stack.directions)
-    parameters = stack.parameters(layer, bool(reverse))
+    layer, reverse = place
+    sizes, parameters = stack.layer_sizes(layer, width), stack.parameters(layer, reverse)
     if stack.is_noisy:
         parameters = dropped(stack.cell.equation, [*stack.cell.equation.weights], parameters)
     weights = stack.cell.given(parameters, sizes, resets)
@@ -193,7 +203,7 @@ def _observed(
         ]
     text, names = stack.cell.text(sizes, resets, stack.kept), ",".join(record)
     return tuple(opaque.run(
-        text, xs, starts, weights, batch.lengths, bool(reverse), names, str(stack.bptt)
+        text, xs, starts, weights, batch.lengths, reverse, names, str(stack.bptt)
     ))  # fmt: skip
 
 
