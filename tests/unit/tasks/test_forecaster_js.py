@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,18 @@ def test_it_forecasts_as_the_forecaster(tmp_path: Path, int8: bool) -> None:
     assert "at most 1000 new values" in refused
     refused = in_node(tmp_path / "sales.mjs", "m.forecastOf([1])")
     assert "two values or more" in refused
+
+
+def test_intervals_follow_the_latest_errors(tmp_path: Path) -> None:
+    past = seasonal(200) + np.random.default_rng(0).normal(0, 0.3, 200)
+    model = Forecaster(**SMALL).fit(past)
+    found = model.calibration_  # where the latest errors are too few
+    model.calibration_ = replace(found, shift=found.shift + np.array([-5.0, 0.0, 5.0]))
+    unrolled.export(model, tmp_path / "sales.mjs")
+    after = np.array(in_node(tmp_path / "sales.mjs", "m.forecastAfter([])"))
+    expected = model.forecast()[0].quantiles
+    assert np.ptp(expected[0]) < 0.5 * np.ptp(expected[2]), "the latest errors are not used"
+    assert_agrees(after, expected, tolerance=FIGURE)
 
 
 def test_a_series_that_it_has_not_seen(tmp_path: Path) -> None:

@@ -170,7 +170,7 @@ function forecast(one, free) {
 
 /** The shift of one quantile at the last origin, by the errors that were known at each. */
 function lastShift(errors, known, target, size, of_all, count) {
-  const needed = Math.max(LEAST, Math.min(ENOUGH, count)), recent = [], ascending = [], shifts = [];
+  const needed = Math.max(LEAST, Math.min(ENOUGH, count, size)), recent = [], ascending = [], shifts = [];
   let aim = target, learned = 0;
   const place = value => {
     let low = 0, high = ascending.length;
