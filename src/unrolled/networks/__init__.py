@@ -1,4 +1,4 @@
-"""Torch modules that several tasks build their networks from; one idea in each file.
+"""Torch modules shared by the networks of several tasks; one idea in each file.
 
 In: layers and cells. Out: modules; next: `tasks`.
 """

@@ -1,11 +1,11 @@
-"""What a network's scores stand for. In: scores, targets. Out: opinions, losses, chances, tallies.
+"""The kinds of targets. In: scores, targets. Out: opinions, losses, probabilities, tallies.
 
     OneClass        a class for each row, by a softmax over the scores
     SeveralLabels   any number of labels for each row, by a sigmoid of each score
     Number          a number for each row: its score, in standard deviations from the mean
 
-An opinion is what is averaged over networks: log-probabilities of classes, log-odds of labels.
-Next: `committee` and `blending`, and the job of reading sequences.
+An opinion is averaged over networks: log probabilities of classes, log odds of labels.
+Next: `committee`, `blending`, and the training job of sequences.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy,
 
 
 class Aim(Protocol):
-    """What the parts of a model need to know of its answers."""
+    """What the parts of a model need to know about its targets."""
 
     @property
     def name(self) -> str: ...
 
     def opinion(self, scores: Tensor) -> Tensor:
-        """What a network says, from its scores (B, K)."""
+        """The opinion of a network, from its scores (B, K)."""
 
     def chances(self, opinion: Tensor) -> Tensor:
-        """Probabilities, or numbers, from opinions."""
+        """Probabilities or numbers, from opinions."""
 
     def losses(self, scores: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
-        """The loss of each row, (B,), of scores (B, K)."""
+        """The loss of each row, (B,), from scores (B, K)."""
 
     def indicators(self, targets: Tensor, count: int) -> Tensor:
-        """(B, K) float64: what a linear model is fitted to, one column for each score."""
+        """The targets of a linear model, (B, K) float64, with a column for each score."""
 
     def tally(self, scores: Tensor, targets: Tensor) -> Tensor:
-        """Sums over rows, from which figures are computed."""
+        """Sums over rows, from which metrics are computed."""
 
     def blind_loss(self, count: int) -> float:
-        """The mean loss of an answer that looks at nothing."""
+        """The mean loss of a model that ignores its input."""
 
 
 class OneClass:
@@ -60,7 +60,7 @@ class OneClass:
         return one_hot(targets, count).double()
 
     def tally(self, scores: Tensor, targets: Tensor) -> Tensor:
-        """The confusion matrix: true classes by predicted ones."""
+        """The confusion matrix, true classes by predicted classes."""
         count = scores.shape[1]
         pairs = torch.bincount(targets * count + scores.argmax(1), minlength=count**2)
         return pairs.view(count, count)
@@ -87,7 +87,7 @@ class SeveralLabels:
         return targets.double()
 
     def tally(self, scores: Tensor, targets: Tensor) -> Tensor:
-        """(4, K): rows with each label, rows given it, rows given it rightly; rows wholly right."""
+        """(4, K): true, predicted and correctly predicted rows of each label; exact matches."""
         said, real = scores > 0, targets > 0.5
         exact = (said == real).all(1).sum().expand(scores.shape[1])
         return torch.stack([real.sum(0), said.sum(0), (said & real).sum(0), exact])
@@ -98,7 +98,7 @@ class SeveralLabels:
 
 @dataclass(frozen=True)
 class Number:
-    """Scores are in units of the deviation of the training targets, from their mean."""
+    """Scores are standardized by the mean and deviation of the training targets."""
 
     center: float = 0.0
     unit: float = 1.0
@@ -118,7 +118,8 @@ class Number:
         return (targets.double() - self.center) / self.unit
 
     def tally(self, scores: Tensor, targets: Tensor) -> Tensor:
-        """Rows; sums of absolute and squared errors; of the targets from `center`, and squared."""
+        """Rows; sums of absolute and squared errors; sums of targets minus `center`, and
+        squared."""
         centered = targets.double() - self.center
         error = self.unit * scores.double() - centered
         sums = [torch.ones_like(error), error.abs(), error**2, centered, centered**2]

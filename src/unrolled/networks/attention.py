@@ -3,8 +3,8 @@
     dot        q^T W k                     (Luong et al. 2015, "general")
     additive   v^T tanh(W q + U k)         (Bahdanau et al. 2015)
 
-The weights of a query are the softmax of its scores over the keys that are there; its context is
-the mean of the keys with these weights. All queries of a batch are answered in one go.
+The weights of a query are the softmax of its scores over the valid keys; its context is the mean of
+the keys with these weights. All queries of a batch are computed at once.
 Next: `decoder`.
 """
 
@@ -32,14 +32,14 @@ class Attention(nn.Module):
                 self.direction.div_(query_size**0.5)
 
     def project(self, keys: Tensor) -> Tensor:
-        """What is computed once for all queries, (B, S, Q)."""
+        """The projection of the keys, computed once for all queries, (B, S, Q)."""
         found: Tensor = self.keys(keys).transpose(0, 1)
         return found
 
     def forward(
         self, queries: Tensor, keys: Tensor, projected: Tensor, outside: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Contexts (T, B, K) and weights (B, T, S); `outside` (B, S) says where no key is."""
+        """Contexts (T, B, K) and weights (B, T, S); `outside` (B, S) masks missing keys."""
         asked = queries.transpose(0, 1)
         if self.queries is None or self.direction is None:
             scores = asked @ projected.transpose(1, 2)
@@ -52,5 +52,5 @@ class Attention(nn.Module):
 
 
 def outside_of(lengths: Tensor, steps: int) -> Tensor:
-    """Where rows of these lengths have ended, (B, steps)."""
+    """A mask of the steps after the end of each row, (B, steps)."""
     return torch.arange(steps, device=lengths.device) >= lengths[:, None]

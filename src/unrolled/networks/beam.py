@@ -1,10 +1,10 @@
-"""Beam search, batched. In: a way to score the next token. Out: the best sequences of each row.
+"""Batched beam search. In: a function that scores next tokens. Out: the best sequences of each row.
 
-Of each row of the batch the `width` best beginnings are kept; in each step all of them are made
-longer by every token, in one call for the whole batch. A sequence that has ended is scored by
-log p / ((5 + length) / 6)^alpha (Wu et al. 2016), which lets longer ones compete. With a beam as
-wide as there are beginnings it is exact. Slot w R + r holds beginning w of row r, of R rows; a
-slot without a beginning has log p = -inf. Next: `encoder_decoder`.
+The `width` best prefixes of each row are kept; in each step all of them are extended by every
+token, in one call for the whole batch. A finished sequence has the score log p / ((5 + length) /
+6)^alpha (Wu et al. 2016), so that longer ones can compete. The search is exact if the beam is as
+wide as the number of prefixes. Slot w R + r is prefix w of row r, of R rows; an empty slot has log
+p = -inf. Next: `encoder_decoder`.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-# (token before of each slot, states, the R rows) -> of the best next tokens of each slot, as many
-# as the beam is wide or as there are, log p and the tokens (slots, k); new states
+# (previous token of each slot, states, the R rows) -> log p and tokens (slots, k) of the best next
+# tokens of each slot, at most as many as the width of the beam; new states
 Step = Callable[[Tensor, Any, Tensor], tuple[Tensor, Tensor, Any]]
 Select = Callable[[Any, Tensor], Any]
 
 
 @dataclass(frozen=True)
 class Found:
-    """One sequence, without its end, and its score."""
+    """A sequence, without its end, and its score."""
 
     tokens: list[int]
     score: float
@@ -34,7 +34,7 @@ class Found:
 def beam_search(
     step: Step, select: Select, rows: int, *, width: int, end: int, longest: int, alpha: float
 ) -> list[list[Found]]:
-    """For each row its best sequences, best first. `end` begins a sequence and ends it."""
+    """The best sequences of each row, best first. `end` begins and ends a sequence."""
     done: list[list[Found]] = [[] for _ in range(rows)]
     alive = torch.arange(rows)
     tokens = torch.full((width * rows,), end)
@@ -65,7 +65,7 @@ def beam_search(
 
 
 def _grown(log_probs: Tensor, tokens: Tensor, sums: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The best of all longer beginnings of each row: sums, last tokens, which was made longer."""
+    """The best extended prefixes of each row: sums, last tokens, indices of their parents."""
     width, rows = sums.shape
     total = sums[:, :, None] + log_probs.view(width, rows, -1)
     each = total.shape[2]
@@ -79,12 +79,12 @@ def _picked(written: Tensor, parent: Tensor) -> Tensor:
 
 
 def _long(length: int, alpha: float) -> float:
-    """What a sum is divided by."""
+    """The length normalization."""
     return float(((5 + length) / 6) ** alpha)
 
 
 def _worst(done: list[Found], width: int) -> float:
-    """The score that a beginning has to beat: that of the last of `width` that have ended."""
+    """The score that a prefix must beat: that of the worst of `width` finished sequences."""
     if len(done) < width:
         return -torch.inf
     return sorted((one.score for one in done), reverse=True)[width - 1]

@@ -1,10 +1,10 @@
-"""Two opinions made one. In: scores of two models on rows that neither learned from. Out: `Blend`.
+"""Blends two models. In: scores of both on held-out rows. Out: `Blend`.
 
-Each model's scores are first calibrated by a temperature of its own (Guo et al. 2017), then their
-logarithms are averaged with weights, and the average is calibrated again. Targets are smoothed by
-half a row, so that a model that is right on every row is not taken to be infinitely sure, and few
-rows move the weights little from an even share. Numbers have no temperature: they are averaged.
-Next: `committee` keeps the numbers with its weights.
+Each model's scores are calibrated by temperature scaling (Guo et al. 2017), their logarithms are
+averaged with weights, and the average is calibrated again. Targets are smoothed by half a row, so
+that a model without errors does not become infinitely confident, and with few rows the weights stay
+close to equal shares. Numbers have no temperature: they are averaged. Next: `committee` stores the
+result with its weights.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from torch import Tensor
 
 from unrolled.networks.aims import ONE_CLASS, Aim
 
-SCALES = torch.logspace(-2, 2, 49)  # what scores are multiplied with
-SHARPER = torch.logspace(-0.3, 0.5, 17)  # the same for an average of calibrated models
-EVEN, PULL = 0.5, 2.0  # the share of the first without rows, and how many nats hold it there
-ALONE = torch.ones(1)  # numbers are what they are
-SHARES = torch.linspace(0.1, 0.9, 17)  # of the first: neither gets less than a tenth
+SCALES = torch.logspace(-2, 2, 49)  # factors of scores
+SHARPER = torch.logspace(-0.3, 0.5, 17)  # factors of an average of calibrated models
+EVEN, PULL = 0.5, 2.0  # the prior share of the first, and its strength in nats
+ALONE = torch.ones(1)  # numbers are not scaled
+SHARES = torch.linspace(0.1, 0.9, 17)  # of the first: both get at least a tenth
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def fit_blend(
     weights: Tensor | None = None,
     aim: Aim = ONE_CLASS,
 ) -> Blend:
-    """The blend with the least loss on these rows, each class with its weight."""
+    """The blend with the lowest loss on these rows, weighted by class."""
     of_first = calibration(first, targets, weights, aim)
     if second is None:
         return Blend(of_first, 0.0, 1.0)
@@ -60,7 +60,7 @@ def fit_blend(
 def calibration(
     scores: Tensor, targets: Tensor, weights: Tensor | None = None, aim: Aim = ONE_CLASS
 ) -> float:
-    """What to multiply scores with, so that their probabilities are as sure as they are right."""
+    """The factor of the scores that calibrates their probabilities."""
     scales = ALONE if aim.name == "number" else SCALES
     losses = [smoothed_loss(scale * scores, targets, weights, aim) for scale in scales]
     return float(scales[min(range(len(losses)), key=losses.__getitem__)])
@@ -69,7 +69,7 @@ def calibration(
 def smoothed_loss(
     scores: Tensor, targets: Tensor, weights: Tensor | None = None, aim: Aim = ONE_CLASS
 ) -> float:
-    """The mean loss, as if half a row more had been wrong; `weights` are of classes."""
+    """The mean loss, with half an additional wrong row; `weights` are of classes."""
     smoothing = 0.5 / (len(targets) + 1)
     if weights is not None and targets.dim() == 1:
         return float(

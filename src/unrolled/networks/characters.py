@@ -1,7 +1,7 @@
-"""A word by its letters. In: the characters of each word, by number. Out: a vector for each word.
+"""Encodes words by their characters. In: character indices of each word. Out: a vector for each.
 
-Two ways: a small recurrent layer that reads the word from both ends (Lample et al. 2016), or a
-convolution and the maximum over its places (Ma & Hovy 2016). Next: the networks of the tasks.
+Either a small bidirectional recurrent layer (Lample et al. 2016), or a convolution with max pooling
+(Ma & Hovy 2016). Next: the networks of the tasks.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from unrolled.layers.recurrent import Recurrent
 from unrolled.networks.recurrent import make_recurrent
 
 READERS = ("recurrent", "convolution")
-WIDTH = 3  # letters that the convolution sees at once
+WIDTH = 3  # characters of the convolution's kernel
 
 
 class CharacterEncoder(nn.Module):

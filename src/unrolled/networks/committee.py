@@ -1,10 +1,10 @@
-"""Several networks and a linear model that decide together. In: sequences. Out: opinions.
+"""An ensemble of several networks and a linear model. In: sequences. Out: opinions.
 
-Each member is trained without one fold of the rows, so that every row has a member that never saw
-it: what those members say decides when to stop and how much each part is to be believed, and yet
-every row is learned from (a cross-validated committee; Parmanto, Munro and Doyle 1996).
-The linear model sees each sequence as a whole; its scores are computed once for each part of the
-data and are blended with the members' by `blending`. Next: `tasks.classify`.
+Each member is trained without one fold of the rows, so that every row has out-of-fold predictions.
+These determine when training stops and how the parts are weighted, and still every row is used for
+training (a cross-validated committee; Parmanto, Munro and Doyle 1996). The scores of the linear
+model are computed once for each part of the data and are blended with those of the members by
+`blending`. Next: `tasks.classify`.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from torch import Tensor, nn
 from unrolled.networks.aims import ONE_CLASS, Aim
 from unrolled.networks.blending import fit_blend
 
-QUANTILES = 199  # of errors: each half per cent
-UNKNOWN = torch.linspace(1, -1, QUANTILES)  # they fall, which no quantiles do; and a run keeps them
+QUANTILES = 199  # of errors: every half percent
+UNKNOWN = torch.linspace(1, -1, QUANTILES)  # descending, unlike real quantiles, and finite
 
 
 class Committee(nn.Module):
-    """Members with one input and one set of classes, and what their opinions are worth."""
+    """Members with the same input and classes, and the weights of their opinions."""
 
     # of numbers, on rows not learned from:
     errors: Tensor  # (QUANTILES,): quantiles of the error, divided by the scale of the row
     log_scales: Tensor  # (2,): the least and the largest logarithm of a scale; zeros: all are 1
-    blend: Tensor  # (2,): what the scores of the networks and of the linear model are scaled with
+    blend: Tensor  # (2,): factors of the scores of the networks and of the linear model
 
     def __init__(
         self,
@@ -44,14 +44,14 @@ class Committee(nn.Module):
         if aim.name == "number":
             self.register_buffer("errors", UNKNOWN.clone())
             self.register_buffer("log_scales", torch.zeros(2))
-        self.share = 1.0  # of the networks, between calibrated opinions; known once it is fitted
+        self.share = 1.0  # of the networks, between calibrated opinions; set by `fit_blend`
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """What each member says, (members, B, classes) log-probabilities (see `aims`)."""
+        """The opinions of all members, (members, B, classes) log probabilities (see `aims`)."""
         return torch.stack([self.aim.opinion(member(x, lengths)) for member in self.members])
 
     def unseen(self, x: Tensor, lengths: Tensor, folds: Tensor) -> Tensor:
-        """For each row what the member says that was trained without it, (B, classes)."""
+        """The out-of-fold opinion of each row, (B, classes)."""
         found = x.new_empty(0)
         for number, member in enumerate(self.members):
             rows = (folds == number).nonzero()[:, 0]
@@ -64,7 +64,7 @@ class Committee(nn.Module):
         return found
 
     def blended(self, network: Tensor, linear: Tensor | None) -> Tensor:
-        """The opinion of the whole, from the networks' scores and the linear model's."""
+        """The combined opinion, from the scores of the networks and of the linear model."""
         scores = self.blend[0] * network
         if linear is not None:
             scores = scores + self.blend[1] * linear
@@ -89,7 +89,7 @@ class Committee(nn.Module):
     def fit_blend(
         self, network: Tensor, linear: Tensor | None, targets: Tensor, weights: Tensor
     ) -> None:
-        """Calibrate and weigh, by scores on rows that neither part learned from."""
+        """Calibrate and weight the parts, from scores on held-out rows."""
         found = fit_blend(network, linear, targets, weights, self.aim)
         self.blend.copy_(torch.tensor([found.of_first, found.of_second]))
         self.share = found.share

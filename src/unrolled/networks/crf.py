@@ -1,5 +1,5 @@
 """A linear-chain conditional random field (Lafferty et al. 2001). In: a score of every tag at every
-step. Out: the loss of the right tags, the best tags, the probability of each. Next: tag.
+step. Out: the loss of the true tags, the best tags, the probability of each. Next: tag.
 
 The score of a sequence of tags is the sum of its scores at each step and of its transitions; its
 probability is proportional to the exponential. The forward algorithm sums over all sequences in
@@ -19,7 +19,7 @@ FORBIDDEN = -1e4  # added to a score: exp of it is 0, and unlike -inf it has a d
 
 @dataclass(frozen=True)
 class Grammar:
-    """Which tag may come first, which after which (row: before, column: after), which last."""
+    """The tags allowed first, after each other (row: previous, column: next), and last."""
 
     first: Tensor  # (K,) of bool
     after: Tensor  # (K, K)
@@ -32,7 +32,7 @@ class Grammar:
 
 
 class CRF(nn.Module):
-    """Scores of transitions, and what follows from them; a forbidden sequence is never the best."""
+    """A CRF with transition scores; a forbidden sequence is never the best."""
 
     def __init__(self, grammar: Grammar) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class CRF(nn.Module):
         return first, after, last
 
     def score(self, scores: Tensor, tags: Tensor, lengths: Tensor) -> Tensor:
-        """The score of these tags (T, B), one number for each sequence."""
+        """The score of the tags (T, B), one number for each sequence."""
         first, after, last = self._transitions()
         inside = torch.arange(len(scores), device=scores.device)[:, None] < lengths
         here = scores.gather(2, tags[:, :, None])[:, :, 0] * inside
@@ -73,7 +73,7 @@ class CRF(nn.Module):
 
     @torch.no_grad()
     def best(self, scores: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """The best tags (T, B), 0 behind the end, and their scores: Viterbi's algorithm."""
+        """The best tags (T, B), 0 after the end, and their scores: the Viterbi algorithm."""
         first, after, last = self._transitions()
         so_far = first + scores[0]
         came_from = []
@@ -92,7 +92,7 @@ class CRF(nn.Module):
         return tags, value
 
     def chances(self, scores: Tensor, lengths: Tensor) -> Tensor:
-        """The probability of each tag at each step, (T, B, K), and 0 behind the end.
+        """The probability of each tag at each step, (T, B, K), and 0 after the end.
 
         It is the derivative of the log partition function with respect to the score.
         """

@@ -1,9 +1,9 @@
-"""Connectionist temporal classification (Graves et al. 2006). In: log probabilities of each letter,
-or of none, at each step. Out: the letters. Next: transcribe.
+"""Connectionist temporal classification (Graves et al. 2006). In: log probabilities of each letter
+and of the blank at each step. Out: the letters. Next: transcribe.
 
-A path gives a letter or the blank (number 0) at each step; what it spells is the path without
-repetitions, and then without blanks. The probability of a text is the sum over all its paths;
-torch's `ctc_loss` computes it, the functions here find a text.
+A path has a letter or the blank (index 0) at each step; its text is the path without repetitions,
+and then without blanks. The probability of a text is the sum over all its paths, which torch's
+`ctc_loss` computes; the functions here find a text.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ Extend = Callable[[Prefix, int], float]  # log p of a letter after others, by a 
 
 
 def collapse(path: Sequence[int]) -> list[int]:
-    """What a path spells."""
+    """The text of a path."""
     kept = [one for place, one in enumerate(path) if not place or one != path[place - 1]]
     return [one for one in kept if one != BLANK]
 
 
 def greedy(log_probs: Any) -> list[int]:
-    """What the most probable path spells; (T, letters)."""
+    """The text of the most probable path; (T, letters)."""
     return collapse(np.asarray(log_probs).argmax(1).tolist())
 
 
@@ -48,12 +48,12 @@ def beam_search(
     """The most probable texts and log p of each, best first: prefix beam search (Hannun et al.
     2014).
 
-    Of each prefix it keeps the sums over the paths that end in the blank and in a letter apart,
-    since a letter that is repeated is a new one only after the blank. With `width` at least the
-    number of all prefixes the sums are exact. `extend` adds a language model's view of each letter.
+    For each prefix it keeps separate sums over the paths that end in the blank and in a letter,
+    since a repeated letter is a new one only after a blank. The sums are exact if `width` is at
+    least the number of all prefixes. `extend` adds a language model's log p of each letter.
     """
     beams: dict[Prefix, tuple[float, float]] = {(): (0.0, IMPOSSIBLE)}
-    views: dict[Prefix, float] = {(): 0.0}  # the sum of what the language model says
+    views: dict[Prefix, float] = {(): 0.0}  # the sum of the language model's log p
     for row in np.asarray(log_probs, np.float64):
         grown: dict[Prefix, list[float]] = {}
         for prefix, (blank, letter) in beams.items():

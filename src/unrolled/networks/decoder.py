@@ -1,7 +1,7 @@
-"""A decoder that attends to what was read. In: tokens so far, the encoder's outputs. Out: scores of
-each next token.
+"""A decoder with attention. In: previous tokens, the encoder's outputs. Out: scores of each next
+token.
 
-    y1 = recurrent(embedding of the token before + A (mean of the keys))
+    y1 = recurrent(embedding of the previous token + A (mean of the keys))
     c  = attention of y1 over the keys
     y2 = recurrent([y1, c])
     n  = tanh(V [y2, c])
@@ -10,10 +10,10 @@ each next token.
 E is the table of embeddings, which thus learns from every token that could have come next, not only
 from those that were read (Press & Wolf 2017).
 
-The second layer carries on what was attended to; since the first one does not wait for it, all
-steps of a batch run in two calls of compiled kernels where the target is known. With input feeding
-(Luong et al. 2015) F n of the step before is added to the first layer's input, so that each step
-waits for the one before. Next: `beam`, `encoder_decoder`.
+The context is an input of the second layer only, so that with a known target all steps of a batch
+run in two calls of compiled kernels. With input feeding (Luong et al. 2015) F n of the previous
+step is added to the first layer's input, so that steps are computed one by one. Next: `beam`,
+`encoder_decoder`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from unrolled.networks.recurrent import make_recurrent
 
 @dataclass(frozen=True)
 class Memory:
-    """What the decoder attends to: keys (S, B, K) and what follows from them."""
+    """The memory that the decoder attends to: keys (S, B, K) and their projections."""
 
     keys: Tensor
     projected: Tensor  # (B, S, Q)
@@ -43,7 +43,7 @@ class Memory:
         return len(self.summary)
 
     def select(self, rows: Tensor) -> Memory:
-        """Some rows of the batch, in this order."""
+        """The given rows of the batch, in this order."""
         return Memory(
             self.keys.index_select(1, rows), self.projected[rows], self.outside[rows],
             self.summary[rows],
@@ -53,8 +53,8 @@ class Memory:
 class Decoder(nn.Module):
     """Scores of the next token at each step.
 
-    Tokens are (T, B), or (T, W B) of W beginnings of each row, slot w B + b: all of them attend to
-    the keys of row b, which are not copied. `states` are what a call before returned.
+    Tokens are (T, B), or (T, W B) for W prefixes of each row, slot w B + b: all of them attend to
+    the keys of row b, which are not copied. `states` are those of the previous call.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Decoder(nn.Module):
         self.feed = nn.Linear(embedding, embedding, bias=False) if input_feeding else None
 
     def remember(self, keys: Tensor, lengths: Tensor) -> Memory:
-        """Keys that are 0 where a sequence has ended."""
+        """The memory of keys, which are 0 after the end of a sequence."""
         summary = self.summary(keys.sum(0) / lengths[:, None])
         outside = outside_of(lengths, len(keys))
         return Memory(keys, self.attention.project(keys), outside, summary)
@@ -121,7 +121,7 @@ class Decoder(nn.Module):
         return narrow, (first, second), weights
 
     def _run_fed(self, x: Tensor, memory: Memory, states: Any) -> tuple[Tensor, Any, Tensor]:
-        """The same, step by step: each is fed what the one before read out."""
+        """The same step by step, with input feeding."""
         assert self.feed is not None
         *inner, before = states or (None, None, torch.zeros_like(x[:1]))
         found, looked = [], []

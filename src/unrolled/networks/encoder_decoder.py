@@ -1,8 +1,7 @@
-"""From something that is read to tokens. In: inputs, tokens so far. Out: scores, answers.
+"""Base class of encoder-decoder networks. In: inputs, previous tokens. Out: scores, outputs.
 
-What a network of this kind reads is its own; how it answers is the same for all: a decoder attends
-to what was read, and answers are found by a beam or drawn at random. Next: the networks of the
-tasks.
+Subclasses define the encoder. The rest is shared: a decoder attends to the encoded input, and
+outputs are found by beam search or sampled. Next: the networks of the tasks.
 """
 
 from __future__ import annotations
@@ -16,22 +15,22 @@ from unrolled.networks.beam import Found, beam_search
 from unrolled.networks.decoder import Decoder, Memory, select_states
 from unrolled.networks.next_tokens import next_tokens
 
-EDGE = 0  # the token that begins a target and ends it, and fills up a batch
+EDGE = 0  # the token at the beginning and end of a target, also used for padding
 UNKNOWN = 1
 
 
 class EncoderDecoder(nn.Module):
-    """A subclass makes the decoder and says how its inputs are read."""
+    """A subclass creates the decoder and defines `read`."""
 
     decoder: Decoder
 
     def read(self, *inputs: Tensor) -> Memory:
-        """What the decoder attends to."""
+        """Encode the inputs to the memory of the decoder."""
         raise NotImplementedError
 
     def forward(self, before: Tensor, *inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Scores (T, B, tokens) after each token of `before`, and the weights (B, T, S) with which
-        what was read was attended to."""
+        """Scores (T, B, tokens) after each token of `before`, and the attention weights (B, T,
+        S)."""
         scores, _, weights = self.decoder(before, self.read(*inputs))
         return scores, weights
 
@@ -39,8 +38,8 @@ class EncoderDecoder(nn.Module):
     def best(
         self, *inputs: Tensor, width: int, longest: int, alpha: float, unknown: bool = False
     ) -> list[list[Found]]:
-        """The best answers for each row of the inputs, best first; `unknown`: whether the unknown
-        token may be in them."""
+        """The best outputs for each row of the inputs, best first; `unknown`: whether they may
+        contain the unknown token."""
         memory = among = self.read(*inputs)
 
         def step(tokens: Tensor, states: Any, rows: Tensor) -> tuple[Tensor, Tensor, Any]:
@@ -66,8 +65,8 @@ class EncoderDecoder(nn.Module):
         generator: torch.Generator,
         unknown: bool = False,
     ) -> list[list[Found]]:
-        """Answers at random for each row of the inputs, with probabilities p^(1/temperature); the
-        score of each is its log p."""
+        """Sampled outputs for each row of the inputs, with probabilities p^(1/temperature); their
+        scores are log p."""
         memory = self.read(*inputs)
         slots = count * memory.rows
         tokens, states = torch.full((slots,), EDGE), None

@@ -1,8 +1,8 @@
-"""What a recurrent layer is given of a clip. In: (T, B, pixels), lengths. Out: (T, B, features).
+"""Convolutions over the frames of a clip. In: (T, B, pixels), lengths. Out: (T, B, features).
 
     each frame -> convolutions -> a grid of features -> W g + b -> layer norm, ReLU
 
-The grid is not averaged: where something is, in each frame, is what motion is made of. Next:
+The grid is not averaged, since positions in each frame are needed to detect motion. Next:
 `tasks.classify`.
 """
 
@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from unrolled.networks.picture_encoder import PictureEncoder
 
 CHANNELS = 16  # of the first convolutions
-MIDDLE, SPREAD = 0.5, 0.25  # of pixels from 0 to 1, before they are read
+MIDDLE, SPREAD = 0.5, 0.25  # of pixels from 0 to 1, for standardization
 
 
 class FrameFront(nn.Module):
-    """Frames of one size, fractions from 0 to 1; the same encoder for each."""
+    """The same encoder for each frame; pixels are from 0 to 1."""
 
     def __init__(self, shape: tuple[int, int, int], features: int) -> None:
         """`shape`: height, width, colors."""

@@ -2,8 +2,8 @@
 
 In: series. Out: scores.
 
-It has no trained convolution: everything but its thresholds is fixed, and its weights are found in
-closed form, with leave-one-out scores of the rows it learned from. Next: `committee` blends it.
+Its convolutions are not trained: all but the thresholds is fixed, and the weights are computed in
+closed form, with leave-one-out scores of the training rows. Next: `committee` blends it.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from unrolled.networks.random_convolutions import Plan, RandomConvolutions
 from unrolled.networks.ridge import fit_ridge
 
 FEATURES = 10_000
-MANY = 3_000  # rows; with more of them the features are fewer, so that a fit takes seconds
+MANY = 3_000  # rows: with more, fewer features are used, so that a fit takes seconds
 FEATURES_OF_MANY = 2_500
 
 
 def features_for(rows: int) -> int:
-    """About how many features, when there are so many rows to learn from."""
+    """The approximate number of features for a number of training rows."""
     return FEATURES if rows <= MANY else FEATURES_OF_MANY
 
 
 class LinearSeries(nn.Module):
-    """score = features @ weight + bias; nothing in it is trained by gradients."""
+    """score = features @ weight + bias; not trained by gradient descent."""
 
     weight: Tensor
     bias: Tensor
@@ -39,9 +39,9 @@ class LinearSeries(nn.Module):
         self.register_buffer("bias", torch.zeros(classes))
 
     def fit(self, x: Tensor, lengths: Tensor, targets: Tensor, seed: int) -> Tensor:
-        """Learn from all rows; the leave-one-out scores of each of them.
+        """Fit to all rows, and return their leave-one-out scores.
 
-        Scores of classes and labels are to be 1 where a row has them, and -1 elsewhere.
+        The targets of classes and labels are 1 if a row has them, and -1 otherwise.
         """
         self.convolutions.fit(x, lengths, seed)
         wanted = self.aim.indicators(targets, len(self.bias))

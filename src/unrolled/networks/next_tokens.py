@@ -1,7 +1,7 @@
 """The best next tokens. In: what they are scored from, (N, E). Out: tokens and log p, (N, k) each.
 
-Scores of all tokens are made once and never sorted or copied as a whole: only what a search needs
-is kept of them, the k best and log Z. Next: `encoder_decoder`.
+The scores of all tokens are computed once, but not sorted or copied: only the k best and log Z are
+kept for the search. Next: `encoder_decoder`.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-BLOCK = 1 << 21  # scores that are made at once: 8 MB; a product of few rows is slow
-GROUP = 64  # scores of which the largest is looked at first
+BLOCK = 1 << 21  # scores that are computed at once: 8 MB; a product of few rows is slow
+GROUP = 64  # scores of which the maximum is examined first
 
 
 def next_tokens(
     x: Tensor, table: Tensor, bias: Tensor, count: int, barred: int | None
 ) -> tuple[Tensor, Tensor]:
-    """log p of the `count` best tokens of each row, best first, and the tokens; not the barred
-    one, which takes no part of the probability."""
+    """log p of the `count` best tokens of each row, best first, and the tokens. The barred token is
+    excluded from the probabilities."""
     log_probs, tokens = [], []
     block = max(1, BLOCK // len(table))
     for first in range(0, len(x), block):
@@ -33,8 +33,8 @@ def next_tokens(
 
 
 def top(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """What `topk` finds in each row: of groups of scores, only those with the largest maxima can
-    hold them, and the others are not sorted."""
+    """The same as `topk` of each row: only the groups with the largest maxima can contain the
+    result, and the others are not sorted."""
     rows, total = scores.shape
     groups = total // GROUP
     if groups <= 2 * count:

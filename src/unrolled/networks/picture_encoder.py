@@ -1,10 +1,10 @@
-"""A small convolutional network that sees pictures. In: pixels. Out: a grid of features.
+"""A small convolutional network for pictures. In: pixels. Out: a grid of features.
 
-    pixels -> two 3 x 3 convolutions, of which the first goes in steps of two; the same again, with
-    more channels, until the grid is small enough to attend to
+    pixels -> two 3 x 3 convolutions, the first with stride 2; repeated with more channels until
+    the grid is small enough for attention
 
-Each is followed by a normalization over groups of channels (Wu and He 2018) and ReLU. It does not
-depend on the other pictures of a batch, so that a picture gives the same alone and beside others.
+Each is followed by group normalization (Wu and He 2018) and ReLU. The features of a picture do not
+depend on the other pictures of a batch.
 Next: caption; classify, frame by frame.
 """
 
@@ -15,13 +15,13 @@ import math
 import torch
 from torch import Tensor, nn
 
-CELLS = 128  # of the grid, at most: that many places can be attended to
+CELLS = 128  # of the grid, at most
 GROUPS = 8  # of channels
-WIDENING = 4  # times the channels of the first block: no block has more
+WIDENING = 4  # times the channels of the first block: the maximum of later blocks
 
 
 def halvings_for(height: int, width: int) -> int:
-    """How often a picture is halved until its grid is small enough; at least once."""
+    """The number of halvings until the grid is small enough; at least one."""
     count = 1
     while -(-height // 2**count) * -(-width // 2**count) > CELLS:
         count += 1
@@ -46,11 +46,11 @@ class PictureEncoder(nn.Module):
         self.register_buffer("deviation", torch.ones(colours, 1, 1))
 
     def fit(self, pixels: Tensor) -> None:
-        """Mean and deviation of each colour over training pictures (B, C, height, width)."""
+        """Compute the mean and deviation of each color over pictures (B, C, height, width)."""
         values = pixels.double()
         self.mean.copy_(values.mean((0, 2, 3))[:, None, None])
         deviation = values.std((0, 2, 3), correction=0)[:, None, None]
-        self.deviation.copy_(deviation.clamp(min=1.0))  # of 255: a picture of one colour
+        self.deviation.copy_(deviation.clamp(min=1.0))  # of 255: pictures of a single color
 
     def forward(self, pixels: Tensor) -> Tensor:
         y = (pixels.to(self.mean.dtype) - self.mean) / self.deviation
@@ -71,9 +71,9 @@ def _block(before: int, channels: int) -> nn.Sequential:
 
 
 def moved(pixels: Tensor, most: float) -> Tensor:
-    """Each picture shifted, turned, and scaled at random by up to `most`; edges are continued.
+    """Shift, rotate and scale each picture at random by up to `most`; edges are extended.
 
-    Shifts are shares of the sides, turns are radians, scales are shares of 1.
+    Shifts are shares of the sides, rotations are in radians, scales are shares of 1.
     """
     rows = len(pixels)
     draw = (2 * torch.rand(rows, 4, device=pixels.device) - 1) * most

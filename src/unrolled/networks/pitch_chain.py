@@ -1,11 +1,11 @@
-"""Which keys sound together: a density over chords, key by key from low to high.
+"""A density over chords, key by key from low to high.
 
     p(v | h, before) = product over i of p(v_i | v_1 ... v_{i-1}, h, before)
 
-A neural autoregressive density estimator (Larochelle & Murray 2011) that a recurrent network
-conditions (Boulanger-Lewandowski et al. 2012), with two more sources for each key: the keys around
-it in the step before and the lower keys of this step, seen from where it lies, so that an interval
-is learned once for all keys. In: h (N, H), the step before (N, 2, K), the keys (N, K). Out: scores
+A neural autoregressive density estimator (Larochelle & Murray 2011) conditioned on a recurrent
+network (Boulanger-Lewandowski et al. 2012). Each key has two more inputs: the keys around it in the
+previous step and the lower keys of this step, both relative to its position, so that an interval is
+learned once for all keys. In: h (N, H), the previous step (N, 2, K), the keys (N, K). Out: scores
 (N, K) of sounding, and of being struck again. Next: `tasks.compose`.
 """
 
@@ -14,8 +14,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-REACH = 16  # keys to each side that are seen in the step before
-BELOW = 24  # lower keys of this step that are seen as intervals
+REACH = 16  # keys on each side in the previous step
+BELOW = 24  # lower keys of this step, as intervals
 
 
 class PitchChain(nn.Module):
@@ -26,18 +26,18 @@ class PitchChain(nn.Module):
         self.keys = keys
         self.around = nn.Conv1d(2, units, 2 * REACH + 1, padding=REACH)
         self.from_context = nn.Linear(context, units, bias=False)
-        self.place = nn.Parameter(torch.zeros(keys, units))  # which key it is
+        self.place = nn.Parameter(torch.zeros(keys, units))  # embedding of the key
         self.lower = nn.Parameter(torch.randn(keys, units) * 0.05)  # W of NADE
         self.intervals = nn.Parameter(torch.randn(BELOW, units) * 0.05)
         self.second = nn.Linear(units, units)
         self.readout = nn.Linear(units, 2)
-        self.of_key = nn.Parameter(torch.zeros(keys, units))  # what a key adds to the readout
+        self.of_key = nn.Parameter(torch.zeros(keys, units))  # contribution of a key to the readout
         self.bias = nn.Parameter(torch.zeros(keys))
         self.direct = nn.Linear(context, keys, bias=False)
         nn.init.zeros_(self.direct.weight)
 
     def forward(self, context: Tensor, before: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
-        """All keys at once, where they are known."""
+        """The scores of all keys at once, for known keys."""
         taken = keys.unsqueeze(2) * self.lower
         sums = taken.cumsum(1) - taken
         padded = nn.functional.pad(keys, (BELOW, 0))[:, :-1].unsqueeze(1)
@@ -46,7 +46,7 @@ class PitchChain(nn.Module):
         return self.scores(units, self.direct(context), slice(None))
 
     def base(self, context: Tensor, before: Tensor) -> Tensor:
-        """What is known of each key before any of this step is: (N, K, units)."""
+        """The part that does not depend on the keys of this step: (N, K, units)."""
         around = self.around(before).transpose(1, 2)
         found: Tensor = around + self.from_context(context).unsqueeze(1) + self.place
         return found

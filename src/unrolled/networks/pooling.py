@@ -1,7 +1,7 @@
-"""One vector for a whole sequence. In: outputs of each step, lengths. Out: (B, size).
+"""Pools a sequence to one vector. In: outputs of each step, lengths. Out: (B, size).
 
-All four leave padding out: y is (T, B, directions H), of which sequence b has lengths[b] steps;
-without lengths all T.
+All four ignore padding: y is (T, B, directions H), where sequence b has lengths[b] steps, or T
+without lengths.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ POOLINGS = ("last", "mean", "max", "attention")
 
 
 class Pooling(nn.Module):
-    """`last`: where each direction ends; `attention`: a mean whose weights are learned."""
+    """`last`: the final output of each direction; `attention`: a mean with learned weights."""
 
     def __init__(self, kind: str, size: int, bidirectional: bool) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class Pooling(nn.Module):
         return (y * scores.softmax(0)).sum(0)
 
     def _of_whole(self, y: Tensor) -> Tensor:
-        """The same without anything to leave out."""
+        """The same without padding."""
         if self.kind == "max":
             return y.amax(0)
         if self.kind == "mean":

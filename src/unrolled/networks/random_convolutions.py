@@ -1,12 +1,12 @@
-"""Many small convolutions that are never trained, and how often each exceeds a threshold.
+"""Features of a series from many small fixed convolutions.
 
 In: series (N, T, C) and their lengths. Out: features (N, F) between 0 and 1; next: `ridge`.
 
 The kernels are the 84 of MiniRocket (Dempster, Schmidt and Webb 2021): nine weights, three of them
 2 and six -1, dilated so that they span from 9 steps to the whole series. They are applied to the
 series and to its differences, as in MultiRocket (Tan et al. 2022). A feature is the share of the
-steps at which a convolution exceeds a threshold; thresholds are quantiles of what the convolutions
-give on a few training series. With several channels each kernel sums a random subset of them.
+steps at which a convolution exceeds a threshold; thresholds are quantiles of the convolutions on a
+few training series. With several channels, each kernel sums a random subset of them.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from torch import Tensor, nn
 LENGTH, KERNELS = 9, 84
 MOST_DILATIONS = 32
 MOST = 1_000_000  # of steps, channels or features
-MOST_MIXED = 9  # channels that one kernel sums
+MOST_MIXED = 9  # channels summed by one kernel
 LOOKED_AT = 16  # series whose quantiles become thresholds
-SAMPLED = 4_000  # values among which a quantile is looked for
-TOGETHER = 4  # series that are convolved together: few, so that they stay in the cache
-GOLDEN = (math.sqrt(5) - 1) / 2  # multiples of it, modulo 1, are spread evenly
+SAMPLED = 4_000  # values for computing a quantile
+TOGETHER = 4  # series that are convolved together: few enough for the cache
+GOLDEN = (math.sqrt(5) - 1) / 2  # its multiples modulo 1 are spread evenly
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The dilations, and how many thresholds each kernel has at each of them."""
+    """The dilations, and the number of thresholds of each kernel at each dilation."""
 
     channels: int
     dilations: tuple[int, ...]
@@ -39,7 +39,7 @@ class Plan:
 
     @classmethod
     def of(cls, channels: int, steps: int, features: int) -> Plan:
-        """For series of about so many steps, about so many features."""
+        """The plan for series of about `steps` steps, with about `features` features."""
         each = max(1, features // (2 * KERNELS))  # for the series and for its differences
         count = min(MOST_DILATIONS, each)
         top = math.log2(max(1.0, (steps - 1) / (LENGTH - 1)))
@@ -57,11 +57,11 @@ class Plan:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Plan:
-        """What `as_dict` gave; a plan that no fit would make is a ValueError."""
+        """Restore a plan from `as_dict`; raises ValueError if it is invalid."""
         plan = cls(data["channels"], tuple(data["dilations"]), tuple(data["thresholds"]))
         numbers = (plan.channels, *plan.dilations, *plan.thresholds)
         if not all(type(one) is int and 1 <= one <= MOST for one in numbers):
-            raise ValueError("a plan of convolutions holds whole numbers from 1 up")
+            raise ValueError("a plan of convolutions must have integers of at least 1")
         if len(plan.dilations) != len(plan.thresholds) or plan.features > MOST:
             raise ValueError("a plan of convolutions of another length")
         return plan
@@ -82,7 +82,7 @@ class RandomConvolutions(nn.Module):
         self._kernels = kernels()
 
     def fit(self, x: Tensor, lengths: Tensor, seed: int) -> None:
-        """Draw channels, and thresholds from what a few series give."""
+        """Draw channels, and compute thresholds on a few series."""
         draw = torch.Generator().manual_seed(seed)
         channels = self.plan.channels
         if channels > 1:
@@ -131,7 +131,7 @@ class RandomConvolutions(nn.Module):
         return [(which, *one) for which in (0, 1) for one in each]
 
     def _convolved(self, view: Tensor, row: int, dilation: int) -> Tensor:
-        """(N, T, C) -> (N, KERNELS, T): zeros stand on both sides of a series."""
+        """(N, T, C) -> (N, KERNELS, T), with zero padding on both sides."""
         steps, side = view.shape[1], dilation * (LENGTH // 2)
         padded = nn.functional.pad(view, (0, 0, side, side)).transpose(1, 2)
         shifted = [padded[:, :, at * dilation : at * dilation + steps] for at in range(LENGTH)]
@@ -140,7 +140,7 @@ class RandomConvolutions(nn.Module):
 
 
 def kernels() -> Tensor:
-    """All ways of setting three of nine weights to 2, the others to -1: each sums to nothing."""
+    """All kernels with three of nine weights 2 and the others -1: each sums to zero."""
     weights = -torch.ones(KERNELS, LENGTH)
     for kernel, places in enumerate(itertools.combinations(range(LENGTH), 3)):
         weights[kernel, list(places)] = 2.0
@@ -148,13 +148,13 @@ def kernels() -> Tensor:
 
 
 def _views(x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-    """The series, and the difference of each step to the one before; zeros where it has ended."""
+    """The series, and the differences between steps; zeros after the end."""
     inside = (torch.arange(x.shape[1]) < lengths[:, None])[:, :, None]
     return x * inside, torch.diff(x, dim=1, prepend=x[:, :1]) * inside
 
 
 def _subsets(channels: int, draw: torch.Generator) -> Tensor:
-    """For each kernel a random subset of the channels; small ones as often as large ones."""
+    """A random subset of the channels for each kernel, with sizes spread evenly."""
     chosen = torch.zeros(KERNELS, channels)
     top = math.log2(min(channels, MOST_MIXED) + 1)
     for kernel in range(KERNELS):

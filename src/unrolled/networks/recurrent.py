@@ -19,7 +19,7 @@ from unrolled.layers.recurrent import Recurrent
 
 
 class NetworkTooLarge(UnrolledError):
-    """A network that does not fit into the machine."""
+    """A network that does not fit into memory."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -36,9 +36,9 @@ def make_recurrent(
     bidirectional: bool = False,
     dropout: float = 0.0,
 ) -> Recurrent:
-    """Layers of the cell, one above the other."""
+    """Stacked recurrent layers of the cell."""
     _refuse_what_does_not_fit(cell, input_size, hidden_size, layers, 1 + bidirectional)
-    between = dropout if layers > 1 else 0.0  # of one layer there is nothing between
+    between = dropout if layers > 1 else 0.0  # a single layer has no dropout between layers
     return Recurrent(
         cell.equation, input_size, hidden_size, layers, bidirectional=bidirectional,
         dropout=between, sizes=cell.sizes,
@@ -48,10 +48,10 @@ def make_recurrent(
 def _refuse_what_does_not_fit(
     cell: ChosenCell, input_size: int, hidden_size: int, layers: int, directions: int
 ) -> None:
-    """Counted before anything is made: a run of a stranger may ask for any number."""
+    """Check the size before anything is created: an untrusted run may request any size."""
     if not hasattr(os, "sysconf"):
         return
-    wide = max(input_size, hidden_size * directions)  # the input of the widest layer
+    wide = max(input_size, hidden_size * directions)  # the input size of the widest layer
     known = {"1": 1, "input_size": wide, **cell.sizes}
     shapes = cell.equation.weights.values()
     count = sum(math.prod(known.get(size, hidden_size) for size in shape) for shape in shapes)
@@ -61,14 +61,14 @@ def _refuse_what_does_not_fit(
 
 
 def detach(states: Any) -> Any:
-    """States whose past is forgotten by backpropagation: the window ends here."""
+    """Detached states, which end the window of backpropagation."""
     if isinstance(states, torch.Tensor):
         return states.detach()
     return tuple(state.detach() for state in states)
 
 
 def flat_states(states: Any) -> dict[str, Tensor]:
-    """States as tensors by number, for a checkpoint."""
+    """States as tensors by index, for a checkpoint."""
     if states is None:
         return {}
     if isinstance(states, torch.Tensor):
@@ -77,7 +77,7 @@ def flat_states(states: Any) -> dict[str, Tensor]:
 
 
 def nested_states(tensors: dict[str, Tensor]) -> Any:
-    """What `flat_states` was given."""
+    """Restore the states from `flat_states`."""
     if not tensors:
         return None
     if "only" in tensors:

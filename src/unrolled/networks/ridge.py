@@ -1,4 +1,4 @@
-"""Ridge regression, and what it says about each row when that row is left out.
+"""Ridge regression with leave-one-out scores.
 
 In: features (N, F) and targets (N, K). Out: `Ridge`: weights for new rows, and leave-one-out scores
 of the training rows, both from one eigendecomposition. Next: `blending` turns them into
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 PENALTIES = torch.logspace(-3, 4, 15, dtype=torch.float64)  # times the mean eigenvalue
-FLAT = 1e-6  # a feature whose deviation is below says nothing
+FLAT = 1e-6  # features with a smaller deviation are constant
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,11 @@ class Ridge:
 
     weight: Tensor  # (F, K)
     bias: Tensor  # (K,)
-    left_out: Tensor  # (N, K): the scores of each training row by the fit without it
+    left_out: Tensor  # (N, K): the leave-one-out scores of the training rows
 
 
 def fit_ridge(features: Tensor, targets: Tensor) -> Ridge:
-    """The least squares fit to the targets; the penalty by leave-one-out error."""
+    """Fit to the targets, with the penalty chosen by leave-one-out error."""
     mean, deviation = features.mean(0), features.std(0, unbiased=False)
     scale = torch.where(deviation > FLAT, 1.0 / deviation.clamp_min(FLAT), 0.0)
     z = ((features - mean) * scale).double()
@@ -44,7 +44,7 @@ def fit_ridge(features: Tensor, targets: Tensor) -> Ridge:
 
 
 def _dual(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """By the (N, N) matrix of products between rows."""
+    """Solve with the (N, N) matrix of products between rows."""
     values, vectors = torch.linalg.eigh(z @ z.T)
     values = values.clamp_min(0)
     projected = vectors.T @ y
@@ -53,7 +53,7 @@ def _dual(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _primal(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """By the (F, F) matrix of products between features."""
+    """Solve with the (F, F) matrix of products between features."""
     values, vectors = torch.linalg.eigh(z.T @ z)
     values = values.clamp_min(1e-9)
     rows = (z @ vectors) / values.sqrt()  # the left singular vectors
@@ -64,7 +64,7 @@ def _primal(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _choose(values: Tensor, left: Tensor, projected: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """The penalty with the least leave-one-out error, and the scores that go with it."""
+    """The penalty with the lowest leave-one-out error, and its scores."""
     best: tuple[float, Tensor, Tensor] | None = None
     for penalty in PENALTIES * values.mean().clamp_min(1e-12):
         kept = values / (values + penalty)

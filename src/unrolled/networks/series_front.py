@@ -1,11 +1,11 @@
-"""What a recurrent layer is given of a series of numbers. In: (T, B, C), lengths. Out: (T', B, F).
+"""Convolutions before recurrent layers on series. In: (T, B, C), lengths. Out: (T', B, F).
 
-    channels: x; x as seen from its own series' mean and deviation; its differences
+    channels: x; x standardized by the series' own mean and deviation; its differences
     -> two convolutions over time, each with layer norm and ReLU, the first with a stride
 
-A convolution sees shapes of a few steps, and the stride leaves the recurrent layers few enough
-steps to remember over (the front of LSTM-FCN, Karim et al. 2018, put before the recurrence). What
-is padded is held at zero, so that a series gives the same alone and beside a longer one.
+The convolutions detect shapes of a few steps, and the stride shortens the sequences of the
+recurrent layers (the front of LSTM-FCN, Karim et al. 2018, before the recurrence). Padding is kept
+at zero, so that the result does not depend on other series of the batch.
 Next: `tasks.classify`.
 """
 
@@ -15,21 +15,21 @@ import torch
 from torch import Tensor, nn
 
 WIDTHS = (9, 5)  # of the two kernels
-STEPS = 64  # that the recurrent layers are given at most of a series of usual length
+STEPS = 64  # of the recurrent layers, at most, for a series of typical length
 
 
 def stride_for(lengths: Tensor) -> int:
-    """How many steps become one, for series of these lengths."""
+    """The stride for series of these lengths."""
     return max(1, -(-int(lengths.max()) // STEPS))
 
 
 class SeriesFront(nn.Module):
-    """From raw channels to `features` channels, `stride` steps at a time."""
+    """From raw channels to `features` channels, with a stride."""
 
     def __init__(self, channels: int, features: int, stride: int) -> None:
         super().__init__()
         self.stride, self.features = stride, features
-        first = max(WIDTHS[0], stride | 1)  # odd, and no step is passed over
+        first = max(WIDTHS[0], stride | 1)  # odd, and no step is skipped
         self.first = nn.Conv1d(3 * channels, features, first, stride, first // 2)
         self.second = nn.Conv1d(features, features, WIDTHS[1], 1, WIDTHS[1] // 2)
         self.norms = nn.ModuleList([nn.LayerNorm(features) for _ in WIDTHS])
@@ -50,12 +50,12 @@ class SeriesFront(nn.Module):
 
 
 def _inside(steps: int, lengths: Tensor) -> Tensor:
-    """(T, B, 1): 1 where a series has a step, 0 where it is padded."""
+    """(T, B, 1): 1 for steps of a series, 0 for padding."""
     return (torch.arange(steps, device=lengths.device)[:, None, None] < lengths[:, None]).float()
 
 
 def _views(x: Tensor, lengths: Tensor, inside: Tensor) -> Tensor:
-    """(T, B, 3 C): values, values without their own mean and deviation, differences."""
+    """(T, B, 3 C): values, standardized values, differences."""
     count = lengths[:, None]
     mean = (x * inside).sum(0) / count
     spread = ((((x - mean) * inside) ** 2).sum(0) / count).sqrt()

@@ -1,8 +1,8 @@
-"""A recurrent layer whose cell takes more than its input. In: (T, B, size), whose last columns are
-what the cell takes by name. Out: as of the layer; next: `tasks.classify`.
+"""A recurrent layer whose cell has named inputs. In: (T, B, size), whose last columns are the named
+inputs. Out: as for the layer; next: `tasks.classify`.
 
-`dt` is the time since the row before, one column. `mask` and `delta` are, for each number of the
-input, whether it was observed, and how long ago the one before was.
+`dt`, one column, is the time since the previous row. `mask` and `delta` are, for each input value,
+whether it was observed, and the time since its last observation.
 """
 
 from __future__ import annotations
@@ -18,35 +18,35 @@ from unrolled.layers.batch import RaggedBatch
 from unrolled.layers.recurrent import Recurrent
 
 FORMS = (("mask", "delta"), ("dt",))
-EACH = "input_size"  # of a named input with a number for each of the input's
+EACH = "input_size"  # size of a named input with a value for each input value
 
 
 def takes_times(equation: Equation) -> tuple[str, ...]:
-    """What a cell is given by name of a series with times; a cell that takes none is refused."""
+    """The named inputs of a cell for a series with times; raises an error if it has none."""
     named = equation.named_inputs
     for form in FORMS:
         if set(form) <= set(named):
             others = [n for n in named if n not in form and n not in equation.defaults]
             if others:
                 raise ArgumentError(
-                    f"{equation.name} also needs {others[0]} at each step, which no column is: "
+                    f"{equation.name} also needs {others[0]} at each step, which data lack: "
                     f"give it a default, `*, {others[0]}=1.0`"
                 )
             return form
     raise ArgumentError(
-        f"--times gives a cell the time between rows as its input dt, and {equation.name} takes "
+        f"--times gives a cell the time between rows as its input dt, and {equation.name} has "
         "none: choose --cell cfc, ltc, phasedlstm or grud, or a cell of your own with dt, "
         "`def step(self, x, h, *, dt=1.0)`; without --times, --time orders the rows alone"
     )
 
 
 def is_of_each(equation: Equation, names: tuple[str, ...]) -> bool:
-    """Whether the cell takes a number for each of its input's, so that it must see the channels."""
+    """Whether the cell has named inputs for each input value, and so needs the channels."""
     return any(equation.named_inputs[name] == (EACH,) for name in names)
 
 
 class TimedRecurrent(nn.Module):
-    """`recurrent`, with what it takes by name beside its input."""
+    """`recurrent`, with its named inputs in the last columns."""
 
     def __init__(self, recurrent: Recurrent, names: tuple[str, ...]) -> None:
         super().__init__()
@@ -65,6 +65,6 @@ class TimedRecurrent(nn.Module):
         return found
 
     def over(self, tokens: Tensor, batch: RaggedBatch) -> tuple[Tensor, Any]:
-        """As `Recurrent.over`."""
+        """Like `Recurrent.over`."""
         first, named = self._apart(tokens)
         return self.recurrent.over(first, batch, **named)

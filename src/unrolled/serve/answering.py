@@ -1,6 +1,6 @@
-"""How each task is asked. In: a question, an estimator. Out: answers that JSON can hold.
+"""The API of each task. In: a request, an estimator. Out: responses as JSON data.
 
-Texts, series and prompts; `media` has sounds, pictures and music. Next: `runs`, `app`.
+For texts, series and prompts; `media` is for sounds, pictures and music. Next: `runs`, `app`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from unrolled.tasks.forecast.given import as_series
 from unrolled.tasks.generate.sampling import Sampling
 from unrolled.tasks.tag.answers import as_plain, put_back, sentences_in
 
-LIKELIEST = 10  # next tokens that a session of text names
+LIKELIEST = 10  # next tokens in the response of a text session
 
 
 class Classify(Task):
@@ -105,9 +105,9 @@ class Tag(Task):
 
 
 class Restore(Task):
-    """A tagger that has learned to put back what was taken away from a text."""
+    """A tagger that restores what was removed from a text."""
 
-    summary = "Each text with what was taken away from it"
+    summary = "Each text, restored"
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
@@ -124,7 +124,7 @@ class Translate(Task):
 
 
 class Forecast(Task):
-    summary = "What comes after the end of each series"
+    summary = "The forecast of each series"
     question, reply = q.Pasts, q.Futures
     opening, following, step = q.OpenForecast, q.NextValue, q.Future
 
@@ -174,7 +174,7 @@ class Generate(Task):
         """The continuation, piece by piece."""
         within([question.prompt], limits, "texts")
         if question.length > limits.tokens:
-            raise Refused(422, f"length is at most {limits.tokens:,} tokens on this server")
+            raise Refused(422, f"length must be at most {limits.tokens:,} tokens on this server")
         sampling = Sampling(question.temperature, question.top_k, question.top_p)
         pieces: Iterator[str] = model.generate(
             question.prompt, question.length, sampling, question.seed
@@ -200,12 +200,12 @@ class _NextTokens:
 
 
 def task_of(model: Any, config: dict[str, Any]) -> Task:
-    """How a run is asked, by its estimator and its configuration."""
+    """The API of a run, depending on its estimator and configuration."""
     name = config["task"]
     if name in ("classify", "regress") and model.encoder_.canvas is not None:
-        raise UsageError("runs that read clips are not served: ask them with `unrolled predict`")
+        raise UsageError("runs on clips cannot be served: use `unrolled predict`")
     if name in ("classify", "regress") and getattr(model.encoder_, "is_timed", False):
-        raise UsageError("runs that read series with times are not served: ask them with "
+        raise UsageError("runs on series with times cannot be served: use "
                          "`unrolled predict`")  # fmt: skip
     if name == "classify":
         if model.several:
@@ -224,40 +224,42 @@ def task_of(model: Any, config: dict[str, Any]) -> Task:
         "caption": Caption, "forecast": Forecast, "generate": Generate, "translate": Translate,
     }  # fmt: skip
     if name not in kinds:
-        raise UsageError(f"runs of {name!r} are not served: ask them with `unrolled predict`")
+        raise UsageError(f"runs of {name!r} cannot be served: use `unrolled predict`")
     return kinds[name]()
 
 
 def series_of(model: Any, past: q.PastValues) -> TimeSeries:
-    """A series as the forecaster reads it; its steps are those of what was learned."""
+    """A series for the forecaster, with the step of its training data."""
     learned: TimeSeries = model.series_[0]
     if not any(value is not None for value in past.values):
-        raise ArgumentError("'values' holds no number: a forecast begins from what is known")
+        raise ArgumentError("'values' contains no number: a forecast needs past values")
     values = as_series(np.array(past.values, np.float64))[0].values
     columns = {}
     for name, rows in (("known", past.known), ("past", past.past)):
         if len({len(row) for row in rows}) > 1 or 0 < len(rows) < len(values):
-            raise ArgumentError(f"{name!r} is a row of numbers for each step, all of one length")
+            raise ArgumentError(
+                f"{name!r} must have a row of numbers for each step, all equally long"
+            )
         columns[name] = np.array(rows, np.float64) if rows else np.zeros((len(values), 0))
     return TimeSeries(past.name, first_of(past.first, learned), learned.step, values, **columns)
 
 
 def first_of(text: str | None, learned: TimeSeries) -> Any:
-    """When a series begins: a date where the run goes by dates."""
+    """The first time of a series: a date if the run uses dates."""
     if not learned.has_dates:
         if text is not None:
-            raise ArgumentError("'first' is a date, and the run counts its steps: leave it out")
+            raise ArgumentError("'first' is a date, and the run uses step numbers: leave it out")
         return np.int64(0)
     if text is None:
-        raise ArgumentError(f"'first' is missing: the run goes by dates, {learned.step} each")
+        raise ArgumentError(f"'first' is missing: the run uses dates, {learned.step} apart")
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is not None:
-        raise ArgumentError("'first' is a date such as 2026-01-31 or 2026-01-31T06:00")
+        raise ArgumentError("'first' must be a date such as 2026-01-31 or 2026-01-31T06:00")
     if learned.step.unit == "weekday" and not np.is_busday(moment.date()):
-        raise ArgumentError("'first' is not a weekday, and the run goes by weekdays")
+        raise ArgumentError("'first' is not a weekday, and the run uses weekdays")
     return np.datetime64(moment, "us")
 
 
@@ -273,14 +275,14 @@ def future(said: Any) -> dict[str, Any]:
 
 
 def times_of(times: Any) -> list[Any]:
-    """Dates as ISO 8601, steps as whole numbers."""
+    """Dates in ISO 8601, steps as integers."""
     if np.issubdtype(times.dtype, np.datetime64):
         return [str(one) for one in np.datetime_as_string(times, unit="s")]
     return [int(one) for one in times]
 
 
 def most_probable(chances: Any) -> Iterator[tuple[list[float], int]]:
-    """Each row, and the place of its largest number."""
+    """Each row, and the index of its maximum."""
     yield from zip(chances.tolist(), chances.argmax(1).tolist(), strict=True)
 
 
@@ -288,4 +290,4 @@ def _array(series: list[Any]) -> Any:
     try:
         return np.array(series, np.float64)  # null becomes NaN
     except (ValueError, TypeError):
-        raise Refused(422, "a series is numbers, or lists of them that are equally long") from None
+        raise Refused(422, "a series must be numbers, or lists of equal length") from None

@@ -1,8 +1,8 @@
 """The routes. In: runs, limits, a token. Out: an ASGI application; next: `workers` runs it.
 
-POST /runs/NAME/predict     what a run says of each text, series, recording or picture
+POST /runs/NAME/predict     predictions for texts, series, recordings or pictures
 POST /runs/NAME/compose     a piece of music
-POST /runs/NAME/generate    a text, continued; as server-sent events where asked for
+POST /runs/NAME/generate    a text, continued; as server-sent events on request
 POST /runs/NAME/sessions    open a session; then POST and DELETE /sessions/SESSION
 GET  /                      the live page of the run, or a list of all
 GET  /runs /health /metrics /docs /openapi.json
@@ -39,7 +39,7 @@ Route = Callable[[Request], Awaitable[Response]]
 
 
 class Application:
-    """Everything that one process serves, and its routes."""
+    """The application of one process, and its routes."""
 
     def __init__(
         self,
@@ -93,12 +93,12 @@ class Application:
         get("/", include_in_schema=False)(self.front)
         get("/docs", include_in_schema=False)(self.docs)
         get("/runs", summary="The runs that are served")(self.list_runs)
-        get("/health", summary="Whether the server is well; needs no token")(self.health)
+        get("/health", summary="Whether the server is healthy; needs no token")(self.health)
         get("/metrics", summary="Counters in Prometheus' text format")(self.show_metrics)
         streams = [one.task for one in self.runs.served.values() if one.task.opening]
         if streams:
             add("/sessions/{session}", self.step, methods=["POST"], **documented(
-                "One more step of a session", [task.following for task in streams],
+                "The next step of a session", [task.following for task in streams],
                 [task.step for task in streams]))  # fmt: skip
             add("/sessions/{session}", self.close, methods=["DELETE"],
                 **documented("Close a session", [], [], 204))  # fmt: skip
@@ -121,7 +121,7 @@ class Application:
                 **documented("Open a session, which takes one step at a time",
                 [task.opening], [task.step], 201))  # fmt: skip
 
-    # ------------------------------------------------------------------------------ what is asked
+    # ---------------------------------------------------------------------------------- requests
 
     async def predict(self, name: str, request: Request) -> Response:
         one = self.runs.served[name]
@@ -165,7 +165,7 @@ class Application:
             await self.channel.ask(session, "close", "", self.limits)
         return Response(status_code=204)
 
-    # ------------------------------------------------------------------------------ what is shown
+    # ------------------------------------------------------------------------------------- pages
 
     async def front(self) -> Response:
         if len(self.runs.served) == 1:
@@ -217,17 +217,17 @@ async def _refused(request: Request, refused: Refused) -> Response:
 
 
 async def _http_error(request: Request, error: HTTPException) -> Response:
-    """What the framework refuses: an address that is none, a method that is not for it."""
+    """Errors of the framework: an unknown path, or a wrong method."""
     path = request.url.path[:80]
     if error.status_code == 404:
-        sentence = f"there is nothing at {path!r}: /docs lists what there is"
+        sentence = f"there is nothing at {path!r}: see /docs"
     elif error.status_code == 405:
-        sentence = f"{path!r} does not take {request.method[:20]}: /docs lists what it takes"
+        sentence = f"{path!r} does not support {request.method[:20]}: see /docs"
     else:
         sentence = str(error.detail)
     return answer({"error": sentence}, error.status_code, error.headers)
 
 
 async def _fault(request: Request, error: Exception) -> Response:
-    """The server's own mistake: its log has the traceback."""
-    return answer({"error": "a fault in the server; its log says more"}, 500)
+    """An internal error: the log has the traceback."""
+    return answer({"error": "internal server error; see its log"}, 500)

@@ -1,9 +1,9 @@
-"""Requests that arrive together are answered as one batch. In: items of requests. Out: answers.
+"""Answers simultaneous requests as one batch. In: items of requests. Out: their results.
 
-A run has one thread of its own. While it works on a batch, the requests that arrive meanwhile are
-gathered; when it is free it takes all of them, up to a bound. A request that arrives alone is
-begun at once, so nobody waits for company. A request whose client has gone, or whose time is up
-before its batch begins, is left out. Next: `runs`.
+Each run has its own thread. While it processes a batch, new requests are collected; when it is
+free, it takes all of them, up to a bound. A single request is started at once, so there is no
+waiting for others. A request whose client has disconnected, or whose time is up before its batch
+starts, is skipped. Next: `runs`.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from unrolled.errors import UnrolledError
 from unrolled.serve.limits import Limits, Refused
 from unrolled.serve.metrics import SIZES, Metrics
 
-TOGETHER = 256  # items that are one batch at most
+TOGETHER = 256  # maximum items of a batch
 
 T = TypeVar("T")
-Answer = Callable[[list[Any]], list[Any]]  # as many answers as items
+Answer = Callable[[list[Any]], list[Any]]  # a result for each item
 Asked = tuple[Sequence[Any], "asyncio.Future[list[Any]]"]
 
 
 class Batcher:
-    """The thread of one run, and who waits for it."""
+    """The thread of one run, and its queue."""
 
     def __init__(self, name: str, respond: Answer, limits: Limits, metrics: Metrics) -> None:
         self.name, self.limits = name, limits
@@ -37,11 +37,11 @@ class Batcher:
         self._thread = ThreadPoolExecutor(1, f"unrolled-{name}")
 
     def waiting(self) -> int:
-        """How many items wait."""
+        """The number of waiting items."""
         return sum(len(items) for items, _ in self._waiting)
 
     async def ask(self, items: Sequence[Any]) -> list[Any]:
-        """The answers to these items, computed with those of whoever asks at the same time."""
+        """The results for these items, computed together with simultaneous requests."""
         if self.waiting() + len(items) > self.limits.waiting:
             raise Refused(
                 503,
@@ -52,12 +52,12 @@ class Batcher:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[list[Any]] = loop.create_future()
         if not self._waiting and not self._is_busy:
-            loop.call_soon(self._begin)  # after whoever else has arrived by now
+            loop.call_soon(self._begin)  # after other requests that have already arrived
         self._waiting.append((items, future))
         return await self._in_time(future)
 
     async def call(self, function: Callable[[], T]) -> T:
-        """Anything else that the run computes, between two batches."""
+        """Call any other function of the run, between two batches."""
         loop = asyncio.get_running_loop()
         return await self._in_time(loop.run_in_executor(self._thread, function))
 
@@ -67,13 +67,13 @@ class Batcher:
         except TimeoutError:
             raise Refused(
                 504,
-                f"there was no answer within {self.limits.seconds:g} seconds: send less at once",
+                f"there was no result within {self.limits.seconds:g} seconds: send less at once",
             ) from None
         except UnrolledError as error:
             raise Refused(422, str(error)) from None
 
     def _begin(self) -> None:
-        """Give the thread its next batch."""
+        """Start the next batch."""
         asked: list[Asked] = []
         count = 0
         while self._waiting and (not asked or count + len(self._waiting[0][0]) <= TOGETHER):
@@ -92,7 +92,7 @@ class Batcher:
             work.add_done_callback(partial(self._deliver, asked))
 
     def _deliver(self, asked: list[Asked], work: asyncio.Future[list[Any]]) -> None:
-        """Hand each request its answers, or what went wrong with it, and go on."""
+        """Deliver the results or the error of each request, and continue."""
         failure = work.exception()
         results = [failure] * len(asked) if failure else work.result()
         for (_, future), result in zip(asked, results, strict=True):
@@ -106,7 +106,7 @@ class Batcher:
 
 
 def answers_of(respond: Answer, requests: list[Sequence[Any]]) -> list[Any]:
-    """For each request its answers, or the error that it alone has caused."""
+    """The results of each request, or the error caused by that request."""
     try:
         answers = respond([item for items in requests for item in items])
     except UnrolledError as error:

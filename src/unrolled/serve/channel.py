@@ -1,9 +1,9 @@
-"""How the processes of one server speak with one another. In: a question to one of them. Out: its
-answer.
+"""Communication between the processes of one server. In: a request to one of them. Out: its
+response.
 
-Each listens on a Unix socket in a folder that only its user can open. A question is one line of
-JSON on a connection of its own, and so is the answer. Next: `app`, for sessions that another
-process holds, and for the metrics of all.
+Each listens on a Unix socket in a folder that only its user can open. A request is one line of JSON
+on a new connection, and so is the response. Next: `app`, for sessions of another process, and for
+the metrics of all.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ Answers = dict[str, Callable[[str, str], Any]]
 
 
 class Channel:
-    """One process among several; without a folder it is alone."""
+    """One of several processes; without a folder it is the only one."""
 
     def __init__(self, folder: Path | None, number: int) -> None:
         self.folder, self.number = folder, number
         self.answers: Answers = {}
 
     def holds(self, session: str) -> bool:
-        """Whether a session is of this process, or of nobody: then the answer is found here."""
+        """Whether a session belongs to this process, or does not exist and is answered here."""
         return self.folder is None or worker_of(session) in (None, self.number)
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
-        """Answer the others for as long as the server runs."""
+        """Answer other processes while the server runs."""
         if self.folder is None:
             yield
             return
         path = self._socket(self.number)
-        path.unlink(missing_ok=True)  # of a process that was killed
+        path.unlink(missing_ok=True)  # left by a killed process
         server = await asyncio.start_unix_server(self._listen, path, limit=LONGEST)
         async with server:
             yield
 
     async def ask(self, session: str, what: str, body: str, limits: Limits) -> Any:
-        """The answer of the process that holds a session."""
+        """The response of the process that has a session."""
         number = worker_of(session)
         assert self.folder is not None
         assert number is not None
@@ -61,7 +61,7 @@ class Channel:
         return found["answer"]
 
     async def ask_others(self, what: str) -> list[Any]:
-        """The answers of all other processes; one that is being replaced has none."""
+        """The responses of all other processes, except those being replaced."""
         found = []
         for path in sorted(self.folder.glob("*.sock")) if self.folder else []:
             if path != self._socket(self.number):
@@ -91,7 +91,7 @@ class Channel:
             writer.write(json.dumps(reply).encode() + b"\n")
             await writer.drain()
         except (OSError, ValueError):
-            return  # whoever asked has gone
+            return  # the caller has disconnected
         finally:
             writer.close()
 

@@ -1,7 +1,7 @@
-"""Text as it is generated. In: pieces. Out: server-sent events, or the whole text; next: `app`.
+"""Streams generated text. In: pieces. Out: server-sent events, or the whole text; next: `app`.
 
-Each piece is computed in the thread of its run, so several texts grow side by side, and batches are
-answered between them. When the client has gone nobody asks for the next piece.
+Each piece is computed in the thread of its run, so several texts are generated concurrently, with
+batches in between. When the client disconnects, generation stops.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from unrolled.serve.limits import Refused
 from unrolled.serve.runs import Served
 from unrolled.serve.sessions import Sessions
 
-TOGETHER = 4  # pieces that are computed before another request has its turn
+TOGETHER = 4  # pieces that are computed before another request is processed
 
 
 async def batches(
     pieces: Iterator[str], one: Served, sessions: Sessions
 ) -> AsyncIterator[list[str]]:
-    """A few pieces at a time, within the time that an answer may take."""
+    """Yield a few pieces at a time, within the time limit."""
     sessions.streams += 1
     try:
         async with asyncio.timeout(one.batcher.limits.seconds):

@@ -1,6 +1,6 @@
-"""The first and the last to see a request. In: an application. Out: the same, guarded.
+"""Middleware around the application. In: an application. Out: the same with checks.
 
-The token is compared, the body is read whole within a size and a time, and the answer is counted.
+It checks the token, reads the whole body within limits of size and time, and counts responses.
 Next: `app`.
 """
 
@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from unrolled.serve.limits import Limits, Refused
 from unrolled.serve.metrics import SECONDS, Metrics
 
-OPEN = ("/health",)  # what a load balancer asks, without a token
+OPEN = ("/health",)  # for load balancers, without a token
 WITH_BODY = ("POST", "PUT", "PATCH")
 
 
@@ -48,7 +48,7 @@ class Guard:
         except Refused as refused:
             await refused.response()(scope, receive, send_and_note)
         except ClientDisconnect:
-            status = 499  # as nginx calls it: nobody is there to be answered
+            status = 499  # as in nginx: the client has disconnected
         finally:
             route = getattr(scope.get("route"), "path", "none")
             self.metrics.count("unrolled_requests_total", route=route, status=str(status))
@@ -63,7 +63,7 @@ class Guard:
         if not hmac.compare_digest(given, self.token):
             raise Refused(
                 401,
-                "this server wants its token: send the header 'Authorization: Bearer TOKEN'",
+                "this server requires a token: send the header 'Authorization: Bearer TOKEN'",
                 {"www-authenticate": "Bearer"},
             )
 
@@ -72,7 +72,7 @@ class Guard:
         if kind and kind != b"application/json":
             raise Refused(
                 415,
-                "the body is JSON and says so: send the header 'Content-Type: application/json'",
+                "the body must be JSON: send the header 'Content-Type: application/json'",
                 {"connection": "close"},
             )
         length = header(scope, b"content-length")
@@ -109,13 +109,13 @@ class Guard:
 
 
 def header(scope: Scope, name: bytes) -> bytes:
-    """The first header of that name; empty where there is none."""
+    """The first header of that name; empty if there is none."""
     found: Iterator[bytes] = (value for key, value in scope["headers"] if key == name)
     return next(found, b"")
 
 
 def replay(body: bytes, receive: Receive) -> Receive:
-    """A body that was read, given once more; then whatever comes after it."""
+    """Replay a body that has been read, then pass on later messages."""
     waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def again() -> Message:

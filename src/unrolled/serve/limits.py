@@ -1,6 +1,6 @@
-"""What a server accepts, and how it refuses. In: sizes, seconds. Out: `Limits`, `Refused`.
+"""Limits of a server, and refusals. In: sizes, seconds. Out: `Limits`, `Refused`.
 
-Every refusal is a status and one sentence. Next: `guard`, `questions`, `batching`, `sessions`.
+A refusal is a status and one sentence. Next: `guard`, `questions`, `batching`, `sessions`.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from starlette.responses import Response
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds on one request, and on what a process holds at once."""
+    """Limits of one request and of one process."""
 
     body: int = 1 << 20  # bytes
     length: int = 20_000  # characters of a text, steps of a series
     items: int = 256  # texts or series of one request
-    tokens: int = 2_000  # that one request may have generated
-    seconds: float = 30.0  # until an answer is there
-    patience: float = 10.0  # seconds in which a client must have sent its request
-    waiting: int = 4_096  # texts or series that wait for one run
-    sessions: int = 1_000  # of one process; text that is being generated counts as one
-    idle: float = 600.0  # seconds after which a session that nobody uses ends
+    tokens: int = 2_000  # that one request may generate
+    seconds: float = 30.0  # until a response is complete
+    patience: float = 10.0  # seconds for a client to send its request
+    waiting: int = 4_096  # texts or series in the queue of one run
+    sessions: int = 1_000  # of one process, including texts that are being generated
+    idle: float = 600.0  # seconds after which an unused session ends
     connections: int = 1_000  # of one process
 
 
 @dataclass
 class Refused(Exception):
-    """A request that gets no answer: the status, and the sentence that says why."""
+    """A refused request: the status, and a sentence with the reason."""
 
     status: int
     sentence: str
@@ -42,6 +42,6 @@ class Refused(Exception):
 
 
 def answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """A response in JSON; what is not a number is never written as one."""
+    """A JSON response; NaN and infinity are not allowed."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     return Response(text.encode(), status, headers, "application/json")

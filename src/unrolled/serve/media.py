@@ -1,6 +1,6 @@
-"""How runs that read sounds and pictures, or write music, are asked. In: a question, an estimator.
+"""The API of runs on sounds and pictures, and of music. In: a request, an estimator.
 
-Out: answers that JSON can hold; next: `answering`, which finds the task of a run.
+Out: responses as JSON data; next: `answering`, which finds the task of a run.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from unrolled.serve.limits import Limits, Refused
 from unrolled.serve.task import Task
 from unrolled.tasks.compose.composer import COMPOSED
 
-MOST_PIXELS = 16_000_000  # of a picture of a request, when it is unpacked
+MOST_PIXELS = 16_000_000  # of an unpacked picture
 
 
 class Transcribe(Task):
@@ -34,12 +34,13 @@ class Transcribe(Task):
     def items(self, question: Any, limits: Limits) -> list[Any]:
         if question.rate != self.rate:
             raise Refused(
-                422, f"this run hears {self.rate:,} samples a second: resample the recordings"
+                422,
+                f"this run needs a sampling rate of {self.rate:,} Hz: resample the recordings",
             )
         if any(not len(one) for one in question.recordings):
             raise Refused(422, "a recording is empty: leave it out")
         if len(question.recordings) > limits.items:
-            raise Refused(422, f"a request holds at most {limits.items:,} recordings")
+            raise Refused(422, f"a request may have at most {limits.items:,} recordings")
         return [np.asarray(one, np.float32) for one in question.recordings]
 
 
@@ -49,7 +50,7 @@ class Caption(Task):
 
     def items(self, question: Any, limits: Limits) -> list[Any]:
         if len(question.pictures) > limits.items:
-            raise Refused(422, f"a request holds at most {limits.items:,} pictures")
+            raise Refused(422, f"a request may have at most {limits.items:,} pictures")
         return [_file_of(one, number) for number, one in enumerate(question.pictures, 1)]
 
     def answer(self, model: Any, items: list[Any]) -> list[Any]:
@@ -76,7 +77,7 @@ class Compose(Task):
     def items(self, question: Any, limits: Limits) -> list[Any]:
         given = [*question.beginning, *question.voice]
         if len(given) > limits.length:
-            raise Refused(422, f"a request holds at most {limits.length:,} notes")
+            raise Refused(422, f"a request may have at most {limits.length:,} notes")
         length = question.length or (0.0 if question.voice else COMPOSED)
         end = max([length, *(note.start + note.length for note in given)])
         if end * self.steps > limits.tokens:
@@ -92,7 +93,7 @@ def _composed(model: Any, question: q.Music, seconds: float) -> dict[str, Any]:
     end = time.monotonic() + seconds
 
     def stop_when_late(step: int) -> None:
-        if time.monotonic() > end:  # nobody waits for it any more
+        if time.monotonic() > end:  # the client no longer waits
             raise ArgumentError(f"the piece was not complete within {seconds:g} seconds")
 
     piece = model.compose(

@@ -1,7 +1,7 @@
 """Counters in Prometheus' text format. In: what happened. Out: samples, and their page.
 
-Samples of several processes stand side by side, told apart by the label `worker`. Next: `guard`
-and `batching` count; `app` shows.
+Samples of several processes are distinguished by the label `worker`. Next: `guard` and `batching`
+count; `app` shows the page.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 Labels = tuple[tuple[str, str], ...]
 Samples = dict[str, float]  # `name{label="value"}` -> value
 
-# Name -> type, what it says.
+# Name -> type, help text.
 KINDS = {
     "unrolled_requests_total": ("counter", "Requests answered, by route and status."),
     "unrolled_request_seconds": ("histogram", "Time from a request's headers to its answer."),
     "unrolled_items_total": ("counter", "Texts or series answered, by run."),
     "unrolled_batch_items": ("histogram", "Texts or series in one batch, by run."),
     "unrolled_tokens_total": ("counter", "Tokens generated, by run."),
-    "unrolled_reloads_total": ("counter", "Runs loaded again after they were replaced."),
+    "unrolled_reloads_total": ("counter", "Runs reloaded after a replacement."),
     "unrolled_reload_failures_total": ("counter", "Replaced runs that could not be loaded."),
-    "unrolled_waiting_items": ("gauge", "Texts or series that wait for their batch, by run."),
-    "unrolled_sessions": ("gauge", "Sessions that are open."),
+    "unrolled_waiting_items": ("gauge", "Texts or series waiting for a batch, by run."),
+    "unrolled_sessions": ("gauge", "Open sessions."),
 }
 
 
 class Metrics:
-    """What one process has counted."""
+    """The counters of one process."""
 
     def __init__(self) -> None:
         self._counts: defaultdict[tuple[str, Labels], float] = defaultdict(float)
@@ -42,7 +42,7 @@ class Metrics:
         self._counts[name, tuple(labels.items())] += value
 
     def observe(self, name: str, bounds: Sequence[float], value: float, **labels: str) -> None:
-        """One more value of a histogram."""
+        """Add a value to a histogram."""
         key = name, tuple(labels.items())
         if key not in self._buckets:
             self._buckets[key] = bounds, [0] * (len(bounds) + 1)
@@ -50,11 +50,11 @@ class Metrics:
         self._counts[f"{name}_sum", key[1]] += value
 
     def gauge(self, name: str, read: Callable[[], float], **labels: str) -> None:
-        """A value that is read when somebody asks."""
+        """Add a value that is read on request."""
         self._gauges[name, tuple(labels.items())] = read
 
     def samples(self, worker: str) -> Samples:
-        """Everything counted so far."""
+        """All current samples."""
         mine = (("worker", worker),)
         found = {_line(name, mine + labels): value for (name, labels), value in
                  self._counts.items()}  # fmt: skip
@@ -70,7 +70,7 @@ class Metrics:
 
 
 def page(samples: Iterable[Samples]) -> str:
-    """The samples of all processes, family by family."""
+    """The samples of all processes, grouped by metric."""
     every = {line: value for some in samples for line, value in some.items()}
     lines = []
     for name, (kind, says) in KINDS.items():

@@ -1,7 +1,7 @@
-"""What OpenAPI says of each route. In: questions and replies. Out: a route's description.
+"""OpenAPI descriptions. In: models of requests and responses. Out: a route's description.
 
-Bodies are checked by `questions.parse`, which is several times as fast as the framework's own way,
-so their schemas are put into the document here. Next: `app`.
+Bodies are validated by `questions.parse`, which is several times as fast as the framework, so their
+schemas are added to the document here. Next: `app`.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from unrolled.serve.questions import Refusal
 PLACE = "#/components/schemas/{model}"
 REFUSALS = {
     400: "the body is not JSON", 401: "the token is missing or wrong",
-    404: "there is no such run or session", 408: "the body came too slowly",
-    413: "the body is too large", 415: "the body is said to be something other than JSON",
-    422: "the body cannot be used", 429: "too many sessions",
-    503: "too much is waiting", 504: "the answer took too long",
+    404: "there is no such run or session", 408: "the body was sent too slowly",
+    413: "the body is too large", 415: "the content type is not JSON",
+    422: "the body is invalid", 429: "too many sessions",
+    503: "the queue is full", 504: "the response took too long",
 }  # fmt: skip
 
 
@@ -42,14 +42,14 @@ def documented(
         extra["requestBody"] = {"content": {"application/json": {"schema": _any_of(questions)}}}
     if replies:
         extra["responses"][str(status)] = {
-            "description": "the answer",
+            "description": "the response",
             "content": {"application/json": {"schema": _any_of(replies)}},
         }
     return {"summary": summary, "openapi_extra": extra, "status_code": status}
 
 
 def describe(app: FastAPI, models: Iterable[type[BaseModel]]) -> None:
-    """Let the application's document hold the schemas that its routes name."""
+    """Add the schemas of the routes to the application's document."""
     wanted: dict[type[BaseModel], None] = dict.fromkeys([*models, Refusal])
 
     def document() -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""What is served, where, and within which limits. In: words of a command line. Out: `Orders`.
+"""What to serve, where, and within which limits. In: words of a command line. Out: `Orders`.
 
-Every process of a server is told the same. Nothing here loads a network, so the process that looks
-after the others stays small. Next: `workers`, `process`.
+All processes of a server have the same orders. Nothing here loads a network, so the supervising
+process stays small. Next: `workers`, `process`.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from unrolled.errors import ArgumentError
 from unrolled.serve.limits import Limits
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
-STOPPING = 10  # seconds that requests have to end when the server is told to stop
+STOPPING = 10  # seconds for requests to finish when the server stops
 
 
 @dataclass(frozen=True)
 class Orders:
-    """What every process is told."""
+    """The orders of every process."""
 
     places: dict[str, Path]
     limits: Limits = field(default_factory=Limits)
@@ -49,7 +49,7 @@ def places_of(words: Sequence[str]) -> dict[str, Path]:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that takes connections; OSError where the address is taken or not this machine's."""
+    """A listening socket; raises OSError if the address is used or not of this machine."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -65,5 +65,5 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def say(sentence: str) -> None:
-    """One line of the server's log."""
+    """Write one line of the server's log."""
     print(f"unrolled serve: {sentence}", file=sys.stderr, flush=True)

@@ -1,7 +1,7 @@
-"""Pages of the server's own, whole in themselves. In: what is served. Out: HTML; next: `app`.
+"""Self-contained pages of the server. In: the served runs. Out: HTML; next: `app`.
 
-No page loads anything. The page of a run may come from a stranger: the browser is told to let it
-compute and draw, and to reach nothing, neither this server nor another.
+No page loads anything. The page of a run may come from an untrusted source: its policy lets it
+compute and draw, but not access this server or any other.
 """
 
 from __future__ import annotations
@@ -50,18 +50,18 @@ def front(runs: Sequence[dict[str, Any]]) -> str:
         HEAD.format(title="Runs")
         + "<table><tr><th>run</th><th>task</th><th>cell</th><th>ask</th></tr>"
         + rows
-        + '</table><p><a href="/docs">How to ask</a> · <a href="/health">health</a> · '
+        + '</table><p><a href="/docs">API</a> · <a href="/health">health</a> · '
         '<a href="/metrics">metrics</a></p></body></html>'
     )
 
 
 def docs(document: dict[str, Any]) -> str:
-    """The OpenAPI document as a page to read, with a command to try for each route."""
+    """The OpenAPI document as a readable page, with an example command for each route."""
     schemas = document.get("components", {}).get("schemas", {})
     parts = [
-        HEAD.format(title="How to ask"),
-        '<p>JSON in, JSON out. The same as a document for machines: <a href="/openapi.json">'
-        "openapi.json</a>. A request that is refused has a status of 400 or more and "
+        HEAD.format(title="API"),
+        '<p>JSON in, JSON out. The machine-readable document is <a href="/openapi.json">'
+        "openapi.json</a>. A refused request has a status of 400 or more and "
         '<code>{"error": "one sentence"}</code>.</p>',
     ]
     for path, methods in document["paths"].items():
@@ -100,7 +100,7 @@ def _fields(schema: dict[str, Any]) -> Iterator[str]:
 
 
 def _example(schema: dict[str, Any], schemas: Any) -> Any:
-    """A value that fits a schema."""
+    """An example value for a schema."""
     if "$ref" in schema:
         return _example(schemas[schema["$ref"].rpartition("/")[2]], schemas)
     if "examples" in schema:
@@ -118,5 +118,5 @@ def _example(schema: dict[str, Any], schemas: Any) -> Any:
 
 
 def moment(seconds: float) -> str:
-    """A time of the clock in ISO 8601."""
+    """A timestamp in ISO 8601."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

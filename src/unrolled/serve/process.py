@@ -1,7 +1,7 @@
-"""One process that serves. In: a listening socket, what is served. Out: when it was told to stop.
+"""One serving process. In: a listening socket, orders. Out: it returns when it is stopped.
 
-SIGTERM and SIGINT end it cleanly: it takes no new connections, answers what it has begun, and
-returns. A process of several also stops when the one that started it is gone. Next: `workers`.
+SIGTERM and SIGINT stop it cleanly: it accepts no new connections, finishes its requests, and
+returns. One of several processes also stops when its parent is gone. Next: `workers`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from unrolled.serve.runs import Runs
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, which returns when it was told to stop."""
+    """uvicorn's server, which returns when it is stopped."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -46,7 +46,7 @@ class Server(uvicorn.Server):
 
 
 def serve(what: Orders, listening: socket.socket, channel: Channel, processes: int = 1) -> None:
-    """Serve until told to stop."""
+    """Serve until stopped."""
     if processes > 1:
         torch.set_num_threads(max(1, torch.get_num_threads() // processes))
     _allow_many_connections()
@@ -61,7 +61,7 @@ def serve(what: Orders, listening: socket.socket, channel: Channel, processes: i
 
 
 def _allow_many_connections() -> None:
-    """Each connection is an open file, and many systems allow few unless they are asked."""
+    """Raise the limit on open files, since each connection is one."""
     if os.name == "nt":
         return
     import resource

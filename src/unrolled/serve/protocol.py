@@ -1,7 +1,7 @@
-"""How a connection is spoken with. In: limits. Out: uvicorn's protocol, with a client's patience.
+"""The HTTP protocol with limits on headers. In: limits. Out: uvicorn's protocol with timeouts.
 
-uvicorn waits for a request's headers for as long as the client likes, and reads as many as come.
-Here both have a bound. Next: `process`.
+uvicorn does not limit the time or the size of a request's headers; this protocol limits both.
+Next: `process`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MOST_HEAD = 64 << 10  # bytes of a request line and its headers
 
 
 def bounded(limits: Limits) -> type[HttpToolsProtocol]:
-    """The protocol of connections whose headers must come soon, and be few."""
+    """The protocol with limits on the time and the size of headers."""
 
     class Bounded(HttpToolsProtocol):
         deadline: asyncio.TimerHandle | None = None
@@ -74,7 +74,7 @@ def bounded(limits: Limits) -> type[HttpToolsProtocol]:
 
 
 def refusal(status: int, sentence: str) -> bytes:
-    """A whole response, after which the connection ends."""
+    """A complete response, after which the connection is closed."""
     body = json.dumps({"error": sentence}).encode()
     head = (
         f"HTTP/1.1 {status} Refused\r\ncontent-type: application/json\r\n"

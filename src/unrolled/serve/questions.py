@@ -1,7 +1,7 @@
-"""What is sent and what comes back, as JSON. In: a body. Out: a checked question, or a refusal.
+"""The JSON of requests and responses. In: a body. Out: a validated request, or a refusal.
 
-The classes are what the OpenAPI page shows. Types are strict: "1" is not a number, and a field that
-nobody knows is refused. Next: `answering`.
+The classes are shown on the OpenAPI page. Types are strict: "1" is not a number, and unknown fields
+are refused. Next: `answering`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ MOST_SHOWN = 60  # characters of a field's name in a refusal
 
 
 class Question(BaseModel):
-    """Anything that a body can be."""
+    """Base class of request bodies."""
 
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
@@ -29,7 +29,7 @@ class Series(Question):
     """Each series is a list of steps: a number for one channel, a list of them for several."""
 
     series: list[list[float | None] | list[list[float | None]]] = Field(
-        min_length=1, description="null stands where a value is missing"
+        min_length=1, description="null: a missing value"
     )
 
 
@@ -37,7 +37,7 @@ class Recordings(Question):
     """One channel, at the rate of training."""
 
     recordings: list[list[float]] = Field(min_length=1, description="samples from -1 to 1")
-    rate: int = Field(description="samples a second", examples=[8000])
+    rate: int = Field(description="samples per second", examples=[8000])
 
 
 class Pictures(Question):
@@ -48,42 +48,42 @@ class Pictures(Question):
 
 class NoteOf(Question):
     start: float = Field(ge=0, le=10_000, description="in quarter notes")
-    pitch: int = Field(ge=21, le=108, description="as MIDI counts: 60 is middle C")
+    pitch: int = Field(ge=21, le=108, description="MIDI number: 60 is middle C")
     length: float = Field(gt=0, le=10_000, description="in quarter notes")
 
 
 class Music(Question):
     length: float | None = Field(None, gt=0, le=10_000, description="in quarter notes")
-    beginning: list[NoteOf] = Field([], description="notes that are continued")
-    voice: list[NoteOf] = Field([], description="a melody that is harmonized")
-    temperature: float = Field(1.0, ge=0, le=100, description="0: always the likeliest")
+    beginning: list[NoteOf] = Field([], description="notes to continue")
+    voice: list[NoteOf] = Field([], description="a melody to harmonize")
+    temperature: float = Field(1.0, ge=0, le=100, description="0: always the most likely")
     seed: int = Field(0, ge=0, lt=2**32)
 
 
 class PastValues(Question):
-    """One series whose future is asked for, oldest value first."""
+    """One series to forecast, oldest value first."""
 
-    values: list[float | None] = Field(description="null stands where a value is missing")
+    values: list[float | None] = Field(description="null: a missing value")
     name: str = Field("series", max_length=200)
     first: str | None = Field(
-        None, description="when the first value was", examples=["2026-01-01", "2026-01-01T06:00"]
+        None, description="time of the first value", examples=["2026-01-01", "2026-01-01T06:00"]
     )
     known: list[list[float]] = Field(
-        [], description="covariates of each step, as far as the forecast goes"
+        [], description="covariates of each step, including the forecast"
     )
-    past: list[list[float]] = Field([], description="covariates of each step so far")
+    past: list[list[float]] = Field([], description="covariates of each past step")
 
 
 class Pasts(Question):
     series: list[PastValues] | None = Field(
-        None, min_length=1, description="without it, the series that the run learned from"
+        None, min_length=1, description="default: the training series of the run"
     )
 
 
 class Prompt(Question):
     prompt: str = ""
     length: int = Field(200, ge=1, description="tokens")
-    temperature: float = Field(0.8, ge=0, le=100, description="0: always the likeliest")
+    temperature: float = Field(0.8, ge=0, le=100, description="0: always the most likely")
     top_k: int | None = Field(None, ge=1, le=2**31 - 1)
     top_p: float | None = Field(None, gt=0, le=1)
     seed: int = Field(0, ge=0, lt=2**32)
@@ -92,7 +92,7 @@ class Prompt(Question):
 
 class OpenForecast(Question):
     series: PastValues | None = Field(
-        None, description="what came before; without it, the first series that the run learned from"
+        None, description="past values; default: the first training series of the run"
     )
 
 
@@ -101,14 +101,14 @@ class NextValue(Question):
 
 
 class OpenText(Question):
-    text: str = Field("", description="what the session has read when it begins")
+    text: str = Field("", description="initial text of the session")
 
 
 class NextText(Question):
     text: str = Field(min_length=1, max_length=100)
 
 
-# --------------------------------------------------------------------------------- what comes back
+# ------------------------------------------------------------------------------------- responses
 
 
 class Label(BaseModel):
@@ -132,7 +132,7 @@ class LabelSets(BaseModel):
 
 class Number(BaseModel):
     value: float
-    low: float | None = Field(None, description="of the interval, if the run has one")
+    low: float | None = Field(None, description="lower end of the interval, if the run has one")
     high: float | None = None
 
 
@@ -149,7 +149,7 @@ class Span(BaseModel):
 
 
 class TaggedSentence(BaseModel):
-    """`spans` where the tags mark spans, else a tag for each of `tokens`."""
+    """`spans` if the tags mark spans, or else a tag for each of `tokens`."""
 
     text: str
     spans: list[Span] | None = None
@@ -178,7 +178,7 @@ class ComposedNote(BaseModel):
 
 class Piece(BaseModel):
     notes: list[ComposedNote]
-    tempo: float = Field(description="quarter notes in a minute")
+    tempo: float = Field(description="quarter notes per minute")
     midi: str = Field(description="the same as a MIDI file in base64")
 
 
@@ -187,9 +187,9 @@ class Composed(BaseModel):
 
 
 class Future(BaseModel):
-    """What comes after the last value: one number for each step ahead."""
+    """The forecast after the last value: one number for each step ahead."""
 
-    session: str | None = Field(None, description="its name, when it is opened")
+    session: str | None = Field(None, description="its name, in the response that opens it")
     name: str
     times: list[str | int]
     median: list[float]
@@ -206,12 +206,12 @@ class NextToken(BaseModel):
 
 
 class NextTokens(BaseModel):
-    session: str | None = Field(None, description="its name, when it is opened")
-    next: list[NextToken] = Field(description="the likeliest, best first")
+    session: str | None = Field(None, description="its name, in the response that opens it")
+    next: list[NextToken] = Field(description="the most likely tokens, best first")
 
 
 class Refusal(BaseModel):
-    """What comes with every status of 400 and above."""
+    """The body of every response with a status of 400 or above."""
 
     error: str
 
@@ -220,7 +220,7 @@ Q = TypeVar("Q", bound=Question)
 
 
 def parse(kind: type[Q], body: bytes) -> Q:
-    """A question from a body; an empty body is an empty question."""
+    """Parse a request body; an empty body is an empty object."""
     try:
         return kind.model_validate_json(body or b"{}")
     except ValidationError as error:
@@ -228,7 +228,7 @@ def parse(kind: type[Q], body: bytes) -> Q:
 
 
 def refusal_of(error: ValidationError) -> Refused:
-    """The first thing that is wrong, and where."""
+    """The first error and its position."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     said = first["msg"]
     if first["type"] == "json_invalid":
@@ -237,4 +237,4 @@ def refusal_of(error: ValidationError) -> Refused:
         f"[{part}]" if isinstance(part, int) else f".{part[:MOST_SHOWN]}" for part in first["loc"]
     )
     where = f" at {place.lstrip('.')!r}" if place else ""
-    return Refused(422, f"the body cannot be used{where}: {said[:1].lower()}{said[1:]} (see /docs)")
+    return Refused(422, f"the body is invalid{where}: {said[:1].lower()}{said[1:]} (see /docs)")

@@ -1,8 +1,8 @@
-"""The runs that are served. In: names and folders. Out: estimators, always the latest whole ones.
+"""The served runs. In: names and folders. Out: estimators, always the latest complete ones.
 
-A run that is replaced on disk is loaded beside the one that is served, and takes its place when it
-is ready. Requests that have begun are answered by the one they began with, sessions stay with
-theirs. A replacement that cannot be loaded leaves everything as it was; `/health` says why.
+A run that is replaced on disk is loaded in the background, and replaces the served one when it is
+ready. Current requests and open sessions finish with the old one. If the replacement cannot be
+loaded, the old run is still served; `/health` gives the reason.
 Next: `app`.
 """
 
@@ -29,7 +29,7 @@ from unrolled.serve.task import Task
 from unrolled.tasks.runs import open_run
 from unrolled.training.run_folder import RunFolder
 
-EVERY = 1.0  # seconds between two looks at the folders
+EVERY = 1.0  # seconds between checks of the folders
 FILES = ("config.toml", "weights.safetensors", "vocabulary.json", "cell.json", "series.json",
          "manifest.json", "report.html")  # fmt: skip
 Signature = tuple[tuple[int, int, int] | None, ...]
@@ -37,7 +37,7 @@ Signature = tuple[tuple[int, int, int] | None, ...]
 
 @dataclass
 class Served:
-    """One run in memory, and the thread that computes its answers."""
+    """One run in memory, and its thread."""
 
     name: str
     path: Path
@@ -46,12 +46,12 @@ class Served:
     task: Task
     config: dict[str, Any]
     batcher: Batcher
-    fixed: ExitStack  # while it is held, layers keep their weights packed for the kernels
+    fixed: ExitStack  # keeps the weights of layers packed for the kernels
     loaded: float = field(default_factory=time.time)
-    page: str | None = None  # made when it is first asked for
+    page: str | None = None  # created on the first request
 
     def live_page(self) -> str | None:
-        """The live page of the run, else its report; None where it has neither."""
+        """The live page of the run, or else its report; None if it has neither."""
         if self.page is None:
             self.page = _live_page(self.model, self.name) or _report(self.path)
         return self.page
@@ -63,7 +63,7 @@ class Runs:
     def __init__(self, places: Mapping[str, Path], limits: Limits, metrics: Metrics) -> None:
         self.places, self.limits, self.metrics = dict(places), limits, metrics
         self.served = {name: self._load(name) for name in self.places}
-        self.failures: dict[str, str] = {}  # why a replacement was not loaded
+        self.failures: dict[str, str] = {}  # reasons why replacements were not loaded
         self._seen = {name: one.signature for name, one in self.served.items()}
 
     def _load(self, name: str) -> Served:
@@ -83,14 +83,14 @@ class Runs:
         return Served(name, path, signature, model, task, config, batcher, fixed)
 
     async def watch(self, every: float = EVERY) -> None:
-        """Look at the folders for as long as the server runs."""
+        """Check the folders while the server runs."""
         while True:
             await asyncio.sleep(every)
             for name in self.places:
                 await self.look(name)
 
     async def look(self, name: str) -> None:
-        """Load a run again if it has changed, once it has stood still from one look to the next."""
+        """Reload a run if it has changed, once it is unchanged between two checks."""
         now = signature_of(self.places[name])
         before, self._seen[name] = self._seen[name], now
         if now == self.served[name].signature:
@@ -102,15 +102,15 @@ class Runs:
             self._refuse_another_task(loaded)
         except (UnrolledError, OSError) as error:
             if name not in self.failures:
-                say(f"the run {name!r} was replaced and cannot be loaded, so what was loaded "
-                    f"before is still served: {error}")  # fmt: skip
+                say(f"the run {name!r} was replaced but cannot be loaded, so the old one is still "
+                    f"served: {error}")  # fmt: skip
                 self.metrics.count("unrolled_reload_failures_total", run=name)
             self.failures[name] = str(error)
             return
         self.served[name] = loaded
         self.failures.pop(name, None)
         self.metrics.count("unrolled_reloads_total", run=name)
-        say(f"the run {name!r} was replaced, and is loaded again")
+        say(f"the run {name!r} was replaced and has been reloaded")
 
     def _refuse_another_task(self, loaded: Served) -> None:
         now, new = type(self.served[loaded.name].task), type(loaded.task)
@@ -122,7 +122,7 @@ class Runs:
 
 
 def signature_of(path: Path) -> Signature:
-    """What changes when a run is replaced, whether file by file or as a folder."""
+    """A signature that changes when a run is replaced, by file or as a folder."""
     found: list[tuple[int, int, int] | None] = []
     for name in FILES:
         try:
@@ -135,7 +135,7 @@ def signature_of(path: Path) -> Signature:
 
 
 def _live_page(model: Any, name: str) -> str | None:
-    """What `unrolled export --to html` writes; None where this run has no such page."""
+    """The page of `unrolled export --to html`; None if this run has no such page."""
     with TemporaryDirectory(prefix="unrolled-") as folder:
         path = Path(folder) / f"{name}.html"
         try:

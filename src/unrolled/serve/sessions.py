@@ -1,7 +1,7 @@
-"""Streams that clients hold open. In: a stream, then one step after another. Out: answers.
+"""Open streams of clients. In: a stream, then single steps. Out: responses.
 
-A session lives in one process, in memory. Its name begins with the number of that process, so that
-another one knows whom to ask (`channel`). One that nobody uses for a while ends. Next: `app`.
+A session is kept in the memory of one process. Its name begins with the number of that process, so
+that others can forward requests (`channel`). Unused sessions end after a while. Next: `app`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from unrolled.serve.task import Stream, Task
 
 @dataclass
 class Session:
-    """One stream, how it is asked, and when it was last used."""
+    """One stream, its task, and the time of its last use."""
 
     run: str
     task: Task
@@ -36,13 +36,13 @@ class Sessions:
     ) -> None:
         self.worker, self.limits, self.clock = worker, limits, clock
         self.open: dict[str, Session] = {}
-        self.streams = 0  # texts that are being generated
+        self.streams = 0  # texts being generated
 
     def __len__(self) -> int:
         return len(self.open) + self.streams
 
     def require_room(self) -> None:
-        """Refuse one more than there may be."""
+        """Raise an error if the limit on sessions is reached."""
         if len(self) >= self.limits.sessions:
             self.end_idle()
         if len(self) >= self.limits.sessions:
@@ -54,14 +54,14 @@ class Sessions:
             )
 
     def add(self, run: str, task: Task, stream: Stream) -> str:
-        """A new session's name."""
+        """Add a session and return its name."""
         self.require_room()
         name = f"{self.worker}-{secrets.token_urlsafe(16)}"
         self.open[name] = Session(run, task, stream, self.clock())
         return name
 
     def step(self, name: str, body: bytes) -> dict[str, Any]:
-        """The answer to one more step."""
+        """The response to one more step."""
         session = self._find(name)
         session.used = self.clock()
         question = parse(session.task.following, body)
@@ -75,7 +75,7 @@ class Sessions:
         del self.open[name]
 
     def end_idle(self) -> None:
-        """Close what nobody has used for a while."""
+        """Close sessions that have not been used for a while."""
         latest = self.clock() - self.limits.idle
         self.open = {name: one for name, one in self.open.items() if one.used >= latest}
 
@@ -87,7 +87,7 @@ class Sessions:
 
 
 def no_session(name: str, limits: Limits) -> Refused:
-    """The sentence for a name that is none, or no longer."""
+    """The refusal for a name that does not exist, or no longer."""
     return Refused(
         404,
         f"there is no session {name[:40]!r}: it was closed, was idle for {limits.idle:g} seconds, "
@@ -96,6 +96,6 @@ def no_session(name: str, limits: Limits) -> Refused:
 
 
 def worker_of(name: str) -> int | None:
-    """The number of the process that holds a session."""
+    """The number of the process that has a session."""
     number = name.partition("-")[0]
     return int(number) if number.isascii() and number.isdigit() and len(number) < 5 else None

@@ -1,7 +1,7 @@
-"""What every task of a server has. In: a question, an estimator. Out: answers that JSON can hold.
+"""Base class of the tasks of a server. In: a request, an estimator. Out: responses as JSON data.
 
-A `Task` turns a question into items, and a list of items (of one request or of several) into as
-many answers. What is too long is refused before anything is computed. Next: `answering`, `media`.
+A `Task` converts a request to items, and a list of items (of one or several requests) to as many
+results. Inputs that are too long are refused before any computation. Next: `answering`, `media`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from unrolled.serve.limits import Limits, Refused
 
 
 class Stream(Protocol):
-    """What a session holds: it takes one step at a time."""
+    """The stream of a session, which takes one step at a time."""
 
     def answer(self) -> dict[str, Any]: ...
 
@@ -24,49 +24,49 @@ class Stream(Protocol):
 
 
 class Task:
-    """What all tasks have; one that has no sessions leaves `opening` as it is."""
+    """Base class of tasks; one without sessions does not set `opening`."""
 
     verb, summary = "predict", ""
     question: type[q.Question] = q.Texts
     reply: type[BaseModel] = q.TextAnswers
     opening: type[q.Question] | None = None
     following: type[q.Question] = q.Question
-    step: type[BaseModel] = q.TextAnswers  # what a session answers
+    step: type[BaseModel] = q.TextAnswers  # the response of a session
 
     def models(self) -> list[type[BaseModel]]:
-        """All that is sent and comes back."""
+        """The models of requests and responses."""
         streams = [] if self.opening is None else [self.opening, self.following, self.step]
         return [self.question, self.reply, *streams]
 
     def items(self, question: Any, limits: Limits) -> list[Any]:
-        """What is to be answered, one by one."""
+        """The items of a request."""
         return within(question.texts, limits, "texts")
 
     def answer(self, model: Any, items: list[Any]) -> list[Any]:
-        """As many answers as items."""
+        """A result for each item."""
         return [{"text": text} for text in model.predict(items)]
 
     def arranged(self, answers: list[Any]) -> list[Any]:
-        """The answers of one request as they are sent."""
+        """The results of one request in the form of the response."""
         return answers
 
     def open(self, model: Any, question: Any, limits: Limits) -> Stream:
-        """A session's stream."""
+        """The stream of a new session."""
         raise NotImplementedError
 
 
 def within(values: Sequence[Any], limits: Limits, what: str) -> list[Any]:
-    """The values, if there are not too many and none is too long."""
+    """Check that there are not too many values and none is too long."""
     if len(values) > limits.items:
-        raise Refused(422, f"a request holds at most {limits.items:,} {what}, not {len(values):,}")
+        raise Refused(422, f"a request may have up to {limits.items:,} {what}, not {len(values):,}")
     longest = max(map(len, values), default=0)
     if longest > limits.length:
         unit = "characters" if what == "texts" else "steps"
         raise Refused(
-            422, f"one of the {what} has {longest:,} {unit}; this server reads {limits.length:,}"
+            422, f"one of the {what} has {longest:,} {unit}; the limit is {limits.length:,}"
         )
     return list(values)
 
 
 def ignore(note: str) -> None:
-    """What is done to the data is told in the docs: cut texts, missing values at their mean."""
+    """Ignore notes: the docs describe truncation and missing values."""

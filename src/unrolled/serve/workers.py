@@ -1,8 +1,8 @@
-"""Several processes that serve one address. In: how many. Out: the exit status when all have ended.
+"""Several processes that serve one address. In: their number. Out: the exit status.
 
-They share one listening socket, and the system gives each connection to one of them. One that ends
-(killed, out of memory, a fault) is replaced at once; one that cannot even begin ends them all, with
-its sentence. The requests it was answering are lost, and nothing else is. Next: `cli.serve`.
+They share one listening socket, and the system gives each connection to one of them. A process that
+ends (killed, out of memory, an error) is replaced at once, and only its current requests are lost.
+One that cannot start ends them all with its error. Next: `cli.serve`.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from types import FrameType
 from unrolled.errors import UnrolledError
 from unrolled.serve.orders import STOPPING, Orders, say
 
-REFUSED = 2  # exit status: something the user can put right
-YOUNG = 5.0  # seconds: a process that ends so soon may do so again at once
-PAUSE = 1.0  # seconds before such a one is replaced
+REFUSED = 2  # exit status: an error that the user can fix
+YOUNG = 5.0  # seconds: a process that ends this early may do so again
+PAUSE = 1.0  # seconds before it is replaced
 
 
 class Workers:
-    """The processes, and whoever looks after them."""
+    """The processes, and their supervision."""
 
     def __init__(self, what: Orders, listening: socket.socket, count: int, folder: Path) -> None:
         self.what, self.listening, self.count, self.folder = what, listening, count, folder
@@ -37,10 +37,10 @@ class Workers:
         self.began: dict[int, float] = {}
 
     def run(self) -> int:
-        """Keep as many processes alive as were asked for, until told to stop."""
+        """Keep the requested number of processes running until stopped."""
         reading, writing = os.pipe()
         os.set_blocking(writing, False)
-        signal.set_wakeup_fd(writing)  # so that waiting ends with a signal
+        signal.set_wakeup_fd(writing)  # so that a signal ends the waiting
         for one in (signal.SIGTERM, signal.SIGINT):
             signal.signal(one, self._stop)
         for number in range(1, self.count + 1):
@@ -66,7 +66,7 @@ class Workers:
         say(f"process {number} is {process.pid}")
 
     def _replace_ended(self) -> int:
-        """Start another for each that has ended; the status if that is of no use."""
+        """Replace processes that have ended; returns a status if that is useless."""
         for number, process in list(self.processes.items()):
             if process.is_alive():
                 continue
@@ -85,7 +85,7 @@ class Workers:
         self.is_stopping = True
 
     def _end_all(self) -> None:
-        """Let all end cleanly; who does not, in time, is ended."""
+        """Stop all processes cleanly, and kill those that do not stop in time."""
         for process in self.processes.values():
             process.terminate()
         latest = time.monotonic() + STOPPING + 5
@@ -97,7 +97,7 @@ class Workers:
 
 
 def run_workers(what: Orders, listening: socket.socket, count: int) -> int:
-    """Serve with several processes until told to stop; the exit status."""
+    """Serve with several processes until stopped; returns the exit status."""
     with TemporaryDirectory(prefix="unrolled-serve-") as folder:
         return Workers(what, listening, count, Path(folder)).run()
 

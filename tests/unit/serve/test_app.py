@@ -165,10 +165,10 @@ def test_health_and_metrics(client: TestClient) -> None:
 
 @pytest.mark.parametrize("address", ["/runs/other/predict", "/nothing", "/runs/opinions/generate"])
 def test_what_is_not_there_is_said(client: TestClient, address: str) -> None:
-    assert "/docs lists what there is" in asked(client, address, {}, 404)["error"]
+    assert "there is nothing at" in asked(client, address, {}, 404)["error"]
 
 
 def test_a_method_that_is_not_for_it(client: TestClient) -> None:
     response = client.put("/runs/opinions/predict", json={})
     assert response.status_code == 405
-    assert "does not take PUT" in response.json()["error"]
+    assert "does not support PUT" in response.json()["error"]

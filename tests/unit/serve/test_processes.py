@@ -127,7 +127,7 @@ def replaced(place: Path, port: int, log: Path) -> None:
     place.rename(place.with_name("old"))
     other.rename(place)
     statuses = set()
-    while log.read_text().count("'opinions' was replaced, and is loaded again") < 2:
+    while log.read_text().count("'opinions' was replaced and has been reloaded") < 2:
         status, answer = asked(port, "/runs/opinions/predict", {"texts": ["good"]})
         statuses.add(status)
     assert statuses == {200}

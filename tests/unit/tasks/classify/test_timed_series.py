@@ -119,7 +119,7 @@ def test_a_run_is_trained_resumed_asked_and_measured(
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--times", "when", "--cell", "gru"], "GRU takes none: choose --cell cfc"),
+        (["--times", "when", "--cell", "gru"], "GRU has none: choose --cell cfc"),
         (["--times", "hour", "--cell", "cfc"], "has no column 'hour' for --times"),
         (["--times", "when", "--time", "id", "--cell", "cfc"], "already orders the rows"),
     ],
