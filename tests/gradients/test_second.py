@@ -47,5 +47,5 @@ def test_the_table_shows_both_orders() -> None:
 
 
 def test_an_order_that_is_none_is_refused() -> None:
-    with pytest.raises(ArgumentError, match="order is 1 or 2"):
+    with pytest.raises(ArgumentError, match="order must be 1 or 2"):
         check_gradients(Elman, order=3)

@@ -45,7 +45,7 @@ def run(*words: str) -> int:
         ("--only LSTN", "no suite or cell 'LSTN'; did you mean 'LSTM'?"),
         ("--shapes 1,2,3", "--shapes has '1,2,3': a shape is four whole numbers"),
         ("--rounds 0", "--rounds must be an integer of at least 1, not 0"),
-        ("--threads 0", "--threads is a whole number from 1 to"),
+        ("--threads 0", "--threads must be an integer from 1 to"),
         ("--rows 5", "--data and --rows choose the training data of jobs: add --only jobs"),
         ("--only jobs --rows 1", "--rows must be an integer of at least 2, not 1"),
         ("--torch-compile -1", "--torch-compile must be a number of seconds above 0, not -1"),
