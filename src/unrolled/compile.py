@@ -2,7 +2,7 @@
 
     cell        a class with a `step`                               cells
     equation    traced, simplified, verified; its derivative        equations
-    lowered     what weights alone decide is cut out                engines/plan/lower
+    lowered     what depends on weights alone is taken out          engines/plan/lower
     plan        stages, products, places; forward and backward      engines/plan
     kernel      vector code, compiled, kept on disk                 engines/cpu
     call        a batch through the kernels, forward and backward   engines/cpu/call
@@ -32,9 +32,8 @@ _lock = threading.Lock()
 
 
 def lowered(cell: Any, sizes: Mapping[str, int]) -> Lowered:
-    """The step that a cell's engines run: one for all equations that are equal, kept (with its
-    kernels) for as long as anybody holds one of them. Of the `sizes` those of blocks alone
-    matter."""
+    """The lowered step that engines run: shared by equal equations, and kept (with its kernels) as
+    long as one of them is alive. Of the `sizes` only those of blocks matter."""
     what = equation(cell)
     blocks = bool(what.blocks) and has_whole_blocks(what, sizes)
     key = f"{what.json} in blocks" if blocks else what.json

@@ -1,9 +1,9 @@
-"""Files that are there whole or not at all. In: bytes and a path. Out: the file.
+"""Write files atomically. In: bytes and a path. Out: the file.
 
-What is written goes to a file beside it, is flushed to the disk, and takes the name in one step; a
-process killed at any moment, a full disk or a power cut leaves the old file or the new one. What a
-killed process leaves beside is swept by `sweep`, once that process is gone.
-Next: whoever writes a file that a person keeps.
+Data are written to a temporary file in the same folder, flushed to disk, and renamed in one step.
+So a process killed at any moment, a full disk or a power cut leaves the old file or the new one.
+`sweep` removes the temporary files of killed processes.
+Next: every module that writes a user's file.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ class CannotWrite(UnrolledError):
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
-    """Write a file so that nobody ever sees half of it."""
+    """Write a file so that it is never seen half written."""
     with writing_whole(path) as file:
         file.write(content.encode() if isinstance(content, str) else content)
 
 
 @contextlib.contextmanager
 def writing_whole(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write to, which takes its name when all of it is written, or not at all."""
+    """A file to write to, which gets its name only after it is completely written."""
     beside = part_of(path)
     try:
         if path.is_dir():
@@ -61,12 +61,12 @@ def writing_whole(path: Path) -> Iterator[IO[bytes]]:
 
 
 def part_of(path: Path) -> Path:
-    """Where this process writes what will take the name `path`."""
+    """The temporary file of this process for `path`."""
     return path.with_name(f".{path.name}.{_machine()}-{os.getpid()}.part")
 
 
 def sweep(folder: Path) -> None:
-    """Remove what processes that are gone have left half-written in a folder."""
+    """Remove the half-written files of dead processes from a folder."""
     with contextlib.suppress(OSError):  # a folder that cannot be listed or changed stays as it is
         for path in folder.iterdir():
             if _is_abandoned(path):
@@ -83,7 +83,7 @@ def _is_abandoned(path: Path) -> bool:
 
 
 def _is_alive(process: int) -> bool:
-    """Whether a process of this machine runs; where that cannot be known, it does."""
+    """Whether a process of this machine is running; True if that cannot be determined."""
     if process == os.getpid():
         return True
     if os.name == "nt":  # there, signal 0 would end it
@@ -105,7 +105,7 @@ def _remove(path: Path) -> None:
 
 
 def _machine() -> str:
-    """A word for this machine, since a process number says nothing on another one."""
+    """A name for this machine, since a process id is meaningless on another one."""
     return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
 
 
@@ -117,7 +117,7 @@ def why_not(path: Path, error: OSError) -> str:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and those above it, or say why that cannot be done."""
+    """Create a folder and its parents, or raise an error that says why not."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -142,7 +142,7 @@ def digest_of(data: bytes) -> str:
 
 
 def is_there(path: Path) -> bool:
-    """Whether it exists; what has a name that no disk takes does not."""
+    """Whether the path exists; False for a name that no file system accepts."""
     with contextlib.suppress(OSError):
         return path.exists()
     return False

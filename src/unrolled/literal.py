@@ -1,8 +1,8 @@
-"""Words of a user's, literal wherever they go. In: text. Out: text that commands nothing.
+"""Escape text from users. In: text. Out: text without control characters or formulas.
 
-A terminal obeys control characters, a spreadsheet cells that begin like a formula, a file system
-slashes. Pages and figures have their own place for what HTML and matplotlib would obey: see
-`report.markup` and `report.drawing`, which use `visible` as well.
+Terminals interpret control characters, spreadsheets cells that begin like a formula, file systems
+slashes. `report.markup` and `report.drawing` escape what HTML and matplotlib would interpret; they
+use `visible` as well.
 """
 
 from __future__ import annotations
@@ -43,16 +43,16 @@ def cell(text: str) -> str:
 
 
 def file_name(text: str, otherwise: str) -> str:
-    """A part of a path that any file system and any shell takes as it is."""
+    """A part of a path that any file system and any shell accepts."""
     name = re.sub(r"[^\w.-]+", "_", visible(text)).strip("._-")
     name = name.encode()[:NAME_BYTES].decode(errors="ignore")
     return name or otherwise
 
 
 class Visible:
-    """A stream for people, on which control characters are shown and not sent.
+    """A stream that shows control characters instead of sending them.
 
-    What its encoding has no letter for is escaped, too. `beneath` is the stream itself.
+    Characters that its encoding lacks are escaped, too. `beneath` is the underlying stream.
     """
 
     def __init__(self, beneath: TextIO) -> None:

@@ -1,5 +1,5 @@
-"""What to write in the place of a name that this package does not have. In: a name, the names that
-there are. Out: half a sentence; next: the package itself, and `equations/symbols`.
+"""Suggestions for unknown names. In: a name, the existing names. Out: half a sentence; next: the
+package itself, and `equations/symbols`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SAID = {
 
 
 def instead_of(name: str, known: Collection[str]) -> str:
-    """How to write it, or the nearest name that there is; nothing where neither is known."""
+    """How to write it, or the closest existing name; empty if neither is known."""
     if name in SAID:
         return f"write {SAID[name].rstrip(',')}"
     plain = {one.lower(): one for one in known}

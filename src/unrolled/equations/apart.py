@@ -1,11 +1,11 @@
-"""Vectors that are joined or cut, taken apart for engines, which know whole vectors alone. In:
-statements. Out: the same by products and rows of matrices; next: the plan, and exports.
+"""Rewrite concatenated and split vectors for engines, which only handle whole vectors. In:
+statements. Out: the same with products and rows of matrices; next: the plan, and exports.
 
 W @ concat(a, b) is a sum of products with the columns of W for each. A part of a sum of products,
-`split(W @ x + b, 4)[0]`, is the sum of products with rows of the matrices: so a vector that is made
-only to be cut costs nothing. What is left (a part of a state, a joined vector used unit by unit) is
-a product with rows of the identity, in which a NaN of one part reaches the others (0 times NaN is
-NaN); or, where `slices` says that they can be written, a slice or a joined vector, as it was.
+`split(W @ x + b, 4)[0]`, is a sum of products with rows of the matrices, so a vector that is only
+computed to be split costs nothing. Other cases (a part of a state, a concatenated vector used unit
+by unit) become a product with rows of the identity, in which a NaN in one part spreads to the
+others (0 times NaN is NaN). With `slices` they stay a slice or a concatenation.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""A vector that a step cuts into parts. In: what `split` was called with. Out: `Split`, whose parts
-are nodes; next: `sizes`, which finds out how long the parts are.
+"""A vector that a step splits into parts. In: the arguments of `split`. Out: `Split`, whose parts
+are nodes; next: `sizes`, which infers the lengths of the parts.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from unrolled.equations.where import teach
 
 
 class SizeName:
-    """`self.rank` in a step that is traced: a size by its name, whose number is not known yet."""
+    """`self.rank` in a step that is traced: a size by its name, whose value is not known yet."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -26,21 +26,21 @@ class SizeName:
 
 
 class CountedSize(int):
-    """A size that the class gives a number: it counts loops like any other."""
+    """A size to which the class gives a value: it can be used as an integer."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """One vector cut into so many equal parts, or into parts of the sizes that are named."""
+    """One vector split into a number of equal parts, or into parts of named sizes."""
 
     vector: Node
     count: int
     sizes: tuple[str, ...]
 
     def open_part(self, number: int) -> str:
-        """What the size of an equal part is called until use has told it."""
+        """The placeholder for the size of an equal part until it is inferred."""
         return f"?part of {number}"
 
     def parts(self, number: int) -> list[Node]:

@@ -2,16 +2,16 @@
 
 How the derivative comes about, in three lines:
 
-1. The new states come with the derivative of the loss by each of them (`d_h`): from the output of
-   this step and from the step after it.
-2. Walk through the step backwards, from what is used to what it is made of. Each operation hands
-   its derivative on to its arguments by the rule in its row of the table (`ops`); what reaches a
-   value on several ways is added up.
-3. What has then reached the input, the old states and the weights is the result. Over a sequence,
-   `d_h_prev` is handed to the step before, and the derivatives of the weights are summed up.
+1. Each new state has a derivative of the loss with respect to it (`d_h`): from the output of this
+   step and from the next step.
+2. Go through the step backward, from results to operands. Each operation passes its derivative on
+   to its arguments by the rule in its row of the table (`ops`); contributions to the same value are
+   added up.
+3. The derivatives of the input, the old states and the weights are the result. Over a sequence,
+   `d_h_prev` is passed to the previous step, and the derivatives of the weights are summed.
 
-The backward equation is made of the forward step's named values (they are kept), of the old states
-and of the derivatives that arrive, and it may be printed, run and compiled like any other.
+The backward equation refers to the forward step's named values (which are stored), the old states
+and the incoming derivatives, and can be printed, run and compiled like any other.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ from unrolled.equations.verify import is_condition, varies, verify
 
 
 def cotangents(equation: Statements) -> dict[str, Variable]:
-    """State -> the derivative of the loss by its new value, as it arrives at this step.
+    """State -> the derivative of the loss with respect to its new value, as it enters this step.
 
-    Where the step itself goes on to use the new value, more is added to it here: then what arrives
-    is called `d_c_next`, and `d_c` is the sum. Else it is `d_c` from the start.
+    If the step itself uses the new value, more is added here: then the incoming derivative is
+    called `d_c_next`, and `d_c` is the sum. Otherwise it is called `d_c`.
     """
     values = equation.locals
     used = Counter(values[state] for state in equation.results)
@@ -60,7 +60,7 @@ def cotangents(equation: Statements) -> dict[str, Variable]:
 
 
 def adjoints(equation: Statements) -> dict[Node, Node]:
-    """Each value of the step -> the derivative of the loss by it, latest value first."""
+    """Each value of the step -> the derivative of the loss with respect to it, last value first."""
     values = equation.locals
     arriving: dict[Node, list[Node]] = {}
     for state, cotangent in cotangents(equation).items():
@@ -91,7 +91,7 @@ def adjoints(equation: Statements) -> dict[Node, Node]:
 
 
 def varying_nodes(order: Iterable[Node], constant_names: Collection[str] = ()) -> set[Node]:
-    """The nodes that hold a variable, other than the constant ones: only they have a derivative."""
+    """The nodes that contain a variable other than constant ones: only they have a derivative."""
     varying: set[Node] = set()
     for node in order:
         is_value = isinstance(node, Apply) and not OPS[node.op].is_condition
@@ -109,7 +109,7 @@ def _sum(terms: list[Node]) -> Node:
 
 
 def _fit(term: Node, shape: Shape) -> Node:
-    """What was broadcast is summed: the derivative has the shape of what it belongs to."""
+    """Sum over broadcast units, so that a derivative has the shape of its value."""
     if len(shape_of(term)) == 2 and shape == ():
         return apply("total", term)
     if shape in ((), (ONE,)) and shape_of(term) not in ((), (ONE,)):
@@ -121,7 +121,7 @@ def _fit(term: Node, shape: Shape) -> Node:
 
 
 def derive(equation: S) -> S:
-    """The backward step: derivatives by the input, the old states and the weights."""
+    """The backward step: derivatives with respect to the input, the old states and the weights."""
     found = adjoints(equation)
     names = _Names(equation, found)
     # what is made of weights alone (A = U - U.T), and a condition, is not kept but said again
@@ -157,7 +157,7 @@ def derive(equation: S) -> S:
 
 
 class _Names:
-    """What the derivative of a value is called: d_i for a value with a name, else by its place."""
+    """The names of derivatives: d_i for a value named i, otherwise by its place."""
 
     def __init__(self, equation: Statements, found: dict[Node, Node]) -> None:
         self.words = _Words(equation)
@@ -175,7 +175,7 @@ class _Names:
         self.said: set[str] = set()
 
     def of(self, node: Node, d: Node) -> str | None:
-        """The name for `d`, the derivative by `node`; None where it needs none, or has it."""
+        """The name for `d`, the derivative with respect to `node`; None if it needs or has one."""
         if isinstance(node, Variable):
             return None
         if node in self.words.names:
@@ -193,7 +193,7 @@ class _Names:
 
 
 class _Words:
-    """A name for a value that the user has left without one, from its place in the equation."""
+    """Names for values that the user did not name, from their place in the equation."""
 
     def __init__(self, equation: Statements) -> None:
         self.names: dict[Node, str] = {v: v.name for v in equation.given}
@@ -211,7 +211,7 @@ class _Words:
         self.named = set(self.statements.values())
 
     def of(self, node: Node) -> str:
-        """net_i for what goes into the function of i; rh for r * h; else product_h and the like."""
+        """net_i for the argument of the function of i; rh for r * h; else product_h or similar."""
         assert isinstance(node, Apply)
         if node.op == "mul" and all(len(self.names.get(a, "long")) == 1 for a in node.args):
             return "".join(self.names[a] for a in node.args)
@@ -238,7 +238,7 @@ WORDS = {
 
 
 def _kept(equation: Statements) -> dict[Node, Variable]:
-    """The forward step's named values, as what they are for the backward step: given."""
+    """The forward step's named values, which are given to the backward step."""
     kept: dict[Node, Variable] = {}
     for name, node in equation.statements:
         # a condition is not a value that could be kept: it is asked again, of values that are
@@ -267,7 +267,7 @@ def _keep_names(
 
 
 def _given(equation: Statements, roots: list[Node]) -> tuple[Variable, ...]:
-    """What the backward step needs: the forward step's given and kept values, and derivatives."""
+    """The inputs of the backward step: given and stored values, and derivatives."""
     kept = _kept(equation)
     return (*equation.given, *kept.values(), *cotangents(equation).values())
 
@@ -276,10 +276,10 @@ def _given(equation: Statements, roots: list[Node]) -> tuple[Variable, ...]:
 
 
 def name_what_backward_needs(equation: S) -> S:
-    """Name each product and each sum over units that the derivative uses, and each that is cut into
-    parts: no step does it twice.
+    """Name each product and each sum over units that the derivative uses, or that is split, so that
+    it is computed only once.
 
-    In `n = tanh(W x + r * (U h))` the derivative by r is made of `U h`: it becomes `net_n`.
+    In `n = tanh(W x + r * (U h))` the derivative with respect to r uses `U h`: it becomes `net_n`.
     """
     named = {node for _, node in equation.statements}
     stack, seen = list(adjoints(equation).values()), set[Node]()
@@ -305,7 +305,7 @@ def _is_worth_keeping(node: Node, named: Collection[Node]) -> bool:
 
 
 def _costly(node: Node, named: Collection[Node]) -> set[str]:
-    """The operations in a term, up to what has a name, that need more than one unit."""
+    """The operations in a term, down to named values, that need more than one unit."""
     below = topological(arguments(node), named)
     found = {n.op for n in (node, *below) if isinstance(n, Apply) and (n is node or n not in named)}
     return found & WHOLE
@@ -326,7 +326,7 @@ def _add_statements(equation: S, wanted: list[Node]) -> S:
 
 
 def fresh(base: str, taken: set[str]) -> str:
-    """The name, or the name with the first free number; it is taken then."""
+    """The name, or the name with the first unused number; it is then marked as used."""
     name, number = base, 1
     while name in taken:
         number += 1

@@ -1,5 +1,5 @@
-"""Operations that engines compute by simpler ones. In: terms. Out: the same, taken apart; next: the
-plan, and exports to languages without vectors.
+"""Replace operations by simpler ones for engines. In: terms. Out: equivalent terms; next: the plan,
+and exports to languages without vectors.
 """
 
 from __future__ import annotations

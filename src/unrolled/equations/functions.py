@@ -1,8 +1,8 @@
-"""What users call in a step: `tanh` and the others. In: arrays or symbols. Out: the same.
+"""The functions for steps, such as `tanh`. In: arrays or symbols. Out: the same.
 
 On a symbol (while a step is traced) a function adds a node to the equation; on NumPy arrays and
-plain numbers it computes, so the same step is its own reference. Another kind of array joins with
-`register`: the torch layers do so when they are imported, and no sooner.
+plain numbers it computes, so the same step is its own reference. Other kinds of arrays are added by
+`register`, as the torch layers do when they are imported.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _families: list[tuple[type, Mapping[str, Callable[..., Any]]]] = []
 
 
 def register(kind: type, functions: Mapping[str, Callable[..., Any]]) -> None:
-    """Let arrays of this kind be computed by these functions, one for each name in `OPS`."""
+    """Compute arrays of this kind with these functions, one for each name in `OPS`."""
     _families.append((kind, functions))
 
 
@@ -36,14 +36,14 @@ def _call(name: str, *arguments: Any) -> Any:
 
 
 def compute(name: str, *arguments: Any) -> Any:
-    """Any operation of `OPS`, on whatever a step may be called with."""
+    """Any operation of `OPS`, on anything a step can be called with."""
     if any(isinstance(argument, Identity) for argument in arguments):
         return getattr(operator, name)(*arguments)  # `eye` meets + - * @ and nothing else
     return _call(name, *arguments)
 
 
 def _as_array(value: Any) -> Any:
-    # a Python number stays one, so that it takes the dtype of the array it meets
+    # a Python number stays one, so that it does not change the dtype of an array
     return value if isinstance(value, (bool, int, float)) else np.asarray(value)
 
 
@@ -98,7 +98,7 @@ def sign(x: Any) -> Any:
 
 
 def floor(x: Any) -> Any:
-    """The largest whole number that is not above x; its derivative is 0."""
+    """The largest integer not above x; its derivative is 0."""
     return _call("floor", x)
 
 
@@ -149,12 +149,12 @@ def min(v: Any) -> Any:
 
 
 def softmax(v: Any) -> Any:
-    """exp(v) over its sum: shares of the units, which add up to 1."""
+    """exp(v) divided by its sum over the units; the results add up to 1."""
     return _call("softmax", v)
 
 
 def concat(a: Any, b: Any, *more: Any) -> Any:
-    """Vectors one below the other: self.W @ concat(x, h) has one matrix for both."""
+    """Concatenate vectors: self.W @ concat(x, h) uses one matrix for both."""
     result = _call("concat", a, b)
     for other in more:
         result = _call("concat", result, other)
@@ -162,7 +162,7 @@ def concat(a: Any, b: Any, *more: Any) -> Any:
 
 
 def split(v: Any, *parts: Any) -> tuple[Any, ...]:
-    """A vector cut into parts, the converse of `concat`: into so many equal ones,
+    """Split a vector, the inverse of `concat`: into a number of equal parts,
     `i, f, g, o = split(self.W @ x + self.U @ h + self.b, 4)`, or into parts of declared sizes,
     `a, b = split(h, self.memory, self.rest)`."""
     if _is_symbol(v):
@@ -186,7 +186,7 @@ def clip_gradient(x: Any, bound: float) -> Any:
     return _call("clip_gradient", x, bound)
 
 
-# ------------------------------------------------ words that are made of others, and print as these
+# -------------------------------------------- functions composed of others, and printed as those
 
 
 def silu(x: Any) -> Any:
@@ -195,8 +195,8 @@ def silu(x: Any) -> Any:
 
 
 def gelu(x: Any) -> Any:
-    """x times the normal distribution function at x, in the form with tanh that Hendrycks & Gimpel
-    2016 give: torch's gelu with approximate="tanh"."""
+    """x times the normal distribution function at x, in the tanh approximation of Hendrycks &
+    Gimpel (2016): torch's gelu with approximate="tanh"."""
     return 0.5 * x * (1 + tanh(0.7978845608028654 * (x + 0.044715 * x**3)))  # sqrt(2 / pi)
 
 
@@ -216,7 +216,7 @@ def hardtanh(x: Any) -> Any:
 
 
 class Identity:
-    """`eye`, and `factor * eye`: the identity matrix, sized by the matrix or vector it meets."""
+    """`eye`, and `factor * eye`: the identity matrix, whose size follows from its use."""
 
     __array_ufunc__ = None  # NumPy then leaves `array + eye` to the methods below
 

@@ -1,10 +1,10 @@
 """Run an equation in NumPy, forward and backward over a whole sequence. In: an `Equation`, weights,
 arrays. Out: outputs, final states, every named value at every step, every gradient.
 
-It runs the graph, not the user's code: where it disagrees with the cell's own `unroll`, the fault
-is in the tracing or in a pass; where an engine disagrees with it, the fault is in the engine.
-Arrays are columns: the input of one step is (I, B), a whole sequence (T, I, B); without a batch,
-(T, I) in and (T, H) out. Several inputs lie one below the other, in the equation's order.
+It runs the graph, not the user's code: if it disagrees with the cell's own `unroll`, the bug is in
+tracing or in a pass; if an engine disagrees with it, the bug is in the engine. Arrays are columns:
+the input of one step is (I, B), a whole sequence (T, I, B); without a batch, (T, I) in and (T, H)
+out.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _value(node: Node, values: Mapping[Node, Any], sizes: Mapping[str, int]) -> 
 
 @dataclass
 class InterpretedRun:
-    """A forward pass and what it leaves for the backward one.
+    """A forward pass, and the values that the backward pass needs.
 
     `values[t]` holds every named value of step t; `before[t]` the states before it. `outputs` and
     `states` have the batch axis that was given; the rest are columns.
@@ -146,7 +146,7 @@ def forward(
 def backward(
     run: InterpretedRun, d_outputs: Any, d_states: Sequence[Any] | None = None
 ) -> InterpretedGradients:
-    """Backpropagate through the run: `d_outputs` like its outputs, `d_states` like its states."""
+    """Backpropagate through the run; `d_outputs` and `d_states` have the form of its results."""
     equation, known = run.equation, run.sizes
     derived = equation.backward
     batch = run.xs.shape[2]
@@ -185,7 +185,7 @@ def backward(
 
 
 def _left_by_forward(run: InterpretedRun, t: int, carried: Arrays) -> dict[Node, Any]:
-    """What the backward step is given: all that the forward step knew, and the derivatives."""
+    """The inputs of the backward step: all values of the forward step, and the derivatives."""
     given = _constants(run)
     arriving = dict(zip((v.name for v in run.equation.backward.given if v.role == "cotangent"),
                         carried.values(), strict=True))  # fmt: skip

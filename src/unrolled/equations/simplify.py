@@ -1,4 +1,4 @@
-"""A pass over an equation: the same values, said shorter. In and out: an `Equation`.
+"""A pass over an equation: the same values in a simpler form. In and out: an `Equation`.
 
 Shared terms are shared already (nodes are interned). Here numbers are folded, what does nothing
 (`+ 0`, `* 1`, `- -`) is dropped, a common factor of two terms is taken out, and in a sum with a
@@ -32,7 +32,7 @@ from unrolled.equations.verify import varies
 
 
 def simplify(equation: S) -> S:
-    """Simplify every statement; names stay on the values they named."""
+    """Simplify every statement; values keep their names."""
     done = simplified([node for _, node in equation.statements])
     statements = tuple((name, done[node]) for name, node in equation.statements)
     return replace(equation, statements=statements)
@@ -96,7 +96,7 @@ class _Rules:
         return None
 
     def _negated(self, node: Node) -> Node | None:
-        """What the node is the negative of."""
+        """The operand, if the node is a negation."""
         if isinstance(node, Constant) and node.name is None and node.value < 0:
             return constant(-node.value)
         if opened := self._open(node, "mul"):
@@ -133,7 +133,7 @@ class _Rules:
         return 1.0, node
 
     def _unspread(self, op: str, a: Node, b: Node) -> Node | None:
-        """One number beside a vector is broadcast anyway."""
+        """A number that is combined with a vector is broadcast anyway."""
         if opened := self._open(b, "spread"):
             return self.make(op, a, opened[0])
         if opened := self._open(a, "spread"):

@@ -1,19 +1,19 @@
 """The directional derivative of a step, as an equation. In: an `Equation`. Out: the `Equation` of
 the step together with its derivative in a direction; next: whatever takes an equation.
 
-A direction gives each number that goes in a velocity: x moves by `x_dot`, W by `W_dot`, h by
-`h_dot`. Each operation then moves by its own rule, the one in its row of the table (`ops`):
+A direction assigns a change to each given value: x changes by `x_dot`, W by `W_dot`, h by `h_dot`.
+The change of the result of each operation follows from the rule in its row of the table (`ops`):
 
-1. An operation that works unit by unit moves by its derivative times the movement of its argument.
-   That is what its row computes, with the movement in the place of the derivative of the loss,
+1. The result of an elementwise operation changes by its derivative times the change of the
+   argument. The row computes just that if it gets the change instead of the derivative of the loss,
    because the matrix of derivatives is diagonal.
-2. A few (softmax, the largest unit) have a rule of their own in the table.
-3. All others (products, sums over units) are linear in each of their arguments: the movement
-   takes the argument's place.
+2. A few operations (softmax, the largest unit) have their own rule in the table.
+3. All others (products, sums over units) are linear in each argument: the change replaces the
+   argument.
 
-The states of the result are the derivatives and then the step's own, so its output is the
-directional derivative of the output. It is an equation like any other: it prints, runs, compiles
-and is differentiated in turn, and its own backward step holds the second derivatives.
+The states of the result are first the derivatives and then the step's own states, so its output is
+the directional derivative of the output. It is an equation like any other: it can be printed, run,
+compiled and differentiated, and its backward step computes second derivatives.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def dots(equation: Statements) -> dict[str, str]:
 
 
 def _movements(equation: Statements, moving: Mapping[Variable, Variable]) -> dict[Node, Node]:
-    """Each value of the step -> how it moves; values that do not move are left out."""
+    """Each value of the step -> its change; values that do not change are omitted."""
     roots = [node for _, node in equation.statements]
     order = list(topological(roots))
     varying = varying_nodes(order, equation.without_derivative)
@@ -99,7 +99,7 @@ def _movements(equation: Statements, moving: Mapping[Variable, Variable]) -> dic
 
 
 def _movement(node: Apply, found: Mapping[Node, Node]) -> Node | None:
-    """The movement of an operation's result, from those of its arguments."""
+    """The change of an operation's result, from the changes of its arguments."""
     row = OPS[node.op]
     total: Node | None = None
     for position, argument in enumerate(node.args):
@@ -119,7 +119,7 @@ def _movement(node: Apply, found: Mapping[Node, Node]) -> Node | None:
 
 
 def _widen(term: Node, node: Node) -> Node:
-    """A movement that all units share (the rest of a sum does not move) is as wide as its value."""
+    """Broadcast a change that all units share to the size of its value."""
     shape = shape_of(node)
     if shape_of(term) == shape:
         return term
@@ -131,8 +131,8 @@ def _widen(term: Node, node: Node) -> Node:
 def _statements(
     equation: Statements, names: Mapping[str, str], found: Mapping[Node, Node]
 ) -> list[tuple[str, Node]]:
-    """Each named value, and then its movement. A value that does not move, but is returned, has a
-    movement of zeros."""
+    """Each named value, followed by its change. A returned value that does not change has a change
+    of zeros."""
     statements: list[tuple[str, Node]] = []
     for name, root in equation.statements:
         statements.append((name, root))

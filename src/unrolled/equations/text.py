@@ -1,4 +1,4 @@
-"""How an equation prints as text. In: an `Equation`. Out: a line for each named value, as typed.
+"""Print an equation as text. In: an `Equation`. Out: a line for each named value, as typed.
 
 The old value of a state prints as `c_prev`, the new one as `c`; a product of a matrix and a vector
 is `@`, unit by unit is `*`; a derivative of the loss is `d_` and the name. An outer product prints
@@ -31,10 +31,11 @@ DEEP = 60  # brackets inside one another
 
 
 def statements_of(equation: Statements) -> list[tuple[str, Node]]:
-    """The statements to be printed: a term that is too long, or too deep, is said before.
+    """The statements to print: a term that is too long, or too deep, gets its own line.
 
-    A term is written out wherever it is used, so a few dozen terms that use each other twice would
-    fill a disk; with this what is printed grows with the number of nodes.
+    A term is written out wherever it is used, so a few dozen terms that each use another twice
+    would fill a disk. With this, the length of the text grows only linearly with the number of
+    nodes.
     """
     uses = Counter(a for node in topological(equation.locals.values()) for a in arguments(node))
     size: dict[Node, int] = {}
@@ -57,7 +58,7 @@ def statements_of(equation: Statements) -> list[tuple[str, Node]]:
 
 
 def to_text(equation: Statements) -> str:
-    """One line for each statement; a value that has a name is called by it."""
+    """One line for each statement; named values are printed by their names."""
     names: dict[Node, str] = {}
     lines = []
     for name, node in statements_of(equation):

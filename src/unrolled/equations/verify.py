@@ -1,9 +1,10 @@
 """The invariants of an equation, checked after every pass. In: an `Equation`. Out: nothing, or
 EquationError that names the statement.
 
-What holds: every operation stands in the table with its number of arguments; conditions and values
-are not mixed; the left of a product is a matrix of weights; shapes agree; every variable is given;
-every name is said once; every result has a name and, for a new state, the shape of the old one.
+The invariants: every operation is in the table and has the right number of arguments; conditions
+and values are not mixed; the left operand of a product is a matrix of weights; shapes agree; every
+variable is given; names are unique; every result has a name and, for a new state, the shape of the
+old one.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ ROLES = ("input", "state", "weight", "value", "cotangent")
 
 
 def verify(equation: Statements) -> None:
-    """Raise EquationError where an invariant is broken."""
+    """Raise EquationError if an invariant is broken."""
     _verify_given(equation)
     given, seen = set(equation.given), set[Node]()
     sizes = {*equation.sizes, ONE}
@@ -62,7 +63,7 @@ def verify(equation: Statements) -> None:
 
 
 def _verify_given(equation: Statements) -> None:
-    """Names are names, and what is given has the axes that its role has."""
+    """Names are valid, and given values have the axes of their roles."""
     names = [v.name for v in equation.given if v.role != "state"]
     names += [name for name, _ in equation.statements]
     names += equation.constants
@@ -83,7 +84,7 @@ def _verify_given(equation: Statements) -> None:
 
 
 def _verify_constants(equation: Statements) -> None:
-    """Constant arrays hold what their forms say, and sizes have one number each."""
+    """Constant arrays fit their forms, and each size has one value."""
     nodes = topological(node for _, node in equation.statements)
     arrays = [node for node in nodes if isinstance(node, ConstantArray)]
     repeated = len({array.name for array in arrays}) < len(arrays)
@@ -104,7 +105,7 @@ def _verify_constants(equation: Statements) -> None:
 
 
 def _verify_step(equation: Statements) -> None:
-    """What holds of a step, and not of what is derived from one."""
+    """The invariants of a step, which derived equations need not satisfy."""
     shapes = list(equation.inputs.values())
     fits = bool(shapes) and shapes[0] in (("input_size",), ("hidden_size",))
     _demand(fits, equation, "the first input of a step has the size input_size or hidden_size")
@@ -122,7 +123,7 @@ def _verify_step(equation: Statements) -> None:
 
 
 def _verify_noise(equation: Statements) -> None:
-    """What is random is a named input with a default, the first input, or a weight."""
+    """Only named inputs with a default, the first input, and weights can be random."""
     for name, (per, share) in equation.noise.items():
         is_input = name in equation.defaults or name == next(iter(equation.inputs))
         right = per in ("step", "sequence") if is_input else per == "call"
@@ -149,7 +150,7 @@ def _verify_node(node: Node, given: set[Variable], sizes: set[str]) -> None:
 
 
 def _is_known(size: str | None, sizes: set[str]) -> bool:
-    """Whether this is one of the sizes, or follows from some of them."""
+    """Whether this is one of the sizes, or derived from them."""
     return size is not None and (
         size in sizes or (is_size(size) and all(base in sizes for base, _ in terms_of(size)))
     )

@@ -1,5 +1,5 @@
-"""The user's own line, and errors that show it. In: a sentence. Out: a CellError; next: `symbols`,
-`trace`, `sizes`, which teach.
+"""Errors that show the user's line. In: a sentence. Out: a CellError; next: `symbols`, `trace` and
+`sizes`, which raise them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Where:
 
 
 def here() -> Where:
-    """The innermost line outside `equations/` and the packages it answers: the user's."""
+    """The user's line: the innermost one outside of `equations/` and the packages that call it."""
     frame = sys._getframe(1)
     while frame.f_back is not None and _is_not_the_users(frame.f_globals.get("__name__", "")):
         frame = frame.f_back
