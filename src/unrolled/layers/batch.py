@@ -1,8 +1,8 @@
-"""A batch of sequences as tokens: dense, or each of its own length.
+"""A batch of sequences as tokens: dense, or with different lengths.
 
-In: (T, B, I), and perhaps lengths. Out: the tokens that kernels run over, and the way back; next:
-`direction`. The tokens of a ragged batch are (N, I). A padded place is not a token: it is neither
-read nor computed, and comes back as 0.
+In: (T, B, I), optionally with lengths. Out: the tokens for the kernels, and the conversion back;
+next: `operator`. The tokens of a ragged batch are (N, I). Padding is not a token: it is neither
+read nor computed, and is 0 in the result.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from unrolled.errors import ShapeError
 
 
 class DenseBatch:
-    """Every sequence is T steps long, and (T, B, .) holds the tokens as it is."""
+    """All sequences have T steps, and (T, B, .) contains the tokens as they are."""
 
     def __init__(self, steps: int, rows: int) -> None:
         self.steps, self.rows = steps, rows
@@ -51,8 +51,8 @@ class DenseBatch:
 
 
 class PaddedBatch:
-    """A batch of which nothing but the shape may be known now, since a compiler looks at it, and of
-    which the operator finds the tokens when it runs. `lengths`: (B,), or (B, 2) first and end."""
+    """A batch of which only the shape may be used, since a compiler traces it; the operator finds
+    the tokens when it runs. `lengths`: (B,), or (B, 2) first and end."""
 
     def __init__(self, steps: int, rows: int, lengths: Tensor | None) -> None:
         self.steps, self.rows, self.lengths = steps, rows, lengths
@@ -85,7 +85,7 @@ class PaddedBatch:
 
 
 class RaggedBatch:
-    """Sequences of their own lengths, from `starts[b]` on, in a padded (T, B, .)."""
+    """Sequences of different lengths, starting at `starts[b]`, in a padded (T, B, .)."""
 
     def __init__(self, steps: int, starts: Any, lengths: Any, jobs: int) -> None:
         self.steps = steps
@@ -126,8 +126,8 @@ class RaggedBatch:
         return padded.reshape(self.steps, self.rows, tokens.shape[1])
 
     def largest(self, tokens: Tensor) -> Tensor:
-        """The largest of each sequence's values, (rows, n), without padding them first; -inf where
-        there is none. For inference: its derivative would be a chain over all steps."""
+        """The largest value of each sequence, (rows, n), without padding first; -inf for an empty
+        sequence. For inference only: its derivative would be a chain over all steps."""
         table = self._schedule
         found = tokens.new_full((self.rows, tokens.shape[1]), -torch.inf)
         for first, counts, offsets in zip(table.base, table.active, table.offsets, strict=True):
@@ -158,7 +158,7 @@ class RaggedBatch:
 
 
 def padded(lengths: Any, steps: int, rows: int) -> PaddedBatch:
-    """As `ragged`, of lengths whose numbers the operator checks when it runs."""
+    """Like `ragged`, with lengths that the operator checks when it runs."""
     found = torch.as_tensor(lengths)
     is_whole = not (found.is_floating_point() or found.is_complex() or found.dtype == torch.bool)
     if not is_whole or found.dim() not in (1, 2) or found.shape[0] != rows:
@@ -174,7 +174,7 @@ def _no_lengths(shape: Any, dtype: Any, rows: int) -> ShapeError:
 
 
 def ragged(lengths: Any, steps: int, rows: int, jobs: int | None = None) -> RaggedBatch:
-    """From what the user gave as `lengths`: (B,) numbers of steps, or (B, 2) first and end."""
+    """From the user's `lengths`: (B,) numbers of steps, or (B, 2) first and end."""
     if isinstance(lengths, Tensor):
         lengths = lengths.detach().cpu().numpy()
     array = np.asarray(lengths)

@@ -1,10 +1,10 @@
-"""How far derivatives go back. In: a `Direction`, its tensors, `bptt`. Out: what the whole sequence
-would give; next: `stack`.
+"""Truncated and recomputed backpropagation. In: a `Direction`, its tensors, `bptt`. Out: the
+results of the whole sequence; next: `stack`.
 
-A number k cuts the sequence into windows of k steps, between which no derivative passes.
-"recompute" keeps only the states between segments. Backward takes the segments from the last one
-on: forward once more, now keeping everything, then back. With segments of about the square root of
-T, what is kept grows with that square root, at the cost of one more forward pass.
+A number k splits the sequence into windows of k steps, between which no derivative is propagated.
+"recompute" stores only the states between segments. The backward pass starts with the last segment:
+it runs forward again, now storing everything, and then backward. With segments of about the square
+root of T, memory grows with that square root, at the cost of another forward pass.
 """
 
 from __future__ import annotations
@@ -67,18 +67,18 @@ def pieces(direction: Direction, *tensors: Any, bptt: str | int) -> Tensors:
 
 
 def segment(steps: int) -> int:
-    """How many steps of so many are recomputed at once: kept are T / length states between
-    segments, and length steps of one segment."""
+    """The length of a segment: T / length states between segments are stored, and length steps of
+    one segment."""
     return max(SHORTEST, math.ceil(0.8 * math.sqrt(steps)))
 
 
 def windows(steps: int, length: int) -> list[Window]:
-    """Steps first ... last - 1, of so many each."""
+    """Steps first ... last - 1, in windows of this length."""
     return [(first, min(first + length, steps)) for first in range(0, steps, length)]
 
 
 def _windows(direction: Direction, length: int, run: Whole, tensors: Sequence[Any]) -> Tensors:
-    """One window after another, each from the states in which the last one has ended."""
+    """One window after another, each starting from the final states of the previous one."""
     xs, initial, weights, probes = direction.split(tensors)
     states: list[Any] = initial
     count = direction.states
@@ -98,7 +98,7 @@ def _windows(direction: Direction, length: int, run: Whole, tensors: Sequence[An
 
 
 def _detached(whole: Whole) -> Whole:
-    """With states through which no derivative passes, but for the first window's."""
+    """With states that are detached, except for the first window's."""
     is_first = True
 
     def run(direction: Direction, *tensors: Any) -> Tensors:
@@ -156,7 +156,7 @@ class _Cut:
 
 
 class _Segments(torch.autograd.Function):
-    """As `KernelSequence`, with tokens one below the other."""
+    """Like `KernelSequence`, with tokens one below the other."""
 
     @staticmethod
     def forward(ctx: Any, direction: Direction, length: int, *tensors: Any) -> Tensors:
@@ -208,7 +208,7 @@ def moved(
     direction: Direction, length: int, xs: Tensor, initial: list[Any], weights: list[Tensor],
     moving: int,
 ) -> Tensors:  # fmt: skip
-    """A tangent in windows between which no derivative passes. xs: (tokens, I)."""
+    """A tangent in windows between which no derivative is propagated. xs: (tokens, I)."""
     cut = _cut(direction, length, weights)
     cut.moving = moving
     return cut.forward(xs, initial)
@@ -218,8 +218,8 @@ def recomputed(
     direction: Direction, bptt: str | int, xs: Tensor, initial: list[Any], weights: list[Tensor],
     d_results: Sequence[Tensor | None], *, moving: int, need_input: bool,
 ) -> BackwardResults:  # fmt: skip
-    """The derivatives of what `pieces` gives, by a forward pass of their own. xs: (tokens, I);
-    moving: how many of the states are derivatives, as a tangent has them."""
+    """The derivatives of the results of `pieces`, by a separate forward pass. xs: (tokens, I);
+    moving: the number of states that are derivatives, in a tangent."""
     length = segment(direction.schedule.steps) if bptt == "recompute" else int(bptt)
     cut = _cut(direction, length, weights)
     cut.is_joined = bptt == "recompute"
@@ -231,8 +231,8 @@ def recomputed(
 def _backward(
     cut: _Cut, xs: Tensor, d_results: Sequence[Tensor | None], *, need_input: bool
 ) -> BackwardResults:
-    """Segment by segment from the end. What a segment needs for itself alone is allocated once: the
-    system takes freed memory back, and clears it for the next."""
+    """Segment by segment from the end. Memory that only a segment needs is allocated once, because
+    the system would take back freed memory, and clear it for the next segment."""
     direction = cut.direction
     d_xs = torch.zeros_like(xs) if need_input else None
     norms = {name: xs.new_empty(len(xs), 1) for name in direction.norms}

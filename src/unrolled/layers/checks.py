@@ -1,4 +1,4 @@
-"""What a layer refuses, each in a sentence. In: what the user gave. Out: nothing, or an error."""
+"""The checks of a layer's arguments. In: the user's values. Out: nothing, or an error."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """Replace the recurrent layers inside a model. In: a model with torch.nn's layers. Out: the model
-with unrolled's, and a report; next: the user goes on as before.
+with unrolled's, and a report; next: the user's code, unchanged.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from unrolled.layers.drop_in_cells import DROP_IN_CELLS, _DropInCell
 
 @dataclass
 class Conversion:
-    """What `convert` replaced, and what it left and why: by the name of the module."""
+    """What `convert` replaced, and what it left unchanged and why, by the name of the module."""
 
     replaced: dict[str, str] = field(default_factory=dict)
     left: dict[str, str] = field(default_factory=dict)
@@ -32,11 +32,11 @@ def convert(model: nn.Module) -> tuple[nn.Module, Conversion]:
     Values, parameters and hooks stay the same objects, so an optimizer needs no change.
 
     Args:
-        model: Any module. One that is itself such a layer cannot be replaced in place.
+        model: Any module. If it is itself such a layer, it cannot be replaced in place.
 
     Returns:
-        The model, or the replacement of a bare layer; and a report, which prints what was replaced,
-        and what was left and why.
+        The model, or the replacement of a bare layer, and a report, which prints what was replaced,
+        and what was left unchanged and why.
     """
     report = Conversion()
     known: dict[nn.Module, nn.Module] = {}

@@ -1,10 +1,10 @@
-"""torch.nn's own recurrent layers, run by the kernels. In: what torch.nn.LSTM takes. Out: what it
-gives; next: the user's model.
+"""Drop-ins for torch.nn's recurrent layers. In: the arguments of torch.nn.LSTM. Out: its results;
+next: the user's model.
 
-They are torch.nn's classes: constructor, parameters, first values, `state_dict`, `hx` and shapes
-are inherited, and only the computation is another. Beyond it they take `lengths`, `record`,
-`reset`, `engine`, `bptt`, `kept`. Away from the CPU and unless something of the
-above is asked for, the computation is torch.nn's own too, since there a vendor's library does it.
+They are subclasses of torch.nn's classes: constructor, parameters, initial values, `state_dict`,
+`hx` and shapes are inherited; only the computation is different. They also take `lengths`,
+`record`, `reset`, `engine`, `bptt` and `kept`. On other devices than the CPU, unless one of these
+is given, the computation is that of torch.nn, too, since there a vendor's library does it.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ _MAKERS: dict[str, Callable[[bool, Any], Parameterized]] = {
 
 
 def cell_of(kind: CellKind) -> Parameterized:
-    """A cell of torch.nn's."""
+    """The cell of a layer of torch.nn."""
     if torch.compiler.is_compiling():
         _known(kind)
     return _CELLS[kind] if kind in _CELLS else _made(kind)
@@ -103,8 +103,8 @@ def _equation(cell: Any, bias: bool) -> Equation:
 
 
 def as_torch(module: Any, base: type[nn.Module]) -> nn.Module:
-    """The layer of torch.nn's that a drop-in stands for, with the same parameters and hooks; a
-    class of somebody's own, which may compute more, as it is."""
+    """The layer of torch.nn that corresponds to a drop-in, with the same parameters and hooks; a
+    user's subclass, which may compute more, is returned unchanged."""
     kinds = [kind for kind in type(module).__bases__ if issubclass(kind, base)]
     kind = kinds[-1]
     if not kind.__module__.startswith("torch.nn."):
@@ -116,7 +116,7 @@ def as_torch(module: Any, base: type[nn.Module]) -> nn.Module:
 
 
 class _DropIn(Fixable, nn.RNNBase):
-    """What the three have in common, beside torch.nn.RNNBase."""
+    """The common base of the three drop-ins, in addition to torch.nn.RNNBase."""
 
     _asked = "auto"
     bptt: str | int = "whole"
@@ -130,7 +130,7 @@ class _DropIn(Fixable, nn.RNNBase):
         self.ask(engine, bptt, kept)
 
     def ask(self, engine: str, bptt: str | int = "whole", kept: str | None = None) -> None:
-        """Set what torch.nn's layers do not have."""
+        """Set the options that torch.nn's layers do not have."""
         checks.extras(engine, bptt, kept)
         self._asked, self.bptt, self.kept = engine, bptt, kept
         self._cell()  # a compiler is to find it made
@@ -200,7 +200,7 @@ class _DropIn(Fixable, nn.RNNBase):
         return form.answer(outputs, finals, records, names, probes)
 
     def stream(self, batch: int = 1) -> Stream:
-        """The layer one time step at a time, for `batch` sequences: see `Stream`."""
+        """Run the layer one time step at a time, for `batch` sequences: see `Stream`."""
         return Stream(self._stack(), {}, self._asked, batch)
 
     def _stack(self) -> Stack:
@@ -232,14 +232,14 @@ class _DropIn(Fixable, nn.RNNBase):
 
 
 class RNN(_DropIn, nn.RNN):
-    """`torch.nn.RNN` on compiled kernels: the same arguments, first values, results and
-    `state_dict`, so that a checkpoint goes either way.
+    """`torch.nn.RNN` on compiled kernels: the same arguments, initial values, results and
+    `state_dict`, so that checkpoints can be exchanged.
 
         y, last = unrolled.RNN(16, 64)(x)
 
-    Beyond torch.nn's: `layer(x, hx, lengths=..., record=..., reset=...)`, `engine=`, `bptt=`,
-    `kept=` and `layer.stream()`, as `Recurrent` describes them. With `engine="auto"`, where the
-    kernels do not run (a GPU), torch.nn's own computation does, and `layer.engine` is "torch.nn".
+    In addition to torch.nn: `layer(x, hx, lengths=..., record=..., reset=...)`, `engine=`, `bptt=`,
+    `kept=` and `layer.stream()`, as described in `Recurrent`. With `engine="auto"`, torch.nn's own
+    computation is used where the kernels do not run (a GPU), and `layer.engine` is "torch.nn".
     """
 
     def _kind(self) -> CellKind:
@@ -247,14 +247,14 @@ class RNN(_DropIn, nn.RNN):
 
 
 class GRU(_DropIn, nn.GRU):
-    """`torch.nn.GRU` on compiled kernels: the same arguments, first values, results and
-    `state_dict`, so that a checkpoint goes either way.
+    """`torch.nn.GRU` on compiled kernels: the same arguments, initial values, results and
+    `state_dict`, so that checkpoints can be exchanged.
 
         y, last = unrolled.GRU(16, 64)(x)
 
-    Beyond torch.nn's: `layer(x, hx, lengths=..., record=..., reset=...)`, `engine=`, `bptt=`,
-    `kept=` and `layer.stream()`, as `Recurrent` describes them. With `engine="auto"`, where the
-    kernels do not run (a GPU), torch.nn's own computation does, and `layer.engine` is "torch.nn".
+    In addition to torch.nn: `layer(x, hx, lengths=..., record=..., reset=...)`, `engine=`, `bptt=`,
+    `kept=` and `layer.stream()`, as described in `Recurrent`. With `engine="auto"`, torch.nn's own
+    computation is used where the kernels do not run (a GPU), and `layer.engine` is "torch.nn".
     """
 
     def _kind(self) -> CellKind:
@@ -262,14 +262,14 @@ class GRU(_DropIn, nn.GRU):
 
 
 class LSTM(_DropIn, nn.LSTM):
-    """`torch.nn.LSTM` on compiled kernels: the same arguments, first values, results and
-    `state_dict`, so that a checkpoint goes either way.
+    """`torch.nn.LSTM` on compiled kernels: the same arguments, initial values, results and
+    `state_dict`, so that checkpoints can be exchanged.
 
         y, last = unrolled.LSTM(16, 64)(x)
 
-    Beyond torch.nn's: `layer(x, hx, lengths=..., record=..., reset=...)`, `engine=`, `bptt=`,
-    `kept=` and `layer.stream()`, as `Recurrent` describes them. With `engine="auto"`, where the
-    kernels do not run (a GPU), torch.nn's own computation does, and `layer.engine` is "torch.nn".
+    In addition to torch.nn: `layer(x, hx, lengths=..., record=..., reset=...)`, `engine=`, `bptt=`,
+    `kept=` and `layer.stream()`, as described in `Recurrent`. With `engine="auto"`, torch.nn's own
+    computation is used where the kernels do not run (a GPU), and `layer.engine` is "torch.nn".
     """
 
     def _kind(self) -> CellKind:

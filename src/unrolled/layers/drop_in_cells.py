@@ -1,10 +1,10 @@
-"""torch.nn's single steps. In: what torch.nn.LSTMCell takes. Out: what it gives; next: the user's
-model, which calls a cell in a loop of its own.
+"""Drop-ins for torch.nn's cells. In: the arguments of torch.nn.LSTMCell. Out: its results; next:
+the user's model, which calls a cell in a loop.
 
-They are torch.nn's classes, as `drop_in` has its layers. Kernels gain by running all steps of a
-sequence, and one step alone leaves them nothing to gain: torch.nn's own computation was faster at
-every size that was measured, so it is what `engine="auto"` runs. A layer runs a whole sequence in
-one call, and `layer.stream()` is the fast way to a single step without gradients.
+Like `drop_in`, they are subclasses of torch.nn's classes. Kernels are faster when they run all
+steps of a sequence, but not for a single step: torch.nn's own computation was faster at every size
+that was measured, so `engine="auto"` runs that. A layer runs a whole sequence in one call, and
+`layer.stream()` is the fast way to run single steps without gradients.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from unrolled.layers.stack import Stack
 
 
 class _DropInCell(Fixable, nn.RNNCellBase):
-    """What the three have in common, beside torch.nn.RNNCellBase."""
+    """The common base of the three drop-ins, in addition to torch.nn.RNNCellBase."""
 
     _asked = "auto"
 
@@ -45,7 +45,7 @@ class _DropInCell(Fixable, nn.RNNCellBase):
         self.ask(engine)
 
     def ask(self, engine: str) -> None:
-        """Set what torch.nn's cells do not have."""
+        """Set the options that torch.nn's cells do not have."""
         checks.extras(engine, "whole", None)
         self._asked = engine
         self._names = ["weight_ih", "weight_hh", *(["bias_ih", "bias_hh"] if self.bias else [])]
@@ -131,7 +131,7 @@ class _DropInCell(Fixable, nn.RNNCellBase):
         return Stack(self._cell(), engine, "whole", 1, 1, sizes, self._direction, 0.0, self.fixed)
 
     def __prepare_scriptable__(self) -> nn.Module:
-        """For `torch.jit.script`, as a layer has it."""
+        """For `torch.jit.script`, as in a layer."""
         return as_torch(self, nn.RNNCellBase)
 
     def _direction(self, layer: int, reverse: bool) -> list[Tensor]:
@@ -139,12 +139,12 @@ class _DropInCell(Fixable, nn.RNNCellBase):
 
 
 class RNNCell(_DropInCell, nn.RNNCell):
-    """`torch.nn.RNNCell`: the same arguments, first values, results and `state_dict`.
+    """`torch.nn.RNNCell`: the same arguments, initial values, results and `state_dict`.
 
         h = unrolled.RNNCell(16, 64)(x, h)
 
     `engine="auto"` runs torch.nn's own step, `engine="cpu"` the compiled kernels. In a loop over
-    the steps of a sequence, `unrolled.RNN` does the same in one call, and far faster.
+    the steps of a sequence, use `unrolled.RNN` instead: one call, and much faster.
     """
 
     def _kind(self) -> CellKind:
@@ -152,12 +152,12 @@ class RNNCell(_DropInCell, nn.RNNCell):
 
 
 class GRUCell(_DropInCell, nn.GRUCell):
-    """`torch.nn.GRUCell`: the same arguments, first values, results and `state_dict`.
+    """`torch.nn.GRUCell`: the same arguments, initial values, results and `state_dict`.
 
         h = unrolled.GRUCell(16, 64)(x, h)
 
     `engine="auto"` runs torch.nn's own step, `engine="cpu"` the compiled kernels. In a loop over
-    the steps of a sequence, `unrolled.GRU` does the same in one call, and far faster.
+    the steps of a sequence, use `unrolled.GRU` instead: one call, and much faster.
     """
 
     def _kind(self) -> CellKind:
@@ -165,12 +165,12 @@ class GRUCell(_DropInCell, nn.GRUCell):
 
 
 class LSTMCell(_DropInCell, nn.LSTMCell):
-    """`torch.nn.LSTMCell`: the same arguments, first values, results and `state_dict`.
+    """`torch.nn.LSTMCell`: the same arguments, initial values, results and `state_dict`.
 
         h, c = unrolled.LSTMCell(16, 64)(x, (h, c))
 
     `engine="auto"` runs torch.nn's own step, `engine="cpu"` the compiled kernels. In a loop over
-    the steps of a sequence, `unrolled.LSTM` does the same in one call, and far faster.
+    the steps of a sequence, use `unrolled.LSTM` instead: one call, and much faster.
     """
 
     def _kind(self) -> CellKind:

@@ -1,8 +1,8 @@
-"""Weights that stay as they are for a while. In: a model. Out: `fixed_weights`, inside which each
-of its layers packs its weights once; next: `stack`, which asks for what is packed.
+"""Weights that do not change for a while. In: a model. Out: `fixed_weights`, inside which each of
+its layers packs its weights only once; next: `stack`, which uses the packed weights.
 
-A kernel reads weights in an order of its own. Every call puts them into it anew, for they may have
-been changed by anybody, in ways that leave no trace.
+Kernels read weights in their own order. Normally every call packs them again, since they may have
+been changed in ways that cannot be detected.
 """
 
 from __future__ import annotations
@@ -57,22 +57,22 @@ class Fixable:
 
 @contextmanager
 def fixed_weights(model: nn.Module) -> Iterator[None]:
-    """Inside, no weight of the model changes, so that each layer prepares its own once.
+    """A context in which the weights of a model do not change, so that each layer packs them once.
 
         with unrolled.fixed_weights(model), torch.no_grad():
             for batch in batches:
                 answer(model(batch))
 
     Args:
-        model: A module with layers of this project inside.
+        model: A module that contains layers of this project.
 
     Raises:
         ArgumentError: There is no such layer; or, at a call inside, a weight was changed.
 
-    It pays for few sequences, short ones, or large layers: there a call spends part of its time on
-    bringing the weights into the order in which kernels read them. A weight that is changed in here
-    all the same is an error at the next call, unless it was written through `.data`, which leaves
-    no trace. What is prepared takes as much memory as the weights, until the end.
+    This pays off for few or short sequences, or large layers, where a call spends part of its time
+    on packing the weights for the kernels. If a weight is changed inside, the next call raises an
+    error, unless it was changed through `.data`, which cannot be detected. The packed weights take
+    as much memory as the weights, until the end of the context.
     """
     layers = [module for module in model.modules() if isinstance(module, Fixable)]
     if not layers:

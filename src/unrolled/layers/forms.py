@@ -1,8 +1,8 @@
-"""The forms in which a batch is given, and given back. In: x and perhaps lengths. Out: `Form`, with
-the batch's tokens, and the way back; next: `recurrent`, `drop_in`.
+"""The forms of a batch. In: x, optionally with lengths. Out: `Form`, with the batch's tokens, and
+the conversion back; next: `recurrent`, `drop_in`.
 
-(T, B, I), (B, T, I), a single (T, I), a PackedSequence: whatever comes in, outputs and states go
-out in the same form.
+(T, B, I), (B, T, I), a single (T, I), a PackedSequence: outputs and states have the same form as
+the input.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Form:
 
     @property
     def given_axes(self) -> tuple[int, ...]:
-        """The axes of the input but for its units, as the user gave it."""
+        """The axes of the user's input, without its units."""
         axes = tuple(self.x.shape[:-1])
         if self.single:
             return axes[:1]
@@ -107,7 +107,7 @@ class Form:
         return self.restore(outputs), self.states(finals), {name: found[name] for name in names}
 
     def restore(self, tokens: Tensor) -> Any:
-        """Tokens in the form in which x was given."""
+        """Tokens in the form of x."""
         if self.packed is not None:
             assert self.places is not None
             if isinstance(self.batch, PaddedBatch):
@@ -135,7 +135,7 @@ class Form:
     def given_states(
         self, given: Sequence[Tensor], shapes: Mapping[str, tuple[int, int, int]], like: Tensor
     ) -> list[Tensor]:
-        """Check the states that the user gave, and bring them into the order of the batch."""
+        """Check the user's states, and bring them into the order of the batch."""
         if not all(isinstance(state, Tensor) for state in given) or len(given) != len(shapes):
             raise ShapeError(
                 f"states are {len(shapes)} ({', '.join(shapes)}), one tensor each, and "
@@ -159,7 +159,7 @@ class Form:
 
 
 def form_of(x: Any, lengths: Any, batch_first: bool, is_observed: bool = False) -> Form:
-    """Recognise what was given. `is_observed`: nothing may be asked of its numbers."""
+    """The form of x. With `is_observed`, its values must not be read."""
     if isinstance(x, PackedSequence):
         if lengths is not None:
             raise ShapeError("a PackedSequence has its own lengths: do not give `lengths`")

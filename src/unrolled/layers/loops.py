@@ -1,4 +1,4 @@
-"""A hint to whoever calls a cell in a loop where a layer would do. In: calls of a cell. Out: a
+"""A hint for users who call a cell in a loop where a layer would do. In: calls of a cell. Out: a
 `LoopWarning`, once in a process; next: the user.
 
 A layer would do where the steps are cut from one tensor, so that all are known before the first,

@@ -1,9 +1,9 @@
-"""What is random in training. In: an equation's `noise`, a batch. Out: masks by token, weights with
-numbers left out; next: `stack`, which draws for each direction of each layer.
+"""Random masks in training. In: an equation's `noise`, a batch. Out: masks by token, weights with
+dropped entries; next: `stack`, which draws them for each direction of each layer.
 
-All come from torch's generator before the kernel runs, so a sequence that is computed a second time
-(`bptt="recompute"`) sees the same. A mask that is on has the value at which its mean is what
-evaluation uses.
+All are drawn from torch's generator before the kernel runs, so a sequence that is computed again
+(`bptt="recompute"`) uses the same ones. The nonzero value of a mask is such that its
+mean is the value used in evaluation.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def masks(
     tokens: Tensor,
     given: Mapping[str, Tensor],
 ) -> dict[str, Tensor]:
-    """Every named input, by token and in order: what was given, and masks that are drawn."""
+    """Every named input, by token and in order: the given ones, and random masks."""
     found = {}
     for name, shape in equation.named_inputs.items():
         if name in given:
@@ -42,7 +42,7 @@ def masks(
 def noisy(
     equation: Equation, batch: DenseBatch | RaggedBatch | PaddedBatch, tokens: Tensor
 ) -> Tensor:
-    """The input, with the units left out that its noise says."""
+    """The input, with units dropped as its noise says."""
     x = next(iter(equation.inputs))
     if x not in equation.noise:
         return tokens
@@ -51,7 +51,7 @@ def noisy(
 
 
 def dropped(equation: Equation, names: Sequence[str], weights: Sequence[Tensor]) -> list[Tensor]:
-    """Weights, some of them with numbers left out."""
+    """Weights, some of them with dropped entries."""
     result = []
     for name, weight in zip(names, weights, strict=True):
         _, share = equation.noise.get(name, ("call", 1.0))
@@ -77,7 +77,7 @@ def _mask(
 
 
 def mask(shape: Sequence[int], share: float, mean: float, like: Tensor) -> Tensor:
-    """Numbers that are not 0 with the probability `share`, and then such that their mean is right.
+    """Numbers that are nonzero with probability `share`, scaled so that their mean is right.
 
     Four are drawn with one random number of 64 bits, six times as fast as `Tensor.bernoulli_`, so
     the probability is a multiple of 2**-16.

@@ -1,7 +1,7 @@
-"""Whether somebody looks at a call and does not only run it. In: what torch is doing. Out: answers;
-next: the layers, which then give the batch to the operators of `opaque`.
+"""Whether a call is traced, compiled or transformed rather than only run. In: the state of torch.
+Out: answers; next: the layers, which then pass the batch to the operators of `opaque`.
 
-Other calls go to the kernels directly, and asking costs them some tenths of a microsecond.
+Other calls go to the kernels directly; the test costs them some tenths of a microsecond.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _PLAIN = (Tensor, nn.Parameter, type(None))
 
 
 def is_observed(*given: Any) -> bool:
-    """Whether there is more to tensors than their numbers: a compiler, a tracer, a transformation
+    """Whether tensors are more than their values: a compiler, a tracer, a transformation
     of `torch.func`, a mode or a class that sees every operation. `given`: a layer's input, a
     parameter, states."""
     return bool(
@@ -105,10 +105,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def compile_time(function: F) -> F:
-    """A compiler calls this once, and takes the result for a constant.
+    """A compiler calls this once, and treats the result as a constant.
 
-    What `torch.compiler.assume_constant_result` does, without the seconds that it takes to import
-    the compiler, which most programs never call.
+    This is what `torch.compiler.assume_constant_result` does, without the seconds it takes to
+    import the compiler, which most programs never use.
     """
     function._dynamo_marked_constant = True  # type: ignore[attr-defined]
     return function

@@ -1,7 +1,7 @@
-"""A sequence through the kernels, as torch's autograd sees it. In: a `Direction`, tokens, initial
+"""The autograd function that runs a sequence on the kernels. In: a `Direction`, tokens, initial
 states, weights. Out: outputs, final states, recorded values; next: the engine, and back to `stack`.
 
-The autograd function keeps what the engine's forward pass leaves; `bptt` has one that keeps less.
+The function stores what the engine's backward pass needs; that of `bptt` stores less.
 Forward mode, and derivatives of any order, run the tangent of the step.
 """
 
@@ -60,14 +60,14 @@ class Direction:
     def split(
         self, tensors: Sequence[Any]
     ) -> tuple[Tensor, list[Tensor | None], list[Tensor], list[Tensor]]:
-        """The input, the initial states, the weights, the probes."""
+        """Split into the input, the initial states, the weights, the probes."""
         xs, *rest = tensors
         end = len(rest) - len(self.norms)
         return xs, rest[: self.states], rest[self.states : end], rest[end:]
 
 
 def wants_gradients(tensors: Sequence[Tensor | None]) -> bool:
-    """Whether there is a way back to any of these."""
+    """Whether any of these requires a gradient."""
     return torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
 
 
@@ -79,7 +79,7 @@ def contiguous(weights: list[Tensor]) -> list[Tensor]:
 
 
 def infer(direction: Direction, *tensors: Any) -> Tensors:
-    """What `KernelSequence.apply` gives, with no way back."""
+    """The results of `KernelSequence.apply`, without gradients."""
     xs, initial, weights, _ = direction.split(tensors)
     results = direction.recurrence.forward(
         direction.schedule, contiguous(weights), xs.contiguous(), initial, direction.record,
@@ -89,7 +89,7 @@ def infer(direction: Direction, *tensors: Any) -> Tensors:
 
 
 def traced(direction: Direction, *tensors: Any) -> Tensors:
-    """What `KernelSequence.apply` gives, from an engine that autograd follows."""
+    """The results of `KernelSequence.apply`, from an engine that runs under autograd."""
     xs, initial, weights, probes = direction.split(tensors)
     measured = dict(zip(direction.norms, probes, strict=True))
     results = direction.recurrence.forward(
@@ -184,7 +184,7 @@ def by_argument(
 
 
 def jobs_for(tokens: Tensor, sizes: Mapping[str, int]) -> int:
-    """How many threads share a batch."""
+    """The number of threads that share a batch."""
     # two threads meet in some microseconds: below this much work one alone is sooner done
     inputs, hidden = sizes["input_size"], sizes["hidden_size"]
     work = tokens.numel() // inputs * hidden * (hidden + inputs)
@@ -200,7 +200,7 @@ def jobs_for(tokens: Tensor, sizes: Mapping[str, int]) -> int:
 
 
 def is_followed(tensors: Sequence[Tensor | None]) -> bool:
-    """Whether forward mode follows any of these."""
+    """Whether any of these has a tangent in forward mode."""
     if forward_ad._current_level < 0:
         return False
     return any(t is not None and unpack_dual(t).tangent is not None for t in tensors)
@@ -341,7 +341,7 @@ def _pull_back(
     results: Sequence[Tensor], arrived: Sequence[Tensor | None], sources: Sequence[Any],
     needed: Sequence[bool], goes_on: bool,
 ) -> list[Tensor | None]:  # fmt: skip
-    """Gradients by the sources that are needed; None by others."""
+    """Gradients with respect to the sources that are needed; None for the others."""
     pairs = [(r, d) for r, d in zip(results, arrived, strict=False) if d is not None]
     wanted = [source for source, need in zip(sources, needed, strict=False) if need]
     if not wanted or not pairs:

@@ -1,8 +1,8 @@
-"""Directions side by side, layers one above the other. In: a batch's tokens, initial states. Out:
-outputs, final states, recorded values by token; next: `operator` and the engine, and on the way
-back `forms`.
+"""Run stacked layers and their directions. In: a batch's tokens, initial states. Out: outputs,
+final states, recorded values by token; next: `operator` and the engine, and on the way back
+`forms`.
 
-Between layers the values stay tokens: a ragged batch is gathered once and scattered once.
+Between layers values stay tokens: a ragged batch is gathered once and scattered once.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from unrolled.layers.parameterized import AUTOGRAD, AnyEngine, Parameterized
 
 @dataclass(eq=False)
 class Stack:
-    """A layer as it is at one call. `parameters(layer, reverse)` gives one direction's, in the
+    """A layer at one call. `parameters(layer, reverse)` returns those of one direction, in the
     order that the cell expects."""
 
     cell: Parameterized

@@ -1,5 +1,5 @@
-"""One time step at a time, in microseconds. In: a `Stack`, first states, how many sequences. Out:
-`Stream`; next: whoever has a new input now and wants the output before the next one comes.
+"""One time step at a time, in microseconds. In: a `Stack`, initial states, the number of sequences.
+Out: `Stream`; next: programs that need each output before the next input arrives.
 """
 
 from __future__ import annotations
@@ -18,26 +18,27 @@ from unrolled.layers.stack import Stack
 
 
 class Stream:
-    """A layer that is given one time step at a time, and remembers its states.
+    """A layer that runs one time step at a time, and keeps its states.
 
         stream = layer.stream()
         for x in sensor:          # a tensor (I,), or (B, I) for stream(batch=B)
             y = stream.step(x)    # (H,), or (B, H)
 
-    A cell's inputs by name are given at each step, `stream.step(x, dt=0.5)`: a number, or a tensor
-    (B, n), (B,) for one number a sequence, or (n,) where there is one sequence.
+    Named inputs of the cell are given at each step, `stream.step(x, dt=0.5)`: a number, or a tensor
+    (B, n), (B,) for one number per sequence, or (n,) for a single sequence.
 
-    `stream.x`, a tensor of that form, is there to be written to: `stream.step()` reads it, and
-    has nothing to check. From NumPy: `room = stream.x.numpy()`, then `room[:] = values`. A step
-    with an x of its own may overwrite it.
+    `stream.x` is a tensor of the same form to which you can write: `stream.step()` reads it,
+    without any checks. From NumPy: `room = stream.x.numpy()`, then `room[:] = values`. A step that
+    is called with x may overwrite it.
 
     The results are those of `layer(xs)` in evaluation mode (no dropout), up to the order in which
-    sums are rounded. `y` is the stream's own buffer, which the next step overwrites: keep a
-    `y.clone()`. No gradients. The weights are those of the moment when the stream was made: call
-    `stream.refresh()` after they have changed. A stream serves one thread at a time.
+    sums are rounded. `y` is a buffer, which the next step overwrites: keep a `y.clone()`. There are
+    no gradients. The stream copies the weights when it is created: call `stream.refresh()` after
+    they have changed. Use a stream from one thread at a time.
 
-    `stream.states` reads (a copy) and sets the states, in the form that the layer returns:
-    (layers, B, H), a tuple for more than one. `stream.reset()` goes back to the first ones.
+    `stream.states` returns a copy of the states, and can be set, in the form that the layer
+    returns: (layers, B, H), a tuple for more than one. `stream.reset()` restores the initial
+    states.
     """
 
     def __init__(self, stack: Stack, start: Mapping[str, float], engine: str, batch: int) -> None:
@@ -95,8 +96,8 @@ class Stream:
         return {n: buffer[:, :, : widths[n]] for n, buffer in self._stepper.named.items()}
 
     def step(self, x: Tensor | None = None, **named: Any) -> Tensor:
-        """The output for one more input, or for what `stream.x` holds; the returned buffer is
-        overwritten by the next step. `named`: the cell's inputs by name at this step."""
+        """The output for the next input, x or `stream.x`; the next step overwrites the returned
+        buffer. `named`: the cell's named inputs at this step."""
         if self._named or named:
             self._take(named)
         if x is None:
@@ -187,21 +188,21 @@ class Stream:
                     buffers[name][1 - turn, :, :n] = part
 
     def reset(self) -> None:
-        """Go back to the first states."""
+        """Restore the initial states."""
         self._stepper.turn = 0
         for buffers in self._buffers:
             for name, buffer in buffers.items():
                 buffer[1].fill_(self._start.get(name, 0.0))
 
     def refresh(self) -> None:
-        """Take over the layer's weights as they now are; the states stay."""
+        """Copy the layer's current weights; the states stay."""
         turn = self._stepper.turn
         self._prepare()
         self._stepper.turn = turn
 
     @torch.no_grad()
     def _prepare(self) -> None:
-        """Pack the weights as they now are."""
+        """Pack the current weights."""
         stack = self._stack
         self._stepper.prepare([
             stack.cell.weights(stack.parameters(layer, False), sizes)

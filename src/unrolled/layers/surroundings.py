@@ -1,5 +1,5 @@
-"""What stands around the steps of a layer. In: modifiers such as `Residual()`. Out: parameters,
-what goes from layer to layer, first states; next: `recurrent`.
+"""Modifiers of a layer rather than its step. In: modifiers such as `Residual()`. Out: parameters,
+the inputs of upper layers, initial states; next: `recurrent`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CARRIED = -1.0  # the first b_t of a highway: sigmoid(-1) = 0.27 of what is new
 
 @dataclass(frozen=True)
 class Surroundings:
-    """The modifiers of one layer that are not of its step."""
+    """The modifiers of one layer that do not change its step."""
 
     modifiers: Sequence[Around]
 
@@ -39,7 +39,7 @@ class Surroundings:
 
     @cached_property
     def learns_states(self) -> bool:
-        """Whether first states are parameters."""
+        """Whether the initial states are parameters."""
         return self.has(LearnedState)
 
     def parameters(
@@ -50,7 +50,7 @@ class Surroundings:
         directions: int,
         output: int,
     ) -> dict[str, tuple[tuple[int, ...], float | None]]:
-        """Name -> shape, and first value (None: drawn as weights are)."""
+        """Name -> shape, and initial value (None: drawn like weights)."""
         found: dict[str, tuple[tuple[int, ...], float | None]] = {}
         width = directions * output
         for layer in range(1, num_layers) if self.has(Highway) else ():
@@ -64,7 +64,7 @@ class Surroundings:
         return found
 
     def reset(self, layer: nn.Module, parameters: Parameters) -> None:
-        """First values."""
+        """Set the initial values."""
         for name, (shape, first) in parameters.items():
             parameter = layer.get_parameter(name)
             if first is None:
@@ -92,7 +92,7 @@ class Surroundings:
     def states(
         layer: nn.Module, names: Sequence[str], equation: Equation, rows: int
     ) -> list[Tensor | None]:
-        """The learned first states, (layers x directions, rows, n) each, of parameters by name."""
+        """The learned initial states, (layers x directions, rows, n) each, by name."""
         found: list[Tensor | None] = []
         for state in equation.states:
             mine = [name for name in names if name.startswith(f"{state}_0_l")]
@@ -101,7 +101,7 @@ class Surroundings:
         return found
 
     def refuse(self, who: str, num_layers: int) -> None:
-        """What knows the step alone."""
+        """Refuse these modifiers where only the step is used."""
         between = num_layers > 1 and (self.has(Residual) or self.has(Highway))
         if self.learns_states or between:
             raise ArgumentError(

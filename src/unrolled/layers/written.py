@@ -1,5 +1,5 @@
-"""A recurrence as text. In: an equation, sizes, where its weights lie. Out: a string, from which
-any process makes the same recurrence; next: `opaque`, whose operators are given it.
+"""A recurrence as text. In: an equation, sizes, the layout of its weights. Out: a string, from
+which any process creates the same recurrence; next: the operators of `opaque`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from unrolled.equations.equation import Equation
 def write(
     equation: Equation, sizes: Mapping[str, int], sources: Sources, kept: str | None = None
 ) -> str:
-    """All that an engine asks for, but for the numbers."""
+    """Everything that an engine needs, except the values."""
     places = {w: [[source.array, source.row] for source in some] for w, some in sources.items()}
     data = {"order": 0, "sizes": dict(sizes), "sources": places, "equation": equation.json}
     return json.dumps(data if kept is None else data | {"kept": kept})
@@ -29,7 +29,7 @@ def tangent(text: str) -> str:
 
 
 def read(text: str) -> tuple[Lowered, dict[str, int], Sources, int, str]:
-    """What `write` has written, how often `tangent` was asked for, and what is kept."""
+    """Read what `write` wrote, how often `tangent` was applied, and `kept`."""
     data = json.loads(text)
     sources = {w: tuple([Source(*source) for source in some])
                for w, some in data["sources"].items()}  # fmt: skip
