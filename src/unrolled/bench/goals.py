@@ -93,6 +93,18 @@ def times(long: str, short: str, unit: str = "s") -> Value:
     return value
 
 
+def longest(names: tuple[str, ...], short: str = "LSTM", least_hidden: int = 128) -> Value:
+    """How many times as much the slowest of these contestants takes as another, in large layers."""
+
+    def value(record: Record) -> float | None:
+        if record.shape is None or record.shape.H < least_hidden:
+            return None
+        known = [record.ratio(name, short) for name in names if name in record.samples]
+        return max(known) if known and short in record.samples else None
+
+    return value
+
+
 def seconds(which: str, cells: tuple[str, ...] = ()) -> Value:
     def value(record: Record) -> float | None:
         return record.median(which) if not cells or record.cell in cells else None
@@ -128,6 +140,9 @@ def share_of_peak(name: str, kind: str) -> Value:
 
 
 SMALL = ("Elman", "GRU")
+NORMS = ("LayerNorm", "RMSNorm")
+MODIFIED = ("CoupledGates", "GradientBound", "VariationalDropout", "WeightDrop", "RecurrentDropout",
+            "Zoneout")  # fmt: skip
 WIDE, NN = f"{OURS} float32", "torch.nn"
 HALF_TRAINING = of_work("training", speedup(NN, cells=("LSTM",)))
 HALF_SMALL = of_work("training", speedup(NN, cells=SMALL))
@@ -160,6 +175,10 @@ GOALS = (
     Goal("stream", "the same, both in place", "mean", 5.0,
          speedup("ONNX Runtime, bound", hidden=(64, 64), ours=IN_PLACE)),
     Goal("peephole", "the LSTM's time", "most", 1.15, times("PeepholeLSTM", "LSTM")),
+    Goal("modifiers", "the LSTM's time, without norms", "most", 1.15, longest(MODIFIED)),
+    Goal("modifiers", "the LSTM's time, with a norm", "most", 1.5, longest(NORMS)),
+    Goal("modifiers", "the LSTM's time, with heads=4", "most", 0.45,
+         longest(("Heads",), least_hidden=512)),
     Goal("rate", "of torch.mm's rate", "least", 0.8, share_of_rate),
     Goal("compiling", "the LSTM, empty cache", "most", 0.5, seconds("empty cache", ("LSTM",)), "s"),
     Goal("compiling", "any cell, empty cache", "most", 1.0, seconds("empty cache"), "s"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,6 @@ from unrolled.cells.elman import Elman
 from unrolled.cells.gru import GRU
 from unrolled.cells.lstm import LSTM
 from unrolled.equations import interpret
-from unrolled.errors import ArgumentError
 from unrolled.textbook import elman, gru, lstm
 from unrolled.textbook.readout import Readout
 
@@ -42,6 +41,7 @@ class Cache:
     x_t: Array
     states: States
     next_states: States
+    h_t: Array
     values: Mapping[str, Array]
     run: interpret.InterpretedRun | None
     readout: Readout | None
@@ -69,37 +69,27 @@ def written_in(cell: Cell) -> str:
     return f"written out in {module.__name__}"
 
 
-def refuse_output(cell: Cell) -> NoReturn:
-    """Refuse a cell whose output is not its first state."""
-    raise ArgumentError(
-        f"the textbook's networks take the first state for the output, and {type(cell).__name__} "
-        f"declares {equation(cell).output}, which is none: a layer takes it, "
-        f"unrolled.Recurrent({type(cell).__name__}, ...)"
-    )
-
-
 def cell_forward(
     cell: Cell, x_t: Array, states: States, readout: Readout | None = None
 ) -> tuple[States, Array, Cache]:
-    """The next states, the output y_t = V h_t + c, and the cache. Without V and c, y_t is h_t.
+    """The next states, the output y_t = V h_t + c, and the cache. Without V and c, y_t is h_t: the
+    first state, or what the cell declares as its output.
 
     Everything is a batch of columns: x_t is (I, B), each state (H, B), y_t (K, B).
     """
     module = BY_HAND.get(type(cell))
-    if equation(cell).output is not None:
-        refuse_output(cell)
     run = None
     if module is not None:
         *after, values = module.cell_forward(x_t, *states, cell.weights, **_options(cell))
         next_states = tuple(after)
+        h_t = next_states[0]
     else:
         run = interpret.forward(
             equation(cell), cell.weights, x_t[None], states, None, **sizes_of(cell)
         )
-        next_states, values = run.states, run.values[0]
-    h_t = next_states[0]
+        next_states, values, h_t = run.states, run.values[0], run.outputs[0]
     y_t = h_t if readout is None else readout.forward(h_t)
-    return next_states, y_t, Cache(cell, x_t, states, next_states, values, run, readout)
+    return next_states, y_t, Cache(cell, x_t, states, next_states, h_t, values, run, readout)
 
 
 def cell_backward(cache: Cache, d_y: Array, d_states: States) -> StepGradients:
@@ -112,14 +102,14 @@ def cell_backward(cache: Cache, d_y: Array, d_states: States) -> StepGradients:
         d_readout: dict[str, Array] = {}
         d_h = d_y
     else:
-        d_readout, d_h = cache.readout.backward(d_y, cache.next_states[0])
-    d_states = (d_states[0] + d_h, *d_states[1:])
+        d_readout, d_h = cache.readout.backward(d_y, cache.h_t)
     if cache.run is not None:
-        derived = interpret.backward(cache.run, np.zeros_like(d_h)[None], d_states)
+        derived = interpret.backward(cache.run, d_h[None], d_states)
         return StepGradients(
             derived.weights, d_readout, derived.inputs[0], derived.states, derived.steps[0]
         )
     cell = cache.cell
+    d_states = (d_states[0] + d_h, *d_states[1:])
     step = BY_HAND[type(cell)].cell_backward(
         *d_states, cache.values, cell.weights, **_options(cell)
     )
@@ -140,10 +130,16 @@ def sizes_of(cell: Cell) -> dict[str, int]:
     return sizes
 
 
+def output_width(cell: Cell) -> int:
+    """How many numbers h_t has: the first state, or what the cell declares as its output."""
+    return sizes_of(cell)[next(iter(equation(cell).states.values()))[0]]
+
+
 def first_states(cell: Cell, batch: int) -> States:
     """The states before the first time step, a column for each sequence: zero unless declared."""
     sizes, start = sizes_of(cell), equation(cell).initial_state
+    states = equation(cell).states
     return tuple(
-        np.full((sizes[shape[0]], batch), start.get(name, 0.0))
-        for name, shape in equation(cell).states.items()
+        np.full((sizes[states[name][0]], batch), start.get(name, 0.0))
+        for name in equation(cell).carried
     )

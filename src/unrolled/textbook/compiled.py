@@ -23,7 +23,7 @@ from unrolled.equations.inputs import columns
 from unrolled.equations.interpret import evaluate
 from unrolled.equations.nodes import Node, Variable, topological
 from unrolled.errors import ArgumentError
-from unrolled.textbook.cell import Array, States, refuse_output, sizes_of
+from unrolled.textbook.cell import Array, States, sizes_of
 from unrolled.textbook.readout import Readout
 from unrolled.textbook.sequence import Gradients, Trace
 
@@ -37,6 +37,7 @@ class CompiledTrace(Trace):
     weights: dict[str, Array]
     rows: Array  # the input, token after token, and the first state
     tokens: Array
+    hs: Array  # what the readout reads
     left: Any  # by forward for backward: the engine knows what it is
 
 
@@ -56,8 +57,6 @@ def forward(
         lowered(cell, sizes_of(cell)), sizes_of(cell), sources, xs.dtype.name
     )
     nobody = _nobody(cell)
-    if nobody and readout is not None:
-        refuse_output(cell)
     beside = columns(equation(cell), named or {}, sizes_of(cell), xs)
     schedule, rows = (
         dense_schedule(steps, batch, 1),
@@ -72,8 +71,9 @@ def forward(
     hs = by_name[0]
     outputs = hs if readout is None else readout.forward(hs)
     return CompiledTrace(
-        cell, readout, outputs, all_states, [], recurrence, schedule, weights, rows, tokens, left
-    )
+        cell, readout, outputs, all_states, [], recurrence, schedule, weights, rows, tokens, hs,
+        left,
+    )  # fmt: skip
 
 
 def backward(
@@ -92,7 +92,7 @@ def backward(
     d_states = d_states or tuple(np.zeros_like(state) for state in trace.states[-1])
     d_readout, d_hs = {}, d_outputs
     if trace.readout is not None:
-        shares = [trace.readout.backward(d_y, h[0]) for d_y, h in zip(d_outputs, trace.states[1:])]
+        shares = [trace.readout.backward(d_y, h_t) for d_y, h_t in zip(d_outputs, trace.hs)]
         d_readout = {name: np.sum([share[0][name] for share in shares], 0) for name in ("V", "c")}
         d_hs = np.stack([share[1] for share in shares])
     found = trace.recurrence.backward(

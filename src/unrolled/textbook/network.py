@@ -16,7 +16,7 @@ import numpy as np
 from unrolled.cells.base import Cell, equation, hyperparameters_of
 from unrolled.errors import ArgumentError
 from unrolled.textbook import sequence
-from unrolled.textbook.cell import Array, States, first_states, written_in
+from unrolled.textbook.cell import Array, States, first_states, output_width, written_in
 from unrolled.textbook.losses import find_loss
 from unrolled.textbook.readout import Readout
 from unrolled.textbook.sequence import Gradients, Trace
@@ -92,7 +92,7 @@ class Network:
         size = input_size
         for layer_seed in seeds[:-1]:
             self.layers.append(cell(size, hidden_size, seed=layer_seed, **hyperparameters))
-            size = len(first_states(self.layers[-1], batch=1)[0])
+            size = output_width(self.layers[-1])
         self.readout = Readout(size, output_size, seed=seeds[-1])
 
     def __repr__(self) -> str:

@@ -80,6 +80,13 @@ def test_at_home_in_torch() -> None:
     assert records[0].ratio('engine="torch"') > 0
 
 
+def test_modifiers() -> None:
+    several, heads = measured("modifiers", quick=True)
+    assert {"LSTM", "LayerNorm", "Zoneout"} <= set(several.samples)
+    assert set(heads.samples) == {"LSTM", "Heads"}
+    assert figures([several, heads]) == [], "layers of 64 units are none that a goal speaks of"
+
+
 def test_inference() -> None:
     records = measured("inference", cells=("GRU",))
     assert cells_of(records) == ["GRU"]

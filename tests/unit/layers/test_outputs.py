@@ -8,7 +8,8 @@ import torch
 
 import unrolled
 from tests.tolerances import FLOAT32, FLOAT64, assert_agrees
-from unrolled import ArgumentError, Cell, CellError, Equation, Recurrent, check_gradients, tanh
+from unrolled import Cell, CellError, Equation, Recurrent, check_gradients, tanh
+from unrolled.textbook.checking import gradient_errors, numerical_gradients
 from unrolled.textbook.network import Network
 
 T, B, I, H = 6, 3, 4, 7
@@ -110,7 +111,23 @@ def test_what_cannot_be_an_output_is_refused() -> None:
         unrolled.equation(Alone)
 
 
-def test_the_textbook_refuses_it() -> None:
-    network = Network(Gated, 1, 4, 1)
-    with pytest.raises(ArgumentError, match="take the first state for the output, and Gated"):
-        network.forward(np.ones((2, 1, 1)))
+def test_the_textbook_reads_it_out() -> None:
+    ours, compiled = (
+        Network(Gated, 2, 4, 3, num_layers=2, seed=0, backend=b) for b in ("numpy", "compiled")
+    )
+    random = np.random.default_rng(0)
+    xs, targets = random.normal(size=(5, 2, 3)), random.integers(0, 3, (5, 3))
+    found, again = ours.evaluate(xs, targets), compiled.evaluate(xs, targets)
+    h = xs
+    for cell in ours.layers:
+        h, _ = cell.unroll(h)
+    readout = ours.readout.weights
+    expected = readout["V"] @ h + readout["c"].reshape(-1, 1)
+    assert_agrees(found.trace.outputs, expected, tolerance=FLOAT64)
+    assert_agrees(again.trace.outputs, expected, tolerance=FLOAT64)
+    slopes = numerical_gradients(ours, xs, targets)
+    assert max(gradient_errors(found.gradients, slopes).values()) < 1e-6, (
+        "of a difference's rounding"
+    )
+    for name, gradient in found.gradients.items():
+        assert_agrees(again.gradients[name], gradient, tolerance=FLOAT64, name=name)

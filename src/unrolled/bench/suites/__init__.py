@@ -19,6 +19,7 @@ SUITES: dict[str, tuple[str, str, bool]] = {
     "stream": ("stream", "one step of a stream, batch 1", False),
     "exports": ("exports", "one step of an export to C, batch 1", True),
     "peephole": ("peephole", "what a peephole costs over the plain LSTM", False),
+    "modifiers": ("modified", "what modifiers cost over the plain LSTM", True),
     "rate": ("rate", "products a second, beside torch's own matrix product", False),
     "compiling": ("compiling", "time to compile, without and with the cache on disk", False),
     "memory": ("memory", "peak memory of a training step", False),
