@@ -100,13 +100,10 @@ function ofNetwork(one, origin, path) {
 function mapped({ weight, past, bias, back }, one, origin) {
   const now = one.values[origin], window = Float64Array.from({ length: back }, (_, k) =>
     (one.values[Math.max(origin + 1 - back + k, 0)] - now) / one.unit);
-  const drift = horizon * (now - one.values[0]) / Math.max(origin, 1);
-  const soFar = [(sum(one.values.slice(0, origin + 1)) / (origin + 1) - now) / one.unit,
-    drift / one.unit];
+  const mean = (sum(one.values.slice(0, origin + 1)) / (origin + 1) - now) / one.unit;
   return k => {
-    let value = bias[k];
+    let value = bias[k] + mean * past[k];
     for (let j = 0; j < back; j++) value += window[j] * weight[j * horizon + k];
-    soFar.forEach((input, j) => { value += input * past[j * horizon + k]; });
     return now + one.unit * value;
   };
 }

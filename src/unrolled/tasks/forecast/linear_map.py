@@ -1,12 +1,12 @@
 """A linear map from the last values to the next ones. In: prepared series. Out: point forecasts.
 
 The last value is subtracted from each window, which is divided by the unit of its series, so that
-one map serves series of any level and scale (Zeng et al. 2023, NLinear). Two more inputs are the
-mean of all values so far, to which a stationary series returns, and their mean step, with which a
-drift continues. The weights are those of ridge regressions that are shrunk not to zero but to a
-simple forecast (`priors`), which dominates if there are few data. The regressions are evaluated on
-later origins, at several cuts, and averaged by their likelihood; an average of linear maps is a
-linear map. They are then refitted to all data. Next: `shares`.
+one map serves series of any level and scale (Zeng et al. 2023, NLinear). One more input is the mean
+of all values so far, if the series return to it (`unit_root`). The weights are those of ridge
+regressions that are shrunk not to zero but to a simple forecast (`priors`), which dominates if
+there are few data. The regressions are evaluated on later origins, at several cuts, and averaged by
+their likelihood; an average of linear maps is a linear map. They are then refitted to all data.
+Next: `shares`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import numpy as np
 from unrolled.data.windows import Prepared
 from unrolled.tasks.forecast.ridge import PENALTIES, SO_FAR, Ridge, priors
 from unrolled.tasks.forecast.stacking import A_WINDOW
+from unrolled.tasks.forecast.unit_root import returns_to_a_mean
 
 SEASONS = (14, 7, 4, 2, 1)  # whose length a map may use as history
 LENGTHS = (64, 32, 16, 8, 4)  # of history for any season
@@ -86,6 +87,7 @@ def fit_map(
     if not backs:
         return None
     cuts = cuts or (CUTS if len(series) < MANY else 1)
+    level = _have_a_level(series, learned)
     known, distances, before, count = None, dict[Choice, float](), [0] * len(series), 0
     for number in range(cuts):
         first, stop = (
@@ -93,16 +95,23 @@ def fit_map(
             for place in (number, number + 1)
         )
         until = [max(0, one - horizon) for one in first]
-        known = _more(known, _products(series, list(zip(before, until)), backs))
+        known = _more(known, _products(series, list(zip(before, until)), backs, level))
         before = until
         for back in backs:
-            x, y = _judged(series, first, stop, back)
+            x, y = _judged(series, first, stop, back, level)
             count += y.size if back == backs[0] else 0
-            for choice, error in _tried(back, known[back], series[0], x, y):
+            for choice, error in _tried(back, known[back], series[0], x, y, level):
                 distances[choice] = distances.get(choice, 0.0) + error
-    known = _more(known, _products(series, list(zip(before, ends)), backs))
+    known = _more(known, _products(series, list(zip(before, ends)), backs, level))
     windows = sum(end - first for first, end in zip(late, ends)) / horizon
     return _averaged(known, distances, max(windows, 1.0), series[0], max(count, 1))
+
+
+def _have_a_level(series: Sequence[Prepared], learned: Sequence[int]) -> bool:
+    """Whether most of the series return to their mean; for others it is no input."""
+    season = series[0].layout.season
+    found = [returns_to_a_mean(one.values[:end], season) for one, end in zip(series, learned)]
+    return sum(found) > len(found) / 2
 
 
 def held_out(series: Sequence[Prepared], learned: Sequence[int]) -> tuple[list[int], list[int]]:
@@ -112,12 +121,14 @@ def held_out(series: Sequence[Prepared], learned: Sequence[int]) -> tuple[list[i
 
 
 def _tried(
-    back: int, known: Sequence[Any], series: Prepared, x: Any, y: Any
+    back: int, known: Sequence[Any], series: Prepared, x: Any, y: Any, level: bool
 ) -> list[tuple[Choice, float]]:
     """The summed absolute errors of each choice."""
     ridge = Ridge(*known)
     found = []
     for name, prior in priors(back, series.layout.horizon, series.layout.season).items():
+        if name == "level" and not level:
+            continue
         for penalty, said in zip(PENALTIES, ridge.said(x, prior)):
             found.append((Choice(back, name, penalty), float(np.abs(y - said).sum())))
     return found
@@ -160,22 +171,15 @@ def _backs(series: Sequence[Prepared], stops: Sequence[int]) -> list[int]:
     ]
 
 
-def _inputs(series: Prepared, origins: Any, back: int) -> tuple[Any, Any]:
+def _inputs(series: Prepared, origins: Any, back: int, level: bool = True) -> tuple[Any, Any]:
     """(N, back + SO_FAR), from the last value of each origin and in units; the last values.
 
-    The values before and at each origin, the mean of all of them, and their mean step, once for
-    each step ahead.
+    The values before and at each origin, and the mean of all of them (0 without a `level`).
     """
     steps = np.maximum(origins[:, None] + np.arange(1 - back, 1), 0)
     values, now = series.values, series.values[origins]
-    past = so_far(now, values[0], series.mean_so_far[origins], origins, series.layout.horizon)
-    return np.concatenate([values[steps] - now[:, None], past], 1) / series.scale.unit, now
-
-
-def so_far(now: Any, first: Any, mean: Any, origins: Any, horizon: int) -> Any:
-    """(N, SO_FAR): the mean of all values, and their mean step times the horizon."""
-    drift = horizon * (now - first) / np.maximum(origins, 1)
-    return np.stack([mean - now, drift], -1)
+    mean = (series.mean_so_far[origins] - now) * level
+    return np.concatenate([values[steps] - now[:, None], mean[:, None]], 1) / series.scale.unit, now
 
 
 def _targets(series: Prepared, origins: Any) -> Any:
@@ -184,13 +188,19 @@ def _targets(series: Prepared, origins: Any) -> Any:
 
 
 def _judged(
-    series: Sequence[Prepared], firsts: Sequence[int], stops: Sequence[int], back: int
+    series: Sequence[Prepared],
+    firsts: Sequence[int],
+    stops: Sequence[int],
+    back: int,
+    level: bool,
 ) -> tuple[Any, Any]:
     """Windows and targets for some origins between `firsts` and `stops`."""
     total = sum(stop - first for first, stop in zip(firsts, stops))
     stride = max(1, -(-total // JUDGED))
     some = [np.arange(first, stop, stride) for first, stop in zip(firsts, stops)]
-    x = np.concatenate([_inputs(one, origins, back)[0] for one, origins in zip(series, some)])
+    x = np.concatenate(
+        [_inputs(one, origins, back, level)[0] for one, origins in zip(series, some)]
+    )
     return x, np.concatenate([_targets(one, origins) for one, origins in zip(series, some)])
 
 
@@ -201,7 +211,10 @@ def _more(known: dict[int, Any] | None, more: dict[int, Any]) -> dict[int, Any]:
 
 
 def _products(
-    series: Sequence[Prepared], spans: Sequence[tuple[int, int]], backs: Sequence[int]
+    series: Sequence[Prepared],
+    spans: Sequence[tuple[int, int]],
+    backs: Sequence[int],
+    level: bool,
 ) -> dict[int, Any]:
     """For each length of history: X'X and X'Y over the origins of each span with that history.
 
@@ -216,7 +229,7 @@ def _products(
             begin, end = max(first, back - 1), stop if longer is None else min(stop, longer - 1)
             for at in range(begin, end, ROWS):
                 part = np.arange(at, min(at + ROWS, end))
-                x = np.concatenate([_inputs(one, part, back)[0], np.ones((len(part), 1))], 1)
+                x = np.concatenate([_inputs(one, part, back, level)[0], np.ones((len(part), 1))], 1)
                 squares += x.T @ x
                 crossed += x.T @ _targets(one, part)
         if longer is not None:

@@ -25,7 +25,7 @@ PENALTIES = (
     1e2,
 )  # times the mean square of the inputs
 
-SO_FAR = 2  # inputs that say what all values so far were like: their mean, their mean step
+SO_FAR = 1  # inputs that say what all values so far were like: their mean
 
 
 class Ridge:
@@ -65,23 +65,19 @@ class Ridge:
 def priors(back: int, horizon: int, season: int) -> dict[str, Any]:
     """Weights (back + SO_FAR, H) of simple forecasts, as differences from the last value.
 
-    The forecasts are the last value; the mean of the window, and of all values so far; a drift by
-    the mean step so far; and, if the window contains a season, the last value at the same position
-    in the season, without and with that drift, and the mean of all such values.
+    The forecasts are the last value; the mean of the window, and of all values so far; and, if the
+    window contains a season, the last value at the same position in the season, and the mean of all
+    such values.
     """
-    ahead = np.arange(1, horizon + 1)
-    names = ["last", "mean", "level", "drift"]
-    if 1 < season <= back:
-        names += ["season", "season and drift", "seasons"]
+    names = ["last", "mean", "level"] + ["season", "seasons"] * (1 < season <= back)
     found = {name: np.zeros((back + SO_FAR, horizon)) for name in names}
     found["mean"][:back] = 1 / back
     found["level"][back] = 1.0
-    found["drift"][back + 1] = ahead / horizon
     if 1 < season <= back:
+        ahead = np.arange(1, horizon + 1)
         turns = -(-ahead // season)
-        found["season and drift"][back + 1] = season * turns / horizon
         for h, lag in enumerate(season * turns - ahead):  # steps before the last value
             places = np.arange(back - 1 - lag, -1, -season)
-            found["season"][places[0], h] = found["season and drift"][places[0], h] = 1.0
+            found["season"][places[0], h] = 1.0
             found["seasons"][places, h] = 1 / len(places)
     return found

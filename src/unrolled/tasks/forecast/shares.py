@@ -139,12 +139,12 @@ class Shared:
 
 
 def names_for(series: Sequence[Prepared], path: LinearPath) -> list[str]:
-    """The methods that may have a share: of the two kinds of maps, that of the path.
+    """The methods that may have a share; a map of each series if there are several.
+
 
     Without a season the seasonal naive forecast is the last value, which is included once.
     """
-    of_all = path.linear is not None and path.name != OWN
-    of_each = len(series) > 1 and path.name != MAP
+    of_all, of_each = path.linear is not None, len(series) > 1
     twice = series[0].layout.season == 1 and path.name != SEASONAL
     without = [MAP] * (not of_all) + [OWN] * (not of_each) + [SEASONAL] * twice
     return [name for name in OTHERS if name not in without]

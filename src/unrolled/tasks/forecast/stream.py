@@ -21,7 +21,7 @@ from unrolled.errors import ArgumentError
 from unrolled.tasks.forecast.answer import Forecast
 from unrolled.tasks.forecast.baselines import OWN, constants_of, own_map
 from unrolled.tasks.forecast.calibration import shifted
-from unrolled.tasks.forecast.linear_map import LinearMap, so_far
+from unrolled.tasks.forecast.linear_map import LinearMap
 from unrolled.tasks.forecast.linear_path import MAP, OTHERS
 from unrolled.tasks.forecast.model import ForecastNetwork
 from unrolled.tasks.forecast.smoothing import Smoother
@@ -79,7 +79,7 @@ class ForecastStream:
         past = np.concatenate([np.full(self._size, prepared.values[0]), prepared.values])
         self._past = past[-self._size :]
         self._end = len(prepared)  # steps so far
-        self._first, self._sum = prepared.values[0], float(prepared.values.sum())
+        self._sum = float(prepared.values.sum())
         self._smoother = None
         if self._share["smoothing"].any():
             self._smoother = Smoother(prepared.values, *constants_of(prepared, prepared.known))
@@ -146,10 +146,9 @@ class ForecastStream:
         points = {"naive": now, "seasonal naive": anchor}
         if self._smoother is not None:
             points["smoothing"] = self._smoother.ahead(self.layout.horizon)
-        mean, last = self._sum / self._end, self._end - 1
-        past = so_far(now, self._first, mean, last, self.layout.horizon)
+        mean = self._sum / self._end
         for name, linear in self._maps.items():
-            inputs = np.concatenate([self._past[-len(linear.weight) :] - now, past])
+            inputs = np.concatenate([self._past[-len(linear.weight) :] - now, [mean - now]])
             points[name] = now + self.scale.unit * linear.said(inputs / self.scale.unit)
         if OWN not in points:  # the series is too short for its own map
             points[OWN] = anchor

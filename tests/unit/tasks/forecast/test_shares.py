@@ -5,18 +5,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.tolerances import FLOAT64, assert_agrees
+from tests.tolerances import FIGURE, FLOAT64, assert_agrees
 from unrolled.data.times import TimeStep
 from unrolled.data.timeseries import TimeSeries
 from unrolled.data.windows import Layout, prepare
-from unrolled.tasks.forecast.baselines import own_map
+from unrolled.tasks.forecast.baselines import OWN, own_map
 from unrolled.tasks.forecast.layout import better_in_logs
 from unrolled.tasks.forecast.linear_map import LinearMap, fit_map
-from unrolled.tasks.forecast.linear_path import OTHERS, LinearPath, choose_path
+from unrolled.tasks.forecast.linear_path import MAP, OTHERS, LinearPath, choose_path
 from unrolled.tasks.forecast.ridge import PENALTIES, SO_FAR, Ridge, priors
 from unrolled.tasks.forecast.series_file import shares_from
-from unrolled.tasks.forecast.shares import Shared, Shares, learn_shares, past_forecasts
+from unrolled.tasks.forecast.shares import Shared, Shares, learn_shares, names_for, past_forecasts
 from unrolled.tasks.forecast.stacking import shares_of
+from unrolled.tasks.forecast.unit_root import lags_for, returns_to_a_mean, statistic
 from unrolled.training.manifest import NotARun
 
 
@@ -98,11 +99,7 @@ def test_priors_are_plain_forecasts():
     assert_agrees(found["seasons"], both, tolerance=FLOAT64)
     means = np.stack([one.values[:51].mean(), one.values[:62].mean()])
     assert_agrees(found["level"], np.repeat(means[:, None], 6, 1), tolerance=FLOAT64)
-    step = (now - one.values[0]) / origins[:, None]
-    assert_agrees(found["drift"], now + step * np.arange(1, 7), tolerance=FLOAT64)
-    turns = np.array([4, 4, 4, 4, 8, 8])
-    assert_agrees(found["season and drift"], seasonal + step * turns, tolerance=FLOAT64)
-    assert set(priors(8, 6, 1)) == {"last", "mean", "level", "drift"}
+    assert set(priors(8, 6, 1)) == {"last", "mean", "level"}
 
 
 def test_what_is_stationary_returns_to_the_mean_of_all_that_came():
@@ -117,12 +114,28 @@ def test_what_is_stationary_returns_to_the_mean_of_all_that_came():
     assert np.abs(one.values[origins][:, None] - best).mean() > 0.6
 
 
-def test_a_drift_goes_on():
+def test_a_random_walk_has_no_mean_to_return_to():
+    """Against statsmodels; and a map of one does not look at the mean."""
+    from statsmodels.tsa.stattools import adfuller
+
     draw = np.random.default_rng(5)
-    one = prepared(np.cumsum(1.0 + draw.normal(size=600)), season=1, learned=400)
-    origins = np.arange(400, 590)
-    said = fit_map([one], [400]).points(one, origins) - one.values[origins][:, None]
-    assert np.abs(said.mean(0) / np.arange(1, 7) - 1.0).max() < 0.15
+    walk, noise = np.cumsum(draw.normal(size=200)), draw.normal(size=200)
+    for values, is_stationary in ((walk, False), (noise, True), (np.ones(90), False)):
+        assert returns_to_a_mean(values) == is_stationary
+        found = fit_map([prepared(values, season=1, learned=80)], [80])
+        assert (np.abs(found.past).max() > 0.1) == is_stationary
+    for values in (walk, noise):
+        expected = adfuller(values, maxlag=4, autolag=None, result_object=False)[0]
+        assert_agrees(statistic(values, 4), expected, tolerance=FIGURE)
+    assert lags_for(100, 12) == 12
+    assert lags_for(9, 4) is None
+
+
+def test_maps_of_all_series_and_of_each_share():
+    series = [prepared(wave(noise=0.3), learned=300), prepared(-wave(noise=0.2), learned=300)]
+    names = names_for(series, LinearPath(OWN, 1.0, fit_map(series, [300, 300])))
+    assert {MAP, OWN} <= set(names)
+    assert OWN not in names_for(series[:1], LinearPath())
 
 
 def test_a_series_that_is_too_short_has_no_map():
