@@ -23,7 +23,7 @@ from unrolled.layers.parameterized import AUTOGRAD
 
 
 @dataclass(frozen=True)
-class Part:
+class PreparedDirection:
     """One direction of one layer of the stack."""
 
     place: int
@@ -81,7 +81,7 @@ def _read(layer: Any, fixed: Fixed, tokens: Tensor) -> Any:
     return y, states[0] if count == 1 else tuple(states)
 
 
-def _parts(layer: Any, fixed: Fixed) -> list[list[Part]] | None:
+def _parts(layer: Any, fixed: Fixed) -> list[list[PreparedDirection]] | None:
     """What runs; None where a call needs more than its input."""
     equation, made = layer.equation, layer._stack()
     starts = any(equation.initial_state.values())
@@ -104,6 +104,6 @@ def _parts(layer: Any, fixed: Fixed) -> list[list[Part]] | None:
             weights = [w.contiguous() for w in made.cell.weights(parameters, sizes)]
             recurrence = made.cell.recurrence(made.engine, parameters[0].dtype, sizes, made.kept)
             names = tuple(layer._names[number, bool(reverse)].values())
-            parts.append(Part(place, names, sizes, recurrence, weights, packs))
+            parts.append(PreparedDirection(place, names, sizes, recurrence, weights, packs))
         found.append(parts)
     return found

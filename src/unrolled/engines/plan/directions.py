@@ -218,11 +218,8 @@ def plan_backward(
                 d = d.args[0]  # summed over the units outside, with the tokens
             added[v.name] = _place(Kind.ADD, d, f"d {v.name}")
             targets.append((d, added[v.name]))
-    measured = {}
-    for state in norms:
-        d = replace_nodes([graphs.states[state]], arriving)[graphs.states[state]]
-        measured[state] = Place(Kind.TOKEN, f"norm {state}", ONE)
-        targets.append((apply("sqrt", apply("sum", d * d)), measured[state]))
+    measured, squares = _measured(norms, graphs, arriving)
+    targets += squares
     panels = lefts.panels()
     in_panels = [(node, panels[place.name]) for node, place in lefts.places.items()]
     targets = [*lefts.places.items(), *in_panels, *targets]
@@ -233,6 +230,19 @@ def plan_backward(
     return BackwardPlan(
         layout, olds, d_output, order, panels, outers, inner, d_inputs, added, measured
     )
+
+
+def _measured(
+    norms: Iterable[str], graphs: Graphs, arriving: dict[Node, Node]
+) -> tuple[dict[str, Place], list[Target]]:
+    """Where the norm of each of these states' derivatives goes, and how it is computed."""
+    found: dict[str, Place] = {}
+    targets: list[Target] = []
+    for state in norms:
+        d = replace_nodes([graphs.states[state]], arriving)[graphs.states[state]]
+        found[state] = Place(Kind.TOKEN, f"norm {state}", ONE)
+        targets.append((apply("sqrt", apply("sum", d * d)), found[state]))
+    return found, targets
 
 
 def _known_places(lowered: Lowered, graphs: Graphs) -> dict[Variable, Place]:
