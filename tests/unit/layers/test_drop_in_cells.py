@@ -134,7 +134,7 @@ def test_what_does_not_fit_is_told() -> None:
     x, hx = torch.randn(4, 3), (torch.randn(4, 5), torch.randn(4, 5))
     for wrong, sentence in (
         ((torch.randn(2, 4, 3), hx), "be \\(batch, input\\)"),
-        ((torch.randn(4, 2), hx), "takes input_size=3"),
+        ((torch.randn(4, 2), hx), "has input_size=3"),
         ((x, hx[0]), "are 2 \\(h, c\\)"),
         ((x, (hx[0], torch.randn(3, 5))), "the state c has the shape"),
         ((x, (hx[0].double(), hx[1])), "float64"),

@@ -169,8 +169,8 @@ def test_second_derivatives_stop_there_too() -> None:
 @pytest.mark.parametrize(
     ("reset", "sentence"),
     [
-        (torch.zeros(T, B), "reset is torch.float32, and it is booleans"),
-        (torch.zeros(B, T, dtype=torch.bool), r"reset has the shape \(3, 7\), and .* \(7, 3\)"),
+        (torch.zeros(T, B), "reset is torch.float32, but must be booleans"),
+        (torch.zeros(B, T, dtype=torch.bool), r"reset has the shape \(3, 7\); .* \(7, 3\)"),
         (pack_padded_sequence(RESET, [7, 6, 2]), "only one of the input and `reset` is packed"),
     ],
 )
