@@ -1,1 +1,1 @@
-"""How an equation runs fast: one plan, and an engine for each sort of machine."""
+"""Run equations fast: one plan, and an engine for each kind of machine."""

@@ -1,7 +1,7 @@
-"""What layers ask of an engine: the protocol, and nothing else. In: a step, its sizes, how arrays
-hold its weights. Out: a `Recurrence`, which runs the step over a batch, forward and backward, or a
-`Traced` one, or a `Stepper`, which runs one time step at a time; next: `cpu` and `torch`, which
-implement it, and `layers` and `textbook`, which are given one.
+"""The protocol between layers and engines. In: a step, its sizes, and the layout of its weights.
+Out: a `Recurrence`, which runs the step over a batch, forward and backward, or a `Traced` one, or a
+`Stepper`, which runs one time step at a time; next: `cpu` and `torch`, which implement it, and
+`layers` and `textbook`, which use it.
 """
 
 from __future__ import annotations
@@ -76,10 +76,10 @@ class Recurrence(Protocol):
         token, contiguous: true where states start anew before it."""
 
     def kept(self, record: tuple[str, ...]) -> tuple[int, int, int]:
-        """How many numbers backward needs at most: for each token, for each row, and once."""
+        """The maximal count of numbers that backward needs: per token, per row, and once."""
 
     def left(self, schedule: Schedule, record: tuple[str, ...], room: Array, width: int) -> Any:
-        """What `forward` has left in this room, for inputs of this width."""
+        """What `forward` stored in this memory, for inputs of this width."""
 
     def backward(
         self,
@@ -118,7 +118,7 @@ class Recurrence(Protocol):
 
 
 class Traced(Protocol):
-    """One step with all its sizes, whose forward pass autograd follows."""
+    """One step with all its sizes, whose forward pass runs under autograd."""
 
     def forward(
         self,
@@ -137,7 +137,7 @@ R = TypeVar("R", bound=Recurrence | Traced, covariant=True)
 
 
 class Engine(Protocol[R]):
-    """What runs a step somewhere."""
+    """Runs a step on some kind of machine."""
 
     name: str
 

@@ -1,8 +1,8 @@
 """A network as C99. In: a `Network` of one direction. Out: the text of name.h and name.c.
 
-No memory is allocated and nothing is called but math.h, or nothing at all. Each layer is a function
-of its own with its sizes written into it; matrices lie column after column, so that a compiler
-turns the inner loops into vector code.
+No memory is allocated, and only math.h is used, or no library at all. Each layer is a separate
+function with constant sizes; matrices are stored column by column, so that a compiler turns the
+inner loops into vector code.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ def c_name(name: str) -> str:
 
 @dataclass(frozen=True)
 class CFiles:
-    """What is written, and what it takes."""
+    """The text of the files, and the memory that they take."""
 
     header: str
     source: str
@@ -219,7 +219,7 @@ def c_files(network: Network, name: str, *, libm: bool = True, int8: bool = Fals
 
 
 def _refuse_powers(folded: Folded) -> None:
-    """Powers that are no whole number need libm."""
+    """Refuse powers that are not integers without libm."""
     for node in topological(v for _, v in folded.statements):
         if isinstance(node, Apply) and node.op == "pow":
             exponent = node.args[1]

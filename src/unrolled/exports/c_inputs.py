@@ -1,6 +1,6 @@
-"""What stands before a network in C: the vectors of tokens, or the scale of values.
+"""The input stage of a network in C: token embeddings, or the scaling of values.
 
-In: the two files of a network. Out: the same with one function more; next: `export`.
+In: the two files of a network. Out: the same with another function; next: `export`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ void {name}_scale(const float *values, float *x);
 
 
 def with_tokens(files: CFiles, name: str, table: Array, int8: bool) -> CFiles:
-    """A function that gives a token's row of the table (tokens, size)."""
+    """A function that returns a token's row of the table (tokens, size)."""
     count, size = table.shape
     if int8:
         whole, scale = as_int8(table)

@@ -1,4 +1,4 @@
-"""Numbers as C writes them. In: numbers and arrays. Out: text; next: `c_parts`, `c_code`."""
+"""Numbers in C. In: numbers and arrays. Out: text; next: `c_parts`, `c_code`."""
 
 from __future__ import annotations
 

@@ -266,7 +266,7 @@ static float sine(float x, uint32_t quarters)
 
 
 def functions(libm: bool) -> list[str]:
-    """All of them, each after those that it calls."""
+    """All functions, each after those that it calls."""
     if libm:
         found = WITH_LIBM.copy()
     else:
@@ -276,7 +276,7 @@ def functions(libm: bool) -> list[str]:
 
 
 def used_in(text: str, candidates: Collection[str]) -> list[str]:
-    """Those that the text, or another that it uses, names."""
+    """The functions that the text uses, directly or indirectly."""
     found: list[str] = []
     for part in reversed(list(candidates)):
         match = re.search(r"^(?:static .*?(\w+)\(|#define (\w+)|typedef .* (\w+);)", part, re.M)
@@ -289,7 +289,7 @@ def used_in(text: str, candidates: Collection[str]) -> list[str]:
 
 
 def refuse_power(exponent: float) -> None:
-    """A power that is not a whole number needs pow of libm."""
+    """Refuse a power that is not an integer, which needs pow of libm."""
     raise ArgumentError(
         f"the equation raises to the power {exponent:g}, which C without libm cannot compute: "
         f"export it without --no-libm, or write it with sqrt, exp and log"

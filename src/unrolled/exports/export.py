@@ -1,6 +1,6 @@
 """`unrolled.export`: one model, one file format. In: a cell with sizes, a layer, a run. Out: files.
 
-Next: another runtime. What a format cannot hold is refused by name, with what would work.
+Next: another runtime. What a format does not support is refused by name, with an alternative.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SUFFIXES = {".h": "c", ".js": "js"} | {suffix: name for name, suffix in FORMATS.
 
 @dataclass(frozen=True)
 class Options:
-    """How weights and functions are written; each format refuses what it cannot do."""
+    """Options of the formats; each format refuses those that it does not support."""
 
     int8: bool = False
     libm: bool = True
@@ -34,7 +34,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Exported:
-    """The files that were written, and what there is to say about them."""
+    """The files that were written, and facts about them."""
 
     files: tuple[Path, ...]
     notes: tuple[str, ...]
@@ -72,11 +72,12 @@ def export(
 
     docs/deploy.md lists which runs become what.
 
-    What a cell needs by name at each step (`step(self, x, h, *, dt)`) is an input of the export,
-    too. What has a default (`dt=1.0`) is one if it is named in `inputs`, and else its default.
+    Named inputs of a cell (`step(self, x, h, *, dt)`) are inputs of the export, too. If one has a
+    default (`dt=1.0`), it is an input only if it is listed in `inputs`; otherwise the default is
+    used.
 
-    `int8` (not for onnx) stores each row of a matrix as whole numbers and a scale. Returns what was
-    written, and figures such as bytes of flash and of RAM.
+    `int8` (not for onnx) stores each row of a matrix as 8-bit integers with a scale. Returns the
+    written files, and figures such as bytes of flash and of RAM.
     """
     path = Path(path)
     kind = _format(path, to)
@@ -154,7 +155,7 @@ def _to_c(network: Network, path: Path, int8: bool, libm: bool) -> Exported:
 
 
 def c_name_of(path: Path) -> str:
-    """What the names of the functions begin with."""
+    """The prefix of the names of the functions."""
     name = re.sub(r"\W", "_", path.stem, flags=re.ASCII)
     if name != path.stem:
         raise ArgumentError(
@@ -177,7 +178,7 @@ def write_c(path: Path, files: CFiles, more: Sequence[str] = ()) -> Exported:
 
 
 def _int8_error(network: Network) -> str:
-    """What rounding the matrices costs, measured on random inputs."""
+    """The effect of rounding the matrices, measured on random inputs."""
     from unrolled.exports.rounding import largest_difference
 
     difference, size = largest_difference(network)

@@ -1,5 +1,5 @@
-"""Compute what depends on weights alone. In: an equation and one direction's weights. Out: what is
-left to compute at each step, and the arrays it needs; next: `c_code`, `onnx_graph`.
+"""Compute what depends on weights alone. In: an equation and one direction's weights. Out: the rest
+of each step, and the arrays that it needs; next: `c_code`, `onnx_graph`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Folded:
 
 
 def fold(equation: Equation, direction: Direction) -> Folded:
-    """U - U.T becomes one array; W stays the array that it is."""
+    """Fold expressions of weights, such as U - U.T, into single arrays."""
     equation = replace(equation, statements=tuple(apart(equation.statements, slices=True)))
     given = {v: direction.weights[v.name] for v in equation.given if v.role == "weight"}
     roots = [equation.locals[name] for name in equation.results]

@@ -19,8 +19,8 @@ UNARY = 6  # the precedence of a minus sign, in Python, C and JavaScript alike
 
 @dataclass(frozen=True)
 class Way:
-    """How a language writes one operation: a template, how tightly the result binds, and how
-    tightly each argument must bind to stand in it without brackets."""
+    """How a language writes one operation: a template, its precedence, and the precedence that each
+    argument needs to be written without brackets."""
 
     template: str
     precedence: int
@@ -55,7 +55,7 @@ class Names:
         self.taken = {*dialect.reserved, *taken}
 
     def take(self, wanted: str) -> str:
-        """The name itself; where it is taken, the name and the first free number."""
+        """The name itself, or, if it is used, the name with the first unused number."""
         name, count = wanted, 1
         while name in self.taken:
             count += 1
@@ -71,7 +71,7 @@ class Formulas:
         self.dialect, self.leaf = dialect, leaf
 
     def term(self, node: Node, above: int = 0) -> str:
-        """The text of a node, in brackets if what it stands in binds more tightly."""
+        """The text of a node, in brackets if its context binds more tightly."""
         said = self.leaf(node)
         if said is not None:
             return said
@@ -89,7 +89,7 @@ class Formulas:
 
 
 def describe(node: Node) -> str:
-    """A node in the words of a message."""
+    """A description of a node for a message."""
     if isinstance(node, Variable):
         return f"{node.role} {node.name}"
     if isinstance(node, Length | Eye):

@@ -89,7 +89,7 @@ JAVASCRIPT = Dialect(
 
 @dataclass
 class Script:
-    """What `Loops` asks of JavaScript."""
+    """The syntax of JavaScript for `Loops`."""
 
     dialect: Dialect = JAVASCRIPT
 
@@ -206,7 +206,7 @@ def _indented(lines: list[str]) -> str:
 
 
 def javascript(network: Network, int8: bool = False) -> str:
-    """The whole module; with `int8`, each row of a matrix as whole numbers and a scale."""
+    """The whole module; with `int8`, each row of a matrix is stored as integers with a scale."""
     equation = network.equation
     count = len(network.layers)
     kind = "bidirectional, " if network.is_bidirectional else ""

@@ -59,8 +59,8 @@ class Syntax(Protocol):
 
 @dataclass
 class Loops:
-    """Writes one function's body. `given` says how the values from outside are called, and
-    `targets` where a value is to be written that has a place of its own."""
+    """Writes the body of one function. `given` maps values from outside to their names, and
+    `targets` maps values to the places where they must be written."""
 
     syntax: Syntax
     stages: Stages

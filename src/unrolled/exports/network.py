@@ -31,7 +31,7 @@ class Direction:
 
 @dataclass(frozen=True)
 class Network:
-    """Layers one above the other; each has one direction, or a forward and a backward one."""
+    """Stacked layers; each has one direction, or a forward and a backward one."""
 
     equation: Equation
     layers: tuple[tuple[Direction, ...], ...]
@@ -49,13 +49,13 @@ class Network:
 
     @property
     def named(self) -> dict[str, int]:
-        """What each step is given beside its input, in the equation's order, and how wide it is."""
+        """The named inputs, in the equation's order, and their sizes."""
         sizes = self.layers[0][0].sizes
         return {n: sizes.get(shape[0], 1) for n, shape in self.equation.named_inputs.items()}
 
     @property
     def output_size(self) -> int:
-        """Numbers of one step of the top layer, of both directions."""
+        """The number of outputs of the top layer per step, of both directions."""
         first = next(iter(self.equation.states.values()))
         return sum(direction.sizes[first[0]] for direction in self.layers[-1])
 
@@ -69,8 +69,8 @@ class Network:
 
 
 def network_of(model: Any, named: Sequence[str] = ()) -> Network:
-    """The network of a cell with sizes, or of a recurrent layer. Inputs by name that have a default
-    are replaced by it, but for those in `named`."""
+    """The network of a cell with sizes, or of a recurrent layer. Named inputs with a default are
+    replaced by it, except for those in `named`."""
     if isinstance(model, Network):
         return model
     if isinstance(model, type) and issubclass(model, Cell):

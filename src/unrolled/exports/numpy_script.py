@@ -1,4 +1,4 @@
-"""A cell as a script that needs NumPy alone. In: an equation. Out: the text of a Python file.
+"""A cell as a script that needs only NumPy. In: an equation. Out: the text of a Python file.
 
 The script holds the step, its derived backward step in the user's names, backpropagation through
 time, a check against finite differences, and a small training loop. Next: a student.
@@ -117,7 +117,7 @@ class Writer:
 def numpy_script(
     equation: Equation, sizes: Mapping[str, int] | None = None, about: str = ""
 ) -> str:
-    """The whole script; `sizes` are those of the cell's own, `about` a line about the cell."""
+    """The whole script; `sizes` are those that the cell declares, `about` describes the cell."""
     random = ", ".join(equation.noise)
     equation = without_optional(equation)
     known = DEFAULT_SIZES | dict.fromkeys(set(equation.sizes) - set(DEFAULT_SIZES), OTHER_SIZE)
@@ -141,7 +141,7 @@ def numpy_script(
 
 
 def own_sizes(cell: Cell) -> dict[str, int]:
-    """The sizes that a cell has among its hyperparameters, a rank, say."""
+    """The sizes among a cell's hyperparameters, such as a rank."""
     found = {size: getattr(cell, size, None) for size in equation_of(cell).sizes}
     return {size: value for size, value in found.items() if isinstance(value, int)}
 
@@ -161,7 +161,7 @@ def _head(equation: Equation, about: str, random: str) -> str:
 
 
 def _of_inputs(equation: Equation, random: str) -> str:
-    """What a reader must know of more inputs, and of what is random in training."""
+    """Notes for the reader on named inputs, and on random masks in training."""
     lines = ""
     if equation.named_inputs:
         lines = f"The inputs of a step are {', '.join(equation.inputs)}, and xs a tuple of them.\n"
@@ -236,7 +236,7 @@ def _of_sizes(size: str, sizes: str = "sizes") -> str:
 
 
 def float_text(value: float) -> str:
-    """A float, also where it is whole."""
+    """The text of a float, also if its value is an integer."""
     text = python_number(float(value))
     return text if "." in text or "e" in text else f"{text}.0"
 
@@ -300,7 +300,7 @@ def _step_backward(writer: Writer) -> str:
 
 
 def _said(writer: Writer, derived: Equation, name: str) -> str:
-    """What a result is called: its own name, or the one that it shares with an arriving value."""
+    """The name of a result: its own, or the one that it shares with an incoming value."""
     node = derived.locals[name]
     return writer.known[node] if isinstance(node, Variable) else writer.derived[name]
 

@@ -13,8 +13,8 @@ from unrolled.exports.onnx_layers import Layers, one_step
 
 
 def sequence_model(network: Network, lengths: bool = False) -> Any:
-    """Inputs x, what the cell is given by name, the states as NAME_0, and lengths where asked for;
-    outputs y and NAME_n.
+    """Inputs: x, the named inputs, the states as NAME_0, and lengths if requested; outputs: y and
+    NAME_n.
 
     x and y are (time, batch, units), or (batch, time, units) where the layer is `batch_first`;
     states (layers x directions, batch, units); all but the units may differ from call to call.

@@ -18,7 +18,7 @@ INT64 = 7  # ONNX's number for it
 
 
 def onnx() -> Any:
-    """The package, or a sentence that says how to get it."""
+    """The package, or an error that says how to install it."""
     with extras("export to onnx"):
         import onnx as package
     return package
@@ -56,7 +56,7 @@ class Graph:
     def add_many(
         self, op: str, inputs: Sequence[str], names: Sequence[str], **attributes: Any
     ) -> list[str]:
-        """One node; an empty name is a result that nobody wants."""
+        """One node; an empty name is an unused result."""
         results = [self.fresh(name) if name else "" for name in names]
         label = self.fresh(f"{op}:{next((r for r in results if r), op)}")
         node = onnx().helper.make_node(op, list(inputs), results, name=label, **attributes)
@@ -64,7 +64,7 @@ class Graph:
         return results
 
     def constant(self, value: Any, name: str = "constant", dtype: Any = None) -> str:
-        """An array that does not change; the same number only once."""
+        """A constant array; equal numbers are stored only once."""
         array = np.asarray(value, self.dtype if dtype is None else dtype)
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self.known:

@@ -1,8 +1,8 @@
 """Recurrent layers as ONNX. In: a `Network`, names of inputs, states and lengths. Out: names of
 outputs and last states; next: `onnx_file`.
 
-Where the equation is that of ONNX's LSTM, GRU or RNN, that node is used, which runtimes have fast
-code for; any other equation becomes a Scan with the step as its body. Everything is (T, B, units).
+If the equation is that of ONNX's LSTM, GRU or RNN, that node is used, for which runtimes have fast
+code. Any other equation becomes a Scan with the step as its body. Everything is (T, B, units).
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def _plain(equation: Equation) -> Equation:
 
 
 def standard_of(equation: Equation) -> Standard | None:
-    """ONNX's own node for an equation, or none."""
+    """The standard ONNX node for an equation, or None."""
     from unrolled.layers.without_bias import without_bias
 
     for known, standard in _standards():

@@ -1,4 +1,4 @@
-"""What int8 weights cost. In: a `Network`. Out: how far its outputs move; next: `export`."""
+"""The error of int8 weights. In: a `Network`. Out: the change of its outputs; next: `export`."""
 
 from __future__ import annotations
 

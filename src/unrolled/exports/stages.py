@@ -1,9 +1,9 @@
-"""A step, cut into stages of loops. In: an equation's statements. Out: `Stages`; next: `loops`.
+"""Divide a step into stages of loops. In: an equation's statements. Out: `Stages`; next: `loops`.
 
 A language without vectors computes unit by unit. A product with a matrix and a sum over the units
-need their operand whole, so they end a stage: what uses them comes in the next one. Within a stage
-all values of one size are computed in one loop. Products that are added to each other (W x + U h)
-are added up in one array.
+need their complete operand, so they end a stage: values that use them are in the next one. Within a
+stage all values of one size are computed in one loop. Products that are added (W x + U h) are
+accumulated in one array.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Product:
 
 @dataclass
 class Stage:
-    """What is computed together, in this order."""
+    """Values that are computed together, in this order."""
 
     sums: list[Variable] = field(default_factory=list)
     reductions: list[Apply] = field(default_factory=list)
@@ -214,7 +214,7 @@ def _ordered(roots: Sequence[Node], sums: dict[Variable, list[Product]]) -> list
 
 
 def _is_crossing(node: Node, sums: dict[Variable, list[Product]]) -> bool:
-    """Whether this needs its operands whole."""
+    """Whether this needs its complete operands."""
     if isinstance(node, Variable):
         return node in sums
     return isinstance(node, Apply) and (node.op in (*REDUCTIONS, "outer") or is_sliced(node))

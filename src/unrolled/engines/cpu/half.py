@@ -1,9 +1,9 @@
-"""Steps whose arrays hold numbers of 16 bits. In: a `Recurrence` in float32. Out: `Half`, the same
-for bfloat16 or float16; next: the autograd function of `layers`.
+"""Steps on arrays of 16-bit numbers. In: a `Recurrence` in float32. Out: `Half`, the same for
+bfloat16 or float16; next: the autograd function of `layers`.
 
-Sixteen bits are how numbers are stored; float32 is what is computed with. What a call is given is
-widened, which is exact; products are accumulated, the pointwise part is computed and states go from
-step to step in float32; and what a call returns is rounded once, to the nearest and to even.
+Numbers are stored in 16 bits and computed in float32. Inputs are widened, which is exact; products
+are accumulated, pointwise operations computed and states passed from step to step in float32;
+results are rounded once, to nearest even.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A cell's kernels, planned and compiled when first asked for.
+"""A cell's kernels, planned and compiled on first use.
 
 In: a lowered step and the size of its numbers. Out: `Program`, whose kernels have an address; next:
 `engine` makes calls of them. A kernel is kept by the step and the machine, never by a shape.
@@ -31,7 +31,7 @@ MOST_OPERATIONS = 1_000  # of a step: compiling these takes about ten seconds; c
 
 @dataclass(frozen=True)
 class Stored:
-    """What is stored in bfloat16: values that forward keeps for backward; matrices."""
+    """What is stored in bfloat16: values that forward stores for backward; matrices."""
 
     kept: bool = False
     weights: bool = False
@@ -58,7 +58,7 @@ class Kernel:
 
     @property
     def waits(self) -> int:
-        """How often a team waits at each step."""
+        """The number of barriers of a team at each step."""
         stages = self.plan.stages
         return len(stages) + sum(bool(s.reductions or s.scalars.stores) for s in stages)
 

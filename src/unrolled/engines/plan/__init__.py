@@ -1,1 +1,1 @@
-"""The plan of a step: how it is laid out, whatever engine runs it."""
+"""The plan of a step: its layout, for any engine."""

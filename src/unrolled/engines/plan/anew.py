@@ -1,7 +1,8 @@
-"""A pass over a plan: states may start anew before a step. In: `Forward` or `Backward`. Out: the
-same with a place that says where, and what is then found in others; next: `verify`, and an engine.
+"""A pass over a plan: states may be reset before a step. In: a forward or backward plan. Out: the
+same with a place that says where, and the values that other places then have; next: `verify`, an
+engine.
 
-It is what `equations/reset` does to a step, without a value more to be computed or kept.
+It does what `equations/reset` does to a step, without additional values to compute or store.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The two kernels of a cell, on paper. In: a `Lowered` step. Out: `Forward` and `Backward`, each a
+"""Plan the two kernels of a cell. In: a `Lowered` step. Out: `Forward` and `Backward`, each a
 plan and what is left to products outside the loop; next: `cpu/forward` and `cpu/backward`.
 
 The gradients of matrices are sums over all tokens, done for many time steps at once after the

@@ -1,4 +1,4 @@
-"""Every value gets a stage, and a place where another stage, row or step needs it. In: a graph's
+"""Assign to every value a stage, and a place if another stage, row or step needs it. In: a graph's
 targets. Out: a `Plan`; next: `directions`, and the engine.
 """
 

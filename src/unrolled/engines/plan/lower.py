@@ -1,9 +1,9 @@
-"""What a kernel runs, cut out of an equation. In: an `Equation`. Out: two graphs; next: `plan`.
+"""Lower an equation to graphs for kernels. In: an `Equation`. Out: two graphs; next: `plan`.
 
-Weights do not change over a sequence, so what is made of weights alone (`U - U.T - gamma eye`,
-`softplus(a)`) is computed once, before the kernel, by whoever calls it: that is the *prelude*. What
-is left is one step over plain variables. Its derivative decides what the forward kernel keeps: the
-values that the backward kernel could not cheaply make again from what is stored anyway.
+Weights do not change over a sequence, so values that depend on weights alone (`U - U.T - gamma
+eye`, `softplus(a)`) are computed once, before the kernel, by its caller: this is the *prelude*. The
+rest is one step over plain variables. Its derivative determines what the forward kernel stores: the
+values that the backward kernel could not cheaply recompute from other stored values.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How one step is laid out for a kernel. In: a graph (`lower`). Out: a `Plan`; next: an engine.
+"""The layout of a step for a kernel. In: a graph (`lower`). Out: a `Plan`; next: an engine.
 
 A step becomes *stages*. Within a stage every unit is computed on its own, in vector registers; a
 product with a matrix and a sum over the units need whole vectors, so their operand is stored by an
@@ -111,12 +111,12 @@ class Stage:
 
 @dataclass
 class Plan:
-    """A kernel on paper. `leaves` says where each variable and each stored value is read;
+    """The plan of a kernel. `leaves` says where each variable and each stored value is read;
     `hoisted`: products done before it: a matrix, its operand, and where the kernel finds them;
     `halved`: places that hold bfloat16, which the kernel widens as it reads and rounds as it
-    writes. Of a state before a step that is where it lies after the first one. Where a row's
-    `reset`, a byte, is set its states start anew: the places of `anew` then hold these numbers,
-    before the step; and after it if they are NEXT."""
+    writes. Of a state before a step that is where it lies after the first one. If the `reset` byte
+    of a row is set, its states are reset: the places of `anew` then have these values before the
+    step, and after it if they are NEXT."""
 
     stages: list[Stage]
     leaves: dict[Node, Place]

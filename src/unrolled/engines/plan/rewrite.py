@@ -1,7 +1,7 @@
-"""Products and sums over units, cut out of a graph. In: targets. Out: `Rewriting`; next: `layout`.
+"""Take products and sums over units out of a graph. In: targets. Out: `Rewriting`; next: `layout`.
 
-What is left is computed unit by unit. Each product, and each sum over units, is now a variable of
-of its own; the products of one sum, if nobody else uses them, are one variable: one accumulator.
+The rest is computed unit by unit. Each product, and each sum over units, becomes a variable; the
+products of one sum, if nothing else uses them, become a single variable: one accumulator.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""Which sequences go on at which step, and where their tokens lie. In: T, B or lengths. Out: tables
-that kernels read; next: `run`.
+"""Which sequences are active at which step, and where their tokens are. In: T, B or lengths. Out:
+tables that kernels read; next: `run`.
 
-A token is one step of one sequence. Tokens lie step after step; within a step job after job; within
-a job row after row, longest first, so that the sequences that go on are always the first rows.
-Ragged sequences are dealt to the jobs in turns, so that every job has as much to do. The tokens of
-a dense batch are the rows of (T, B, .).
+A token is one step of one sequence. Tokens are ordered by step, within a step by job, and within a
+job by row, longest first, so that the active sequences are always the first rows. Ragged sequences
+are distributed over the jobs in turn, so that all jobs have about the same work. The tokens of a
+dense batch are the rows of (T, B, .).
 
 `base[j]` is the first row of job j; `offsets[j, s]` and `active[j, s]` are its first token at step
-s and how many of its rows go on.
+s, and the number of its active rows.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What one call of a kernel does."""
+"""The steps of one call of a kernel, as data."""

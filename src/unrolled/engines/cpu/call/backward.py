@@ -1,10 +1,10 @@
 """A sequence backward, as a call. In: the backward plan, sizes, the forward call that went before.
 Out: `Backward`; next: `bind`.
 
-Chunk by chunk from the end: the kernel stores, for every token, the derivatives that stand left in
-an outer product (`d_net_i`); then the gradients of the matrices are sums of outer products over the
-whole chunk, and so, where few sequences run beside one another, is the derivative with respect to
-the input.
+Chunk by chunk from the end, the kernel stores, for every token, the derivatives that are left
+factors of an outer product (`d_net_i`). Then the gradients of the matrices are sums of outer
+products over the whole chunk. With few parallel sequences, the derivative with respect to the input
+is computed in the same way.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where a call stands in a batch: which steps are done next, and where their tokens lie. In: a
+"""The position of a call in a batch: which steps come next, and where their tokens are. In: a
 `Call`, a `Schedule`. Out: `Now`; next: `words`, which reads numbers and distances off it.
 """
 

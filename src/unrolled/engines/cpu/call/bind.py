@@ -1,8 +1,9 @@
 """A call on one batch, down to addresses. In: a `Call`, a `Schedule`, a number of threads. Out:
 `Bound`: which memory to lease, and launches that compiled code walks; next: `engine`.
 
-Compiled code adds the addresses that a call brings to the words that are laid out here: so what a
-shape decides costs a call of that shape nothing. A `Template` holds what no batch decides.
+Compiled code adds the addresses of a call to the words that are prepared here, so everything that
+depends only on the shape costs later calls nothing. A `Template` has what is the same for all
+batches.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""A call in NumPy, step by step, slow and plain. In: a `Call`, a `Schedule`, the arrays that a call
-is given. Out: every buffer's numbers; next: whoever has a wrong number, and asks whether the call
-or the machine code is wrong.
+"""Run a call in NumPy, step by step, slow and simple. In: a `Call`, a `Schedule`, the arrays given
+to the call. Out: the content of every buffer; next: tests and debugging, to find out whether the
+call or the machine code is wrong.
 
 A buffer is (rows, numbers); in panels it is (panels, tokens, units). What is stored in bfloat16 has
 the dtype of the others, and numbers that are rounded.
@@ -228,7 +228,7 @@ class _Kernel:
                 self._start_anew(is_after=True)
 
     def _start_anew(self, *, is_after: bool) -> None:
-        """Where a row's reset is set, what the places of `anew` hold."""
+        """Set the places of `anew` in rows whose reset is set."""
         plan = self.step.plan
         self.is_anew: bool = is_after and self.is_anew
         if plan.reset is None:

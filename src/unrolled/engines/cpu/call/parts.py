@@ -1,4 +1,4 @@
-"""What a forward and a backward call have in common. In: plans, sizes. Out: buffers, steps; next:
+"""The common parts of forward and backward calls. In: plans, sizes. Out: buffers, steps; next:
 `forward`, `backward`.
 """
 
@@ -43,14 +43,14 @@ def scratch(plan: Plan, sizes: CallSizes, placed: Collection[Place] = ()) -> dic
 
 
 def reset_of(plan: Plan) -> dict[Place, Buffer]:
-    """What says where states start anew, if anything does: a byte for each token."""
+    """The place that says where states are reset, if any: a byte for each token."""
     if plan.reset is None:
         return {}
     return {plan.reset: Buffer("reset", Owner.GIVEN, Per.TOKEN, 1)}
 
 
 def anew(plan: Plan, sizes: CallSizes, state: Place) -> tuple[View, ...]:
-    """Where a state lies before a step at which some of its rows start anew."""
+    """Where a state is before a step at which some of its rows are reset."""
     if plan.reset is None:
         return ()
     wide = sizes.whole(sizes.length(state.size))

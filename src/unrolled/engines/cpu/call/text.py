@@ -1,4 +1,4 @@
-"""How a call prints. In: a `Call`, and perhaps a batch. Out: lines; next: golden files, and eyes.
+"""Print a call. In: a `Call`, optionally a batch. Out: lines; next: golden files, and readers.
 
 to <- source          a copy, units [and zeros up to]       h: units, (+12): from this column on
 to = a @ b, to += ... products for each token of a chunk

@@ -1,9 +1,8 @@
-"""Whether a call is sound. In: a `Call`. Out: nothing, or a `CallError` that names the step; next:
-`bind`.
+"""Verify a call. In: a `Call`. Out: nothing, or a `CallError` that names the step; next: `bind`.
 
-Each place of the plan is bound, to views of its kind; nothing is read before it is written; nothing
-lies outside its buffer; no result but the sums, which callers may have cleared, is left unwritten;
-what is stored in bfloat16 meets those alone who know it.
+Each place of the plan is bound to views of its kind; nothing is read before it is written; nothing
+is outside its buffer; all results are written, except sums, which callers may have cleared; only
+steps that support bfloat16 use buffers in bfloat16.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ Span = tuple[View, int]  # so many numbers from a view's column on
 
 
 class CallError(Exception):
-    """A call that must not run: what is wrong, and in which step."""
+    """An invalid call: what is wrong, and in which step."""
 
 
 def verify(call: Call) -> None:

@@ -1,5 +1,5 @@
-"""What compiled code is told, word by word. In: a call's steps. Out: `Table`s of plain numbers, and
-how the others follow from a batch; next: `bind`.
+"""The words that compiled code reads. In: a call's steps. Out: tables of numbers, and rules for
+those that depend on the batch; next: `bind`.
 
 A word is a number, to which is added what a `Known` finds in a batch: a number, and perhaps one of
 the addresses that a call brings.

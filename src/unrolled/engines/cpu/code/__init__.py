@@ -1,1 +1,1 @@
-"""What is emitted: vector code, and the functions that kernels call or share."""
+"""Code generation: vector code, and the functions that kernels call or share."""

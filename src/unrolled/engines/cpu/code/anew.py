@@ -1,10 +1,10 @@
-"""Steps before which states start anew. In: a kernel that is being written, where it stands.
-Out: code around a step; next: `emit`.
+"""Code for steps before which states are reset. In: a kernel that is being written, where it
+stands. Out: code around a step; next: `emit`.
 
-A step with no reset among the rows of its job runs as ever. Before one that has some, the states
-before it are copied to rows of their own, those that start anew as what they start from, and the
-step reads them there. After one of the backward kernel, what goes on to the step before is cleared
-in their rows.
+A step with no reset among the rows of its job runs as usual. Before a step with resets, the old
+states are copied to separate rows, with the initial values in the rows that are reset, and the step
+reads them there. After such a step of the backward kernel, the derivatives for the previous step
+are cleared in these rows.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Anew:
         self.found = builder.alloca(I1)
 
     def before(self, now: StepPlace, team: Team) -> None:
-        """Ask the rows of this step, and bring states where it finds them."""
+        """Test the rows of this step, and copy states to where it reads them."""
         builder = self.builder
         builder.store(I1(0), self.found)
         with loop(builder, I64(0), now.rows) as row:
@@ -50,7 +50,7 @@ class Anew:
                 self._turn(place, now)
 
     def after(self, now: StepPlace, team: Team) -> None:
-        """Let no derivative pass."""
+        """Stop derivatives at a reset."""
         if any(place.kind is Kind.NEXT for place in self.plan.anew):
             with self.builder.if_then(self.any, likely=False):
                 self._each_row(now, team, lambda place: place.kind is Kind.NEXT)

@@ -1,5 +1,5 @@
-"""What a kernel is told, and where it stands. In: a `Plan`. Out: `Words`, its arguments by name,
-and `Now`, one of its time steps; next: `emit`, and `call/words`, which fills them in.
+"""The arguments of a kernel, and its current step. In: a `Plan`. Out: `Words`, its arguments by
+name, and `StepPlace`, one of its time steps; next: `emit`, and `call/words`, which fills them in.
 """
 
 from __future__ import annotations

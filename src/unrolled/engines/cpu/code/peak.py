@@ -1,4 +1,4 @@
-"""How many products a second the processor can do: a loop of multiply-adds on registers.
+"""The peak rate of the processor: a loop of multiply-adds on registers.
 
 In: a kind of product, a machine. Out: `peak`, operations a second on so many threads;
 next: `unrolled bench`, which holds times against it. Nothing is loaded or stored in the loop, so no

@@ -1,4 +1,4 @@
-"""A compiled function that works through a table: what copies and multiplies for the kernels.
+"""A compiled function that processes a table of copies or products for the kernels.
 
 In: how one entry is done. Out: `name(table, first_job, last_job)`; next: `arrange`,
 `rows`, `outer`. A table is words of 64 bits: how many jobs share the work, how many entries there

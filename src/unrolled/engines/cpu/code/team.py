@@ -3,14 +3,14 @@
 In: the word that holds the address of the team's flags (0: there is no team), and the
 kernel's two numbers. Out: which panels are this member's, and a barrier; next: `emit`.
 
-Each member has a flag in a cache line of its own, and counts in it the barriers that it has come
-to; it goes on when all the others have counted as far. Nobody else writes a flag, and the counts
-only grow, so flags need no reset between one launch and the next.
+Each member has a flag in its own cache line, in which it counts the barriers that it has reached;
+it continues when all others have reached the same count. Only the member writes its flag, and
+counts only increase, so flags need no reset between launches.
 
-Who waits looks at the flag for some microseconds, and then sleeps until whoever writes the flag
-wakes it (Linux's futex): so a team gets on, if slowly, where other processes take its cores away.
-Beside the flag stands a word which says that somebody sleeps there. Both sides write first and
-look then, in one order for all, so one of them sees the other; and nobody sleeps for long.
+A waiting member spins on the flag for some microseconds, and then sleeps until the writer of the
+flag wakes it (by Linux's futex). So a team makes progress, if slowly, when other processes take its
+cores. A word next to the flag says that a member is sleeping. Both sides write first and then read,
+in sequentially consistent order, so one of them sees the other; and no sleep is long.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a kernel's caller lends it: memory, and threads.
+"""The memory and threads that the caller of a kernel provides.
 
 In: nothing. Out: `Library`, the little that the engine needs of arrays, and `NumPyLibrary`;
 the torch layers bring their own. The engine itself has no arrays, and needs no BLAS.

@@ -1,13 +1,12 @@
-"""Compiled code kept on disk, so that the next process starts at once.
+"""A cache of compiled code on disk, so that the next process starts at once.
 
 In: a key and the bytes of an object file. Out: the same bytes, or None where there are
 none that can be trusted. Next: `jit` links them into the process.
 
-One file an entry, `<key>.o`: the SHA-256 of key and object, then the object. What is read is
-executed, so a folder or an entry that another user owns or may write is left alone. It is written
-under another name and moved into place, so a reader sees the whole file or none, and of two
-processes that write at once the last one wins with the same content. What is damaged reads as
-absent.
+There is one file per entry, `<key>.o`: the SHA-256 of key and object, then the object. The content
+is executed, so a folder or an entry that another user owns or can write is not used. Files are
+written under another name and renamed, so a reader sees the whole file or none; if two processes
+write at the same time, the last one wins, with the same content. Damaged entries count as absent.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Memory that is used again. In: how many numbers are wanted, in several pieces. Out: a `Lease` of
-flat arrays; when nobody holds the lease any more, its memory waits for the next one.
+"""Memory that is reused. In: the sizes of several pieces. Out: a `Lease` of flat arrays; when the
+lease is released, its memory is kept for the next one.
 
-What a forward pass keeps for the backward one is tens of megabytes, and fresh memory costs as much
-as the kernel that fills it: the system hands it out page by page and clears each. Only memory that
-never leaves the engine is leased; outputs and gradients are fresh, and the user's.
+A forward pass stores tens of megabytes for the backward pass, and fresh memory costs as much time
+as the kernel that fills it, because the system clears it page by page. Only memory that never
+leaves the engine is leased; outputs and gradients are fresh, and belong to the user.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _poisonings: list[None] = []
 
 @contextmanager
 def poisoned() -> Iterator[None]:
-    """Inside, leased memory holds NaN: whatever a kernel reads and nobody wrote, shows."""
+    """A context in which leased memory is filled with NaN, which reveals unwritten memory."""
     _poisonings.append(None)
     try:
         yield
@@ -40,7 +40,7 @@ def poisoned() -> Iterator[None]:
 
 
 class Memory:
-    """Arrays of one kind, kept between uses; `allocate` gives an array and its address."""
+    """Arrays of one kind, kept between uses; `allocate` returns an array and its address."""
 
     def __init__(self, allocate: Callable[[int], Room], bytes: int) -> None:
         self.allocate, self.bytes = allocate, bytes
@@ -73,7 +73,7 @@ class Memory:
 
 
 class Lease:
-    """Pieces of an array that goes back when this object goes."""
+    """Pieces of an array that is returned when this object is deleted."""
 
     __slots__ = ("memory", "room", "size", "starts")
 
