@@ -3,8 +3,8 @@
     python examples/awd_lstm.py
     python examples/awd_lstm.py book.txt
 
-Without a text it learns the sentences of a small grammar, and prints the perplexity of sentences
-that it has not seen.
+Without a text it learns the sentences of a small grammar. It prints the perplexity of unseen
+sentences.
 """
 
 import math
@@ -22,8 +22,8 @@ from unrolled.cells.modifiers import VariationalDropout, WeightDrop
 
 
 class AWDLSTM(nn.Module):
-    """Weight drop on the recurrent matrices, one dropout mask a sequence on the input of every
-    layer, whole words left out of the embedding, and one matrix for embedding and output."""
+    """Weight drop on the recurrent matrices, one dropout mask per sequence on the input of every
+    layer, dropout of whole words in the embedding, and one matrix for embedding and output."""
 
     def __init__(self, words, size, layers):
         super().__init__()
@@ -36,7 +36,7 @@ class AWDLSTM(nn.Module):
 
     def forward(self, tokens, states=None):
         table = self.embed.weight
-        if self.training:  # a word is left out wherever it stands
+        if self.training:  # drop a word at all of its positions
             table = table * nn.functional.dropout(table.new_ones(len(table), 1), 0.05)
         y, states = self.lstm(nn.functional.embedding(tokens, table), states)
         return self.output(nn.functional.dropout(y, 0.1, self.training)), y, states
@@ -56,7 +56,7 @@ def grammar(sentences, seed=0):
 
 
 def batches(words, numbers, batch, steps):
-    """Windows of a text that is cut into `batch` columns, one behind the other: (steps + 1, B)."""
+    """Consecutive windows of a text that is split into `batch` columns: (steps + 1, B)."""
     tokens = torch.tensor([numbers[word] for word in words])
     columns = tokens[: len(tokens) // batch * batch].reshape(batch, -1).T
     for start in range(0, len(columns) - 1, steps):
@@ -68,7 +68,7 @@ def train(model, windows, optimizer):
     states = None
     for window in windows:
         scores, y, states = model(window[:-1], states)
-        states = tuple(state.detach() for state in states)  # they go on, their derivatives do not
+        states = tuple(state.detach() for state in states)  # carry values on, not derivatives
         loss = nn.functional.cross_entropy(scores.flatten(0, 1), window[1:].flatten())
         loss = loss + 2 * y.square().mean() + (y[1:] - y[:-1]).square().mean()  # AR and TAR
         optimizer.zero_grad()
@@ -95,7 +95,7 @@ def learned(model, numbers, words, epochs):
     optimizer = torch.optim.SGD(model.parameters(), lr=10.0)
     found = []
     for epoch in range(epochs):
-        if epoch == epochs // 2:  # averaged SGD, once plain SGD has come near
+        if epoch == epochs // 2:  # averaged SGD, after plain SGD has come close
             optimizer = torch.optim.ASGD(model.parameters(), lr=10.0, t0=0, lambd=0.0)
         train(model, list(batches(words[:cut], numbers, 8, 20)), optimizer)
         found.append(perplexity(model, list(batches(words[cut:], numbers, 8, 20))))

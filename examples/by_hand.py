@@ -1,4 +1,4 @@
-"""A recurrent network in NumPy alone: which of two symbols came first?
+"""A recurrent network in plain NumPy: which of two symbols came first?
 
     python examples/by_hand.py
 

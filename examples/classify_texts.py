@@ -3,10 +3,10 @@
     python examples/classify_texts.py            # a few minutes on two cores
     python examples/classify_texts.py --epochs 2 --sentences 400
 
-Each sentence of the documentation that comes with Python is there twice: as it was written, and
-with its words shuffled. Which is which? Only the order of the words tells. Three models learn it:
-the mean of the word vectors (feed-forward), a simple RNN, and an LSTM. The recurrent layers are
-PyTorch's; `--unrolled` takes those of unrolled, which changes one line.
+Each sentence of the documentation that comes with Python occurs twice: in its original order, and
+with its words shuffled. Only the order of the words distinguishes the two. Three models learn the
+task: the mean of the word vectors (feed-forward), a simple RNN, and an LSTM. The recurrent layers
+are PyTorch's; `--unrolled` takes those of unrolled, which changes one line.
 """
 
 import argparse
@@ -38,7 +38,7 @@ class Classifier(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """The mean of the word vectors, a layer of units, and a linear layer: order is lost."""
+    """The mean of the word vectors, a hidden layer, and a linear layer: word order is lost."""
 
     def __init__(self, words, width, classes):
         super().__init__()
@@ -59,7 +59,7 @@ def collate(pairs):
 
 
 def run_epoch(model, loader, optimizer=None):
-    """Once through the data; learns if there is an optimizer. The mean loss, and the accuracy."""
+    """One pass over the data, which trains if there is an optimizer. Returns loss and accuracy."""
     model.train(optimizer is not None)
     loss_sum = correct = count = 0
     with torch.set_grad_enabled(optimizer is not None):

@@ -1,4 +1,4 @@
-"""Forecast a series of one's own, with intervals, in Python.
+"""Forecast your own series, with intervals, in Python.
 
 python examples/forecast.py
 """

@@ -1,4 +1,4 @@
-"""Hello, equation: a cell in one line, its derivative, and its answer to a pulse.
+"""Hello, equation: a cell in one line, its derivative, and its response to a pulse.
 
 python examples/hello_equation.py
 """
@@ -22,7 +22,7 @@ class Leaky(Cell):
 def main(picture="hello_equation.svg"):
     step = ur.equation(Leaky)
     print(step.text, step.backward.text, sep="\n\n")
-    print(ur.check_gradients(Leaky))  # every derivative, against finite differences
+    print(ur.check_gradients(Leaky))  # compares every derivative with finite differences
 
     pulse = np.zeros((60, 1))
     pulse[5] = 10.0

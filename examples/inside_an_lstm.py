@@ -2,7 +2,7 @@
 
     python examples/inside_an_lstm.py
 
-A number is shown with a flag, once; the network is to say it at the end, whatever comes after.
+One of the numbers is marked by a flag; the network must output it at the end.
 """
 
 import matplotlib.pyplot as plt

@@ -1,4 +1,4 @@
-"""A cell of one's own as C for a microcontroller, compiled and compared where there is a compiler.
+"""A custom cell as C for a microcontroller, compiled and compared if there is a compiler.
 
 python examples/into_c.py
 """
@@ -45,7 +45,7 @@ def main(picture="into_c.svg", folder="."):
 
 
 def run_in_c(folder, xs):
-    """Compile the file into a library, and give it one time step after another."""
+    """Compile the file into a library, and run it one time step after another."""
     library = folder.resolve() / "gated.so"
     command = ["gcc", "-O2", "-shared", "-fPIC", "-o", library, folder / "gated.c", "-lm"]
     subprocess.run(command, check=True)

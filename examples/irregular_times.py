@@ -1,9 +1,9 @@
-"""A cell with a second input: how long ago the last observation was.
+"""A cell with a second input: the time since the last observation.
 
     python examples/irregular_times.py
 
-A state that fades by exp(-softplus(tau) dt) between observations, much as in GRU-D (Che et al.
-2018), beside the same cell that is not told the time.
+The state decays by exp(-softplus(tau) dt) between observations, much as in GRU-D (Che et al. 2018).
+It is compared with the same cell without the times.
 """
 
 import matplotlib.pyplot as plt
@@ -14,7 +14,7 @@ from unrolled import Cell, exp, softplus, tanh
 
 
 class Decaying(Cell):
-    """A simple RNN whose state fades with the time that has passed."""
+    """A simple RNN whose state decays with time."""
 
     def step(self, x, h, *, dt):
         h = h * exp(-softplus(self.tau) * dt)
@@ -22,7 +22,7 @@ class Decaying(Cell):
 
 
 def observations(count, steps=24):
-    """Sines of their own frequency and phase, seen at random times; the last is to be foretold."""
+    """Sines of random frequency and phase, observed at random times; predict the last value."""
     gaps = torch.empty(steps + 1, count).exponential_(1.5)
     times = gaps.cumsum(0)
     values = torch.sin(times * (0.5 + torch.rand(count)) + 6 * torch.rand(count))

@@ -1,4 +1,4 @@
-"""A language model that invents words after a list of them.
+"""A character-level language model that invents names like those in a list.
 
 python examples/names.py                    # names of the months, days and planets
 python examples/names.py my_names.txt       # one a line

@@ -2,8 +2,8 @@
 
     python examples/paper_cell.py
 
-The 64 pixels of each of scikit-learn's digits come one at a time, so that the network has to
-remember the first rows for dozens of steps. The equation is typed as the paper has it.
+The network reads the 64 pixels of each of scikit-learn's digits one at a time, so it must remember
+the first rows for dozens of steps. The equation is written as in the paper.
 """
 
 import matplotlib.pyplot as plt

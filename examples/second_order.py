@@ -13,7 +13,7 @@ import unrolled as ur
 
 
 def sharpness(loss_of, parameters, iterations=8):
-    """The greatest eigenvalue of the Hessian of a loss, by power iteration."""
+    """The largest eigenvalue of the Hessian of a loss, by power iteration."""
     gradients = torch.autograd.grad(loss_of(), parameters, create_graph=True)
     direction = [torch.randn_like(one) for one in parameters]
     for _ in range(iterations):

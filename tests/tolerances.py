@@ -1,4 +1,4 @@
-"""The only tolerances, each with its reason, and the one comparison that uses them."""
+"""All tolerances of the tests, each with its reason, and the one comparison function."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -10,16 +10,16 @@ import numpy as np
 class Tolerance:
     """How far `actual` may be from `expected`: `absolute + relative * scale`.
 
-    `scale` is the expected number itself ("element"), or the largest of its array ("array"): sums
-    of products round relative to their largest terms, so a small element of a matrix product is
-    no more accurate, in absolute terms, than a large one.
+    `scale` is the expected number itself ("element"), or the largest number of its array ("array"):
+    the rounding error of a sum of products is relative to its largest terms, so a small element of
+    a matrix product is no more accurate, in absolute terms, than a large one.
     """
 
     relative: float
     absolute: float
     reason: str
     scale: Literal["element", "array"] = "array"
-    dtype: str | None = None  # what `actual` must be; None: whatever `expected` is
+    dtype: str | None = None  # the dtype of `actual`; None: that of `expected`
 
 
 EXACT = Tolerance(0.0, 0.0, "the same operations in the same order give the same bits")
@@ -35,26 +35,26 @@ FLOAT32 = Tolerance(
 BFLOAT16 = Tolerance(
     2e-2,
     0.0,
-    "outputs of bfloat16 are read again on the way back: 8 bits, over some steps",
+    "the backward pass reads the outputs in bfloat16: 8 bits, over some steps",
 )
 FLOAT16 = Tolerance(
     3e-3,
     0.0,
-    "outputs of float16 are read again on the way back: 11 bits, over some steps",
+    "the backward pass reads the outputs in float16: 11 bits, over some steps",
 )
 KEPT = Tolerance(
     2e-2,
     1e-6,
-    "gradients made of values that were rounded to bfloat16, at 2^-9 each, over some steps",
+    "gradients computed from values rounded to bfloat16, with an error of 2^-9 each, over some steps",
 )
 C_STEP = Tolerance(
     1e-6,
     1e-6,
-    "float32 in C, a few steps: other roundings of tanh and exp, sums in another order",
+    "float32 in C, a few steps: tanh and exp round differently, sums are in another order",
     dtype="float32",
 )
 FIGURE = Tolerance(
-    1e-5, 1e-5, "a loss or a mean in float64 that was made of float32 numbers", dtype="float64"
+    1e-5, 1e-5, "a loss or a mean in float64, computed from float32 numbers", dtype="float64"
 )
 PROCESSES = Tolerance(
     1e-4, 0.0, "float32 gradients of two processes are added in another order", dtype="float64"
@@ -65,7 +65,7 @@ PROCESSES_FLOAT64 = Tolerance(
 SLOPE = Tolerance(
     1e-6,
     1e-9,
-    "a central difference in float64 with a step of 6e-6 rounds at about 1e-16 / 6e-6",
+    "a central difference in float64 with a step of 6e-6 has a rounding error of 1e-16 / 6e-6",
     dtype="float64",
 )
 CLIPPED = Tolerance(
@@ -74,23 +74,23 @@ CLIPPED = Tolerance(
 PENCIL = Tolerance(
     0.0,
     2e-3,
-    "some forty lines, each rounded to four decimals, and errors of early lines grow in later ones",
+    "about forty lines, each rounded to four decimals; errors of early lines grow in later ones",
 )
 NEXT_TO_NOTHING = Tolerance(
-    0.0, 1e-6, "weights after a few steps of Adam, which are as long as the learning rate of 1e-12"
+    0.0, 1e-6, "weights after a few steps of Adam, each as long as the learning rate of 1e-12"
 )
 SHARE = Tolerance(
-    0.0, 0.03, "the share of 4,000 drawings: almost four times its standard deviation of 0.008"
+    0.0, 0.03, "the share of 4,000 random draws: almost four standard deviations of 0.008"
 )
 
 
 def assert_agrees(
     actual: Any, expected: Any, *, tolerance: Tolerance, same_nan: bool = False, name: str = "it"
 ) -> None:
-    """Raise AssertionError unless both are the same in shape, dtype and, within tolerance, value.
+    """Raise AssertionError unless shape, dtype and, within the tolerance, values are the same.
 
-    A NaN on either side fails, unless `same_nan`: then both must have it at the same places.
-    Infinities must stand at the same places with the same sign.
+    A NaN on either side fails, unless `same_nan`: then both must have NaN at the same places.
+    Infinities must be at the same places with the same sign.
     """
     actual, expected = _array(actual), _array(expected)
     assert actual.shape == expected.shape, f"{name}: shape {actual.shape}, not {expected.shape}"

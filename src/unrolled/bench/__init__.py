@@ -1,6 +1,6 @@
-"""Measurements side by side with peers: every time stands beside a checked result.
+"""Benchmarks against other libraries: every time is that of a checked result.
 
 A suite (`suites`) sets problems (`problem`), lets contestants solve each (`peers`), checks that
-they agree (`parity`), times them in turns (`rounds`) and hands over records (`record`). `summary`
-holds them against the goals; `tables` and `picture` show them.
+they agree (`parity`), interleaves their timings (`rounds`) and returns records (`record`). `goals`
+compares them with the goals; `tables` and `picture` show them.
 """

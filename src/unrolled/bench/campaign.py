@@ -20,7 +20,7 @@ from unrolled.bench.tables import Table, as_markdown, tables
 
 @dataclass
 class Results:
-    """Everything that was measured, and on what."""
+    """All measurements, and the machine."""
 
     when: str
     machine: dict[str, Any]
@@ -71,7 +71,7 @@ class Results:
 
 
 def begin(settings: Settings, threads: str) -> Results:
-    """No records yet; `threads` says how their number was enforced."""
+    """Results without records; `threads` says how the number of threads was enforced."""
     how = {
         "threads": threads,
         "rounds": settings.rounds,
@@ -84,7 +84,7 @@ def begin(settings: Settings, threads: str) -> Results:
 
 
 def conduct(results: Results, names: Sequence[str], settings: Settings, folder: Path) -> list[Path]:
-    """Measure suite after suite, and write after each: minutes of work survive whatever comes."""
+    """Measure suite after suite, and write after each, so that no finished work is lost."""
     written: list[Path] = []
     try:
         for name in names:

@@ -1,5 +1,5 @@
-"""Work in a process of its own. In: "module:function" and arguments that JSON can hold. Out: what
-it returned; next: the suites whose work must be the first, or the only one, in a process.
+"""Run work in a separate process. In: "module:function" and arguments as JSON. Out: its result;
+next: suites whose work must be the first, or the only one, in a process.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class ChildFailed(Exception):
 
 
 class ChildTookTooLong(ChildFailed):
-    """It was stopped at its time limit."""
+    """The other process was stopped at its time limit."""
 
 
 def call(
@@ -29,7 +29,7 @@ def call(
     limit: float,
     environment: Mapping[str, str] | None = None,
 ) -> Any:
-    """Run it elsewhere, for at most so many seconds; it ends with all the processes it started."""
+    """Run it in a child process with a time limit; all processes that it starts end with it."""
     process = subprocess.Popen(
         [sys.executable, "-m", "unrolled.bench.child", function],
         stdin=subprocess.PIPE,
@@ -54,7 +54,7 @@ def call(
 
 
 def _end_group(process: subprocess.Popen[str]) -> None:
-    """A compiler that it started must not go on either."""
+    """End the whole process group, including compilers that the child started."""
     if hasattr(os, "killpg"):
         os.killpg(process.pid, 9)
     else:
@@ -63,7 +63,7 @@ def _end_group(process: subprocess.Popen[str]) -> None:
 
 
 def main() -> None:
-    """The other side."""
+    """The entry point of the child process."""
     module, _, name = sys.argv[1].partition(":")
     function = getattr(importlib.import_module(module), name)
     result = function(**json.load(sys.stdin))

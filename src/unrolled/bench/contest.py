@@ -1,7 +1,7 @@
 """One problem, several contestants. In: a problem and makers. Out: a `Record`; next: `suites`.
 
-First everybody's results are compared, then everybody is timed, in turns. Who disagrees is not
-timed.
+First all results are compared, then the contestants are timed, interleaved. A contestant that
+disagrees is not timed.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ def hold(
     references: Mapping[str, Maker] | None = None,
     tolerance: float = parity.TOLERANCE,
 ) -> Record:
-    """Make, compare, time. Everybody is compared with the first; or, where contestants solve
-    different problems, each with a reference of its own, which is not timed.
+    """Create, compare, time. All contestants are compared with the first; if they solve different
+    problems, each is compared with its own reference, which is not timed.
     """
     what = f"{cell} {shape}" if shape else cell
     settings.tell(f"{suite}: {what}")
@@ -97,7 +97,7 @@ def against(
     names: Sequence[str],
     ours: Mapping[str, Maker],
 ) -> Record:
-    """Ours beside those of the named peers that are installed; the others are left out by name."""
+    """Ours, and the named peers that are installed; the others are reported by name."""
     present, left_out = peers.present(names)
     makers = {name: partial(peers.maker(name, work), problem, settings.threads) for name in present}
     # the first is whom everybody is compared with: a peer, where there is one

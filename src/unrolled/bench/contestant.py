@@ -15,7 +15,7 @@ FIXED, IN_PLACE = f"{OURS}, fixed", f"{OURS}, in place"
 
 @dataclass(frozen=True)
 class Contestant:
-    """`run` is what is timed; it returns when the work is done."""
+    """`run` is timed; it returns when the work is done."""
 
     run: Callable[[], object]
     # What it computes: "y" and "d_<weight>". None: a yardstick, which computes something else.

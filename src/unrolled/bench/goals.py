@@ -1,7 +1,6 @@
-"""What should be reached, and what was. In: records. Out: figures beside their goals; next:
-`tables`.
+"""Goals and results. In: records. Out: figures with their goals; next: `tables`.
 
-Nothing here decides how a run ends: a figure short of its goal is printed as such.
+Nothing here affects the exit status: a figure short of its goal is only printed as such.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ class Goal:
 
 @dataclass(frozen=True)
 class Figure:
-    """A goal, what was found, and over how many records."""
+    """A goal, the result, and the number of records."""
 
     goal: Goal
     value: float
@@ -56,7 +55,7 @@ class Figure:
 
 
 def figures(records: Iterable[Record]) -> list[Figure]:
-    """Every goal that something was measured for."""
+    """Every goal for which something was measured."""
     records, found = list(records), []
     for goal in GOALS:
         values = [goal.value(r) for r in records if r.suite == goal.suite and r.samples]
@@ -113,7 +112,7 @@ def seconds(which: str, cells: tuple[str, ...] = ()) -> Value:
 
 
 def share_of_rate(record: Record) -> float | None:
-    """Our products a second over those of the yardstick, round by round."""
+    """Our products per second relative to those of the yardstick, round by round."""
     done = record.facts["products"]
     rate: float = record.ratio("torch.mm") * done[OURS] / done["torch.mm"]
     return rate

@@ -1,4 +1,4 @@
-"""How users lay a cell's weights out: gates one above the other, so that one product serves all.
+"""The usual layouts of a cell's weights: gates stacked in one matrix, for a single product.
 
 In: weights (or gradients) by the names of the equation. Out: the same by the names of a layout, and
 back; next: `peers`.

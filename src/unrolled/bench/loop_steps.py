@@ -1,4 +1,4 @@
-"""Cells as a PyTorch user writes them: one product for all gates, the input's product done ahead.
+"""Cells as a PyTorch user writes them: one product for all gates, the input's product in advance.
 
 In: a step's part of the input's product, the states, the joined parameters (`layouts.JOINED`).
 Out: the new states, the output first; next: `peers.python_loop`. Rows are sequences: (B, n).

@@ -1,4 +1,4 @@
-"""On what it was measured, and how busy that was. In: nothing. Out: facts; next: `results`."""
+"""The machine, and how busy it was. In: nothing. Out: facts; next: `campaign`."""
 
 from __future__ import annotations
 
@@ -59,14 +59,14 @@ def processor() -> str:
 
 
 def cores() -> int:
-    """How many this process may use."""
+    """The number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def restrict(threads: int) -> str:
-    """Give every contestant so many threads, and say how."""
+    """Limit every contestant to this number of threads, and say how."""
     import torch
 
     if not 1 <= threads <= cores():
@@ -83,7 +83,7 @@ def restrict(threads: int) -> str:
 
 
 class Load:
-    """How much of the machine others used while something was measured.
+    """The load by other processes during a measurement.
 
     with Load() as load: ...
     load.others     share of all cores, None where the system does not tell

@@ -1,5 +1,5 @@
-"""Whether contestants compute the same. In: the results of each. Out: how far they are apart, or
-`Disagreement`; next: `contest`, which times nobody who disagrees.
+"""Compare the results of contestants. In: the results of each. Out: their differences, or
+`Disagreement`; next: `contest`, which does not time a contestant that disagrees.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CANCELLED = 0.01
 
 
 class Disagreement(Exception):
-    """Two contestants were given the same problem and do not agree on the answer."""
+    """Two contestants disagree on the result of the same problem."""
 
 
 def differences(
@@ -63,7 +63,7 @@ def _largest(array: Array) -> float:
 def compare(
     results: Mapping[str, Mapping[str, Array]], tolerance: float = TOLERANCE
 ) -> dict[str, float]:
-    """Everybody against the first: name -> largest relative difference."""
+    """Compare all with the first: name -> largest relative difference."""
     whose, *others = results
     return {who: differences(results[whose], results[who], who, whose, tolerance)
             for who in others}  # fmt: skip

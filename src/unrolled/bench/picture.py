@@ -1,4 +1,4 @@
-"""Records as a picture. In: records. Out: SVG text; next: `campaign` writes it."""
+"""A figure of the records. In: records. Out: SVG text; next: `campaign` writes it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ALT = "How many times as long a peer takes as unrolled, for each cell and shape.
 
 
 def svg(records: Sequence[Record]) -> str | None:
-    """A panel for each suite that compares shapes; None where nothing does."""
+    """A panel for each suite that compares shapes; None if there is none."""
     panels = []
     for suite, (peers, label) in DRAWN.items():
         found = [r for r in records if r.suite == suite and r.best_ratio(peers) is not None]

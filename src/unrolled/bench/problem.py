@@ -1,4 +1,4 @@
-"""What every contestant is given. In: a cell's name and a shape. Out: `Problem`; next: `peers`.
+"""The problem for all contestants. In: a cell's name and a shape. Out: `Problem`; next: `peers`.
 
 Weights have the names of the cell's equation; each peer arranges them as its users do.
 """
@@ -68,7 +68,7 @@ def shape_from(text: str) -> Shape:
 
 @dataclass(frozen=True)
 class Problem:
-    """One cell on one batch: weights, input, and the derivative of the loss by the output."""
+    """One cell on one batch: weights, input, and the derivative of the loss at the output."""
 
     cell: str
     shape: Shape
@@ -78,7 +78,7 @@ class Problem:
 
     @cached_property
     def weights(self) -> dict[str, Array]:
-        """The cell's own first values, and small random numbers where those are all the same."""
+        """The cell's initial values, and small random numbers where those are all equal."""
         made = getattr(cells, self.cell)(self.shape.I, self.shape.H, seed=self.seed).weights
         draw = np.random.default_rng(self.seed + 1)
         spread = 1 / np.sqrt(self.shape.H)
@@ -115,12 +115,12 @@ class Problem:
 
     @property
     def going(self) -> Array:
-        """(T, B): which places are not padding."""
+        """(T, B): True where there is no padding."""
         return np.arange(self.shape.T)[:, None] < self.lengths
 
     @property
     def tokens(self) -> int:
-        """How many steps there are in all sequences together."""
+        """The total number of steps of all sequences."""
         return int(self.lengths.sum())
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""What was measured. In: samples. Out: `Record`, as plain data too; next: `summary`, `tables`."""
+"""Measurements. In: samples. Out: `Record`, also as plain data; next: `goals`, `tables`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from unrolled.bench.problem import Shape
 
 @dataclass
 class Record:
-    """One problem, and what each contestant took for it."""
+    """One problem, and the times of each contestant."""
 
     suite: str
     cell: str
@@ -34,12 +34,12 @@ class Record:
         return min(self.samples[name]), max(self.samples[name])
 
     def ratio(self, peer: str, ours: str = OURS) -> float:
-        """How many times as long the peer took: the median over the rounds, each by itself."""
+        """The time of the peer relative to ours: the median of the ratios of the rounds."""
         pairs = zip(self.samples[peer], self.samples[ours], strict=True)
         return median(theirs / own for theirs, own in pairs)
 
     def best_ratio(self, peers: tuple[str, ...], ours: str = OURS) -> float | None:
-        """The same for the fastest of those peers that took part."""
+        """The same for the fastest of these peers, if measured."""
         if ours not in self.samples:
             return None
         return min((self.ratio(peer, ours) for peer in peers if peer in self.samples), default=None)

@@ -1,6 +1,6 @@
-"""Times taken in turns: A B A B ... In: contestants. Out: seconds for each, one number a round;
-next: `contest`. What slows the machine for a while slows everybody, and each round can be compared
-alone.
+"""Interleaved timings: A B A B ... In: contestants. Out: seconds for each, one number per round;
+next: `contest`. A temporary slowdown of the machine affects all contestants, and each round can be
+compared separately.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ def take_turns(
     clock: Callable[[], float] = time.perf_counter,
     sleep: Callable[[float], None] = time.sleep,
 ) -> dict[str, list[float]]:
-    """Seconds a unit of work. A sample repeats the work for about `least` seconds, and is the
-    median of these runs: what else the machine does in between lengthens a few of them.
+    """Seconds per unit of work. A sample repeats the work for about `least` seconds and is the
+    median of these runs, so that a few runs that were interrupted do not matter.
     """
     counts = {}
     for name, contestant in contestants.items():

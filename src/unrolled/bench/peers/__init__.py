@@ -1,4 +1,4 @@
-"""Who takes part. In: a name. Out: a maker of a `Contestant`; next: `contest`.
+"""The contestants. In: a name. Out: a function that creates a `Contestant`; next: `contest`.
 
 Each module here is one way to run a cell, written as its users write it, and has a function for
 each kind of work it can do: `training`, `inference`, `ragged`, `stream`, called with a problem and
@@ -25,7 +25,7 @@ PEERS: dict[str, tuple[str, tuple[str, ...]]] = {
 
 
 def present(names: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    """Those that are installed, and why the others are left out."""
+    """The installed peers, and why the others are left out."""
     left_out = {}
     for name in names:
         missing = [package for package in PEERS[name][1] if find_spec(package) is None]
@@ -38,7 +38,7 @@ def present(names: Sequence[str]) -> tuple[list[str], dict[str, str]]:
 
 
 def maker(name: str, work: str) -> Callable[[Problem, int], Contestant]:
-    """What makes this peer a contestant in this kind of work."""
+    """The function that creates this peer's contestant for this kind of work."""
     module = import_module(f"unrolled.bench.peers.{PEERS[name][0]}")
     make: Callable[[Problem, int], Contestant] = getattr(module, work)
     return make

@@ -1,6 +1,6 @@
-"""unrolled's export to C, compiled with gcc -O3 for this processor: one step a call.
+"""unrolled's export to C, compiled with gcc -O3 for this processor: one step per call.
 
-Called from Python, each step by ctypes, as the others are; or from C, as a firmware calls it.
+Called from Python like the others, each step by ctypes; or from C, as in firmware.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ void all(const float *x, float *y, int steps)
 
 
 def missing() -> str | None:
-    """Why it cannot take part here."""
+    """Why it cannot run here."""
     return None if shutil.which("gcc") else "gcc is not installed"
 
 

@@ -1,4 +1,4 @@
-"""The two kinds of work that torch users do. In: a forward pass and its parameters. Out: a
+"""Training steps and inference under torch. In: a forward pass and its parameters. Out: a
 `Contestant`; next: `contest`. Shared by everything that runs under torch.
 """
 
@@ -45,7 +45,7 @@ def training(
 
 
 def inference(problem: Problem, forward: Forward) -> Contestant:
-    """Forward alone, without a graph."""
+    """Only the forward pass, without a graph."""
     x = torch.from_numpy(problem.x)
 
     def run() -> Tensor:

@@ -1,5 +1,5 @@
-"""What is measured. In: a name. Out: a module with `measure(settings)`, which yields records; next:
-`campaign`. A suite says in its first lines what exactly its contestants do.
+"""The suites. In: a name. Out: a module with `measure(settings)`, which yields records; next:
+`campaign`. The docstring of a suite says exactly what its contestants do.
 """
 
 from __future__ import annotations

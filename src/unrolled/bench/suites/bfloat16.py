@@ -4,7 +4,7 @@ multiply-adds on registers, and every rate is given as a share of it.
 
 A stream in bfloat16 is compared with one in float32: a step reads half as many bytes of weights.
 
-Results are compared with float32's, and may be as far from it as bfloat16 rounds over all steps.
+Results are compared with those of float32, within the rounding error of bfloat16 over all steps.
 """
 
 from __future__ import annotations

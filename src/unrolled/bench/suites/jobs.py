@@ -1,4 +1,4 @@
-"""Jobs with their default flags, beside what a person would take instead.
+"""Jobs with their default options, compared with common alternatives.
 
 Texts: logistic regression on the TF-IDF of words (one and two together), and of characters (two to
 five). Series: MiniRocket (Dempster et al. 2021, in sktime) with ridge classification. Of both, what
