@@ -45,7 +45,7 @@ FLOAT16 = Tolerance(
 KEPT = Tolerance(
     2e-2,
     1e-6,
-    "gradients computed from values rounded to bfloat16, with an error of 2^-9 each, over some steps",
+    "gradients computed from values rounded to bfloat16, an error of 2^-9 each, over some steps",
 )
 C_STEP = Tolerance(
     1e-6,
@@ -65,7 +65,7 @@ PROCESSES_FLOAT64 = Tolerance(
 SLOPE = Tolerance(
     1e-6,
     1e-9,
-    "a central difference in float64 with a step of 6e-6 has a rounding error of 1e-16 / 6e-6",
+    "a central difference in float64 with a step of 6e-6 has a rounding error of about 1e-16 / 6e-6",
     dtype="float64",
 )
 CLIPPED = Tolerance(
