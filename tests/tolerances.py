@@ -65,7 +65,7 @@ PROCESSES_FLOAT64 = Tolerance(
 SLOPE = Tolerance(
     1e-6,
     1e-9,
-    "a central difference in float64 with a step of 6e-6 has a rounding error of about 1e-16 / 6e-6",
+    "a central difference in float64 with a step of 6e-6 rounds at about 1e-16 / 6e-6",
     dtype="float64",
 )
 CLIPPED = Tolerance(
