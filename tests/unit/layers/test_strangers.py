@@ -203,3 +203,82 @@ def test_states_of_another_kind(kind: str) -> None:
     layer = getattr(unrolled, kind)(I, H, **more)
     with pytest.raises(ShapeError, match="a tensor, or a tuple of one for each state, not 3"):
         layer(torch.randn(2, I), 3)
+
+
+# ------------------------------------------------------- what torch does around every module
+
+
+def with_saved_on_cpu(model: Model, x: Tensor) -> None:
+    with torch.autograd.graph.save_on_cpu():
+        y = model(x)
+    y.square().sum().backward()
+
+
+def with_saved_hooks(model: Model, x: Tensor) -> None:
+    seen: list[Tensor] = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: (seen.append(t), t)[1], lambda t: t):
+        y = model(x)
+    y.square().sum().backward()
+    assert any(t is model.rnn.weight_hh_l0 for t in seen)
+
+
+def with_hooks_on_the_layer(model: Model, x: Tensor) -> None:
+    seen: list[str] = []
+    model.rnn.register_forward_pre_hook(lambda *_: seen.append("before"))
+    model.rnn.register_forward_hook(lambda *_: seen.append("after"))
+    model.rnn.register_full_backward_hook(lambda *_: seen.append("back"))
+    model.rnn.weight_hh_l0.register_post_accumulate_grad_hook(lambda _: seen.append("sum"))
+    model(x.requires_grad_()).square().sum().backward()
+    assert set(seen) == {"before", "after", "back", "sum"}
+
+
+def in_data_parallel(model: Model, x: Tensor) -> None:
+    nn.DataParallel(model)(x).square().sum().backward()
+
+
+def with_swapped_data(model: Model, x: Tensor) -> None:
+    for parameter in model.parameters():
+        parameter.data = parameter.data.clone()
+    model.load_state_dict({k: v.clone() for k, v in model.state_dict().items()}, assign=True)
+    model(x).square().sum().backward()
+
+
+def from_a_pickle(model: Model, x: Tensor) -> None:
+    buffer = io.BytesIO()
+    torch.save(model, buffer)
+    buffer.seek(0)
+    again = torch.load(buffer, weights_only=False)
+    again(x).square().sum().backward()
+    for mine, theirs in zip(model.parameters(), again.parameters(), strict=True):
+        mine.grad = theirs.grad
+
+
+def copied_without_gradients(model: Model, x: Tensor) -> None:
+    with torch.no_grad():
+        again = copy.deepcopy(model)
+    again(x).square().sum().backward()
+    for mine, theirs in zip(model.parameters(), again.parameters(), strict=True):
+        mine.grad = theirs.grad
+
+
+@pytest.mark.parametrize(
+    "way",
+    [with_saved_on_cpu, with_saved_hooks, with_hooks_on_the_layer, in_data_parallel,
+     with_swapped_data, from_a_pickle, copied_without_gradients],
+)  # fmt: skip
+def test_gradients_are_those_of_torch(way: Callable[[Model, Tensor], None]) -> None:
+    theirs, ours = pair("GRU")
+    x = torch.randn(4, 2, I)
+    theirs(x).square().sum().backward()
+    way(ours, x.clone())
+    for mine, right in zip(ours.parameters(), theirs.parameters(), strict=True):
+        assert_agrees(mine.grad, right.grad, tolerance=FLOAT32)
+
+
+def test_a_weight_that_was_changed_before_backward_is_noticed() -> None:
+    _, ours = pair()
+    y = ours(torch.randn(4, 2, I)).sum()
+    with torch.no_grad():
+        ours.rnn.weight_hh_l0.add_(1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y.backward()
