@@ -177,8 +177,9 @@ def by_argument(
     may be wider than the weights, and are rounded here."""
     norms = [found.norms[name] for name in direction.norms]
     states = found.states or [None] * direction.states
-    sums = [total if total.dtype is weight.dtype else total.to(weight.dtype)
-            for total, weight in zip(found.arrays, weights, strict=True)]  # fmt: skip
+    sums: Sequence[Tensor] = found.arrays
+    if sums and sums[0].dtype is not weights[0].dtype:  # all weights of a layer are of one dtype
+        sums = [total.to(weight.dtype) for total, weight in zip(sums, weights, strict=True)]
     every = [found.inputs, *states, *sums, *norms]
     return [g if need else None for g, need in zip(every, needed, strict=True)]
 

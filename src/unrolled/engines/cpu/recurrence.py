@@ -353,14 +353,19 @@ class Recurrence:
         """Room for the derivatives with respect to the caller's arrays: zeros where nothing will be
         written, for an array may be longer than what depends on it."""
         library, whole = self.library, made.whole if schedule.tokens else ()
-        sums = list(reuse) or [
-            library.zeros(*array.shape)
-            if number not in whole
-            else library.empty(*array.shape)
-            if self.stored.weights
-            else library.like(array)
-            for number, array in enumerate(weights)
-        ]
+        if reuse:
+            sums = list(reuse)
+        elif len(whole) == len(weights) and not self.stored.weights:
+            sums = [*map(library.like, weights)]
+        else:
+            sums = [
+                library.zeros(*array.shape)
+                if number not in whole
+                else library.empty(*array.shape)
+                if self.stored.weights
+                else library.like(array)
+                for number, array in enumerate(weights)
+            ]
         for number, units in made.call.numbers.items():
             sums[number] = library.empty(units)
         return sums

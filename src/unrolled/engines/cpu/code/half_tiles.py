@@ -30,6 +30,7 @@ from unrolled.engines.cpu.code.tiles import (
     begin_tile,
     loop_over,
     most_rows,
+    name_of,
     names_of,
     odd_one,
     spread,
@@ -51,7 +52,7 @@ def half_tiles(*, lowered: bool = False) -> Tiles:
     names = names_of(target)
     kernels = jit.load(f"tiles of pairs {lowered}", lambda: module(target, lowered=lowered), names,
                        optimise=False)  # fmt: skip
-    return tabled(kernels, names)
+    return tabled(kernels, target)
 
 
 def module(target: Target, *, lowered: bool = False) -> ir.Module:
@@ -60,7 +61,7 @@ def module(target: Target, *, lowered: bool = False) -> ir.Module:
     vector = ir.VectorType(ir.FloatType(), target.lanes(32))
     for streams in range(1, STREAMS + 1):
         for rows in range(1, most_rows(streams, target) + 1):
-            function = ir.Function(result, SIGNATURE, f"tile_{rows}_{streams}")
+            function = ir.Function(result, SIGNATURE, name_of(rows, streams))
             if target.multiplies_bfloat16 or lowered:
                 _Dot(function, rows, streams, vector, lowered=lowered).write()
             else:

@@ -63,21 +63,30 @@ def tiles(bits: int, target: Target | None = None) -> Tiles:
     target = target or host()
     names = names_of(target)
     kernels = jit.load(f"tiles {bits}", lambda: module(bits, target), names, target, optimise=False)
-    return tabled(kernels, names)
+    return tabled(kernels, target)
+
+
+def shapes_of(target: Target) -> list[tuple[int, int]]:
+    """Rows and streams of every tile of a machine."""
+    return [(rows, streams) for streams in range(1, STREAMS + 1)
+            for rows in range(1, most_rows(streams, target) + 1)]  # fmt: skip
+
+
+def name_of(rows: int, streams: int) -> str:
+    """Of a tile's function."""
+    return f"tile_{rows}_{streams}"
 
 
 def names_of(target: Target) -> tuple[str, ...]:
     """Of every tile of a machine."""
-    return tuple(f"tile_{r}_{n}" for n in range(1, STREAMS + 1)
-                 for r in range(1, most_rows(n, target) + 1))  # fmt: skip
+    return tuple(name_of(*shape) for shape in shapes_of(target))
 
 
-def tabled(kernels: jit.Kernels, names: tuple[str, ...]) -> Tiles:
+def tabled(kernels: jit.Kernels, target: Target) -> Tiles:
     """Tiles and where each is found."""
     table = (ctypes.c_int64 * ((STREAMS + 1) * (ROWS + 1)))()
-    for name in names:
-        _, r, n = name.split("_")
-        table[index(int(r), int(n))] = kernels.address(name)
+    for shape in shapes_of(target):
+        table[index(*shape)] = kernels.address(name_of(*shape))
     return Tiles(kernels, table)
 
 
@@ -93,7 +102,7 @@ def module(bits: int, target: Target) -> ir.Module:
     vector = ir.VectorType(element, target.lanes(bits))
     for streams in range(1, STREAMS + 1):
         for rows in range(1, most_rows(streams, target) + 1):
-            function = ir.Function(result, SIGNATURE, f"tile_{rows}_{streams}")
+            function = ir.Function(result, SIGNATURE, name_of(rows, streams))
             write_tile(function, rows, streams, vector)
     return result
 

@@ -53,6 +53,7 @@ class Memory:
     def lease(self, pieces: tuple[int, ...]) -> Lease:
         """Pieces of so many numbers each, one behind the other in one array."""
         size, starts = laid_out(pieces)
+        offsets = in_bytes(starts, self.bytes)
         with self.lock:
             self.count += 1
             while self.returned:
@@ -65,7 +66,7 @@ class Memory:
         room = self.allocate(size) if found is None else found
         if _poisonings:
             room[0][:] = math.nan
-        return Lease(self, size, room, starts)
+        return Lease(self, size, room, starts, offsets)
 
     def _forget(self) -> None:
         for size, shelf in list(self.waiting.items()):
@@ -75,16 +76,19 @@ class Memory:
 class Lease:
     """Pieces of an array that is returned when this object is deleted."""
 
-    __slots__ = ("memory", "room", "size", "starts")
+    __slots__ = ("memory", "offsets", "room", "size", "starts")
 
-    def __init__(self, memory: Memory, size: int, room: Room, starts: tuple[int, ...]) -> None:
-        self.memory, self.size, self.starts = memory, size, starts
+    def __init__(
+        self, memory: Memory, size: int, room: Room, starts: tuple[int, ...],
+        offsets: tuple[int, ...],
+    ) -> None:  # fmt: skip
+        self.memory, self.size, self.starts, self.offsets = memory, size, starts, offsets
         self.room = room
 
     @property
     def addresses(self) -> list[int]:
-        address, bytes = self.room[1], self.memory.bytes
-        return [address + start * bytes for start in self.starts]
+        address = self.room[1]
+        return [address + offset for offset in self.offsets]
 
     def piece(self, number: int, numbers: int) -> Any:
         """The first so many numbers of a piece."""
@@ -123,6 +127,12 @@ def laid_out(pieces: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
         starts.append(total)
         total += -(-numbers // LINE) * LINE
     return _rounded(total), tuple(starts)
+
+
+@functools.lru_cache(maxsize=1024)
+def in_bytes(starts: tuple[int, ...], bytes: int) -> tuple[int, ...]:
+    """Where pieces of numbers of so many bytes begin."""
+    return tuple(start * bytes for start in starts)
 
 
 def _rounded(numbers: int) -> int:
