@@ -219,7 +219,7 @@ def test_masks_and_fixed_weights_have_no_derivative() -> None:
     assert check_gradients(Reservoir, order=2).passed
     layer = made(LSTM, Zoneout(0.3))
     keep = torch.rand(T, B, H, dtype=torch.float64, requires_grad=True)
-    with pytest.raises(ShapeError, match=r"keep_h is a random mask, .*give keep_h.detach\(\)"):
+    with pytest.raises(ShapeError, match=r"keep_h is a random mask, .*pass keep_h.detach\(\)"):
         layer(torch.randn(T, B, I, dtype=torch.float64), keep_h=keep)
 
 
