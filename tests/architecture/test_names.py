@@ -26,7 +26,7 @@ ALLOWED = {
         "Direction", "Network", "Stage", "Step", "Writer",
     },
     "rooms between which nobody goes": {
-        "Heads", "Kind", "Memory", "Plan", "Shared", "View", "Wanted",
+        "Heads", "Kind", "Memory", "Part", "Plan", "Shared", "View", "Wanted",
     },
 }  # fmt: skip
 

@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 
 from unrolled.data.canvas import Canvas, as_clip
-from unrolled.data.labels import CLASSES, Answers
+from unrolled.data.labels import CLASSES, LABEL_NAMES, Answers
 from unrolled.data.notes import Notes, listed
 from unrolled.data.opening import existing, kind_of
 from unrolled.data.pictures import ENDINGS, flat, opened_picture, pixels_of, read_picture
-from unrolled.data.series import LABEL_NAMES, SeriesSet, npz_arrays
+from unrolled.data.series import SeriesSet, npz_arrays
 from unrolled.data.tables import FileTable
 from unrolled.errors import ArgumentError, DataError
 

@@ -20,6 +20,9 @@ from unrolled.data.numbers import as_numbers
 from unrolled.errors import DataError
 from unrolled.literal import quoted
 
+# What a column of labels or targets is called, if nobody says.
+LABEL_NAMES = ("label", "labels", "class", "category", "sentiment", "target", "y")
+
 MANY = 50  # different fractions: more are not meant as classes
 
 

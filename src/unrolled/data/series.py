@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from unrolled.data.labels import CLASSES, Answers
+from unrolled.data.labels import CLASSES, LABEL_NAMES, Answers
 from unrolled.data.notes import Notes, listed
 from unrolled.data.numbers import LARGEST, filled, is_switch
 from unrolled.data.opening import existing, kind_of, refuse_what_does_not_fit
@@ -35,7 +35,6 @@ NPZ_DAMAGE = (OSError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError,
               NotImplementedError, SyntaxError, KeyError, tokenize.TokenError)  # fmt: skip
 SERIES_NAMES = ("series", "series_id", "id", "case", "sample")
 TIME_NAMES = ("time", "timestamp", "date", "step", "t")
-LABEL_NAMES = ("label", "class", "category", "target", "y")
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,11 @@ from unrolled.data import builtin
 from unrolled.data.clips import CLIPS, clip_stream, holds_clips, read_clips
 from unrolled.data.corpus import Corpus, read_corpus
 from unrolled.data.labelled import Labelled, Sequences
-from unrolled.data.labels import CLASSES, Answers
+from unrolled.data.labels import CLASSES, LABEL_NAMES, Answers
 from unrolled.data.notes import Notes
 from unrolled.data.numbers import NumberTooLarge
 from unrolled.data.opening import existing, kind_of
-from unrolled.data.series import LABEL_NAMES, SERIES_NAMES, SeriesSet, read_series
+from unrolled.data.series import SERIES_NAMES, SeriesSet, read_series
 from unrolled.data.streaming import Batch, batch_of_lines, text_batches, whole_frame
 from unrolled.data.tables import FileTable, read_table
 from unrolled.data.texts import PLAIN, TEXT_NAMES, Texts, read_texts

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from unrolled.data.labels import CLASSES, Answers, check_classes
+from unrolled.data.labels import CLASSES, LABEL_NAMES, Answers, check_classes
 from unrolled.data.notes import Notes, listed
 from unrolled.data.opening import (
     existing,
@@ -27,7 +27,6 @@ from unrolled.literal import quoted
 
 LONGEST = 100_000  # characters of a text that are kept (50 pages): more do not help an RNN
 TEXT_NAMES = ("text", "texts", "review", "sentence", "message", "phrase", "content", "comment")
-LABEL_NAMES = ("label", "labels", "class", "category", "sentiment", "target", "y")
 PLAIN = (".txt", ".text", ".md", "")
 
 
