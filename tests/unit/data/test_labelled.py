@@ -9,6 +9,7 @@ import pytest
 
 from unrolled.data import sources
 from unrolled.data.labelled import inputs_of
+from unrolled.data.labels import LABEL_NAMES
 from unrolled.data.series import read_series
 from unrolled.data.splits import folds, hold_out
 from unrolled.data.texts import read_texts
@@ -125,6 +126,12 @@ def test_npz(tmp_path: Path) -> None:
     ragged = read_series(tmp_path / "flat.npz")
     assert [one.shape for one in ragged.values] == [(3, 3), (1, 3)]
     assert ragged.values[1].tolist() == [[9, 10, 11]]
+
+
+@pytest.mark.parametrize("name", LABEL_NAMES)
+def test_a_label_is_found_by_its_name_in_numbers_as_in_texts(tmp_path: Path, name: str) -> None:
+    found = read_series(table(tmp_path / "v.csv", f"{name},t1,t2\na,1,2\nb,4,6\n"))
+    assert found.labels == ["a", "b"]
 
 
 def test_wide(tmp_path: Path) -> None:
