@@ -1,7 +1,7 @@
-"""Reports: blocks go in, one self-contained HTML page and its figures come out. Knows no task.
+"""Reports. In: blocks. Out: a self-contained HTML page and its figures. Independent of tasks.
 
-A page is built from the `blocks`: prose, equations, code, tables, figures, questions. `figures`
-says what is drawn, `drawing` turns it into SVG, `page` renders everything and writes it. No script,
-no network: equations become MathML (`mathml`), prose has a few marks (`markup`), code is coloured
-by `highlight`. Who comes before: `training`; who uses it: `tasks` and `labs`.
+A page consists of `blocks`: prose, equations, code, tables, figures, questions. `figures` defines
+the plots, `drawing` turns them into SVG, `page` renders and writes everything. It needs no script
+and no network: equations become MathML (`mathml`), prose has simple markup (`markup`), code is
+colored by `highlight`. Next: `tasks` and `labs`.
 """

@@ -1,7 +1,7 @@
-"""What a page is made of. In: text, numbers, panels. Out: frozen blocks; next: `page` renders them.
+"""The blocks of a page. In: text, numbers, panels. Out: frozen blocks; next: `page` renders them.
 
-Whatever holds a measurement (a table, a figure, an equation) may carry a `key`: prose then points
-at it by `[@key]`, which prints as a link "Table 2". Text is prose as `markup` understands it.
+A table, a figure or an equation may have a `key`, to which prose refers by `[@key]`, printed as a
+link "Table 2". Text has the markup of `markup`.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from unrolled.report.drawing import Panel
 
 @dataclass(frozen=True)
 class Prose:
-    """Paragraphs, with a blank line between them; lines that begin with `- ` or `1. ` are lists."""
+    """Paragraphs separated by blank lines; lines that begin with `- ` or `1. ` are lists."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Math:
-    """An equation on lines of its own, from LaTeX: `Math(unrolled.equation(LSTM).latex)`."""
+    """A displayed equation, from LaTeX: `Math(unrolled.equation(LSTM).latex)`."""
 
     latex: str
     key: str = ""
@@ -33,7 +33,7 @@ class Math:
 
 @dataclass(frozen=True)
 class Code:
-    """A few lines to read; `language="text"` for what a network wrote, say."""
+    """A few lines of code, or of text with `language="text"`."""
 
     text: str
     caption: str = ""
@@ -41,15 +41,15 @@ class Code:
 
 
 def code_of(thing: Callable[..., Any] | type, caption: str = "") -> Code:
-    """The source of a function or class that runs here, so that what is shown is what ran."""
+    """The source of a function or class, so that a report shows the code that ran."""
     return Code(textwrap.dedent(inspect.getsource(thing)).rstrip(), caption)
 
 
 @dataclass(frozen=True)
 class Table:
-    """Columns with their units in the heading; a cell is text, a whole number or a float.
+    """Columns with their units in the heading; a cell is text, an integer or a float.
 
-    Floats are printed with `digits` significant digits; text in a cell may have marks like prose.
+    Floats are printed with `digits` significant digits; text in a cell may have markup like prose.
     """
 
     key: str
@@ -63,8 +63,8 @@ class Table:
 class Figure:
     """One panel or several side by side (one above the other on a phone).
 
-    `title` names the figure (as it stands: it has no marks), `alt` says in words what is to be seen
-    for those who cannot see it, and `caption` tells the reader what to look at.
+    `title` is the name of the figure (without markup), `alt` describes it for those who cannot see
+    it, and `caption` explains it.
     """
 
     key: str
@@ -76,7 +76,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Question:
-    """A question, its answer, and the keys of the measurements above it that show the answer."""
+    """A question, its answer, and the keys of preceding measurements that support it."""
 
     question: str
     answer: str
@@ -85,7 +85,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Details:
-    """Something that is shown when its summary is clicked: the solution of an exercise."""
+    """Content that is shown when its summary is clicked, such as the solution of an exercise."""
 
     summary: str
     blocks: Sequence[Prose | Code]
@@ -102,9 +102,10 @@ class Section:
 
 @dataclass(frozen=True)
 class Live:
-    """A part that computes: `body` is HTML, shown where there is JavaScript, and `script` runs it.
+    """An interactive part: `body` is HTML, shown if there is JavaScript, and `script` runs it.
 
-    The script finds the functions of `live.js`. A page that is nothing `alone` without it says so.
+    The script can use the functions of `live.js`. `alone`: the page is useless without JavaScript,
+    and says so.
     """
 
     title: str
@@ -115,9 +116,9 @@ class Live:
 
 @dataclass(frozen=True)
 class Page:
-    """A whole report. `lead` stands under the title, `command` (to repeat it all) at the end.
+    """A whole report. `lead` is below the title, `command` (to reproduce it) at the end.
 
-    `live` comes before the sections; without JavaScript the page is the same without it.
+    `live` precedes the sections; without JavaScript it is omitted.
     """
 
     title: str

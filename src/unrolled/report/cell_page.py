@@ -1,7 +1,7 @@
-"""One cell as a page to play with. In: a cell with sizes. Out: a `Page`; next: `unrolled cell`.
+"""An interactive page for a cell. In: a cell with sizes. Out: a `Page`; next: `unrolled cell`.
 
-The reader types or draws a sequence, moves weights, and goes line by line through the step and the
-derived backward step: every named value and every derivative, as numbers and as pictures.
+The user enters or draws a sequence, changes weights, and goes line by line through the step and the
+derived backward step, which show every named value and derivative as numbers and plots.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ sequence.</p>
 
 
 def cell_page(cell: Cell, about: str = "") -> Page:
-    """`cell` has sizes; a few units are enough."""
+    """The page of a cell with sizes; a few units are enough."""
     equation = equation_of(cell)
     network = network_of(cell, [n for n in equation.named_inputs if n not in equation.noise])
     equation = network.equation
@@ -107,7 +107,7 @@ def cell_page(cell: Cell, about: str = "") -> Page:
 
 
 def _field(name: str, count: int, value: float) -> str:
-    """Where what the cell takes by name is typed."""
+    """The input field of a named input."""
     each = "a number" if count == 1 else f"{count} numbers"
     start = ", ".join([f"{value:g}"] * count)
     name = html.escape(name)
@@ -120,7 +120,7 @@ def _field(name: str, count: int, value: float) -> str:
 
 
 def _lines(equation: Equation, kind: str, sizes: Any) -> list[dict[str, Any]]:
-    """The lines as they print, each with its name and the shape of what it computes."""
+    """The printed lines, each with its name and the shape of its result."""
     shapes = {name: shape_of(node) for name, node in equation.statements}
     found = []
     for text in equation.text.splitlines():
@@ -134,7 +134,7 @@ def _lines(equation: Equation, kind: str, sizes: Any) -> list[dict[str, Any]]:
 
 
 def _arriving(equation: Equation) -> list[dict[str, Any]]:
-    """The derivatives that arrive at a step, before its own lines."""
+    """The derivatives that enter a step, before its own lines."""
     names = [v.name for v in equation.backward.given if v.role == "cotangent"]
     return [
         {"kind": "arrives", "name": name, "isMatrix": False, "columns": 1,

@@ -1,8 +1,8 @@
-"""Panels become SVG. In: panels (see `figures`). Out: a `Drawing`; next: `page`.
+"""Draws panels as SVG. In: panels (see `figures`). Out: a `Drawing`; next: `page`.
 
-Each figure is drawn twice, wide for a desk or paper and narrow for a phone, so that its text is
-readable on both. Text stays text, and colours are the page's own in light and dark. The same data
-give the same bytes: no date, no random name.
+Each figure is drawn twice, wide for a desktop or paper and narrow for a phone, so that its text is
+readable on both. Text stays text, and colors follow the light or dark theme of the page. The same
+data give the same bytes: no date, no random name.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from unrolled.literal import visible
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Colours that colour-blind people can tell apart (Okabe & Ito 2008), darkest on white first.
+# Colors that color-blind people can distinguish (Okabe & Ito 2008), darkest on white first.
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 INK, FAINT, PAPER = "#1b1e23", "#c5cad3", "#ffffff"
 LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (7, 2)))
 MARKERS = ("o", "s", "^", "D", "v", "P")
 
-# In the page, each colour is a variable of its style sheet, which knows light and dark.
+# In the page, each color is a variable of its style sheet for light and dark.
 VARIABLES = {INK: "currentColor", FAINT: "var(--faint)", PAPER: "var(--paper)"}
 VARIABLES |= {colour: f"var(--series-{number})" for number, colour in enumerate(SERIES)}
 
-LETTERS = 72  # of a title or the name of an axis: more find no room
+LETTERS = 72  # of a title or the label of an axis: more do not fit
 WIDE, NARROW = 6.9, 3.6  # inches; 662 and 346 points of a screen
 
 STYLE: dict[str, Any] = {
@@ -66,7 +66,7 @@ STYLE: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Panel:
-    """One pair of axes: what paints it, and its height in inches at each width."""
+    """One pair of axes: its paint function, and its height in inches at each width."""
 
     paint: Callable[[Axes], None]
     title: str = ""
@@ -76,20 +76,20 @@ class Panel:
 
 @dataclass(frozen=True)
 class Drawing:
-    """The two SVG texts of a figure, coloured for white paper."""
+    """The two SVG texts of a figure, with colors for white paper."""
 
     wide: str
     narrow: str
 
     def inline(self, key: str, title: str, alt: str) -> str:
-        """Both, to stand in a page: its style sheet shows the one that fits."""
+        """Both, for a page whose style sheet shows the one that fits."""
         return "\n".join(
             _embedded(svg, f"{key}-{size}", size, title, alt)
             for size, svg in (("wide", self.wide), ("narrow", self.narrow))
         )
 
     def file(self, title: str, alt: str) -> str:
-        """The wide one, to stand by itself: on white, with its title."""
+        """The wide one as a separate file: on white, with its title."""
         described = _described(self.wide, title, alt)
         paper = f'<rect width="100%" height="100%" fill="{PAPER}"/>'
         return '<?xml version="1.0" encoding="utf-8"?>\n' + visible(
@@ -98,7 +98,7 @@ class Drawing:
 
 
 def draw(panels: Panel | Sequence[Panel]) -> Drawing:
-    """Draw one panel or several: side by side where it is wide, else one above the other."""
+    """Draw one or several panels: side by side if wide, otherwise one above the other."""
     panels = [panels] if isinstance(panels, Panel) else list(panels)
     return Drawing(_draw(panels, narrow=False), _draw(panels, narrow=True))
 
@@ -109,7 +109,7 @@ def _draw(panels: list[Panel], narrow: bool) -> str:
     from matplotlib.figure import Figure
 
     with matplotlib.style.context(["default", STYLE]), warnings.catch_warnings():
-        # the text stays text: whether a glyph exists is for the reader's browser to say
+        # the text stays text: whether a glyph exists depends on the reader's browser
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         columns = 1 if narrow else min(len(panels), 2)
         rows = -(-len(panels) // columns)
@@ -147,9 +147,9 @@ def _paint(part: Any, panel: Panel, legend_columns: int) -> None:
 
 
 def _shown(text: str, most: int) -> str:
-    """Somebody's words as a figure can hold them: on one line, without commands, not endless.
+    """User text for a figure: on one line, without commands, and truncated.
 
-    What would be mathematics to matplotlib is text because of `STYLE`.
+    `STYLE` prevents matplotlib from parsing it as mathematics.
     """
     text = visible(text).replace("\n", " ")
     return text if len(text) <= most else text[: most - 1] + "…"
@@ -169,7 +169,7 @@ def _described(svg: str, title: str, alt: str) -> str:
 
 
 def _embedded(svg: str, prefix: str, size: str, title: str, alt: str) -> str:
-    """Ids of its own in the whole page, the page's colours, and words for who cannot see it."""
+    """The SVG with unique ids, the colors of the page, and a description for accessibility."""
     svg = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', svg)
     svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", svg)
     svg = re.sub(r'href="#([^"]+)"', rf'href="#{prefix}-\1"', svg)

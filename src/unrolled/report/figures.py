@@ -1,8 +1,8 @@
-"""What is drawn. In: numbers by name. Out: panels; next: `drawing` makes them SVG.
+"""Plots. In: numbers by name. Out: panels; next: `drawing` converts them to SVG.
 
-Every series has its colour, its dash and (where points are few) its mark, so that nobody depends
-on colour alone; every axis has a label with its unit. matplotlib is loaded when something is
-drawn, not before.
+Every series has its own color, dash pattern and (for few points) marker, so that color is not the
+only distinction; every axis has a label with its unit. matplotlib is imported only when something
+is drawn.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 Series = Mapping[str, Any]
 
-SMALLEST = 6.5  # points, of the text beside a cell: 9 pixels on a phone
-FEW = 30  # points up to which each is marked
+SMALLEST = 6.5  # font size in points of the text beside a cell: 9 pixels on a phone
+FEW = 30  # points up to which each has a marker
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -40,13 +40,13 @@ def curves(
     levels: Mapping[str, float] | None = None,
     y_range: tuple[float, float] | None = None,
 ) -> Panel:
-    """Lines by name. A series is its heights (at `x`, or 1, 2, 3 ...) or a pair (x, heights).
+    """Lines by name. A series is its y values (at `x`, or 1, 2, 3 ...) or a pair (x, y).
 
-    `bands` holds (lower, upper) for the series of the same name; `marks` are vertical lines by
-    name (an epoch that was kept), `levels` horizontal ones (what guessing would give).
+    `bands` contains (lower, upper) for the series of the same name; `marks` are vertical lines by
+    name (the kept epoch), `levels` horizontal ones (the result of guessing).
     """
     lines = {name: _points(name, values, x) for name, values in series.items()}
-    named = len(lines) > 1 or bool(marks or levels)  # one line alone needs no legend
+    named = len(lines) > 1 or bool(marks or levels)  # a single line needs no legend
 
     def paint(axes: Axes) -> None:
         for number, (name, (at, heights)) in enumerate(lines.items()):
@@ -56,20 +56,20 @@ def curves(
                 axes.fill_between(at, lower, upper, color=style["color"], alpha=0.2, lw=0)
             axes.plot(at, heights, label=_legend(name) if named else None, **style)
         _lines_across(axes, marks or {}, levels or {})
-        if y_range:  # before the scales, which choose their ticks by it
+        if y_range:  # before the scales, whose ticks depend on it
             axes.set_ylim(*y_range)
         _scales(axes, log_x, log_y)
         axes.set(xlabel=x_label, ylabel=y_label)
         if not log_x and all(float(place).is_integer() for at, _ in lines.values() for place in at):
             _whole_numbers(axes.xaxis)
-            if all(len(at) == 1 for at, _ in lines.values()):  # a lone point says nothing of scale
+            if all(len(at) == 1 for at, _ in lines.values()):  # a single point has no scale
                 axes.set_xlim(0, 2 * max(at[0] for at, _ in lines.values()) or 1)
 
     return Panel(paint, title)
 
 
 def gradient_by_lag(norms: Series, *, y_label: str, title: str = "") -> Panel:
-    """The norm of a derivative, lag by lag, on a logarithmic axis; zeros break the line.
+    """The norm of a derivative by lag, on a logarithmic axis; zeros interrupt the line.
 
     Lag 0 is the last time step: heights[k] belongs to the state k steps before it.
     """
@@ -90,7 +90,7 @@ def bars(
     levels: Mapping[str, float] | None = None,
     digits: int = 3,
 ) -> Panel:
-    """One horizontal bar a name, with its value beside it."""
+    """A horizontal bar for each name, with its value beside it."""
     names = [_short(name) for name in values]
     lengths = np.asarray(list(values.values()), float)
 
@@ -127,14 +127,13 @@ def heat_map(
     show_values: bool = False,
     digits: int = 2,
 ) -> Panel:
-    """Numbers as colours, the first row on top; with `center`, two colours that meet there.
+    """Numbers as colors, with the first row on top; `center` selects a diverging color map.
 
-    `columns` and `rows` name the cells; without them they are numbered. What is not a number
-    stays empty.
+    `columns` and `rows` name the cells; without them they are numbered. NaN stays empty.
     """
     grid = np.asarray(values, float)
     if grid.ndim != 2 or 0 in grid.shape:
-        raise ArgumentError(f"a heat map has rows and columns, not the shape {grid.shape}")
+        raise ArgumentError(f"a heat map needs rows and columns, not the shape {grid.shape}")
 
     def paint(axes: Axes) -> None:
         low, high = limits or _limits(grid, center)
@@ -187,7 +186,7 @@ def paths(
 def steps(
     values: Any, *, names: Sequence[Any], x_label: str, y_label: str, title: str = ""
 ) -> Panel:
-    """One upright bar for each step of a sequence, over the step's name."""
+    """A vertical bar for each step of a sequence, above the step's name."""
     heights = np.asarray(values, float)
 
     def paint(axes: Axes) -> None:
@@ -201,7 +200,7 @@ def steps(
 
 
 def confusion_matrix(counts: Any, classes: Sequence[str], *, title: str = "") -> Panel:
-    """Rows are the true classes, columns the predicted ones; colour is the share of the row."""
+    """Rows: true classes; columns: predicted classes; color: share of the row."""
     table = np.asarray(counts, float)
     if table.shape != (len(classes), len(classes)):
         raise ArgumentError(f"{len(classes)} classes need {len(classes)} rows and columns, "
@@ -227,7 +226,7 @@ def confusion_matrix(counts: Any, classes: Sequence[str], *, title: str = "") ->
 
 
 def scatter(x: Any, y: Any, *, x_label: str, y_label: str, title: str = "") -> Panel:
-    """Points, and the line on which both are the same."""
+    """Points, and the diagonal."""
 
     def paint(axes: Axes) -> None:
         ends = [min(x.min(), y.min()), max(x.max(), y.max())]
@@ -249,16 +248,16 @@ def forecast(
     others: Mapping[str, tuple[Any, Any]] | None = None,
     title: str = "",
 ) -> Panel:
-    """What was, what came, and what was predicted; every series is a pair (times, heights).
+    """Past, actual and predicted values; every series is a pair (times, values).
 
-    `intervals` are (lower, upper) at the prediction's times, the widest first, under their names
-    ("80 %"); `others` are predictions to compare with.
+    `intervals` are (lower, upper) at the times of the prediction, widest first, by name ("80 %");
+    `others` are predictions for comparison.
     """
 
     def paint(axes: Axes) -> None:
         axes.plot(*_pair(history), color=INK, lw=1.2, label="history")
         if truth is not None:
-            axes.plot(*_pair(truth), color=INK, lw=1.2, ls=":", label="what came")
+            axes.plot(*_pair(truth), color=INK, lw=1.2, ls=":", label="actual values")
         times, heights = _pair(prediction)
         for number, (name, (lower, upper)) in enumerate((intervals or {}).items()):
             shade = 0.16 + 0.14 * number
@@ -276,7 +275,7 @@ def forecast(
     return Panel(paint, title)
 
 
-# --------------------------------------------------------------------------------------- the parts
+# ------------------------------------------------------------------------------------------- parts
 
 
 def _points(name: str, values: Any, x: Sequence[float] | None) -> tuple[Any, Any]:
@@ -286,7 +285,7 @@ def _points(name: str, values: Any, x: Sequence[float] | None) -> tuple[Any, Any
         heights = np.asarray(values, float)
         at = np.arange(1.0, len(heights) + 1) if x is None else np.asarray(x, float)
     if at.shape != heights.shape:
-        raise ArgumentError(f"the curve {name!r} has {at.size} places and {heights.size} heights")
+        raise ArgumentError(f"the curve {name!r} has {at.size} x and {heights.size} y values")
     return at, heights
 
 
@@ -320,14 +319,14 @@ def _scales(axes: Axes, log_x: bool, log_y: bool) -> None:
         if wanted:
             scale("log")
             low, high = axis.get_view_interval()
-            few = high < 300 * low  # within two powers of ten, those alone are too few ticks
+            few = high < 300 * low  # within two powers of ten, powers alone are too few ticks
             axis.set_major_locator(LogLocator(subs=(1, 2, 5) if few else (1,), numticks=8))
             axis.set_major_formatter(FuncFormatter(log_tick))
             axis.set_minor_formatter(NullFormatter())
 
 
 def log_tick(value: float, place: int | None = None) -> str:
-    """A tick of a logarithmic axis: 0.02, 0.1, 50, and 10⁻⁷ further out."""
+    """A tick label of a logarithmic axis: 0.02, 0.1, 50, or 10⁻⁷ for extreme values."""
     if value <= 0:
         return ""
     exponent = math.floor(math.log10(value) + 1e-9)
@@ -348,10 +347,10 @@ def _short_dates(axes: Axes) -> None:
     import matplotlib.dates
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-    make_locator: Any = AutoDateLocator  # matplotlib leaves it without types
+    make_locator: Any = AutoDateLocator  # untyped in matplotlib
     locator = make_locator(minticks=3, maxticks=6)
     for unit, longest in (("MONTHLY", 12), ("HOURLY", 24), ("MINUTELY", 60), ("SECONDLY", 60)):
-        # its own intervals leave gaps: 31 months are too many by the half-year and too few years
+        # its default intervals have gaps: 31 months are too many half-years and too few years
         steps = locator.intervald[getattr(matplotlib.dates, unit)]
         locator.intervald[getattr(matplotlib.dates, unit)] = [*steps, longest]
     axes.xaxis.set_major_locator(locator)
@@ -360,7 +359,7 @@ def _short_dates(axes: Axes) -> None:
 
 
 def _limits(grid: Any, center: float | None) -> tuple[float, float]:
-    """The range of the colours; around a centre, as far to one side as to the other."""
+    """The range of the colors, symmetric around a center."""
     known = grid[np.isfinite(grid)]
     if known.size == 0:
         return 0.0, 1.0
@@ -372,7 +371,7 @@ def _limits(grid: Any, center: float | None) -> tuple[float, float]:
 
 
 def _name_cells(axis: Any, names: Sequence[Any] | None, count: int, turn: bool = False) -> None:
-    """Names at the cells, as large as there is room for; where there is none, every n-th."""
+    """Label the cells as large as possible; if there is no room, only every n-th."""
     if names is None:
         _whole_numbers(axis)
         return
@@ -381,7 +380,7 @@ def _name_cells(axis: Any, names: Sequence[Any] | None, count: int, turn: bool =
     labels = [_short(str(name)) for name in names]
     longest = max(map(len, labels))
     upright = turn and longest * count > 36 and longest > 3
-    if upright:  # a low figure must keep room for its bars
+    if upright:  # a low figure needs room for its bars
         labels = [_short(str(name), 12) for name in names]
     figure = axis.axes.figure
     points = 72 * figure.bbox.width / figure.dpi
@@ -393,12 +392,12 @@ def _name_cells(axis: Any, names: Sequence[Any] | None, count: int, turn: bool =
 
 
 def _legend(name: str) -> str:
-    """A name in a legend, where matplotlib leaves out what begins with an underscore."""
+    """A name for a legend, from which matplotlib omits names that begin with an underscore."""
     return f"\N{WORD JOINER}{name}" if name.startswith("_") else name
 
 
 def _short(name: str, most: int = 22) -> str:
-    """A name that fits beside an axis, without characters that XML forbids."""
+    """A truncated name beside an axis, without characters that XML forbids."""
     name = "".join(letter if letter.isprintable() else "␣" for letter in name)
     return name if len(name) <= most else name[: most - 1] + "…"
 
@@ -411,7 +410,7 @@ def _write_values(
     dark_ends: bool = False,
     text: list[list[str]] | None = None,
 ) -> None:
-    """Each cell's number, in the one of two colours that can be read on it."""
+    """Write the number of each cell, in a color that is readable on it."""
     low, high = limits
     for (row, column), value in np.ndenumerate(grid):
         if not np.isfinite(value):
@@ -419,6 +418,6 @@ def _write_values(
         share = (value - low) / (high - low)
         dark = abs(share - 0.5) > 0.35 if dark_ends else share < 0.55
         words = text[row][column] if text else f"{value:.{digits}f}"
-        # these stand on a cell's own colour, so they must not follow the page into the dark
+        # they are on the color of a cell, so they must not follow the dark theme of the page
         colour = "#fefefe" if dark else "#101010"
         axes.text(column, row, words, ha="center", va="center", color=colour, fontsize=8)

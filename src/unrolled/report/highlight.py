@@ -1,6 +1,6 @@
-"""Python with a little colour. In: source text. Out: HTML; next: `page`.
+"""Syntax highlighting of Python. In: source text. Out: HTML; next: `page`.
 
-Text that Python's own tokeniser does not read (a shell line, a fragment) is only escaped.
+Text that Python's tokenizer cannot read (a shell line, a fragment) is only escaped.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _KINDS = {
     tokenize.STRING: "string",
     tokenize.NUMBER: "number",
 }
-# Python 3.12 takes f-strings apart; earlier versions have no such tokens.
+# Python 3.12 splits f-strings into tokens; earlier versions do not.
 _KINDS |= {
     getattr(tokenize, name): "string"
     for name in ("FSTRING_START", "FSTRING_MIDDLE", "FSTRING_END")
@@ -24,7 +24,7 @@ _KINDS |= {
 
 
 def highlight(text: str, language: str = "python") -> str:
-    """Keywords, strings, numbers and comments in spans of a class each."""
+    """Put keywords, strings, numbers and comments into spans with classes."""
     if language != "python":
         return html.escape(text, quote=False)
     try:

@@ -1,9 +1,8 @@
-"""Prose with a few marks becomes HTML. In: text. Out: HTML in which all else is escaped.
+"""Converts prose with simple markup to HTML. In: text. Out: HTML, with everything else escaped.
 
-`code`, *emphasis*, **strong**, $LaTeX$ and [@key], a link to a block; a backslash before a mark
-makes it a letter (`literal` puts them there). A blank line parts paragraphs; lines that begin with
-`- ` or `1. ` are lists. Numbers are set as in a book: a true minus sign, and 1.2e-07 as a power of
-ten. Next: `page`.
+`code`, *emphasis*, **strong**, $LaTeX$ and [@key], a link to a block; a backslash escapes markup
+(see `literal`). A blank line separates paragraphs; lines that begin with `- ` or `1. ` are lists.
+Numbers are typeset: with a minus sign, and 1.2e-07 as a power of ten. Next: `page`.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ _ITEM = re.compile(r"(-|\d+\.)\s+")
 
 
 def inline(text: str, link: Link) -> str:
-    """One run of text; `link` gives the HTML of a reference to a key."""
+    """Inline text; `link` returns the HTML of a reference to a key."""
     parts, end = [], 0
     for found in _TOKENS.finditer(text):
         parts.append(plain(text[end : found.start()]))
@@ -57,12 +56,12 @@ def _token(found: re.Match[str], link: Link) -> str:
 
 
 def literal(text: str) -> str:
-    """Prose that prints as exactly this text, whoever wrote it."""
+    """Escape a text so that it is printed exactly."""
     return re.sub(r"[\\`$*\[]", r"\\\g<0>", " ".join(text.split()))
 
 
 def plain(text: str) -> str:
-    """Text without marks, escaped, its numbers set as in a book."""
+    """Text without markup, escaped, with typeset numbers."""
     escaped = html.escape(text, quote=False)
     escaped = _POWER.sub(_power, escaped)
     escaped = re.sub(r"(?<=\d) %", "\N{NO-BREAK SPACE}%", escaped)
@@ -86,7 +85,7 @@ def _block(block: str, link: Link) -> str:
         if _ITEM.match(line) or not lines or not _ITEM.match(lines[-1]):
             lines.append(line)
         else:
-            lines[-1] += " " + line  # an item that goes on
+            lines[-1] += " " + line  # continuation of an item
     return "\n".join(
         _list(list(group), link) if kind else f"<p>{inline(' '.join(group), link)}</p>"
         for kind, group in groupby(lines, key=lambda line: bool(_ITEM.match(line)))

@@ -1,4 +1,4 @@
-"""What LaTeX's commands look like: tables from names to characters, for `mathml`."""
+"""Tables from LaTeX commands to characters, for `mathml`."""
 
 LETTERS = {
     "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ϵ", "varepsilon": "ε",
@@ -34,7 +34,7 @@ SPACES = {
     "qquad": "2em",
 }  # fmt: skip
 
-# Commands whose braces hold words.
+# Commands whose arguments are words.
 TEXTS = {"operatorname", "mathrm", "text", "textrm", "mathit"}
 
 # Alphabet -> the code of its A, and of its 0 (none: 0).
@@ -45,7 +45,7 @@ VARIANTS = {
     "mathbb": (0x1D538, 0x1D7D8),
 }
 
-# Letters that Unicode had before it had the alphabets: a hole in the alphabet -> where it is.
+# Letters that are missing in Unicode's alphabets: gap in the alphabet -> actual code.
 HOLES = {
     "\U0001d49d": "ℬ", "\U0001d4a0": "ℰ", "\U0001d4a1": "ℱ", "\U0001d4a3": "ℋ",
     "\U0001d4a4": "ℐ", "\U0001d4a7": "ℒ", "\U0001d4a8": "ℳ", "\U0001d4ad": "ℛ",
@@ -62,7 +62,7 @@ BRACKETS = {
     r"\rfloor": "⌋", r"\lvert": "|", r"\rvert": "|",
 }  # fmt: skip
 
-# Environment -> what stands left and right of it.
+# Environment -> its left and right delimiters.
 ENVIRONMENTS = {
     "aligned": ("", ""), "array": ("", ""), "matrix": ("", ""), "bmatrix": ("[", "]"),
     "pmatrix": ("(", ")"), "vmatrix": ("|", "|"), "cases": ("{", ""),

@@ -1,8 +1,8 @@
-"""LaTeX becomes MathML, which every browser draws by itself. In: LaTeX. Out: a `<math>` element.
+"""Converts LaTeX to MathML, which browsers render. In: LaTeX. Out: a `<math>` element.
 
-It knows what equations print (`unrolled.equations.latex`) and what the reports write: letters,
-numbers, scripts, fractions, roots, brackets, `aligned`, `cases` and matrices. A command it does not
-know is an error and never left out in silence. Next: `page` and `markup`.
+It supports the output of `unrolled.equations.latex` and the LaTeX of reports: letters, numbers,
+scripts, fractions, roots, brackets, `aligned`, `cases` and matrices. An unknown command raises an
+error. Next: `page` and `markup`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _WRITTEN = re.compile(r"\s*\{((?:[^{}\\]|\\.)*)\}", re.DOTALL)
 
 
 def mathml(latex: str, display: bool = False) -> str:
-    """One equation; `display` for one on lines of its own."""
+    """An equation; `display` for a displayed one."""
     reader = _Reader(latex)
     body = reader.row(until=())
     kind = ' display="block"' if display else ""
@@ -47,7 +47,7 @@ def _operator(text: str, stretchy: bool = False) -> str:
 
 
 class _Reader:
-    """Reads from left to right; `at` is where."""
+    """A parser; `at` is its position."""
 
     def __init__(self, latex: str) -> None:
         self.latex = latex
@@ -78,7 +78,7 @@ class _Reader:
         return ArgumentError(f"the equation {self.latex.strip()!r} cannot be drawn: {what}")
 
     def written(self) -> str:
-        """The text between braces, as it stands."""
+        """The text between braces, verbatim."""
         match = _WRITTEN.match(self.latex, self.at)
         if not match:
             raise self.wrong(f"plain text in braces is missing at character {self.at}")
@@ -88,7 +88,7 @@ class _Reader:
     # --------------------------------------------------------------------------------- expressions
 
     def row(self, until: tuple[str, ...]) -> str:
-        """Everything up to one of the tokens in `until` (which stays), or to the end."""
+        """Everything up to one of the tokens in `until`, which is not consumed, or to the end."""
         items: list[str] = []
         while (token := self.peek()) and token not in until:
             items.append(self.scripted())
@@ -97,7 +97,7 @@ class _Reader:
         return _row(items)
 
     def scripted(self) -> str:
-        """One thing with what stands above and below it."""
+        """An item with its superscript and subscript."""
         base_token = self.peek()
         base = self.single()
         below = above = ""
@@ -130,7 +130,7 @@ class _Reader:
         if token.startswith("\\"):
             return self.command(token[1:])
         if token in "}_^&":
-            raise self.wrong(f"{token!r} stands at a place where it means nothing")
+            raise self.wrong(f"{token!r} is not allowed here")
         return _operator({"-": "−", "*": "∗", "~": " "}.get(token, token))
 
     def command(self, name: str) -> str:
@@ -156,7 +156,7 @@ class _Reader:
             return self.brackets()
         if name == "begin":
             return self.environment()
-        raise self.wrong(f"it has the command \\{name}, which is not known here")
+        raise self.wrong(f"the command \\{name} is not supported")
 
     def application(self) -> str:
         """A thin space after a function's name, unless a bracket or a script follows."""
@@ -197,13 +197,13 @@ class _Reader:
         if token == ".":
             return ""
         if token not in BRACKETS:
-            raise self.wrong(f"{token!r} is not a bracket that could grow")
+            raise self.wrong(f"{token!r} is not a stretchable bracket")
         return f'<mo stretchy="true">{html.escape(BRACKETS[token], quote=False)}</mo>'
 
     def environment(self) -> str:
         name = self.written()
         if name not in ENVIRONMENTS:
-            raise self.wrong(f"it has \\begin{{{name}}}, which is not known here")
+            raise self.wrong(f"\\begin{{{name}}} is not supported")
         rows: list[list[str]] = [[]]
         while True:
             rows[-1].append(self.row(until=(r"\end", r"\\", "&")))
@@ -213,7 +213,7 @@ class _Reader:
             elif token == r"\end":
                 break
         if self.written() != name:
-            raise self.wrong(f"\\begin{{{name}}} is ended by another name")
+            raise self.wrong(f"\\begin{{{name}}} and its \\end do not match")
         if rows[-1] == ["<mrow></mrow>"]:
             rows.pop()
         opening, closing = ENVIRONMENTS[name]

@@ -1,4 +1,4 @@
-"""How a number prints. In: a number. Out: plain text, which `markup` sets beautifully in a page."""
+"""Formats numbers. In: a number. Out: plain text, which `markup` typesets in a page."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def number(value: Any, digits: int = 4) -> str:
-    """A number with so many significant digits: 0.01234, 1235, 1.2e-07; whole numbers in full."""
+    """A number with `digits` significant digits: 0.01234, 1235, 1.2e-07; integers in full."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if hasattr(value, "item"):  # NumPy's scalars
@@ -38,7 +38,7 @@ def counted(count: int, one: str, many: str = "") -> str:
 
 
 def bmatrix(values: Any, places: int = 3) -> str:
-    """A vector (as a column) or a matrix in LaTeX, with so many decimals."""
+    """A vector (as a column) or a matrix in LaTeX, with `places` decimals."""
     rows = [row if hasattr(row, "__len__") else [row] for row in values]
     lines = [" & ".join(f"{float(value):.{places}f}" for value in row) for row in rows]
     return r"\begin{bmatrix} " + r" \\ ".join(lines) + r" \end{bmatrix}"

@@ -1,8 +1,8 @@
-"""A page becomes one HTML file. In: a `Page` of blocks. Out: HTML, and figures as SVG files.
+"""Renders a page as one HTML file. In: a `Page` of blocks. Out: HTML, and figures as SVG files.
 
-The file holds everything it needs: its style sheet, its figures, its equations as MathML. What
-carries a key is numbered in order ("Figure 2"), and prose links to it; a reference to nothing, or
-an answer that points at something below it, is an error. The same page gives the same bytes.
+The file is self-contained: style sheet, figures, and equations as MathML. Blocks with a key are
+numbered in order ("Figure 2"), and prose links to them; a reference to a missing key, or an answer
+that refers to a later block, is an error. The same page gives the same bytes.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ KEY = re.compile(r"[a-z][a-z0-9-]*")
 
 
 def write_page(page: Page, folder: Path, name: str = "report.html") -> Path:
-    """Write the figures into `folder/figures`, then the page; each file is whole or not there."""
+    """Write the figures into `folder/figures`, then the page, each file atomically."""
     rendered = Rendering(page)
     text = rendered.html()
     make_folder(folder / "figures")
@@ -58,7 +58,7 @@ def render(page: Page) -> str:
 
 
 class Rendering:
-    """One pass over a page: numbers what has a key, then writes block after block."""
+    """One pass over a page: numbers the blocks with keys, then renders block by block."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -78,7 +78,7 @@ class Rendering:
             for name, value in page.facts
         )
         command = html.escape(page.command)
-        again = f"<p>To repeat it:</p><pre><code>{command}</code></pre>" if page.command else ""
+        again = f"<p>To reproduce it:</p><pre><code>{command}</code></pre>" if page.command else ""
         text = _FRAME.format(
             title=html.escape(page.title),
             policy=_POLICY if page.live else "",
@@ -94,9 +94,9 @@ class Rendering:
         return visible(text)
 
     def live(self, live: Live) -> str:
-        # in a function of its own, so that nothing of it collides with names of the browser's
+        # in a function, so that its names do not collide with those of the browser
         script = f'"use strict";\n(() => {{\n{source("live.js")}\n{live.script}}})();\n'
-        # a page ends its script where it finds these letters, even within a string
+        # the browser ends a script at these characters, even within a string
         script = script.replace("</", "<\\/").replace("<!--", "<\\!--")
         missing = _NO_SCRIPT if live.alone else ""
         return (
@@ -123,7 +123,7 @@ class Rendering:
         self.done.add(getattr(block, "key", ""))
         return str(text)
 
-    # ------------------------------------------------------------------------------------- a block
+    # -------------------------------------------------------------------------------------- blocks
 
     def prose(self, block: Prose) -> str:
         return paragraphs(block.text, self.link)
@@ -172,11 +172,11 @@ class Rendering:
 
     def question(self, block: Question) -> str:
         if not block.shown_by:
-            raise ArgumentError(f"the answer to {block.question!r} points at no measurement")
+            raise ArgumentError(f"the answer to {block.question!r} refers to no measurement")
         below = [key for key in block.shown_by if key not in self.done]
         if below:
             raise ArgumentError(
-                f"the answer to {block.question!r} points at {below[0]!r}, which is not above it"
+                f"the answer to {block.question!r} refers to {below[0]!r}, which is not above it"
             )
         shown = ", ".join(map(self.link, block.shown_by))
         return (
@@ -189,7 +189,7 @@ class Rendering:
         inside = "\n".join(map(self.block, block.blocks))
         return f"<details><summary>{self.text(block.summary)}</summary>\n{inside}\n</details>"
 
-    # ------------------------------------------------------------------------------------ the parts
+    # --------------------------------------------------------------------------------------- parts
 
     def text(self, text: str) -> str:
         return inline(text, self.link)
@@ -197,7 +197,7 @@ class Rendering:
     def link(self, key: str) -> str:
         if key not in self.labels:
             known = ", ".join(self.labels) or "none"
-            raise ArgumentError(f"the page points at {key!r}; its keys are {known}")
+            raise ArgumentError(f"the page refers to {key!r}; its keys are {known}")
         return f'<a href="#{key}">{self.labels[key]}</a>'
 
     def framed(self, kind: str, key: str, drawn: str, caption: str, above: bool = False) -> str:
@@ -209,7 +209,7 @@ class Rendering:
 
 
 def labels_of(sections: Iterable[Section]) -> dict[str, str]:
-    """Key -> "Figure 2", counted kind by kind through the whole page."""
+    """Key -> "Figure 2", numbered separately for each kind of block."""
     labels: dict[str, str] = {}
     counts = dict.fromkeys(CAPTIONED.values(), 0)
     for block in (block for section in sections for block in section.blocks):
@@ -219,9 +219,9 @@ def labels_of(sections: Iterable[Section]) -> dict[str, str]:
         if not key:
             continue
         if not KEY.fullmatch(key):
-            raise ArgumentError(f"the key {key!r} is not made of small letters, digits and dashes")
+            raise ArgumentError(f"the key {key!r} must be lower-case letters, digits and dashes")
         if key in labels or key.startswith("section-"):
-            raise ArgumentError(f"the key {key!r} is taken: each names one block of the page")
+            raise ArgumentError(f"the key {key!r} is used twice: each names one block of the page")
         counts[kind] += 1
         labels[key] = f"{kind} {counts[kind]}"
     return labels
@@ -234,18 +234,17 @@ def _is_number(value: Any) -> bool:
 
 
 def source(name: str) -> str:
-    """A file that stands beside this one."""
+    """The text of a file beside this one."""
     return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
-# nothing that a page holds may ask for anything outside it
+# the content of a page must not access anything outside it
 _POLICY = (
     '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
     "style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:\">\n"
 )
 _NO_SCRIPT = (
-    "<noscript><p><strong>This page computes with JavaScript, which is switched off here."
-    "</strong></p></noscript>\n"
+    "<noscript><p><strong>This page needs JavaScript, which is disabled.</strong></p></noscript>\n"
 )
 _MEASURED = "; every number on this page comes from this run"
 _CONTENTS = '<nav aria-label="Contents"><ol>{}</ol></nav>\n'

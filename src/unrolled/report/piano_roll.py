@@ -1,4 +1,4 @@
-"""Music as a picture. In: notes as (start, length, key), and what was given. Out: a `Panel`.
+"""Piano rolls. In: notes as (start, length, key), and the given ones. Out: a `Panel`.
 
 Starts and lengths are in steps; key 0 is the lowest of a piano. Next: a `Figure`.
 """
@@ -20,7 +20,7 @@ MARGIN = 2  # keys above and below
 
 
 def piano_roll(bars: Sequence[tuple[int, int, int]], given: Any, length: int, steps: int) -> Panel:
-    """Notes as bars, in one color where they were given and another where they were composed."""
+    """Notes as bars, with different colors for given and composed notes."""
     split: dict[str, list[tuple[int, int, int]]] = {"given": [], "composed": []}
     for bar in bars:
         start, _, key = bar
@@ -32,7 +32,7 @@ def piano_roll(bars: Sequence[tuple[int, int, int]], given: Any, length: int, st
             if not split[kind]:
                 continue
             starts, lengths, keys = np.array(split[kind], float).T
-            gap = np.minimum(0.12, 0.3 * lengths)  # so that notes that repeat can be told apart
+            gap = np.minimum(0.12, 0.3 * lengths)  # so that repeated notes can be distinguished
             axes.barh(
                 keys, (lengths - gap) / steps, 0.8, starts / steps, color=color, label=kind,
                 edgecolor="none",

@@ -1,4 +1,4 @@
-"""A picture, and maps over it. In: pixels, weights by name. Out: a panel; next: `drawing`."""
+"""Pictures with attention maps. In: pixels, weights by name. Out: a panel; next: `drawing`."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 NAME = 0.2  # inches above a tile, for its name
-FLAT, SQUARE = 2.5, 1.3  # times as wide as high: so many columns of tiles find room
-COVER = 0.85  # how opaque the place with the largest weight is
+FLAT, SQUARE = 2.5, 1.3  # aspect ratios for the number of columns of tiles
+COVER = 0.85  # opacity at the largest weight
 LETTERS = 14  # of a name
 MOST = 9.0  # inches
 FILM = 6  # frames in a row
 
 
 def picture_with_maps(pixels: Any, maps: Sequence[tuple[str, Any]]) -> Panel:
-    """Pixels (height, width, 1 or 3) of 8 bits, then the same beneath each of the grids of weights,
-    which cover it the more the larger they are."""
+    """The picture (height, width, 1 or 3) of 8 bits, then with each of the grids of weights as an
+    overlay, whose opacity increases with the weight."""
     high, wide = pixels.shape[:2]
     columns = 2 if wide > FLAT * high else 3 if wide > SQUARE * high else 4
     tiles = [("the picture", pixels, None), *((name, pixels, grid) for name, grid in maps)]
@@ -30,12 +30,12 @@ def picture_with_maps(pixels: Any, maps: Sequence[tuple[str, Any]]) -> Panel:
 
 
 def film(frames: Any, names: Sequence[str]) -> Panel:
-    """Frames (T, height, width, 1 or 3) of 8 bits, one after the other."""
+    """Frames (T, height, width, 1 or 3) of 8 bits, in order."""
     return _tiled([(name, frame, None) for name, frame in zip(names, frames)], FILM)
 
 
 def _tiled(tiles: Sequence[tuple[str, Any, Any]], columns: int) -> Panel:
-    """Named pictures of one size, each with a grid of weights over it or None, in rows."""
+    """Named pictures of one size in rows, each with an optional grid of weights."""
     high, wide = map(int, tiles[0][1].shape[:2])
     columns = min(columns, len(tiles))
     rows = -(-len(tiles) // columns)
@@ -61,7 +61,7 @@ def _tiled(tiles: Sequence[tuple[str, Any, Any]], columns: int) -> Panel:
 
 
 def _cover(weights: Any) -> Any:
-    """One colour, the more opaque the larger a weight."""
+    """A color whose opacity increases with the weight."""
     cover = np.zeros((*weights.shape, 4))
     cover[:, :, :3] = [int(SERIES[1][place : place + 2], 16) / 255 for place in (1, 3, 5)]
     cover[:, :, 3] = COVER * weights / max(float(weights.max()), 1e-9)

@@ -145,11 +145,11 @@ def test_zeros_break_a_logarithmic_line() -> None:
 
 
 def test_what_does_not_fit_is_said() -> None:
-    with pytest.raises(ArgumentError, match="the curve 'a' has 2 places and 3 heights"):
+    with pytest.raises(ArgumentError, match="the curve 'a' has 2 x and 3 y values"):
         figures.curves({"a": ([1, 2], [1, 2, 3])}, x_label="x", y_label="y")
     with pytest.raises(ArgumentError, match="2 classes need 2 rows and columns"):
         figures.confusion_matrix([[1]], ["a", "b"])
-    with pytest.raises(ArgumentError, match="a heat map has rows and columns"):
+    with pytest.raises(ArgumentError, match="a heat map needs rows and columns"):
         figures.heat_map([1.0, 2.0], x_label="x", y_label="y", unit="")
 
 

@@ -65,15 +65,15 @@ def test_every_printed_equation_can_be_drawn(cell: type) -> None:
 @pytest.mark.parametrize(
     ("latex", "what"),
     [
-        (r"\unknown x", r"it has the command \unknown, which is not known here"),
+        (r"\unknown x", r"the command \unknown is not supported"),
         ("{x", "it ends where '}' is missing"),
-        ("x}", "'}' stands at a place where it means nothing"),
+        ("x}", "'}' is not allowed here"),
         ("x_", "it ends where something is missing"),
-        (r"\begin{tabular} a \end{tabular}", r"it has \begin{tabular}, which is not known here"),
-        (r"\begin{cases} a \end{aligned}", r"\begin{cases} is ended by another name"),
+        (r"\begin{tabular} a \end{tabular}", r"\begin{tabular} is not supported"),
+        (r"\begin{cases} a \end{aligned}", r"\begin{cases} and its \end do not match"),
         (r"\begin{cases} a", r"it ends where '\\end' is missing"),
         (r"\left( x", r"it ends where '\\right' is missing"),
-        (r"\left x \right)", "'x' is not a bracket that could grow"),
+        (r"\left x \right)", "'x' is not a stretchable bracket"),
         (r"\text x", "plain text in braces is missing at character 5"),
     ],
 )

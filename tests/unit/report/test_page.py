@@ -131,14 +131,14 @@ def test_files_are_written_beside_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("blocks", "what"),
     [
-        ([Prose("see [@nothing]")], "the page points at 'nothing'; its keys are none"),
+        ([Prose("see [@nothing]")], "the page refers to 'nothing'; its keys are none"),
         ([table("")], "a table has no key: give it one, so that it is numbered"),
-        ([table("Not Good")], "the key 'Not Good' is not made of small letters, digits and dashes"),
-        ([table(), table()], "the key 'scores' is taken: each names one block of the page"),
-        ([Question("Why?", "So.", [])], "the answer to 'Why?' points at no measurement"),
+        ([table("Not Good")], "the key 'Not Good' must be lower-case letters, digits and dashes"),
+        ([table(), table()], "the key 'scores' is used twice: each names one block of the page"),
+        ([Question("Why?", "So.", [])], "the answer to 'Why?' refers to no measurement"),
         (
             [Question("Why?", "So.", ["scores"]), table()],
-            "the answer to 'Why?' points at 'scores', which is not above it",
+            "the answer to 'Why?' refers to 'scores', which is not above it",
         ),
     ],
 )

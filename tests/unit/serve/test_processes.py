@@ -32,7 +32,7 @@ def serving(*words: str, log: Path) -> Iterator[tuple[subprocess.Popen[bytes], i
     with log.open("wb") as file, subprocess.Popen(command, stdout=file, stderr=file) as process:
         try:
             until(lambda: re.search(r"http://127\.0\.0\.1:(\d+)", log.read_text()))
-            found = re.search(r":(\d+) \(how", log.read_text())
+            found = re.search(r":(\d+) \(API", log.read_text())
             assert found is not None
             yield process, int(found[1])
         finally:
