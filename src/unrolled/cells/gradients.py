@@ -34,7 +34,7 @@ Array = NDArray[Any]
 STEP = 6e-6
 TOLERANCE = 1e-6  # of the largest derivative in the same array ...
 SMALLEST_SCALE = 1e-3  # ... or of this share of the largest of all, where a whole array is smaller
-SKIPPED = 0.05  # where more than this share is skipped, draw anew
+SKIPPED = 0.05  # if a larger share is skipped, draw again
 ATTEMPTS = 5
 
 

@@ -73,7 +73,7 @@ def year(cell: type[Cell]) -> str:
     return found[0] if found else ""
 
 
-# ---------------------------------------------------------------------------- a file of one's own
+# ------------------------------------------------------------------------------- the user's files
 
 
 def _in_file(path: Path, name: str | None) -> type[Cell]:

@@ -102,22 +102,22 @@ def by_tangent(trial: Trial, direction: list[Array]) -> Named:
     moving = dict(zip((dot[name] for name in weights), direction, strict=False))
     first_state = count + len(equation.inputs)
     inputs = dict(zip((dot[n] for n in equation.inputs), direction[count:first_state], strict=True))
-    # an output that is not a state: nobody reads the one before, so it does not matter how it moves
-    nobody = [np.zeros_like(trial.d_outputs[0])] if equation.output is not None else []
+    # an output that is not a state: its old value is never read, so its change does not matter
+    unread = [np.zeros_like(trial.d_outputs[0])] if equation.output is not None else []
     run = interpret.forward(
         tangent,
         weights | moving,
         trial.xs,
-        (*nobody, *direction[first_state:], *nobody, *trial.states),
+        (*unread, *direction[first_state:], *unread, *trial.states),
         trial.named | inputs,
         **trial.sizes,
     )
     names = list(equation.carried)
     found: Named = {("directional derivative", "output"): run.outputs}
     found |= {("directional derivative", f"final {name}"): state
-              for name, state in zip(names, run.states[len(nobody) :], strict=False)}  # fmt: skip
-    nothing = [np.zeros_like(d) for d in (*nobody, *trial.d_states)]
-    gradients = interpret.backward(run, trial.d_outputs, (*nobody, *trial.d_states, *nothing))
+              for name, state in zip(names, run.states[len(unread) :], strict=False)}  # fmt: skip
+    nothing = [np.zeros_like(d) for d in (*unread, *trial.d_states)]
+    gradients = interpret.backward(run, trial.d_outputs, (*unread, *trial.d_states, *nothing))
     constant = equation.without_derivative
     second = {("weight", n): gradients.weights[n] for n in weights if n not in constant}
     x, *named = equation.inputs

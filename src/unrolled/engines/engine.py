@@ -73,7 +73,7 @@ class Recurrence(Protocol):
         """xs: (tokens, I), or dense (T, B, I), contiguous; initial: (1, rows, n) each, None for
         zeros. `keep`: backward follows. `into`: where the outputs go, contiguous. `room`: where
         what backward needs goes, flat, as large as `kept` says. `reset`: a boolean for each
-        token, contiguous: true where states start anew before it."""
+        token, contiguous: true where states are reset before it."""
 
     def kept(self, record: tuple[str, ...]) -> tuple[int, int, int]:
         """The maximal count of numbers that backward needs: per token, per row, and once."""

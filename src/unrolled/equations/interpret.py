@@ -218,7 +218,7 @@ def _initial_states(
         name: np.broadcast_to(_column(np.asarray(state)), shapes[name])
         for name, state in zip(equation.carried, states, strict=True)
     }
-    # nobody reads the output of the step before
+    # the output of the previous step is never read
     return {n: given[n] if n in given else np.zeros(s, xs.dtype) for n, s in shapes.items()}
 
 

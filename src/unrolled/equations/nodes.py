@@ -195,7 +195,7 @@ def is_one(node: Node, value: float) -> bool:
 def topological(roots: Iterable[Node], leaves: Collection[Node] = ()) -> Iterator[Node]:
     """Every node below the roots, each once, arguments before what uses them.
 
-    What stands below one of the `leaves` is left out.
+    Nodes below one of the `leaves` are left out.
     """
     seen: set[Node] = set()
     for root in roots:

@@ -146,7 +146,7 @@ def _string(value: Any) -> str:
 
 def _at(nodes: list[Node], index: Any) -> Node:
     if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < len(nodes):
-        raise ValueError(f"no node stands at {index!r}")
+        raise ValueError(f"there is no node {index!r}")
     return nodes[index]
 
 

@@ -1,8 +1,8 @@
-"""A pass over an equation: the state may start anew before a step. In and out: an `Equation`.
+"""A pass over an equation: the state can be reset before a step. In and out: an `Equation`.
 
-The result has one more input, a number at each step: where it is above zero, the states before the
-step are replaced by what they are before the first one, zero or what the cell declares as its
-`initial_state`. No derivative passes there, as between two sequences.
+The result has an additional input, a number at each step. If it is positive, the states before the
+step are replaced by their initial values, zero or the cell's `initial_state`, and no derivative is
+propagated, as between two sequences.
 """
 
 from __future__ import annotations

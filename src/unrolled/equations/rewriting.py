@@ -14,7 +14,7 @@ from unrolled.equations.nodes import Apply, Node, Variable, arguments, rebuild, 
 from unrolled.equations.simplify import simplify
 from unrolled.equations.verify import verify
 
-Made = Callable[[Node], Node]  # a node of the old equation -> what stands in its place
+Made = Callable[[Node], Node]  # a node of the old equation -> its replacement
 Statement = tuple[str, Node]
 Rule = Callable[[Made], Node]  # how a new term is made; asks for what its parts have become
 

@@ -18,7 +18,7 @@ CALLED_WITH = frozenset({"xs", "states", "lengths", "record", "reset", "named"})
 @dataclass(frozen=True)
 class Signature:
     """What a step is called with: the input, the states, and by name further inputs, each with the
-    value it has where nobody gives one (None: it must be given)."""
+    default value (None: it must be given)."""
 
     x: str
     states: list[str]

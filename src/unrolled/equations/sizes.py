@@ -194,7 +194,7 @@ class Inference:
                 is_matrix = len(node.lengths) == 2
                 one, other = ("matrix", "vector") if is_matrix else ("vector", "matrix")
                 teach(f"self.{node.name} is an array of {len(node.lengths)} axes, a {one}, and is "
-                      f"used as a {other} here: a matrix stands left of @ and has 2 axes, a "
+                      f"used as a {other} here: a matrix is on the left of @ and has 2 axes, a "
                       f"vector has 1", where)  # fmt: skip
             if isinstance(node, Variable) and node.role == "weight":
                 if node in self.numbers:
@@ -271,10 +271,10 @@ class Inference:
 
     def _teach_open(self, one: Apply | tuple[int, Split]) -> NoReturn:
         if isinstance(one, Apply):
-            teach("a vector whose size its use leaves open is joined to another: name its size in "
-                  'the class, sizes = {"b": "hidden_size"}', self.lines.get(one))  # fmt: skip
-        teach("a vector is split whose size its use leaves open, as that of its parts: name it in "
-              'the class, by the weight that it is made with, sizes = {"W": "hidden_size"}',
+            teach("the size of a concatenated vector cannot be inferred: declare it in the class, "
+                  'sizes = {"b": "hidden_size"}', self.lines.get(one))  # fmt: skip
+        teach("the size of a split vector and of its parts cannot be inferred: declare it in the "
+              'class, by the weight that computes it, sizes = {"W": "hidden_size"}',
               self.lines.get(one[1].vector))  # fmt: skip
 
     def _cut(self, number: int, split: Split) -> bool:

@@ -75,7 +75,7 @@ class Printer:
         self.names = names
 
     def term(self, node: Node, above: int = 0) -> str:
-        """The text of a node, in brackets if what it stands in binds more tightly than it does."""
+        """The text of a node, in brackets if its context binds more tightly."""
         if node in self.names and not isinstance(node, Variable):
             return self.names[node]
         if isinstance(node, Variable):

@@ -1,7 +1,7 @@
 """Labs: experiments that teach. Each runs, measures, and writes its own report.
 
-A lab is a module here that defines `LAB` (see `base`): what it is called, which sizes it lets one
-choose, and a function that runs it and tells what it found. `names()` lists them, `find` loads one,
+A lab is a module here that defines `LAB` (see `base`): its name, the sizes that can be set, and a
+function that runs it and returns the results. `names()` lists the labs, `find` loads one,
 `experiment.conduct` runs it and writes its page. Next: `cli.lab`.
 """
 
@@ -12,7 +12,7 @@ from importlib import import_module
 from unrolled.errors import ArgumentError
 from unrolled.labs.base import Lab
 
-# In the order in which they teach; each is the module `unrolled.labs.<name>`.
+# In teaching order; each is the module `unrolled.labs.<name>`.
 NAMES: tuple[str, ...] = (
     "bptt",
     "cell",
@@ -32,12 +32,12 @@ NAMES: tuple[str, ...] = (
 
 
 def names() -> tuple[str, ...]:
-    """Every lab, in the order in which they teach."""
+    """All labs, in teaching order."""
     return NAMES
 
 
 def find(name: str) -> Lab:
-    """The lab of that name; its module, and what that needs, is loaded now."""
+    """The lab of this name; its module is imported now."""
     if name not in NAMES:
         raise ArgumentError(f"there is no lab called {name!r}: write one of {', '.join(NAMES)}")
     lab: Lab = import_module(f"unrolled.labs.{name}").LAB

@@ -1,4 +1,4 @@
-"""What a lab is. In: a seed, sizes, and someone to tell its progress. Out: an `Account`.
+"""The definition of a lab. In: a seed, sizes, and a progress display. Out: an `Account`.
 
     LAB = Lab(
         name="memory",
@@ -28,9 +28,9 @@ from unrolled.report.blocks import Section
 
 @dataclass(frozen=True)
 class Size:
-    """A number that can be chosen on the command line: `--hidden 32` for `Size("hidden", 32, ..)`.
+    """A number that can be set on the command line: `--hidden 32` for `Size("hidden", 32, ..)`.
 
-    With a `float` for a default it may be any positive number, else whole ones from `least` on.
+    If the default is a `float`, it may be any positive number, else an integer from `least` on.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Size:
     most: int = 1_000_000
 
     def check(self, value: Any) -> None:
-        """Raise one sentence if the lab cannot work with this value."""
+        """Raise an error if the value is invalid."""
         if isinstance(self.default, float):
             if not 0 < value < float("inf"):
                 raise ArgumentError(f"--{self.name} must be a positive number, not {value}")
@@ -51,7 +51,7 @@ class Size:
 
 @dataclass(frozen=True)
 class TextFile:
-    """A text of one's own: `--text book.txt`. The lab gets its contents, or None without one."""
+    """A text file of the user: `--text book.txt`. The lab gets its content, or None."""
 
     name: str
     help: str
@@ -61,7 +61,7 @@ class TextFile:
 
 @dataclass(frozen=True)
 class Account:
-    """What a lab has to say: a few lines for the terminal, and the sections of its page."""
+    """The results of a lab: a few lines for the terminal, and the sections of its page."""
 
     found: Sequence[str]
     sections: Sequence[Section]
@@ -70,7 +70,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Lab:
-    """An experiment: its name on the command line, its title on the page, and how it is run."""
+    """An experiment: its name on the command line, the title of its page, and its function."""
 
     name: str
     title: str
@@ -82,16 +82,16 @@ class Lab:
 
     @property
     def choices(self) -> tuple[Size | TextFile, ...]:
-        """All that can be chosen on the command line."""
+        """Everything that can be set on the command line."""
         return (*self.sizes, *self.texts)
 
 
 class UnreadableText(UnrolledError):
-    """A text file that is not there, or is not text."""
+    """A text file does not exist, or is not text."""
 
 
 def read_text(path: Path, wanted: TextFile) -> str:
-    """The text of a file in UTF-8, or one sentence on why it cannot be used."""
+    """The text of a UTF-8 file, or an error that says why it cannot be used."""
     try:
         data = path.read_bytes()
     except OSError as error:

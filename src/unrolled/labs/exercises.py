@@ -1,7 +1,7 @@
 """The exercises at the end of a lab. In: tasks with their solutions. Out: a section of the page.
 
-A solution is a function that runs as it is printed, on its own. It returns what the exercise asks
-for, and `holds` says whether that is right: the tests run every solution.
+A solution is a function that runs on its own, exactly as printed. It returns what the exercise asks
+for, and `holds` says whether that is correct; the tests run every solution.
 """
 
 from __future__ import annotations

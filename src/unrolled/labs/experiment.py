@@ -1,6 +1,6 @@
-"""One lab from its arguments to its page. In: a lab, a seed, sizes, a folder. Out: the page's path.
+"""Run one lab and write its page. In: a lab, a seed, sizes, a folder. Out: the path of the page.
 
-Every argument is checked, and the folder is made and tried, before anything is computed.
+All arguments are checked, and the folder is created and tested, before anything is computed.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def conduct(
     chosen: Mapping[str, Any],
     progress: Progress | None = None,
 ) -> Outcome:
-    """Check, run, write. `chosen` holds sizes (numbers) and texts (paths); the rest is default."""
+    """Check, run, write. `chosen` has sizes (numbers) and texts (paths); others have defaults."""
     progress = progress or Progress()
     settle(lab, seed, chosen)
     try_folder(folder)
@@ -50,7 +50,7 @@ def conduct(
 def account_page(
     lab: Lab, seed: int, chosen: Mapping[str, Any], progress: Progress
 ) -> tuple[Account, Page]:
-    """Run the lab, and make a page of what it has to say; nothing is written."""
+    """Run the lab, and create its page without writing it."""
     account = lab.run(seed=seed, progress=progress, **settle(lab, seed, chosen))
     sections = list(account.sections)
     if lab.exercises:
@@ -66,7 +66,7 @@ def account_page(
 
 
 def settle(lab: Lab, seed: int, chosen: Mapping[str, Any]) -> dict[str, Any]:
-    """Every argument of the lab's `run`, checked; texts are read."""
+    """All arguments of the lab's `run`, checked, with the texts read."""
     if not 0 <= seed < SEEDS:
         raise ArgumentError(f"--seed must be an integer from 0 to {SEEDS - 1}, not {seed}")
     known = {part.name for part in lab.choices}
@@ -85,7 +85,7 @@ def settle(lab: Lab, seed: int, chosen: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def try_folder(folder: Path) -> None:
-    """Find out now, not after two minutes of work, whether the page can be written."""
+    """Test whether the page can be written, before minutes of work."""
     make_folder(folder)
     probe = folder / ".unrolled"
     write_whole(probe, "")

@@ -1,9 +1,9 @@
-"""How far a lab is, and when it will be done. In: stages as they go. Out: lines on a stream.
+"""The progress of a lab, and its remaining time. In: stages as they run. Out: lines on a stream.
 
-A lab announces its stages with their expected cost (any unit, seconds on some machine will do), and
-goes through each with `progress.loop`. What remains is the rest of the present stage at its own
-pace, plus the other stages at the pace of what is done so far; before anything has been measured
-there is no guess.
+A lab announces its stages with their expected costs (in any unit, such as seconds on some machine),
+and runs each with `progress.loop`. The remaining time is that of the current stage at its own pace,
+plus that of the other stages at the pace so far. Before anything has been measured there is no
+estimate.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Progress:
         self._width = 0
 
     def plan(self, costs: Mapping[str, float]) -> None:
-        """Every stage that will come, and what each is expected to cost."""
+        """All stages, with their expected costs."""
         self.costs = dict(costs)
         self.spent = {}
 
@@ -65,7 +65,7 @@ class Progress:
         self.spent[name] = self.now() - start
 
     def remaining(self, stage: str, seconds: float, share: float) -> float | None:
-        """Seconds until everything is done, when a share of the stage took so many seconds."""
+        """Seconds until everything is done, if this share of the stage took `seconds`."""
         paid = sum(self.costs[name] for name in self.spent) + self.costs[stage] * share
         if paid <= 0 or share <= 0:
             return None
@@ -98,7 +98,7 @@ class Progress:
 
 
 def duration(left: float | None) -> str:
-    """How a guess is said: no more precise than it is."""
+    """The text of an estimate, no more precise than it is."""
     if left is None:
         return ""
     if left < 1:

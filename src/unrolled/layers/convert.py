@@ -63,7 +63,7 @@ def _replacement(
                 f" (one step a call; where the steps of a sequence are known beforehand, "
                 f"unrolled.{layer} runs them in one)"
             )
-        if module not in known:  # a layer that stands in two places stays one
+        if module not in known:  # a layer that occurs twice stays one
             new: Any = kind.__new__(kind)
             new.__dict__.update(module.__dict__)
             new.ask("auto")

@@ -27,7 +27,8 @@ class Fixed:
         self.alone: Any = None  # what reads one sequence, once it has been asked for
 
     def packs(self, place: int, parameters: Sequence[Tensor]) -> Packs | None:
-        """Of a direction, which are to be as they were; None where they are made anew at each call,
+        """The packed weights of a direction, which must be unchanged; None if they are computed at
+        each call,
         by a parametrization."""
         now = [
             # what was made in inference mode counts no versions

@@ -40,7 +40,7 @@ class Direction:
     record: tuple[str, ...] = ()
     norms: tuple[str, ...] = ()
     packs: Packs | None = None  # packed weights, where several calls share them
-    reset: Tensor | None = None  # (tokens,): where states start anew, for kernels
+    reset: Tensor | None = None  # (tokens,): where states are reset, for kernels
 
     def window(self, first: int, last: int) -> Direction:
         """The same over some of the steps."""
@@ -159,7 +159,7 @@ class KernelSequence(torch.autograd.Function):
 
 
 def _unchanged(ctx: Any, xs: Tensor, initial: list[Tensor | None]) -> Tensor:
-    """The outputs as they were: once more, if somebody has changed them in place."""
+    """The original outputs: computed again if they were changed in place."""
     outputs: Tensor = ctx.outputs
     if outputs._version == ctx.version:
         return outputs

@@ -81,7 +81,7 @@ def run(
     """tokens: (..., I); states: (layers x directions, B, n) each, None for zeros; names: of values
     to be recorded; probes: (..., directions), whose gradients will be the norms of the derivatives
     with respect to states: `d_h`, or `d_h_l0`; named: (..., n), inputs that every layer sees beside
-    the first; reset: booleans, where states start anew, for either direction."""
+    the first; reset: booleans, where states are reset, for each direction."""
     finals: list[Tensors] = []
     records: dict[str, Tensor] = {}
     in_kernels = stack.engine is not AUTOGRAD and not isinstance(batch, PaddedBatch)
@@ -135,7 +135,7 @@ def _prepared(
     """One direction of one layer: what runs it, and on what. `run` calls it, so that no function
     stands between the two. `xs` are the tokens, whose
     first `width` numbers are the layer's input, with all that stands beside them: with `resets`,
-    where states start anew, which kernels are given as `marks`."""
+    where states are reset, which kernels get as `marks`."""
     layer, reverse = place
     cell = stack.cell.with_reset if resets else stack.cell
     direction, weights = _direction(stack, cell, batch, xs, width, layer, reverse, wanted, norms)
@@ -189,7 +189,7 @@ def _observed(
     stack: Stack, batch: PaddedBatch, xs: Tensor, initial: Sequence[Tensor | None],
     width: int, place: tuple[int, bool], record: list[str], resets: bool,
 ) -> Tensors:  # fmt: skip
-    """A direction as an operator, for whoever follows what happens."""
+    """A direction as an operator, for compilers, tracers and transformations."""
     layer, reverse = place
     sizes, parameters = stack.layer_sizes(layer, width), stack.parameters(layer, reverse)
     if stack.is_noisy:

@@ -105,7 +105,7 @@ class Program:
         stored: Stored = WHOLE, resets: bool = False,
     ) -> tuple[directions.ForwardPlan, Kernel]:  # fmt: skip
         """The forward kernel; `inside` computes the input's products in the loop, and `keep` stores
-        what backward needs; with `resets` states may start anew before a step."""
+        what backward needs; with `resets` states may be reset before a step."""
         with self._lock:
             key = inside, record, keep, stored, resets
             if key not in self._forwards:

@@ -25,8 +25,8 @@ def forward(made: ForwardPlan, step: Equation) -> ForwardPlan:
 
 
 def backward(made: BackwardPlan, step: Equation) -> BackwardPlan:
-    """The states before a step, also as right sides of outer products; and no derivative goes on
-    to the step before."""
+    """The states before a step, also as right sides of outer products; and no derivative reaches
+    the previous step."""
     states = [place for place in made.plan.places if place.kind is Kind.BEFORE]
     starts = {place: _start(step, place) for place in states}
     starts |= {right_panel(outer.right): _start(step, outer.right) for outer in made.outers

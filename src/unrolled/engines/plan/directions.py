@@ -53,7 +53,7 @@ class Outer:
 
 
 class Inputs(StrEnum):
-    """Who computes the derivative by the input: nobody; the kernel; the kernel what is pointwise,
+    """What computes the derivative at the input: nothing; the kernel; the kernel what is pointwise,
     and the products are done outside, for many steps at once."""
 
     NONE = "none"
@@ -150,7 +150,7 @@ def _rank(lowered: Lowered) -> dict[str, int]:
 
 
 def _share(layout: Plan, kept: set[Place]) -> dict[str, str]:
-    """Which kept value may overwrite which hoisted product: one that nobody reads any more."""
+    """Which kept value may overwrite which hoisted product: one that is no longer read."""
     last_read: dict[Place, int] = {}
     stored: dict[Place, int] = {}
     for number, stage in enumerate(layout.stages):

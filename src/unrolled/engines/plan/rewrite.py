@@ -106,7 +106,7 @@ class Rewriting:
         return rebuild(node, tuple(args))
 
     def _sum(self, node: Apply) -> Steps:
-        """One accumulator for all the products of a sum that nobody else uses."""
+        """One accumulator for all products of a sum that are used nowhere else."""
         terms = self._terms(node)
         alone = {
             t.args[-1]: t

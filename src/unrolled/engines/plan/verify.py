@@ -110,7 +110,7 @@ class _Verifier:
             self._demand(place.size in (size, ONE), f"{_name(place)} is of another size")
             return
         is_number = isinstance(node, Apply) and shape_of(node) == ()
-        self._demand(is_number, f"nobody has computed {_text(node)}")
+        self._demand(is_number, f"{_text(node)} is never computed")
         assert isinstance(node, Apply)
         for argument in node.args:
             self._value(argument, known, size)

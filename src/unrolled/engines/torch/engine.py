@@ -81,7 +81,7 @@ def weight_of(sources: Sequence[Source], arrays: Sequence[Tensor], rows: int) ->
 
 
 class _Grid:
-    """Tokens as (T, B, .), and back; `going`: which sequences go on at each step, if not all do."""
+    """Tokens as (T, B, .), and back; `going`: which sequences are active at each step."""
 
     def __init__(self, schedule: Schedule, device: torch.device) -> None:
         self.steps, self.rows = schedule.steps, schedule.rows

@@ -102,8 +102,8 @@ def unroll(
     probes: Mapping[str, Tensor] | None = None,
     going: Tensor | None = None,
 ) -> tuple[Tensor, tuple[Tensor, ...], tuple[Tensor, ...]]:
-    """xs: (T, B, I), the inputs side by side. `going`: (T, B), which sequences go on at each step;
-    the others stay."""
+    """xs: (T, B, I), the inputs side by side. `going`: (T, B), which sequences are active at each
+    step; the others stay."""
     fixed: dict[Node, Any] = {v: weights[v.name] for v in step.given if v.role == "weight"}
     nodes = topological(node for _, node in step.statements)
     once = [node for node in nodes if isinstance(node, Apply)

@@ -51,7 +51,7 @@ def gru_keeps() -> dict[float, float]:
 EXERCISES = (
     Exercise(
         "easy",
-        "How large must the number that enters a gate be for the gate to stand at 0.99?",
+        "How large must the number inside the sigmoid of a gate be for the gate to be 0.99?",
         open_gate,
         lambda value: abs(value - 4.595) < 1e-3,
     ),

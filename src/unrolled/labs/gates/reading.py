@@ -60,7 +60,7 @@ def built_in_text() -> str:
 
 def read(text: str | None, seed: int, hidden: int, epochs: int, progress: Progress) -> Reading:
     """Learn the text's first part, then watch the gates on what follows it."""
-    source = "the documentation that Python ships" if text is None else "a text of one's own"
+    source = "the documentation that comes with Python" if text is None else "your text"
     text = built_in_text() if text is None else text
     tested = min(TESTED, len(text) // 5)
     learned = text[: min(LEARNED, len(text) - tested)]

@@ -74,7 +74,7 @@ class Problem:
         return score < self.solved_at if self.guessing > self.solved_at else score > self.solved_at
 
 
-# The sum of two numbers has the variance 2/12; whoever guesses its mean makes that squared error.
+# The sum of two numbers has the variance 2/12, which is the squared error of guessing its mean.
 ADDING = Problem(
     "adding", adding, 2, 1, "one", "mean_squared_error", squared_error, 1 / 6, 1 / 60,
     "squared error",

@@ -1,5 +1,5 @@
 """A direction as operators of torch's library: `kernels`, `autograd`, `vmap`. Importing this
-registers them; next: `stack`, which calls `run` where somebody follows what happens.
+registers them; next: `stack`, which calls `run` in calls that are traced or transformed.
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
 """Forward mode, and the derivative of a derivative, by the tangent of the step. In: a call, how its
 tensors move. Out: results that move, or gradients; next: the operators again.
 
-`operator` has the same for calls that nobody observes. Here all is done by operators, so that
+`operator` has the same for ordinary calls. Here everything is done by operators, so that
 compilers and torch.func see it.
 """
 

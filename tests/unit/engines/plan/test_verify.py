@@ -87,7 +87,7 @@ BROKEN: list[tuple[Callable[[Plan], None], str]] = [
     (store_twice, "is stored twice"),
     (store_to_a_given_place, "is stored to"),
     (store_in_a_place_of_another_size, "is of another size"),
-    (forget_a_value, "nobody has computed"),
+    (forget_a_value, "is never computed"),
     (forget_a_product, "added to before"),
     (begin_twice, "is begun twice"),
     (add_to_nothing, "added to before"),

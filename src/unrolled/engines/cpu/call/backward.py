@@ -44,7 +44,7 @@ from unrolled.engines.plan.plan import Kind, Matrix, Place
 
 @dataclass(frozen=True, eq=False)
 class BackwardCall:
-    """`d_x`: the derivative with respect to the input, in whole vectors; None if nobody asked or
+    """`d_x`: the derivative with respect to the input, in whole vectors; None if not requested or
     nothing depends on it. `covered`: of each of the caller's arrays, how many numbers get a sum.
     `numbers`: arrays of a single number -> how many parts of its sum the call leaves."""
 
@@ -108,7 +108,7 @@ def backward_call(
     parts.views |= {place: (View(buffer),) for place, buffer in own}
     bind = {place: parts.views[place] for place in made.plan.places}
     kernel = run_kernel(made.plan, bind, weights, sizes, meeting, descending=True)
-    # where states start anew, the kernel changes the copies of those before a step
+    # where states are reset, the kernel changes the copies of those before a step
     each = [*copies, kernel] if reset else [kernel, *copies]
     wide = dict.fromkeys(view.buffer for view in lefts.values())
     given = [*sizes.arrays, left.x, parts.y, arriving, *ends, *reset.values()]

@@ -44,7 +44,7 @@ def interpret(
     call: Call, schedule: Schedule, given: Mapping[Buffer, Numbers], dtype: Any = np.float64
 ) -> dict[Buffer, Numbers]:
     """Run the call. `given`: what a call is given, what forward has kept, and sums that are to be
-    added to, in any form; what is missing of the given is zeros. What nobody writes stays NaN."""
+    added to, in any form; what is missing of the given is zeros. What is not written stays NaN."""
     positions = {b: n for n, b in enumerate(call.owned(*Owner), 1)}
     now = Now(call, schedule, positions, np.dtype(dtype).itemsize)
     memory: dict[Buffer, Numbers] = {}
@@ -252,7 +252,7 @@ class _Kernel:
         self.is_anew = bool(is_new.any())
 
     def _own(self, place: Place) -> tuple[View, Any]:
-        """Where a state lies at a step before which some rows of it have started anew."""
+        """Where a state is at a step before which some of its rows were reset."""
         return self.step.bind[place][2], self.now.schedule.base[self.job] + np.arange(self.count)
 
     def _group(self, group: Group) -> None:
@@ -299,7 +299,7 @@ class _Kernel:
         return known[node]
 
     def _apply(self, node: Node, known: dict[Node, Any]) -> Any:
-        assert isinstance(node, Apply), f"nobody computes {node}"
+        assert isinstance(node, Apply), f"{node} is never computed"
         values = [self._value(argument, known) for argument in node.args]
         return values[0] if node.op == "spread" else OPS[node.op].compute(*values)
 

@@ -205,7 +205,7 @@ def _kernel_spans(step: RunKernel, lanes: int) -> tuple[list[Span], list[Span]]:
         length = 1 if place.size == ONE else step.sizes[place.size]
         if place.size != ONE and (place in values or place in step.filled):
             length = -(-length // lanes) * lanes  # whole vectors; a product reads number by number
-        # states that start anew are copied to the third buffer by the kernel itself
+        # the kernel itself copies states that are reset to the third buffer
         return ((view, length) for view in step.bind[place][:2])
 
     reads = [span for place in (operands | values) - set(step.filled) for span in spans_of(place)]

@@ -100,7 +100,7 @@ class Anew:
         builder.store(builder.select(is_new, value, old), to, align=4)
 
     def _own(self, place: Place, now: StepPlace) -> tuple[ir.Value, ir.Value]:
-        """Where a state that may have started anew lies: its first row, and from row to row."""
+        """Where a state is that may have been reset: its first row, and the stride."""
         builder, name = self.builder, f"anew {place.name}"
         stride = self.known[f"stride {name}"]
         bytes_ = 4 if isinstance(self.vector.element, ir.FloatType) else 8

@@ -16,7 +16,7 @@ read last: from the first one on, it would find what has just been pushed out.
 A single job may be shared by a *team*: each member takes some of the panels of every stage, and
 they wait for one another before the next one reads what they have left.
 
-All arguments stand in one array of 64-bit words, named by `Words`: counts, then an address and a
+All arguments are in one array of 64-bit words, named by `Words`: counts, then an address and a
 stride (in numbers) for each place of the plan, then the address of each block's packed weights. The
 kernel writes only what the plan stores, in the rows and vectors it was given: every buffer belongs
 to the caller. Rows of a place are padded to whole vectors.
