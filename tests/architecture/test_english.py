@@ -31,6 +31,17 @@ PHRASES = {
     r"\bto go on from\b": "to continue",
     r"\bset right\b": "corrected, calibrated",
     r"\bwas cut short\b": "was interrupted",
+    r"\bin the midst of\b": "during",
+    r"\bas the loop sees\b": "the training job of",
+    r"\bnot to be had\b": "not available",
+    r"\blooks at nothing\b": "ignores its input",
+    r"\bfetch it again\b": "download it again",
+    r"\bwhat fills up\b": "padding",
+    r"\bas scikit-learn has it\b": "as in scikit-learn",
+    r"\bsays nothing to\b": "does not apply to",
+    r"\bnothing to tell apart\b": "nothing to learn",
+    r"\blearned nothing yet\b": "is not fitted yet",
+    r"\bis told first\b": "is updated first",
 }
 
 
@@ -51,7 +62,10 @@ def test_every_pattern_finds_what_it_is_for() -> None:
         "learnt", "optimisers", "initialised", "gone on with", "tells 93 %", "who always names",
         "told right", "of whatever depth", "of the optimizer momentum", "is told no order",
         "rows are what is", "is to hold 80 %", "after so many epochs", "the loss by $h$",
-        "a file to go on from", "quantiles set right", "was cut short",
+        "a file to go on from", "quantiles set right", "was cut short", "in the midst of a step",
+        "texts as the loop sees them", "not to be had", "an answer that looks at nothing",
+        "fetch it again", "without what fills up", "as scikit-learn has it", "says nothing to",
+        "nothing to tell apart", "has learned nothing yet", "the manifest is told first",
     )  # fmt: skip
     for phrase, example in zip(PHRASES, examples, strict=True):
         assert re.search(phrase, example), phrase

@@ -218,7 +218,7 @@ def test_sentences_that_make_no_sense(X, y, words):
         ("train tag {run}/../names.conll --characters word", "no choice 'word'"),
         ("train tag {run}/../names.conll --test-share 2", "must be a number from 0 to below 1"),
         ("train tag {run}/../names.conll --word-dropout 1", "word_dropout must be a number from 0"),
-        ("train tag {run}/../names.conll --character-size 1", "from 2 up"),
+        ("train tag {run}/../names.conll --character-size 1", "of at least 2"),
     ],
 )
 def test_what_a_person_gets_wrong_is_answered_in_a_sentence(run, capsys, line, words, tmp_path):

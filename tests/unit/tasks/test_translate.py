@@ -204,7 +204,7 @@ def test_pairs_that_make_no_sense(X, y, words):
     [
         ("train translate {run}/../pairs.csv --from-column wrod", "did you mean 'word'"),
         ("train translate {run}/../pairs.csv --attention none", "no choice 'none'"),
-        ("train translate {run}/../pairs.csv --test-target x", "name both"),
+        ("train translate {run}/../pairs.csv --test-target x", "give both"),
         ("train translate {run}/../pairs.csv --beam 0", "beam must be an integer"),
         ("predict {run} text --probabilities", "--probabilities is for classes"),
         ("predict {run} text --word x", "--word does not apply to"),

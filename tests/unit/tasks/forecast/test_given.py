@@ -73,10 +73,10 @@ def test_what_is_missing_is_a_gap() -> None:
         (["a", "b"], "a series does not contain only numbers"),
         ({"a": 1}, "not dict"),
         ([], r"not list of shape \(0,\)"),
-        (pd.DataFrame({"d": pd.to_datetime(["2020"])}), "the table has no column of numbers"),
+        (pd.DataFrame({"d": pd.to_datetime(["2020"])}), "the table has no numeric column"),
         (
             pd.DataFrame({"d": pd.to_datetime(["2020"]), "e": pd.to_datetime(["2020"])}),
-            "several columns hold dates",
+            "several columns contain dates",
         ),
         (
             pl.DataFrame({"d": [date(2020, 1, 1), None], "x": [1.0, 2.0]}),
