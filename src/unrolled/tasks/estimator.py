@@ -280,10 +280,14 @@ class Estimator(BaseEstimator):
         """Export the whole estimator; the default raises an error that names the alternatives."""
         self.require_fitted("model_")
         name = type(self).__name__
-        parts = [n for n, part in self.model_.named_modules() if isinstance(part, Recurrent)]
+        place, layer = next(
+            (n, part) for n, part in self.model_.named_modules() if isinstance(part, Recurrent)
+        )
+        if kind == "html" or (kind == "c" and layer.bidirectional):  # which no layer becomes
+            path = path.with_suffix(".onnx")
         raise ArgumentError(
             f"a whole {name} cannot be exported: serve it with `unrolled serve`, or export "
-            f"its recurrent layers: unrolled.export(model.model_.{parts[0]}, {str(path)!r})"
+            f"its recurrent layers: unrolled.export(model.model_.{place}, {str(path)!r})"
         )
 
     def require_fitted(self, name: str) -> None:

@@ -77,3 +77,22 @@ def test_what_a_module_cannot_do_is_refused(tmp_path: Path) -> None:
     model = Forecaster(**SMALL, mode="fed-back", paths=3, validation=0.0).fit(seasonal(40))
     with pytest.raises(ArgumentError, match="draws sample paths, which a page cannot do"):
         unrolled.export(model, tmp_path / "sales.mjs")
+
+
+def advice(model: Any, kind: str, folder: Path) -> str:
+    with pytest.raises(ArgumentError) as refused:
+        unrolled.export(model, folder / "sales", kind)
+    return str(refused.value)
+
+
+def test_a_refusal_names_what_would_work(tmp_path: Path) -> None:
+    shared = Forecaster(**SMALL).fit(seasonal(60))
+    assert "export it to html or js;" in advice(shared, "c", tmp_path)
+    assert "or export it to html or js" in advice(shared, "onnx", tmp_path)
+    shared.layout_ = replace(shared.layout_, known_means=(0.0,))
+    assert "(--no-shared), and export it to onnx;" in advice(shared, "c", tmp_path)
+    assert advice(shared, "onnx", tmp_path).endswith("(--no-shared)")
+    alone = Forecaster(**SMALL, shared=False).fit(seasonal(60))
+    assert "export it to html or js or onnx;" in advice(alone, "c", tmp_path)
+    fed = Forecaster(**SMALL, mode="fed-back", paths=3, validation=0.0).fit(seasonal(40))
+    assert "(--mode direct), and export it to html or js;" in advice(fed, "c", tmp_path)

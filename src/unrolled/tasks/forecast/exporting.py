@@ -12,7 +12,12 @@ from unrolled.errors import ArgumentError
 from unrolled.exports.export import NO_INT8, Exported, Options
 from unrolled.files import write_whole
 from unrolled.tasks.forecast.linear_path import LinearPath
-from unrolled.tasks.forecast.live_page import forecaster_script, live_part, moved_by_int8
+from unrolled.tasks.forecast.live_page import (
+    forecaster_script,
+    live_part,
+    moved_by_int8,
+    takes_covariates,
+)
 from unrolled.tasks.live import write_alone, write_module
 from unrolled.training.run_folder import json_text
 
@@ -26,12 +31,28 @@ def export_forecaster(model: Any, kind: str, path: Path, options: Options) -> Ex
     if kind != "onnx":
         raise ArgumentError(
             "C computes one time step at a time, and a whole forecaster needs the history of its "
-            "series: export it to html, js or onnx; its recurrent layers can be exported: "
+            f"series: {_instead(model)}; its recurrent layers can be exported: "
             f"unrolled.export(model.model_.recurrent, {str(path)!r})"
         )
     if options.int8:
         raise ArgumentError(NO_INT8)
     return _graph(model, path)
+
+
+def _is_shared(model: Any) -> bool:
+    """Whether other methods than the network have a part in a forecast."""
+    return bool(model.shares_.used()) or model.shares_.path != LinearPath()
+
+
+def _instead(model: Any) -> str:
+    """What this forecaster can be exported to, or how one is trained that can."""
+    if model.mode == "fed-back":
+        return "train one with mode='direct' (--mode direct), and export it to html or js"
+    formats = [] if takes_covariates(model) else ["html", "js"]
+    formats += [] if _is_shared(model) else ["onnx"]
+    if not formats:
+        return "train it with shared=False (--no-shared), and export it to onnx"
+    return f"export it to {' or '.join(formats)}"
 
 
 def _page(model: Any, path: Path, int8: bool) -> Exported:
@@ -62,10 +83,15 @@ def _graph(model: Any, path: Path) -> Exported:
             "a forecaster with mode='fed-back' draws sample paths, which a graph cannot do: "
             "export one with mode='direct'"
         )
-    if model.shares_.used() or model.shares_.path != LinearPath():
+    if _is_shared(model):
         raise ArgumentError(
             "this forecaster averages its network with other methods, which a graph lacks: "
-            "train it with shared=False (--no-shared), or export it to html, which includes them"
+            "train it with shared=False (--no-shared)"
+            + (
+                ""
+                if takes_covariates(model)
+                else ", or export it to html or js, which include them"
+            )
         )
     from unrolled.tasks.forecast.onnx_graph import forecaster_model
 

@@ -82,13 +82,18 @@ def forecaster_script(model: Any, int8: bool) -> str:
     return script_of(network_of(model.model_.recurrent), _facts(model, int8), *parts)
 
 
+def takes_covariates(model: Any) -> bool:
+    """Whether it must be given columns beside the series."""
+    return bool(model.layout_.known_means or model.layout_.past_means)
+
+
 def _refuse(model: Any) -> None:
     if model.mode == "fed-back":
         raise ArgumentError(
             "a forecaster with mode='fed-back' draws sample paths, which a page cannot do: "
             "train one with mode='direct' (--mode direct)"
         )
-    if model.layout_.known_means or model.layout_.past_means:
+    if takes_covariates(model):
         raise ArgumentError(
             "this forecaster uses covariates, which a page does not support: export it to onnx "
             "(trained with --no-shared), use unrolled forecast, or train it without --known and "
