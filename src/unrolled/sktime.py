@@ -28,6 +28,11 @@ class RecurrentForecaster(BaseForecaster):
 
     Args:
         job: a Forecaster, which is cloned and not changed; None: one with its defaults.
+
+    >>> from sktime.datasets import load_airline
+    >>> from unrolled.sktime import RecurrentForecaster
+    >>> forecaster = RecurrentForecaster().fit(load_airline(), fh=[1, 2, 3])  # doctest: +SKIP
+    >>> y_pred = forecaster.predict()  # doctest: +SKIP
     """
 
     _tags = {  # noqa: RUF012
@@ -81,6 +86,11 @@ class RecurrentClassifier(BaseClassifier):
 
     Args:
         job: a Classifier, which is cloned and not changed; None: one with its defaults.
+
+    >>> from sktime.datasets import load_unit_test
+    >>> from unrolled.sktime import RecurrentClassifier
+    >>> X, y = load_unit_test(split="train")  # doctest: +SKIP
+    >>> labels = RecurrentClassifier().fit(X, y).predict(X)  # doctest: +SKIP
     """
 
     _tags = {  # noqa: RUF012
