@@ -42,6 +42,12 @@ PHRASES = {
     r"\bnothing to tell apart\b": "nothing to learn",
     r"\blearned nothing yet\b": "is not fitted yet",
     r"\bis told first\b": "is updated first",
+    r"\btells the rest\b": "is compared with, shows",
+    r"\bgone through once\b": "iterated over once",
+    r"\blearn(s|ed)? by heart\b": "memorize, overfit",
+    r"\bwholly right\b": "entirely correct",
+    r"\bone's own\b": "your own, custom",
+    r"\bleft open by its use\b": "cannot be inferred",
 }
 
 
@@ -66,6 +72,9 @@ def test_every_pattern_finds_what_it_is_for() -> None:
         "texts as the loop sees them", "not to be had", "an answer that looks at nothing",
         "fetch it again", "without what fills up", "as scikit-learn has it", "says nothing to",
         "nothing to tell apart", "has learned nothing yet", "the manifest is told first",
+        "the loss tells the rest",
+        "gone through once", "learns by heart", "wholly right", "a text of one's own",
+        "left open by its use",
     )  # fmt: skip
     for phrase, example in zip(PHRASES, examples, strict=True):
         assert re.search(phrase, example), phrase

@@ -32,7 +32,7 @@ class Words:
 
 def parts(place: Place, plan: Plan) -> tuple[str, ...]:
     """The buffers behind a place: a state before the first step lies in one of its own, one that
-    starts anew in another, and what takes turns has two."""
+    is reset in another, and what takes turns has two."""
     if place.kind is Kind.BEFORE:
         again = () if plan.reset is None else (f"anew {place.name}",)
         return (f"state {place.name}", f"initial {place.name}", *again)
