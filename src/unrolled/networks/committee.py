@@ -25,9 +25,9 @@ UNKNOWN = torch.linspace(1, -1, QUANTILES)  # descending, unlike real quantiles,
 class Committee(nn.Module):
     """Members with the same input and classes, and the weights of their opinions."""
 
-    # of numbers, on rows not learned from:
+    # for numbers, on held-out rows:
     errors: Tensor  # (QUANTILES,): quantiles of the error, divided by the scale of the row
-    log_scales: Tensor  # (2,): the least and the largest logarithm of a scale; zeros: all are 1
+    log_scales: Tensor  # (2,): the smallest and the largest logarithm of a scale; zeros: all are 1
     blend: Tensor  # (2,): factors of the scores of the networks and of the linear model
 
     def __init__(
@@ -77,8 +77,8 @@ class Committee(nn.Module):
         return torch.stack(logs).mean(0).clamp(low, high).exp()
 
     def error_range(self, level: float) -> tuple[float, float] | None:
-        """Of numbers: between which errors a share `level` of those on rows not learned from lies,
-        for a scale of 1; None where too few rows were set aside to say."""
+        """For numbers: the range that contains a share `level` of the errors on held-out rows, for
+        a scale of 1; None if too few rows were held out."""
         if self.aim.name != "number" or self.errors[0] > self.errors[-1]:
             return None
         levels = torch.arange(1, QUANTILES + 1, dtype=torch.float64) / (QUANTILES + 1)

@@ -1,8 +1,8 @@
-"""How many rows a budget of minutes has time for. In: an estimator, its rows. Out: which of them.
+"""Selects the rows that fit into a budget of minutes. In: an estimator, its rows. Out: a sample.
 
-Fits on a few rows, then on more and more, are timed: each does all that a fit does, with a single
-epoch. Where the same for all rows would take longer than the budget leaves, a sample of them is
-read, which `rows` in the vocabulary of the run remembers. Next: the `fit` of each task.
+Complete fits of a single epoch are timed on a few rows, then on more and more. If such a fit on all
+rows would exceed the budget, a sample of them is read, whose size is stored as `rows` in the
+vocabulary of the run. Next: the `fit` of each task.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from unrolled.training.interrupts import Interrupted
 from unrolled.training.progress import Silent
 from unrolled.training.run_folder import RunFolder
 
-LARGE = 1_000_000  # characters or numbers: fewer are learned from in seconds
-FEW, MORE = 64, 4  # rows of the first fit that is timed; each has so many times those before
-TRYING = 0.03  # of the budget: a fit that takes as long tells enough
-READING = 0.6  # of what is left of it: for a fit of one epoch on the sample
+LARGE = 1_000_000  # characters or numbers: a fit on fewer takes seconds
+FEW, MORE = 64, 4  # rows of the first timed fit, and the factor from one fit to the next
+TRYING = 0.03  # of the budget: a fit that takes this long is enough
+READING = 0.6  # of the remaining budget, for a fit of one epoch on the sample
 
 SAMPLED = "the budget has time for {:,} of the {:,} training rows: the others are not read"
 
-NOTE = 100  # numbers, more or less, that a note of a piece is worth
+NOTE = 100  # approximate cost of a note of a piece, in numbers
 
-Trial = Callable[[Any, Any], object]  # an estimator, numbers of rows -> the first is fitted on them
+Trial = Callable[[Any, Any], object]  # fits an estimator to the rows with these indices
 
 
 def rows_in_time(
@@ -41,8 +41,8 @@ def rows_in_time(
     names: Sequence[str] = (),
     **more: Any,
 ) -> Any:
-    """The rows that there is time for, ascending; of each of the `names` that rows have, one stays.
-    `more` goes to the fits that are timed."""
+    """The rows that fit into the budget, ascending, with at least one row of each of `names`.
+    `more` are arguments of the timed fits."""
 
     def trial(one: Any, rows: Any) -> None:
         one.fit(*(taken(column, rows) for column in columns), **more)
@@ -68,7 +68,7 @@ def rows_in_time(
 
 @dataclass(frozen=True)
 class Rows:
-    """What a fit is given: columns of as many rows each, and what its report calls the rows."""
+    """The arguments of a fit: columns of equal length, and names of the rows for the report."""
 
     columns: tuple[Any, ...]
     test: Any = None  # the same columns of the test, or its only one
@@ -78,7 +78,7 @@ class Rows:
 def in_time(
     model: Estimator, given: Rows, resume: bool, names: Sequence[str] = (), **more: Any
 ) -> Rows:
-    """What there is time for of what a fit is given. `more` goes to the fits that are timed."""
+    """The part of the data that fits into the budget. `more` are arguments of the timed fits."""
     rows = rows_in_time(model, given.columns, resume, names, **more)
     if len(rows) == len(given.columns[0]):
         return given
@@ -95,7 +95,7 @@ def in_time(
 
 
 def _in_order(names: Sequence[str], seed: int) -> Any:
-    """Rows in the order in which a sample takes them: one of each name, then by chance."""
+    """The order of rows for sampling: one of each name first, then at random."""
     order = np.random.default_rng([seed, 6]).permutation(len(names))
     _, first = np.unique(np.asarray(names)[order], return_index=True)
     rest = np.ones(len(order), bool)
@@ -114,7 +114,7 @@ def _count_in_time(model: Estimator, trial: Trial, order: Any) -> int:
 
 
 def _seconds(model: Estimator, trial: Trial, rows: Any) -> float:
-    """How long a fit of one epoch on these rows takes."""
+    """The seconds of a fit of one epoch on these rows."""
     one = clone(model)
     left_out = {"out": None, "minutes": None, "epochs": 1, "tensorboard": False, "baseline": False}
     one.set_params(**{name: value for name, value in left_out.items() if hasattr(one, name)})
@@ -128,7 +128,7 @@ def _seconds(model: Estimator, trial: Trial, rows: Any) -> float:
 
 
 def _remembered(model: Estimator, count: int) -> int:
-    """How many rows the run began with."""
+    """The number of rows that the run began with."""
     run = RunFolder.open(model.out)
     kept = run.read_json(VOCABULARY).get("rows", count)
     if not isinstance(kept, int) or not 1 <= kept <= count:
@@ -137,7 +137,7 @@ def _remembered(model: Estimator, count: int) -> int:
 
 
 def test_in_time(model: Estimator, count: int) -> Any:
-    """As large a share of the test rows as is read of the training rows, ascending."""
+    """The same share of the test rows as of the training rows, ascending."""
     read, whole = model.rows_read_ or (1, 1)
     few = max(min(count, FEW), -(-count * read // whole))
     if few >= count:
@@ -146,7 +146,7 @@ def test_in_time(model: Estimator, count: int) -> Any:
 
 
 def size_of(inputs: Sequence[Any]) -> int:
-    """How many characters or numbers there are in all, or what takes as long to read."""
+    """The total number of characters or numbers, or an equivalent cost."""
     return sum(map(_size, inputs))
 
 

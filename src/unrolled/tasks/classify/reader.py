@@ -186,7 +186,7 @@ class Reader(Estimator):
         whole = TargetedSequences(self.encoder_.encode(inputs, self._note), targets)
         self.shape_ = self._shape(whole.sequences)
         parts = {"train": replace(whole.rows(rows), folds=folds)}
-        if folds is not None:  # the linear model is judged by rows that it has left out
+        if folds is not None:  # the linear model is evaluated on rows that it leaves out
             held, folds = held[few], folds[few]
         self.rows_ = {"train": every[rows], "validation": every[held]}
         if len(held):

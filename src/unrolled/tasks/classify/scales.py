@@ -1,13 +1,13 @@
-"""How far off a number may be, row by row. In: a committee, rows not learned from, errors on them.
+"""The scale of the error of each row. In: a committee, held-out rows, their errors.
 
 Out: a scale of the error for each row.
 
     log scale = summary of the row by a network @ spread, the mean over the networks
 
-`spread` is a ridge regression of the logarithms of the errors on rows that the network did not
-learn from. Errors divided by their scales are then conformal scores, so that intervals are wider
-for rows that are hard to predict, and still cover what they should (normalized conformal
-prediction, Papadopoulos et al. 2002). Next: `regressor`.
+`spread` is a ridge regression of the logarithms of the network's errors on held-out rows. Errors
+divided by their scales are then conformal scores, so that intervals are wider for rows that are
+hard to predict, with valid coverage (normalized conformal prediction, Papadopoulos et al. 2002).
+Next: `regressor`.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from unrolled.tasks.classify.opinions import in_batches
 from unrolled.tasks.ragged import Ragged
 
 ENOUGH = 40  # rows of each network: with fewer, intervals are equally wide
-FLOOR = 0.1  # of the mean absolute error: which of the errors below it is smaller is chance
+FLOOR = 0.1  # of the mean absolute error: differences between smaller errors are chance
 
 
 def learn_scales(model: Committee, data: TargetedSequences, errors: Any) -> Any:
-    """Fit each network's `spread`; the scale of each row, (rows,), by a fit without that row."""
+    """Fit each network's `spread`; returns the leave-one-out scale of each row, (rows,)."""
     folds = np.zeros(len(data), np.int64) if data.folds is None else data.folds
     parts = [np.flatnonzero(folds == number) for number in range(len(model.members))]
     mean = float(np.abs(errors).mean())
@@ -49,7 +49,7 @@ def learn_scales(model: Committee, data: TargetedSequences, errors: Any) -> Any:
 
 
 def scales_of(model: Committee, sequences: Ragged) -> Any:
-    """The scale of each row, (rows,); 1 where none were learned."""
+    """The scale of each row, (rows,); 1 without learned scales."""
     if not float(model.log_scales.abs().max()):
         return np.ones(len(sequences))
     return in_batches(model.scales, sequences).double().numpy()
