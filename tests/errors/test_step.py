@@ -417,6 +417,8 @@ def declared(**attributes: Any) -> type:
         ({"fixed": ("V",)}, ["fixed names 'V'"]),
         ({"fixed": "U"}, ["fixed is 'U', but must be a tuple of names", '("U",)']),
         ({"sizes": {"c": "proj_size"}}, ["sizes names 'c'"]),
+        ({"sizes": {"U": "n * n"}}, ["declares 'n * n' for U", "a name of its own"]),
+        ({"sizes": {"U": 3}}, ["declares 3 for U", "a size is a name"]),
         ({"scalars": ("beta",)}, ["scalars names 'beta'"]),
         ({"initial_state": {"m": 1.0}}, ["initial_state names 'm'"]),
         ({"initial_state": {"h": "zero"}}, ['initial_state["h"]', "must be a number"]),

@@ -21,6 +21,7 @@ from unrolled.equations.derive import name_what_backward_needs
 from unrolled.equations.equation import Equation
 from unrolled.equations.lengths import is_size, sum_of, terms_of
 from unrolled.equations.nodes import (
+    ONE,
     Apply,
     Constant,
     ConstantArray,
@@ -94,6 +95,13 @@ def trace(cell_type: type, hyperparameters: Mapping[str, Any] | None = None) -> 
 def _declared_sizes(cell_type: type) -> dict[str, str]:
     """The sizes that the class declares, in normal form."""
     declared = getattr(cell_type, "sizes", {})
+    for name, size in declared.items():
+        if size != ONE and not is_size(size):
+            raise CellError(
+                f"sizes of {cell_type.__name__} declares {size!r} for {name}: a size is a name, a "
+                f'share or a sum of names ("hidden_size/2 + rank"), or "1"; a product needs a name '
+                f"of its own, as in `area = 16`"
+            )
     return {name: sum_of(size) if is_size(size) else size for name, size in declared.items()}
 
 
