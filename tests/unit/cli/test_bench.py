@@ -65,7 +65,7 @@ def test_bfloat16_is_a_suite_of_its_own() -> None:
 
 
 def test_suites_and_cells_are_told_apart() -> None:
-    asked = ("exports", "torch", "bfloat16", "jobs", "torch-compile")
+    asked = ("exports", "torch", "bfloat16", "modifiers", "jobs", "torch-compile")
     default = [name for name in suites.SUITES if name not in asked]
     assert bench.chosen([], False) == (default, None)
     assert bench.chosen(["stream,rate", "GRU"], False) == (["stream", "rate"], ("GRU",))

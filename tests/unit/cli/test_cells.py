@@ -111,7 +111,7 @@ def test_a_wrong_gradient_is_status_1(
     assert main(["check", "elman", *(["mingru"] if several else [])]) == 1
     out, err = capsys.readouterr()
     assert "wrong" in out
-    assert "the derived gradient of Elman by weight U is wrong" in err
+    assert "the derived gradient of Elman with respect to weight U is wrong" in err
 
 
 @pytest.mark.parametrize(

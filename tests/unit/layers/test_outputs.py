@@ -98,9 +98,11 @@ def test_what_cannot_be_an_output_is_refused() -> None:
     def declared(name: Any) -> type[Cell]:
         return type("Mine", (Cell,), {"output": name, "step": Reading.step})
 
-    with pytest.raises(CellError, match="output names `h`, which the step takes"):
+    with pytest.raises(CellError, match="output names `h`, which is an argument of the step"):
         unrolled.equation(declared("h"))
-    with pytest.raises(CellError, match="output is 3: it is the name of what the step returns"):
+    with pytest.raises(
+        CellError, match="output is 3: it must be a name for the first"
+    ):
         unrolled.equation(declared(3))
 
     class Alone(Gated):

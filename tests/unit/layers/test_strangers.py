@@ -193,7 +193,7 @@ def test_a_script_holds_torchs_own_layer(kind: str) -> None:
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 def test_a_cell_of_ones_own_is_no_script() -> None:
-    with pytest.raises(UnrolledError, match=r"GRU is an equation: torch\.export\.export"):
+    with pytest.raises(UnrolledError, match=r"GRU runs an equation: use torch\.export\.export"):
         torch.jit.script(unrolled.Recurrent(unrolled.cells.GRU, I, H))
 
 
@@ -201,7 +201,7 @@ def test_a_cell_of_ones_own_is_no_script() -> None:
 def test_states_of_another_kind(kind: str) -> None:
     more = {"engine": "cpu"} if kind == "LSTMCell" else {}
     layer = getattr(unrolled, kind)(I, H, **more)
-    with pytest.raises(ShapeError, match="a tensor, or a tuple of one for each state, not 3"):
+    with pytest.raises(ShapeError, match="or a tuple with a tensor for each state, not 3"):
         layer(torch.randn(2, I), 3)
 
 

@@ -113,7 +113,7 @@ def test_the_input_may_be_written_where_it_is_read(cell: str, batch: int) -> Non
         found = stream.step()
         assert tuple(found.shape) == form
         assert_agrees(found, y.reshape(form), tolerance=FLOAT32, name=f"step {number}")
-    with pytest.raises(ShapeError, match=r"has \(4,\)"):
+    with pytest.raises(ShapeError, match=r"not \(4,\)"):
         stream.x = [0.0] * 4
     states = stream.states
     stream.step()

@@ -83,14 +83,16 @@ class ForecastCommand(CommandJob):
         table = origin(how["source"], command, **more)
         estimator.fit(data, test=share, data=table, resume=resume)
         if is_first_process() and estimator.progress == "json":
-            print(json.dumps({"event": "backtest", **plain(estimator.backtest())}), flush=True)
+            measured = estimator.measured_ or estimator.backtest()
+            print(json.dumps({"event": "backtest", **plain(measured)}), flush=True)
         if is_first_process() and estimator.progress == "lines":
             where = (
                 "On the last part of each series"
                 if share
                 else "On the validation part of each series"
             )
-            print("", *lines_of(estimator.backtest(), where), sep="\n")
+            measured = estimator.measured_ or estimator.backtest()
+            print("", *lines_of(measured, where), sep="\n")
         if before is not None and is_first_process():
             say_forgotten(forgotten_series(before, estimator), estimator.progress)
 

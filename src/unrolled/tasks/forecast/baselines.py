@@ -26,6 +26,7 @@ from unrolled.tasks.forecast.smoothing import Constants, chosen, run
 Points = Callable[[Any], Any]  # origins (N,) -> forecasts (N, H)
 OWN = "own map"  # one for each of several series
 METHODS = (OWN, "naive", "seasonal naive", "smoothing")
+MOST = 20_000  # past origins whose errors are measured
 
 _fitted: WeakKeyDictionary[Prepared, dict[tuple[str, int], Any]] = WeakKeyDictionary()
 
@@ -95,10 +96,12 @@ def baselines(
 
 
 def known_origins(series: Prepared) -> Any:
-    """Origins whose forecasts end before `known`, with a season of history."""
+    """Origins whose forecasts end before `known`, with a season of history; at most `MOST`, evenly
+    spread."""
     horizon, season = series.layout.horizon, series.layout.season
     first = min(season, max(0, series.known - horizon - 1))
-    return np.arange(first, max(first + 1, series.known - horizon))
+    stop = max(first + 1, series.known - horizon)
+    return np.arange(first, stop, -(-(stop - first) // MOST))
 
 
 def _errors(series: Prepared, past: Any, points: Points, quantiles: Sequence[float]) -> Any:

@@ -152,6 +152,7 @@ class Forecaster(RegressorMixin, Estimator):
         self.calibration_ = self._calibrate()
         if self.run_ is not None and is_first_process():
             self.run_.write_json(shared.VOCABULARY, self._vocabulary())
+        self.measured_: Backtest | None = None  # by the report, if there is one
         self.write_report(lambda: page_of(self._findings(config, test)))
         return self
 
@@ -236,6 +237,7 @@ class Forecaster(RegressorMixin, Estimator):
 
     def _findings(self, config: dict[str, Any], test: float) -> Findings:
         """The findings of the report."""
+        self.measured_ = backtest = self.backtest()
         part = "test" if test else "validation" if self.validation else "training"
         return Findings(
             config=config,
@@ -246,7 +248,7 @@ class Forecaster(RegressorMixin, Estimator):
             series=self._prepared(self.series_),
             learned=self.learned_,
             tested=self.tested_,
-            backtest=self.backtest(),
+            backtest=backtest,
             shares=self.shares_,
             part=part,
             futures=self.forecast() if self.knows_the_future() else [],

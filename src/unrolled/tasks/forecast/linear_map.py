@@ -54,8 +54,12 @@ class LinearMap:
 
     def points(self, series: Prepared, origins: Any) -> Any:
         """(origins, H); before its start a series is assumed to equal its first value."""
-        inputs, now = _inputs(series, np.asarray(origins), len(self.weight))
-        return now[:, None] + series.scale.unit * self.said(inputs)
+        origins = np.asarray(origins)
+        found = np.empty((len(origins), len(self.bias)))
+        for at in range(0, len(origins), ROWS):
+            inputs, now = _inputs(series, origins[at : at + ROWS], len(self.weight))
+            found[at : at + ROWS] = now[:, None] + series.scale.unit * self.said(inputs)
+        return found
 
     def said(self, inputs: Any) -> Any:
         """Distances from the last value, in units, from (..., back + SO_FAR)."""
