@@ -152,7 +152,7 @@ def test_a_cell_of_ones_own_is_set_and_a_run_needs_no_file_for_it(place, capsys)
     quickly = [*SMALL, "--members", "1", "--no-baseline", "--no-linear"]
     words = ["classify", "reviews.csv", *quickly, "--cell", "mine.py:Mine", "--out", "run"]
     assert main(["train", *words]) == 2
-    assert "say --set rank=8" in capsys.readouterr().err
+    assert "set it with --set rank=8" in capsys.readouterr().err
     settings = ["--set", "rank=3", "--set", "order=5", "--set", "leak=0.25"]
     assert main(["train", *words, *settings, "--quiet", "--epochs", "1"]) == 0
     run = RunFolder.open(place / "run")
