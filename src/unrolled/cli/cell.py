@@ -29,13 +29,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def add_hyperparameters(parser: argparse.ArgumentParser) -> None:
-    """`--set NAME=VALUE`, once for each hyper-parameter."""
+    """`--set NAME=VALUE`, once for each hyperparameter."""
     parser.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="set a hyper-parameter or a size of the cell, such as --set nonlinearity=relu",
+        help="set a hyperparameter or a size of the cell, such as --set nonlinearity=relu",
     )
 
 

@@ -137,7 +137,7 @@ def begin(arguments: argparse.Namespace, began: float) -> Path | None:
 
 
 def set_cell(given: dict[str, Any], words: list[str], job: Any) -> dict[str, Any]:
-    """The cell with the hyper-parameters given by `--set`, if any."""
+    """The cell with the hyperparameters given by `--set`, if any."""
     from unrolled.cells.choosing import ChosenCell
     from unrolled.cells.library import find_cell
 
