@@ -1,8 +1,8 @@
 """Selects the rows that fit into a budget of minutes. In: an estimator, its rows. Out: a sample.
 
-Complete fits of a single epoch are timed on a few rows, then on more and more. If such a fit on all
-rows would exceed the budget, a sample of them is read, whose size is stored as `rows` in the
-vocabulary of the run. Next: the `fit` of each task.
+Complete fits of a single epoch are timed on a few rows, then on more and more, until it is clear
+that all rows fit. If a fit on all rows would exceed the budget, a sample of them is read, whose
+size is stored as `rows` in the vocabulary of the run. Next: the `fit` of each task.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ LARGE = 1_000_000  # characters or numbers: a fit on fewer takes seconds
 FEW, MORE = 64, 4  # rows of the first timed fit, and the factor from one fit to the next
 TRYING = 0.03  # of the budget: a fit that takes this long is enough
 READING = 0.6  # of the remaining budget, for a fit of one epoch on the sample
+CLEAR = 2  # times as many rows as there are: if they fit, no larger fit is timed
 
 SAMPLED = "the budget has time for {:,} of the {:,} training rows: the others are not read"
 
@@ -109,8 +110,10 @@ def _count_in_time(model: Estimator, trial: Trial, order: Any) -> int:
     while True:
         count = min(MORE * count, len(order))
         took = _seconds(model, trial, order[:count])
-        if took > TRYING * budget or MORE * count > len(order):
-            return int(count * READING * max(0.0, budget - model.spent()) / max(took, 1e-9))
+        fitting = int(count * READING * max(0.0, budget - model.spent()) / max(took, 1e-9))
+        is_enough = took > TRYING * budget or MORE * count > len(order)
+        if is_enough or fitting >= CLEAR * len(order):
+            return fitting
 
 
 def _seconds(model: Estimator, trial: Trial, rows: Any) -> float:

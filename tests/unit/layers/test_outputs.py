@@ -100,9 +100,7 @@ def test_what_cannot_be_an_output_is_refused() -> None:
 
     with pytest.raises(CellError, match="output names `h`, which is an argument of the step"):
         unrolled.equation(declared("h"))
-    with pytest.raises(
-        CellError, match="output is 3: it must be a name for the first"
-    ):
+    with pytest.raises(CellError, match="output is 3: it must be a name for the first"):
         unrolled.equation(declared(3))
 
     class Alone(Gated):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -79,3 +80,16 @@ def test_the_fits_that_are_timed_grow_and_keep_nothing(tmp_path, monkeypatch):
     model.fit(X, y)
     assert fitted == [(100, None, 600.0), (16, None, None), (64, None, None)]
     assert not list(tmp_path.iterdir())
+
+
+def test_no_larger_fit_is_timed_once_it_is_clear_that_all_rows_fit(monkeypatch):
+    timed = []
+
+    def seconds(model, trial, rows):
+        timed.append(len(rows))
+        return 0.01 * len(rows)
+
+    monkeypatch.setattr(budget, "_seconds", seconds)
+    model = SimpleNamespace(minutes=10.0, spent=lambda: 0.0)
+    assert budget._count_in_time(model, None, np.arange(10_000)) > 10_000
+    assert timed == [64, 256]
