@@ -70,7 +70,7 @@ def test_a_series_that_was_learned_keeps_its_scale(model: Forecaster) -> None:
 def test_what_a_stream_cannot_take(model: Forecaster) -> None:
     stream = model.stream()
     for value in (np.nan, np.inf):
-        with pytest.raises(ArgumentError, match="a finite number, or None for a gap"):
+        with pytest.raises(ArgumentError, match="must be finite, or None for a gap"):
             stream.step(value)
     fed_back = served.forecaster(mode="fed-back", validation=0.0, paths=2)
     with pytest.raises(ArgumentError, match="does not support single values"):

@@ -319,7 +319,7 @@ def test_what_the_dead_left_is_swept_and_the_living_are_left(tmp_path):
     [
         ("config.toml", ".".join("a" * 50_000) + " = 1", "more than 3,000 dots"),
         ("config.toml", "a = " + "[" * 100_000, "cannot be read"),
-        ("config.toml", "#" * (1 << 20) + "\n", "larger than the 1,048,576 bytes"),
+        ("config.toml", "#" * (1 << 20) + "\n", "larger than the limit of 1,048,576 bytes"),
         ("vocabulary.json", "[" * 100_000, "cannot be read"),
         ("vocabulary.json", '["\\ud800', "cannot be read"),
         ("manifest.json", "{" * 100, "cannot be read"),
