@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from unrolled.cells.choosing import ChosenCell
 from unrolled.networks.attention import Attention, outside_of
+from unrolled.networks.embedding import ScaledEmbedding
 from unrolled.networks.recurrent import make_recurrent
 
 
@@ -71,9 +72,7 @@ class Decoder(nn.Module):
         input_feeding: bool = False,
     ) -> None:
         super().__init__()
-        self.embed = nn.Embedding(tokens, embedding)
-        with torch.no_grad():
-            self.embed.weight /= embedding**0.5
+        self.embed = ScaledEmbedding(tokens, embedding)
         self.drop = nn.Dropout(dropout)
         self.summary = nn.Linear(keys, embedding, bias=False)
         self.first = make_recurrent(cell, embedding, hidden, layers, dropout=dropout)

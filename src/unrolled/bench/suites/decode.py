@@ -27,7 +27,7 @@ PEER = "PyTorch"
 ALPHA = 1.0
 # First weights are made larger, so that what comes next depends on what was said before, scores are
 # as far apart as those of a trained network, and some sequences end before the longest.
-LOUDER = {"embed": 12.0, "first": 4.0, "second": 4.0}
+LOUDER = {"embed": 6.0, "first": 4.0, "second": 4.0}
 SOONER = 2.0  # added to the score of the end
 
 

@@ -8,12 +8,12 @@ Next: `translator`; `networks.decoder` has the equations.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from unrolled.cells.choosing import ChosenCell
 from unrolled.layers.batch import ragged
 from unrolled.networks.decoder import Decoder, Memory
+from unrolled.networks.embedding import ScaledEmbedding
 from unrolled.networks.encoder_decoder import EDGE, EncoderDecoder
 from unrolled.networks.recurrent import make_recurrent
 
@@ -35,9 +35,7 @@ class TranslationNetwork(EncoderDecoder):
         dropout: float,
     ) -> None:
         super().__init__()
-        self.embed = nn.Embedding(sources, embedding, padding_idx=EDGE)
-        with torch.no_grad():
-            self.embed.weight /= embedding**0.5
+        self.embed = ScaledEmbedding(sources, embedding, padding_idx=EDGE)
         self.drop = nn.Dropout(dropout)
         self.encoder = make_recurrent(cell, embedding, hidden, layers, True, dropout)
         keys = 2 * self.encoder.output_size
