@@ -7,6 +7,7 @@ tokens, and Adam, whose steps have one length, changes vectors quickly enough.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -23,4 +24,4 @@ class ScaledEmbedding(nn.Embedding):
 
     def forward(self, input: Tensor) -> Tensor:
         vectors: Tensor = super().forward(input)
-        return vectors * self.embedding_dim**0.5
+        return vectors * math.sqrt(self.embedding_dim)
