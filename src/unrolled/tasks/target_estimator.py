@@ -69,7 +69,7 @@ class TargetEstimator(Estimator):
     vocabulary: int = option(10_000, "maximum size of each vocabulary", int)
     smoothing: float = option(0.1, "label smoothing", float)
     input_feeding: bool = option(
-        False, "feed what was read out back into the next step (slower to train)", bool
+        False, "feed the output of each step back into the next one (slower to train)", bool
     )
     scheduled_sampling: float = option(
         0.0, "fraction of target tokens replaced by the network's own in training", float
